@@ -1,0 +1,54 @@
+# The README needs two of these: `make demo` and `make test`. The others are listed in docs/development.md.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+NATIVE := $(wildcard prover/native/src/*.rs) prover/native/Cargo.toml prover/native/Cargo.lock
+
+.PHONY: help setup demo test test-full check generate bench keys clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Python environment, with the native prover built into it (Rust).
+$(VENV)/.installed: pyproject.toml constraints.txt $(NATIVE)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, found " + sys.version.split()[0])'
+	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --constraint constraints.txt pip maturin
+	$(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'
+	touch $@
+
+# circom, snarkjs, solc, OpenZeppelin and Anvil, all from npm.
+node_modules/.installed: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed: npm is not on PATH" >&2; exit 1; }
+	npm ci --ignore-scripts --no-progress --loglevel=error
+	touch $@
+
+setup: $(VENV)/.installed node_modules/.installed ## install everything, compile the circuits, make development keys
+	$(PY) -m scripts.setup --preset mini --preset standard
+
+demo: setup ## the main job on Anvil, at full size
+	$(VENV)/bin/zkmargin demo
+
+test: setup check ## the tests, at most 15 minutes on 2 cores
+	$(PY) -m pytest -m "not slow" --durations=15
+
+test-full: setup check ## also the slow suites
+	$(PY) -m pytest --durations=25
+
+check: $(VENV)/.installed ## style, and generated files that are stale
+	$(VENV)/bin/ruff check .
+	$(PY) -m scripts.generate --check
+
+generate: $(VENV)/.installed ## write the generated files again
+	$(PY) -m scripts.generate
+
+bench: setup ## prover figures for mini and standard
+	$(VENV)/bin/zkmargin bench
+
+clean: ## remove what make built, keep the environments
+	rm -rf build prover/native/target
