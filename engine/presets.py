@@ -1,0 +1,183 @@
+"""Sizes of the statement and its bit budget: the typed reader of `engine/presets.json`, their only source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from engine.errors import MalformedFile, OutOfRange, UnknownName
+
+LANES = 3
+"""Policy rows per packed row: three 84-bit lanes fill one field element."""
+
+COINS = ("BTC", "ETH")
+"""Underlyings in slot order: each owns an equal, contiguous share of the slots."""
+
+SPOT_OFFSET = 0
+"""Offset of the spot collateral within a coin's slots."""
+PERPETUAL_OFFSET = 1
+"""Offset of the perpetual within a coin's slots."""
+FIRST_FUTURE_OFFSET = 2
+"""Offset of the first dated future within a coin's slots."""
+
+FUTURES_BY_COIN_SLOTS = MappingProxyType({8: 1, 128: 6})
+"""Dated futures per coin, by the number of slots a coin has; the options take the slots after them."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of one compiled statement.
+
+    Within a coin's slots: +0 spot collateral, +1 perpetual, then `futures_per_coin` dated futures, then options.
+
+    Raises
+    ------
+    OutOfRange
+        If a size cannot be laid out.
+    """
+
+    name: str
+    """Key in presets.json."""
+    slots: int
+    """N, instruments an account can hold."""
+    rows: int
+    """Policy rows, a multiple of `LANES`."""
+    excess_rows: int
+    """X, the number of first rows that have an excess variable each."""
+    helpers: int
+    """J, helper variables of a certificate."""
+
+    def __post_init__(self) -> None:
+        sizes = [len(COINS) * size for size in FUTURES_BY_COIN_SLOTS]
+        if self.slots not in sizes:
+            raise OutOfRange(f"slots of preset {self.name}", self.slots, *sizes)
+        if self.rows % LANES or self.rows <= 0:
+            raise OutOfRange(f"rows of preset {self.name}", self.rows, LANES, f"any multiple of {LANES}")
+        if not 0 <= self.excess_rows <= self.rows:
+            raise OutOfRange(f"excess_rows of preset {self.name}", self.excess_rows, 0, self.rows)
+        if self.helpers <= 0:
+            raise OutOfRange(f"helpers of preset {self.name}", self.helpers, 1, "any")
+
+    @property
+    def packed_rows(self) -> int:
+        """P = rows / 3, field elements that hold three rows each."""
+        return self.rows // LANES
+
+    @property
+    def slots_per_coin(self) -> int:
+        """Slots that one underlying owns."""
+        return self.slots // len(COINS)
+
+    @property
+    def futures_per_coin(self) -> int:
+        """Slots for dated futures in a coin's share."""
+        return FUTURES_BY_COIN_SLOTS[self.slots_per_coin]
+
+    @cached_property
+    def coins(self) -> Mapping[str, range]:
+        """Slots of each underlying, in slot order."""
+        size = self.slots_per_coin
+        return MappingProxyType({coin: range(i * size, (i + 1) * size) for i, coin in enumerate(COINS)})
+
+    def coin_slots(self, underlying: str) -> range:
+        """Slots of `underlying`; raises `UnknownName` for a coin that is not in `COINS`."""
+        try:
+            return self.coins[underlying]
+        except KeyError:
+            raise UnknownName("underlying", underlying, COINS) from None
+
+    def future_slots(self, underlying: str) -> range:
+        """Slots for the dated futures of `underlying`."""
+        first = self.coin_slots(underlying).start + FIRST_FUTURE_OFFSET
+        return range(first, first + self.futures_per_coin)
+
+    def option_slots(self, underlying: str) -> range:
+        """Slots for the options of `underlying`."""
+        return range(self.future_slots(underlying).stop, self.coin_slots(underlying).stop)
+
+    @cached_property
+    def collateral_slots(self) -> tuple[int, ...]:
+        """The slot of each underlying's spot collateral: the only slots that deposits and withdrawals may touch."""
+        return tuple(slots.start + SPOT_OFFSET for slots in self.coins.values())
+
+    @cached_property
+    def derivative_slots(self) -> tuple[int, ...]:
+        """Every slot that is not collateral, listed or not, in rising order."""
+        return tuple(slot for slot in range(self.slots) if slot not in self.collateral_slots)
+
+
+@dataclass(frozen=True)
+class Bits:
+    """The bit budget of the statement. A field is a number of bits unless its docstring says otherwise."""
+
+    lane: int
+    """One row inside a packed row."""
+    slack: int
+    """0 <= slack < 2^slack."""
+    position: int
+    """-2^position <= lots < 2^position, before and after a transition."""
+    position_lane: int
+    """One position inside a packed state word."""
+    positions_per_word: int
+    """Positions in one state word (a count)."""
+    leg: int
+    """-2^leg <= lots of a trade's leg < 2^leg."""
+    legs: int
+    """Legs of a trade (a count)."""
+    leg_slot: int
+    """Slot number inside a leg."""
+    trade_cash: int
+    """-2^trade_cash <= cash of a trade < 2^trade_cash, micro-dollars."""
+    flow: int
+    """abs(flow) <= 2^flow lots."""
+    cash_flow: int
+    """abs(cash flow) < 2^cash_flow micro-dollars."""
+    typed_amount: int
+    """0 <= amount or fee of an action < 2^typed_amount."""
+    cash: int
+    """-2^cash <= cash < 2^cash micro-dollars."""
+    charge: int
+    """0 <= K_1, K_2 < 2^charge micro-dollars."""
+    excess: int
+    """0 <= e_s < 2^excess micro-dollars."""
+    helper: int
+    """0 <= x_j < 2^helper micro-dollars."""
+    coefficient: int
+    """abs(W) on a position < 2^coefficient micro-dollars per lot."""
+    charge_rate: int
+    """0 <= charge per lot < 2^charge_rate micro-dollars."""
+    charge_coefficient_max: int
+    """abs(W) on a charge <= this number (not bits)."""
+    helper_coefficient: int
+    """abs(W) on a helper < 2^helper_coefficient."""
+    weight: int
+    """0 <= weight of an excess < 2^weight."""
+    constant: int
+    """abs(b) < 2^constant micro-dollars."""
+    price: int
+    """abs(price or payoff) < 2^price micro-dollars per lot."""
+
+
+def _read(path: Path) -> tuple[Mapping[str, Preset], Bits]:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    sizes = ("slots", "rows", "excess_rows", "helpers")
+    presets = {name: Preset(name, **{key: entry[key] for key in sizes}) for name, entry in document["presets"].items()}
+    names = {field.name for field in fields(Bits)}
+    if names != set(document["bits"]):
+        raise MalformedFile(path.name, f"bits named {sorted(names ^ set(document['bits']))} are on one side only")
+    return MappingProxyType(presets), Bits(**document["bits"])
+
+
+PRESETS, BITS = _read(Path(__file__).with_name("presets.json"))
+
+
+def get_preset(name: str) -> Preset:
+    """The preset called `name`; raises `UnknownName`, which lists the allowed names."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise UnknownName("preset", name, PRESETS) from None
