@@ -33,7 +33,8 @@ PORTFOLIOS = Path(__file__).with_name("data") / "portfolios"
 class AccountState:
     """What an account holds, in slot order: the part of the committed state that margin is computed from.
 
-    Raises `WrongKind` if positions are no vector of whole numbers, `OutOfRange` if lots or cash are outside `STATE_LOTS` or `STATE_CASH`.
+    Raises `WrongKind` if positions are no vector of whole numbers, and `OutOfRange` if lots are outside `STATE_LOTS` or
+    cash outside `STATE_CASH`.
     """
 
     positions: np.ndarray
