@@ -20,7 +20,7 @@
     `-- AttestationRefused      an off-chain attestation that does not verify
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 
 class ProverError(Exception):
@@ -101,12 +101,18 @@ class GenerationMismatch(TransitionRefused):
 
 
 class PolicyNotMet(TransitionRefused):
-    """The state after the action does not meet the policy: `rows` fail, `missing_usd6` is what is missing."""
+    """The state after the action does not meet the policy.
 
-    def __init__(self, policy: str, rows: Sequence[int], missing_usd6: int | None):
-        self.policy, self.rows, self.missing_usd6 = policy, tuple(rows), missing_usd6
-        missing = "an amount that cash cannot mend" if missing_usd6 is None else f"{missing_usd6 / 1e6:,.2f} US dollars"
-        super().__init__(f"policy {policy!r} is not met: rows {list(self.rows)}, missing {missing}")
+    `rows` fail; `missing_usd6` is the cash, in micro-dollars, that would make them hold. For rows that cash does
+    not enter (a delta limit, the flat policy's positions) it is the excess over the limit in the row's own unit;
+    `row_missing` has it row by row.
+    """
+
+    def __init__(self, kind: str, policy: str, row_missing: Mapping[int, int], reason: str):
+        self.kind, self.policy, self.row_missing = kind, policy, dict(row_missing)
+        self.rows = tuple(sorted(self.row_missing))
+        self.missing_usd6 = max(self.row_missing.values(), default=0)
+        super().__init__(f"{kind}: {reason}")
 
 
 class RecoveryError(ProverError):

@@ -1,6 +1,6 @@
 """Integers packed into field elements: state words, the trade word, a policy's rows and rates.
 
-A packed word is sound only while each lane keeps its bound (docs/protocol.md, lemmas L1 and L3): nothing is packed unchecked.
+A packed word is sound only while each lane keeps its bound (docs/protocol.md, L1 and L3): nothing is packed unchecked.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,156 @@
+"""Escrow of the viewing key to the committee: hashed ElGamal on BabyJubJub (EIP-2494), proved by the circuit `open`.
+
+R = rho Base8, S = rho PK, c = key + Poseidon(tag, S.x, S.y). The committee, and nobody else, can read escrowed
+accounts; it cannot move them. This version has one development key, fresh at set-up and marked insecure.
+"""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_abi import encode as abi_encode
+from eth_utils import keccak
+
+from . import _native
+from .account import read_secret_file, write_secret_file
+from .commitment import hash_chain
+from .errors import EscrowError, KeyFileError
+from .packing import check_range
+from .secret import Secret
+from .statement import FIELD_MODULUS, TAGS
+
+Point = tuple[int, int]
+"""Affine coordinates on BabyJubJub, each in [0, p)."""
+
+SUBGROUP_ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041
+"""Order of Base8, a prime; EIP-2494."""
+IDENTITY: Point = (0, 1)
+DEVELOPMENT_MARK = "DEVELOPMENT KEY: whoever has this file reads every escrowed account. Local chains only."
+
+
+def check_committee_key(point: Point) -> Point:
+    """The committee's public key if it is acceptable: on the curve, in the prime-order subgroup, not the identity.
+
+    Raises
+    ------
+    EscrowError
+        If it is not.
+    """
+    x, y = (int(coordinate) for coordinate in point)
+    if not (0 <= x < FIELD_MODULUS and 0 <= y < FIELD_MODULUS):
+        raise EscrowError(f"committee key ({x}, {y}): coordinates must be in [0, {FIELD_MODULUS})")
+    if (x, y) == IDENTITY:
+        raise EscrowError("the committee key is the identity")
+    if not _native.babyjubjub_is_in_subgroup((x, y)):
+        raise EscrowError(f"committee key ({x}, {y}) is not a point of the prime-order subgroup of BabyJubJub")
+    return x, y
+
+
+@dataclass(frozen=True, slots=True)
+class Escrow:
+    """What the chain is told about the key of a new account."""
+
+    ephemeral: Point
+    """R."""
+    escrowed_key: int
+    """c."""
+    committee: Point
+    """PK."""
+
+    def compute_hash(self, key_version: int) -> bytes:
+        """keccak256(abi.encode(R.x, R.y, c, key version)), which the account stores.
+
+        Raises
+        ------
+        OutOfRange
+            If the key version is not below 2^16.
+        """
+        check_range("key version", key_version, 0, 1 << 16)
+        return keccak(abi_encode(["uint256"] * 4, [*self.ephemeral, self.escrowed_key, key_version]))
+
+
+def make_ephemeral_scalar() -> Secret:
+    """A fresh rho in [1, subgroup order)."""
+    return Secret(1 + secrets.randbelow(SUBGROUP_ORDER - 1))
+
+
+def escrow_key(key: Secret, committee: Point, rho: Secret) -> Escrow:
+    """The key encrypted to the committee under the ephemeral scalar `rho`, which is used once.
+
+    Raises
+    ------
+    EscrowError
+        If the committee key is not acceptable.
+    OutOfRange
+        If rho is not in [1, subgroup order).
+    """
+    committee = check_committee_key(committee)
+    if not 1 <= rho.reveal() < SUBGROUP_ORDER:
+        raise EscrowError(f"the ephemeral scalar is outside [1, {SUBGROUP_ORDER})")
+    ephemeral = tuple(_native.babyjubjub_mul_base8(rho.reveal()))
+    shared = tuple(_native.babyjubjub_mul(committee, rho.reveal()))
+    return Escrow(ephemeral, (key.reveal() + _compute_mask(shared)) % FIELD_MODULUS, committee)
+
+
+def _compute_mask(shared: Point) -> int:
+    return hash_chain([TAGS["ESCROW"], *shared])
+
+
+# --------------------------------------------------------------------------------------------------------- committee
+@dataclass(frozen=True, slots=True)
+class CommitteeKey:
+    """The development committee: one secret scalar. A threshold committee replaces it behind the same public key."""
+
+    secret: Secret
+    """In [1, subgroup order)."""
+
+    @property
+    def public(self) -> Point:
+        """PK = secret * Base8."""
+        return tuple(_native.babyjubjub_mul_base8(self.secret.reveal()))
+
+    def decrypt(self, ephemeral: Point, escrowed_key: int) -> Secret:
+        """The viewing key of an escrow: c - Poseidon(tag, secret * R).
+
+        Raises
+        ------
+        EscrowError
+            If R is not a point of the subgroup: multiplying such a point would leak bits of the secret.
+        """
+        shared = tuple(_native.babyjubjub_mul(check_committee_key(ephemeral), self.secret.reveal()))
+        return Secret((escrowed_key - _compute_mask(shared)) % FIELD_MODULUS)
+
+
+def create_committee_file(path: Path | str) -> CommitteeKey:
+    """A fresh development key in a new file of mode 0600, marked insecure.
+
+    Raises
+    ------
+    KeyFileError
+        If the file exists.
+    """
+    key = CommitteeKey(make_ephemeral_scalar())
+    x, y = key.public
+    content = {"about": DEVELOPMENT_MARK, "insecure": True, "public": [str(x), str(y)]}
+    write_secret_file(Path(path), {**content, "secret": f"0x{key.secret.reveal():064x}"})
+    return key
+
+
+def read_committee_file(path: Path | str) -> CommitteeKey:
+    """The key that `create_committee_file` wrote.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, readable by others, malformed, or its public key is not the secret's.
+    """
+    content = read_secret_file(Path(path), {"public", "secret"})
+    try:
+        secret = Secret(int(content["secret"], 16))
+        public = tuple(int(coordinate) for coordinate in content["public"])
+    except (TypeError, ValueError):
+        raise KeyFileError(f"{path}: secret or public key is malformed") from None
+    key = CommitteeKey(secret)
+    if not 1 <= secret.reveal() < SUBGROUP_ORDER or key.public != public:
+        raise KeyFileError(f"{path}: the public key is not the secret's")
+    return key
