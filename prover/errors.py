@@ -1,135 +1,173 @@
-"""Errors of the prover's Python layer: one tree, typed fields, no secret in any text.
+"""Errors of the prover. The native module raises these classes too.
 
 ::
 
     ProverError
-    |-- OutOfRange              a value outside the range that the statement allows
-    |-- StatementError          a signal that statement.json does not name, or of another size
-    |-- MessageInvalid          a typed message with a field that its EIP-712 type does not allow
-    |-- AccountError
-    |   |-- SigningNotRepeatable    two signatures of the same text differ: use a key file
-    |   |-- WrongSigner             a signature by another address than the one expected
-    |   `-- KeyFileError            a key file that is missing, readable by others, or for another account
-    |-- EscrowError             a committee key or an escrow that is not acceptable
-    |-- TransitionRefused       refused before proving
-    |   |-- ActionNotAllowed        the action table does not allow this combination
-    |   |-- GenerationMismatch      the epoch is not of the account's generation or one above
-    |   `-- PolicyNotMet            rows of the policy that fail, and how much is missing
-    |-- RecoveryError           a chain event that does not fit; names the first one
-    |-- TradeMessageRefused     an off-chain trade message that is not what it should be
-    `-- AttestationRefused      an off-chain attestation that does not verify
+    ├── NotInField               a number that is not a canonical field element
+    ├── OutOfRange               an argument outside its range
+    ├── PointRefused             a point off its curve, outside the subgroup, or the identity
+    ├── FormatError              a file or byte string that is not in its format
+    ├── KeyProblem
+    │   ├── KeyRefused           a key that lets anybody forge, or a development key where that is not allowed
+    │   ├── KeyMismatch          key, circuit and witness that do not belong together
+    │   └── KeyMissing           no key at that place
+    ├── WitnessError
+    │   ├── MissingInput         an input of the circuit was not given
+    │   ├── UnknownInput         a name that the circuit does not have
+    │   ├── InputShape           the wrong number of elements
+    │   ├── RangeCheckFailed     a number does not fit the bits that the circuit gives it
+    │   ├── UnsatisfiedConstraint   the first constraint that the witness breaks
+    │   └── NotSolvable          wires that do not follow from the inputs
+    └── ProofRejected            a proof that does not verify
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+__all__ = [
+    "FormatError",
+    "InputShape",
+    "KeyMismatch",
+    "KeyMissing",
+    "KeyProblem",
+    "KeyRefused",
+    "MissingInput",
+    "NotInField",
+    "NotSolvable",
+    "OutOfRange",
+    "PointRefused",
+    "ProofRejected",
+    "ProverError",
+    "RangeCheckFailed",
+    "UnknownInput",
+    "UnsatisfiedConstraint",
+    "WitnessError",
+]
 
 
 class ProverError(Exception):
-    """Root of the tree."""
+    """Root of the prover's errors."""
+
+
+class NotInField(ProverError):
+    """A number that is not a canonical element of its field."""
+
+    def __init__(self, name: str, value: int) -> None:
+        super().__init__(f"{name} = {value} is not in the field: allowed are the integers below the modulus")
+        self.name = name
+        self.value = value
 
 
 class OutOfRange(ProverError):
-    """`value` of `what` is not in [low, high)."""
+    """An argument outside ``low .. high``, both inclusive."""
 
-    def __init__(self, what: str, value: int, low: int, high: int):
-        self.what, self.value, self.low, self.high = what, value, low, high
-        super().__init__(f"{what} = {value} is outside [{low}, {high})")
-
-
-class StatementError(ProverError):
-    """A signal that the statement does not name, or whose values have another size."""
-
-
-class MessageInvalid(ProverError):
-    """A field of a typed message breaks its type; `field` and `reason` say which and how."""
-
-    def __init__(self, message: str, field: str, reason: str):
-        self.message, self.field, self.reason = message, field, reason
-        super().__init__(f"{message}.{field}: {reason}")
+    def __init__(self, name: str, value: int, low: int, high: int) -> None:
+        super().__init__(f"{name} = {value}, allowed {low} .. {high}")
+        self.name = name
+        self.value = value
+        self.low = low
+        self.high = high
 
 
-class AccountError(ProverError):
-    """Something is wrong with a wallet, a key or an account."""
+class PointRefused(ProverError):
+    """A point that is off its curve, outside the subgroup, or the identity where that is not allowed."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} {reason}")
+        self.name = name
+        self.reason = reason
 
 
-class SigningNotRepeatable(AccountError):
-    """A wallet signed the same text in two ways, so a key derived from one signature could not be derived again."""
+class FormatError(ProverError):
+    """A file or byte string that is not in the format `what`."""
 
-    def __init__(self, address: str):
-        self.address = address
-        super().__init__(
-            f"wallet {address} signs the same text differently each time; a key derived from that would be lost. "
-            "Use a key file instead (create_key_file) and back it up"
-        )
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"not a valid {what}: {reason}")
+        self.what = what
+        self.reason = reason
 
 
-class WrongSigner(AccountError):
-    """A signature was made by `actual`, not by `expected`."""
+class KeyProblem(ProverError):
+    """A key that cannot be used."""
 
-    def __init__(self, expected: str, actual: str | None, message: str):
-        self.expected, self.actual, self.message = expected, actual, message
-        super().__init__(f"{message}: signed by {actual or 'nobody (malformed signature)'}, expected {expected}")
-
-
-class KeyFileError(AccountError):
-    """A key file is missing, malformed, readable by others, or belongs to another account."""
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-class EscrowError(ProverError):
-    """A committee key that is not a point of the prime-order subgroup, or an escrow that does not open."""
+class KeyRefused(KeyProblem):
+    """A key that lets anybody forge proofs, that contradicts itself, or that is for development only."""
 
 
-class TransitionRefused(ProverError):
-    """Refused before proving: no proof was attempted."""
+class KeyMismatch(KeyProblem):
+    """A key that was made for another circuit, or a file that is not the one the manifest names."""
 
 
-class ActionNotAllowed(TransitionRefused):
-    """The action table does not allow what was asked of `kind`."""
-
-    def __init__(self, kind: str, reason: str):
-        self.kind, self.reason = kind, reason
-        super().__init__(f"{kind}: {reason}")
+class KeyMissing(KeyProblem):
+    """No key, or not all of its files, at that place."""
 
 
-class GenerationMismatch(TransitionRefused):
-    """An epoch's generation must equal the account's or exceed it by one; attest never moves it."""
-
-    def __init__(self, account_generation: int, epoch_generation: int, allowed: str):
-        self.account_generation, self.epoch_generation = account_generation, epoch_generation
-        super().__init__(
-            f"account is at generation {account_generation}, the epoch at {epoch_generation}; allowed: {allowed}"
-        )
+class WitnessError(ProverError):
+    """No witness, or one that the circuit does not accept."""
 
 
-class PolicyNotMet(TransitionRefused):
-    """The state after the action does not meet the policy.
+class MissingInput(WitnessError):
+    """An input of the circuit that was not given."""
 
-    `rows` fail; `missing_usd6` is the cash, in micro-dollars, that would make them hold. For rows that cash does
-    not enter (a delta limit, the flat policy's positions) it is the excess over the limit in the row's own unit;
-    `row_missing` has it row by row.
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the circuit's input {name} is missing")
+        self.name = name
+
+
+class UnknownInput(WitnessError):
+    """A name that the circuit does not have."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the circuit has no {name}")
+        self.name = name
+
+
+class InputShape(WitnessError):
+    """The wrong number of elements."""
+
+    def __init__(self, name: str, given: int, expected: int) -> None:
+        super().__init__(f"{name} has {given} elements, expected {expected}")
+        self.name = name
+        self.given = given
+        self.expected = expected
+
+
+class RangeCheckFailed(WitnessError):
+    """`value` does not fit the `bits` of the range check `component`; allowed are 0 .. 2^bits - 1.
+
+    The value is what the circuit checks, offset included, as the representative nearest to zero.
     """
 
-    def __init__(self, kind: str, policy: str, row_missing: Mapping[int, int], reason: str):
-        self.kind, self.policy, self.row_missing = kind, policy, dict(row_missing)
-        self.rows = tuple(sorted(self.row_missing))
-        self.missing_usd6 = max(self.row_missing.values(), default=0)
-        super().__init__(f"{kind}: {reason}")
+    def __init__(self, component: str, value: int, bits: int) -> None:
+        super().__init__(f"{component} checks {value}, allowed 0 .. 2^{bits} - 1")
+        self.component = component
+        self.value = value
+        self.bits = bits
 
 
-class RecoveryError(ProverError):
-    """Event number `index` of the account's history does not fit what wallet and earlier events say."""
+class UnsatisfiedConstraint(WitnessError):
+    """The witness breaks `constraint`, the first one of the circuit (from 0) that it breaks."""
 
-    def __init__(self, index: int, event: str, reason: str):
-        self.index, self.event, self.reason = index, event, reason
-        super().__init__(f"event {index} ({event}): {reason}")
-
-
-class TradeMessageRefused(ProverError):
-    """An off-chain trade message that does not fit the negotiation; `message` names its type."""
-
-    def __init__(self, message: str, reason: str):
-        self.message, self.reason = message, reason
-        super().__init__(f"{message}: {reason}")
+    def __init__(self, constraint: int) -> None:
+        super().__init__(f"constraint {constraint} is not satisfied")
+        self.constraint = constraint
 
 
-class AttestationRefused(ProverError):
-    """An off-chain attestation that does not show what was asked for."""
+class NotSolvable(WitnessError):
+    """The circuit has wires that do not follow from its inputs; the first few names."""
+
+    def __init__(self, wires: list[str]) -> None:
+        super().__init__(f"no way to compute {', '.join(wires)}")
+        self.wires = wires
+
+
+class ProofRejected(ProverError):
+    """A proof that does not verify was not released or not accepted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

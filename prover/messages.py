@@ -8,11 +8,13 @@ decimal strings and bytes are 0x-hex.
 from typing import Annotated, Any, ClassVar, Self
 
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StrictBool, ValidationError
 from pydantic.alias_generators import to_camel
 
 from .errors import MessageInvalid, OutOfRange
 
+MAX_BYTES = 4096
+"""Longest signature or proof that a message carries."""
 JSON_SAFE_BITS = 53
 """Integers of wider types are strings in JSON, as many readers hold numbers as doubles."""
 
@@ -55,6 +57,21 @@ def _to_bytes32(value: Any) -> bytes:
     return bytes(value)
 
 
+def _to_bytes(value: Any) -> bytes:
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            value = bytes.fromhex(value[2:])
+        except ValueError:
+            raise ValueError("bytes in 0x-hex are needed") from None
+    if not isinstance(value, bytes | bytearray) or len(value) > MAX_BYTES:
+        raise ValueError(f"at most {MAX_BYTES} bytes are needed, in JSON as 0x-hex")
+    return bytes(value)
+
+
+def _to_hex(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
 def _to_address(value: Any) -> str:
     uniform = isinstance(value, str) and value[2:] in (value[2:].lower(), value[2:].upper())
     if not is_hex_address(value) or not (uniform or is_checksum_address(value)):
@@ -65,9 +82,8 @@ def _to_address(value: Any) -> str:
 Uint8, Uint16, Uint24, Uint32 = (_integer(0, 1 << bits, bits) for bits in (8, 16, 24, 32))
 Uint40, Uint64, Uint256 = (_integer(0, 1 << bits, bits) for bits in (40, 64, 256))
 Int8, Int64, Int128 = (_integer(-(1 << bits - 1), 1 << bits - 1, bits) for bits in (8, 64, 128))
-Bytes32 = Annotated[
-    bytes, BeforeValidator(_to_bytes32), PlainSerializer(lambda value: "0x" + value.hex(), when_used="json")
-]
+Bytes32 = Annotated[bytes, BeforeValidator(_to_bytes32), PlainSerializer(_to_hex, when_used="json")]
+HexBytes = Annotated[bytes, BeforeValidator(_to_bytes), PlainSerializer(_to_hex, when_used="json")]
 Address = Annotated[str, BeforeValidator(_to_address)]
 
 ZERO_BYTES32 = bytes(32)
@@ -90,15 +106,16 @@ def encode_policy_name(name: str) -> bytes:
     return raw.ljust(32, b"\0")
 
 
-class TypedMessage(BaseModel):
-    """A message of the table; the class's name is the type's name."""
+class Record(BaseModel):
+    """A frozen record with validated fields, from Python or from JSON that somebody sent."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
     )
     secret_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that repr and error texts never show."""
 
-    def __init__(self, **values: Any):
+    def __init__(self, /, **values: Any):
         try:
             super().__init__(**values)
         except ValidationError as error:
@@ -117,17 +134,21 @@ class TypedMessage(BaseModel):
             raise MessageInvalid(cls.__name__, "(message)", "an object with named fields is needed")
         return cls(**values)
 
-    def to_message(self) -> dict[str, Any]:
-        """Values under the table's names, as eth-account takes them."""
-        return _to_lists(self.model_dump(by_alias=True))
-
     def to_json_dict(self) -> dict[str, Any]:
-        """Values under the table's names, as they travel in JSON."""
+        """Values under camelCase names, as they travel in JSON."""
         return self.model_dump(by_alias=True, mode="json")
 
     def __repr_args__(self):
         for name, value in super().__repr_args__():
             yield name, "(hidden)" if name in self.secret_fields else value
+
+
+class TypedMessage(Record):
+    """A message of the table; the class's name is the type's name."""
+
+    def to_message(self) -> dict[str, Any]:
+        """Values under the table's names, as eth-account takes them."""
+        return _to_lists(self.model_dump(by_alias=True))
 
 
 def _to_lists(value: Any) -> Any:
@@ -150,7 +171,7 @@ class Epoch(TypedMessage):
     number: Uint64
     time: Uint40
     generation: Uint24
-    urgent: bool
+    urgent: StrictBool
     snapshot_hash: Bytes32
     policy_hash: Bytes32
     settlement_hash: Bytes32

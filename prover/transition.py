@@ -130,8 +130,8 @@ class Effects:
     """r: positions after trade and flows, before the settlement; shape (N,)."""
     new_state: AccountState = field(repr=False)
     """State that the policy is asked of."""
-    policy: Policy
-    settlement: Settlement
+    policy: Policy = field(repr=False)
+    settlement: Settlement = field(repr=False)
 
     @property
     def commitment_new(self) -> int:
