@@ -27,8 +27,8 @@ LOT_STEP = 100_000_000
 """Steps per coin: lot sizes are whole multiples of 1e-8 coin."""
 MAX_LOT_SIZE = 1_000
 """Largest lot size, coin per lot."""
-MAX_EXPIRY = 2**40 - 1
-"""Largest expiry, unix seconds (40 bits, as on chain)."""
+MAX_EXPIRY = 253_402_300_799
+"""Largest time or expiry, unix seconds: the end of the year 9999, within the 40 bits of times on chain."""
 MAX_GENERATION = 2**24 - 1
 """Largest generation of a listing (24 bits in an account's storage word)."""
 

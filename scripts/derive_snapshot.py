@@ -209,6 +209,10 @@ def derive_document(path: Path, day: date, preset: Preset) -> dict[str, object]:
         for slot, ticker in zip(slots, select_options(of_coin, time, len(slots), index[coin]), strict=False):
             facts = {"strike": ticker.strike, "expiry": ticker.expiry, "is_call": ticker.is_call}
             instruments[slot] = make_instrument(slot, Kind.OPTION, coin, DERIVATIVE_LOT[coin], **facts)
+            if instruments[slot].name != ticker.name:
+                raise MalformedFile(
+                    path.name, f"{ticker.name!r} has the facts of {instruments[slot].name}; allowed: its own"
+                )
             forward[slot], volatility[slot] = ticker.forward, ticker.volatility
             listed[instruments[slot].name] = ticker
     snapshot = MarketSnapshot(
