@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {CollateralVault} from "./CollateralVault.sol";
+import {Action, Flow, Invalidate, Messages, Open} from "./generated/Messages.sol";
+import {
+    Account,
+    AttestRequest,
+    CureRequest,
+    DepositRequest,
+    EpochPoints,
+    FlatRequest,
+    IClearingHouse,
+    OpenRequest,
+    TradeRequest,
+    TradeSide,
+    WithdrawRequest
+} from "./interfaces/IClearingHouse.sol";
+import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
+import {IMarginVerifier, Opening, TradeHalf, TradePair, Transition} from "./interfaces/IMarginVerifier.sol";
+import {EpochView, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
+import {AccountId} from "./libraries/AccountId.sol";
+import {ActionKind, ActionRules, PolicySource, ProvenRule, Rule, Status} from "./libraries/ActionRules.sol";
+import {Amounts} from "./libraries/Amounts.sol";
+import {G1} from "./libraries/Bn254.sol";
+
+/// @title ClearingHouse
+/// @notice What it does and what it relies on is written in IClearingHouse.
+contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, ReentrancyGuardTransient {
+    /// @dev What an action is proved against.
+    struct Terms {
+        address key;
+        uint16 slots;
+        uint40 time; // of the epoch; 0 without one
+        G1 policy;
+        G1 settlement;
+    }
+
+    /// @notice May pause; only the admin unpauses.
+    bytes32 public constant GUARDIAN_ROLE = keccak256("GUARDIAN_ROLE");
+
+    IKeyRegistry public immutable REGISTRY;
+    IRiskOracle public immutable ORACLE;
+    IMarginVerifier public immutable VERIFIER;
+    CollateralVault public immutable VAULT;
+
+    mapping(bytes32 account => Account) private _accounts;
+    /// @inheritdoc IClearingHouse
+    mapping(address auth => mapping(bytes32 digest => bool)) public isInvalidated;
+    /// @inheritdoc IClearingHouse
+    mapping(address submitter => uint256) public feesOf;
+    mapping(bytes32 account => mapping(uint256 commitment => mapping(bytes32 policy => uint40))) private _attestedAt;
+
+    constructor(
+        address admin,
+        address guardian,
+        IKeyRegistry registry,
+        IRiskOracle oracle,
+        IMarginVerifier verifier,
+        CollateralVault vault
+    ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
+        (REGISTRY, ORACLE, VERIFIER, VAULT) = (registry, oracle, verifier, vault);
+        if (vault.CLEARING_HOUSE() != address(this)) revert WiringWrong(address(vault), vault.CLEARING_HOUSE());
+        _grantRole(DEFAULT_ADMIN_ROLE, admin);
+        _grantRole(GUARDIAN_ROLE, guardian);
+    }
+
+    // ------------------------------------------------------------------ actions
+
+    /// @inheritdoc IClearingHouse
+    function open(OpenRequest calldata request) external nonReentrant whenNotPaused returns (bytes32 account) {
+        account = AccountId.compute(address(this), request.auth, request.index);
+        Account storage stored = _accounts[account];
+        if (request.auth == address(0)) revert AuthZero();
+        if (stored.status != Status.NONE) revert AccountTaken(account, stored.status);
+        _requireDeadline(request.deadline);
+        uint24 generation = ORACLE.generation();
+        if (request.generation != generation) revert GenerationWrong(account, request.generation, generation);
+        bytes32 escrowHash = keccak256(
+            abi.encode(request.ephemeralX, request.ephemeralY, request.escrowedKey, request.keyVersion)
+        );
+        bytes32 digest = _hashTypedDataV4(
+            Messages.hash(
+                Open({
+                    account: account,
+                    auth: request.auth,
+                    index: request.index,
+                    keyVersion: request.keyVersion,
+                    generation: generation,
+                    commitment: request.commitment,
+                    escrowHash: escrowHash,
+                    deadline: request.deadline
+                })
+            )
+        );
+        _requireSignature(account, request.auth, digest, request.signature);
+        _verifyOpen(request, digest);
+
+        stored.auth = request.auth;
+        stored.status = Status.ACTIVE;
+        stored.keyVersion = request.keyVersion;
+        stored.generation = generation;
+        stored.provenAt = uint40(block.timestamp);
+        stored.commitment = request.commitment;
+        stored.escrowHash = escrowHash;
+        emit AccountOpened(
+            account,
+            request.auth,
+            request.index,
+            request.keyVersion,
+            generation,
+            request.commitment,
+            request.ephemeralX,
+            request.ephemeralY,
+            request.escrowedKey
+        );
+    }
+
+    /// @inheritdoc IClearingHouse
+    function deposit(DepositRequest calldata request) external nonReentrant {
+        (Rule memory rule, Action memory action) =
+            _draft(ActionKind.DEPOSIT, request.account, request.commitmentNew, request.fee, request.deadline);
+        Terms memory terms = _constantTerms(rule, action);
+        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
+        VAULT.requireCollateral(request.flows);
+        _transition(rule, action, terms, request.proof, request.signature);
+        VAULT.absorb(request.account, request.cash, request.flows);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function cure(CureRequest calldata request) external nonReentrant {
+        (Rule memory rule, Action memory action) =
+            _draft(ActionKind.CURE, request.account, request.commitmentNew, request.fee, request.deadline);
+        Terms memory terms = _epochTerms(rule, action, request.epoch);
+        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
+        VAULT.requireCollateral(request.flows);
+        _transition(rule, action, terms, request.proof, request.signature);
+        VAULT.absorb(request.account, request.cash, request.flows);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function withdraw(WithdrawRequest calldata request) external nonReentrant {
+        (Rule memory rule, Action memory action) =
+            _draft(ActionKind.WITHDRAW, request.account, request.commitmentNew, request.fee, request.deadline);
+        action.recipient = request.recipient;
+        Terms memory terms = _epochTerms(rule, action, request.epoch);
+        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
+        VAULT.requireCollateral(request.flows);
+        _transition(rule, action, terms, request.proof, request.signature);
+        VAULT.release(request.recipient, request.cash, request.flows);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function withdrawFlat(FlatRequest calldata request) external nonReentrant {
+        _exitFlat(ActionKind.WITHDRAW_FLAT, request);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function close(FlatRequest calldata request) external nonReentrant {
+        _exitFlat(ActionKind.CLOSE, request);
+        _accounts[request.account].status = Status.CLOSED;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function attest(AttestRequest calldata request) external nonReentrant {
+        (Rule memory rule, Action memory action) = _draft(ActionKind.ATTEST, request.account, 0, 0, request.deadline);
+        action.policy = request.policy;
+        Terms memory terms = _epochTerms(rule, action, request.epoch);
+        _verify(action, terms, _digest(action), rule.writes, request.proof);
+
+        Account storage stored = _accounts[request.account];
+        uint40 provenAt = stored.provenAt;
+        if (request.policy == ActionRules.POLICY_MAINTENANCE) {
+            if (terms.time > provenAt) stored.provenAt = provenAt = terms.time;
+        } else if (terms.time > _attestedAt[request.account][action.commitmentOld][request.policy]) {
+            _attestedAt[request.account][action.commitmentOld][request.policy] = terms.time;
+        }
+        emit Attested(request.account, request.policy, request.epoch.number, terms.time, provenAt);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function trade(TradeRequest calldata request) external nonReentrant {
+        TradeSide calldata plusSide = request.plus;
+        TradeSide calldata minusSide = request.minus;
+        if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
+        (Rule memory rule, Action memory plus) = _draftSide(request, plusSide, minusSide.account, 1);
+        (, Action memory minus) = _draftSide(request, minusSide, plusSide.account, -1);
+        if (plus.generationOld != minus.generationOld || plus.keyVersion != minus.keyVersion) {
+            revert SidesDiffer(plus.generationOld, minus.generationOld, plus.keyVersion, minus.keyVersion);
+        }
+        Terms memory terms = _epochTerms(rule, plus, request.epoch);
+        _requireProvenAt(rule, minus.account, terms.time);
+        (minus.epoch, minus.generationNew, minus.policy) = (plus.epoch, plus.generationNew, plus.policy);
+
+        TradePair memory pair;
+        pair.tradeTag = request.tradeTag;
+        _authorizeHalf(pair.plus, plus, plusSide);
+        _authorizeHalf(pair.minus, minus, minusSide);
+        VERIFIER.verifyTwo(terms.key, pair, terms.policy, terms.settlement);
+
+        _write(rule, plus, terms.time);
+        _write(rule, minus, terms.time);
+        uint256 fees = uint256(plus.fee) + minus.fee;
+        if (fees != 0) feesOf[msg.sender] += fees;
+        emit Traded(
+            plus.account,
+            minus.account,
+            plus.epoch,
+            plus.generationNew,
+            request.tradeTag,
+            plus.commitmentNew,
+            plus.ciphertext,
+            plus.fee,
+            minus.commitmentNew,
+            minus.ciphertext,
+            minus.fee
+        );
+    }
+
+    /// @inheritdoc IClearingHouse
+    function invalidate(bytes32 digest) external {
+        _invalidate(msg.sender, digest);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function invalidateFor(address auth, bytes32 digest, bytes calldata signature) external {
+        _requireSigned(bytes32(0), auth, _hashTypedDataV4(Messages.hash(Invalidate(digest))), signature);
+        _invalidate(auth, digest);
+    }
+
+    /// @inheritdoc IClearingHouse
+    function collectFees(address to) external nonReentrant returns (uint256 amount) {
+        amount = feesOf[msg.sender];
+        if (amount == 0) revert FeesZero(msg.sender);
+        if (to == address(0)) revert RecipientZero();
+        feesOf[msg.sender] = 0;
+        emit FeesCollected(msg.sender, to, amount);
+        VAULT.release(to, amount, new Flow[](0));
+    }
+
+    /// @notice Stops opening, trades, withdrawals and attestations; only the guardian.
+    function pause() external onlyRole(GUARDIAN_ROLE) {
+        _pause();
+    }
+
+    /// @notice Ends a pause; only the admin.
+    function unpause() external onlyRole(DEFAULT_ADMIN_ROLE) {
+        _unpause();
+    }
+
+    // ------------------------------------------------------------------ views
+
+    /// @inheritdoc IClearingHouse
+    function accountOf(bytes32 account) external view returns (Account memory) {
+        return _accounts[account];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool) {
+        Account storage stored = _accounts[account];
+        if (stored.status != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return false;
+        // An epoch's time may lead the chain's by the oracle's skew; it then counts as of now.
+        return block.timestamp <= stored.provenAt || block.timestamp - stored.provenAt <= maxAge;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function attested(bytes32 account, bytes32 policy) external view returns (uint40 time) {
+        Account storage stored = _accounts[account];
+        if (stored.status != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return 0;
+        return _attestedAt[account][stored.commitment][policy];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function accountId(address auth, uint64 index) external view returns (bytes32) {
+        return AccountId.compute(address(this), auth, index);
+    }
+
+    /// @inheritdoc AccessControl
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IClearingHouse).interfaceId || super.supportsInterface(interfaceId);
+    }
+
+    // ------------------------------------------------------------------ checks
+
+    /// @dev The part of an Action that is the contract's to say: what is stored, and what the action's rule fixes. Fields that a rule leaves out stay zero: without
+    ///      sides there is no trade tag, no ciphertext and no counterparty.
+    function _draft(ActionKind kind, bytes32 account, uint256 commitmentNew, uint64 fee, uint40 deadline)
+        private
+        view
+        returns (Rule memory rule, Action memory action)
+    {
+        rule = ActionRules.ruleOf(kind);
+        if (!rule.whilePaused) _requireNotPaused();
+        Account storage stored = _accounts[account];
+        Status status = stored.status;
+        if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.whileFrozen)) {
+            revert StatusWrong(account, status, kind);
+        }
+        _requireDeadline(deadline);
+        action.kind = uint8(kind);
+        action.account = account;
+        action.keyVersion = stored.keyVersion;
+        action.generationOld = stored.generation;
+        action.generationNew = stored.generation;
+        action.commitmentOld = stored.commitment;
+        action.commitmentNew = commitmentNew;
+        action.fee = fee;
+        action.deadline = deadline;
+        action.policy = rule.policyName;
+    }
+
+    function _draftSide(TradeRequest calldata request, TradeSide calldata half, bytes32 counterparty, int8 side)
+        private
+        view
+        returns (Rule memory rule, Action memory action)
+    {
+        (rule, action) = _draft(ActionKind.TRADE, half.account, half.commitmentNew, half.fee, half.deadline);
+        action.counterparty = counterparty;
+        action.tradeTag = request.tradeTag;
+        action.ciphertext = half.ciphertext;
+        action.side = side;
+        Amounts.setFee(action, rule.flows);
+    }
+
+    /// @dev Key, policy and settlement of an action that needs no epoch: the zero policy or "flat", and the identity settlement.
+    function _constantTerms(Rule memory rule, Action memory action) private view returns (Terms memory terms) {
+        (terms.key, terms.slots) = REGISTRY.transitionKey(action.keyVersion);
+        if (rule.policySource == PolicySource.FLAT) {
+            (terms.policy.x, terms.policy.y) = REGISTRY.flatPoint(action.keyVersion);
+        }
+    }
+
+    /// @dev Key, policy and settlement of an action at an epoch; fills in the epoch, the generation after the action, and checks the points.
+    function _epochTerms(Rule memory rule, Action memory action, EpochPoints calldata given)
+        private
+        view
+        returns (Terms memory terms)
+    {
+        EpochView memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));
+        if (epoch.keyVersion != action.keyVersion) {
+            revert KeyVersionWrong(action.account, action.keyVersion, epoch.keyVersion);
+        }
+        if (epoch.generation != action.generationOld) {
+            if (epoch.generation != uint256(action.generationOld) + 1) {
+                revert GenerationWrong(action.account, action.generationOld, epoch.generation);
+            }
+            (terms.settlement.x, terms.settlement.y) = ORACLE.settlementOf(epoch.generation);
+        }
+        _requireProvenAt(rule, action.account, epoch.time);
+        action.epoch = given.number;
+        action.generationNew = epoch.generation;
+        terms.time = epoch.time;
+        terms.policy = _findPoint(given.points, epoch.pointsHash, action.policy);
+        (terms.key, terms.slots) = REGISTRY.transitionKey(action.keyVersion);
+    }
+
+    function _findPoint(Point[] calldata points, bytes32 signed, bytes32 name) private pure returns (G1 memory) {
+        bytes32 hash = keccak256(abi.encode(points));
+        if (hash != signed) revert PointsMismatch(hash, signed);
+        for (uint256 i = 0; i < points.length; i++) {
+            if (points[i].name == name) return G1(points[i].x, points[i].y);
+        }
+        revert PolicyUnknown(name);
+    }
+
+    function _requireProvenAt(Rule memory rule, bytes32 account, uint40 epochTime) private view {
+        uint40 provenAt = _accounts[account].provenAt;
+        if (rule.proven == ProvenRule.SET && epochTime < provenAt) {
+            revert EpochOlderThanProof(account, epochTime, provenAt);
+        }
+    }
+
+    function _requireDeadline(uint40 deadline) private view {
+        if (block.timestamp > deadline) revert DeadlinePassed(deadline, block.timestamp);
+    }
+
+    /// @dev ECDSA first: it is cheaper than asking whether auth has code, and an address whose key signed needs no code to agree.
+    function _requireSigned(bytes32 account, address auth, bytes32 digest, bytes calldata signature) private view {
+        (address signer, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (problem == ECDSA.RecoverError.NoError && signer == auth) return;
+        if (!SignatureChecker.isValidSignatureNowCalldata(auth, digest, signature)) {
+            revert SignatureWrong(account, auth, digest);
+        }
+    }
+
+    function _requireSignature(bytes32 account, address auth, bytes32 digest, bytes calldata signature) private view {
+        if (isInvalidated[auth][digest]) revert DigestInvalidated(auth, digest);
+        _requireSigned(account, auth, digest, signature);
+    }
+
+    function _digest(Action memory action) private view returns (bytes32) {
+        return _hashTypedDataV4(Messages.hash(action));
+    }
+
+    // ------------------------------------------------------------------ verification
+
+    function _verifyOpen(OpenRequest calldata request, bytes32 digest) private view {
+        (address key, uint256 committeeX, uint256 committeeY) = REGISTRY.openKey(request.keyVersion);
+        Opening memory opening = Opening({
+            commitment: request.commitment,
+            ephemeralX: request.ephemeralX,
+            ephemeralY: request.ephemeralY,
+            escrowedKey: request.escrowedKey,
+            committeeX: committeeX,
+            committeeY: committeeY,
+            context: _context(digest)
+        });
+        VERIFIER.verifyOpen(key, opening, request.proof);
+    }
+
+    function _verify(Action memory action, Terms memory terms, bytes32 digest, bool write, uint256[8] calldata proof)
+        private
+        view
+    {
+        Transition memory transition = Transition({
+            commitmentOld: action.commitmentOld,
+            commitmentNew: action.commitmentNew,
+            tradeTag: action.tradeTag,
+            ciphertext: action.ciphertext,
+            side: action.side,
+            write: write,
+            context: _context(digest),
+            cashFlow: action.cashFlow,
+            flows: action.flows
+        });
+        VERIFIER.verify(terms.key, transition, terms.policy, terms.settlement, proof);
+    }
+
+    function _authorizeHalf(TradeHalf memory half, Action memory action, TradeSide calldata side) private view {
+        bytes32 digest = _digest(action);
+        _requireSignature(action.account, _accounts[action.account].auth, digest, side.signature);
+        half.commitmentOld = action.commitmentOld;
+        half.commitmentNew = action.commitmentNew;
+        half.ciphertext = action.ciphertext;
+        half.context = _context(digest);
+        half.cashFlow = action.cashFlow;
+        half.proof = side.proof;
+    }
+
+    /// @dev The top 248 bits of the digest: below the scalar field's order, and the same 248 bits that the signature covers.
+    function _context(bytes32 digest) private pure returns (uint256) {
+        return uint256(digest) >> 8;
+    }
+
+    // ------------------------------------------------------------------ state
+
+    /// @dev Signature, proof, state, fee and event of an action on one account; tokens are the caller's, last.
+    function _transition(
+        Rule memory rule,
+        Action memory action,
+        Terms memory terms,
+        uint256[8] calldata proof,
+        bytes calldata signature
+    ) private {
+        bytes32 digest = _digest(action);
+        _requireSignature(action.account, _accounts[action.account].auth, digest, signature);
+        _verify(action, terms, digest, rule.writes, proof);
+
+        _write(rule, action, terms.time);
+        if (action.fee != 0) feesOf[msg.sender] += action.fee;
+        emit Flowed(
+            action.account,
+            ActionKind(action.kind),
+            action.commitmentNew,
+            action.cashFlow,
+            action.flows,
+            action.epoch,
+            action.generationNew,
+            action.recipient,
+            action.fee
+        );
+    }
+
+    function _exitFlat(ActionKind kind, FlatRequest calldata request) private {
+        (Rule memory rule, Action memory action) =
+            _draft(kind, request.account, request.commitmentNew, request.fee, request.deadline);
+        action.recipient = request.recipient;
+        Terms memory terms = _constantTerms(rule, action);
+        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
+        VAULT.requireCollateral(request.flows);
+        _transition(rule, action, terms, request.proof, request.signature);
+        VAULT.release(request.recipient, request.cash, request.flows);
+    }
+
+    function _write(Rule memory rule, Action memory action, uint40 epochTime) private {
+        Account storage stored = _accounts[action.account];
+        stored.commitment = action.commitmentNew;
+        stored.generation = action.generationNew;
+        if (rule.proven == ProvenRule.SET) stored.provenAt = epochTime;
+    }
+
+    function _invalidate(address auth, bytes32 digest) private {
+        isInvalidated[auth][digest] = true;
+        emit Invalidated(auth, digest);
+    }
+}

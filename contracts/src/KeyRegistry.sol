@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Statement} from "./generated/Statement.sol";
+import {IKeyRegistry, KeyRegistration} from "./interfaces/IKeyRegistry.sol";
+import {BabyJubJub} from "./libraries/BabyJubJub.sol";
+import {KeyChecks} from "./libraries/KeyChecks.sol";
+import {KeyData} from "./libraries/KeyData.sol";
+
+/// @title KeyRegistry
+/// @notice What it does and what it relies on is written in IKeyRegistry.
+contract KeyRegistry is IKeyRegistry, Ownable2Step {
+    struct Key {
+        address transition;
+        uint16 slots;
+        uint40 liveFrom;
+        bool revoked;
+        address open;
+        uint256 flatX;
+        uint256 flatY;
+        uint256 committeeX;
+        uint256 committeeY;
+    }
+
+    uint16 private constant SLOTS_LIMIT = 256;
+    uint40 private constant DELAY_LIMIT = 30 days;
+
+    /// @notice Seconds from registration until a version is live; none for version 1.
+    uint40 public immutable ACTIVATION_DELAY;
+
+    /// @inheritdoc IKeyRegistry
+    uint16 public latest;
+    mapping(uint16 version => Key) private _keys;
+    mapping(bytes32 transitionHash => uint16 version) private _versions;
+
+    constructor(address owner, uint40 activationDelay) Ownable(owner) {
+        if (activationDelay > DELAY_LIMIT) revert DelayTooLong(activationDelay, DELAY_LIMIT);
+        ACTIVATION_DELAY = activationDelay;
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function register(KeyRegistration calldata registration) external onlyOwner returns (uint16 version) {
+        uint16 slots = registration.slots;
+        if (slots == 0 || slots > SLOTS_LIMIT) revert SlotsOutOfRange(slots, SLOTS_LIMIT);
+        version = _versions[registration.transitionHash];
+        if (version != 0) revert KeyHashTaken(registration.transitionHash, version);
+        KeyChecks.requireSound(registration.transition, Statement.FLOW + slots);
+        KeyChecks.requireSound(registration.open, Statement.OPEN_POINTS);
+        if (!KeyChecks.isPoint(registration.flatX, registration.flatY)) {
+            revert FlatPointInvalid(registration.flatX, registration.flatY);
+        }
+        if (!BabyJubJub.isSubgroupPoint(registration.committeeX, registration.committeeY)) {
+            revert CommitteeKeyInvalid(registration.committeeX, registration.committeeY);
+        }
+
+        version = ++latest;
+        _versions[registration.transitionHash] = version;
+        Key storage key = _keys[version];
+        key.transition = KeyChecks.store(registration.transition);
+        key.open = KeyChecks.store(registration.open);
+        key.slots = slots;
+        key.liveFrom = uint40(block.timestamp) + (version == 1 ? 0 : ACTIVATION_DELAY);
+        (key.flatX, key.flatY) = (registration.flatX, registration.flatY);
+        (key.committeeX, key.committeeY) = (registration.committeeX, registration.committeeY);
+        emit KeyRegistered(
+            version,
+            registration.transitionHash,
+            registration.openHash,
+            key.transition,
+            key.open,
+            slots,
+            key.liveFrom,
+            registration.flatX,
+            registration.flatY,
+            registration.committeeX,
+            registration.committeeY
+        );
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function revoke(uint16 version) external onlyOwner {
+        Key storage key = _known(version);
+        if (key.revoked) revert KeyIsRevoked(version);
+        key.revoked = true;
+        emit KeyRevoked(version);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function transitionKey(uint16 version) external view returns (address key, uint16 slots) {
+        Key storage stored = _live(version);
+        return (stored.transition, stored.slots);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function openKey(uint16 version) external view returns (address key, uint256 committeeX, uint256 committeeY) {
+        Key storage stored = _live(version);
+        return (stored.open, stored.committeeX, stored.committeeY);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function flatPoint(uint16 version) external view returns (uint256 x, uint256 y) {
+        Key storage stored = _live(version);
+        return (stored.flatX, stored.flatY);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function versionOf(bytes32 transitionHash) external view returns (uint16 version) {
+        version = _versions[transitionHash];
+        if (version == 0) revert KeyHashUnknown(transitionHash);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function isLive(uint16 version) external view returns (bool) {
+        Key storage key = _keys[version];
+        return key.transition != address(0) && !key.revoked && block.timestamp >= key.liveFrom;
+    }
+
+    function _live(uint16 version) private view returns (Key storage key) {
+        key = _known(version);
+        if (key.revoked) revert KeyIsRevoked(version);
+        if (block.timestamp < key.liveFrom) revert KeyNotLive(version, key.liveFrom, block.timestamp);
+    }
+
+    function _known(uint16 version) private view returns (Key storage key) {
+        key = _keys[version];
+        if (key.transition == address(0)) revert KeyUnknown(version, latest);
+    }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Flow} from "./generated/Messages.sol";
+import {Statement} from "./generated/Statement.sol";
+import {IMarginVerifier, Opening, TradeHalf, TradePair, Transition} from "./interfaces/IMarginVerifier.sol";
+import {Bn254, G1} from "./libraries/Bn254.sol";
+import {KeyData, KeyHead} from "./libraries/KeyData.sol";
+
+/// @title MarginVerifier
+/// @notice What it does and what it relies on is written in IMarginVerifier.
+contract MarginVerifier is IMarginVerifier {
+    using Bn254 for G1;
+    using KeyData for KeyHead;
+
+    /// @dev Bytes of one entry of the pairing precompile: a G1 and a G2 point.
+    uint256 private constant PAIR = 192;
+
+    /// @inheritdoc IMarginVerifier
+    function verify(
+        address key,
+        Transition calldata transition,
+        G1 calldata policy,
+        G1 calldata settlement,
+        uint256[8] calldata proof
+    ) external view {
+        KeyHead head = KeyData.load(key, Statement.FIXED_POINTS);
+        G1 memory sum = head.ic(0);
+        _addShared(sum, head, policy, settlement, transition.write);
+        if (transition.side == 1) sum.add(head.ic(Statement.SIDE));
+        else if (transition.side == -1) sum.add(head.ic(Statement.SIDE).negate());
+        else if (transition.side != 0) revert SideUnknown(transition.side);
+        _addSignal(sum, head.ic(Statement.COMMITMENT_OLD), transition.commitmentOld);
+        _addSignal(sum, head.ic(Statement.COMMITMENT_NEW), transition.commitmentNew);
+        _addSignal(sum, head.ic(Statement.TRADE_TAG), transition.tradeTag);
+        _addSignal(sum, head.ic(Statement.CIPHERTEXT), transition.ciphertext);
+        _addSignal(sum, head.ic(Statement.CONTEXT), transition.context);
+        if (transition.cashFlow != 0) {
+            sum.addProduct(KeyData.loadPoint(key, Statement.CASH_FLOW), Bn254.toField(transition.cashFlow));
+        }
+        for (uint256 i = 0; i < transition.flows.length; i++) {
+            Flow calldata flow = transition.flows[i];
+            sum.addProduct(KeyData.loadPoint(key, Statement.FLOW + flow.slot), Bn254.toField(flow.lots));
+        }
+        _checkOne(head, sum, proof, transition.context);
+    }
+
+    /// @inheritdoc IMarginVerifier
+    function verifyTwo(address key, TradePair calldata pair, G1 calldata policy, G1 calldata settlement) external view {
+        KeyHead head = KeyData.load(key, Statement.FIXED_POINTS + 1);
+        uint256 rho = _challenge(head, KeyData.size(Statement.FIXED_POINTS + 1));
+        uint256 both = addmod(rho, 1, Bn254.R);
+
+        // The shared terms, and -IC of side, times 1 + rho; then 2 IC of side, and the other signals.
+        G1 memory sum = head.ic(0);
+        _addShared(sum, head, policy, settlement, true);
+        G1 memory side = head.ic(Statement.SIDE);
+        sum.add(side.negate());
+        sum.scale(both);
+        sum.add(side);
+        sum.add(side);
+        Bn254.requireSignal(pair.tradeTag);
+        sum.addProduct(head.ic(Statement.TRADE_TAG), mulmod(pair.tradeTag, both, Bn254.R));
+        TradeHalf calldata plus = pair.plus;
+        TradeHalf calldata minus = pair.minus;
+        sum.addProduct(head.ic(Statement.COMMITMENT_OLD), _combine(plus.commitmentOld, minus.commitmentOld, rho));
+        sum.addProduct(head.ic(Statement.COMMITMENT_NEW), _combine(plus.commitmentNew, minus.commitmentNew, rho));
+        sum.addProduct(head.ic(Statement.CIPHERTEXT), _combine(plus.ciphertext, minus.ciphertext, rho));
+        sum.addProduct(head.ic(Statement.CONTEXT), _combine(plus.context, minus.context, rho));
+        uint256 cash = _combine(Bn254.toField(plus.cashFlow), Bn254.toField(minus.cashFlow), rho);
+        if (cash != 0) sum.addProduct(head.ic(Statement.CASH_FLOW), cash);
+
+        _checkTwo(head, sum, pair, rho, both);
+    }
+
+    /// @inheritdoc IMarginVerifier
+    function verifyOpen(address key, Opening calldata opening, uint256[8] calldata proof) external view {
+        KeyHead head = KeyData.load(key, Statement.OPEN_POINTS);
+        G1 memory sum = head.ic(0);
+        _addSignal(sum, head.ic(Statement.OPEN_COMMITMENT), opening.commitment);
+        _addSignal(sum, head.ic(Statement.OPEN_EPHEMERAL_X), opening.ephemeralX);
+        _addSignal(sum, head.ic(Statement.OPEN_EPHEMERAL_Y), opening.ephemeralY);
+        _addSignal(sum, head.ic(Statement.OPEN_ESCROWED_KEY), opening.escrowedKey);
+        _addSignal(sum, head.ic(Statement.OPEN_COMMITTEE_X), opening.committeeX);
+        _addSignal(sum, head.ic(Statement.OPEN_COMMITTEE_Y), opening.committeeY);
+        _addSignal(sum, head.ic(Statement.OPEN_CONTEXT), opening.context);
+        _checkOne(head, sum, proof, opening.context);
+    }
+
+    /// @dev Adds policy, settlement and write. Adding the identity changes nothing and is left out.
+    function _addShared(G1 memory sum, KeyHead head, G1 calldata policy, G1 calldata settlement, bool write) private view {
+        if (write) sum.add(head.ic(Statement.WRITE));
+        if (policy.x != 0 || policy.y != 0) sum.add(policy);
+        if (settlement.x != 0 || settlement.y != 0) sum.add(settlement);
+    }
+
+    /// @dev Adds value * point; a zero term is left out.
+    function _addSignal(G1 memory sum, G1 memory point, uint256 value) private view {
+        Bn254.requireSignal(value);
+        if (value != 0) sum.addProduct(point, value);
+    }
+
+    /// @dev plus + rho * minus modulo R, after both have been checked to lie below R.
+    function _combine(uint256 plus, uint256 minus, uint256 rho) private pure returns (uint256) {
+        Bn254.requireSignal(plus);
+        Bn254.requireSignal(minus);
+        return addmod(plus, mulmod(rho, minus, Bn254.R), Bn254.R);
+    }
+
+    /// @dev rho = keccak256(points of the key, calldata) mod R; see IMarginVerifier.verifyTwo.
+    function _challenge(KeyHead head, uint256 length) private pure returns (uint256 rho) {
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mcopy(input, head, length)
+            calldatacopy(add(input, length), 0, calldatasize())
+            rho := keccak256(input, add(length, calldatasize()))
+        }
+        return rho % Bn254.R;
+    }
+
+    /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
+    function _checkOne(KeyHead head, G1 memory sum, uint256[8] calldata proof, uint256 context) private view {
+        G1 memory a = G1(proof[0], proof[1]).negate();
+        uint256 outcome;
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mcopy(input, a, 0x40)
+            calldatacopy(add(input, 0x40), add(proof, 0x40), 0x80)
+            let pair := add(input, PAIR)
+            mcopy(pair, head, 0xc0) // alpha, beta stand side by side
+            pair := add(pair, PAIR)
+            mcopy(pair, sum, 0x40)
+            mcopy(add(pair, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
+            pair := add(pair, PAIR)
+            calldatacopy(pair, add(proof, 0xc0), 0x40)
+            mcopy(add(pair, 0x40), add(head, 320), 0x80) // KeyData.DELTA
+            // 0: refused, 1: product is not one, 2: product is one
+            if staticcall(gas(), 0x08, input, 768, 0, 0x20) { outcome := add(1, eq(mload(0), 1)) }
+        }
+        if (outcome == 0) revert ProofMalformed(context);
+        if (outcome == 1) revert ProofRejected(context);
+    }
+
+    /// @dev e(-A_1, B_1) e(-rho A_2, B_2) e((1 + rho) alpha, beta) e(sum, gamma) e(C_1 + rho C_2, delta) = 1.
+    function _checkTwo(KeyHead head, G1 memory sum, TradePair calldata pair, uint256 rho, uint256 both) private view {
+        uint256[8] calldata plus = pair.plus.proof;
+        uint256[8] calldata minus = pair.minus.proof;
+        G1 memory a1 = G1(plus[0], plus[1]).negate();
+        G1 memory a2 = G1(minus[0], minus[1]);
+        a2.scale(Bn254.R - rho);
+        G1 memory c = G1(plus[6], plus[7]);
+        c.addProduct(G1(minus[6], minus[7]), rho);
+        G1 memory alpha = head.alpha();
+        alpha.scale(both);
+        uint256 outcome;
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mcopy(input, a1, 0x40)
+            calldatacopy(add(input, 0x40), add(plus, 0x40), 0x80)
+            let entry := add(input, PAIR)
+            mcopy(entry, a2, 0x40)
+            calldatacopy(add(entry, 0x40), add(minus, 0x40), 0x80)
+            entry := add(entry, PAIR)
+            mcopy(entry, head, 0xc0) // alpha, scaled in place, and beta
+            entry := add(entry, PAIR)
+            mcopy(entry, sum, 0x40)
+            mcopy(add(entry, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
+            entry := add(entry, PAIR)
+            mcopy(entry, c, 0x40)
+            mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
+            if staticcall(gas(), 0x08, input, 960, 0, 0x20) { outcome := add(1, eq(mload(0), 1)) }
+        }
+        if (outcome == 0) revert ProofMalformed(pair.plus.context);
+        if (outcome == 1) revert ProofRejected(pair.plus.context);
+    }
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {G1} from "../libraries/Bn254.sol";
+import {Flow} from "../generated/Messages.sol";
+
+/// @dev The signals of one `transition` that differ from account to account.
+struct Transition {
+    uint256 commitmentOld;
+    uint256 commitmentNew; // 0 when nothing is written
+    uint256 tradeTag; // 0 without a trade
+    uint256 ciphertext; // 0 without a trade
+    int8 side; // +1, -1, or 0 without a trade
+    bool write;
+    uint256 context;
+    int128 cashFlow; // micro-dollars
+    Flow[] flows; // lots
+}
+
+/// @dev One side of a trade; side, write and trade tag are given by its place.
+struct TradeHalf {
+    uint256 commitmentOld;
+    uint256 commitmentNew;
+    uint256 ciphertext;
+    uint256 context;
+    int128 cashFlow;
+    uint256[8] proof;
+}
+
+/// @dev Both sides of a trade: `plus` has side +1, `minus` side -1; both write.
+struct TradePair {
+    uint256 tradeTag;
+    TradeHalf plus;
+    TradeHalf minus;
+}
+
+/// @dev The signals of `open`, but for the committee's key.
+struct Opening {
+    uint256 commitment;
+    uint256 ephemeralX;
+    uint256 ephemeralY;
+    uint256 escrowedKey;
+    uint256 committeeX;
+    uint256 committeeY;
+    uint256 context;
+}
+
+/// @title Checks Groth16 proofs of the statement. Holds no state: the key is named in each call
+/// @notice A call returns if every proof is accepted, and reverts otherwise. A proof is eight words: A (x, y), B (x imaginary, x real,
+///         y imaginary, y real), C (x, y).
+/// @dev Safety assumptions
+///      - `key` is a data contract written by the KeyRegistry, whose checks hold. A caller who names any other address gets no meaning.
+///      - The policy and settlement points are sums of scalar times IC point over data the caller trusts: whoever chooses a point freely can make
+///        any proof pass. ClearingHouse takes them from a quorum-signed epoch or from the registry.
+///      - The discrete logarithm problem is hard on BN254 (about 100 bits) and the key's set-up was honest.
+///      Liveness assumptions
+///      - The precompiles of EIP-196 and EIP-197 exist and keep their prices in order of magnitude.
+interface IMarginVerifier {
+    /// @notice A proof does not match its public signals.
+    error ProofRejected(uint256 context);
+
+    /// @notice The pairing precompile refused a point: off its curve, outside its subgroup, or a coordinate not below the field's order.
+    error ProofMalformed(uint256 context);
+
+    /// @notice A side that is not -1, 0 or +1.
+    error SideUnknown(int8 side);
+
+    /// @notice Checks one `transition` proof.
+    /// @param key Data contract of the `transition` key.
+    /// @param transition The signals that differ from account to account.
+    /// @param policy The policy point; (0, 0) is the all-zero policy.
+    /// @param settlement The settlement point; (0, 0) is the identity settlement.
+    function verify(
+        address key,
+        Transition calldata transition,
+        G1 calldata policy,
+        G1 calldata settlement,
+        uint256[8] calldata proof
+    ) external view;
+
+    /// @notice Checks both sides of a trade at once, under one key, one policy, one settlement and one trade tag.
+    /// @dev For a third of the price of a second check. Soundness: let E_i be the quotient of the two sides of proof i's equation
+    ///      e(A_i, B_i) = e(alpha, beta) e(X_i, gamma) e(C_i, delta), X_i the sum over its public signals; E_i is in G_T, of prime order R,
+    ///      and is 1 exactly if proof i is valid. The call accepts if E_1 * E_2^rho = 1 (the pairing product below is this one, by
+    ///      bilinearity), rho = keccak256(key's points, calldata) mod R. The calldata holds the key's address, both sides' signals, both shared
+    ///      points and both proofs, so E_1 and E_2 are fixed before rho is drawn. If E_2 is not 1, exactly one rho modulo R is accepted; if E_2 is 1,
+    ///      then only E_1 = 1 is. As keccak256 mod R takes each value with probability below 2^-251, whoever tries q calldatas gets a false
+    ///      pair accepted with probability below q * 2^-251 in the random-oracle model. Both sides share T, policy, settlement, the
+    ///      constant and write, whose terms are therefore multiplied by 1 + rho once; side is +1 and -1, so its term is
+    ///      (1 - rho) IC = 2 IC - (1 + rho) IC, and -IC joins the shared terms.
+    function verifyTwo(address key, TradePair calldata pair, G1 calldata policy, G1 calldata settlement) external view;
+
+    /// @notice Checks one `open` proof.
+    /// @param key Data contract of the `open` key.
+    function verifyOpen(address key, Opening calldata opening, uint256[8] calldata proof) external view;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IKeyRegistry} from "../interfaces/IKeyRegistry.sol";
+import {Bn254} from "./Bn254.sol";
+import {KeyData} from "./KeyData.sol";
+
+/// @title The checks of a Groth16 verification key, and its storage as code
+library KeyChecks {
+    /// @dev keccak256 of the generator of G2 (EIP-197), 128 bytes as the pairing precompile reads them.
+    bytes32 private constant GENERATOR_HASH = keccak256(
+        abi.encode(
+            11559732032986387107991004021392285783925812861821192530917403151452391805634,
+            10857046999023057135944570762232829481370756359578518086990519993285655852781,
+            4082367875863433681332203403145435568316851327593401208105741076214120093531,
+            8495653923123431417604973247489272438418190587263600148770280649306958101930
+        )
+    );
+
+    /// @notice Reverts unless `key` has that many IC points and every element passes; see IKeyRegistry.
+    function requireSound(bytes calldata key, uint256 points) internal view {
+        uint256 expected = KeyData.size(points);
+        if (key.length != expected) revert IKeyRegistry.KeySizeWrong(key.length, expected);
+        _requirePoint(key, KeyData.ALPHA);
+        _requireGroupElement(key, KeyData.BETA);
+        _requireGroupElement(key, KeyData.GAMMA);
+        _requireGroupElement(key, KeyData.DELTA);
+        for (uint256 offset = KeyData.IC; offset < expected; offset += KeyData.POINT) _requirePoint(key, offset);
+        bytes32 delta = keccak256(key[KeyData.DELTA:KeyData.DELTA + 128]);
+        if (delta == GENERATOR_HASH || delta == keccak256(key[KeyData.GAMMA:KeyData.GAMMA + 128])) {
+            revert IKeyRegistry.KeySetUpUnsafe(delta);
+        }
+    }
+
+    /// @notice Whether (x, y) is a point of G1 other than the identity.
+    function isPoint(uint256 x, uint256 y) internal pure returns (bool) {
+        return Bn254.isPoint(x, y);
+    }
+
+    /// @notice Writes `key` as the code of a new contract, behind a STOP.
+    /// @dev The creation code, 12 bytes, copies what follows it to memory and returns it:
+    ///      PUSH2 size, DUP1, PUSH1 12, PUSH1 0, CODECOPY, PUSH1 0, RETURN.
+    function store(bytes calldata key) internal returns (address pointer) {
+        bytes memory creation = abi.encodePacked(hex"61", uint16(key.length + 1), hex"80600c6000396000f3", hex"00", key);
+        assembly ("memory-safe") {
+            pointer := create(0, add(creation, 0x20), mload(creation))
+            if iszero(pointer) {
+                returndatacopy(mload(0x40), 0, returndatasize())
+                revert(mload(0x40), returndatasize())
+            }
+        }
+    }
+
+    function _requirePoint(bytes calldata key, uint256 offset) private pure {
+        (uint256 x, uint256 y) = abi.decode(key[offset:offset + 64], (uint256, uint256));
+        if (!Bn254.isPoint(x, y)) revert IKeyRegistry.KeyPointInvalid(offset, x, y);
+    }
+
+    /// @dev e(G, P) e(-G, P) = 1 for every P that the precompile accepts, and it accepts points of the subgroup only. The identity is refused apart.
+    function _requireGroupElement(bytes calldata key, uint256 offset) private view {
+        bytes calldata element = key[offset:offset + 128];
+        bool isIdentity = keccak256(element) == keccak256(new bytes(128));
+        (bool accepted, bytes memory result) =
+            address(0x08).staticcall(abi.encodePacked(uint256(1), uint256(2), element, uint256(1), Bn254.Q - 2, element));
+        if (isIdentity || !accepted || result.length != 32 || abi.decode(result, (uint256)) != 1) {
+            revert IKeyRegistry.KeyGroupElementInvalid(offset);
+        }
+    }
+}

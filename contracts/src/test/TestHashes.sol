@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Action, Epoch, Flow, Invalidate, Messages, Open} from "../generated/Messages.sol";
+import {BabyJubJub} from "../libraries/BabyJubJub.sol";
+import {ActionKind, ActionRules, Rule} from "../libraries/ActionRules.sol";
+
+/// @dev Shows internal functions to the tests.
+contract TestHashes {
+    function hashAction(Action calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashFlow(Flow calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashOpen(Open calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashEpoch(Epoch calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashInvalidate(Invalidate calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function ruleOf(ActionKind kind) external pure returns (Rule memory) {
+        return ActionRules.ruleOf(kind);
+    }
+
+    function isSubgroupPoint(uint256 x, uint256 y) external pure returns (bool) {
+        return BabyJubJub.isSubgroupPoint(x, y);
+    }
+}
