@@ -11,7 +11,7 @@ from engine.portfolio import AccountState
 from engine.presets import BITS, Preset
 
 from ._native import poseidon
-from .errors import OutOfRange
+from .errors import StatementError
 from .packing import TradeTerms, check_range, check_signed, pack_state_words, pack_trade, unpack_trade
 from .secret import Secret
 from .statement import FIELD_MODULUS, TAGS, to_field
@@ -28,12 +28,14 @@ def hash_chain(inputs: Sequence[int]) -> int:
     Raises
     ------
     OutOfRange
-        If there is no input, or one is not a field element.
+        If there is no input.
+    StatementError
+        If an input is not a field element.
     """
     check_range("number of hash inputs", len(inputs), 1, 1 << 16)
     for place, value in enumerate(inputs):
         if not 0 <= value < FIELD_MODULUS:
-            raise OutOfRange(f"bits of hash input {place}", value.bit_length(), 0, FIELD_MODULUS.bit_length())
+            raise StatementError(f"hash input {place} is not in [0, p); it may be a secret and is not shown")
     accumulator = poseidon(list(inputs[:POSEIDON_INPUTS]))
     for start in range(POSEIDON_INPUTS, len(inputs), POSEIDON_INPUTS - 1):
         accumulator = poseidon([accumulator, *inputs[start : start + POSEIDON_INPUTS - 1]])

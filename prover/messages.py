@@ -102,7 +102,7 @@ def encode_policy_name(name: str) -> bytes:
         return ZERO_BYTES32
     raw = name.encode("ascii")
     if not 1 <= len(raw) <= 31:
-        raise OutOfRange(f"length of the policy name {name!r}", len(raw), 1, 32)
+        raise OutOfRange(f"length of the policy name {name!r}", len(raw), 1, 31)
     return raw.ljust(32, b"\0")
 
 

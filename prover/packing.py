@@ -20,10 +20,10 @@ TRADE_WORD_BITS = BITS.legs * LEG_BITS + BITS.trade_cash + 1
 
 
 def check_range(what: str, value: int, low: int, high: int) -> int:
-    """`value` as an int if it lies in [low, high), else raise OutOfRange, which names value and range."""
+    """`value` as an int if it lies in [low, high), else raise OutOfRange, which names value and (closed) range."""
     number = int(value)
     if not low <= number < high:
-        raise OutOfRange(what, number, low, high)
+        raise OutOfRange(what, number, low, high - 1)
     return number
 
 
@@ -126,7 +126,7 @@ def unpack_trade(word: int, preset: Preset) -> TradeTerms:
         If `word` is not below 2^212 or names a slot that the preset does not have; the text does not show the word.
     """
     if not 0 <= word < 1 << TRADE_WORD_BITS:
-        raise OutOfRange("bits of the trade word", word.bit_length() if word >= 0 else -1, 0, TRADE_WORD_BITS + 1)
+        raise OutOfRange("bits of the trade word", word.bit_length() if word >= 0 else -1, 0, TRADE_WORD_BITS)
     legs = []
     for k in range(BITS.legs):
         lane = word >> LEG_BITS * k & (1 << LEG_BITS) - 1

@@ -37,7 +37,7 @@ def compute_tag(text: str) -> int:
     """
     raw = text.encode("ascii")
     if len(raw) > 31:
-        raise OutOfRange(f"length of tag {text!r}", len(raw), 0, 32)
+        raise OutOfRange(f"length of tag {text!r}", len(raw), 0, 31)
     return int.from_bytes(raw, "big")
 
 
@@ -59,7 +59,7 @@ def from_field(element: int) -> int:
         If `element` is not in [0, p).
     """
     if not 0 <= element < FIELD_MODULUS:
-        raise OutOfRange("field element", element, 0, FIELD_MODULUS)
+        raise OutOfRange("field element", element, 0, FIELD_MODULUS - 1)
     return element if element <= FIELD_MODULUS // 2 else element - FIELD_MODULUS
 
 

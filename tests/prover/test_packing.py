@@ -50,7 +50,7 @@ def test_position_edges(slot, lots, lane):
 def test_positions_just_outside_are_refused_with_slot_value_and_range(lots):
     with pytest.raises(OutOfRange) as caught:
         pack_state_words([0] * 9 + [lots] + [0] * 6, MINI)
-    assert (caught.value.value, caught.value.low, caught.value.high) == (lots, -(2**30), 2**30)
+    assert (caught.value.value, caught.value.low, caught.value.high) == (lots, -(2**30), 2**30 - 1)
     assert "slot 9" in str(caught.value)
 
 
@@ -123,7 +123,7 @@ def test_slots_of_the_preset_only():
     pack_trade(TradeTerms(((255, 1),), 0), STANDARD)
     with pytest.raises(OutOfRange) as caught:
         pack_trade(TradeTerms(((16, 1),), 0), MINI)
-    assert (caught.value.value, caught.value.high) == (16, 16)
+    assert (caught.value.value, caught.value.high) == (16, 15)
     with pytest.raises(OutOfRange):
         unpack_trade(pack_trade(TradeTerms(((16, 1),), 0), STANDARD), MINI)
 

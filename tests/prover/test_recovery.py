@@ -1,0 +1,238 @@
+"""Recovery rebuilds an account from events and wallet alone, and names the first event that does not fit."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from prover.account import Account, LocalWallet, compute_account_id, create_key_file, derive_key, read_key_file
+from prover.commitment import make_trade
+from prover.errors import RecoveryError
+from prover.packing import TradeTerms
+from prover.recovery import Opened, Transitioned, find_openings, recover_account, recover_accounts
+from prover.secret import Secret
+from prover.statement import FIELD_MODULUS
+from prover.transition import Intent, Kind, Transition, build_transition
+from prover.typed_data import Domain
+
+from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_policy, make_settlement
+
+LOOSE = {name: make_policy(name, 0) for name in ("initial", "maintenance", "withdraw")}
+RICH = 10**12
+
+
+def to_event(transition: Transition) -> Transitioned:
+    """What the chain would log: nothing that the message does not show."""
+    message = transition.message
+    return Transitioned(
+        kind=Kind(message.kind),
+        account=message.account,
+        generation=message.generation_new,
+        commitment_new=message.commitment_new,
+        trade_tag=message.trade_tag,
+        ciphertext=message.ciphertext,
+        side=message.side,
+        cash_flow=message.cash_flow,
+        flows=tuple((flow.slot, flow.lots) for flow in message.flows),
+    )
+
+
+class Chain:
+    """Accounts with their owners' states, and the log."""
+
+    def __init__(self):
+        self.accounts: dict[bytes, Account] = {}
+        self.events: list = []
+        self.generation = 0
+        self.settlements = {}
+
+    def open(self, wallet, index=0):
+        key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, index))
+        account = Account.create(DOMAIN, wallet.address, index, key, MINI, self.generation)
+        self.events.append(Opened(account.id, account.auth, index, account.generation, account.commitment))
+        self.accounts[account.id] = account
+        return account.id
+
+    def step(self, drops):
+        self.generation += 1
+        self.settlements[self.generation] = make_settlement(drops)
+
+    def act(self, account_id, intent, needs_epoch=True):
+        epoch = None
+        account = self.accounts[account_id]
+        if needs_epoch:
+            generation = min(self.generation, account.generation + 1)
+            epoch = Scene(generation=generation, settlement=self.settlements.get(generation), policies=LOOSE)
+        transition = build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=epoch)
+        self.events.append(to_event(transition))
+        self.accounts[account_id] = transition.after
+
+    def trade(self, first, second, legs, cash, fee=0):
+        trade = make_trade(TradeTerms(tuple(legs), cash))
+        for mine, other, side in ((first, second, 1), (second, first, -1)):
+            self.act(mine, Intent(Kind.TRADE, trade=trade, side=side, counterparty=other, fee_usd6=fee))
+
+    def deposit(self, account_id, cash, lots=None):
+        self.act(account_id, Intent(Kind.DEPOSIT, cash_usd6=cash, lots=lots or {}), needs_epoch=False)
+
+
+def recover(chain, account_id, wallet=ALICE, **changes):
+    arguments = {"domain": DOMAIN, "preset": MINI, "settlements": chain.settlements, **changes}
+    key = arguments.pop("key", None) or derive_key(wallet, DOMAIN, account_id)
+    return recover_account(account_id, arguments.pop("events", chain.events), key=key, **arguments)
+
+
+@pytest.fixture
+def story():
+    """A short history with one event of each sort; alice's own events are numbered 0 to 6."""
+    chain = Chain()
+    alice, bob = chain.open(ALICE), chain.open(BOB)
+    chain.deposit(alice, RICH, {8: 50})
+    chain.deposit(bob, RICH)
+    chain.trade(alice, bob, [(1, 5), (9, -3)], -777, fee=2)
+    chain.step({1: 13, 5: 4})
+    chain.trade(alice, bob, [(5, 2), (9, 1), (9, 1)], 99)
+    chain.act(alice, Intent(Kind.ATTEST, policy="maintenance"))
+    chain.act(alice, Intent(Kind.WITHDRAW, cash_usd6=70, lots={8: 4}, fee_usd6=3, recipient=RECIPIENT))
+    chain.act(alice, Intent(Kind.CURE, cash_usd6=10, lots={8: 1}))
+    return chain, alice, bob
+
+
+def test_the_story(story):
+    chain, alice, bob = story
+    assert recover(chain, alice) == chain.accounts[alice]
+    assert recover(chain, bob, BOB) == chain.accounts[bob]
+    account = recover(chain, alice)
+    assert account.state.cash == RICH - 777 - 2 + 99 + 5 * 13 + 2 * 4 - 73 + 10
+    assert {slot: int(q) for slot, q in enumerate(account.state.positions) if q} == {8: 47, 9: -1}
+    assert (account.nonce, account.generation) == (5, 1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_random_history(seed):
+    rng = random.Random(seed)
+    chain = Chain()
+    ids = [chain.open(ALICE, 0), chain.open(BOB, 0), chain.open(ALICE, 1)]
+    for account_id in ids:
+        chain.deposit(account_id, RICH, {8: 100})
+    for _ in range(30):
+        first, second = rng.sample(ids, 2)
+        choice = rng.randrange(6)
+        if choice <= 2:
+            legs = [(rng.randrange(1, 8), rng.randrange(-50, 50)) for _ in range(rng.randrange(5))]
+            if chain.accounts[first].generation == chain.accounts[second].generation:
+                chain.trade(first, second, legs, rng.randrange(-(10**6), 10**6), fee=rng.randrange(3))
+        elif choice == 3:
+            chain.deposit(first, rng.randrange(10**6), {8: rng.randrange(1, 9)})
+        elif choice == 4:
+            chain.act(first, Intent(Kind.WITHDRAW, cash_usd6=rng.randrange(1, 9), lots={8: 1}, recipient=RECIPIENT))
+        elif all(account.generation == chain.generation for account in chain.accounts.values()):
+            chain.step({slot: rng.randrange(-99, 99) for slot in rng.sample(range(1, 8), 3)})
+    for wallet, indices in ((ALICE, 2), (BOB, 1)):
+        found = recover_accounts(wallet, DOMAIN, MINI, chain.events, chain.settlements)
+        assert len(found) == indices and list(found) == [chain.accounts[account.id] for account in found]
+    total = sum(account.state.positions for account in chain.accounts.values())
+    if all(account.generation == chain.generation for account in chain.accounts.values()):
+        assert not total[1:8].any()
+
+
+def test_a_wrong_wallet_is_named_at_the_opening(story):
+    chain, alice, _ = story
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, BOB)
+    assert caught.value.index == 0 and "wrong wallet" in str(caught.value)
+    assert recover_accounts(LocalWallet(BOB._account), DOMAIN, MINI, chain.events[:1], {}) == ()
+
+
+def test_a_key_file_recovers_too(tmp_path):
+    account_id = compute_account_id(DOMAIN, ALICE.address, 5)
+    key = create_key_file(tmp_path / "key.json", account_id)
+    account = Account.create(DOMAIN, ALICE.address, 5, key, MINI, 0)
+    events = [Opened(account_id, ALICE.address, 5, 0, account.commitment)]
+    found = recover_account(account_id, events, DOMAIN, MINI, {}, read_key_file(tmp_path / "key.json", account_id))
+    assert found == account
+    with pytest.raises(RecoveryError):
+        recover_account(account_id, events, DOMAIN, MINI, {}, derive_key(ALICE, DOMAIN, account_id))
+
+
+def test_an_opening_that_names_another_account_is_not_the_wallets(story):
+    chain, alice, _ = story
+    forged = replace(chain.events[0], index=1)
+    assert find_openings(ALICE, DOMAIN, chain.events) == (chain.events[0],)
+    assert find_openings(ALICE, DOMAIN, [forged]) == ()
+    assert find_openings(ALICE, Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle), chain.events) == ()
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=[forged])
+    assert "another chain" in str(caught.value)
+
+
+CHANGES = {
+    "cash flow": (1, {"cash_flow": RICH + 1}, "gives commitment"),
+    "flow": (1, {"flows": ((8, 51),)}, "gives commitment"),
+    "flow beyond the slots": (1, {"flows": ((16, 1),)}, "slot 16"),
+    "ciphertext": (2, {"ciphertext": 5}, "does not decrypt"),
+    "ciphertext by one": (2, {}, "gives commitment"),
+    "trade tag": (2, {"trade_tag": 5}, "does not decrypt"),
+    "side": (2, {"side": -1}, "gives commitment"),
+    "side left out": (2, {"side": 0}, "gives commitment"),
+    "two generations": (3, {"generation": 2}, "one step"),
+    "no generation": (3, {"generation": 0}, "gives commitment"),
+    "commitment": (5, {"commitment_new": 7}, "the chain has 7"),
+    "cash beyond its range": (1, {"cash_flow": 2**80}, "cash"),
+    "position beyond its range": (1, {"flows": ((8, 2**30),)}, "position in slot 8"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_first_event_that_does_not_fit_is_named(story, name):
+    chain, alice, _ = story
+    number, change, reason = CHANGES[name]
+    own = [place for place, event in enumerate(chain.events) if event.account == alice]
+    events = list(chain.events)
+    if not change:
+        change = {"ciphertext": (events[own[number]].ciphertext + 1) % FIELD_MODULUS}
+    events[own[number]] = replace(events[own[number]], **change)
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=events)
+    assert (caught.value.index, caught.value.event) == (number, events[own[number]].kind.name)
+    assert reason in caught.value.reason
+
+
+def test_lost_and_repeated_events_are_noticed(story):
+    chain, alice, _ = story
+    own = [event for event in chain.events if event.account == alice]
+    for number in (1, 2, 3, 5):
+        with pytest.raises(RecoveryError) as caught:
+            recover(chain, alice, events=own[:number] + own[number + 1 :])
+        assert caught.value.index == number + (1 if number == 3 else 0)
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=own[1:])
+    assert (caught.value.index, caught.value.event) == (0, "DEPOSIT") and "before" in caught.value.reason
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=[own[0], own[0]])
+    assert caught.value.index == 1 and "used once" in caught.value.reason
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=[*own[:2], own[1]])
+    assert caught.value.index == 2
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=[])
+    assert "never opened" in caught.value.reason
+
+
+def test_settlement_vectors_must_be_the_right_ones(story):
+    chain, alice, _ = story
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, settlements={})
+    assert caught.value.index == 3 and "generation 1" in caught.value.reason
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, settlements={1: make_settlement({1: 14, 5: 4})})
+    assert caught.value.index == 3
+
+
+def test_errors_show_no_secret(story):
+    chain, alice, _ = story
+    key = derive_key(ALICE, DOMAIN, alice)
+    for arguments in ({"settlements": {}}, {"key": Secret(1)}, {"events": chain.events[1:]}):
+        with pytest.raises(RecoveryError) as caught:
+            recover(chain, alice, **arguments)
+        assert str(key.reveal()) not in str(caught.value)
