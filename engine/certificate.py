@@ -29,6 +29,26 @@ if TYPE_CHECKING:
     from engine.portfolio import AccountState
 
 
+_SWEEPS = 3
+"""Rounds of improving several transfers one by one after the linear programme."""
+
+
+def describe_row(policy: Policy, row: int) -> str:
+    """What a row is for, in words, from its form alone."""
+    if row < policy.preset.excess_rows and policy.priced[row]:
+        return "expected shortfall scenario"
+    if policy.excess_total[row]:
+        return "expected shortfall"
+    signs = {policy.helper_kinds[j]: int(np.sign(policy.helpers[row, j])) for j in np.flatnonzero(policy.helpers[row])}
+    if signs.get(HelperKind.LOSS) == 1:
+        return "scenario of a group"
+    if HelperKind.VALUE in signs:
+        return "equity after charges" if signs[HelperKind.VALUE] < 0 else "sum of the groups"
+    if policy.positions[row].any():
+        return "exposure limit"
+    return "cash limit" if policy.cash[row] else "charge per contract" if policy.charges[row].any() else "no rule"
+
+
 class RequirementNotMet(EngineError):
     """The state does not meet the policy: no choice of helpers makes every row hold.
 
@@ -45,14 +65,16 @@ class RequirementNotMet(EngineError):
         The same, row by row.
     """
 
-    def __init__(self, policy: str, row_missing: dict[int, int], detail: str = ""):
-        self.policy, self.row_missing = policy, dict(row_missing)
+    def __init__(self, policy: Policy, row_missing: dict[int, int], detail: str = ""):
+        self.policy, self.row_missing = policy.name, dict(row_missing)
         self.rows = tuple(sorted(row_missing))
         self.missing_usd6 = max(row_missing.values(), default=0)
-        shown = ", ".join(f"row {row} by {row_missing[row] / 1e6:,.6f}" for row in self.rows[:6])
+        shown = ", ".join(
+            f"row {row} ({describe_row(policy, row)}) by {row_missing[row] / 1e6:,.6f}" for row in self.rows[:6]
+        )
         more = f" and {len(self.rows) - 6} more" if len(self.rows) > 6 else ""
         super().__init__(
-            f"policy {policy!r} is not met: missing {self.missing_usd6 / 1e6:,.6f} USD ({shown}{more})"
+            f"policy {policy.name!r} is not met: missing {self.missing_usd6 / 1e6:,.6f} USD; {shown}{more}"
             + (f"; {detail}" if detail else "")
         )
 
@@ -205,12 +227,16 @@ class _Solver:
         self.set_free(values, plus, _find_quantile(losses, self.structure.weights, m))
 
     def choose_transfer(self, values: list[int], plus: int) -> bool:
-        """Maximise the slack of the one row that charges the transfer and its groups; False when there is no such
-        single row."""
+        """Maximise the slack of the one row that charges the transfer and its groups, the other free choices as they
+        are.
+
+        False when there is no such single row. Losses and values must still be zero in `values`.
+        """
         helpers = self.policy.helpers
+        self.set_free(values, plus, 0)
         touched = set(np.flatnonzero(helpers[:, plus]).tolist())
         groups = {
-            j: [(-self.base[row], int(helpers[row, j]), int(helpers[row, plus])) for row in rows]
+            j: [(-self.rest(row, values), int(helpers[row, j]), int(helpers[row, plus])) for row in rows]
             for j, is_loss, rows in self.structure.order
             if is_loss and touched.intersection(rows)
         }
@@ -228,14 +254,23 @@ class _Solver:
         def slack(choice: int) -> int:
             total = cost * abs(choice)
             for j, rows in groups.items():
-                total += factors[j] * max(
-                    0, max(_ceil_div(need - step * choice, weight) for need, weight, step in rows)
-                )
+                loss = max(_ceil_div(need - step * choice, weight) for need, weight, step in rows)
+                total += factors[j] * max(0, loss)
             return total
 
         bound = (1 << BITS.helper) - 1
         self.set_free(values, plus, _bisect_concave(slack, -bound, bound))
         return True
+
+    def choose_transfers(self, values: list[int]) -> None:
+        """One transfer exactly; several from a linear programme, each then improved exactly with the others fixed."""
+        transfers = self.structure.transfers
+        if len(transfers) > 1:
+            self.choose_by_programme(values)
+        for _ in range(_SWEEPS if len(transfers) > 1 else 1):
+            for plus in transfers:
+                if not self.choose_transfer(values, plus) and len(transfers) == 1:
+                    self.choose_by_programme(values)
 
     def choose_by_programme(self, values: list[int]) -> None:
         """Free choices of an unusual policy: a linear programme in floating point, rounded; `determine` repairs the
@@ -269,9 +304,7 @@ class _Solver:
     def solve(self) -> tuple[list[int], list[int], list[int]]:
         """Helpers (values may be negative), excess and slacks under the best choice."""
         values = [0] * self.policy.preset.helpers
-        transfers = self.structure.transfers
-        if transfers and not (len(transfers) == 1 and self.choose_transfer(values, transfers[0])):
-            self.choose_by_programme(values)
+        self.choose_transfers(values)
         self.choose_quantile(values)
         self.determine(values)
         excess = [0] * self.policy.preset.excess_rows
@@ -306,7 +339,7 @@ def find_certificate(policy: Policy, state: AccountState) -> Certificate:
     values, excess, slacks = solver.solve()
     missing = _find_missing(policy, values, slacks)
     if missing:
-        raise RequirementNotMet(policy.name, missing)
+        raise RequirementNotMet(policy, missing)
     limit = (1 << BITS.helper) - 1
     over = [j for j, kind in enumerate(policy.helper_kinds) if kind is not HelperKind.VALUE and values[j] > limit]
     capped = [
@@ -315,7 +348,7 @@ def find_certificate(policy: Policy, state: AccountState) -> Certificate:
     if over or max(excess, default=0) >= 1 << BITS.excess:
         rows = [row for j in over for row in np.flatnonzero(policy.helpers[:, j] > 0).tolist()]
         rows += [row for row, value in enumerate(excess) if value >= 1 << BITS.excess]
-        raise RequirementNotMet(policy.name, dict.fromkeys(rows, 0), f"a loss exceeds the range of {BITS.helper} bits")
+        raise RequirementNotMet(policy, dict.fromkeys(rows, 0), f"a loss exceeds the range of {BITS.helper} bits")
     if capped != values:
         values = capped
         total = compute_excess_total(policy, excess)
@@ -324,7 +357,7 @@ def find_certificate(policy: Policy, state: AccountState) -> Certificate:
             slacks[row] += excess[row]
         missing = _find_missing(policy, values, slacks)
         if missing:
-            raise RequirementNotMet(policy.name, missing, f"a value exceeds the range of {BITS.helper} bits")
+            raise RequirementNotMet(policy, missing, f"a value exceeds the range of {BITS.helper} bits")
     return Certificate(tuple(values), tuple(excess), solver.charges, tuple(slacks))
 
 

@@ -111,8 +111,8 @@ def _to_rates(dollars: np.ndarray) -> np.ndarray:
 
 
 def build_policies(snapshot: MarketSnapshot, parameters: Parameters | None = None) -> dict[str, Policy]:
-    """The named policies of an epoch, checked: each by `check_policy` with the listing's facts, and that withdraw implies
-    initial and initial implies maintenance for every state.
+    """The named policies of an epoch, checked: each by `check_policy` with the listing's facts, and that withdraw
+    implies initial and initial implies maintenance for every state.
 
     Parameters
     ----------

@@ -4,14 +4,17 @@ A policy is the system of rows
 
     W_s . z + b_s + u_s e_s >= 0        z = (q_1 .. q_N, cash, K_1, K_2, X, x_1 .. x_J)
 
-over an account's signed lots q, its cash (micro-dollars), two charges per contract K, the excess total X = sum_s w_s u_s e_s and
-helper variables x. The record holds the numbers and their shapes; `engine.policy_checks` says which numbers are
-allowed, and `engine.certificate` finds the x and e that make the rows hold.
+over an account's signed lots q, its cash (micro-dollars), two charges per contract K, the excess total X = sum_s w_s
+u_s e_s and helper variables x. The record holds the numbers and their shapes; `engine.policy_checks` says which numbers
+are allowed, and `engine.certificate` finds the x and e that make the rows hold.
 
 PolicyError
-├── MalformedPolicy         shapes, types or bytes that are not in the stated format   (what, reason)
-└── RefusedPolicy           numbers that are not allowed                               (rule, row, column, value, allowed)
-    └── one subclass per rule, in `engine.policy_checks`
+├── MalformedPolicy    shapes, types or bytes that are not in the stated format   (what, reason)
+├── RefusedPolicy      numbers that are not allowed                               (rule, row, column, value, allowed)
+│   └── one subclass per rule, in `engine.policy_checks`
+├── NotImplied         a policy that is not shown to imply another, in `engine.policy_checks`
+├── RefusedSettlement  in `engine.settlement`
+└── RefusedEpoch       in `engine.epoch`
 """
 
 from __future__ import annotations
@@ -350,9 +353,9 @@ def none_policy(preset: Preset) -> Policy:
 def flat_policy(preset: Preset) -> Policy:
     """No derivatives and no debt; any collateral balance.
 
-    -K_1 >= 0 with rate 1 on both sides of every slot that is not collateral, listed or not, and on the short side of collateral;
-    cash >= 0. Depends on the preset alone, so its point is a constant and the way out needs no epoch. Both rows are hard rows: on
-    an excess row without a price on its e they would bind nothing.
+    -K_1 >= 0 with rate 1 on both sides of every slot that is not collateral, listed or not, and on the short side of
+    collateral; cash >= 0. It depends on the preset alone, so its point is a constant and the way out needs no epoch.
+    Both rows stand outside the excess rows.
     """
     fields = blank_policy_fields(preset)
     derivatives = list(preset.derivative_slots)

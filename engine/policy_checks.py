@@ -140,6 +140,12 @@ def check_bit_budget(policy: Policy) -> None:
     _check_range(policy, "weight", policy.weights, 0, (1 << BITS.weight) - 1)
     _check_range(policy, "rate_long", policy.rate_long, 0, PROHIBITIVE)
     _check_range(policy, "rate_short", policy.rate_short, 0, PROHIBITIVE)
+    price = (1 << BITS.price) - 1
+    for j in _columns(policy, HelperKind.VALUE):
+        for row in np.flatnonzero(policy.helpers[:, j] < 0):
+            for slot in np.flatnonzero(np.abs(policy.positions[row]) > price):
+                value = int(policy.positions[row, slot])
+                raise BoundExceeded(policy.name, "price", value, f"{-price} to {price}", int(row), int(slot))
     limit = 1 << BITS.constant
     for row, constant in enumerate(policy.constants):
         if abs(constant) >= limit:
@@ -154,11 +160,11 @@ def check_bit_budget(policy: Policy) -> None:
 def check_forms(policy: Policy) -> None:
     """The forms under which a solution of the rows proves the requirement.
 
-    A loss x is bounded from below by rows "x + transfer + P&L . q - K + const >= 0" and only subtracted elsewhere; a value E is
-    bounded from above by rows "cash + price . q - K - losses - E >= 0" and only added elsewhere; t belongs to one expected
-    shortfall; n moves a linear exposure between two groups whose rows offer the same moves with opposite signs and
-    whose sum is charged for it. X is subtracted only in the row that completes the expected shortfall. Charges are
-    subtracted, and every row with position columns subtracts the rounding charge.
+    A loss x is bounded from below by rows "x + transfer + P&L . q - K + const >= 0" and only subtracted elsewhere; a
+    value E is bounded from above by rows "cash + price . q - K - losses - E >= 0" and only added elsewhere; t belongs
+    to one expected shortfall; n moves a linear exposure between two groups whose rows offer the same moves with
+    opposite signs and whose sum is charged for it. X is subtracted only in the row that completes the expected
+    shortfall. Charges are subtracted, and every row with position columns subtracts the rounding charge.
 
     Raises
     ------
@@ -486,13 +492,14 @@ def check_implies(stronger: Policy, weaker: Policy) -> None:
     Lemma. Take a certificate (x, e) of `stronger` for a state (q, cash), and use the same x, and the same e where
     `weaker` prices the row, for `weaker`. If the checks below hold, it is a certificate of `weaker`.
 
-    Proof. The charge rates of `weaker` are at most those of `stronger`, slot by slot and side by side, so 0 <= K' <= K for the same
-    q. Where `weaker` prices a row, `stronger` prices it with at least that weight, so 0 <= X' <= X. Take a row of `weaker`; either
-    it holds for every certificate (no positions, cash or charges, no negative number), or a row of `stronger` has the
-    same position and cash columns, charges c <= c' <= 0, excess total g <= g' <= 0, helpers h <= h' and constant b <=
-    b'. Then the row's value for `weaker` exceeds the other by (c' K' - c K) + (g' X' - g X) + (h' - h) x + (b' - b),
-    and each term is at least zero: c' K' >= c K' >= c K, likewise for X, and x >= 0. The ranges hold since x, e are the
-    same, and K' <= K. The argument uses no bound on q or cash, so it holds up to the edges of their ranges.
+    Proof. The charge rates of `weaker` are at most those of `stronger`, slot by slot and side by side, so 0 <= K' <= K
+    for the same q. Where `weaker` prices a row, `stronger` prices it with at least that weight, so 0 <= X' <= X. Take a
+    row of `weaker`; either it holds for every certificate (no positions, cash or charges, no negative number), or a row
+    of `stronger` has the same position and cash columns, charges c <= c' <= 0, excess total g <= g' <= 0, helpers h <=
+    h' and constant b <= b'. Then the row's value for `weaker` exceeds the other by (c' K' - c K) + (g' X' - g X) + (h'
+    - h) x + (b' - b), and each term is at least zero: c' K' >= c K' >= c K, likewise for X, and x >= 0. The ranges hold
+    since x, e are the same, and K' <= K. The argument uses no bound on q or cash, so it holds up to the edges of their
+    ranges.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """The building blocks of a policy: which row holds what, and one method per form of design's table.
 
-Coefficients are micro-dollars per lot, rounded to nearest; every block with rounded columns subtracts K_2, which has rate 1 per lot
-on both sides. Rounding moves a row by at most half a micro-dollar per lot, so the row's real value is at least its integer value
-plus half of K_2: "the rows hold" implies the real requirement, with half a micro-dollar per lot left for the floating point of
-whoever evaluates it.
+Coefficients are micro-dollars per lot, rounded to nearest; every block with rounded columns subtracts K_2, which has
+rate 1 per lot on both sides. Rounding moves a row by at most half a micro-dollar per lot, so the row's real value is at
+least its integer value plus half of K_2: "the rows hold" implies the real requirement, with half a micro-dollar per lot
+left for the floating point of whoever evaluates it.
 """
 
 from __future__ import annotations
@@ -224,7 +224,8 @@ class Draft:
         self.fields["constants"][self.layout.debt] = limit_usd6
 
     def add_exposure_limit(self, rows: range, exposure: np.ndarray, limit_usd6: int) -> None:
-        """limit - D - K_2 >= 0 and limit + D - K_2 >= 0 for the exposure D = exposure . q, (N,) micro-dollars per lot."""
+        """limit - D - K_2 >= 0 and limit + D - K_2 >= 0 for the exposure D = exposure . q, (N,) micro-dollars per
+        lot."""
         for row, sign in zip(rows, (-1, 1), strict=True):
             self.fields["positions"][row] = sign * exposure
             self.fields["charges"][row, ROUNDING] = -1

@@ -1,8 +1,9 @@
 """Scenario records for the expected shortfall: the typed reader of engine/data/scenarios.
 
-This is a first, simple set: joint moves of BTC and ETH from a filtered history, reduced to the number of rows by clustering, with a
-volatility response by regression. It does not follow the snapshot's own volatility level, and the reduction is scaled only for
-linear positions; the expected shortfall of option books on the reduced set can be below the full sample's.
+This is a first, simple set: joint moves of BTC and ETH from a filtered history, reduced to the number of rows by
+clustering, with a volatility response by regression. It does not follow the snapshot's own volatility level, and the
+reduction is scaled only for linear positions; the expected shortfall of option books on the reduced set can be below
+the full sample's.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
     MalformedFile
         If the file is not a scenario record, a scenario has other columns, or a weight is not a whole number.
     OutOfRange
-        If there is no set for `rows`, or a number is not possible (a return of -1 or less, a weight beyond 10 bits, a tail heavier
-        than the confidence allows).
+        If there is no set for `rows`, or a number is not possible (a return of -1 or less, a weight beyond 10 bits, a
+        tail heavier than the confidence allows).
     """
     path = FOLDER / f"{name}.json"
     file = read_model(ScenarioFile, read_text(path), path.name)

@@ -2,15 +2,15 @@
 
     python -m scripts.derive_scenarios HISTORY_FOLDER [OUTPUT.json]
 
-HISTORY_FOLDER holds daily closes (`btc_eth_daily_close_usd_2016_2020.csv`, `closes_daily_perp_panel_BTC_ETH_SOL.csv`) and the
-surface series (`deribit_znmahbub_surface_series_{BTC,ETH}.csv`). The record holds derived numbers only and is the same on
-every run: fixed seeds, no clock.
+HISTORY_FOLDER holds daily closes (`btc_eth_daily_close_usd_2016_2020.csv`, `closes_daily_perp_panel_BTC_ETH_SOL.csv`)
+and the surface series (`deribit_znmahbub_surface_series_{BTC,ETH}.csv`). The record holds derived numbers only and is
+the same on every run: fixed seeds, no clock.
 
-Steps: daily log returns, filtered by an exponentially weighted volatility (0.97) and scaled to the last one [1]_; overlapping
-sums over the margin period; a volatility response by regression of the change of 30-day implied volatility on r and |r|; then
-for each number of rows a weighted reduction of the sample that keeps the tail (k-means in the plane of the two returns, fine
-in the days that are bad for some linear position, coarse elsewhere), scaled by the one factor that brings the expected
-shortfall of every direction in the plane up to the full sample's.
+Steps: daily log returns, filtered by an exponentially weighted volatility (0.97) and scaled to the last one [1]_;
+overlapping sums over the margin period; a volatility response by regression of the change of 30-day implied volatility
+on r and |r|; then for each number of rows a weighted reduction of the sample that keeps the tail (k-means in the plane
+of the two returns, fine in the days that are bad for some linear position, coarse elsewhere), scaled by the one factor
+that brings the expected shortfall of every direction in the plane up to the full sample's.
 
 References
 ----------
@@ -123,7 +123,8 @@ def cluster(points: np.ndarray, count: int, generator: np.random.Generator) -> t
 
 
 def reduce_sample(sample: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """At most `rows` scenarios (k, 2) with integer weights that sum to the sample's size, and the factor already applied."""
+    """At most `rows` scenarios (k, 2) with integer weights that sum to the sample's size, and the factor already
+    applied."""
     tail = math.floor((1 - CONFIDENCE) * len(sample) + 1e-9)
     angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
     losses = -sample @ np.array([np.cos(angles), np.sin(angles)])
@@ -178,8 +179,9 @@ def derive(folder: Path) -> dict:
         "name": "joint_2016_2026",
         "about": "Joint moves of BTC and ETH over the margin period, filtered to the volatility of the last day; "
         "reduced sets by number of rows.",
-        "source": "Daily closes BTC and ETH in US dollars 2016-2020; daily closes of Binance USD-M perpetuals 2024-01-10 to 2026-03-18; "
-        "Deribit index and at-the-money volatilities 2025-12-30 to 2026-08-22, all collected from public repositories",
+        "source": "Daily closes BTC and ETH in US dollars 2016-2020; daily closes of Binance USD-M perpetuals "
+        "2024-01-10 to 2026-03-18; Deribit index and at-the-money volatilities 2025-12-30 to 2026-08-22, all collected "
+        "from public repositories",
         "margin_period_days": PERIOD,
         "confidence": CONFIDENCE,
         "decay": DECAY,

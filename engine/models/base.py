@@ -24,8 +24,8 @@ class Model(Protocol):
 def scale_by_tenor(snapshot: MarketSnapshot, parameters: Parameters) -> np.ndarray:
     """(N,) factor of a 30-day volatility shock at each option's tenor, 1 where no option is.
 
-    (reference / tenor)^p with the tenor in days, at least the floor, and p by the side of the reference: short options move
-    more. The form is Deribit's and Derive's.
+    (reference / tenor)^p with the tenor in days, at least the floor, and p by the side of the reference: short options
+    move more. The form is Deribit's and Derive's.
     """
     days = np.maximum(np.where(snapshot.listing.is_option, snapshot.years, np.nan) * 365.0, parameters.tenor_floor)
     ratio = parameters.tenor_reference / days

@@ -1,14 +1,17 @@
-"""The scenario grid: worst loss per coin over price and volatility moves, summed with bounded netting between the coins.
+"""The scenario grid: worst loss per coin over price and volatility moves, summed with bounded netting between the
+coins.
 
-Per coin: standard cells (price moves up to the price range, each with volatility up, unchanged and down), far tails dampened to the
-price range with volatility up, and two tilts of the skew. Volatility moves are stated at 30 days and scale with tenor.
+Per coin: standard cells (price moves up to the price range, each with volatility up, unchanged and down), far tails
+dampened to the price range with volatility up, and two tilts of the skew. Volatility moves are stated at 30 days and
+scale with tenor.
 
     requirement = f (x_BTC + x_ETH + c |n|)   minimised over n
     x_BTC >= loss of BTC in cell s + n move(s);   x_ETH >= loss of ETH in cell s - n move(s)
 
-n is an exposure in the grid's own steps: the edge of one coin's price range answers the edge of the other's, valued at the range of
-the first coin. Two cells with the same move cancel it, so every joint scenario in which both coins move alike is covered in full;
-a pair of cells that differ by d in the move is covered up to n d, which is what the charge c n pays for.
+n is an exposure in the grid's own steps: the edge of one coin's price range answers the edge of the other's, valued at
+the range of the first coin. Two cells with the same move cancel it, so every joint scenario in which both coins move
+alike is covered in full; a pair of cells that differ by d in the move is covered up to n d, which is what the charge c
+n pays for.
 """
 
 from __future__ import annotations
@@ -58,7 +61,8 @@ class Cell:
         if self.skew:
             return "skew: puts dearer, calls cheaper" if self.skew > 0 else "skew: puts cheaper, calls dearer"
         tail = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
-        return f"{self.move * 100:+g} %, {VOLATILITY_STATES[self.volatility]}{tail}"
+        price = f"{self.move * 100:+g} %" if self.move else "price unchanged"
+        return f"{price}, {VOLATILITY_STATES[self.volatility]}{tail}"
 
 
 def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...]:
@@ -126,7 +130,8 @@ class GridModel:
 
     @cached_property
     def pnl(self) -> np.ndarray:
-        """(cells, N) change in value of one lot in each cell of its own coin, US dollars, dampened; a loss is negative."""
+        """(cells, N) change in value of one lot in each cell of its own coin, US dollars, dampened; a loss is
+        negative."""
         shocked = price_per_lot(self.snapshot, forward_shift=self._by_slot("move"), volatility=self.volatility)
         change = (shocked - price_per_lot(self.snapshot)) * self._by_slot("dampening")
         return drop_dead_collateral(self.snapshot, self.parameters, change)

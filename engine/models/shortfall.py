@@ -2,8 +2,8 @@
 
     ES = min over t of t + (1 / m) sum_h w_h max(0, loss_h - t)        [1]_
 
-Each scenario moves both coins and their volatilities together and lets the margin period pass; options are revalued in full. The
-scenario set is a first, simple one: see `engine.scenarios`.
+Each scenario moves both coins and their volatilities together and lets the margin period pass; options are revalued in
+full. The scenario set is a first, simple one: see `engine.scenarios`.
 
 References
 ----------

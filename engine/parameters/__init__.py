@@ -1,7 +1,7 @@
 """The house model's parameters: the typed reader of the versioned files beside this module.
 
-A file gives for each parameter its value, unit, allowed range and source; a value outside its range, a parameter too many or too
-few, is refused.
+A file gives for each parameter its value, unit, allowed range and source; a value outside its range, a parameter too
+many or too few, is refused.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ def read_parameters(text: str, source: str) -> Parameters:
     Raises
     ------
     MalformedFile
-        If a parameter is missing, unknown, without unit or source, or of the wrong shape; or if the initial requirement is lower
-        than the maintenance requirement in some number, so that initial would not imply maintenance.
+        If a parameter is missing, unknown, without unit or source, or of the wrong shape; or if the initial requirement
+        is lower than the maintenance requirement in some number, so that initial would not imply maintenance.
     OutOfRange
         If a number is outside the range that the file itself states.
     """
