@@ -7,7 +7,6 @@ knows it can read the account and make proofs for it, never act, as every action
 import hashlib
 import json
 import os
-import secrets
 import stat
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from eth_utils import keccak
 from engine.portfolio import AccountState
 from engine.presets import Preset
 
+from ._native import random_element
 from .commitment import compute_commitment, compute_state_digest, empty_state
 from .errors import KeyFileError, SigningNotRepeatable, WrongSigner
 from .messages import KeyDerivation, TypedMessage, _to_address
@@ -115,7 +115,7 @@ def create_key_file(path: Path | str, account_id: bytes) -> Secret:
     KeyFileError
         If the file exists already: a key is never overwritten.
     """
-    key = Secret(secrets.randbelow(FIELD_MODULUS))
+    key = Secret(random_element())
     content = {"about": "zkmargin viewing key; keep it secret, keep a copy", "account": "0x" + account_id.hex()}
     write_secret_file(Path(path), {**content, "key": f"0x{key.reveal():064x}"})
     return key

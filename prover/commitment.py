@@ -3,21 +3,18 @@
 All are circomlib's Poseidon over BN254's scalar field, each under its own domain tag; signed numbers enter as v mod p.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine.portfolio import AccountState
 from engine.presets import BITS, Preset
 
-from ._native import poseidon
+from ._native import poseidon_chain, random_element
 from .errors import StatementError
 from .packing import TradeTerms, check_range, check_signed, pack_state_words, pack_trade, unpack_trade
 from .secret import Secret
 from .statement import FIELD_MODULUS, TAGS, to_field
 
-POSEIDON_INPUTS = 16
-"""Inputs of the widest Poseidon, circomlib's limit."""
 NONCE_BITS = 64
 """A nonce counts written transitions; the circuit takes any field element, we stop where no account gets."""
 
@@ -36,10 +33,7 @@ def hash_chain(inputs: Sequence[int]) -> int:
     for place, value in enumerate(inputs):
         if not 0 <= value < FIELD_MODULUS:
             raise StatementError(f"hash input {place} is not in [0, p); it may be a secret and is not shown")
-    accumulator = poseidon(list(inputs[:POSEIDON_INPUTS]))
-    for start in range(POSEIDON_INPUTS, len(inputs), POSEIDON_INPUTS - 1):
-        accumulator = poseidon([accumulator, *inputs[start : start + POSEIDON_INPUTS - 1]])
-    return accumulator
+    return poseidon_chain(list(inputs))
 
 
 def empty_state(preset: Preset) -> AccountState:
@@ -85,7 +79,7 @@ class Trade:
 
 def make_trade(terms: TradeTerms) -> Trade:
     """The terms under a fresh random salt."""
-    return Trade(terms, Secret(secrets.randbelow(FIELD_MODULUS)))
+    return Trade(terms, Secret(random_element()))
 
 
 def compute_trade_tag(word: int, salt: Secret) -> int:

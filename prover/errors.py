@@ -25,7 +25,7 @@
     │   ├── SigningNotRepeatable    two signatures of the same text differ: use a key file
     │   ├── WrongSigner          a signature by another address than the one expected
     │   └── KeyFileError         a key file that is missing, readable by others, or for another account
-    ├── EscrowError              an ephemeral scalar or an escrow that is not acceptable
+    ├── EscrowError              an ephemeral scalar that is not acceptable
     ├── TransitionRefused        refused before proving
     │   ├── ActionNotAllowed     the action table does not allow this combination
     │   ├── GenerationMismatch   the epoch is not of the account's generation or one above
@@ -243,7 +243,7 @@ class KeyFileError(AccountError):
 
 
 class EscrowError(ProverError):
-    """A committee key that is not a point of the prime-order subgroup, or an escrow that does not open."""
+    """An ephemeral scalar outside its range; the value is not shown."""
 
 
 class TransitionRefused(ProverError):

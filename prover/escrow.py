@@ -4,7 +4,6 @@ R = rho Base8, S = rho PK, c = key + Poseidon(tag, S.x, S.y). The committee, and
 accounts; it cannot move them. This version has one development key, fresh at set-up and marked insecure.
 """
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,36 +12,32 @@ from eth_utils import keccak
 
 from . import _native
 from .account import read_secret_file, write_secret_file
-from .commitment import hash_chain
-from .errors import EscrowError, KeyFileError
+from .errors import EscrowError, KeyFileError, PointRefused
 from .packing import check_range
 from .secret import Secret
-from .statement import FIELD_MODULUS, TAGS
+from .statement import TAGS
 
 Point = tuple[int, int]
 """Affine coordinates on BabyJubJub, each in [0, p)."""
 
-SUBGROUP_ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041
-"""Order of Base8, a prime; EIP-2494."""
-IDENTITY: Point = (0, 1)
 DEVELOPMENT_MARK = "DEVELOPMENT KEY: whoever has this file reads every escrowed account. Local chains only."
 
 
 def check_committee_key(point: Point) -> Point:
-    """The committee's public key if it is acceptable: on the curve, in the prime-order subgroup, not the identity.
+    """The point if it may be a committee's key: on the curve, in the prime-order subgroup, not the identity.
 
     Raises
     ------
-    EscrowError
-        If it is not.
+    PointRefused
+        If it may not.
+    NotInField
+        If a coordinate is not in [0, p).
     """
     x, y = (int(coordinate) for coordinate in point)
-    if not (0 <= x < FIELD_MODULUS and 0 <= y < FIELD_MODULUS):
-        raise EscrowError(f"committee key ({x}, {y}): coordinates must be in [0, {FIELD_MODULUS})")
-    if (x, y) == IDENTITY:
-        raise EscrowError("the committee key is the identity")
-    if not _native.babyjubjub_is_in_subgroup((x, y)):
-        raise EscrowError(f"committee key ({x}, {y}) is not a point of the prime-order subgroup of BabyJubJub")
+    if not _native.babyjub_is_in_subgroup((x, y)):
+        raise PointRefused(f"({x}, {y})", "is not a point of BabyJubJub's prime-order subgroup")
+    if (x, y) == (0, 1):
+        raise PointRefused(f"({x}, {y})", "is the identity")
     return x, y
 
 
@@ -69,9 +64,9 @@ class Escrow:
         return keccak(abi_encode(["uint256"] * 4, [*self.ephemeral, self.escrowed_key, key_version]))
 
 
-def make_ephemeral_scalar() -> Secret:
-    """A fresh rho in [1, subgroup order)."""
-    return Secret(1 + secrets.randbelow(SUBGROUP_ORDER - 1))
+def make_scalar() -> Secret:
+    """A fresh scalar in [1, subgroup order), from the operating system."""
+    return Secret(_native.random_scalar())
 
 
 def escrow_key(key: Secret, committee: Point, rho: Secret) -> Escrow:
@@ -79,21 +74,16 @@ def escrow_key(key: Secret, committee: Point, rho: Secret) -> Escrow:
 
     Raises
     ------
-    EscrowError
+    PointRefused
         If the committee key is not acceptable.
-    OutOfRange
+    EscrowError
         If rho is not in [1, subgroup order).
     """
+    if not 1 <= rho.reveal() < _native.BABYJUB_ORDER:
+        raise EscrowError(f"the ephemeral scalar is outside [1, {_native.BABYJUB_ORDER})")
     committee = check_committee_key(committee)
-    if not 1 <= rho.reveal() < SUBGROUP_ORDER:
-        raise EscrowError(f"the ephemeral scalar is outside [1, {SUBGROUP_ORDER})")
-    ephemeral = tuple(_native.babyjubjub_mul_base8(rho.reveal()))
-    shared = tuple(_native.babyjubjub_mul(committee, rho.reveal()))
-    return Escrow(ephemeral, (key.reveal() + _compute_mask(shared)) % FIELD_MODULUS, committee)
-
-
-def _compute_mask(shared: Point) -> int:
-    return hash_chain([TAGS["ESCROW"], *shared])
+    ephemeral, escrowed = _native.escrow_encrypt(TAGS["ESCROW"], key.reveal(), rho.reveal(), committee)
+    return Escrow(ephemeral, escrowed, committee)
 
 
 # --------------------------------------------------------------------------------------------------------- committee
@@ -107,18 +97,18 @@ class CommitteeKey:
     @property
     def public(self) -> Point:
         """PK = secret * Base8."""
-        return tuple(_native.babyjubjub_mul_base8(self.secret.reveal()))
+        return _native.babyjub_multiply(self.secret.reveal(), _native.BASE8)
 
     def decrypt(self, ephemeral: Point, escrowed_key: int) -> Secret:
         """The viewing key of an escrow: c - Poseidon(tag, secret * R).
 
         Raises
         ------
-        EscrowError
+        PointRefused
             If R is not a point of the subgroup: multiplying such a point would leak bits of the secret.
         """
-        shared = tuple(_native.babyjubjub_mul(check_committee_key(ephemeral), self.secret.reveal()))
-        return Secret((escrowed_key - _compute_mask(shared)) % FIELD_MODULUS)
+        point = check_committee_key(ephemeral)
+        return Secret(_native.escrow_decrypt(TAGS["ESCROW"], self.secret.reveal(), point, escrowed_key))
 
 
 def create_committee_file(path: Path | str) -> CommitteeKey:
@@ -129,7 +119,7 @@ def create_committee_file(path: Path | str) -> CommitteeKey:
     KeyFileError
         If the file exists.
     """
-    key = CommitteeKey(make_ephemeral_scalar())
+    key = CommitteeKey(make_scalar())
     x, y = key.public
     content = {"about": DEVELOPMENT_MARK, "insecure": True, "public": [str(x), str(y)]}
     write_secret_file(Path(path), {**content, "secret": f"0x{key.secret.reveal():064x}"})
@@ -151,6 +141,6 @@ def read_committee_file(path: Path | str) -> CommitteeKey:
     except (TypeError, ValueError):
         raise KeyFileError(f"{path}: secret or public key is malformed") from None
     key = CommitteeKey(secret)
-    if not 1 <= secret.reveal() < SUBGROUP_ORDER or key.public != public:
+    if not 1 <= secret.reveal() < _native.BABYJUB_ORDER or key.public != public:
         raise KeyFileError(f"{path}: the public key is not the secret's")
     return key

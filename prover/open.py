@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .account import Account
-from .escrow import Escrow, Point, escrow_key, make_ephemeral_scalar
+from .escrow import Escrow, Point, escrow_key, make_scalar
 from .messages import Open
 from .secret import Secret
 from .statement import get_public_signals
@@ -52,12 +52,12 @@ def build_opening(account: Account, domain: Domain, committee: Point, key_versio
 
     Raises
     ------
-    EscrowError
+    PointRefused
         If the committee key is not acceptable.
     MessageInvalid
         If version or deadline is outside its type.
     """
-    rho = make_ephemeral_scalar()
+    rho = make_scalar()
     escrow = escrow_key(account.key, committee, rho)
     message = Open(
         account=account.id,

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prover._native import poseidon
+from prover._native import poseidon, state_digest
 
 from engine.portfolio import AccountState
 from engine.presets import get_preset
@@ -54,6 +54,8 @@ def test_state_digest_is_the_chain_over_tag_cash_and_words():
     state = AccountState(list(range(-8, 8)), -5)
     words = pack_state_words(state.positions, MINI)
     assert compute_state_digest(state, MINI) == poseidon([TAGS["STATE"], FIELD_MODULUS - 5, *words])
+    native = state_digest(TAGS["STATE"], -5, state.positions.astype("<i8").tobytes())
+    assert native == compute_state_digest(state, MINI)
     wide = AccountState([0] * 256, 0)
     assert compute_state_digest(wide, STANDARD) == hash_chain(
         [TAGS["STATE"], 0, *pack_state_words([0] * 256, STANDARD)]

@@ -7,18 +7,18 @@ from eth_abi import encode as abi_encode
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prover._native import BABYJUB_ORDER as SUBGROUP_ORDER
 
 from engine.presets import get_preset
 from prover.account import Account
 from prover.commitment import hash_chain
-from prover.errors import EscrowError, KeyFileError, MessageInvalid, OutOfRange
+from prover.errors import EscrowError, KeyFileError, MessageInvalid, NotInField, OutOfRange, PointRefused
 from prover.escrow import (
-    SUBGROUP_ORDER,
     CommitteeKey,
     check_committee_key,
     create_committee_file,
     escrow_key,
-    make_ephemeral_scalar,
+    make_scalar,
     read_committee_file,
 )
 from prover.open import build_opening
@@ -64,7 +64,7 @@ def test_points_agree_with_addition_written_again():
 
 
 def test_escrow_is_elgamal_under_its_own_tag():
-    rho = make_ephemeral_scalar()
+    rho = make_scalar()
     escrow = escrow_key(Secret(5), COMMITTEE.public, rho)
     shared = multiply(COMMITTEE.public, rho.reveal())
     assert escrow.ephemeral == multiply(BASE8, rho.reveal())
@@ -95,11 +95,11 @@ def test_the_committee_decrypts(key, rho):
     ids=["identity", "order 2", "order 8 l", "off the curve", "x = p", "x = -1", "x + p"],
 )
 def test_points_that_are_no_key_are_refused(point):
-    with pytest.raises(EscrowError):
+    with pytest.raises((PointRefused, NotInField)):
         check_committee_key(point)
-    with pytest.raises(EscrowError):
+    with pytest.raises((PointRefused, NotInField)):
         escrow_key(Secret(1), point, Secret(1))
-    with pytest.raises(EscrowError):
+    with pytest.raises((PointRefused, NotInField)):
         COMMITTEE.decrypt(point, 0)
 
 
@@ -111,7 +111,7 @@ def test_scalars_out_of_range_are_refused_without_being_shown(rho):
 
 
 def test_ephemeral_scalars_are_fresh():
-    assert make_ephemeral_scalar() != make_ephemeral_scalar()
+    assert make_scalar() != make_scalar()
 
 
 def test_escrow_hash():
