@@ -19,7 +19,7 @@ from eth_hash.auto import keccak
 from pydantic import Field
 
 from engine import market_bytes
-from engine.errors import ExpiredInstrument, MalformedFile, OutOfRange, UnknownName, WrongKind
+from engine.errors import DuplicateName, ExpiredInstrument, MalformedFile, OutOfRange, UnknownName, WrongKind
 from engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
 from engine.instruments import (
     MAX_EXPIRY,
@@ -194,7 +194,8 @@ class MarketSnapshot:
     def from_json(cls, text: str, *, source: str = "market file") -> MarketSnapshot:
         """The snapshot of a JSON document; `source` names the document in errors.
 
-        Each option has a `volatility`, or the file has `svi` parameters and no option has one.
+        Each option has a `volatility`, or the file has `svi` parameters and no option has one; they are evaluated at
+        each option's own forward, and the snapshot holds the volatilities.
 
         Raises
         ------
@@ -279,10 +280,20 @@ def load_snapshot(name_or_path: str | Path) -> MarketSnapshot:
 
 
 def load_observations(name_or_path: str | Path) -> Mapping[str, Observation]:
-    """What the source quoted, by option name, from the file that `load_snapshot` reads; empty if it has none."""
+    """What the source quoted, by option name, from the file that `load_snapshot` reads; empty if it has none.
+
+    Raises `DuplicateName` if an option is observed twice, `UnknownName` if it is not listed, else as `load_snapshot`.
+    """
     path = _find(name_or_path)
-    observations = read_model(MarketFile, read_text(path), path.name).observations
-    return MappingProxyType({item.name: item for item in observations})
+    file = read_model(MarketFile, read_text(path), path.name)
+    listed, found = {row.name for row in file.instruments}, {}
+    for item in file.observations:
+        if item.name in found:
+            raise DuplicateName("observation of", item.name)
+        if item.name not in listed:
+            raise UnknownName("observed instrument", item.name, sorted(listed))
+        found[item.name] = item
+    return MappingProxyType(found)
 
 
 def dump_document(document: Mapping[str, object]) -> str:

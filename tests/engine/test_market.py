@@ -182,7 +182,7 @@ def test_bytes_with_one_byte_changed_are_refused_or_another_snapshot(mini, data)
     ("edit", "message"),
     [
         (lambda data: data[:-1], "end at byte"),
-        (lambda data: data + b"\0", "allowed: "),
+        (lambda data: data + b"\0", r"have \d+ bytes; allowed: \d+"),
         (lambda data: b"", "end at byte 0"),
         (lambda data: b"ZKM\2" + data[4:], "begin with 5a4b4d02; allowed: 5a4b4d01"),
     ],
@@ -336,6 +336,22 @@ def test_a_market_is_read_from_a_path(tmp_path, mini):
     path.write_text(mini.to_json())
     assert load_snapshot(path) == load_snapshot(str(path)) == mini
     assert load_observations(path) == {}
+
+
+def test_observations_are_of_listed_options_and_once(tmp_path, mini):
+    observed = {"name": "BTC-25SEP26-76000-P", "mark": 0.05, "delta": -0.5, "bid": None, "ask": 0.06}
+    observed |= {"open_interest": 1.0, "volume": 0.0}
+    path = tmp_path / "market.json"
+
+    def load(*observations):
+        path.write_text(edit_document(mini, lambda document: document.update(observations=list(observations))))
+        return load_observations(path)
+
+    assert load(observed)["BTC-25SEP26-76000-P"].bid is None
+    with pytest.raises(DuplicateName, match="observation of 'BTC-25SEP26-76000-P' appears more than once"):
+        load(observed, observed)
+    with pytest.raises(UnknownName, match="unknown observed instrument 'BTC-25SEP26-1-P'"):
+        load(observed | {"name": "BTC-25SEP26-1-P"})
 
 
 def test_shipped_files_are_within_their_size():

@@ -163,6 +163,14 @@ def test_far_wings_keep_their_relative_accuracy(deviations_out, deviation):
     assert black76_price(forward, strike, 1.0, deviation, True) == pytest.approx(expected, rel=1e-7)
 
 
+def test_no_price_is_negative_when_rounding_decides():
+    # One unit in the last place out of the money and a deviation smaller than that: d1 and d2 round to one number, and
+    # the formula alone would give (forward - strike) N(d), below zero.
+    strike = np.nextafter(100.0, 200.0)
+    assert black76_price(100.0, strike, 1.0, 1e-16, True) == 0
+    assert black76_price(strike, 100.0, 1.0, 1e-16, False) == 0
+
+
 @pytest.mark.parametrize(
     ("forward", "strike", "years", "volatility", "call", "put"),
     [
