@@ -259,7 +259,7 @@ class ActionNotAllowed(TransitionRefused):
 
 
 class GenerationMismatch(TransitionRefused):
-    """An epoch's generation must equal the account's or exceed it by one; attest never moves it."""
+    """An epoch's generation must equal the account's or exceed it by one."""
 
     def __init__(self, account_generation: int, epoch_generation: int, allowed: str):
         self.account_generation, self.epoch_generation = account_generation, epoch_generation

@@ -55,21 +55,19 @@ class ActionRule:
     writes: bool
     """Whether it writes a new commitment."""
     needs_epoch: bool
-    """Whether the policy is an epoch's; else it is a constant."""
-    may_step: bool
-    """Whether it may move the account to the next generation."""
+    """Whether an epoch is named, whose generation is then the account's or the next; else the policy is a constant."""
 
 
 ACTION_RULES: Mapping[Kind, ActionRule] = MappingProxyType(
     {
-        Kind.DEPOSIT: ActionRule("none", +1, False, True, False, False),
-        Kind.TRADE: ActionRule("initial", 0, True, True, True, True),
-        Kind.WITHDRAW: ActionRule("withdraw", -1, False, True, True, True),
-        Kind.CURE: ActionRule("maintenance", +1, False, True, True, True),
-        Kind.ATTEST: ActionRule(None, 0, False, False, True, False),
-        Kind.ROLL: ActionRule("none", 0, False, True, True, True),
-        Kind.WITHDRAW_FLAT: ActionRule("flat", -1, False, True, False, False),
-        Kind.CLOSE: ActionRule("flat", -1, False, True, False, False),
+        Kind.DEPOSIT: ActionRule("none", +1, False, True, False),
+        Kind.TRADE: ActionRule("initial", 0, True, True, True),
+        Kind.WITHDRAW: ActionRule("withdraw", -1, False, True, True),
+        Kind.CURE: ActionRule("maintenance", +1, False, True, True),
+        Kind.ATTEST: ActionRule(None, 0, False, False, True),
+        Kind.ROLL: ActionRule("none", 0, False, True, True),
+        Kind.WITHDRAW_FLAT: ActionRule("flat", -1, False, True, False),
+        Kind.CLOSE: ActionRule("flat", -1, False, True, False),
     }
 )
 """What each kind may do. OPEN has a circuit of its own (`prover.open`)."""
@@ -130,6 +128,8 @@ class Effects:
     """r: positions after trade and flows, before the settlement; shape (N,)."""
     new_state: AccountState = field(repr=False)
     """State that the policy is asked of."""
+    generation: int
+    """Generation of the epoch, hence of `new_state`: the account's or the next. Stored only by what writes."""
     policy: Policy = field(repr=False)
     settlement: Settlement = field(repr=False)
 
@@ -232,7 +232,7 @@ def build_transition(
     ActionNotAllowed
         If the action table does not allow the combination.
     GenerationMismatch
-        If the epoch's generation is neither the account's nor, for an action that may step, the next.
+        If the epoch's generation is neither the account's nor the next.
     OutOfRange
         If a position, the cash, a flow or a fee leaves its range; names value and range.
     PolicyNotMet
@@ -247,7 +247,7 @@ def build_transition(
         epoch=epoch.number if epoch else 0,
         policy=encode_policy_name(effects.policy.name),
         generation_old=account.generation,
-        generation_new=effects.after.generation,
+        generation_new=effects.generation,
         commitment_old=account.commitment,
         commitment_new=effects.commitment_new,
         trade_tag=effects.trade_tag,
@@ -292,7 +292,7 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
     after = account.advance(new_state, generation) if rule.writes else account
     return Effects(
         account, after, kind, intent.trade, intent.side, trade_tag, ciphertext, cash_flow, flows, tuple(held),
-        new_state, policy, settlement,
+        new_state, generation, policy, settlement,
     )  # fmt: skip
 
 
@@ -334,9 +334,10 @@ def _get_settlement(account: Account, kind: Kind, rule: ActionRule, epoch: Epoch
         if kind is Kind.ROLL:
             raise GenerationMismatch(account.generation, account.generation, f"{account.generation + 1} for a roll")
         return account.generation, identity_settlement(account.preset)
-    if not rule.may_step or epoch.generation != account.generation + 1:
-        allowed = str(account.generation) + (f" or {account.generation + 1}" if rule.may_step else "")
-        raise GenerationMismatch(account.generation, epoch.generation, allowed)
+    if epoch.generation != account.generation + 1:
+        raise GenerationMismatch(
+            account.generation, epoch.generation, f"{account.generation} or {account.generation + 1}"
+        )
     return epoch.generation, epoch.settlement
 
 
