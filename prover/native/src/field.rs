@@ -1,0 +1,119 @@
+//! Numbers and points of BN254 as bytes and integers. Montgomery form appears only where snarkjs's files hold it.
+
+use crate::error::{Error, Result};
+use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
+use ark_ff::{BigInt, BigInteger, Field, PrimeField};
+use num_bigint::{BigInt as Signed, BigUint, Sign};
+
+/// Four 64-bit limbs, least significant first.
+pub type Limbs = BigInt<4>;
+
+/// Limbs of the first 32 bytes, little-endian. The caller has checked the length.
+pub fn limbs_le(bytes: &[u8]) -> Limbs {
+    let mut limbs = [0u64; 4];
+    for (limb, chunk) in limbs.iter_mut().zip(bytes.chunks_exact(8)) {
+        let mut word = [0u8; 8];
+        word.copy_from_slice(chunk);
+        *limb = u64::from_le_bytes(word);
+    }
+    BigInt(limbs)
+}
+
+pub fn write_limbs_le(out: &mut Vec<u8>, limbs: &Limbs) {
+    for limb in limbs.0 {
+        out.extend_from_slice(&limb.to_le_bytes());
+    }
+}
+
+/// The canonical element of 32 little-endian bytes, or none when the number is not below the modulus.
+pub fn element_le<F: PrimeField<BigInt = Limbs>>(bytes: &[u8]) -> Option<F> {
+    F::from_bigint(limbs_le(bytes))
+}
+
+/// The canonical element of 32 big-endian bytes, or none when the number is not below the modulus.
+pub fn element_be<F: PrimeField<BigInt = Limbs>>(bytes: &[u8]) -> Option<F> {
+    let mut reversed = [0u8; 32];
+    for (to, from) in reversed.iter_mut().zip(bytes.iter().rev()) {
+        *to = *from;
+    }
+    F::from_bigint(limbs_le(&reversed))
+}
+
+pub fn write_be<F: PrimeField<BigInt = Limbs>>(out: &mut Vec<u8>, value: F) {
+    out.extend_from_slice(&value.into_bigint().to_bytes_be());
+}
+
+pub fn to_biguint<F: PrimeField<BigInt = Limbs>>(value: F) -> BigUint {
+    BigUint::from_bytes_le(&value.into_bigint().to_bytes_le())
+}
+
+/// The element of an integer in 0 .. p-1.
+pub fn from_biguint<F: PrimeField<BigInt = Limbs>>(name: impl Into<String>, value: &BigUint) -> Result<F> {
+    let mut bytes = value.to_bytes_le();
+    if bytes.len() > 32 {
+        return Err(Error::not_in_field(name, value));
+    }
+    bytes.resize(32, 0);
+    element_le(&bytes).ok_or_else(|| Error::not_in_field(name, value))
+}
+
+/// The element v mod p of a signed integer with |v| < p.
+pub fn from_signed<F: PrimeField<BigInt = Limbs>>(name: &str, value: &Signed) -> Result<F> {
+    let magnitude = from_biguint::<F>(name, value.magnitude())
+        .map_err(|_| Error::NotInField { name: name.into(), value: value.clone() })?;
+    Ok(if value.sign() == Sign::Minus { -magnitude } else { magnitude })
+}
+
+/// The representative in (-p/2, p/2): what a person reads in an error.
+pub fn to_signed(value: Fr) -> Signed {
+    let plain = value.into_bigint();
+    if plain > Fr::MODULUS_MINUS_ONE_DIV_TWO {
+        -Signed::from(to_biguint(-value))
+    } else {
+        to_biguint(value).into()
+    }
+}
+
+/// On the curve and in the subgroup of prime order (G1 has cofactor 1).
+pub fn checked_g1(name: &str, x: Fq, y: Fq) -> Result<G1Affine> {
+    let p = G1Affine::new_unchecked(x, y);
+    if p.is_on_curve() {
+        Ok(p)
+    } else {
+        Err(Error::point(name, "is not on the curve"))
+    }
+}
+
+pub fn checked_g2(name: &str, x: Fq2, y: Fq2) -> Result<G2Affine> {
+    let p = G2Affine::new_unchecked(x, y);
+    if !p.is_on_curve() {
+        return Err(Error::point(name, "is not on the curve"));
+    }
+    if !p.is_in_correct_subgroup_assuming_on_curve() {
+        return Err(Error::point(name, "is not in the subgroup"));
+    }
+    Ok(p)
+}
+
+/// A G1 point as integers; the identity is (0, 0), as in the EVM's precompiles.
+pub fn g1_words(p: &G1Affine) -> (BigUint, BigUint) {
+    if p.is_zero() {
+        (BigUint::ZERO, BigUint::ZERO)
+    } else {
+        (to_biguint(p.x), to_biguint(p.y))
+    }
+}
+
+/// A G1 point from integers, (0, 0) being the identity.
+pub fn g1_from_words(name: &str, x: &BigUint, y: &BigUint) -> Result<G1Affine> {
+    if *x == BigUint::ZERO && *y == BigUint::ZERO {
+        return Ok(G1Affine::zero());
+    }
+    checked_g1(name, from_biguint(format!("{name}.x"), x)?, from_biguint(format!("{name}.y"), y)?)
+}
+
+/// 2^n in the field.
+pub fn power_of_two<F: Field>(n: usize) -> F {
+    F::from(2u64).pow([n as u64])
+}

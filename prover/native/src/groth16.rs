@@ -1,0 +1,140 @@
+//! Groth16's prover: quotient in coset form, five multi-scalar multiplications, and a check of the result.
+
+use crate::error::{Error, Result};
+use crate::field::Limbs;
+use crate::proof::Proof;
+use crate::r1cs::R1cs;
+use crate::setup::domain;
+use crate::vkey::VerifyingKey;
+use crate::zkey::Zkey;
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ff::{One, PrimeField, UniformRand, Zero};
+use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use ark_std::rand::rngs::OsRng;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// A proving key in memory, bound to its circuit.
+pub struct ProvingKey {
+    pub circuit: Arc<R1cs>,
+    pub vk: Arc<VerifyingKey>,
+    beta1: G1Affine,
+    delta1: G1Affine,
+    /// Wires whose point of A (of B) is not the identity, and those points.
+    a: (Vec<u32>, Vec<G1Affine>),
+    b_wires: Vec<u32>,
+    b1: Vec<G1Affine>,
+    b2: Vec<G2Affine>,
+    c: Vec<G1Affine>,
+    h: Vec<G1Affine>,
+    domain: Radix2EvaluationDomain<Fr>,
+    /// Powers of the root of the doubled domain: they move a polynomial to its odd points.
+    coset: Vec<Fr>,
+}
+
+impl ProvingKey {
+    /// # Errors
+    /// As `Zkey::parse`.
+    pub fn load(zkey: &[u8], circuit: Arc<R1cs>) -> Result<Self> {
+        let key = Zkey::parse(zkey, &circuit)?;
+        let size = circuit.domain_size();
+        let root = domain(2 * size)?.group_gen();
+        let coset = std::iter::successors(Some(Fr::one()), |x| Some(*x * root)).take(size).collect();
+        let a_wires: Vec<u32> = nonzero(&key.a);
+        let a = a_wires.iter().map(|w| key.a[*w as usize]).collect();
+        let b_wires: Vec<u32> = nonzero(&key.b1);
+        Ok(ProvingKey {
+            b1: b_wires.iter().map(|w| key.b1[*w as usize]).collect(),
+            b2: b_wires.iter().map(|w| key.b2[*w as usize]).collect(),
+            a: (a_wires, a),
+            b_wires,
+            vk: Arc::new(key.vk),
+            beta1: key.beta1,
+            delta1: key.delta1,
+            c: key.c,
+            h: key.h,
+            domain: domain(size)?,
+            coset,
+            circuit,
+        })
+    }
+
+    /// A proof for the wire values, verified before it is returned.
+    ///
+    /// # Errors
+    /// `InputShape`: not the circuit's number of wires. `UnsatisfiedConstraint`: the first constraint that is broken (not
+    /// looked for when `check_constraints` is false). `ProofRejected`: the finished proof does not verify.
+    pub fn prove(&self, wires: &[Fr], check_constraints: bool) -> Result<Proof> {
+        if wires.len() != self.circuit.n_wires {
+            let (given, expected) = (wires.len(), self.circuit.n_wires);
+            return Err(Error::InputShape { name: "witness".into(), given, expected });
+        }
+        if !wires[0].is_one() {
+            return Err(Error::mismatch("wire 0 of the witness is not 1"));
+        }
+        let h = self.quotient(wires, check_constraints)?;
+        let proof = self.assemble(wires, &h);
+        let public = &wires[1..=self.circuit.n_public()];
+        let rejected = |e: Error| Error::ProofRejected { reason: format!("{e:?}") };
+        let proof = Proof::checked(proof.a, proof.b, proof.c).map_err(rejected)?;
+        if !self.vk.verify(&proof, public)? {
+            return Err(Error::ProofRejected { reason: "the finished proof does not verify".into() });
+        }
+        Ok(proof)
+    }
+
+    fn assemble(&self, wires: &[Fr], h: &[Limbs]) -> Proof {
+        let plain: Vec<Limbs> = wires.par_iter().with_min_len(1024).map(|x| x.into_bigint()).collect();
+        let pick = |indices: &[u32]| indices.iter().map(|w| plain[*w as usize]).collect::<Vec<_>>();
+        let a_scalars = pick(&self.a.0);
+        let b_scalars = pick(&self.b_wires);
+        let a_sum = G1Projective::msm_bigint(&self.a.1, &a_scalars);
+        let b1_sum = G1Projective::msm_bigint(&self.b1, &b_scalars);
+        let b2_sum = G2Projective::msm_bigint(&self.b2, &b_scalars);
+        let c_sum = G1Projective::msm_bigint(&self.c, &plain[self.circuit.n_public() + 1..]);
+        let h_sum = G1Projective::msm_bigint(&self.h, h);
+        let (r, s) = (Fr::rand(&mut OsRng), Fr::rand(&mut OsRng));
+        let a = a_sum + self.vk.alpha + self.delta1 * r;
+        let b1 = b1_sum + self.beta1 + self.delta1 * s;
+        let b2 = b2_sum + self.vk.beta + self.vk.delta * s;
+        let c = c_sum + h_sum + a * s + b1 * r - self.delta1 * (r * s);
+        Proof { a: a.into_affine(), b: b2.into_affine(), c: c.into_affine() }
+    }
+
+    /// (A B - C) at the odd points of the doubled domain, where the vanishing polynomial is constant.
+    fn quotient(&self, wires: &[Fr], check_constraints: bool) -> Result<Vec<Limbs>> {
+        let circuit = &self.circuit;
+        let size = self.domain.size();
+        let mut a = circuit.a.times(wires);
+        let mut b = circuit.b.times(wires);
+        if check_constraints {
+            let broken = (0..circuit.n_constraints)
+                .into_par_iter()
+                .with_min_len(256)
+                .find_first(|&i| a[i] * b[i] != circuit.c.dot(i, wires));
+            if let Some(constraint) = broken {
+                return Err(Error::Unsatisfied { constraint });
+            }
+        }
+        a.extend_from_slice(&wires[..=circuit.n_public()]);
+        a.resize(size, Fr::zero());
+        b.resize(size, Fr::zero());
+        let mut c: Vec<Fr> = a.par_iter().zip(&b).with_min_len(1024).map(|(x, y)| *x * y).collect();
+        for values in [&mut a, &mut b, &mut c] {
+            self.domain.ifft_in_place(values);
+            values.par_iter_mut().zip(&self.coset).with_min_len(1024).for_each(|(x, s)| *x *= s);
+            self.domain.fft_in_place(values);
+        }
+        Ok(a.par_iter()
+            .zip(&b)
+            .zip(&c)
+            .with_min_len(1024)
+            .map(|((x, y), z)| (*x * y - z).into_bigint())
+            .collect())
+    }
+}
+
+fn nonzero(points: &[G1Affine]) -> Vec<u32> {
+    (0..points.len() as u32).filter(|i| !points[*i as usize].is_zero()).collect()
+}

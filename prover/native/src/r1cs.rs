@@ -1,0 +1,153 @@
+//! circom's .r1cs: rank-1 constraints (A w)(B w) = C w over BN254's scalar field.
+
+use crate::binary::Sections;
+use crate::error::{Error, Result};
+use crate::field::{element_le, limbs_le};
+use ark_bn254::Fr;
+use ark_ff::{One, PrimeField, Zero};
+use rayon::prelude::*;
+
+const WHAT: &str = "r1cs";
+
+/// A sparse matrix by rows.
+#[derive(Default, Clone, PartialEq, Eq)]
+pub struct Matrix {
+    offsets: Vec<u32>,
+    wires: Vec<u32>,
+    values: Vec<Fr>,
+}
+
+impl Matrix {
+    pub fn with_capacity(rows: usize, terms: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Matrix { offsets, wires: Vec::with_capacity(terms), values: Vec::with_capacity(terms) }
+    }
+    pub fn push(&mut self, wire: u32, value: Fr) {
+        self.wires.push(wire);
+        self.values.push(value);
+    }
+    pub fn end_row(&mut self) {
+        self.offsets.push(self.wires.len() as u32);
+    }
+    pub fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+    pub fn terms(&self) -> usize {
+        self.wires.len()
+    }
+    pub fn row(&self, i: usize) -> impl Iterator<Item = (u32, Fr)> + '_ {
+        let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
+        self.wires[range.clone()].iter().copied().zip(self.values[range].iter().copied())
+    }
+    pub fn is_empty_row(&self, i: usize) -> bool {
+        self.offsets[i] == self.offsets[i + 1]
+    }
+    pub fn coefficient(&self, i: usize, wire: u32) -> Fr {
+        self.row(i).filter(|(w, _)| *w == wire).map(|(_, v)| v).sum()
+    }
+    /// Row i times the wire vector.
+    #[inline]
+    pub fn dot(&self, i: usize, wires: &[Fr]) -> Fr {
+        let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
+        let mut sum = Fr::zero();
+        for (w, v) in self.wires[range.clone()].iter().zip(&self.values[range]) {
+            let x = wires[*w as usize];
+            if x.is_zero() {
+                continue;
+            }
+            if v.is_one() {
+                sum += x;
+            } else {
+                sum += x * v;
+            }
+        }
+        sum
+    }
+    pub fn times(&self, wires: &[Fr]) -> Vec<Fr> {
+        (0..self.rows()).into_par_iter().with_min_len(256).map(|i| self.dot(i, wires)).collect()
+    }
+}
+
+pub struct R1cs {
+    pub n_wires: usize,
+    pub n_outputs: usize,
+    pub n_public_inputs: usize,
+    pub n_private_inputs: usize,
+    pub n_constraints: usize,
+    pub a: Matrix,
+    pub b: Matrix,
+    pub c: Matrix,
+}
+
+impl R1cs {
+    /// Outputs and public inputs: the wires 1 ..= n_public.
+    pub fn n_public(&self) -> usize {
+        self.n_outputs + self.n_public_inputs
+    }
+
+    /// The domain of the quotient: constraints and one consistency row for wire 0 and each public one.
+    pub fn domain_size(&self) -> usize {
+        (self.n_constraints + self.n_public() + 1).next_power_of_two()
+    }
+
+    /// # Errors
+    /// `FormatError` when the bytes are not version 1 of the format over this field, when a wire is out of range, or
+    /// when the file uses custom gates.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let sections = Sections::parse(WHAT, bytes, b"r1cs", &[1])?;
+        let mut header = sections.reader(1)?;
+        if header.u32()? != 32 {
+            return Err(Error::format(WHAT, "field size is not 32 bytes"));
+        }
+        if limbs_le(header.take(32)?) != Fr::MODULUS {
+            return Err(Error::format(WHAT, "not BN254's scalar field"));
+        }
+        let n_wires = header.u32()? as usize;
+        let n_outputs = header.u32()? as usize;
+        let n_public_inputs = header.u32()? as usize;
+        let n_private_inputs = header.u32()? as usize;
+        header.u64()?; // number of labels, not needed
+        let n_constraints = header.u32()? as usize;
+        header.end()?;
+        let named = 1 + n_outputs as u64 + n_public_inputs as u64 + n_private_inputs as u64;
+        if named > n_wires as u64 {
+            return Err(Error::format(WHAT, format!("{named} named wires of {n_wires}")));
+        }
+        if [4, 5].iter().any(|k| sections.optional(*k).is_some_and(|s| s.iter().any(|b| *b != 0))) {
+            return Err(Error::format(WHAT, "custom gates are not supported"));
+        }
+        let mut body = sections.reader(2)?;
+        if n_constraints > body.left() / 12 {
+            return Err(Error::format(WHAT, format!("{n_constraints} constraints do not fit their section")));
+        }
+        let terms = body.left() / 36 / 3;
+        let mut matrices = [(); 3].map(|_| Matrix::with_capacity(n_constraints, terms));
+        for _ in 0..n_constraints {
+            for matrix in matrices.iter_mut() {
+                let count = body.u32()?;
+                for _ in 0..count {
+                    let wire = body.u32()?;
+                    if wire as usize >= n_wires {
+                        return Err(Error::format(WHAT, format!("wire {wire} of {n_wires}")));
+                    }
+                    let value =
+                        element_le(body.take(32)?).ok_or_else(|| Error::format(WHAT, "coefficient not reduced"))?;
+                    matrix.push(wire, value);
+                }
+                matrix.end_row();
+            }
+        }
+        body.end()?;
+        let [a, b, c] = matrices;
+        Ok(R1cs { n_wires, n_outputs, n_public_inputs, n_private_inputs, n_constraints, a, b, c })
+    }
+
+    /// The first constraint that the wires break, if any.
+    pub fn first_unsatisfied(&self, wires: &[Fr]) -> Option<usize> {
+        (0..self.n_constraints)
+            .into_par_iter()
+            .with_min_len(256)
+            .find_first(|&i| self.a.dot(i, wires) * self.b.dot(i, wires) != self.c.dot(i, wires))
+    }
+}

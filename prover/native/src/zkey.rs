@@ -1,0 +1,273 @@
+//! snarkjs's .zkey (Groth16): points as little-endian Montgomery limbs, the identity as zeros; coefficients as value R^2.
+
+use crate::binary::{write_file, Sections};
+use crate::error::{Error, Result};
+use crate::field::{limbs_le, write_limbs_le, Limbs};
+use crate::r1cs::R1cs;
+use crate::vkey::VerifyingKey;
+use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::pairing::Pairing;
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ff::{One, PrimeField};
+use ark_std::rand::{rngs::OsRng, RngCore};
+use rayon::prelude::*;
+
+const WHAT: &str = "zkey";
+const G1_BYTES: usize = 64;
+const G2_BYTES: usize = 128;
+const COEFFICIENT_BYTES: usize = 44;
+
+/// Everything that a zkey holds besides the constraints.
+pub struct Zkey {
+    pub vk: VerifyingKey,
+    pub beta1: G1Affine,
+    pub delta1: G1Affine,
+    pub a: Vec<G1Affine>,
+    pub b1: Vec<G1Affine>,
+    pub b2: Vec<G2Affine>,
+    pub c: Vec<G1Affine>,
+    pub h: Vec<G1Affine>,
+}
+
+impl Zkey {
+    /// # Errors
+    /// `FormatError`: not a whole Groth16 zkey over BN254. `KeyMismatch`: made for another circuit. `KeyRefused`: a point
+    /// off its curve or subgroup, parts that contradict each other, or a key that lets anybody forge.
+    pub fn parse(bytes: &[u8], circuit: &R1cs) -> Result<Self> {
+        let sections = Sections::parse(WHAT, bytes, b"zkey", &[1])?;
+        if sections.get(1)? != 1u32.to_le_bytes() {
+            return Err(Error::format(WHAT, "protocol is not Groth16"));
+        }
+        let mut header = sections.reader(2)?;
+        let q = (header.u32()?, limbs_le(header.take(32)?));
+        let r = (header.u32()?, limbs_le(header.take(32)?));
+        if q != (32, Fq::MODULUS) || r != (32, Fr::MODULUS) {
+            return Err(Error::format(WHAT, "curve is not BN254"));
+        }
+        let (wires, public, domain) = (header.u32()? as usize, header.u32()? as usize, header.u32()? as usize);
+        check_sizes(circuit, wires, public, domain)?;
+        let alpha = read_g1("alpha1", header.take(G1_BYTES)?)?;
+        let beta1 = read_g1("beta1", header.take(G1_BYTES)?)?;
+        let beta = read_checked_g2("beta2", header.take(G2_BYTES)?)?;
+        let gamma = read_checked_g2("gamma2", header.take(G2_BYTES)?)?;
+        let delta1 = read_g1("delta1", header.take(G1_BYTES)?)?;
+        let delta = read_checked_g2("delta2", header.take(G2_BYTES)?)?;
+        header.end()?;
+        let g1 = |kind, count, name| read_points(sections.records(kind, count, G1_BYTES)?, G1_BYTES, name, read_g1);
+        let vk = VerifyingKey { alpha, beta, gamma, delta, ic: g1(3, public + 1, "IC")? };
+        vk.check()?;
+        check_coefficients(sections.get(4)?, circuit)?;
+        let key = Zkey {
+            vk,
+            beta1,
+            delta1,
+            a: g1(5, wires, "A")?,
+            b1: g1(6, wires, "B1")?,
+            b2: read_points(sections.records(7, wires, G2_BYTES)?, G2_BYTES, "B2", read_g2)?,
+            c: g1(8, wires - public - 1, "C")?,
+            h: g1(9, domain, "H")?,
+        };
+        key.check_pairs()?;
+        Ok(key)
+    }
+
+    /// G1 and G2 copies of beta, delta and B must carry the same secrets. For B a random combination is compared; its
+    /// sum also shows a point outside the subgroup (a proof's own B is checked again before it is released).
+    fn check_pairs(&self) -> Result<()> {
+        let same = |p: G1Affine, q: G2Affine| {
+            let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
+            Bn254::multi_pairing([p, -g1], [g2, q]) == ark_ec::pairing::PairingOutput::default()
+        };
+        if !same(self.beta1, self.vk.beta) {
+            return Err(Error::key("beta in G1 and beta in G2 differ"));
+        }
+        if !same(self.delta1, self.vk.delta) {
+            return Err(Error::key("delta in G1 and delta in G2 differ"));
+        }
+        let weights: Vec<Limbs> =
+            self.b2.iter().map(|_| Limbs::new([OsRng.next_u64(), OsRng.next_u64(), 0, 0])).collect();
+        let sum1 = G1Projective::msm_bigint(&self.b1, &weights).into_affine();
+        let sum2 = G2Projective::msm_bigint(&self.b2, &weights).into_affine();
+        if !sum2.is_in_correct_subgroup_assuming_on_curve() {
+            return Err(Error::key("a point of B2 is not in the subgroup"));
+        }
+        if !same(sum1, sum2) {
+            return Err(Error::key("B in G1 and B in G2 differ"));
+        }
+        Ok(())
+    }
+
+    pub fn to_bytes(&self, circuit: &R1cs) -> Vec<u8> {
+        let mut header = Vec::new();
+        for modulus in [Fq::MODULUS, Fr::MODULUS] {
+            header.extend_from_slice(&32u32.to_le_bytes());
+            write_limbs_le(&mut header, &modulus);
+        }
+        for size in [circuit.n_wires, circuit.n_public(), circuit.domain_size()] {
+            header.extend_from_slice(&(size as u32).to_le_bytes());
+        }
+        write_g1(&mut header, &self.vk.alpha);
+        write_g1(&mut header, &self.beta1);
+        write_g2(&mut header, &self.vk.beta);
+        write_g2(&mut header, &self.vk.gamma);
+        write_g1(&mut header, &self.delta1);
+        write_g2(&mut header, &self.vk.delta);
+        let g1 = |points: &[G1Affine]| {
+            let mut out = Vec::with_capacity(G1_BYTES * points.len());
+            points.iter().for_each(|p| write_g1(&mut out, p));
+            out
+        };
+        let mut b2 = Vec::with_capacity(G2_BYTES * self.b2.len());
+        self.b2.iter().for_each(|p| write_g2(&mut b2, p));
+        // section 10: hash of the circuit (none: zeros) and no contributions
+        let contributions = vec![0u8; 64 + 4];
+        let sections = [
+            (1, 1u32.to_le_bytes().to_vec()),
+            (2, header),
+            (3, g1(&self.vk.ic)),
+            (4, coefficient_section(circuit)),
+            (5, g1(&self.a)),
+            (6, g1(&self.b1)),
+            (7, b2),
+            (8, g1(&self.c)),
+            (9, g1(&self.h)),
+            (10, contributions),
+        ];
+        write_file(b"zkey", 1, &sections)
+    }
+}
+
+fn check_sizes(circuit: &R1cs, wires: usize, public: usize, domain: usize) -> Result<()> {
+    for (name, key, expected) in [
+        ("wires", wires, circuit.n_wires),
+        ("public inputs", public, circuit.n_public()),
+        ("domain", domain, circuit.domain_size()),
+    ] {
+        if key != expected {
+            return Err(Error::mismatch(format!("{name}: the key has {key}, the circuit {expected}")));
+        }
+    }
+    Ok(())
+}
+
+/// One coefficient of A (0) or B (1) as the file stores it: matrix, row, wire, value R^2 in limbs.
+type Coefficient = (u32, u32, u32, [u64; 4]);
+
+/// The coefficients of a circuit in snarkjs's order: row by row A then B, and the consistency rows 1 * w_i of A.
+fn coefficients(circuit: &R1cs) -> Vec<Coefficient> {
+    // In Montgomery form the element R has limbs R^2 mod r; limbs of value * R are value R^2.
+    let r = Fr::from(Fr::one().0);
+    let mut out = Vec::with_capacity(circuit.a.terms() + circuit.b.terms() + circuit.n_public() + 1);
+    for i in 0..circuit.n_constraints {
+        for (m, matrix) in [(0, &circuit.a), (1, &circuit.b)] {
+            out.extend(matrix.row(i).map(|(wire, value)| (m, i as u32, wire, (value * r).0 .0)));
+        }
+    }
+    out.extend((0..=circuit.n_public() as u32).map(|wire| (0, circuit.n_constraints as u32 + wire, wire, r.0 .0)));
+    out
+}
+
+fn coefficient_section(circuit: &R1cs) -> Vec<u8> {
+    let all = coefficients(circuit);
+    let mut out = Vec::with_capacity(4 + COEFFICIENT_BYTES * all.len());
+    out.extend_from_slice(&(all.len() as u32).to_le_bytes());
+    for (matrix, row, wire, value) in all {
+        for word in [matrix, row, wire] {
+            out.extend_from_slice(&word.to_le_bytes());
+        }
+        write_limbs_le(&mut out, &Limbs::new(value));
+    }
+    out
+}
+
+/// The key's constraints must be the circuit's, all of them, consistency rows included, in whatever order.
+fn check_coefficients(section: &[u8], circuit: &R1cs) -> Result<()> {
+    let other = || Error::mismatch("the key's constraints are not the circuit's");
+    let (count, body) = section.split_at_checked(4).ok_or_else(|| Error::format(WHAT, "section 4 is truncated"))?;
+    let mut expected = coefficients(circuit);
+    if count != (expected.len() as u32).to_le_bytes() || body.len() != expected.len() * COEFFICIENT_BYTES {
+        return Err(other());
+    }
+    let word = |b: &[u8], i: usize| u32::from_le_bytes([b[4 * i], b[4 * i + 1], b[4 * i + 2], b[4 * i + 3]]);
+    let mut found: Vec<Coefficient> = body
+        .par_chunks_exact(COEFFICIENT_BYTES)
+        .map(|b| (word(b, 0), word(b, 1), word(b, 2), limbs_le(&b[12..]).0))
+        .collect();
+    if found != expected {
+        found.par_sort_unstable();
+        expected.par_sort_unstable();
+        if found != expected {
+            return Err(other());
+        }
+    }
+    Ok(())
+}
+
+fn write_fq(out: &mut Vec<u8>, value: &Fq) {
+    write_limbs_le(out, &value.0);
+}
+
+fn write_g1(out: &mut Vec<u8>, p: &G1Affine) {
+    if p.is_zero() {
+        out.extend_from_slice(&[0u8; G1_BYTES]);
+    } else {
+        write_fq(out, &p.x);
+        write_fq(out, &p.y);
+    }
+}
+
+fn write_g2(out: &mut Vec<u8>, p: &G2Affine) {
+    if p.is_zero() {
+        out.extend_from_slice(&[0u8; G2_BYTES]);
+    } else {
+        [p.x.c0, p.x.c1, p.y.c0, p.y.c1].iter().for_each(|c| write_fq(out, c));
+    }
+}
+
+fn read_fq(name: &str, bytes: &[u8], index: usize) -> Result<Fq> {
+    let limbs = limbs_le(&bytes[32 * index..32 * (index + 1)]);
+    if limbs >= Fq::MODULUS {
+        return Err(Error::key(format!("{name} has a coordinate that is not reduced")));
+    }
+    Ok(Fq::new_unchecked(limbs))
+}
+
+fn read_g1(name: &str, bytes: &[u8]) -> Result<G1Affine> {
+    if bytes.iter().all(|b| *b == 0) {
+        return Ok(G1Affine::zero());
+    }
+    let p = G1Affine::new_unchecked(read_fq(name, bytes, 0)?, read_fq(name, bytes, 1)?);
+    if !p.is_on_curve() {
+        return Err(Error::key(format!("{name} is not on the curve")));
+    }
+    Ok(p)
+}
+
+fn read_g2(name: &str, bytes: &[u8]) -> Result<G2Affine> {
+    if bytes.iter().all(|b| *b == 0) {
+        return Ok(G2Affine::zero());
+    }
+    let c = |i| read_fq(name, bytes, i);
+    let p = G2Affine::new_unchecked(Fq2::new(c(0)?, c(1)?), Fq2::new(c(2)?, c(3)?));
+    if !p.is_on_curve() {
+        return Err(Error::key(format!("{name} is not on the curve")));
+    }
+    Ok(p)
+}
+
+fn read_checked_g2(name: &str, bytes: &[u8]) -> Result<G2Affine> {
+    let p = read_g2(name, bytes)?;
+    if !p.is_in_correct_subgroup_assuming_on_curve() {
+        return Err(Error::key(format!("{name} is not in the subgroup")));
+    }
+    Ok(p)
+}
+
+fn read_points<P: Send>(
+    bytes: &[u8],
+    size: usize,
+    name: &'static str,
+    read: impl Fn(&str, &[u8]) -> Result<P> + Sync,
+) -> Result<Vec<P>> {
+    bytes.par_chunks_exact(size).with_min_len(512).map(|b| read(name, b)).collect()
+}
