@@ -34,7 +34,7 @@ def check_committee_key(point: Point) -> Point:
         If a coordinate is not in [0, p).
     """
     x, y = (int(coordinate) for coordinate in point)
-    if not _native.babyjub_is_in_subgroup((x, y)):
+    if not _native.babyjubjub_is_in_subgroup((x, y)):
         raise PointRefused(f"({x}, {y})", "is not a point of BabyJubJub's prime-order subgroup")
     if (x, y) == (0, 1):
         raise PointRefused(f"({x}, {y})", "is the identity")
@@ -97,7 +97,7 @@ class CommitteeKey:
     @property
     def public(self) -> Point:
         """PK = secret * Base8."""
-        return _native.babyjub_multiply(self.secret.reveal(), _native.BASE8)
+        return _native.babyjubjub_mul_base8(self.secret.reveal())
 
     def decrypt(self, ephemeral: Point, escrowed_key: int) -> Secret:
         """The viewing key of an escrow: c - Poseidon(tag, secret * R).
