@@ -1,7 +1,7 @@
 """Solidity to ABI and bytecode, by py-solc-x over the compiler from npm (`contracts/solc.js`).
 
-`compile_contracts` compiles every file of `contracts/src` and keeps the result in `build/contracts/`, under the hash of the sources, the
-settings and the compiler's version: the same sources are compiled once.
+`compile_contracts` compiles every file of `contracts/src` and keeps the result in `build/contracts/`, under the hash of
+the sources, the settings and the compiler's version: the same sources are compiled once.
 """
 
 from __future__ import annotations

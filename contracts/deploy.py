@@ -1,0 +1,174 @@
+"""Deploys the whole system: key registry, risk oracle, verifier, vault, clearing house; on development chains also test tokens.
+
+The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed before it
+exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import rlp
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+
+from contracts.chain import Chain, Contract, Receipt, require_development_chain
+from contracts.compile import compile_contracts
+from contracts.errors import CallInvalid
+from contracts.keys import KeyMaterial, encode_key
+from prover.typed_data import Domain
+
+WETH_LOT = 10**15
+"""Wei per lot of the WETH collateral slot: 0.001 ETH."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Addresses of one deployment, with what is needed to talk to it."""
+
+    chain_id: int
+    key_registry: str
+    risk_oracle: str
+    margin_verifier: str
+    collateral_vault: str
+    clearing_house: str
+    cash: str
+    """USDC: six decimals, slotless."""
+    weth: str
+    """Collateral token of `weth_slot`."""
+    weth_slot: int
+    """Slot of the WETH collateral: its lots are 0.001 ETH."""
+    first_block: int
+    """Block before the first contract: where reading events begins."""
+
+    @property
+    def domain(self) -> Domain:
+        """Domain of this deployment's signatures."""
+        return Domain(chain_id=self.chain_id, clearing_house=self.clearing_house, risk_oracle=self.risk_oracle)
+
+    def save(self, path: Path) -> None:
+        """Writes the record as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Deployment:
+        """Reads what `save` wrote."""
+        return cls(**json.loads(path.read_text()))
+
+
+def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | None = None) -> tuple[Contract, Receipt]:
+    """Deploys the contract of that name.
+
+    Raises
+    ------
+    CallInvalid
+        If no contract has that name.
+    Reverted
+        If its constructor refused.
+    """
+    artifacts = compile_contracts()
+    if name not in artifacts or artifacts[name].bytecode == "0x":
+        raise CallInvalid("contract", name, f"one of {sorted(key for key, item in artifacts.items() if item.bytecode != '0x')}")
+    artifact = artifacts[name]
+    factory = chain.w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
+    receipt = chain.send(None, factory.constructor(*arguments).data_in_transaction, sender=sender, name=f"new {name}")
+    return Contract(chain, artifact, receipt.contract_address), receipt
+
+
+def deploy(
+    chain: Chain,
+    keys: KeyMaterial,
+    publishers: Sequence[str],
+    *,
+    threshold: int = 3,
+    generation: int = 0,
+    owner: str | None = None,
+    guardian: str | None = None,
+    activation_delay: int = 0,
+    tokens: Mapping[str, str] | None = None,
+) -> Deployment:
+    """Deploys everything from the node's first account and registers `keys` as version 1.
+
+    Parameters
+    ----------
+    publishers : sequence of str
+        Addresses whose signatures make an epoch; at least three.
+    threshold : int
+        How many of them an epoch needs; more than half.
+    generation : int
+        Generation of the first listing.
+    owner, guardian : str, optional
+        Owner of registry, oracle and clearing house, and who may pause; the deployer by default.
+    activation_delay : int
+        Seconds until a later key version is live.
+    tokens : mapping of str to str, optional
+        Addresses under "cash" and "weth"; by default test tokens are deployed, on development chains only.
+
+    Raises
+    ------
+    NotADevelopmentChain
+        If the keys are insecure, or test tokens are wanted, on any other chain.
+    Reverted
+        If a contract refused, for example a key that is not sound; carries the reason.
+    """
+    if keys.insecure or tokens is None:
+        require_development_chain(chain)
+    deployer = chain.accounts[0]
+    owner, guardian = owner or deployer, guardian or deployer
+    first_block = int(chain.w3.eth.block_number)
+    cash, weth = (tokens["cash"], tokens["weth"]) if tokens else _deploy_tokens(chain)
+    slots = keys.preset.collateral_slots
+    weth_slot = slots[-1]
+
+    registry, _ = deploy_contract(chain, "KeyRegistry", deployer, activation_delay)
+    registry.send("register", encode_registration(keys))
+    ordered = sorted(publishers, key=lambda address: int(address, 16))
+    oracle, _ = deploy_contract(chain, "RiskOracle", owner, registry.address, generation, ordered, threshold)
+    verifier, _ = deploy_contract(chain, "MarginVerifier")
+    nonce = int(chain.w3.eth.get_transaction_count(deployer))
+    expected = compute_create_address(deployer, nonce + 1)
+    vault, _ = deploy_contract(chain, "CollateralVault", expected, cash, [(weth_slot, weth, WETH_LOT)])
+    house, _ = deploy_contract(
+        chain, "ClearingHouse", owner, guardian, registry.address, oracle.address, verifier.address, vault.address
+    )
+    if owner != deployer:
+        registry.send("transferOwnership", owner)
+    return Deployment(
+        chain_id=chain.id,
+        key_registry=registry.address,
+        risk_oracle=oracle.address,
+        margin_verifier=verifier.address,
+        collateral_vault=vault.address,
+        clearing_house=house.address,
+        cash=to_checksum_address(cash),
+        weth=to_checksum_address(weth),
+        weth_slot=weth_slot,
+        first_block=first_block,
+    )
+
+
+def encode_registration(keys: KeyMaterial) -> dict:
+    """A key version as `KeyRegistry.register` takes it."""
+    return {
+        "transition": encode_key(keys.transition_vkey, "transition", keys.preset),
+        "open": encode_key(keys.open_vkey, "open", keys.preset),
+        "slots": keys.preset.slots,
+        "transitionHash": keys.transition_hash,
+        "openHash": keys.open_hash,
+        "flatX": keys.flat_point[0],
+        "flatY": keys.flat_point[1],
+        "committeeX": keys.committee[0],
+        "committeeY": keys.committee[1],
+    }
+
+
+def compute_create_address(deployer: str, nonce: int) -> str:
+    """Address of the contract that `deployer` creates with transaction number `nonce`."""
+    return to_checksum_address(keccak(rlp.encode([to_canonical_address(deployer), nonce]))[-20:])
+
+
+def _deploy_tokens(chain: Chain) -> tuple[str, str]:
+    return tuple(deploy_contract(chain, name)[0].address for name in ("TestUSDC", "TestWETH"))

@@ -1,0 +1,128 @@
+"""The typed message Epoch as a quorum signs it, and the named points it covers.
+
+Records and EIP-712 digests of every message are the prover's (`prover.messages`, `prover.typed_data`); what is added here is what
+only the chain's side needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from eth_abi import encode as abi_encode
+from eth_utils import keccak
+
+from contracts.errors import MessageInvalid
+from engine.epoch import Epoch as RiskEpoch
+from prover.account import Wallet
+from prover.messages import Epoch, encode_policy_name
+from prover.typed_data import Domain
+
+IDENTITY = (0, 0)
+"""The point of the all-zero policy and of the settlement that moves nothing."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NamedPoint:
+    """The point of a named policy, as a call to the clearing house carries it."""
+
+    name: bytes
+    """ASCII name, zero-padded to 32 bytes."""
+    x: int
+    y: int
+
+
+@dataclass(frozen=True)
+class EpochPoints:
+    """An epoch's number and every point it signed: what an action at that epoch carries."""
+
+    number: int
+    points: tuple[NamedPoint, ...]
+    """By strictly increasing name."""
+
+
+@dataclass(frozen=True)
+class SignedEpoch:
+    """Everything `RiskOracle.postEpoch` takes."""
+
+    message: Epoch
+    points: tuple[NamedPoint, ...]
+    """By strictly increasing name."""
+    snapshot: bytes
+    """Canonical bytes of the market snapshot."""
+    settlement: bytes
+    """Canonical bytes of the settlement at a generation step, else empty."""
+    signatures: tuple[bytes, ...]
+    """65 bytes each, by strictly increasing signer."""
+
+    @property
+    def epoch_points(self) -> EpochPoints:
+        """What an action at this epoch carries."""
+        return EpochPoints(self.message.number, self.points)
+
+
+def sort_points(points: Mapping[str, tuple[int, int]]) -> tuple[NamedPoint, ...]:
+    """Points by policy name, as records in the order that the contract asks for."""
+    return tuple(sorted(NamedPoint(encode_policy_name(name), x, y) for name, (x, y) in points.items()))
+
+
+def compute_points_hash(points: Iterable[NamedPoint]) -> bytes:
+    """keccak256(abi.encode(Point[])), 32 bytes."""
+    return keccak(abi_encode(["(bytes32,uint256,uint256)[]"], [[(point.name, point.x, point.y) for point in points]]))
+
+
+def make_epoch_message(
+    epoch: RiskEpoch, *, key_hash: bytes, points: Mapping[str, tuple[int, int]], settlement_point: tuple[int, int] = IDENTITY
+) -> Epoch:
+    """The message that the publishers sign for `epoch`.
+
+    Parameters
+    ----------
+    key_hash : bytes
+        Hash of the `transition` verification key that the points were computed with, 32 bytes.
+    points : mapping of str to (int, int)
+        Policy point of every policy of the epoch, by name.
+    settlement_point : (int, int)
+        Point of the epoch's settlement; the identity unless the epoch raises the generation.
+
+    Raises
+    ------
+    MessageInvalid
+        If the points are not those of the epoch's policies.
+    """
+    if set(points) != set(epoch.policies):
+        raise MessageInvalid("Epoch", "points", sorted(points), f"one for each of {sorted(epoch.policies)}")
+    return Epoch(
+        number=epoch.number,
+        time=epoch.time,
+        generation=epoch.generation,
+        urgent=epoch.urgent,
+        snapshot_hash=epoch.snapshot_hash,
+        policy_hash=epoch.policy_hash,
+        settlement_hash=epoch.settlement_hash,
+        key_hash=key_hash,
+        points_hash=compute_points_hash(sort_points(points)),
+        settlement_x=settlement_point[0],
+        settlement_y=settlement_point[1],
+    )
+
+
+def sign_epoch(message: Epoch, wallets: Sequence[Wallet], domain: Domain) -> tuple[bytes, ...]:
+    """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them."""
+    ordered = sorted(wallets, key=lambda wallet: int(wallet.address, 16))
+    return tuple(wallet.sign(domain, message) for wallet in ordered)
+
+
+def make_signed_epoch(
+    epoch: RiskEpoch,
+    *,
+    key_hash: bytes,
+    points: Mapping[str, tuple[int, int]],
+    wallets: Sequence[Wallet],
+    domain: Domain,
+    settlement_point: tuple[int, int] = IDENTITY,
+) -> SignedEpoch:
+    """`make_epoch_message` and `sign_epoch` in one, with the bytes that travel along."""
+    message = make_epoch_message(epoch, key_hash=key_hash, points=points, settlement_point=settlement_point)
+    settlement = b"" if settlement_point == IDENTITY else epoch.settlement_bytes
+    return SignedEpoch(message, sort_points(points), epoch.snapshot_bytes, settlement, sign_epoch(message, wallets, domain))

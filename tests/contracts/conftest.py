@@ -1,0 +1,25 @@
+"""One Anvil per test module, deployed once; each test starts from the same snapshot."""
+
+import pytest
+
+from contracts.chain import run_anvil
+from tests.contracts.world import World
+
+
+@pytest.fixture(scope="module")
+def chain():
+    with run_anvil() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployed_world(chain):
+    return World(chain)
+
+
+@pytest.fixture
+def world(deployed_world):
+    mark, indices = deployed_world.chain.snapshot(), dict(deployed_world._indices)
+    yield deployed_world
+    deployed_world.chain.revert(mark)
+    deployed_world._indices = indices
