@@ -15,6 +15,8 @@ from .errors import MessageInvalid, OutOfRange
 
 MAX_BYTES = 4096
 """Longest signature or proof that a message carries."""
+PROOF_BYTES = 256
+"""A, B and C as eight big-endian words, in the order of the pairing precompile."""
 JSON_SAFE_BITS = 53
 """Integers of wider types are strings in JSON, as many readers hold numbers as doubles."""
 
@@ -68,6 +70,13 @@ def _to_bytes(value: Any) -> bytes:
     return bytes(value)
 
 
+def _to_proof(value: Any) -> bytes:
+    proof = _to_bytes(value)
+    if len(proof) != PROOF_BYTES:
+        raise ValueError(f"{len(proof)} bytes; allowed: {PROOF_BYTES}")
+    return proof
+
+
 def _to_hex(value: bytes) -> str:
     return "0x" + value.hex()
 
@@ -84,6 +93,7 @@ Uint40, Uint64, Uint256 = (_integer(0, 1 << bits, bits) for bits in (40, 64, 256
 Int8, Int64, Int128 = (_integer(-(1 << bits - 1), 1 << bits - 1, bits) for bits in (8, 64, 128))
 Bytes32 = Annotated[bytes, BeforeValidator(_to_bytes32), PlainSerializer(_to_hex, when_used="json")]
 HexBytes = Annotated[bytes, BeforeValidator(_to_bytes), PlainSerializer(_to_hex, when_used="json")]
+ProofBytes = Annotated[bytes, BeforeValidator(_to_proof), PlainSerializer(_to_hex, when_used="json")]
 Address = Annotated[str, BeforeValidator(_to_address)]
 
 ZERO_BYTES32 = bytes(32)

@@ -18,13 +18,23 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pydantic import field_validator
-
 from engine.presets import BITS, Preset
 
 from .commitment import Trade, compute_trade_tag, make_trade
 from .errors import OutOfRange, TradeMessageRefused, WrongSigner
-from .messages import Accept, Action, Bytes32, HexBytes, Leg, Quote, Record, RequestForQuote, Uint64, Uint256
+from .messages import (
+    Accept,
+    Action,
+    Bytes32,
+    HexBytes,
+    Leg,
+    ProofBytes,
+    Quote,
+    Record,
+    RequestForQuote,
+    Uint64,
+    Uint256,
+)
 from .packing import TradeTerms, unpack_trade
 from .secret import Secret
 from .signed import SignatureCheck, is_signed_by_key
@@ -213,27 +223,16 @@ def check_accept(domain: Domain, quote: Quote, accept: Accept, *, now: int) -> N
 
 
 # -------------------------------------------------------------------------------------------------------- settlement
-PROOF_BYTES = 256
-"""A, B and C as the contract takes them."""
-
-
 class SettlementProof(Record):
     """One party's side of the settlement."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"proof", "signature"})
 
     action: Action
-    proof: HexBytes
+    proof: ProofBytes
     """256 bytes."""
     signature: HexBytes | None = None
     """auth's, over the action; it may follow later, and without it the proof is inert."""
-
-    @field_validator("proof")
-    @classmethod
-    def _check_length(cls, proof: bytes) -> bytes:
-        if len(proof) != PROOF_BYTES:
-            raise ValueError(f"{len(proof)} bytes; allowed: {PROOF_BYTES}")
-        return proof
 
 
 def check_settlement_proof(

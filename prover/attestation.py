@@ -1,0 +1,181 @@
+"""Off-chain attestation: the owner shows one recipient that the hidden account meets a named policy.
+
+The proof is the statement's `attest`: nothing is written, moved or traded. Its context is the `Attestation` message
+with the recipient's challenge, so it convinces nobody else and cannot be shown again. The recipient needs the
+epoch's policy bytes, the verification key, and from the chain the account's commitment and the epoch's signed
+header; no transaction is made. A named policy says what its rows say: only `maintenance` and `initial` speak of
+solvency.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from eth_utils import keccak
+
+from engine.epoch import read_policies
+from engine.policy import Policy, PolicyError
+from engine.presets import Preset
+from engine.settlement import identity_settlement
+
+from .account import Account
+from .errors import AttestationRefused, GenerationMismatch
+from .messages import Attestation, ProofBytes, Record, encode_policy_name
+from .packing import pack_policy
+from .prove import TransitionProver, decode_proof
+from .transition import EpochData, Intent, Kind, Transition, certify, compute_effects
+from .typed_data import Domain, compute_context, compute_digest
+
+
+class ProvenAttestation(Record):
+    """The message and its proof, as they travel to the recipient."""
+
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"proof"})
+
+    message: Attestation
+    proof: ProofBytes
+    """256 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What the recipient reads from the chain."""
+
+    commitment: int
+    """The account's commitment."""
+    generation: int
+    """The account's generation."""
+    key_version: int
+    """The account's key version; the verification key is that version's."""
+    epoch: int
+    """Number of the epoch that the recipient accepts."""
+    epoch_generation: int
+    """Generation of that epoch."""
+    policy_hash: bytes
+    """`policyHash` of that epoch's signed header, 32 bytes."""
+
+
+def build_attestation(
+    account: Account,
+    policy: str,
+    *,
+    domain: Domain,
+    key_version: int,
+    epoch: EpochData,
+    recipient: str,
+    challenge: bytes,
+    valid_until: int,
+) -> Transition:
+    """The attestation of `policy`, ready to be proved.
+
+    Raises
+    ------
+    GenerationMismatch
+        If the epoch is not of the account's generation.
+    PolicyNotMet
+        If the account does not meet the policy.
+    ActionNotAllowed
+        If the epoch has no such policy.
+    """
+    if epoch.generation != account.generation:
+        raise GenerationMismatch(account.generation, epoch.generation, str(account.generation))
+    effects = compute_effects(account, Intent(Kind.ATTEST, policy=policy), epoch)
+    message = Attestation(
+        account=account.id,
+        recipient=recipient,
+        challenge=challenge,
+        policy=encode_policy_name(policy),
+        epoch=epoch.number,
+        key_version=key_version,
+        generation=account.generation,
+        commitment_old=account.commitment,
+        valid_until=valid_until,
+    )
+    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+
+
+def name_attestation_signals(commitment: int, context: int, policy: Policy) -> dict[str, int | list]:
+    """Public signals of an attestation, from public data alone: the recipient's side of the statement."""
+    preset, still = policy.preset, identity_settlement(policy.preset)
+    return {
+        "commitmentOld": commitment,
+        "commitmentNew": 0,
+        "tradeTag": 0,
+        "ciphertext": 0,
+        "side": 0,
+        "write": 0,
+        "context": context,
+        "cashFlow": 0,
+        "flow": [0] * preset.slots,
+        "drop": still.drop.tolist(),
+        "payoff": still.payoff.tolist(),
+        **pack_policy(policy),
+    }
+
+
+def verify_attestation(
+    attestation: ProvenAttestation,
+    facts: ChainFacts,
+    prover: TransitionProver,
+    *,
+    domain: Domain,
+    preset: Preset,
+    policy_bytes: bytes,
+    account: bytes,
+    policy: str,
+    recipient: str,
+    challenge: bytes,
+    now: int,
+) -> None:
+    """The recipient's check: returns if the account meets `policy` at the epoch's prices, else refuses with the reason.
+
+    Parameters
+    ----------
+    policy_bytes : bytes
+        Canonical bytes of the epoch's policies, from whoever serves them: they are checked against the signed hash.
+    challenge : bytes
+        The 32 bytes that the recipient chose for this attestation, used once.
+    now : int
+        Unix seconds.
+
+    Raises
+    ------
+    AttestationRefused
+        If a field is not what the recipient asked for or the chain has, the policy data are not the epoch's, or the
+        proof does not verify.
+    """
+    message = attestation.message
+    expected = Attestation(
+        account=account,
+        recipient=recipient,
+        challenge=challenge,
+        policy=encode_policy_name(policy),
+        epoch=facts.epoch,
+        key_version=facts.key_version,
+        generation=facts.generation,
+        commitment_old=facts.commitment,
+        valid_until=message.valid_until,
+    )
+    for name in Attestation.model_fields:
+        given, wanted = getattr(message, name), getattr(expected, name)
+        if given != wanted:
+            raise AttestationRefused(f"{name} is {_show(given)}, expected {_show(wanted)}")
+    if now > message.valid_until:
+        raise AttestationRefused(f"valid until {message.valid_until}, now is {now}")
+    if facts.epoch_generation != facts.generation:
+        raise AttestationRefused(f"epoch of generation {facts.epoch_generation}, account of {facts.generation}")
+    if keccak(policy_bytes) != facts.policy_hash:
+        raise AttestationRefused("the policy data are not those that the epoch signed")
+    try:
+        policies = read_policies(policy_bytes)
+    except PolicyError as error:
+        raise AttestationRefused(f"the epoch's policy data are malformed: {error}") from None
+    if policy not in policies or policies[policy].preset != preset:
+        raise AttestationRefused(f"the epoch has no policy {policy!r} of preset {preset.name}: {sorted(policies)}")
+    context = compute_context(compute_digest(domain, message))
+    signals = name_attestation_signals(facts.commitment, context, policies[policy])
+    if not prover.verify(decode_proof(attestation.proof), signals, policies[policy]):
+        raise AttestationRefused("the proof does not verify")
+
+
+def _show(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
