@@ -29,6 +29,7 @@ import {AccountId} from "./libraries/AccountId.sol";
 import {ActionKind, ActionRules, PolicySource, ProvenRule, Rule, Status} from "./libraries/ActionRules.sol";
 import {Amounts} from "./libraries/Amounts.sol";
 import {G1} from "./libraries/Bn254.sol";
+import {Points} from "./libraries/Points.sol";
 
 /// @title ClearingHouse
 /// @notice What it does and what it relies on is written in IClearingHouse.
@@ -128,7 +129,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
             _draft(ActionKind.DEPOSIT, request.account, request.commitmentNew, request.fee, request.deadline);
         Terms memory terms = _constantTerms(rule, action);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        VAULT.requireCollateral(request.flows);
+        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
         VAULT.absorb(request.account, request.cash, request.flows);
     }
@@ -139,7 +140,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
             _draft(ActionKind.CURE, request.account, request.commitmentNew, request.fee, request.deadline);
         Terms memory terms = _epochTerms(rule, action, request.epoch);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        VAULT.requireCollateral(request.flows);
+        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
         VAULT.absorb(request.account, request.cash, request.flows);
     }
@@ -151,7 +152,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         action.recipient = request.recipient;
         Terms memory terms = _epochTerms(rule, action, request.epoch);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        VAULT.requireCollateral(request.flows);
+        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
         VAULT.release(request.recipient, request.cash, request.flows);
     }
@@ -202,7 +203,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         pair.tradeTag = request.tradeTag;
         _authorizeHalf(pair.plus, plus, plusSide);
         _authorizeHalf(pair.minus, minus, minusSide);
-        VERIFIER.verifyTwo(terms.key, pair, terms.policy, terms.settlement);
+        VERIFIER.verifyTwo(terms.key, pair, terms.policy, terms.settlement, plusSide.proof, minusSide.proof);
 
         _write(rule, plus, terms.time);
         _write(rule, minus, terms.time);
@@ -361,7 +362,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
     }
 
     function _findPoint(Point[] calldata points, bytes32 signed, bytes32 name) private pure returns (G1 memory) {
-        bytes32 hash = keccak256(abi.encode(points));
+        bytes32 hash = Points.hash(points);
         if (hash != signed) revert PointsMismatch(hash, signed);
         for (uint256 i = 0; i < points.length; i++) {
             if (points[i].name == name) return G1(points[i].x, points[i].y);
@@ -440,7 +441,6 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         half.ciphertext = action.ciphertext;
         half.context = _context(digest);
         half.cashFlow = action.cashFlow;
-        half.proof = side.proof;
     }
 
     /// @dev The top 248 bits of the digest: below the scalar field's order, and the same 248 bits that the signature covers.
@@ -483,7 +483,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         action.recipient = request.recipient;
         Terms memory terms = _constantTerms(rule, action);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        VAULT.requireCollateral(request.flows);
+        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
         VAULT.release(request.recipient, request.cash, request.flows);
     }

@@ -137,7 +137,6 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     function _absorb(bytes32 account, address token, uint256 amount) private {
         _takeFromInbox(account, token, amount);
         held[token] += amount;
-        emit Absorbed(account, token, amount);
     }
 
     function _release(address to, address token, uint256 amount) private {
@@ -145,7 +144,6 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         if (amount > available) revert HeldTooLow(token, amount, available);
         held[token] = available - amount;
         claimable[to][token] += amount;
-        emit Released(to, token, amount);
     }
 
     function _unit(uint16 slot) private view returns (address token, uint256 lot) {

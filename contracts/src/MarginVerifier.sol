@@ -24,8 +24,8 @@ contract MarginVerifier is IMarginVerifier {
         G1 calldata settlement,
         uint256[8] calldata proof
     ) external view {
-        KeyHead head = KeyData.load(key, Statement.FIXED_POINTS);
-        G1 memory sum = head.ic(0);
+        KeyHead head = KeyData.load(key, Statement.FIXED_POINTS + 1);
+        G1 memory sum = head.ic(0); // grows in place: IC[0] is not needed again
         _addShared(sum, head, policy, settlement, transition.write);
         if (transition.side == 1) sum.add(head.ic(Statement.SIDE));
         else if (transition.side == -1) sum.add(head.ic(Statement.SIDE).negate());
@@ -36,17 +36,24 @@ contract MarginVerifier is IMarginVerifier {
         _addSignal(sum, head.ic(Statement.CIPHERTEXT), transition.ciphertext);
         _addSignal(sum, head.ic(Statement.CONTEXT), transition.context);
         if (transition.cashFlow != 0) {
-            sum.addProduct(KeyData.loadPoint(key, Statement.CASH_FLOW), Bn254.toField(transition.cashFlow));
+            sum.addProduct(head.ic(Statement.CASH_FLOW), Bn254.toField(transition.cashFlow));
         }
         for (uint256 i = 0; i < transition.flows.length; i++) {
             Flow calldata flow = transition.flows[i];
             sum.addProduct(KeyData.loadPoint(key, Statement.FLOW + flow.slot), Bn254.toField(flow.lots));
         }
-        _checkOne(head, sum, proof, transition.context);
+        if (!_checkOne(head, sum, proof)) revert ProofRejected(transition.context);
     }
 
     /// @inheritdoc IMarginVerifier
-    function verifyTwo(address key, TradePair calldata pair, G1 calldata policy, G1 calldata settlement) external view {
+    function verifyTwo(
+        address key,
+        TradePair calldata pair,
+        G1 calldata policy,
+        G1 calldata settlement,
+        uint256[8] calldata plusProof,
+        uint256[8] calldata minusProof
+    ) external view {
         KeyHead head = KeyData.load(key, Statement.FIXED_POINTS + 1);
         uint256 rho = _challenge(head, KeyData.size(Statement.FIXED_POINTS + 1));
         uint256 both = addmod(rho, 1, Bn254.R);
@@ -70,7 +77,7 @@ contract MarginVerifier is IMarginVerifier {
         uint256 cash = _combine(Bn254.toField(plus.cashFlow), Bn254.toField(minus.cashFlow), rho);
         if (cash != 0) sum.addProduct(head.ic(Statement.CASH_FLOW), cash);
 
-        _checkTwo(head, sum, pair, rho, both);
+        if (!_checkTwo(head, sum, plusProof, minusProof, rho, both)) revert ProofRejected(plus.context);
     }
 
     /// @inheritdoc IMarginVerifier
@@ -84,7 +91,7 @@ contract MarginVerifier is IMarginVerifier {
         _addSignal(sum, head.ic(Statement.OPEN_COMMITTEE_X), opening.committeeX);
         _addSignal(sum, head.ic(Statement.OPEN_COMMITTEE_Y), opening.committeeY);
         _addSignal(sum, head.ic(Statement.OPEN_CONTEXT), opening.context);
-        _checkOne(head, sum, proof, opening.context);
+        if (!_checkOne(head, sum, proof)) revert ProofRejected(opening.context);
     }
 
     /// @dev Adds policy, settlement and write. Adding the identity changes nothing and is left out.
@@ -119,7 +126,7 @@ contract MarginVerifier is IMarginVerifier {
     }
 
     /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
-    function _checkOne(KeyHead head, G1 memory sum, uint256[8] calldata proof, uint256 context) private view {
+    function _checkOne(KeyHead head, G1 memory sum, uint256[8] calldata proof) private view returns (bool) {
         G1 memory a = G1(proof[0], proof[1]).negate();
         uint256 outcome;
         assembly ("memory-safe") {
@@ -137,14 +144,19 @@ contract MarginVerifier is IMarginVerifier {
             // 0: refused, 1: product is not one, 2: product is one
             if staticcall(gas(), 0x08, input, 768, 0, 0x20) { outcome := add(1, eq(mload(0), 1)) }
         }
-        if (outcome == 0) revert ProofMalformed(context);
-        if (outcome == 1) revert ProofRejected(context);
+        if (outcome == 0) revert ProofMalformed();
+        return outcome == 2;
     }
 
     /// @dev e(-A_1, B_1) e(-rho A_2, B_2) e((1 + rho) alpha, beta) e(sum, gamma) e(C_1 + rho C_2, delta) = 1.
-    function _checkTwo(KeyHead head, G1 memory sum, TradePair calldata pair, uint256 rho, uint256 both) private view {
-        uint256[8] calldata plus = pair.plus.proof;
-        uint256[8] calldata minus = pair.minus.proof;
+    function _checkTwo(
+        KeyHead head,
+        G1 memory sum,
+        uint256[8] calldata plus,
+        uint256[8] calldata minus,
+        uint256 rho,
+        uint256 both
+    ) private view returns (bool) {
         G1 memory a1 = G1(plus[0], plus[1]).negate();
         G1 memory a2 = G1(minus[0], minus[1]);
         a2.scale(Bn254.R - rho);
@@ -170,7 +182,7 @@ contract MarginVerifier is IMarginVerifier {
             mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
             if staticcall(gas(), 0x08, input, 960, 0, 0x20) { outcome := add(1, eq(mload(0), 1)) }
         }
-        if (outcome == 0) revert ProofMalformed(pair.plus.context);
-        if (outcome == 1) revert ProofRejected(pair.plus.context);
+        if (outcome == 0) revert ProofMalformed();
+        return outcome == 2;
     }
 }

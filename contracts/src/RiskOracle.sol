@@ -10,6 +10,7 @@ import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {EpochView, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
 import {ActionKind, ActionRules} from "./libraries/ActionRules.sol";
 import {Bn254} from "./libraries/Bn254.sol";
+import {Points} from "./libraries/Points.sol";
 
 /// @title RiskOracle
 /// @notice What it does and what it relies on is written in IRiskOracle.
@@ -226,7 +227,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
             if (!Bn254.isPoint(point.x, point.y)) revert PointInvalid(point.name, point.x, point.y);
             previous = point.name;
         }
-        _requireHash(keccak256(abi.encode(points)), epoch.pointsHash);
+        _requireHash(Points.hash(points), epoch.pointsHash);
     }
 
     /// @dev A step's point is never the identity: a step that drops no slot lists nothing, and unset storage reads as the identity.

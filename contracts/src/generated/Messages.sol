@@ -73,23 +73,26 @@ library Messages {
     bytes32 internal constant INVALIDATE_TYPEHASH =
         keccak256("Invalidate(bytes32 digest)");
 
-    function hash(Epoch memory message) internal pure returns (bytes32) {
-        return keccak256(
-            bytes.concat(
-                abi.encode(EPOCH_TYPEHASH, message.number, message.time, message.generation, message.urgent, message.snapshotHash, message.policyHash, message.settlementHash),
-                abi.encode(message.keyHash, message.pointsHash, message.settlementX, message.settlementY)
-            )
-        );
+    function hash(Epoch memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = EPOCH_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 352)
+            digest := keccak256(words, 384)
+        }
     }
 
-    function hash(Action memory message) internal pure returns (bytes32) {
-        return keccak256(
-            bytes.concat(
-                abi.encode(ACTION_TYPEHASH, message.kind, message.account, message.counterparty, message.keyVersion, message.epoch, message.policy, message.generationOld),
-                abi.encode(message.generationNew, message.commitmentOld, message.commitmentNew, message.tradeTag, message.ciphertext, message.side, message.cashFlow, hashAll(message.flows)),
-                abi.encode(message.recipient, message.fee, message.deadline)
-            )
-        );
+    function hash(Action memory message) internal pure returns (bytes32 digest) {
+        bytes32 word15 = hashAll(message.flows);
+        bytes32 typeHash = ACTION_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 576)
+            mstore(add(words, 480), word15)
+            digest := keccak256(words, 608)
+        }
     }
 
     function hash(Flow memory message) internal pure returns (bytes32) {
@@ -102,13 +105,14 @@ library Messages {
         return keccak256(abi.encodePacked(hashes));
     }
 
-    function hash(Open memory message) internal pure returns (bytes32) {
-        return keccak256(
-            bytes.concat(
-                abi.encode(OPEN_TYPEHASH, message.account, message.auth, message.index, message.keyVersion, message.generation, message.commitment, message.escrowHash),
-                abi.encode(message.deadline)
-            )
-        );
+    function hash(Open memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = OPEN_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 256)
+            digest := keccak256(words, 288)
+        }
     }
 
     function hash(Invalidate memory message) internal pure returns (bytes32) {

@@ -23,8 +23,6 @@ struct Collateral {
 interface ICollateralVault {
     event Funded(bytes32 indexed account, address indexed token, address indexed from, uint256 amount);
     event PulledBack(bytes32 indexed account, address indexed token, address to, uint256 amount);
-    event Absorbed(bytes32 indexed account, address indexed token, uint256 amount);
-    event Released(address indexed to, address indexed token, uint256 amount);
     event Claimed(address indexed recipient, address indexed token, address to, uint256 amount);
 
     /// @notice The token is neither the cash token nor a collateral.
@@ -64,10 +62,10 @@ interface ICollateralVault {
     /// @notice Pays out everything that the caller may claim in `token`.
     function claim(address token, address to) external returns (uint256 amount);
 
-    /// @notice Moves a stated part of the inbox to the hidden accounts; only the clearing house. Lots are positive.
+    /// @notice Moves a stated part of the inbox to the hidden accounts; only the clearing house, whose event says it. Lots are positive.
     function absorb(bytes32 account, uint256 cash, Flow[] calldata flows) external;
 
-    /// @notice Moves tokens from the hidden accounts to what `to` may claim; only the clearing house. Lots are negative.
+    /// @notice Moves tokens from the hidden accounts to what `to` may claim; only the clearing house, whose event says it. Lots are negative.
     function release(address to, uint256 cash, Flow[] calldata flows) external;
 
     /// @notice Reverts unless every flow's slot has a collateral token.

@@ -24,7 +24,6 @@ struct TradeHalf {
     uint256 ciphertext;
     uint256 context;
     int128 cashFlow;
-    uint256[8] proof;
 }
 
 /// @dev Both sides of a trade: `plus` has side +1, `minus` side -1; both write.
@@ -56,11 +55,11 @@ struct Opening {
 ///      Liveness assumptions
 ///      - The precompiles of EIP-196 and EIP-197 exist and keep their prices in order of magnitude.
 interface IMarginVerifier {
-    /// @notice A proof does not match its public signals.
+    /// @notice A proof, with this context, does not match its public signals; of two, either one (the first context is given).
     error ProofRejected(uint256 context);
 
     /// @notice The pairing precompile refused a point: off its curve, outside its subgroup, or a coordinate not below the field's order.
-    error ProofMalformed(uint256 context);
+    error ProofMalformed();
 
     /// @notice A side that is not -1, 0 or +1.
     error SideUnknown(int8 side);
@@ -88,7 +87,14 @@ interface IMarginVerifier {
     ///      pair accepted with probability below q * 2^-251 in the random-oracle model. Both sides share T, policy, settlement, the
     ///      constant and write, whose terms are therefore multiplied by 1 + rho once; side is +1 and -1, so its term is
     ///      (1 - rho) IC = 2 IC - (1 + rho) IC, and -IC joins the shared terms.
-    function verifyTwo(address key, TradePair calldata pair, G1 calldata policy, G1 calldata settlement) external view;
+    function verifyTwo(
+        address key,
+        TradePair calldata pair,
+        G1 calldata policy,
+        G1 calldata settlement,
+        uint256[8] calldata plusProof,
+        uint256[8] calldata minusProof
+    ) external view;
 
     /// @notice Checks one `open` proof.
     /// @param key Data contract of the `open` key.

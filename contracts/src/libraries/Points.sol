@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Point} from "../interfaces/IRiskOracle.sol";
+
+/// @title The hash of an epoch's named points
+library Points {
+    /// @notice keccak256(abi.encode(points)).
+    /// @dev A Point is three full words, so the array's calldata is its encoding already; only the leading offset and the length are put before it.
+    function hash(Point[] calldata points) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            let length := mul(points.length, 0x60)
+            mstore(words, 0x20)
+            mstore(add(words, 0x20), points.length)
+            calldatacopy(add(words, 0x40), points.offset, length)
+            digest := keccak256(words, add(length, 0x40))
+        }
+    }
+}
