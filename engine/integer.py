@@ -122,10 +122,10 @@ def evaluate_rows(
         ("excess", excess, BITS.excess, policy.preset.excess_rows),
     ):
         if len(values) != count:
-            raise StateOutOfRange(f"number of {what}s", len(values), count, count)
+            raise StateOutOfRange(f"number of {what} variables", len(values), count, count)
         for index, value in enumerate(values):
             if not 0 <= value < 1 << bits:
-                raise StateOutOfRange(f"{what} {index}", value, 0, (1 << bits) - 1)
+                raise StateOutOfRange(f"{what} variable {index}", value, 0, (1 << bits) - 1)
     base = compute_base(policy, positions, state.cash, compute_charges(policy, positions))
     total = compute_excess_total(policy, excess)
     slacks = []

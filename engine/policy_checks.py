@@ -328,14 +328,6 @@ def _check_losses(policy: Policy) -> None:
     for j in losses:
         column = policy.helpers[:, j]
         bounding = np.flatnonzero(column > 0).tolist()
-        if not bounding or not (column < 0).any():
-            raise HelperForm(
-                policy.name,
-                "rows that bound and rows that subtract a loss",
-                (len(bounding), int((column < 0).sum())),
-                "1 or more of each",
-                column=j,
-            )
         for row in bounding:
             if column[row] != 1:
                 raise HelperForm(policy.name, "W on a loss in a row that bounds it", int(column[row]), "1", row, j)
@@ -351,20 +343,20 @@ def _check_losses(policy: Policy) -> None:
                 )
             if policy.cash[row] or policy.excess_total[row] or _is_priced(policy, row):
                 raise HelperForm(policy.name, "cash, X or a price beside a bounded loss", "not zero", "0", row, j)
+        if not bounding or not (column < 0).any():
+            raise HelperForm(
+                policy.name,
+                "rows that bound and rows that subtract a loss",
+                (len(bounding), int((column < 0).sum())),
+                "1 or more of each",
+                column=j,
+            )
 
 
 def _check_values(policy: Policy) -> None:
     for j in _columns(policy, HelperKind.VALUE):
         column = policy.helpers[:, j]
         bounding = np.flatnonzero(column < 0).tolist()
-        if not bounding or not (column > 0).any():
-            raise HelperForm(
-                policy.name,
-                "rows that bound and rows that add a value",
-                (len(bounding), int((column > 0).sum())),
-                "1 or more of each",
-                column=j,
-            )
         for row in bounding:
             if column[row] != -1:
                 raise HelperForm(policy.name, "W on a value in a row that bounds it", int(column[row]), "-1", row, j)
@@ -384,6 +376,14 @@ def _check_values(policy: Policy) -> None:
                 )
             if policy.excess_total[row] or _is_priced(policy, row):
                 raise HelperForm(policy.name, "X or a price beside a bounded value", "not zero", "0", row, j)
+        if not bounding or not (column > 0).any():
+            raise HelperForm(
+                policy.name,
+                "rows that bound and rows that add a value",
+                (len(bounding), int((column > 0).sum())),
+                "1 or more of each",
+                column=j,
+            )
 
 
 def _check_transfer(policy: Policy, plus: int) -> None:

@@ -56,7 +56,7 @@ class Requirement:
     worst: dict[str, int]
     """Number of the cell in which that is, per coin."""
     transfer: Number
-    """n, exposure netted between the coins; positive when the BTC group gains from rising prices by it."""
+    """n, long exposure moved from the BTC group to the ETH group; negative the other way."""
     transfer_charge: Number
     """c |n|."""
     factor: Number

@@ -103,7 +103,7 @@ class MarginReport:
     netting: float
     """What netting between the coins saves in the initial grid, after its charge."""
     transfer: float
-    """Exposure netted between the coins, US dollars, signed."""
+    """Long exposure moved from the BTC group to the ETH group, US dollars; negative the other way."""
     worst_shortfall_scenario: str
     """The joint scenario with the largest loss."""
     segregated: Segregated

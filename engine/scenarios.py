@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import MalformedFile, OutOfRange
+from engine.errors import MalformedFile, OutOfRange, UnknownName
 from engine.files import StrictModel, read_model, read_text
 from engine.presets import BITS, COINS
 
@@ -78,8 +78,10 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
     ------
     MalformedFile
         If the file is not a scenario record, a scenario has other columns, or a weight is not a whole number.
+    UnknownName
+        If the record has no set for `rows`.
     OutOfRange
-        If there is no set for `rows`, or a number is not possible (a return of -1 or less, a weight beyond 10 bits, a
+        If a number is not possible (a return of -1 or less, a weight beyond 10 bits, a
         tail heavier than the confidence allows).
     """
     path = FOLDER / f"{name}.json"
@@ -89,7 +91,7 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
             path.name, f"format is {file.format!r} with columns {file.columns}; allowed: {FORMAT!r}, {COLUMNS}"
         )
     if str(rows) not in file.sets:
-        raise OutOfRange(f"rows of a set in {path.name}", rows, *sorted(int(key) for key in file.sets))
+        raise UnknownName(f"set in {path.name}", str(rows), file.sets)
     chosen = file.sets[str(rows)]
     if not 1 <= len(chosen.scenarios) <= rows or any(len(row) != len(COLUMNS) for row in chosen.scenarios):
         raise MalformedFile(path.name, f"set {rows} has not 1 to {rows} scenarios of {len(COLUMNS)} numbers")

@@ -1,0 +1,251 @@
+"""The scenario grid: cells, shocks by tenor, tails, skew, netting, collateral, empty slots."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from engine.certificate import RequirementNotMet, find_certificate
+from engine.compiler import HouseModel, build_policies
+from engine.instruments import Kind, Listing
+from engine.models.base import scale_by_tenor
+from engine.models.grid import make_cells
+from engine.parameters import load_parameters
+from engine.policy_checks import PROHIBITIVE
+from engine.presets import PRESETS
+from engine.reference import Reference
+from engine.rows import Layout, ceil_usd6, to_usd6
+from tests.engine.house import get_house, get_policies, get_reference, get_snapshot, make_state
+
+PARAMETERS = load_parameters()
+
+
+def slot_of(reference, kind, coin="BTC", **facts):
+    for item in reference.items:
+        if item.kind is kind and item.underlying.value == coin and all(getattr(item, k) == v for k, v in facts.items()):
+            return item.slot
+    raise LookupError(kind)
+
+
+def requirement(lots, level="initial", size="standard", cash=0):
+    reference = get_reference(size)
+    return reference.compute_requirement(make_state(reference.preset.slots, lots, cash), level)
+
+
+@pytest.mark.parametrize(("count", "standard"), [(33, 27), (15, 9)])
+@pytest.mark.parametrize("coin", ["BTC", "ETH"])
+def test_cells(count, standard, coin):
+    cells = make_cells(coin, count, PARAMETERS)
+    assert len(cells) == count
+    plain = [cell for cell in cells if cell.dampening == 1 and not cell.skew]
+    tails = [cell for cell in cells if cell.dampening < 1]
+    assert len(plain) == standard and len(tails) == 4 and sorted(cell.skew for cell in cells)[0] == -1
+    reach = PARAMETERS.price_range[coin]
+    assert {cell.move for cell in plain} >= {-reach, 0.0, reach}
+    assert all(
+        cell.volatility == 1 and cell.move * cell.dampening == pytest.approx(reach * np.sign(cell.move))
+        for cell in tails
+    )
+    assert len({cell.label for cell in cells}) == count
+    assert {cell.volatility for cell in plain} == {1, 0, -1}
+
+
+def test_both_coins_offer_the_same_moves():
+    moves = [{cell.transfer_move for cell in make_cells(coin, 33, PARAMETERS)} for coin in ("BTC", "ETH")]
+    assert moves[0] == moves[1] == {-160, -120, -80, -40, 0, 40, 80, 120, 160}
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_layout_covers_every_row_once(name):
+    layout = Layout(PRESETS[name])
+    rows = [*layout.shortfall, *layout.grid(0), *layout.grid(1), *layout.reserved, *layout.final]
+    assert rows == list(range(PRESETS[name].rows)) and len(layout.final) == 4
+
+
+def test_volatility_shocks_scale_with_tenor():
+    reference, scale = get_reference("standard"), scale_by_tenor(get_snapshot("standard"), PARAMETERS)
+    for item in reference.items:
+        if item.kind is not Kind.OPTION:
+            assert scale[item.slot] == 1.0
+            continue
+        days = (item.expiry - reference.snapshot.time) / 86_400
+        expected = (30 / max(days, 1)) ** (0.30 if days <= 30 else 0.13)
+        assert scale[item.slot] == pytest.approx(expected, rel=1e-12)
+    assert scale.max() > 1.5 and scale.min() < 0.8
+
+
+def test_volatility_up_has_a_floor_and_down_stays_positive():
+    house = get_house("standard")
+    cells = house.grid.cells["BTC"]
+    options = house.snapshot.listing.is_option
+    for index, cell in enumerate(cells):
+        shocked = house.grid.volatility[index][options]
+        base = house.snapshot.volatility[options]
+        if cell.volatility > 0:
+            assert (shocked >= 0.4).all() and (shocked > base).all()
+        elif cell.volatility < 0:
+            assert (shocked >= 0).all() and (shocked < base).all()
+
+
+def test_skew_moves_the_wings_apart():
+    house = get_house("standard")
+    cells = house.grid.cells["ETH"]
+    puts_dearer = next(index for index, cell in enumerate(cells) if cell.skew == 1)
+    below = house.snapshot.listing.strike < house.snapshot.forward * 0.9
+    above = house.snapshot.listing.strike > house.snapshot.forward * 1.1
+    ratio = house.grid.volatility / house.snapshot.volatility
+    assert (ratio[puts_dearer][below] > 1).all() and (ratio[puts_dearer][above] < 1).all()
+    assert (ratio[puts_dearer + 1][below] < 1).all() and (ratio[puts_dearer + 1][above] > 1).all()
+    assert np.nanmax(np.abs(ratio[puts_dearer] - 1)) <= PARAMETERS.skew_shift
+
+
+def test_a_perpetual_loses_the_range_and_its_contingency():
+    reference = get_reference("standard")
+    slot = slot_of(reference, Kind.PERPETUAL)
+    price = reference.prices[slot]
+    for lots in (100, -100):
+        needed = requirement({slot: lots})
+        contingency = 100 * 0.01 * reference.snapshot.index["BTC"] * PARAMETERS.linear["initial"]
+        assert needed.grid == pytest.approx(1.25 * 0.16 * 100 * price, rel=1e-12)
+        assert needed.charges["perpetuals and futures"] == pytest.approx(contingency, rel=1e-12)
+        assert requirement({slot: lots}, "maintenance").grid == pytest.approx(0.16 * 100 * price, rel=1e-12)
+
+
+def test_a_long_option_cannot_lose_more_than_it_is_worth():
+    reference = get_reference("standard")
+    for item in reference.items:
+        if item.kind is Kind.OPTION:
+            assert (
+                requirement({item.slot: 10}, "maintenance").losses[item.underlying.value]
+                <= 10 * reference.prices[item.slot] + 1e-9
+            )
+
+
+def test_a_naked_short_call_pays_for_the_far_tail():
+    reference = get_reference("standard")
+    calls = [
+        item for item in reference.items if item.kind is Kind.OPTION and item.is_call and item.underlying.value == "BTC"
+    ]
+    wing = max(calls, key=lambda item: item.strike)
+    needed = requirement({wing.slot: -100}, "maintenance")
+    worst = reference.cells["BTC"][needed.worst["BTC"]]
+    assert worst.move == max(PARAMETERS.tail_moves) and needed.losses["BTC"] > 0
+
+
+class TestNetting:
+    """Long BTC against short ETH pays less than the sum; long against long pays the sum."""
+
+    def books(self):
+        reference = get_reference("standard")
+        btc, eth = slot_of(reference, Kind.PERPETUAL, "BTC"), slot_of(reference, Kind.PERPETUAL, "ETH")
+        notional = 1_000_000
+        # ETH in the grid's own steps: its range is wider by 18/16
+        return {btc: round(notional / reference.prices[btc])}, {eth: round(notional * 16 / 18 / reference.prices[eth])}
+
+    def test_opposite_sides(self):
+        btc, eth = self.books()
+        alone = requirement(btc).grid + requirement(eth).grid
+        short = {slot: -lots for slot, lots in eth.items()}
+        together = requirement(btc | short)
+        assert together.transfer == pytest.approx(1_000_000, rel=1e-3)
+        charge = 1.25 * PARAMETERS.transfer_charge * 1_000_000
+        assert together.grid == pytest.approx(charge, rel=2e-3) and together.grid < 0.45 * alone
+
+    def test_same_side(self):
+        btc, eth = self.books()
+        together = requirement(btc | eth)
+        assert together.transfer == 0 and together.grid == pytest.approx(requirement(btc).grid + requirement(eth).grid)
+
+    def test_netting_never_costs(self):
+        rng = np.random.default_rng(3)
+        for _ in range(10):
+            lots = dict(enumerate(rng.integers(-200, 200, 256).tolist()))
+            coins = [{slot: n for slot, n in lots.items() if slot // 128 == coin} for coin in (0, 1)]
+            assert requirement(lots).grid <= sum(requirement(own).grid for own in coins) + 1e-6
+
+
+class TestCollateral:
+    def test_ether_hedges_short_ether_perpetuals(self):
+        reference = get_reference("standard")
+        spot, perpetual = slot_of(reference, Kind.SPOT, "ETH"), slot_of(reference, Kind.PERPETUAL, "ETH")
+        assert spot == 128
+        naked, hedged = requirement({perpetual: -100}), requirement({perpetual: -100, spot: 10_000})
+        assert hedged.grid < 0.01 * naked.grid
+
+    def test_haircut(self):
+        reference = get_reference("standard")
+        needed = requirement({128: 1000})
+        assert needed.equity == pytest.approx(1000 * reference.prices[128])
+        assert needed.charges["haircut"] == pytest.approx(0.05 * needed.equity)
+        assert needed.grid == pytest.approx(1.25 * 0.18 * needed.equity)
+
+    def test_reserved_collateral_is_worth_nothing_anywhere(self):
+        policy = get_policies("standard")["initial"]
+        assert not policy.positions[:, 0].any() and policy.rate_long[0, 0] == 0
+        state, richer = (make_state(256, {1: 10, **more}, 10**10) for more in ({}, {0: 10**6}))
+        plain, with_coins = (find_certificate(policy, held) for held in (state, richer))
+        assert with_coins.helpers[2] == plain.helpers[2] - 10**6  # K_2 alone
+        assert not get_policies("standard")["net_delta"].positions[:, 0].any()
+
+    @pytest.mark.parametrize("slot", [0, 128])
+    def test_owed_collateral_is_prohibitive(self, slot):
+        policy = get_policies("standard")["maintenance"]
+        assert policy.rate_short[0, slot] == PROHIBITIVE
+        with pytest.raises(RequirementNotMet):
+            find_certificate(policy, make_state(256, {slot: -100}, cash=6_000_000 * 10**6))
+
+
+class TestEmptySlot:
+    """Lots of nothing help nobody, cannot be taken on, and cannot become something."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def snapshot(cls):
+        full = get_snapshot("mini")
+        instruments = list(full.listing.instruments)
+        instruments[5] = None
+        listing = Listing(full.listing.preset, full.listing.generation, tuple(instruments))
+        forward, volatility = np.array(full.forward), np.array(full.volatility)
+        forward[5] = volatility[5] = np.nan
+        return dataclasses.replace(full, listing=listing, forward=forward, volatility=volatility)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def policies(cls, snapshot):
+        return build_policies(snapshot)
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
+    @pytest.mark.parametrize("lots", [1, -1])
+    def test_one_lot_costs_the_prohibitive_rate(self, policies, name, lots):
+        assert not policies[name].positions[:, 5].any()
+        with pytest.raises(RequirementNotMet):
+            find_certificate(policies[name], make_state(16, {5: lots}, cash=PROHIBITIVE))
+        assert find_certificate(policies[name], make_state(16, {5: lots}, cash=PROHIBITIVE + 10))
+
+    def test_the_definition_says_the_same(self, snapshot):
+        reference = Reference(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
+        needed = reference.compute_requirement(make_state(16, {5: 3}), "initial")
+        assert needed.charges["closed slots"] == pytest.approx(3 * PROHIBITIVE / 1e6) and needed.equity == 0
+
+
+def test_position_columns_are_the_same_at_every_level():
+    initial, maintenance = (get_policies("standard")[name] for name in ("initial", "maintenance"))
+    hard = initial.preset.excess_rows
+    assert np.array_equal(initial.positions[hard:], maintenance.positions[hard:])
+    assert not maintenance.positions[:hard].any() and not maintenance.priced.any()
+
+
+def test_rounding():
+    assert to_usd6(np.array([1.0000004, 1.0000006, -0.0000004, 2.5e-6])).tolist() == [1_000_000, 1_000_001, 0, 2]
+    assert ceil_usd6(np.array([0.0000001, 1.0])).tolist() == [1, 1_000_000]
+
+
+def test_columns_are_the_models_values_to_half_a_micro_dollar():
+    house, policy = get_house("standard"), get_policies("standard")["initial"]
+    layout = Layout(policy.preset)
+    for index, slots in enumerate(policy.preset.coins.values()):
+        rows, own = layout.grid(index), slice(slots.start, slots.stop)
+        assert np.abs(policy.positions[rows.start : rows.stop, own] - house.grid.pnl[:, own] * 1e6).max() <= 0.5 + 1e-6
+        others = np.delete(policy.positions[rows.start : rows.stop], np.r_[own], axis=1)
+        assert not others.any()
+    assert np.abs(policy.positions[layout.equity] - house.prices * 1e6).max() <= 0.5 + 1e-6
