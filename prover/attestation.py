@@ -1,10 +1,11 @@
 """Off-chain attestation: the owner shows one recipient that the hidden account meets a named policy.
 
 The proof is the statement's `attest`: nothing is written, moved or traded. Its context is the `Attestation` message
-with the recipient's challenge, so it convinces nobody else and cannot be shown again. The recipient needs the
-epoch's policy bytes, the verification key, and from the chain the account's commitment and the epoch's signed
-header; no transaction is made. A named policy says what its rows say: only `maintenance` and `initial` speak of
-solvency.
+with the recipient and its challenge, so it answers that challenge and no other. It is no secret between the two:
+like any proof it can be shown on. It shows that somebody with the viewing key made it, not that auth agreed. The
+recipient needs the epoch's policy bytes, the verification key, and from the chain the account's commitment and the
+epoch's signed header; no transaction is made. A named policy says what its rows say: only `maintenance` and
+`initial` speak of solvency.
 """
 
 from dataclasses import dataclass

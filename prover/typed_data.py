@@ -20,6 +20,8 @@ from .messages import TypedMessage, _to_address, _to_int
 MESSAGES_PATH = Path(__file__).resolve().parents[1] / "contracts" / "messages.json"
 CONTEXT_SHIFT = 8
 """A digest has 256 bits and a field element fewer than 254, so the context is the digest without its lowest 8 bits."""
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""Half the order of secp256k1's group, rounded down; EIP-2."""
 _DOMAIN_TYPE = (
     {"name": "name", "type": "string"},
     {"name": "version", "type": "string"},
@@ -122,8 +124,11 @@ def compute_context(digest: bytes) -> int:
 
 
 def recover_signer(domain: Domain, message: TypedMessage, signature: bytes) -> str | None:
-    """Address that made an ECDSA signature of the message, None if the signature is malformed."""
-    if len(signature) != 65:
+    """Address that made an ECDSA signature of the message, None if the signature is one that the contracts refuse.
+
+    As in OpenZeppelin's ECDSA: 65 bytes, v of 27 or 28, s in the lower half, so that a signature has one form.
+    """
+    if len(signature) != 65 or signature[64] not in (27, 28) or int.from_bytes(signature[32:64], "big") > HALF_ORDER:
         return None
     try:
         return EthAccount.recover_message(encode(domain, message), signature=signature)

@@ -25,7 +25,7 @@ MARGIN = 400_000
 
 
 def make_policy(name: str, margin: int, *, cash_not_negative: bool = False, preset: Preset = MINI) -> Policy:
-    """cash + price * q - margin * |q| over derivatives >= 0, in the first hard row; the last row may ask cash >= 0."""
+    """cash + price q - margin |q| (derivatives) - |q| >= 0 in the first hard row; the last row may ask cash >= 0."""
     fields = blank(preset)
     equity, debt = preset.excess_rows, preset.rows - 1
     fields["positions"][equity, :] = PRICE
@@ -33,17 +33,20 @@ def make_policy(name: str, margin: int, *, cash_not_negative: bool = False, pres
     fields["charges"][equity] = (-1, -1)
     fields["rate_long"][0, list(preset.derivative_slots)] = margin
     fields["rate_short"][0, list(preset.derivative_slots)] = margin
+    fields["rate_long"][1, :] = fields["rate_short"][1, :] = 1
     if cash_not_negative:
         fields["cash"][debt] = 1
     return Policy(name=name, preset=preset, **fields)
 
 
 def make_delta_limit(limit: int, preset: Preset = MINI) -> Policy:
-    """limit - sum q >= 0 and limit + sum q >= 0."""
+    """limit - sum q >= 0 and limit + sum q >= 0, in lots, with a little room for the rounding charge of one per lot."""
     fields = blank(preset)
     row = preset.excess_rows
-    fields["positions"][row, :], fields["positions"][row + 1, :] = -1, 1
-    fields["constants"][row] = fields["constants"][row + 1] = limit
+    fields["positions"][row, :], fields["positions"][row + 1, :] = -PRICE, PRICE
+    fields["constants"][row] = fields["constants"][row + 1] = limit * PRICE + PRICE // 2
+    fields["charges"][row, 1] = fields["charges"][row + 1, 1] = -1
+    fields["rate_long"][1, :] = fields["rate_short"][1, :] = 1
     return Policy(name="net_delta", preset=preset, **fields)
 
 

@@ -309,7 +309,7 @@ def test_edges_of_position_and_cash():
 # -------------------------------------------------------------------------------------------------------------- policy
 def test_a_policy_that_does_not_hold_is_refused_with_rows_and_missing_dollars():
     trade = Trade(TradeTerms(((1, 10),), -10 * PRICE), Secret(1))
-    needed = 10 * MARGIN
+    needed = 10 * MARGIN + 10  # and one micro-dollar per lot for rounding
     build(make_account(cash=needed), trade_intent(trade, 1))
     with pytest.raises(PolicyNotMet) as caught:
         build(make_account(cash=needed - 2_500_000), trade_intent(trade, 1))
@@ -320,7 +320,7 @@ def test_a_policy_that_does_not_hold_is_refused_with_rows_and_missing_dollars():
 def test_the_fee_counts_against_the_margin():
     trade = Trade(TradeTerms(((1, 10),), -10 * PRICE), Secret(1))
     with pytest.raises(PolicyNotMet) as caught:
-        build(make_account(cash=10 * MARGIN), trade_intent(trade, 1, fee=1))
+        build(make_account(cash=10 * MARGIN + 10), trade_intent(trade, 1, fee=1))
     assert caught.value.missing_usd6 == 1
 
 

@@ -200,7 +200,10 @@ def test_signatures_and_their_refusal():
     with pytest.raises(WrongSigner) as caught:
         check_signature(DOMAIN, ACTION, signature, other.address)
     assert (caught.value.expected, caught.value.actual) == (other.address, wallet.address)
-    for malformed in (b"", signature[:-1], bytes(65), b"\xff" * 65):
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    mirrored = (order - int.from_bytes(signature[32:64], "big")).to_bytes(32, "big") + bytes([55 - signature[64]])
+    low = signature[:64] + bytes([signature[64] - 27])
+    for malformed in (b"", signature[:-1], bytes(65), b"\xff" * 65, signature[:32] + mirrored, low):
         with pytest.raises(WrongSigner):
             check_signature(DOMAIN, ACTION, malformed, wallet.address)
 
