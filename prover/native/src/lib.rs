@@ -4,6 +4,7 @@
 
 mod babyjub;
 mod binary;
+mod bits;
 mod error;
 mod field;
 mod groth16;
@@ -11,6 +12,7 @@ mod lanes;
 mod poseidon;
 mod proof;
 mod r1cs;
+mod schedule;
 mod setup;
 mod solver;
 mod sym;

@@ -9,6 +9,13 @@ use rayon::prelude::*;
 
 const WHAT: &str = "r1cs";
 
+/// A linear form over wires.
+pub type Form = Vec<(u32, Fr)>;
+
+pub fn value_of(form: &[(u32, Fr)], wires: &[Fr]) -> Fr {
+    form.iter().map(|(wire, value)| wires[*wire as usize] * value).sum()
+}
+
 /// A sparse matrix by rows.
 #[derive(Default, Clone, PartialEq, Eq)]
 pub struct Matrix {
@@ -22,6 +29,14 @@ impl Matrix {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         Matrix { offsets, wires: Vec::with_capacity(terms), values: Vec::with_capacity(terms) }
+    }
+    pub fn from_forms<'a>(forms: impl Iterator<Item = &'a [(u32, Fr)]>) -> Self {
+        let mut matrix = Matrix::with_capacity(0, 0);
+        for form in forms {
+            form.iter().for_each(|(wire, value)| matrix.push(*wire, *value));
+            matrix.end_row();
+        }
+        matrix
     }
     pub fn push(&mut self, wire: u32, value: Fr) {
         self.wires.push(wire);
@@ -42,9 +57,6 @@ impl Matrix {
     }
     pub fn is_empty_row(&self, i: usize) -> bool {
         self.offsets[i] == self.offsets[i + 1]
-    }
-    pub fn coefficient(&self, i: usize, wire: u32) -> Fr {
-        self.row(i).filter(|(w, _)| *w == wire).map(|(_, v)| v).sum()
     }
     /// Row i times the wire vector.
     #[inline]
