@@ -14,14 +14,13 @@ from typing import ClassVar
 from eth_utils import keccak
 
 from engine.epoch import read_policies
-from engine.policy import Policy, PolicyError
+from engine.policy import PolicyError
 from engine.presets import Preset
 from engine.settlement import identity_settlement
 
 from .account import Account
 from .errors import AttestationRefused, GenerationMismatch
 from .messages import Attestation, ProofBytes, Record, encode_policy_name
-from .packing import pack_policy
 from .prove import TransitionProver, decode_proof
 from .transition import EpochData, Intent, Kind, Transition, certify, compute_effects
 from .typed_data import Domain, compute_context, compute_digest
@@ -94,9 +93,9 @@ def build_attestation(
     return Transition(effects, message, compute_digest(domain, message), certify(effects))
 
 
-def name_attestation_signals(commitment: int, context: int, policy: Policy) -> dict[str, int | list]:
-    """Public signals of an attestation, from public data alone: the recipient's side of the statement."""
-    preset, still = policy.preset, identity_settlement(policy.preset)
+def name_attestation_signals(commitment: int, context: int, preset: Preset) -> dict[str, int | list]:
+    """Public signals of an attestation but for the policy's, from public data alone: the recipient's side."""
+    still = identity_settlement(preset)
     return {
         "commitmentOld": commitment,
         "commitmentNew": 0,
@@ -109,7 +108,6 @@ def name_attestation_signals(commitment: int, context: int, policy: Policy) -> d
         "flow": [0] * preset.slots,
         "drop": still.drop.tolist(),
         "payoff": still.payoff.tolist(),
-        **pack_policy(policy),
     }
 
 
@@ -173,7 +171,7 @@ def verify_attestation(
     if policy not in policies or policies[policy].preset != preset:
         raise AttestationRefused(f"the epoch has no policy {policy!r} of preset {preset.name}: {sorted(policies)}")
     context = compute_context(compute_digest(domain, message))
-    signals = name_attestation_signals(facts.commitment, context, policies[policy])
+    signals = name_attestation_signals(facts.commitment, context, preset)
     if not prover.verify(decode_proof(attestation.proof), signals, policies[policy]):
         raise AttestationRefused("the proof does not verify")
 

@@ -13,7 +13,7 @@ from engine.policy import Policy
 from engine.presets import Preset
 
 from . import _native
-from .errors import FormatError, KeyMismatch, ProofRejected
+from .errors import FormatError, KeyMismatch, ProofRejected, StatementError
 from .messages import PROOF_BYTES
 from .open import Opening
 from .packing import pack_policy
@@ -67,37 +67,37 @@ class TransitionProver:
         ProofRejected
             If the proof does not verify; it is not released.
         """
-        public = self._make_vectors(transition.name_public_signals(), transition.effects.policy)
+        public = self._make_vectors(transition.name_own_signals(), transition.effects.policy)
         private = {name: _to_vector(name, value) for name, value in transition.name_private_inputs().items()}
         return _prove(self._keys, {**public, **private}, self._join(public))
 
-    def verify(self, proof: _native.Proof, signals: Mapping[str, int | list], policy: Policy | None = None) -> bool:
-        """Whether the proof holds for these public signals, given by name.
+    def verify(self, proof: _native.Proof, own_signals: Mapping[str, int | list], policy: Policy) -> bool:
+        """Whether the proof holds for these signals and this policy.
 
         Parameters
         ----------
-        policy : Policy, optional
-            The policy that the signals are of, if at hand: its vectors are then taken from a cache.
+        own_signals : mapping
+            The public signals that are not the policy's, by name; signed integers allowed.
 
         Raises
         ------
         StatementError
             If a signal is missing, unknown or of another size.
         """
-        if policy is None:
-            self.signals.flatten(signals)
-        return self._keys.verifying_key.verify(proof, self._join(self._make_vectors(signals, policy)))
+        return self._keys.verifying_key.verify(proof, self._join(self._make_vectors(own_signals, policy)))
 
     def verify_transition(self, proof: _native.Proof, transition: Transition) -> bool:
         """Whether the proof is one of this transition."""
-        return self.verify(proof, transition.name_public_signals(), transition.effects.policy)
+        return self.verify(proof, transition.name_own_signals(), transition.effects.policy)
 
-    def _make_vectors(self, signals: Mapping[str, int | list], policy: Policy | None) -> dict[str, _native.FieldVector]:
-        known = _vectorise_policy(policy) if policy is not None else {}
-        return {
-            signal.name: known[signal.name] if signal.name in known else _to_vector(signal.name, signals[signal.name])
-            for signal in self.signals
-        }
+    def _make_vectors(self, own: Mapping[str, int | list], policy: Policy) -> dict[str, _native.FieldVector]:
+        vectors = {**{name: _to_vector(name, value) for name, value in own.items()}, **_vectorise_policy(policy)}
+        expected = {signal.name: signal.size for signal in self.signals}
+        given = {name: len(vector) for name, vector in vectors.items()}
+        if given != expected:
+            wrong = sorted(name for name, _ in given.items() ^ expected.items())
+            raise StatementError(f"transition: signals {sorted(set(wrong))} are missing, unknown or of another size")
+        return vectors
 
     def _join(self, vectors: Mapping[str, _native.FieldVector]) -> _native.FieldVector:
         return _native.FieldVector.concatenate([vectors[signal.name] for signal in self.signals])

@@ -173,6 +173,10 @@ class Transition:
 
     def name_public_signals(self) -> dict[str, int | list]:
         """Public signals of `transition` by name, signed integers as they are."""
+        return {**self.name_own_signals(), **pack_policy(self.effects.policy)}
+
+    def name_own_signals(self) -> dict[str, int | list]:
+        """The public signals that are not the policy's, which all accounts share."""
         effects, flow = self.effects, [0] * self.before.preset.slots
         for slot, lots in effects.flows:
             flow[slot] = lots
@@ -188,7 +192,6 @@ class Transition:
             "flow": flow,
             "drop": effects.settlement.drop.tolist(),
             "payoff": effects.settlement.payoff.tolist(),
-            **pack_policy(effects.policy),
         }
 
     def flatten_public_signals(self) -> list[int]:
