@@ -164,7 +164,8 @@ def check_forms(policy: Policy) -> None:
     value E is bounded from above by rows "cash + price . q - K - losses - E >= 0" and only added elsewhere; t belongs
     to one expected shortfall; n moves a linear exposure between two groups whose rows offer the same moves with
     opposite signs and whose sum is charged for it. X is subtracted only in the row that completes the expected
-    shortfall. Charges are subtracted, and every row with position columns subtracts the rounding charge.
+    shortfall. Charges are subtracted, and every row with position columns subtracts the rounding charge. Equity counts
+    once: a row that adds a value adds one, has no cash of its own, and no row with a value has a positive constant.
 
     Raises
     ------
@@ -376,6 +377,14 @@ def _check_values(policy: Policy) -> None:
                 )
             if policy.excess_total[row] or _is_priced(policy, row):
                 raise HelperForm(policy.name, "X or a price beside a bounded value", "not zero", "0", row, j)
+        for row in np.flatnonzero(column).tolist():
+            if policy.constants[row] > 0:
+                raise CreditRefused(policy.name, "b in a row with a value", policy.constants[row], "0 or negative", row)
+        for row in np.flatnonzero(column > 0).tolist():
+            if policy.cash[row]:
+                raise HelperForm(policy.name, "W on cash beside a value that is added", 1, "0", row, j)
+            if (policy.helpers[row][_columns(policy, HelperKind.VALUE)] != 0).sum() > 1:
+                raise HelperForm(policy.name, "values in one row", policy.helpers[row].tolist(), "one", row, j)
         if not bounding or not (column > 0).any():
             raise HelperForm(
                 policy.name,

@@ -228,6 +228,15 @@ class TestEmptySlot:
         assert needed.charges["closed slots"] == pytest.approx(3 * PROHIBITIVE / 1e6) and needed.equity == 0
 
 
+@pytest.mark.parametrize("name", ["wide", "xl"])
+def test_larger_presets_build_and_pass_every_check(name):
+    full = get_snapshot("standard")
+    listing = dataclasses.replace(full.listing, preset=PRESETS[name])
+    policies = build_policies(dataclasses.replace(full, listing=listing))
+    assert policies["initial"].priced.sum() in (256, 381)
+    assert find_certificate(policies["initial"], make_state(256, {1: 10, 129: -20}, 10**12))
+
+
 def test_position_columns_are_the_same_at_every_level():
     initial, maintenance = (get_policies("standard")[name] for name in ("initial", "maintenance"))
     hard = initial.preset.excess_rows

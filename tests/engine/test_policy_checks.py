@@ -212,6 +212,24 @@ class TestHelpers:
 
         refuse(change, HelperForm, row=LAYOUT.equity, column=Helper.EQUITY)
 
+    def test_two_values_added_in_one_row(self):
+        """Two values under the same equity would count it twice."""
+
+        def change(fields):
+            fields["helper_kinds"][SPARE_HELPER] = HelperKind.VALUE
+            fields["positions"][SPARE] = fields["positions"][LAYOUT.equity]
+            fields["cash"][SPARE], fields["charges"][SPARE], fields["helpers"][SPARE, SPARE_HELPER] = 1, (-1, -1), -1
+            fields["helpers"][LAYOUT.total, SPARE_HELPER] = 100
+
+        refuse(change, HelperForm, row=LAYOUT.total, rule="values in one row")
+
+    def test_cash_counted_beside_a_value(self):
+        refuse(put("cash", LAYOUT.total, 1), HelperForm, row=LAYOUT.total, column=Helper.EQUITY, value=1)
+
+    @pytest.mark.parametrize("row", [LAYOUT.equity, LAYOUT.total])
+    def test_a_gift_beside_a_value(self, row):
+        refuse(put("constants", row, 1), CreditRefused, row=row, value=1)
+
     def test_value_bounded_beside_x(self):
         def change(fields):
             fields["excess_total"][LAYOUT.equity] = -1
