@@ -1,0 +1,178 @@
+"""Off-chain attestation: accepted as asked for, refused with one thing wrong. Real proofs at `mini`."""
+
+from dataclasses import replace
+
+import pytest
+from eth_utils import keccak
+
+from engine.epoch import read_policies
+from engine.settlement import identity_settlement
+from prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
+from prover.errors import (
+    ActionNotAllowed,
+    AttestationRefused,
+    GenerationMismatch,
+    MessageInvalid,
+    NotInField,
+    PointRefused,
+    PolicyNotMet,
+)
+from prover.messages import encode_policy_name
+from prover.prove import encode_proof
+from prover.signed import read_record, write_record
+from prover.typed_data import Domain
+
+from .proving import get_transition_prover, make_market_epoch
+from .scenes import DOMAIN, MINI, make_account
+
+RECIPIENT, CHALLENGE, NOW = "0x" + "44" * 20, b"\x09" * 32, 1000
+ACCOUNT = make_account(lots={1: 40, 9: -5}, cash=10**12 + 987_654_321)
+
+
+@pytest.fixture(scope="module")
+def epoch():
+    return make_market_epoch()
+
+
+@pytest.fixture(scope="module")
+def prover():
+    return get_transition_prover(MINI)
+
+
+@pytest.fixture(scope="module")
+def attestation(epoch, prover):
+    return prove(prover, epoch)
+
+
+def prove(prover, epoch, account=ACCOUNT, policy="net_delta", **changes):
+    asked = {"recipient": RECIPIENT, "challenge": CHALLENGE, "valid_until": NOW + 60, **changes}
+    transition = build_attestation(account, policy, domain=DOMAIN, key_version=1, epoch=epoch, **asked)
+    return ProvenAttestation(message=transition.message, proof=encode_proof(prover.prove(transition)))
+
+
+def verify(attestation, epoch, prover, facts=None, **changes):
+    chain = {
+        "commitment": ACCOUNT.commitment,
+        "generation": 0,
+        "key_version": 1,
+        "epoch": epoch.number,
+        "epoch_generation": epoch.generation,
+        "policy_hash": epoch.policy_hash,
+        **(facts or {}),
+    }
+    asked = {
+        "domain": DOMAIN,
+        "preset": MINI,
+        "policy_bytes": epoch.policy_bytes,
+        "account": ACCOUNT.id,
+        "policy": "net_delta",
+        "recipient": RECIPIENT,
+        "challenge": CHALLENGE,
+        "now": NOW,
+        **changes,
+    }
+    verify_attestation(attestation, ChainFacts(**chain), prover, **asked)
+
+
+def test_it_is_accepted_after_travelling_as_json(attestation, epoch, prover):
+    verify(read_record(write_record(attestation), ProvenAttestation), epoch, prover)
+    verify(attestation, epoch, prover, now=NOW + 60)
+
+
+def test_it_shows_no_position(attestation):
+    text = write_record(attestation)
+    message = attestation.message.to_json_dict()
+    assert {"policy", "epoch", "commitmentOld"} < set(message) and len(message) == 9
+    assert str(ACCOUNT.key.reveal()) not in text and str(ACCOUNT.state.cash) not in text
+
+
+@pytest.mark.parametrize(
+    "facts, changes, reason",
+    [
+        ({}, {"challenge": b"\x08" * 32}, "challenge"),
+        ({}, {"recipient": "0x" + "45" * 20}, "recipient"),
+        ({}, {"policy": "maintenance"}, "policy"),
+        ({}, {"account": b"\1" * 32}, "account"),
+        ({}, {"now": NOW + 61}, "valid until"),
+        ({"commitment": 5}, {}, "commitment_old"),
+        ({"epoch": 8}, {}, "epoch is"),
+        ({"key_version": 2}, {}, "key_version"),
+        ({"generation": 1}, {}, "generation"),
+        ({"epoch_generation": 1}, {}, "epoch of generation 1"),
+        ({"policy_hash": b"\1" * 32}, {}, "not those that the epoch signed"),
+        ({}, {"domain": Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle)}, "does not verify"),
+        ({}, {"domain": Domain(31337, "0x" + "77" * 20, DOMAIN.risk_oracle)}, "does not verify"),
+    ],
+)
+def test_one_thing_that_is_not_as_asked(attestation, epoch, prover, facts, changes, reason):
+    with pytest.raises(AttestationRefused) as caught:
+        verify(attestation, epoch, prover, facts, **changes)
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "field, value", [("valid_until", NOW + 61), ("challenge", b"\x08" * 32), ("recipient", "0x" + "45" * 20)]
+)
+def test_a_message_changed_after_proving_does_not_verify(attestation, epoch, prover, field, value):
+    changed = attestation.model_copy(update={"message": attestation.message.model_copy(update={field: value})})
+    asked = {field: value} if field != "valid_until" else {}
+    with pytest.raises(AttestationRefused) as caught:
+        verify(changed, epoch, prover, **asked)
+    assert "does not verify" in str(caught.value)
+
+
+def test_a_policy_made_easier_is_noticed(attestation, epoch, prover):
+    easier = replace(
+        read_policies(epoch.policy_bytes)["net_delta"],
+        constants=tuple(b + 10**12 if b else 0 for b in epoch.policies["net_delta"].constants),
+    )
+    data = epoch.policy_bytes.replace(epoch.policies["net_delta"].to_bytes(), easier.to_bytes())
+    assert data != epoch.policy_bytes
+    with pytest.raises(AttestationRefused) as caught:
+        verify(attestation, epoch, prover, policy_bytes=data)
+    assert "not those that the epoch signed" in str(caught.value)
+    with pytest.raises(AttestationRefused) as caught:
+        verify(attestation, epoch, prover, {"policy_hash": keccak(data)}, policy_bytes=data)
+    assert "does not verify" in str(caught.value)
+
+
+def test_policy_data_that_are_malformed_or_lack_the_policy(epoch, prover):
+    attestation = prove(prover, epoch)
+    data = epoch.policy_bytes[:-1]
+    with pytest.raises(AttestationRefused) as caught:
+        verify(attestation, epoch, prover, {"policy_hash": keccak(data)}, policy_bytes=data)
+    assert "malformed" in str(caught.value)
+    unknown = attestation.model_copy(
+        update={"message": attestation.message.model_copy(update={"policy": encode_policy_name("vega")})}
+    )
+    with pytest.raises(AttestationRefused) as caught:
+        verify(unknown, epoch, prover, policy="vega")
+    assert "no policy 'vega'" in str(caught.value)
+
+
+def test_a_proof_for_another_account_or_a_changed_one(epoch, prover, attestation):
+    other = prove(prover, epoch, make_account(lots={1: 1}, cash=10**12, index=1))
+    with pytest.raises(AttestationRefused):
+        verify(other, epoch, prover)
+    swapped = attestation.model_copy(update={"proof": other.proof})
+    with pytest.raises(AttestationRefused) as caught:
+        verify(swapped, epoch, prover)
+    assert "does not verify" in str(caught.value)
+    with pytest.raises((PointRefused, NotInField)):
+        verify(attestation.model_copy(update={"proof": b"\1" * 256}), epoch, prover)
+    with pytest.raises(MessageInvalid):
+        ProvenAttestation(message=attestation.message, proof=bytes(255))
+
+
+def test_the_owner_is_refused_before_proving(epoch):
+    asked = {"domain": DOMAIN, "key_version": 1, "recipient": RECIPIENT, "challenge": CHALLENGE, "valid_until": NOW}
+    heavy = make_account(lots={1: 10**6}, cash=10**13)
+    with pytest.raises(PolicyNotMet):
+        build_attestation(heavy, "net_delta", epoch=epoch, **asked)
+    for name in ("flat", "none", "vega"):
+        with pytest.raises(ActionNotAllowed):
+            build_attestation(ACCOUNT, name, epoch=epoch, **asked)
+    for account in (make_account(generation=1), make_account(generation=2)):
+        with pytest.raises(GenerationMismatch):
+            build_attestation(account, "net_delta", epoch=epoch, **asked)
+    assert epoch.settlement == identity_settlement(MINI)

@@ -1,0 +1,252 @@
+"""A life at `mini` with real proofs: open, deposit, quote, trade both sides, cure, withdraw, attest, leave, recover.
+
+The policies are those of the shipped market, reduced to sixteen slots.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.certificate import Certificate
+from engine.integer import compute_charges, evaluate_rows
+from prover.account import derive_key
+from prover.attestation import ChainFacts, verify_attestation
+from prover.commitment import make_trade
+from prover.errors import AccountError, ActionNotAllowed, PolicyNotMet, TradeMessageRefused, WitnessError
+from prover.escrow import CommitteeKey, make_scalar
+from prover.messages import Quote, RequestForQuote
+from prover.packing import TradeTerms
+from prover.prove import decode_proof, encode_proof
+from prover.recovery import Opened, recover_accounts
+from prover.signed import read_record, read_signed, sign_message, write_record
+from prover.statement import FIELD_MODULUS
+from prover.trade import SettlementProof, check_quote, check_settlement_proof, make_quote, make_request
+from prover.trader import Trader, VenueFacts
+from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
+from prover.typed_data import check_signature, compute_digest
+
+from .proving import get_provers, get_transition_prover, make_market_epoch
+from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, make_account
+from .test_recovery import to_event
+
+USD = 10**6
+NOW, DEADLINE = 1000, 2000
+
+
+@pytest.fixture(scope="module")
+def epoch():
+    return make_market_epoch()
+
+
+@pytest.fixture(scope="module")
+def prover():
+    return get_transition_prover(MINI)
+
+
+class World:
+    """Two traders, the committee, and the log that a chain would have."""
+
+    def __init__(self, epoch):
+        self.epoch, self.provers, self.committee = epoch, get_provers(MINI), CommitteeKey(make_scalar())
+        self.venue = VenueFacts(DOMAIN, MINI, 1, self.committee.public)
+        self.events = []
+        self.traders = [Trader.create(wallet, self.venue, self.provers) for wallet in (ALICE, BOB)]
+
+    def accept(self, trader, action):
+        """What the contract does: the proof for the message's own signals, auth's signature, then the state."""
+        assert self.provers.transition.verify_transition(decode_proof(action.proof_bytes), action.transition)
+        if action.message.kind != Kind.ATTEST:
+            check_signature(DOMAIN, action.message, action.signature, trader.wallet.address)
+        assert action.message.commitment_old == trader.account.commitment
+        self.events.append(to_event(action.transition))
+        trader.confirm(action)
+
+
+@pytest.fixture(scope="module")
+def world(epoch):
+    return World(epoch)
+
+
+def test_a_whole_life(world, epoch):
+    alice, bob = world.traders
+    for trader in world.traders:
+        opened = trader.open(deadline=DEADLINE)
+        signals = opened.opening.name_public_signals()
+        assert world.provers.open.verify(opened.proof, signals)
+        assert not world.provers.open.verify(opened.proof, {**signals, "context": signals["context"] ^ 1})
+        check_signature(DOMAIN, opened.message, opened.signature, trader.wallet.address)
+        escrow = opened.opening.escrow
+        assert world.committee.decrypt(escrow.ephemeral, escrow.escrowed_key) == trader.account.key
+        message = opened.message
+        world.events.append(Opened(message.account, message.auth, 0, message.generation, message.commitment))
+        world.accept(trader, trader.deposit(500_000 * USD, {8: 50}, deadline=DEADLINE, fee_usd6=USD))
+    assert alice.account.state.cash == 499_999 * USD and alice.account.state.positions[8] == 50
+
+    # alice asks bob for a perpetual, a short option in ether and a future, by signed messages in JSON
+    asked = make_request(alice.account.id, bob.account.id, {1: 20, 12: -5, 2: 3}, NOW + 60)
+    request = read_signed(sign_message(ALICE, DOMAIN, asked).to_json(), RequestForQuote).message
+    quote = make_quote(
+        DOMAIN,
+        request,
+        taker_pays_usd6=17_000 * USD,
+        maker_commitment=bob.account.commitment,
+        epoch=epoch.number,
+        valid_until=NOW + 30,
+        preset=MINI,
+    )
+    quote = read_signed(sign_message(BOB, DOMAIN, quote).to_json(), Quote).message
+    agreed = check_quote(DOMAIN, request, quote, now=NOW, preset=MINI)
+    sides = [trader.trade(agreed, epoch, deadline=DEADLINE, fee_usd6=USD) for trader in world.traders]
+    assert sides[0].message.trade_tag == sides[1].message.trade_tag
+    assert sides[0].message.side == -sides[1].message.side
+    for trader, side in zip(world.traders, sides, strict=True):
+        inert = read_record(write_record(side.to_settlement_proof(with_signature=False)), SettlementProof)
+        facts = {"commitment": trader.account.commitment, "key_version": 1, "auth": trader.wallet.address}
+        assert check_settlement_proof(DOMAIN, agreed, inert, **facts) is False
+        assert check_settlement_proof(DOMAIN, agreed, side.to_settlement_proof(), **facts) is True
+    for trader, side in zip(world.traders, sides, strict=True):
+        world.accept(trader, side)
+    assert not (alice.account.state.positions + bob.account.state.positions)[[1, 12, 2]].any()
+    assert alice.account.state.cash + bob.account.state.cash == (2 * 499_999 - 2) * USD
+
+    world.accept(alice, alice.cure(epoch, 10 * USD, {8: 1}, deadline=DEADLINE))
+    world.accept(alice, alice.withdraw(epoch, 100 * USD, {8: 1}, recipient=RECIPIENT, deadline=DEADLINE))
+    before = alice.account
+    world.accept(alice, alice.attest(epoch, deadline=DEADLINE))
+    assert alice.account is before
+
+    # an attestation off-chain, to one recipient
+    shown = alice.attest_to(epoch, "net_delta", recipient=RECIPIENT, challenge=b"\7" * 32, valid_until=DEADLINE)
+    facts = ChainFacts(alice.account.commitment, 0, 1, epoch.number, 0, epoch.policy_hash)
+    asked = {"account": alice.account.id, "policy": "net_delta", "recipient": RECIPIENT, "challenge": b"\7" * 32}
+    verify_attestation(
+        shown,
+        facts,
+        world.provers.transition,
+        domain=DOMAIN,
+        preset=MINI,
+        policy_bytes=epoch.policy_bytes,
+        now=NOW,
+        **asked,
+    )
+
+    # back to flat, out, and closed
+    with pytest.raises(PolicyNotMet):
+        alice.withdraw_flat(1, recipient=RECIPIENT, deadline=DEADLINE)
+    back = replace(agreed, trade=make_trade(agreed.trade.terms), maker_side=-agreed.maker_side)
+    back = replace(
+        back, trade_tag=back.trade.compute_tag(MINI), maker_commitment=bob.account.commitment, epoch=epoch.number
+    )
+    for trader, side in [(trader, trader.trade(back, epoch, deadline=DEADLINE)) for trader in world.traders]:
+        world.accept(trader, side)
+    world.accept(alice, alice.withdraw_flat(5 * USD, {8: 2}, recipient=RECIPIENT, deadline=DEADLINE))
+    world.accept(bob, bob.close(bob.account.state.cash, {8: 50}, recipient=RECIPIENT, deadline=DEADLINE))
+    assert bob.account.state.cash == 0 and not bob.account.state.positions.any()
+
+    for trader in world.traders:
+        assert recover_accounts(trader.wallet, DOMAIN, MINI, world.events, {}) == (trader.account,)
+
+
+# ------------------------------------------------------------------------------------------------- what is not accepted
+RICH = make_account(lots={8: 40}, cash=10**12)
+TRADE = Intent(
+    Kind.TRADE, trade=make_trade(TradeTerms(((1, 20), (12, -5)), -30_000 * USD)), side=1, counterparty=b"\5" * 32
+)
+
+
+@pytest.fixture(scope="module")
+def good(epoch, prover):
+    transition = build_transition(RICH, TRADE, domain=DOMAIN, key_version=1, epoch=epoch)
+    return transition, prover.prove(transition)
+
+
+def test_a_proof_holds_for_its_own_signals_only(good, prover, epoch):
+    transition, proof = good
+    own = transition.name_own_signals()
+    assert prover.verify(proof, own, transition.effects.policy)
+    for name in ("commitmentOld", "commitmentNew", "tradeTag", "ciphertext", "context"):
+        assert not prover.verify(proof, {**own, name: (own[name] + 1) % FIELD_MODULUS}, transition.effects.policy)
+    for name, value in (("side", -1), ("side", 0), ("write", 0), ("cashFlow", 1), ("flow", [1] + [0] * 15)):
+        assert not prover.verify(proof, {**own, name: value}, transition.effects.policy)
+    for name, value in (("drop", [0, 1] + [0] * 14), ("payoff", [0, 5] + [0] * 14)):
+        assert not prover.verify(proof, {**own, name: value}, transition.effects.policy)
+    assert not prover.verify(proof, own, epoch.policies["maintenance"])
+    assert decode_proof(encode_proof(proof)) == proof
+
+
+def test_a_certificate_that_is_not_one_has_no_witness(epoch, prover):
+    """The builder is bypassed: each lie about a state that does not meet the policy is refused by the circuit."""
+    poor = make_account(lots={8: 1}, cash=1 * USD)
+    with pytest.raises(PolicyNotMet) as caught:
+        build_transition(poor, TRADE, domain=DOMAIN, key_version=1, epoch=epoch)
+    assert caught.value.rows and caught.value.missing_usd6 > 0
+
+    honest = build_transition(RICH, TRADE, domain=DOMAIN, key_version=1, epoch=epoch)
+    effects = compute_effects(poor, TRADE, epoch)
+    message = honest.message.model_copy(
+        update={
+            "account": poor.id, "commitment_old": poor.commitment, "commitment_new": effects.commitment_new,
+            "ciphertext": effects.ciphertext,
+        }
+    )  # fmt: skip
+    zeros = (0,) * 12
+    rows = evaluate_rows(effects.policy, effects.new_state, zeros, zeros)
+    charges = compute_charges(effects.policy, effects.new_state.positions)
+    assert min(rows) < 0
+    lies = {
+        "a negative slack": Certificate(zeros, zeros, charges, rows),
+        "slack shown as zero": Certificate(zeros, zeros, charges, tuple(max(0, row) for row in rows)),
+        "slack wrapped by a lane": Certificate(zeros, zeros, charges, tuple(row % 2**84 for row in rows)),
+        "the honest account's certificate": honest.certificate,
+        "no charges": replace(honest.certificate, charges=(0, 0)),
+    }
+    for name, lie in lies.items():
+        with pytest.raises(WitnessError):
+            prover.prove(Transition(effects, message, compute_digest(DOMAIN, message), lie))
+            pytest.fail(name)
+
+
+def test_a_state_that_is_not_the_committed_one_has_no_witness(good, prover):
+    transition, _ = good
+    richer = make_account(lots={8: 40}, cash=10**12 + 1)
+    other_key = make_account(BOB, lots={8: 40}, cash=10**12)
+    for account in (richer, other_key, RICH.advance(RICH.state, 0)):
+        lie = replace(transition, effects=replace(transition.effects, before=account))
+        signals = {**lie.name_own_signals(), "commitmentOld": RICH.commitment}
+        with pytest.raises(WitnessError):
+            _prove_signals(prover, lie, signals)
+
+
+def _prove_signals(prover, transition, signals):
+    """The private inputs of `transition` under other public signals."""
+
+    class Shown(Transition):
+        def name_own_signals(self):
+            return signals
+
+    return prover.prove(Shown(transition.effects, transition.message, transition.digest, transition.certificate))
+
+
+def test_a_trader_refuses_what_is_not_its_own(world, epoch, prover):
+    stranger = make_account(BOB, cash=10**12)
+    with pytest.raises(AccountError):
+        Trader(ALICE, stranger, world.venue, world.provers)
+    trader = Trader(BOB, stranger, world.venue, world.provers)
+    with pytest.raises(AccountError):
+        trader.open(deadline=DEADLINE)
+    elsewhere = Trader(ALICE, RICH, world.venue, world.provers).attest(epoch, deadline=DEADLINE)
+    with pytest.raises(AccountError):
+        trader.confirm(elsewhere)
+    assert str(derive_key(BOB, DOMAIN, stranger.id).reveal()) not in repr(trader)
+    request = make_request(RICH.id, stranger.id, {1: 1}, NOW)
+    quote = make_quote(
+        DOMAIN, request, taker_pays_usd6=1, maker_commitment=5, epoch=epoch.number, valid_until=NOW, preset=MINI
+    )
+    agreed = check_quote(DOMAIN, request, quote, now=NOW, preset=MINI)
+    with pytest.raises(ActionNotAllowed) as caught:
+        trader.trade(agreed, epoch, deadline=DEADLINE)
+    assert "moved" in str(caught.value)
+    with pytest.raises(ActionNotAllowed):
+        trader.trade(replace(agreed, epoch=1), epoch, deadline=DEADLINE)
+    with pytest.raises(TradeMessageRefused):
+        Trader(BOB, make_account(BOB, index=3), world.venue, world.provers).trade(agreed, epoch, deadline=DEADLINE)
