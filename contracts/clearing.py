@@ -133,6 +133,14 @@ class RiskOracle:
         """Sets for how long an epoch serves an action (60 to 900 s; trade and withdraw share one, cure and attest the other)."""
         return self.contract.send("setMaxAge", int(kind), seconds, sender=sender)
 
+    def pause(self, *, sender: str | None = None) -> Receipt:
+        """Stops opening, trades, withdrawals and attestations; the guardian or the owner."""
+        return self.contract.send("pause", sender=sender)
+
+    def unpause(self, *, sender: str | None = None) -> Receipt:
+        """Ends a pause; only the owner."""
+        return self.contract.send("unpause", sender=sender)
+
     def get_max_age(self, kind: Kind) -> int:
         """Seconds for which an epoch serves an action."""
         return self.contract.call("maxAgeOf", int(kind))
@@ -152,6 +160,10 @@ class RiskOracle:
     def get_min_epoch(self) -> int:
         """Lowest number that no later epoch has revoked."""
         return self.contract.call("minEpoch")
+
+    def is_paused(self) -> bool:
+        """Whether the guardian has paused."""
+        return self.contract.call("isPaused")
 
     def get_generation(self) -> int:
         """Generation of the latest epoch."""
@@ -267,25 +279,17 @@ class ClearingHouse:
         """Pays out and ends a flat account for good."""
         return self.contract.send("close", request.to_abi(), sender=sender)
 
-    def invalidate(self, digest: bytes, *, sender: str | None = None) -> Receipt:
-        """Burns a digest of `sender`, as auth."""
-        return self.contract.send("invalidate", digest, sender=sender)
+    def invalidate(self, index: int, digest: bytes, *, sender: str | None = None) -> Receipt:
+        """Burns a digest for `sender`'s account number `index`."""
+        return self.contract.send("invalidate", index, digest, sender=sender)
 
-    def invalidate_for(self, auth: str, digest: bytes, signature: bytes, *, sender: str | None = None) -> Receipt:
+    def invalidate_for(self, auth: str, index: int, digest: bytes, signature: bytes, *, sender: str | None = None) -> Receipt:
         """Burns a digest by auth's signature over Invalidate."""
-        return self.contract.send("invalidateFor", auth, digest, signature, sender=sender)
+        return self.contract.send("invalidateFor", auth, index, digest, signature, sender=sender)
 
     def collect_fees(self, to: str, *, sender: str | None = None) -> Receipt:
         """Moves `sender`'s fees to what `to` may claim from the vault."""
         return self.contract.send("collectFees", to, sender=sender)
-
-    def pause(self, *, sender: str | None = None) -> Receipt:
-        """Stops opening, trades, withdrawals and attestations; only the guardian."""
-        return self.contract.send("pause", sender=sender)
-
-    def unpause(self, *, sender: str | None = None) -> Receipt:
-        """Ends a pause; only the admin."""
-        return self.contract.send("unpause", sender=sender)
 
     def get_account(self, account: bytes) -> AccountView:
         """What the chain knows of an account; status NONE if it was never opened."""
@@ -304,9 +308,9 @@ class ClearingHouse:
         """Micro-dollars that a submitter may collect."""
         return self.contract.call("feesOf", submitter)
 
-    def is_invalidated(self, auth: str, digest: bytes) -> bool:
-        """Whether auth has burned the digest."""
-        return self.contract.call("isInvalidated", auth, digest)
+    def is_invalidated(self, account: bytes, digest: bytes) -> bool:
+        """Whether auth has burned the digest for this account."""
+        return self.contract.call("isInvalidated", account, digest)
 
     def read_history(self) -> list[Event]:
         """Every opening and every written transition, in the chain's order, as `prover.recovery` takes them."""

@@ -101,7 +101,7 @@ def deploy(
     generation : int
         Generation of the first listing.
     owner, guardian : str, optional
-        Owner of registry, oracle and clearing house, and who may pause; the deployer by default.
+        Owner of registry and oracle, and who may pause; the deployer by default. The clearing house has no owner.
     activation_delay : int
         Seconds until a later key version is live.
     tokens : mapping of str to str, optional
@@ -126,14 +126,12 @@ def deploy(
     registry, _ = deploy_contract(chain, "KeyRegistry", deployer, activation_delay)
     registry.send("register", encode_registration(keys))
     ordered = sorted(publishers, key=lambda address: int(address, 16))
-    oracle, _ = deploy_contract(chain, "RiskOracle", owner, registry.address, generation, ordered, threshold)
+    oracle, _ = deploy_contract(chain, "RiskOracle", owner, guardian, registry.address, generation, ordered, threshold)
     verifier, _ = deploy_contract(chain, "MarginVerifier")
     nonce = int(chain.w3.eth.get_transaction_count(deployer))
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, cash, [(weth_slot, weth, WETH_LOT)])
-    house, _ = deploy_contract(
-        chain, "ClearingHouse", owner, guardian, registry.address, oracle.address, verifier.address, vault.address
-    )
+    house, _ = deploy_contract(chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address)
     if owner != deployer:
         registry.send("transferOwnership", owner)
     return Deployment(

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {CollateralVault} from "./CollateralVault.sol";
 import {Action, Flow, Invalidate, Messages, Open} from "./generated/Messages.sol";
 import {
@@ -33,7 +32,7 @@ import {Points} from "./libraries/Points.sol";
 
 /// @title ClearingHouse
 /// @notice What it does and what it relies on is written in IClearingHouse.
-contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, ReentrancyGuardTransient {
+contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransient {
     /// @dev What an action is proved against.
     struct Terms {
         address key;
@@ -43,45 +42,51 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         G1 settlement;
     }
 
-    /// @notice May pause; only the admin unpauses.
-    bytes32 public constant GUARDIAN_ROLE = keccak256("GUARDIAN_ROLE");
+    /// @dev An Account as it is stored; the first six fields share one word.
+    struct Stored {
+        address auth;
+        uint8 state; // Status, and HAS_INVALIDATED
+        uint8 level;
+        uint16 keyVersion;
+        uint24 generation;
+        uint40 provenAt;
+        uint256 commitment;
+        bytes32 escrowHash;
+    }
+
+    /// @dev Set in `state` once auth has burned a digest: only then is the mapping of burned digests read, which saves a cold read otherwise.
+    uint8 private constant HAS_INVALIDATED = 0x80;
 
     IKeyRegistry public immutable REGISTRY;
     IRiskOracle public immutable ORACLE;
     IMarginVerifier public immutable VERIFIER;
     CollateralVault public immutable VAULT;
 
-    mapping(bytes32 account => Account) private _accounts;
+    mapping(bytes32 account => Stored) private _accounts;
     /// @inheritdoc IClearingHouse
-    mapping(address auth => mapping(bytes32 digest => bool)) public isInvalidated;
+    mapping(bytes32 account => mapping(bytes32 digest => bool)) public isInvalidated;
     /// @inheritdoc IClearingHouse
     mapping(address submitter => uint256) public feesOf;
     mapping(bytes32 account => mapping(uint256 commitment => mapping(bytes32 policy => uint40))) private _attestedAt;
 
-    constructor(
-        address admin,
-        address guardian,
-        IKeyRegistry registry,
-        IRiskOracle oracle,
-        IMarginVerifier verifier,
-        CollateralVault vault
-    ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
+    constructor(IKeyRegistry registry, IRiskOracle oracle, IMarginVerifier verifier, CollateralVault vault)
+        EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION)
+    {
         (REGISTRY, ORACLE, VERIFIER, VAULT) = (registry, oracle, verifier, vault);
         if (vault.CLEARING_HOUSE() != address(this)) revert WiringWrong(address(vault), vault.CLEARING_HOUSE());
-        _grantRole(DEFAULT_ADMIN_ROLE, admin);
-        _grantRole(GUARDIAN_ROLE, guardian);
     }
 
     // ------------------------------------------------------------------ actions
 
     /// @inheritdoc IClearingHouse
-    function open(OpenRequest calldata request) external nonReentrant whenNotPaused returns (bytes32 account) {
+    function open(OpenRequest calldata request) external nonReentrant returns (bytes32 account) {
         account = AccountId.compute(address(this), request.auth, request.index);
-        Account storage stored = _accounts[account];
+        Stored storage stored = _accounts[account];
         if (request.auth == address(0)) revert AuthZero();
-        if (stored.status != Status.NONE) revert AccountTaken(account, stored.status);
+        Status status = _statusOf(stored);
+        if (status != Status.NONE) revert AccountTaken(account, status);
         _requireDeadline(request.deadline);
-        uint24 generation = ORACLE.generation();
+        uint24 generation = ORACLE.openingGeneration();
         if (request.generation != generation) revert GenerationWrong(account, request.generation, generation);
         bytes32 escrowHash = keccak256(
             abi.encode(request.ephemeralX, request.ephemeralY, request.escrowedKey, request.keyVersion)
@@ -100,11 +105,11 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
                 })
             )
         );
-        _requireSignature(account, request.auth, digest, request.signature);
+        _requireSignature(account, stored.state, request.auth, digest, request.signature);
         _verifyOpen(request, digest);
 
         stored.auth = request.auth;
-        stored.status = Status.ACTIVE;
+        stored.state |= uint8(Status.ACTIVE);
         stored.keyVersion = request.keyVersion;
         stored.generation = generation;
         stored.provenAt = uint40(block.timestamp);
@@ -165,7 +170,8 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
     /// @inheritdoc IClearingHouse
     function close(FlatRequest calldata request) external nonReentrant {
         _exitFlat(ActionKind.CLOSE, request);
-        _accounts[request.account].status = Status.CLOSED;
+        Stored storage stored = _accounts[request.account];
+        stored.state = (stored.state & HAS_INVALIDATED) | uint8(Status.CLOSED);
     }
 
     /// @inheritdoc IClearingHouse
@@ -175,7 +181,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         Terms memory terms = _epochTerms(rule, action, request.epoch);
         _verify(action, terms, _digest(action), rule.writes, request.proof);
 
-        Account storage stored = _accounts[request.account];
+        Stored storage stored = _accounts[request.account];
         uint40 provenAt = stored.provenAt;
         if (request.policy == ActionRules.POLICY_MAINTENANCE) {
             if (terms.time > provenAt) stored.provenAt = provenAt = terms.time;
@@ -225,14 +231,14 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
     }
 
     /// @inheritdoc IClearingHouse
-    function invalidate(bytes32 digest) external {
-        _invalidate(msg.sender, digest);
+    function invalidate(uint64 index, bytes32 digest) external {
+        _invalidate(msg.sender, index, digest);
     }
 
     /// @inheritdoc IClearingHouse
-    function invalidateFor(address auth, bytes32 digest, bytes calldata signature) external {
+    function invalidateFor(address auth, uint64 index, bytes32 digest, bytes calldata signature) external {
         _requireSigned(bytes32(0), auth, _hashTypedDataV4(Messages.hash(Invalidate(digest))), signature);
-        _invalidate(auth, digest);
+        _invalidate(auth, index, digest);
     }
 
     /// @inheritdoc IClearingHouse
@@ -245,35 +251,35 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         VAULT.release(to, amount, new Flow[](0));
     }
 
-    /// @notice Stops opening, trades, withdrawals and attestations; only the guardian.
-    function pause() external onlyRole(GUARDIAN_ROLE) {
-        _pause();
-    }
-
-    /// @notice Ends a pause; only the admin.
-    function unpause() external onlyRole(DEFAULT_ADMIN_ROLE) {
-        _unpause();
-    }
-
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IClearingHouse
     function accountOf(bytes32 account) external view returns (Account memory) {
-        return _accounts[account];
+        Stored storage stored = _accounts[account];
+        return Account({
+            auth: stored.auth,
+            status: _statusOf(stored),
+            level: stored.level,
+            keyVersion: stored.keyVersion,
+            generation: stored.generation,
+            provenAt: stored.provenAt,
+            commitment: stored.commitment,
+            escrowHash: stored.escrowHash
+        });
     }
 
     /// @inheritdoc IClearingHouse
     function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool) {
-        Account storage stored = _accounts[account];
-        if (stored.status != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return false;
+        Stored storage stored = _accounts[account];
+        if (_statusOf(stored) != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return false;
         // An epoch's time may lead the chain's by the oracle's skew; it then counts as of now.
         return block.timestamp <= stored.provenAt || block.timestamp - stored.provenAt <= maxAge;
     }
 
     /// @inheritdoc IClearingHouse
     function attested(bytes32 account, bytes32 policy) external view returns (uint40 time) {
-        Account storage stored = _accounts[account];
-        if (stored.status != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return 0;
+        Stored storage stored = _accounts[account];
+        if (_statusOf(stored) != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return 0;
         return _attestedAt[account][stored.commitment][policy];
     }
 
@@ -282,7 +288,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         return AccountId.compute(address(this), auth, index);
     }
 
-    /// @inheritdoc AccessControl
+    /// @inheritdoc ERC165
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
         return interfaceId == type(IClearingHouse).interfaceId || super.supportsInterface(interfaceId);
     }
@@ -297,9 +303,8 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         returns (Rule memory rule, Action memory action)
     {
         rule = ActionRules.ruleOf(kind);
-        if (!rule.whilePaused) _requireNotPaused();
-        Account storage stored = _accounts[account];
-        Status status = stored.status;
+        Stored storage stored = _accounts[account];
+        Status status = _statusOf(stored);
         if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.whileFrozen)) {
             revert StatusWrong(account, status, kind);
         }
@@ -390,9 +395,17 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         }
     }
 
-    function _requireSignature(bytes32 account, address auth, bytes32 digest, bytes calldata signature) private view {
-        if (isInvalidated[auth][digest]) revert DigestInvalidated(auth, digest);
+    function _requireSignature(bytes32 account, uint8 state, address auth, bytes32 digest, bytes calldata signature)
+        private
+        view
+    {
+        if (state & HAS_INVALIDATED != 0 && isInvalidated[account][digest]) revert DigestInvalidated(account, digest);
         _requireSigned(account, auth, digest, signature);
+    }
+
+    function _requireAuth(bytes32 account, bytes32 digest, bytes calldata signature) private view {
+        Stored storage stored = _accounts[account];
+        _requireSignature(account, stored.state, stored.auth, digest, signature);
     }
 
     function _digest(Action memory action) private view returns (bytes32) {
@@ -435,7 +448,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
 
     function _authorizeHalf(TradeHalf memory half, Action memory action, TradeSide calldata side) private view {
         bytes32 digest = _digest(action);
-        _requireSignature(action.account, _accounts[action.account].auth, digest, side.signature);
+        _requireAuth(action.account, digest, side.signature);
         half.commitmentOld = action.commitmentOld;
         half.commitmentNew = action.commitmentNew;
         half.ciphertext = action.ciphertext;
@@ -459,7 +472,7 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
         bytes calldata signature
     ) private {
         bytes32 digest = _digest(action);
-        _requireSignature(action.account, _accounts[action.account].auth, digest, signature);
+        _requireAuth(action.account, digest, signature);
         _verify(action, terms, digest, rule.writes, proof);
 
         _write(rule, action, terms.time);
@@ -489,14 +502,20 @@ contract ClearingHouse is IClearingHouse, EIP712, AccessControl, Pausable, Reent
     }
 
     function _write(Rule memory rule, Action memory action, uint40 epochTime) private {
-        Account storage stored = _accounts[action.account];
+        Stored storage stored = _accounts[action.account];
         stored.commitment = action.commitmentNew;
         stored.generation = action.generationNew;
         if (rule.proven == ProvenRule.SET) stored.provenAt = epochTime;
     }
 
-    function _invalidate(address auth, bytes32 digest) private {
-        isInvalidated[auth][digest] = true;
-        emit Invalidated(auth, digest);
+    function _invalidate(address auth, uint64 index, bytes32 digest) private {
+        bytes32 account = AccountId.compute(address(this), auth, index);
+        _accounts[account].state |= HAS_INVALIDATED;
+        isInvalidated[account][digest] = true;
+        emit Invalidated(account, digest);
+    }
+
+    function _statusOf(Stored storage stored) private view returns (Status) {
+        return Status(stored.state & ~HAS_INVALIDATED);
     }
 }

@@ -23,6 +23,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         uint24 generation;
         uint16 maxAgeExit; // trade and withdraw: actions that take risk
         uint16 maxAgeProof; // cure and attest: actions that only show or add margin
+        bool paused;
     }
 
     /// @dev Three words of the ring; the first holds everything but hashes.
@@ -59,9 +60,12 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     address[] private _signers;
     mapping(address signer => bool) public isSigner;
     uint8 public threshold;
+    /// @notice May pause, not unpause.
+    address public guardian;
 
     constructor(
         address owner,
+        address guardian_,
         IKeyRegistry registry,
         uint24 firstGeneration,
         address[] memory signers,
@@ -72,6 +76,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         _state.maxAgeExit = 180;
         _state.maxAgeProof = 300;
         _setSigners(signers, threshold_);
+        _setGuardian(guardian_);
     }
 
     /// @inheritdoc IRiskOracle
@@ -152,6 +157,24 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @inheritdoc IRiskOracle
+    function pause() external {
+        if (msg.sender != guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender, guardian);
+        _state.paused = true;
+        emit PauseSet(true);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function unpause() external onlyOwner {
+        _state.paused = false;
+        emit PauseSet(false);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function setGuardian(address guardian_) external onlyOwner {
+        _setGuardian(guardian_);
+    }
+
+    /// @inheritdoc IRiskOracle
     function getEpoch(uint64 number) public view returns (EpochView memory) {
         Slot memory slot = _ring[number % RING];
         if (number == 0 || slot.number != number) revert EpochUnknown(number, _state.latest);
@@ -163,6 +186,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         State memory state = _state;
         Slot storage slot = _ring[number % RING];
         epoch = EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsHash, 0);
+        if (state.paused && !ActionRules.ruleOf(kind).whilePaused) revert ActionPaused(kind);
         if (number == 0 || epoch.number != number) revert EpochUnknown(number, state.latest);
         if (number < state.minEpoch) revert EpochRevoked(number, state.minEpoch);
         uint16 maxAge = _takesRisk(kind) ? state.maxAgeExit : state.maxAgeProof;
@@ -188,6 +212,12 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @inheritdoc IRiskOracle
+    function openingGeneration() external view returns (uint24) {
+        if (_state.paused) revert ActionPaused(ActionKind.OPEN);
+        return _state.generation;
+    }
+
+    /// @inheritdoc IRiskOracle
     function latestNumber() external view returns (uint64) {
         return _state.latest;
     }
@@ -195,6 +225,11 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @notice Lowest epoch number that no later epoch has revoked.
     function minEpoch() external view returns (uint64) {
         return _state.minEpoch;
+    }
+
+    /// @notice Whether the guardian has paused.
+    function isPaused() external view returns (bool) {
+        return _state.paused;
     }
 
     /// @notice The publishers.
@@ -205,6 +240,11 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @inheritdoc IRiskOracle
     function hashEpoch(Epoch calldata epoch) public view returns (bytes32) {
         return _hashTypedDataV4(Messages.hash(epoch));
+    }
+
+    function _setGuardian(address guardian_) private {
+        guardian = guardian_;
+        emit GuardianSet(guardian_);
     }
 
     function _takesRisk(ActionKind kind) private pure returns (bool) {

@@ -132,7 +132,8 @@ struct AttestRequest {
 ///      Liveness assumptions
 ///      - Those of IRiskOracle for actions that need an epoch. Deposits and flat exits need none.
 ///      - An account takes part in a step of generation within that generation: one that sleeps through two can only deposit or leave flat, until `roll` is built.
-///      - The guardian may pause opening, trades, withdrawals and attestations; neither funding, deposits, cures nor flat exits.
+///      - The oracle's guardian may pause opening, trades, withdrawals and attestations; neither funding, deposits, cures nor flat exits. Nobody else has any
+///        say: this contract has neither owner nor admin.
 interface IClearingHouse {
     event AccountOpened(
         bytes32 indexed account,
@@ -172,7 +173,7 @@ interface IClearingHouse {
         uint64 fee
     );
     event Attested(bytes32 indexed account, bytes32 indexed policy, uint64 epoch, uint40 time, uint40 provenAt);
-    event Invalidated(address indexed auth, bytes32 indexed digest);
+    event Invalidated(bytes32 indexed account, bytes32 indexed digest);
     event FeesCollected(address indexed submitter, address indexed to, uint256 amount);
 
     /// @notice The action is not allowed in the account's status.
@@ -186,7 +187,7 @@ interface IClearingHouse {
     /// @notice The signature is not auth's over this digest.
     error SignatureWrong(bytes32 account, address auth, bytes32 digest);
     /// @notice auth has burned this digest.
-    error DigestInvalidated(address auth, bytes32 digest);
+    error DigestInvalidated(bytes32 account, bytes32 digest);
     /// @notice A typed amount or fee is not below the limit.
     error AmountTooLarge(uint256 amount, uint256 limit);
     /// @notice The fee exceeds the cash that is absorbed.
@@ -227,11 +228,11 @@ interface IClearingHouse {
     /// @notice Pays out what the request states and ends the account; whatever else it held is forfeited, and its number is never used again.
     function close(FlatRequest calldata request) external;
 
-    /// @notice Burns a digest that the caller, as auth, may have signed.
-    function invalidate(bytes32 digest) external;
+    /// @notice Burns a digest that the caller, as auth of its account number `index`, may have signed; before opening, too.
+    function invalidate(uint64 index, bytes32 digest) external;
 
     /// @notice The same by auth's signature over Invalidate, carried in by anyone.
-    function invalidateFor(address auth, bytes32 digest, bytes calldata signature) external;
+    function invalidateFor(address auth, uint64 index, bytes32 digest, bytes calldata signature) external;
 
     /// @notice Moves the caller's fees to what `to` may claim from the vault.
     function collectFees(address to) external returns (uint256 amount);
@@ -249,8 +250,8 @@ interface IClearingHouse {
     /// @notice Fees that a submitter may collect, in micro-dollars.
     function feesOf(address submitter) external view returns (uint256);
 
-    /// @notice Whether auth has burned the digest.
-    function isInvalidated(address auth, bytes32 digest) external view returns (bool);
+    /// @notice Whether auth has burned the digest for this account.
+    function isInvalidated(bytes32 account, bytes32 digest) external view returns (bool);
 
     /// @notice The number of the account that `auth` opens, or has opened, with `index`.
     function accountId(address auth, uint64 index) external view returns (bytes32);

@@ -47,6 +47,8 @@ interface IRiskOracle {
     event SnapshotPublished(uint64 indexed number, bytes snapshot);
     event SettlementPublished(uint24 indexed generation, uint64 indexed number, uint256 x, uint256 y, bytes settlement);
     event SignersSet(address[] signers, uint8 threshold);
+    event GuardianSet(address guardian);
+    event PauseSet(bool paused);
     event MaxAgeSet(ActionKind indexed kind, uint16 seconds_);
 
     /// @notice An epoch's number must exceed the last one's.
@@ -77,6 +79,10 @@ interface IRiskOracle {
     error SignatureInvalid(uint256 index, address recovered);
     /// @notice At least three signers, at most the limit, a threshold above half, strictly increasing addresses.
     error SignersInvalid(uint256 count, uint256 threshold);
+    /// @notice The guardian has stopped this action.
+    error ActionPaused(ActionKind kind);
+    /// @notice Only the guardian or the owner may pause.
+    error CallerNotGuardian(address caller, address guardian);
     /// @notice A maximal age outside its bounds, or an action that takes no epoch.
     error MaxAgeOutOfRange(ActionKind kind, uint16 seconds_, uint16 low, uint16 high);
 
@@ -99,6 +105,15 @@ interface IRiskOracle {
     /// @notice Sets for how many seconds an epoch serves an action; only the owner.
     function setMaxAge(ActionKind kind, uint16 seconds_) external;
 
+    /// @notice Stops opening, trades, withdrawals and attestations; the guardian or the owner. Funding, deposits, cures and flat exits go on, see ActionRules.
+    function pause() external;
+
+    /// @notice Ends a pause; only the owner.
+    function unpause() external;
+
+    /// @notice Names who may pause; only the owner.
+    function setGuardian(address guardian) external;
+
     /// @notice An epoch still in the ring, fresh or not.
     function getEpoch(uint64 number) external view returns (EpochView memory);
 
@@ -110,6 +125,9 @@ interface IRiskOracle {
 
     /// @notice Generation of the latest epoch.
     function generation() external view returns (uint24);
+
+    /// @notice Generation in which an account may be opened now; reverts while paused.
+    function openingGeneration() external view returns (uint24);
 
     /// @notice Number of the latest epoch; 0 before the first.
     function latestNumber() external view returns (uint64);
