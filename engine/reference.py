@@ -338,7 +338,7 @@ def compute_allowance(parameters: Parameters, level: str, state: AccountState) -
 
     Per lot: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2) and 2.5 f in the two groups
     (P&L to nearest in the lot's own group, K_2 in both), that is 5.625 at f = 1.25. Per account, from whole units of
-    the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1 micro-dollars, 284 with the shipped parameters.
+    the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1 micro-dollars, 309 with the shipped parameters.
     """
     factor = parameters.factor[level]
     lots = int(np.abs(state.positions).sum())
