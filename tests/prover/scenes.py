@@ -1,6 +1,7 @@
 """Accounts, policies and epochs for tests: small, written out, and not the engine's models."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from eth_account import Account as EthAccount
@@ -11,6 +12,7 @@ from engine.portfolio import AccountState
 from engine.presets import Preset, get_preset
 from engine.settlement import Settlement, identity_settlement
 from prover.account import Account, LocalWallet, compute_account_id, derive_key
+from prover.secret import Secret
 from prover.typed_data import Domain
 
 MINI = get_preset("mini")
@@ -75,13 +77,23 @@ def make_settlement(drops: dict[int, int], preset: Preset = MINI) -> Settlement:
     return Settlement(preset, drop, payoff)
 
 
-def make_account(wallet=ALICE, lots: dict[int, int] | None = None, cash: int = 0, index: int = 0, **changes) -> Account:
+@cache
+def get_key(wallet: LocalWallet, index: int = 0) -> Secret:
+    """Viewing key of the wallet's account; derived once, as signing is slow."""
+    return derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, index))
+
+
+def make_account(
+    wallet: LocalWallet = ALICE,
+    lots: dict[int, int] | None = None,
+    cash: int = 0,
+    index: int = 0,
+    generation: int = 0,
+    preset: Preset = MINI,
+) -> Account:
     """An account of the wallet with these lots by slot and this cash, after one transition."""
-    preset = changes.pop("preset", MINI)
-    key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, index))
-    account = Account.create(DOMAIN, wallet.address, index, key, preset, changes.pop("generation", 0))
+    account = Account.create(DOMAIN, wallet.address, index, get_key(wallet, index), preset, generation)
     positions = np.zeros(preset.slots, dtype=np.int64)
     for slot, count in (lots or {}).items():
         positions[slot] = count
-    assert not changes, changes
-    return account.advance(AccountState(positions, cash), account.generation)
+    return account.advance(AccountState(positions, cash), generation)

@@ -15,7 +15,7 @@ from prover.statement import FIELD_MODULUS
 from prover.transition import Intent, Kind, Transition, build_transition
 from prover.typed_data import Domain
 
-from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_policy, make_settlement
+from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, get_key, make_policy, make_settlement
 
 LOOSE = {name: make_policy(name, 0) for name in ("initial", "maintenance", "withdraw")}
 RICH = 10**12
@@ -47,8 +47,7 @@ class Chain:
         self.settlements = {}
 
     def open(self, wallet, index=0):
-        key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, index))
-        account = Account.create(DOMAIN, wallet.address, index, key, MINI, self.generation)
+        account = Account.create(DOMAIN, wallet.address, index, get_key(wallet, index), MINI, self.generation)
         self.events.append(Opened(account.id, account.auth, index, account.generation, account.commitment))
         self.accounts[account.id] = account
         return account.id
@@ -78,7 +77,7 @@ class Chain:
 
 def recover(chain, account_id, wallet=ALICE, **changes):
     arguments = {"domain": DOMAIN, "preset": MINI, "settlements": chain.settlements, **changes}
-    key = arguments.pop("key", None) or derive_key(wallet, DOMAIN, account_id)
+    key = arguments.pop("key", None) or get_key(wallet)
     return recover_account(account_id, arguments.pop("events", chain.events), key=key, **arguments)
 
 
