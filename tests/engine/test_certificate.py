@@ -23,7 +23,7 @@ LAYOUT = Layout(MINI)
 
 
 def least_cash_by_programme(policy, state):
-    """The least extra cash under which the rows have a solution, by a linear programme over the reals; and its accuracy.
+    """The least extra cash under which the rows have a solution, by a linear programme, and its accuracy.
 
     Numbers are scaled by the largest row that positions or cash make; the solver's tolerance is 1e-7 of that.
     """

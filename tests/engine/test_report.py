@@ -74,12 +74,18 @@ def test_missing_margin():
     assert find_certificate(get_policies("standard")["initial"], richer)
 
 
-def test_binding_expected_shortfall():
-    """A calendar of futures loses little in the grid; when it is large against its charges, no rule but one binds
-    it."""
-    report = report_of("market_maker")
-    assert {level.binding for level in report.levels.values()} <= {"scenario grid", "expected shortfall"}
-    assert report.levels["maintenance"].expected_shortfall == 0 < report.levels["initial"].expected_shortfall
+def test_the_expected_shortfall_binds():
+    """A call owed against one that expires within the margin period: the grid takes the hedge as it is today."""
+    owed, held = (SNAPSHOT.listing.get(name).slot for name in ("BTC-28AUG26-80000-C", "BTC-24AUG26-81000-C"))
+    state = make_state(256, {owed: -900, held: 1300}, 10**11)
+    report = build_report("calendar", state, SNAPSHOT, policies=get_policies("standard"))
+    initial, maintenance = report.levels["initial"], report.levels["maintenance"]
+    assert initial.binding == "expected shortfall" and initial.expected_shortfall > 1.5 * initial.grid
+    assert initial.contributions["expected shortfall"] == initial.expected_shortfall
+    assert maintenance.binding == "scenario grid" and maintenance.expected_shortfall == 0
+    certificate = find_certificate(get_policies("standard")["initial"], state)
+    poorer = make_state(256, {owed: -900, held: 1300}, 10**11 - round(initial.excess * 1e6) - 10**6)
+    assert certificate and build_report("x", poorer, SNAPSHOT).levels["initial"].missing_usd6 > 0
 
 
 def test_debt_limit_binds():
