@@ -14,7 +14,9 @@ def chain():
 
 @pytest.fixture(scope="module")
 def deployed_world(chain):
-    return World(chain)
+    made = World(chain)
+    made.prepare()
+    return made
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
+from eth_abi import encode as abi_encode
 from eth_account import Account as EthAccount
 from eth_utils import keccak
 
@@ -147,8 +148,6 @@ class World:
         index = changes.pop("index", self._indices.setdefault(name, 0))
         account = compute_account_id(self.domain, auth, index)
         ephemeral, escrowed = (self.number(), self.number()), self.number()
-        from eth_abi import encode as abi_encode
-
         escrow_hash = keccak(abi_encode(["uint256"] * 4, [*ephemeral, escrowed, 1]))
         fields = {
             "account": account,
@@ -277,6 +276,22 @@ class World:
             TradeSide.from_action(second, self.prove(second), self.sign(minus, second)),
         )
 
+    def submit(self, party: Party, action: Action, epoch: SignedEpoch | None = None, proof: Proof | None = None, signature: bytes | None = None) -> Receipt:
+        """Sends an action on one account; proof and signature are honest unless given."""
+        proof = proof or self.prove(action)
+        signature = signature or self.sign(party, action)
+        kind = Kind(action.kind)
+        if kind is Kind.DEPOSIT:
+            return self.house.deposit(DepositRequest.from_action(action, proof, signature), sender=self.submitter)
+        if kind is Kind.CURE:
+            return self.house.cure(CureRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter)
+        if kind is Kind.WITHDRAW:
+            return self.house.withdraw(WithdrawRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter)
+        if kind is Kind.ATTEST:
+            return self.house.attest(AttestRequest.from_action(action, epoch.epoch_points, proof), sender=self.submitter)
+        send = {Kind.WITHDRAW_FLAT: self.house.withdraw_flat, Kind.CLOSE: self.house.close}[kind]
+        return send(FlatRequest.from_action(action, proof, signature), sender=self.submitter)
+
     def flows(self, lots: int) -> tuple[Flow, ...]:
         return (Flow(slot=self.weth_slot, lots=lots),) if lots else ()
 
@@ -285,12 +300,16 @@ class World:
         self.fund(party, cash, lots * LOT)
         return self.house.deposit(self.make_deposit(party, cash, lots, fee), sender=self.submitter)
 
+    def prepare(self) -> None:
+        """Opens two accounts with money absorbed and more in the inbox; done once per module, before the tests' snapshots."""
+        self.alice, self.bob = self.open("alice"), self.open("bob")
+        for party in (self.alice, self.bob):
+            self.deposit(party, 1_000 * USDC, 10)
+            self.fund(party, 1_000 * USDC, 10 * LOT)
+
     def pair(self) -> tuple[Party, Party, SignedEpoch]:
-        """Two open accounts with 1,000 USDC each, and a fresh epoch."""
-        first, second = self.open("alice"), self.open("bob")
-        for party in (first, second):
-            self.deposit(party, 1_000 * USDC)
-        return first, second, self.post()
+        """The two prepared accounts, and a fresh epoch."""
+        return self.alice, self.bob, self.post()
 
 
 def tamper(proof: Proof) -> Proof:

@@ -1,0 +1,404 @@
+"""The action table, one test per cell: what the contract accepts in it and what it refuses. Rows are actions, columns the tests."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from contracts.clearing import Status
+from contracts.errors import Reverted
+from contracts.messages import SignedEpoch
+from prover.messages import Action
+from prover.transition import Kind
+from tests.contracts.world import LOT, POLICIES, USDC, Party, World, change_side, make_wallet
+
+CASH = 100 * USDC
+LOTS = 2
+SINGLE = (Kind.DEPOSIT, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+ALL = (*SINGLE, Kind.TRADE)
+INWARD = (Kind.DEPOSIT, Kind.CURE)
+OUTWARD = (Kind.WITHDRAW, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+AT_EPOCH = (Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST)
+WHILE_PAUSED = (Kind.DEPOSIT, Kind.CURE, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+POLICY = {
+    Kind.DEPOSIT: "none",
+    Kind.TRADE: "initial",
+    Kind.WITHDRAW: "withdraw",
+    Kind.CURE: "maintenance",
+    Kind.ATTEST: "maintenance",
+    Kind.WITHDRAW_FLAT: "flat",
+    Kind.CLOSE: "flat",
+}
+SCALARS = {"none": 0, "flat": 7_001, **POLICIES}
+
+
+@dataclass
+class Scene:
+    """An account with money, and the honest action on it."""
+
+    world: World
+    kind: Kind
+    party: Party
+    other: Party
+    epoch: SignedEpoch
+
+    def draft(self, **changes) -> Action:
+        sign = 1 if self.kind in INWARD else -1 if self.kind in OUTWARD else 0
+        fields = {"cash_flow": sign * CASH, "flows": self.world.flows(sign * LOTS)}
+        return self.world.draft(self.kind, self.party, self.epoch if self.kind in AT_EPOCH else None, **{**fields, **changes})
+
+    def run(self, **proof_changes):
+        """Sends the honest action, with a proof of something else if asked."""
+        if self.kind is Kind.TRADE:
+            plus, minus = self.world.draft_sides(self.party, self.other, self.epoch)
+            request = self.world.make_trade(self.party, self.other, self.epoch)
+            if proof_changes:
+                signed = self.world.sign(self.party, plus), self.world.sign(self.other, minus)
+                request = replace(request, trade_tag=plus.trade_tag)
+                request = change_side(request, "minus", commitment_new=minus.commitment_new, ciphertext=minus.ciphertext, deadline=minus.deadline, proof=self.world.prove(minus), signature=signed[1])
+                request = change_side(request, "plus", commitment_new=plus.commitment_new, ciphertext=plus.ciphertext, deadline=plus.deadline, proof=self.world.prove(plus, **proof_changes), signature=signed[0])
+            return self.world.house.trade(request, sender=self.world.submitter)
+        action = self.draft()
+        return self.world.submit(self.party, action, self.epoch, proof=self.world.prove(action, **proof_changes))
+
+    @property
+    def account(self):
+        return self.world.house.get_account(self.party.id)
+
+
+@pytest.fixture
+def scene(world, request):
+    first, second, epoch = world.pair()
+    return Scene(world, request.param, first, second, epoch)
+
+
+def rows(*kinds):
+    return pytest.mark.parametrize("scene", kinds, indirect=True, ids=[kind.name.lower() for kind in kinds])
+
+
+# ------------------------------------------------------------------------------------------------------------ side
+@rows(*SINGLE)
+def test_side_is_zero_so_no_trade_word_enters(scene):
+    with pytest.raises(Reverted) as refusal:
+        scene.run(side=1, tradeTag=scene.world.number(), ciphertext=scene.world.number())
+    assert refusal.value.error == "ProofRejected"
+    scene.run()
+
+
+@rows(*SINGLE)
+def test_a_signed_trade_word_does_not_fit_an_action_without_sides(scene):
+    if scene.kind is Kind.ATTEST:
+        action = scene.draft(trade_tag=scene.world.number(), side=1)
+        expected = "ProofRejected"
+    else:
+        action = scene.draft(trade_tag=scene.world.number(), ciphertext=scene.world.number(), side=1)
+        expected = "SignatureWrong"
+    with pytest.raises(Reverted) as refusal:
+        scene.world.submit(scene.party, action, scene.epoch)
+    assert refusal.value.error == expected
+
+
+@rows(Kind.TRADE)
+@pytest.mark.parametrize("side", [0, -1])
+def test_the_first_side_of_a_trade_is_plus_one(scene, side):
+    with pytest.raises(Reverted) as refusal:
+        scene.run(side=side)
+    assert refusal.value.error == "ProofRejected"
+
+
+# ----------------------------------------------------------------------------------------------------------- flows
+@rows(*INWARD)
+def test_inward_flows_are_positive(scene):
+    action = scene.draft(flows=scene.world.flows(-LOTS))
+    with pytest.raises(Reverted) as refusal:
+        scene.world.submit(scene.party, action, scene.epoch)
+    assert (refusal.value.error, refusal.value.fields["lots"]) == ("FlowLotsInvalid", -LOTS)
+    scene.run()
+
+
+@rows(*OUTWARD)
+def test_outward_flows_are_negative(scene):
+    action = scene.draft(flows=scene.world.flows(LOTS))
+    with pytest.raises(Reverted) as refusal:
+        scene.world.submit(scene.party, action, scene.epoch)
+    assert (refusal.value.error, refusal.value.fields["lots"]) == ("FlowLotsInvalid", LOTS)
+    scene.run()
+
+
+@rows(*INWARD, *OUTWARD)
+def test_the_proof_is_bound_to_cash_and_lots(scene):
+    for change in ({"cashFlow": CASH + 1}, {"flow": [0] * scene.world.preset.slots}):
+        with pytest.raises(Reverted) as refusal:
+            scene.run(**change)
+        assert refusal.value.error == "ProofRejected"
+
+
+@rows(Kind.TRADE, Kind.ATTEST)
+def test_nothing_flows_but_the_fee(scene):
+    flow = [0] * scene.world.preset.slots
+    flow[scene.world.weth_slot] = 1
+    for change in ({"cashFlow": 1}, {"flow": flow}):
+        with pytest.raises(Reverted) as refusal:
+            scene.run(**change)
+        assert refusal.value.error == "ProofRejected"
+
+
+@rows(Kind.TRADE)
+def test_a_trade_takes_each_sides_fee_out_of_its_cash(scene):
+    world = scene.world
+    request = world.make_trade(scene.party, scene.other, scene.epoch, fees=(3, 4))
+    world.house.trade(request, sender=world.submitter)
+    assert world.house.get_fees(world.submitter) == 7
+
+
+# ---------------------------------------------------------------------------------------------------------- policy
+@rows(*ALL)
+def test_only_the_actions_own_policy_is_taken(scene):
+    for name, scalar in SCALARS.items():
+        if name != POLICY[scene.kind]:
+            with pytest.raises(Reverted) as refusal:
+                scene.run(policy=scalar)
+            assert refusal.value.error == "ProofRejected", name
+    scene.run(policy=SCALARS[POLICY[scene.kind]])
+
+
+@rows(Kind.ATTEST)
+def test_an_attestation_may_name_any_policy_of_the_epoch_and_no_other(scene):
+    world = scene.world
+    world.house.attest(world.make_attest(scene.party, scene.epoch, "net_delta"))
+    request = world.make_attest(scene.party, scene.epoch, "flat")
+    with pytest.raises(Reverted) as refusal:
+        world.house.attest(request)
+    assert refusal.value.error == "PolicyUnknown"
+
+
+# ------------------------------------------------------------------------------------------------------- signature
+@rows(*(kind for kind in SINGLE if kind is not Kind.ATTEST))
+def test_auth_signs(scene):
+    action = scene.draft()
+    stranger = make_wallet("stranger").sign(scene.world.domain, action)
+    with pytest.raises(Reverted) as refusal:
+        scene.world.submit(scene.party, action, scene.epoch, signature=stranger)
+    assert refusal.value.error == "SignatureWrong"
+    scene.run()
+
+
+@rows(Kind.TRADE)
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_both_sides_of_a_trade_sign(scene, side):
+    request = scene.world.make_trade(scene.party, scene.other, scene.epoch)
+    other = "minus" if side == "plus" else "plus"
+    with pytest.raises(Reverted) as refusal:
+        scene.world.house.trade(change_side(request, side, signature=getattr(request, other).signature))
+    assert refusal.value.error == "SignatureWrong"
+    assert refusal.value.fields["account"] == getattr(request, side).account
+
+
+@rows(Kind.ATTEST)
+def test_an_attestation_needs_no_signature(scene):
+    assert "signature" not in scene.world.make_attest(scene.party, scene.epoch).to_abi()
+    scene.run()
+
+
+# -------------------------------------------------------------------------------------------------------- writes C
+@rows(*(kind for kind in ALL if kind is not Kind.ATTEST))
+def test_the_new_commitment_is_stored(scene):
+    before = scene.account.commitment
+    scene.run()
+    after = scene.account.commitment
+    assert after != before
+    with pytest.raises(Reverted):
+        scene.run(write=0)
+
+
+@rows(Kind.ATTEST)
+def test_an_attestation_writes_no_commitment(scene):
+    before = scene.account
+    for change in ({"write": 1}, {"commitmentNew": scene.world.number()}):
+        with pytest.raises(Reverted) as refusal:
+            scene.run(**change)
+        assert refusal.value.error == "ProofRejected"
+    scene.run()
+    assert (scene.account.commitment, scene.account.generation) == (before.commitment, before.generation)
+
+
+# -------------------------------------------------------------------------------------------------------- provenAt
+@rows(Kind.DEPOSIT, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+def test_proven_at_stays(scene):
+    before = scene.account.proven_at
+    scene.world.chain.travel(60)
+    scene.epoch = scene.world.post()
+    scene.run()
+    assert scene.account.proven_at == before
+
+
+@rows(Kind.TRADE, Kind.WITHDRAW, Kind.CURE)
+def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
+    world = scene.world
+    old = scene.epoch
+    world.chain.travel(60)
+    scene.epoch = world.post()
+    scene.run()
+    assert scene.account.proven_at == scene.epoch.message.time > old.message.time
+    world.fund(scene.party, CASH, LOTS * LOT)
+    scene.epoch = old
+    with pytest.raises(Reverted) as refusal:
+        scene.run()
+    assert refusal.value.error == "EpochOlderThanProof"
+
+
+@rows(Kind.ATTEST)
+def test_maintenance_raises_proven_at_and_never_lowers_it(scene):
+    world, old = scene.world, scene.epoch
+    world.chain.travel(60)
+    scene.epoch = world.post()
+    scene.run()
+    assert scene.account.proven_at == scene.epoch.message.time
+    later, scene.epoch = scene.epoch, old
+    scene.run()
+    assert scene.account.proven_at == later.message.time
+
+
+@rows(Kind.ATTEST)
+def test_a_named_policy_is_no_solvency(scene):
+    world, before = scene.world, scene.account.proven_at
+    world.chain.travel(60)
+    epoch = world.post()
+    world.house.attest(world.make_attest(scene.party, epoch, "net_delta"))
+    assert scene.account.proven_at == before
+    assert world.house.get_attested(scene.party.id, "net_delta") == epoch.message.time
+    assert world.house.get_attested(scene.party.id, "initial") == 0
+
+
+# ----------------------------------------------------------------------------------------------- epoch, pause, status
+@rows(*AT_EPOCH)
+def test_a_stale_epoch_is_refused(scene):
+    age = scene.world.oracle.get_max_age(scene.kind)
+    scene.world.chain.travel_to(scene.epoch.message.time + age + 1)
+    with pytest.raises(Reverted) as refusal:
+        scene.run()
+    assert (refusal.value.error, refusal.value.fields["maxAge"]) == ("EpochStale", age)
+
+
+@rows(*(kind for kind in ALL if kind not in AT_EPOCH))
+def test_no_epoch_is_needed(scene):
+    scene.world.chain.travel(30 * 24 * 3600)
+    scene.run()
+
+
+@rows(*ALL)
+def test_pause(scene):
+    scene.world.oracle.pause()
+    if scene.kind in WHILE_PAUSED:
+        scene.run()
+    else:
+        with pytest.raises(Reverted) as refusal:
+            scene.run()
+        assert (refusal.value.error, refusal.value.fields["kind"]) == ("ActionPaused", int(scene.kind))
+        scene.world.oracle.unpause()
+        scene.run()
+
+
+@rows(*ALL)
+def test_a_closed_account_does_nothing_more(scene):
+    world = scene.world
+    world.submit(scene.party, world.draft(Kind.CLOSE, scene.party))
+    assert scene.account.status is Status.CLOSED
+    with pytest.raises(Reverted) as refusal:
+        scene.run()
+    assert (refusal.value.error, refusal.value.fields["status"]) == ("StatusWrong", Status.CLOSED)
+
+
+# -------------------------------------------------------------------------------------------------------- generation
+@rows(Kind.TRADE, Kind.WITHDRAW, Kind.CURE)
+def test_a_step_of_generation_uses_its_settlement_and_moves_the_account(scene):
+    scene.epoch = scene.world.post(generation=1)
+    with pytest.raises(Reverted) as refusal:
+        scene.run(settlement=0)
+    assert refusal.value.error == "ProofRejected"
+    scene.run()
+    assert scene.account.generation == 1
+
+
+@rows(Kind.ATTEST)
+def test_an_attestation_over_a_step_uses_its_settlement_and_does_not_move_the_account(scene):
+    scene.epoch = scene.world.post(generation=1)
+    with pytest.raises(Reverted) as refusal:
+        scene.run(settlement=0)
+    assert refusal.value.error == "ProofRejected"
+    scene.run()
+    assert scene.account.generation == 0
+
+
+@rows(*AT_EPOCH)
+def test_two_steps_at_once_are_refused(scene):
+    scene.world.post(generation=1)
+    scene.epoch = scene.world.post(generation=2)
+    with pytest.raises(Reverted) as refusal:
+        scene.run()
+    assert (refusal.value.error, refusal.value.fields["generation"]) == ("GenerationWrong", 2)
+
+
+@rows(Kind.DEPOSIT, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+def test_constant_policies_leave_the_generation(scene):
+    scene.world.post(generation=1)
+    scene.run()
+    assert scene.account.generation == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- open
+def test_open_stores_what_was_signed(world):
+    party, request = world.make_open("carol")
+    world.house.open(request, sender=world.submitter)
+    stored = world.house.get_account(party.id)
+    assert stored.auth.lower() == party.auth.lower()
+    assert (stored.status, stored.level, stored.key_version, stored.generation) == (Status.ACTIVE, 0, 1, 0)
+    assert (stored.commitment, stored.proven_at) == (request.commitment, world.chain.time)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"commitment": 5}, "SignatureWrong"),
+        ({"ephemeral_x": 5}, "SignatureWrong"),
+        ({"escrowed_key": 5}, "SignatureWrong"),
+        ({"index": 9}, "SignatureWrong"),
+        ({"generation": 1}, "GenerationWrong"),
+        ({"key_version": 2}, "SignatureWrong"),
+        ({"deadline": 1}, "DeadlinePassed"),
+        ({"auth": "0x" + "00" * 20}, "AuthZero"),
+    ],
+)
+def test_open_refuses_what_was_not_signed(world, change, error):
+    _, request = world.make_open("carol")
+    with pytest.raises(Reverted) as refusal:
+        world.house.open(replace(request, **change))
+    assert refusal.value.error == error
+
+
+def test_open_needs_the_proof(world):
+    party, request = world.make_open("carol")
+    _, other = world.make_open("dave")
+    with pytest.raises(Reverted) as refusal:
+        world.house.open(replace(request, proof=other.proof))
+    assert refusal.value.error == "ProofRejected"
+    assert world.house.get_account(party.id).status is Status.NONE
+
+
+def test_open_stops_while_paused(world):
+    _, request = world.make_open("carol")
+    world.oracle.pause()
+    with pytest.raises(Reverted) as refusal:
+        world.house.open(request)
+    assert refusal.value.error == "ActionPaused"
+
+
+def test_an_account_number_is_used_once_even_after_close(world):
+    party = world.open("carol")
+    _, again = world.make_open("carol", index=party.index)
+    with pytest.raises(Reverted) as refusal:
+        world.house.open(again)
+    assert refusal.value.error == "AccountTaken"
+    world.submit(party, world.draft(Kind.CLOSE, party))
+    with pytest.raises(Reverted) as refusal:
+        world.house.open(again)
+    assert (refusal.value.error, refusal.value.fields["status"]) == ("AccountTaken", Status.CLOSED)
