@@ -21,7 +21,8 @@ from engine.settlement import identity_settlement
 from .account import Account
 from .errors import AttestationRefused, GenerationMismatch
 from .messages import Attestation, ProofBytes, Record, encode_policy_name
-from .prove import TransitionProver, decode_proof
+from .proof import Proof
+from .prove import TransitionVerifier
 from .transition import EpochData, Intent, Kind, Transition, certify, compute_effects
 from .typed_data import Domain, compute_context, compute_digest
 
@@ -114,7 +115,7 @@ def name_attestation_signals(commitment: int, context: int, preset: Preset) -> d
 def verify_attestation(
     attestation: ProvenAttestation,
     facts: ChainFacts,
-    prover: TransitionProver,
+    verifier: TransitionVerifier,
     *,
     domain: Domain,
     preset: Preset,
@@ -129,6 +130,8 @@ def verify_attestation(
 
     Parameters
     ----------
+    verifier : TransitionVerifier
+        Over the `transition` key of the account's key version.
     policy_bytes : bytes
         Canonical bytes of the epoch's policies, from whoever serves them: they are checked against the signed hash.
     challenge : bytes
@@ -138,6 +141,8 @@ def verify_attestation(
 
     Raises
     ------
+    FormatError, PointRefused, NotInField
+        If the proof is malformed.
     AttestationRefused
         If a field is not what the recipient asked for or the chain has, the policy data are not the epoch's, or the
         proof does not verify.
@@ -172,7 +177,7 @@ def verify_attestation(
         raise AttestationRefused(f"the epoch has no policy {policy!r} of preset {preset.name}: {sorted(policies)}")
     context = compute_context(compute_digest(domain, message))
     signals = name_attestation_signals(facts.commitment, context, preset)
-    if not prover.verify(decode_proof(attestation.proof), signals, policies[policy]):
+    if not verifier.verify(Proof.from_bytes(attestation.proof), signals, policies[policy]):
         raise AttestationRefused("the proof does not verify")
 
 

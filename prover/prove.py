@@ -1,77 +1,40 @@
-"""From a built transition or opening to a proof that is verified before it is released.
+"""From a built transition or opening to a proof that is verified before it is released; from public data to a verdict.
 
-Refusals happen earlier, in the builder. Here the witness is computed natively, every constraint is checked, the
-proof is made and then verified against the public signals that Python computed by itself: a proof that leaves this
+Refusals happen earlier, in the builder. Here the witness is computed natively, every constraint is checked, and the
+finished proof is verified against the public signals that Python computed by itself: a proof that leaves this
 module is one that the chain accepts.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Protocol
 
 from engine.policy import Policy
 from engine.presets import Preset
 
-from . import _native
-from .errors import FormatError, KeyMismatch, ProofRejected, StatementError
-from .messages import PROOF_BYTES
+from ._native import FieldVector
+from .errors import KeyMismatch, ProofRejected, StatementError
+from .keys import ProvingKey, VerifyingKey
 from .open import Opening
-from .packing import pack_policy
-from .statement import PublicSignals, get_public_signals
+from .points import pack_policy_fields
+from .proof import Proof, Proven, prove, verify_native
+from .statement import get_public_signals
 from .transition import Transition
-
-_WORD = 32
-
-
-class CircuitKeys(Protocol):
-    """A circuit with its keys in memory, see `prover.keys`."""
-
-    circuit: _native.Circuit
-    proving_key: _native.ProvingKey
-    verifying_key: _native.VerifyingKey
+from .witness import compute_opening_witness, compute_transition_witness, to_fields
 
 
-def encode_proof(proof: _native.Proof) -> bytes:
-    """The proof as 256 bytes."""
-    return b"".join(word.to_bytes(_WORD, "big") for word in proof.words())
-
-
-def decode_proof(data: bytes) -> _native.Proof:
-    """Inverse of `encode_proof`.
+class TransitionVerifier:
+    """Verifies `transition` at one preset from public data.
 
     Raises
     ------
-    FormatError
-        If there are not 256 bytes.
-    PointRefused, NotInField
-        If a point is not on its curve or in its subgroup, or a coordinate is not canonical.
+    KeyMismatch
+        If the key has another number of public inputs than the statement at that preset.
     """
-    if len(data) != PROOF_BYTES:
-        raise FormatError("proof", f"{len(data)} bytes; allowed: {PROOF_BYTES}")
-    return _native.Proof.from_words([int.from_bytes(data[k : k + _WORD], "big") for k in range(0, PROOF_BYTES, _WORD)])
 
+    def __init__(self, key: VerifyingKey, preset: Preset):
+        _check_size(key, "transition", preset)
+        self.verifying_key, self.preset = key, preset
 
-class TransitionProver:
-    """Proves and verifies `transition` at one preset."""
-
-    def __init__(self, keys: CircuitKeys, preset: Preset):
-        self._keys, self.signals = keys, _check_size(keys, "transition", preset)
-
-    def prove(self, transition: Transition) -> _native.Proof:
-        """A verified proof of the transition.
-
-        Raises
-        ------
-        WitnessError
-            If the circuit has no witness for it: the builder and the circuit disagree.
-        ProofRejected
-            If the proof does not verify; it is not released.
-        """
-        public = self._make_vectors(transition.name_own_signals(), transition.effects.policy)
-        private = {name: _to_vector(name, value) for name, value in transition.name_private_inputs().items()}
-        return _prove(self._keys, {**public, **private}, self._join(public))
-
-    def verify(self, proof: _native.Proof, own_signals: Mapping[str, int | list], policy: Policy) -> bool:
+    def verify(self, proof: Proof, own_signals: Mapping[str, int | list], policy: Policy) -> bool:
         """Whether the proof holds for these signals and this policy.
 
         Parameters
@@ -84,68 +47,78 @@ class TransitionProver:
         StatementError
             If a signal is missing, unknown or of another size.
         """
-        return self._keys.verifying_key.verify(proof, self._join(self._make_vectors(own_signals, policy)))
+        return verify_native(self.verifying_key, proof, self.collect(own_signals, policy))
 
-    def verify_transition(self, proof: _native.Proof, transition: Transition) -> bool:
+    def verify_transition(self, proof: Proof, transition: Transition) -> bool:
         """Whether the proof is one of this transition."""
         return self.verify(proof, transition.name_own_signals(), transition.effects.policy)
 
-    def _make_vectors(self, own: Mapping[str, int | list], policy: Policy) -> dict[str, _native.FieldVector]:
-        vectors = {**{name: _to_vector(name, value) for name, value in own.items()}, **_vectorise_policy(policy)}
-        expected = {signal.name: signal.size for signal in self.signals}
-        given = {name: len(vector) for name, vector in vectors.items()}
+    def collect(self, own_signals: Mapping[str, int | list], policy: Policy) -> FieldVector:
+        """Every public signal as field elements, in the statement's order; raises like `verify`."""
+        signals = get_public_signals("transition", self.preset)
+        fields = {name: to_fields(name, value) for name, value in own_signals.items()} | pack_policy_fields(policy)
+        given = {name: len(vector) for name, vector in fields.items()}
+        expected = {signal.name: signal.size for signal in signals}
         if given != expected:
-            wrong = sorted(name for name, _ in given.items() ^ expected.items())
-            raise StatementError(f"transition: signals {sorted(set(wrong))} are missing, unknown or of another size")
-        return vectors
-
-    def _join(self, vectors: Mapping[str, _native.FieldVector]) -> _native.FieldVector:
-        return _native.FieldVector.concatenate([vectors[signal.name] for signal in self.signals])
+            wrong = sorted({name for name, _ in given.items() ^ expected.items()})
+            raise StatementError(f"transition: signals {wrong} are missing, unknown or of another size")
+        return FieldVector.concatenate([fields[signal.name] for signal in signals])
 
 
-class OpenProver:
-    """Proves and verifies `open` at one preset."""
+class TransitionProver(TransitionVerifier):
+    """Proves `transition` at one preset, and verifies it; raises like `TransitionVerifier`."""
 
-    def __init__(self, keys: CircuitKeys, preset: Preset):
-        self._keys, self.signals = keys, _check_size(keys, "open", preset)
+    def __init__(self, key: ProvingKey, preset: Preset):
+        super().__init__(key.verifying_key, preset)
+        self.key = key
 
-    def prove(self, opening: Opening) -> _native.Proof:
+    def prove(self, transition: Transition) -> Proof:
+        """A verified proof of the transition.
+
+        Raises
+        ------
+        WitnessError
+            If the circuit has no witness for it: the builder and the circuit disagree.
+        ProofRejected
+            If the proof does not verify; it is not released.
+        """
+        proven = prove(self.key, compute_transition_witness(self.key.circuit, transition))
+        return _release(proven, self.collect(transition.name_own_signals(), transition.effects.policy))
+
+
+class OpenVerifier:
+    """Verifies `open` at one preset from public data; raises like `TransitionVerifier`."""
+
+    def __init__(self, key: VerifyingKey, preset: Preset):
+        _check_size(key, "open", preset)
+        self.verifying_key, self.preset = key, preset
+
+    def verify(self, proof: Proof, signals: Mapping[str, int]) -> bool:
+        """Whether the proof holds for these public signals, by name; raises like `TransitionVerifier.verify`."""
+        return verify_native(self.verifying_key, proof, get_public_signals("open", self.preset).flatten(signals))
+
+
+class OpenProver(OpenVerifier):
+    """Proves `open` at one preset, and verifies it; raises like `TransitionVerifier`."""
+
+    def __init__(self, key: ProvingKey, preset: Preset):
+        super().__init__(key.verifying_key, preset)
+        self.key = key
+
+    def prove(self, opening: Opening) -> Proof:
         """A verified proof of the opening; raises like `TransitionProver.prove`."""
-        public = {name: _to_vector(name, value) for name, value in opening.name_public_signals().items()}
-        private = {name: _to_vector(name, value) for name, value in opening.name_private_inputs().items()}
-        flat = _native.FieldVector.from_canonical(opening.flatten_public_signals())
-        return _prove(self._keys, {**public, **private}, flat)
-
-    def verify(self, proof: _native.Proof, signals: Mapping[str, int]) -> bool:
-        """Whether the proof holds for these public signals, given by name."""
-        return self._keys.verifying_key.verify(proof, _native.FieldVector.from_canonical(self.signals.flatten(signals)))
+        proven = prove(self.key, compute_opening_witness(self.key.circuit, opening))
+        return _release(proven, FieldVector.from_canonical(opening.flatten_public_signals()))
 
 
-def _check_size(keys: CircuitKeys, circuit: str, preset: Preset) -> PublicSignals:
-    signals = get_public_signals(circuit, preset)
-    for what, size in (("circuit", keys.circuit.n_public), ("verification key", keys.verifying_key.n_public)):
-        if size != signals.size:
-            raise KeyMismatch(f"the {what} has {size} public signals, {circuit} at {preset.name} has {signals.size}")
-    return signals
+def _check_size(key: VerifyingKey, circuit: str, preset: Preset) -> None:
+    expected = get_public_signals(circuit, preset).size
+    if key.n_public != expected:
+        raise KeyMismatch(f"the key has {key.n_public} public inputs, {circuit} at {preset.name} has {expected}")
 
 
-def _prove(keys: CircuitKeys, inputs: Mapping[str, _native.FieldVector], public: _native.FieldVector) -> _native.Proof:
-    witness = keys.circuit.solve(dict(inputs))
-    if witness.public_inputs() != public:
+def _release(proven: Proven, expected: FieldVector) -> Proof:
+    """The proof was verified for the signals of the witness; those must be the ones that Python computed."""
+    if proven.public != expected:
         raise ProofRejected("the witness shows other public signals than those asked for")
-    proof = keys.proving_key.prove(witness)
-    if not keys.verifying_key.verify(proof, public):
-        raise ProofRejected("the proof does not verify; it is not released")
-    return proof
-
-
-@lru_cache(maxsize=16)
-def _vectorise_policy(policy: Policy) -> dict[str, _native.FieldVector]:
-    return {name: _to_vector(name, values) for name, values in pack_policy(policy).items()}
-
-
-def _to_vector(name: str, value: int | list) -> _native.FieldVector:
-    values = value if isinstance(value, list) else [value]
-    if values and isinstance(values[0], list):
-        values = [element for row in values for element in row]
-    return _native.FieldVector.from_signed(values, name)
+    return proven.proof

@@ -245,7 +245,7 @@ def check_settlement_proof(
     auth: str,
     check: SignatureCheck = is_signed_by_key,
 ) -> bool:
-    """Check the other party's action against what was agreed; `prover.prove.verify_settlement` verifies the proof.
+    """Check the other party's action against what was agreed; the proof is the contract's to verify.
 
     Parameters
     ----------

@@ -6,18 +6,21 @@ refused on the way leaves the account as it was.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 from engine.presets import Preset
 
-from . import _native
 from .account import Account, Wallet, compute_account_id, derive_key
 from .attestation import ProvenAttestation, build_attestation
+from .compile import BUILD
 from .errors import AccountError, ActionNotAllowed
 from .escrow import Point
+from .keys import load_proving_key
 from .messages import Action, Open
 from .open import Opening, build_opening
-from .prove import OpenProver, TransitionProver, encode_proof
+from .proof import Proof
+from .prove import OpenProver, TransitionProver
 from .secret import Secret
 from .trade import AgreedTrade, SettlementProof
 from .transition import EpochData, Intent, Kind, Transition, build_transition
@@ -43,13 +46,22 @@ class Provers:
     transition: TransitionProver
     open: OpenProver
 
+    @classmethod
+    def load(cls, preset: Preset, *, build: Path = BUILD, allow_insecure: bool = False) -> Self:
+        """Over the keys of a set-up; parameters and errors as `prover.keys.load_proving_key`."""
+        transition, opening = (
+            load_proving_key(name, preset, build=build, allow_insecure=allow_insecure)
+            for name in ("transition", "open")
+        )
+        return cls(TransitionProver(transition, preset), OpenProver(opening, preset))
+
 
 @dataclass(frozen=True, slots=True)
 class SignedOpening:
     """Everything that the contract's open takes."""
 
     opening: Opening
-    proof: _native.Proof = field(repr=False)
+    proof: Proof = field(repr=False)
     signature: bytes = field(repr=False)
     """auth's, over the message."""
 
@@ -60,8 +72,8 @@ class SignedOpening:
 
     @property
     def proof_words(self) -> tuple[int, ...]:
-        """Eight words in the order of the pairing precompile."""
-        return tuple(self.proof.words())
+        """The proof as the contract takes it: eight words in the order of the pairing precompile."""
+        return self.proof.words
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +81,7 @@ class SignedAction:
     """Everything that the contract takes of one account's action."""
 
     transition: Transition
-    proof: _native.Proof = field(repr=False)
+    proof: Proof = field(repr=False)
     signature: bytes = field(repr=False)
     """auth's, over the action; empty for an attestation, which takes none."""
 
@@ -80,18 +92,13 @@ class SignedAction:
 
     @property
     def proof_words(self) -> tuple[int, ...]:
-        """Eight words in the order of the pairing precompile."""
-        return tuple(self.proof.words())
-
-    @property
-    def proof_bytes(self) -> bytes:
-        """The same as 256 bytes."""
-        return encode_proof(self.proof)
+        """The proof as the contract takes it: eight words in the order of the pairing precompile."""
+        return self.proof.words
 
     def to_settlement_proof(self, *, with_signature: bool = True) -> SettlementProof:
         """A trade's side as it is sent to the counterparty; without the signature it is inert."""
         return SettlementProof(
-            action=self.message, proof=self.proof_bytes, signature=self.signature if with_signature else None
+            action=self.message, proof=self.proof.to_bytes(), signature=self.signature if with_signature else None
         )
 
 
@@ -239,7 +246,7 @@ class Trader:
             valid_until=valid_until,
         )
         proof = self._provers.transition.prove(transition)
-        return ProvenAttestation(message=transition.message, proof=encode_proof(proof))
+        return ProvenAttestation(message=transition.message, proof=proof.to_bytes())
 
     def act(self, intent: Intent, epoch: EpochData | None = None) -> SignedAction:
         """Any intent: built, proved and, but for an attestation, signed."""

@@ -18,7 +18,6 @@ from prover.errors import (
     PolicyNotMet,
 )
 from prover.messages import encode_policy_name
-from prover.prove import encode_proof
 from prover.signed import read_record, write_record
 from prover.typed_data import Domain
 
@@ -47,7 +46,7 @@ def attestation(epoch, prover):
 def prove(prover, epoch, account=ACCOUNT, policy="net_delta", **changes):
     asked = {"recipient": RECIPIENT, "challenge": CHALLENGE, "valid_until": NOW + 60, **changes}
     transition = build_attestation(account, policy, domain=DOMAIN, key_version=1, epoch=epoch, **asked)
-    return ProvenAttestation(message=transition.message, proof=encode_proof(prover.prove(transition)))
+    return ProvenAttestation(message=transition.message, proof=prover.prove(transition).to_bytes())
 
 
 def verify(attestation, epoch, prover, facts=None, **changes):

@@ -16,7 +16,7 @@ from prover.errors import AccountError, ActionNotAllowed, PolicyNotMet, TradeMes
 from prover.escrow import CommitteeKey, make_scalar
 from prover.messages import Quote, RequestForQuote
 from prover.packing import TradeTerms
-from prover.prove import decode_proof, encode_proof
+from prover.proof import Proof
 from prover.recovery import Opened, recover_accounts
 from prover.signed import read_record, read_signed, sign_message, write_record
 from prover.statement import FIELD_MODULUS
@@ -54,7 +54,7 @@ class World:
 
     def accept(self, trader, action):
         """What the contract does: the proof for the message's own signals, auth's signature, then the state."""
-        assert self.provers.transition.verify_transition(decode_proof(action.proof_bytes), action.transition)
+        assert self.provers.transition.verify_transition(action.proof, action.transition)
         if action.message.kind != Kind.ATTEST:
             check_signature(DOMAIN, action.message, action.signature, trader.wallet.address)
         assert action.message.commitment_old == trader.account.commitment
@@ -171,7 +171,7 @@ def test_a_proof_holds_for_its_own_signals_only(good, prover, epoch):
     for name, value in (("drop", [0, 1] + [0] * 14), ("payoff", [0, 5] + [0] * 14)):
         assert not prover.verify(proof, {**own, name: value}, transition.effects.policy)
     assert not prover.verify(proof, own, epoch.policies["maintenance"])
-    assert decode_proof(encode_proof(proof)) == proof
+    assert Proof.from_bytes(proof.to_bytes()) == proof
 
 
 def test_a_certificate_that_is_not_one_has_no_witness(epoch, prover):
