@@ -42,6 +42,8 @@ def least_cash_by_programme(policy, state):
     result = linprog(
         cost, A_ub=-matrix, b_ub=np.array([value / scale for value in base]), bounds=bounds, method="highs"
     )
+    if result.status in (2, 3):  # no amount of cash helps; any amount does
+        return (np.inf if result.status == 2 else -np.inf), 2e-6 * scale
     assert result.status == 0, result.message
     return result.fun * scale, 2e-6 * scale
 
