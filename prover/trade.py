@@ -18,7 +18,9 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar
 
+from engine.policy import Policy
 from engine.presets import BITS, Preset
+from engine.settlement import Settlement
 
 from .commitment import Trade, compute_trade_tag, make_trade
 from .errors import OutOfRange, TradeMessageRefused, WrongSigner
@@ -36,10 +38,12 @@ from .messages import (
     Uint256,
 )
 from .packing import TradeTerms, unpack_trade
+from .proof import Proof
+from .prove import TransitionVerifier
 from .secret import Secret
 from .signed import SignatureCheck, is_signed_by_key
 from .statement import FIELD_MODULUS
-from .transition import Kind
+from .transition import Kind, name_action_signals
 from .typed_data import Domain, compute_digest, recover_signer
 
 
@@ -245,7 +249,7 @@ def check_settlement_proof(
     auth: str,
     check: SignatureCheck = is_signed_by_key,
 ) -> bool:
-    """Check the other party's action against what was agreed; the proof is the contract's to verify.
+    """Check the other party's action against what was agreed; `verify_settlement_proof` verifies the proof.
 
     Parameters
     ----------
@@ -294,6 +298,27 @@ def check_settlement_proof(
     if not check(domain, action, side.signature, auth):
         raise WrongSigner(auth, recover_signer(domain, action, side.signature), "Action")
     return True
+
+
+def verify_settlement_proof(
+    domain: Domain, side: SettlementProof, verifier: TransitionVerifier, policy: Policy, settlement: Settlement
+) -> bool:
+    """Whether the other party's proof holds for its action, so that the joint transaction will not fail on it.
+
+    Parameters
+    ----------
+    policy : Policy
+        `initial` of the agreed epoch.
+    settlement : Settlement
+        The identity, or the epoch's where the action steps to its generation.
+
+    Raises
+    ------
+    FormatError, PointRefused, NotInField
+        If the proof, or a number of the action, is malformed.
+    """
+    signals = name_action_signals(side.action, compute_digest(domain, side.action), settlement)
+    return verifier.verify(Proof.from_bytes(side.proof), signals, policy)
 
 
 class Receipt(Record):

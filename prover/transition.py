@@ -218,6 +218,39 @@ class Transition:
         }
 
 
+def name_action_signals(action: Action, digest: bytes, settlement: Settlement) -> dict[str, int | list]:
+    """Public signals of an action but for the policy's, from its message alone: enough to verify a proof against.
+
+    Parameters
+    ----------
+    digest : bytes
+        EIP-712 digest of the action.
+    settlement : Settlement
+        The identity, or the step's where the action's generations differ.
+
+    Raises
+    ------
+    OutOfRange
+        If a flow is not of one of the preset's slots.
+    """
+    flow = [0] * settlement.preset.slots
+    for entry in action.flows:
+        flow[check_range("slot of a flow", entry.slot, 0, len(flow))] += entry.lots
+    return {
+        "commitmentOld": action.commitment_old,
+        "commitmentNew": action.commitment_new,
+        "tradeTag": action.trade_tag,
+        "ciphertext": action.ciphertext,
+        "side": action.side,
+        "write": int(ACTION_RULES[Kind(action.kind)].writes),
+        "context": compute_context(digest),
+        "cashFlow": action.cash_flow,
+        "flow": flow,
+        "drop": settlement.drop.tolist(),
+        "payoff": settlement.payoff.tolist(),
+    }
+
+
 # ------------------------------------------------------------------------------------------------------------- steps
 def build_transition(
     account: Account, intent: Intent, *, domain: Domain, key_version: int, epoch: EpochData | None = None

@@ -20,7 +20,14 @@ from prover.proof import Proof
 from prover.recovery import Opened, recover_accounts
 from prover.signed import read_record, read_signed, sign_message, write_record
 from prover.statement import FIELD_MODULUS
-from prover.trade import SettlementProof, check_quote, check_settlement_proof, make_quote, make_request
+from prover.trade import (
+    SettlementProof,
+    check_quote,
+    check_settlement_proof,
+    make_quote,
+    make_request,
+    verify_settlement_proof,
+)
 from prover.trader import Trader, VenueFacts
 from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
 from prover.typed_data import check_signature, compute_digest
@@ -104,6 +111,10 @@ def test_a_whole_life(world, epoch):
         facts = {"commitment": trader.account.commitment, "key_version": 1, "auth": trader.wallet.address}
         assert check_settlement_proof(DOMAIN, agreed, inert, **facts) is False
         assert check_settlement_proof(DOMAIN, agreed, side.to_settlement_proof(), **facts) is True
+        terms = (world.provers.transition, epoch.policies["initial"], epoch.settlement)
+        assert verify_settlement_proof(DOMAIN, inert, *terms)
+        larger = inert.model_copy(update={"action": inert.action.model_copy(update={"fee": 0, "cash_flow": 0})})
+        assert not verify_settlement_proof(DOMAIN, larger, *terms)
     for trader, side in zip(world.traders, sides, strict=True):
         world.accept(trader, side)
     assert not (alice.account.state.positions + bob.account.state.positions)[[1, 12, 2]].any()

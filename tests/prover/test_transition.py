@@ -16,7 +16,7 @@ from prover.messages import ZERO_BYTES32, encode_policy_name
 from prover.packing import TradeTerms
 from prover.secret import Secret
 from prover.statement import FIELD_MODULUS, get_public_signals
-from prover.transition import ACTION_RULES, Intent, Kind, build_transition
+from prover.transition import ACTION_RULES, Intent, Kind, build_transition, name_action_signals
 from prover.typed_data import compute_context, compute_digest
 
 from .scenes import (
@@ -111,6 +111,9 @@ def test_the_message_says_what_the_statement_shows(kind):
     }
     assert [flow.slot for flow in message.flows] == sorted({flow.slot for flow in message.flows})
     assert public["context"] == compute_context(compute_digest(DOMAIN, message))
+    assert (
+        name_action_signals(message, transition.digest, transition.effects.settlement) == transition.name_own_signals()
+    )
     rule = ACTION_RULES[kind]
     assert message.epoch == (9 if rule.needs_epoch else 0)
     assert message.policy == encode_policy_name(rule.policy or "maintenance")
