@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eth_abi import decode as abi_decode
-from eth_utils import to_checksum_address
+from eth_utils import is_hex_address, to_checksum_address
 from eth_utils.abi import get_abi_input_types, get_abi_output_types
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError, Web3Exception
@@ -146,7 +146,7 @@ class Contract:
     def call(self, function: str, *arguments: object, sender: str | None = None) -> object:
         """What a view function returns: one value, or a tuple; structs are tuples in the ABI's order."""
         data = self.chain.call(self.address, self.encode(function, *arguments), sender=sender, name=f"{self.name}.{function}")
-        values = abi_decode(get_abi_output_types(self._functions[function]), data)
+        values = _checksum(abi_decode(get_abi_output_types(self._functions[function]), data))
         return values[0] if len(values) == 1 else values
 
     def send(self, function: str, *arguments: object, sender: str | None = None) -> Receipt:
@@ -175,7 +175,7 @@ def decode_revert(data: str, call: str, text: str = "") -> Reverted:
     known = _error_table().get(selector)
     if known is None:
         return Reverted("Unknown", {"data": data or "0x", "reason": text}, call)
-    values = abi_decode(get_abi_input_types(known), payload)
+    values = _checksum(abi_decode(get_abi_input_types(known), payload))
     names = [item["name"] or f"value{position}" for position, item in enumerate(known["inputs"])]
     return Reverted(known["name"], dict(zip(names, values, strict=True)), call)
 
@@ -249,6 +249,13 @@ def find_anvil() -> Path:
     if found is None:
         raise ChainUnavailable("anvil", "not in node_modules (npm ci), not on PATH; set ZKMARGIN_ANVIL to the binary")
     return Path(found)
+
+
+def _checksum(value: object) -> object:
+    """eth-abi decodes addresses in lower case; web3 takes and returns them with a checksum."""
+    if isinstance(value, tuple):
+        return tuple(_checksum(item) for item in value)
+    return to_checksum_address(value) if isinstance(value, str) and is_hex_address(value) else value
 
 
 def _find_free_port() -> int:

@@ -59,9 +59,9 @@ class SimulatedKey:
         return {
             "curve": "bn128",
             "vk_alpha_1": to_point(self.alpha),
-            "vk_beta_2": _to_pairs(self.beta),
-            "vk_gamma_2": _to_pairs(1),
-            "vk_delta_2": _to_pairs(self.delta),
+            "vk_beta_2": to_pairs(self.beta),
+            "vk_gamma_2": to_pairs(1),
+            "vk_delta_2": to_pairs(self.delta),
             "IC": [to_point(scalar) for scalar in self.ic],
         }
 
@@ -78,9 +78,13 @@ class SimulatedKey:
 
     def prove(self, values: Mapping[str, int | list[int]], policy: int = 0, settlement: int = 0) -> Proof:
         """The eight words of a proof that this key accepts for exactly these signals."""
-        a, b, words = _fixed_halves(1)
+        return (*_fixed_halves(1)[2], *to_point(self.solve_c(values, policy, settlement)))
+
+    def solve_c(self, values: Mapping[str, int | list[int]], policy: int = 0, settlement: int = 0) -> int:
+        """Discrete logarithm of the proof's C."""
+        a, b, _ = _fixed_halves(1)
         numerator = a * b - self.alpha * self.beta - self.sum_public(values, policy, settlement)
-        return (*words, *to_point(numerator * pow(self.delta, -1, curve_order)))
+        return numerator * pow(self.delta, -1, curve_order) % curve_order
 
 
 def make_material(transition: SimulatedKey, opening: SimulatedKey, flat: int, **changes: object) -> KeyMaterial:
@@ -98,6 +102,7 @@ def make_material(transition: SimulatedKey, opening: SimulatedKey, flat: int, **
     return KeyMaterial(**{**fields, **changes})
 
 
-def _to_pairs(scalar: int) -> list[list[int]]:
+def to_pairs(scalar: int) -> list[list[int]]:
+    """scalar * G2 in snarkjs's form, real parts first."""
     x, y = normalize(multiply(G2, scalar))
     return [[int(part) for part in coordinate.coeffs] for coordinate in (x, y)]

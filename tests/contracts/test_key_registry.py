@@ -1,0 +1,166 @@
+"""Registration of verification keys: every check refuses its own fault, starting from a key that is accepted."""
+
+import copy
+
+import pytest
+from py_ecc.optimized_bn128 import curve_order
+from py_ecc.optimized_bn128 import field_modulus as base_order
+
+from contracts.clearing import KeyRegistry
+from contracts.deploy import deploy_contract, encode_registration
+from contracts.errors import KeyUnusable, Reverted
+from contracts.keys import encode_key
+from engine.presets import get_preset
+from tests.contracts.simulator import SUBGROUP_GENERATOR, to_pairs
+from tests.contracts.world import make_cached_material, make_keys
+
+GROUP_GENERATOR = (
+    995203441582195749578291179787384436505546430278305826713579947235728471134,
+    5472060717959818805561601436314318772137091100104008585924551046643952123905,
+)
+"""Generator of all of BabyJubJub, order 8 l (EIP-2494): on the curve, outside the subgroup."""
+
+
+@pytest.fixture(scope="module")
+def registration():
+    return encode_registration(make_cached_material("mini"))
+
+
+@pytest.fixture
+def registry(world):
+    return KeyRegistry(deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], 7 * 24 * 3600)[0])
+
+
+def refused(registry, registration, error, **changes):
+    with pytest.raises(Reverted) as refusal:
+        registry.contract.send("register", {**registration, **changes})
+    assert refusal.value.error == error
+    return refusal.value.fields
+
+
+def put(data: bytes, offset: int, *words: int) -> bytes:
+    new = b"".join(word.to_bytes(32, "big") for word in words)
+    return data[:offset] + new + data[offset + len(new) :]
+
+
+def test_a_sound_key_is_stored_as_code_behind_a_stop(world, registry, registration):
+    receipt = registry.contract.send("register", registration)
+    address, slots = registry.get_transition_key(1)
+    code = bytes(world.chain.w3.eth.get_code(address))
+    assert (code[:1], code[1:], slots) == (b"\0", registration["transition"], 16)
+    assert registry.get_version_of(registration["transitionHash"]) == 1
+    assert registry.is_live(1) and receipt.gas_used < 16_000_000
+    assert registry.get_flat_point(1) == (registration["flatX"], registration["flatY"])
+
+
+@pytest.mark.parametrize("field", ["transition", "open"])
+@pytest.mark.parametrize("offset", [0, 448, 448 + 64 * 7])
+def test_every_point_is_on_the_curve_and_canonical(registry, registration, field, offset):
+    data = registration[field]
+    x, y = (int.from_bytes(data[offset + at : offset + at + 32], "big") for at in (0, 32))
+    for words in ((x, y + 1), (x + base_order, y), (x, y + base_order), (0, 0)):
+        fields = refused(registry, registration, "KeyPointInvalid", **{field: put(data, offset, *words)})
+        assert fields["offset"] == offset
+
+
+def test_the_last_flow_point_is_checked_too(registry, registration):
+    offset = len(registration["transition"]) - 64
+    assert refused(registry, registration, "KeyPointInvalid", transition=put(registration["transition"], offset, 0, 0))["offset"] == offset
+
+
+@pytest.mark.parametrize("offset", [64, 192, 320])
+def test_every_group_element_is_in_the_subgroup(registry, registration, offset):
+    data = registration["transition"]
+    words = [int.from_bytes(data[offset + 32 * at : offset + 32 * at + 32], "big") for at in range(4)]
+    for other in ([words[0] + 1, *words[1:]], [0, 0, 0, 0], [words[0] + base_order, *words[1:]]):
+        assert refused(registry, registration, "KeyGroupElementInvalid", transition=put(data, offset, *other))["offset"] == offset
+
+
+def test_a_key_without_a_contribution_is_refused(registry, registration):
+    """delta = generator is what snarkjs exports before the first contribution; delta = gamma forges as well."""
+    generator = _pairs_to_words(to_pairs(1))
+    refused(registry, registration, "KeySetUpUnsafe", transition=put(registration["transition"], 320, *generator))
+    refused(registry, registration, "KeySetUpUnsafe", open=put(registration["open"], 320, *generator))
+    gamma = _pairs_to_words(to_pairs(77))
+    same = put(put(registration["transition"], 192, *gamma), 320, *gamma)
+    refused(registry, registration, "KeySetUpUnsafe", transition=same)
+
+
+def test_sizes_follow_the_slots(registry, registration):
+    refused(registry, registration, "KeySizeWrong", slots=17)
+    refused(registry, registration, "KeySizeWrong", transition=registration["transition"] + b"\0")
+    refused(registry, registration, "SlotsOutOfRange", slots=0)
+    refused(registry, registration, "SlotsOutOfRange", slots=257)
+
+
+def test_the_flat_point_is_a_point(registry, registration):
+    refused(registry, registration, "FlatPointInvalid", flatX=0, flatY=0)
+    refused(registry, registration, "FlatPointInvalid", flatY=registration["flatY"] + base_order)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        (0, 1),  # identity
+        (0, curve_order - 1),  # order 2
+        GROUP_GENERATOR,
+        (SUBGROUP_GENERATOR[0], SUBGROUP_GENERATOR[1] + 1),
+        (SUBGROUP_GENERATOR[0] + curve_order, SUBGROUP_GENERATOR[1]),
+        (0, 0),
+    ],
+)
+def test_the_committee_key_is_of_prime_order(registry, registration, point):
+    assert refused(registry, registration, "CommitteeKeyInvalid", committeeX=point[0], committeeY=point[1]) == {"x": point[0], "y": point[1]}
+
+
+def test_a_hash_is_registered_once(registry, registration):
+    registry.contract.send("register", registration)
+    assert refused(registry, registration, "KeyHashTaken")["version"] == 1
+
+
+def test_a_later_key_waits_and_a_revoked_one_is_dead(world, registry, registration):
+    registry.contract.send("register", registration)
+    registry.contract.send("register", {**registration, "transitionHash": b"\1" * 32})
+    assert (registry.get_latest(), registry.is_live(1), registry.is_live(2)) == (2, True, False)
+    with pytest.raises(Reverted, match="KeyNotLive"):
+        registry.get_transition_key(2)
+    world.chain.travel(7 * 24 * 3600)
+    assert registry.is_live(2)
+    registry.revoke(2)
+    assert not registry.is_live(2)
+    for call in (registry.get_transition_key, registry.get_open_key, registry.get_flat_point, registry.revoke):
+        with pytest.raises(Reverted, match="KeyIsRevoked"):
+            call(2)
+    with pytest.raises(Reverted, match="KeyUnknown"):
+        registry.get_transition_key(3)
+
+
+def test_only_the_owner_registers_and_revokes(world, registry, registration):
+    stranger = world.chain.accounts[3]
+    for call in (("register", registration), ("revoke", 1)):
+        with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
+            registry.contract.send(*call, sender=stranger)
+
+
+def test_a_revoked_key_stops_every_action(world):
+    epoch = world.post()
+    world.venue.registry.revoke(1)
+    for call, request in (
+        (world.house.trade, world.make_trade(world.alice, world.bob, epoch)),
+        (world.house.deposit, world.make_deposit(world.alice, 1)),
+    ):
+        with pytest.raises(Reverted, match="KeyIsRevoked"):
+            call(request)
+    assert not world.house.is_current(world.alice.id, 10**6)
+
+
+def test_python_refuses_a_key_that_does_not_fit():
+    vkey = make_keys("mini")[0].vkey
+    with pytest.raises(KeyUnusable, match="at least 25"):
+        encode_key({**copy.deepcopy(vkey), "IC": vkey["IC"][:24]}, "transition", get_preset("mini"))
+    with pytest.raises(KeyUnusable, match="bls12381"):
+        encode_key({**vkey, "curve": "bls12381"}, "transition", get_preset("mini"))
+
+
+def _pairs_to_words(pairs):
+    return [word for real, imaginary in pairs for word in (imaginary, real)]
