@@ -16,11 +16,16 @@ from __future__ import annotations
 import numpy as np
 
 from engine.policy import CONTINGENCY, ROUNDING, HelperKind, Policy, PolicyError
-from engine.presets import BITS
+from engine.presets import BITS, PERPETUAL_OFFSET, SPOT_OFFSET
 
 PROHIBITIVE = (1 << BITS.charge_rate) - 1
 """Charge per lot, micro-dollars (68,719 USD), that closes a side of a slot: empty slots on both sides, collateral when
 owed."""
+
+
+LEAST_RESOLUTION = 20
+"""Least size of a transfer's largest move, in units of its coefficient: moves are then proportional to 5 % or
+better."""
 
 
 class RefusedPolicy(PolicyError):
@@ -456,8 +461,14 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
         If an empty slot has a non-zero coefficient, or a charge below `PROHIBITIVE` on a side that must be closed.
     CollateralSlot
         If a collateral slot may be owed at less than `PROHIBITIVE`.
+    TransferForm
+        If a transfer between groups does not move a linear exposure.
     """
-    for row, slot in np.argwhere((policy.positions != 0) & ~np.asarray(is_listed, dtype=bool)[None, :]):
+    is_listed = np.asarray(is_listed, dtype=bool)
+    if is_listed.shape != (policy.preset.slots,):
+        raise UnlistedSlot(policy.name, "shape of is_listed", is_listed.shape, f"({policy.preset.slots},)")
+    _check_moves(policy, is_listed)
+    for row, slot in np.argwhere((policy.positions != 0) & ~is_listed[None, :]):
         raise UnlistedSlot(
             policy.name, "W on a slot without an instrument", int(policy.positions[row, slot]), "0", int(row), int(slot)
         )
@@ -473,11 +484,50 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
                 f"{PROHIBITIVE}",
                 column=slot,
             )
-    for slot in np.flatnonzero(~np.asarray(is_listed, dtype=bool)):
+    for slot in np.flatnonzero(~is_listed):
         for side in ("rate_long", "rate_short"):
             rate = int(getattr(policy, side)[CONTINGENCY, slot])
             if rate != PROHIBITIVE and int(slot) not in collateral:
                 raise UnlistedSlot(policy.name, f"{side} of K_1", rate, f"{PROHIBITIVE}", column=int(slot))
+
+
+def _check_moves(policy: Policy, is_listed: np.ndarray) -> None:
+    """A transfer moves a linear exposure: in every row of a group it gains in proportion to a linear instrument of one
+    coin.
+
+    Without this, a transfer could relieve the worst cell alone. Proportions are compared to one unit of the
+    coefficient, so the largest must be at least `LEAST_RESOLUTION`.
+    """
+    for plus, kind in enumerate(policy.helper_kinds):
+        column = policy.helpers[:, plus]
+        if kind is not HelperKind.FREE_PLUS or any(_is_priced(policy, row) for row in np.flatnonzero(column)):
+            continue
+        chosen = np.flatnonzero((column != 0) & (column == -policy.helpers[:, plus + 1]))
+        for j in _columns(policy, HelperKind.LOSS):
+            rows = np.flatnonzero(policy.helpers[:, j] > 0)
+            if np.intersect1d(rows, chosen).size and not _is_linear(policy, rows, column[rows], is_listed):
+                raise TransferForm(
+                    policy.name,
+                    "moves of a transfer in a group",
+                    column[rows].tolist(),
+                    f"in proportion to a listed spot or perpetual of the group, the largest {LEAST_RESOLUTION} or more",
+                    int(rows[0]),
+                    plus,
+                )
+
+
+def _is_linear(policy: Policy, rows: np.ndarray, moves: np.ndarray, is_listed: np.ndarray) -> bool:
+    largest = int(np.abs(moves).argmax())
+    if abs(moves[largest]) < LEAST_RESOLUTION:
+        return False
+    for slots in policy.preset.coins.values():
+        for slot in (slots.start + SPOT_OFFSET, slots.start + PERPETUAL_OFFSET):
+            values = policy.positions[rows, slot]
+            if is_listed[slot] and values[largest]:
+                expected = values * (int(moves[largest]) / int(values[largest]))
+                if (np.abs(moves - expected) <= 1.0).all():
+                    return True
+    return False
 
 
 def check_policy(policy: Policy, is_listed: np.ndarray | None = None) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.policy import HelperKind, Policy
-from engine.policy_checks import RefusedPolicy, check_policy
+from engine.policy_checks import RefusedPolicy, TransferForm, check_policy
 from engine.presets import get_preset
 from engine.rows import Helper, Layout
 from tests.engine.house import get_policies, make_state, to_fields
@@ -114,6 +114,46 @@ def test_new_helpers(kinds, entries, paired):
     policy = accepted(fields)
     if policy is not None:
         check_no_easier(policy)
+
+
+def test_a_charge_of_its_own_is_accepted_and_makes_it_harder():
+    """The form that the contagion buffer will use: chords bound a spare loss, the sum subtracts it."""
+    fields = to_fields(POLICY)
+    fields["helper_kinds"][SPARE] = HelperKind.LOSS
+    for row, sign in zip(LAYOUT.reserved, (1, -1), strict=True):
+        fields["positions"][row, 1], fields["constants"][row] = sign * 10**7, 10**8
+        fields["charges"][row, 1], fields["helpers"][row, SPARE] = -1, 1
+    fields["helpers"][LAYOUT.total, SPARE] = -100
+    policy = accepted(fields)
+    assert policy is not None
+    check_no_easier(policy)
+    assert least_cash_by_programme(policy, ACCOUNTS[0])[0] > NEEDED[0][0] + 9 * 10**9
+
+
+@pytest.mark.parametrize("move", [1, 160, 400])
+def test_a_transfer_that_relieves_one_cell_alone_is_refused(move):
+    """Its moves mirror each other, but they are no linear exposure; the listing's facts show it."""
+    fields = to_fields(POLICY)
+    fields["helper_kinds"][SPARE], fields["helper_kinds"][OTHER] = HelperKind.FREE_PLUS, HelperKind.FREE_MINUS
+    for row, sign in ((LAYOUT.grid(0)[1], 1), (LAYOUT.grid(1)[0], -1)):
+        fields["helpers"][row, [SPARE, OTHER]] = sign * move, -sign * move
+    fields["helpers"][LAYOUT.total, [SPARE, OTHER]] = -1
+    policy = accepted(fields)
+    assert policy is not None
+    with pytest.raises(TransferForm) as refusal:
+        check_policy(policy, np.ones(16, dtype=bool))
+    assert refusal.value.column == SPARE
+
+
+@pytest.mark.parametrize("loss", [Helper.LOSS_BTC, Helper.LOSS_ETH])
+def test_a_transfer_needs_a_listed_linear_instrument(loss):
+    listed = np.ones(16, dtype=bool)
+    fields = to_fields(POLICY)
+    linear = [0, 1] if loss == Helper.LOSS_BTC else [8, 9]
+    listed[linear] = False
+    fields["positions"][:, linear] = 0
+    with pytest.raises(TransferForm):
+        check_policy(Policy(name="x", preset=MINI, **fields), listed)
 
 
 def test_the_check_can_fail():
