@@ -97,7 +97,7 @@ def compile_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) 
     return compile_source(CIRCUITS / "generated" / f"{circuit}.{name}.circom", build / name / circuit)
 
 
-def compile_source(main: Path, target: Path, *, optimization: str = "O2", check_witness: bool = True) -> CompiledCircuit:
+def compile_source(main: Path, target: Path, *, optimization: str = "O2") -> CompiledCircuit:
     """The circuit whose main component is in `main`, compiled into `<target>.r1cs`, `.sym`, `.wasm`, `.js`, `.json`.
 
     Parameters
@@ -108,9 +108,6 @@ def compile_source(main: Path, target: Path, *, optimization: str = "O2", check_
         Path without suffix; its folder is made.
     optimization
         O0 keeps every constraint as it is written, which tests need to name the one that fails; O2 is what is proved.
-    check_witness
-        False leaves the checks of constraints out of the witness generator: it then computes the wires of an invalid
-        witness too, as a dishonest prover would. For tests.
 
     Raises
     ------
@@ -118,14 +115,14 @@ def compile_source(main: Path, target: Path, *, optimization: str = "O2", check_
         If circom is not installed, or refuses the sources.
     """
     compiler = _get_compiler_version()
-    digest = _hash_sources(main, [compiler, optimization, str(check_witness)])
+    digest = _hash_sources(main, [compiler, optimization])
     paths = [target.with_name(target.name + suffix) for suffix in (".r1cs", ".sym", ".wasm", ".js", ".json")]
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target.with_name(f".{target.name}.lock")):
         facts = _read_facts(paths[-1])
         if facts is None or facts.hash != digest or not all(path.is_file() for path in paths):
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-                _run_circom(main, Path(folder), optimization, check_witness)
+                _run_circom(main, Path(folder), optimization)
                 made = _find_outputs(Path(folder), main.stem)
                 facts = CircuitFacts(digest, compiler, optimization, *read_r1cs_header(made[0]))
                 (Path(folder) / "facts.json").write_text(json.dumps(asdict(facts), indent=2) + "\n")
@@ -158,7 +155,7 @@ def read_r1cs_header(path: Path) -> tuple[int, int, int, int]:
 
 
 def constraint_counts(preset: Preset | str) -> dict[str, dict[str, int]]:
-    """Exact sizes of both circuits at `preset`, for the cost ledger: constraints, public inputs, rows, domain, wires."""
+    """Sizes of both circuits at `preset`, for the cost ledger: constraints, public inputs, rows, domain, wires."""
     counts = {}
     for circuit in NAMES:
         facts = compile_circuit(circuit, preset).facts
@@ -210,17 +207,15 @@ def _get_compiler_version() -> str:
     try:
         return json.loads((LIBRARIES / "circom2/package.json").read_text())["version"]
     except FileNotFoundError:
-        raise CompilationError(f"circom2 is not in {LIBRARIES}: run `make setup` (or `npm ci --ignore-scripts`)") from None
+        raise CompilationError(f"no circom2 in {LIBRARIES}: run `make setup`, or `npm ci --ignore-scripts`") from None
 
 
-def _run_circom(main: Path, folder: Path, optimization: str, check_witness: bool) -> None:
+def _run_circom(main: Path, folder: Path, optimization: str) -> None:
     node = shutil.which("node")
     if node is None:
         raise CompilationError("node is not on PATH; circom needs Node.js 20 or newer")
     command = [node, str(LIBRARIES / "circom2/cli.js"), str(main.resolve().relative_to(ROOT)), "-l", "node_modules"]
     command += ["--r1cs", "--wasm", "--sym", f"--{optimization}", "-o", str(folder)]
-    if not check_witness:
-        command += ["--sanity_check", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     if done.returncode != 0:
         text = COLOUR.sub("", done.stdout + done.stderr).strip().splitlines()
