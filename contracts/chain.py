@@ -27,7 +27,8 @@ from contracts.errors import ChainUnavailable, NotADevelopmentChain, Reverted
 
 ROOT = Path(__file__).parents[1]
 DEVELOPMENT_CHAIN_IDS = (31337, 1337)
-"""Ids that development nodes give their chains (Anvil, Hardhat; Ganache, Geth --dev). No chain with real value has them."""
+"""Ids that development nodes give their chains (Anvil, Hardhat; Ganache, Geth --dev). No chain with real value has
+them."""
 
 GAS_LIMIT = 16_000_000
 """Gas offered with each transaction; below the 2^24 that a transaction may use since Osaka."""
@@ -86,7 +87,11 @@ class Chain:
             self._try(transaction, name)
             raise Reverted("Unknown", {"transaction": sent.to_0x_hex(), "gas_used": mined["gasUsed"]}, name)
         return Receipt(
-            sent.to_0x_hex(), int(mined["gasUsed"]), int(mined["blockNumber"]), mined["contractAddress"], tuple(mined["logs"])
+            sent.to_0x_hex(),
+            int(mined["gasUsed"]),
+            int(mined["blockNumber"]),
+            mined["contractAddress"],
+            tuple(mined["logs"]),
         )
 
     def snapshot(self) -> str:
@@ -145,7 +150,9 @@ class Contract:
 
     def call(self, function: str, *arguments: object, sender: str | None = None) -> object:
         """What a view function returns: one value, or a tuple; structs are tuples in the ABI's order."""
-        data = self.chain.call(self.address, self.encode(function, *arguments), sender=sender, name=f"{self.name}.{function}")
+        data = self.chain.call(
+            self.address, self.encode(function, *arguments), sender=sender, name=f"{self.name}.{function}"
+        )
         values = _checksum(abi_decode(get_abi_output_types(self._functions[function]), data))
         return values[0] if len(values) == 1 else values
 
@@ -190,7 +197,10 @@ _LANGUAGE_ERRORS = (
 def _error_table() -> dict[bytes, dict]:
     if not _ERRORS:
         artifacts = compile_contracts().values()
-        for item in [*_LANGUAGE_ERRORS, *(entry for artifact in artifacts for entry in artifact.abi if entry["type"] == "error")]:
+        for item in [
+            *_LANGUAGE_ERRORS,
+            *(entry for artifact in artifacts for entry in artifact.abi if entry["type"] == "error"),
+        ]:
             signature = f"{item['name']}({','.join(get_abi_input_types(item))})"
             _ERRORS[bytes(Web3.keccak(text=signature)[:4])] = item
     return _ERRORS
@@ -268,7 +278,9 @@ def _wait_for_chain(url: str, process: subprocess.Popen) -> Chain:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise ChainUnavailable(url, f"anvil ended with {process.returncode}: {process.stderr.read().decode().strip()[-500:]}")
+            raise ChainUnavailable(
+                url, f"anvil ended with {process.returncode}: {process.stderr.read().decode().strip()[-500:]}"
+            )
         with suppress(ChainUnavailable):
             return Chain(url)
         time.sleep(0.05)

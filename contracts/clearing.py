@@ -1,6 +1,7 @@
 """Typed bindings of a deployment: one method per entry point, typed records in, a receipt out, refusals as `Reverted`.
 
-`Venue` holds the five contracts and the two tokens of a deployment. A method that sends takes `sender`, an account of the node (the first
+`Venue` holds the five contracts and the two tokens of a deployment. A method that sends takes `sender`, an account of
+the node (the first
 by default): whoever submits is not the owner, so any sender will do where the entry point asks for a signature.
 """
 
@@ -127,10 +128,13 @@ class RiskOracle:
 
     def set_signers(self, signers: Sequence[str], threshold: int, *, sender: str | None = None) -> Receipt:
         """Replaces the publishers; only the owner."""
-        return self.contract.send("setSigners", sorted(signers, key=lambda item: int(item, 16)), threshold, sender=sender)
+        return self.contract.send(
+            "setSigners", sorted(signers, key=lambda item: int(item, 16)), threshold, sender=sender
+        )
 
     def set_max_age(self, kind: Kind, seconds: int, *, sender: str | None = None) -> Receipt:
-        """Sets for how long an epoch serves an action (60 to 900 s; trade and withdraw share one, cure and attest the other)."""
+        """Sets for how long an epoch serves an action (60 to 900 s; trade and withdraw share one, cure and attest the
+        other)."""
         return self.contract.send("setMaxAge", int(kind), seconds, sender=sender)
 
     def pause(self, *, sender: str | None = None) -> Receipt:
@@ -176,7 +180,10 @@ class RiskOracle:
     def read_settlements(self, preset: Preset) -> dict[int, Settlement]:
         """The settlement vector of every step, by generation, from the events."""
         events = self.contract.read_events("SettlementPublished", first_block=self._first_block)
-        return {int(event["args"]["generation"]): Settlement.from_bytes(bytes(event["args"]["settlement"]), preset) for event in events}
+        return {
+            int(event["args"]["generation"]): Settlement.from_bytes(bytes(event["args"]["settlement"]), preset)
+            for event in events
+        }
 
     def read_snapshots(self) -> dict[int, bytes]:
         """Canonical snapshot bytes by epoch, from the events."""
@@ -283,7 +290,9 @@ class ClearingHouse:
         """Burns a digest for `sender`'s account number `index`."""
         return self.contract.send("invalidate", index, digest, sender=sender)
 
-    def invalidate_for(self, auth: str, index: int, digest: bytes, signature: bytes, *, sender: str | None = None) -> Receipt:
+    def invalidate_for(
+        self, auth: str, index: int, digest: bytes, signature: bytes, *, sender: str | None = None
+    ) -> Receipt:
         """Burns a digest by auth's signature over Invalidate."""
         return self.contract.send("invalidateFor", auth, index, digest, signature, sender=sender)
 

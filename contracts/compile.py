@@ -69,16 +69,22 @@ def compile_contracts() -> dict[str, Artifact]:
 
 
 def _run(sources: dict[str, str]) -> dict[str, dict]:
-    standard_input = {"language": "Solidity", "sources": {name: {"content": text} for name, text in sources.items()}, "settings": SETTINGS}
+    standard_input = {
+        "language": "Solidity",
+        "sources": {name: {"content": text} for name, text in sources.items()},
+        "settings": SETTINGS,
+    }
     try:
         output = solcx.compile_standard(standard_input, solc_binary=COMPILER)
     except (OSError, solcx.exceptions.SolcError) as reason:
         raise CompilationFailed([str(reason).split("\n> command:")[0]]) from None
-    # A warning in a package's own source (OpenZeppelin's transient reentrancy guard has one, about itself) is not ours to mend.
+    # A warning in a package's own source (OpenZeppelin's transient reentrancy guard has one, about itself) is not
+    # ours to mend.
     complaints = [
         item["formattedMessage"]
         for item in output.get("errors", [])
-        if item["severity"] == "error" or (item["severity"] == "warning" and not item["sourceLocation"]["file"].startswith("@"))
+        if item["severity"] == "error"
+        or (item["severity"] == "warning" and not item["sourceLocation"]["file"].startswith("@"))
     ]
     if complaints:
         raise CompilationFailed(complaints)

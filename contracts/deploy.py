@@ -1,6 +1,8 @@
-"""Deploys the whole system: key registry, risk oracle, verifier, vault, clearing house; on development chains also test tokens.
+"""Deploys the whole system: key registry, risk oracle, verifier, vault, clearing house; on development chains also
+test tokens.
 
-The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed before it
+The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed
+before it
 exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.
 """
 
@@ -71,7 +73,9 @@ def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | N
     """
     artifacts = compile_contracts()
     if name not in artifacts or artifacts[name].bytecode == "0x":
-        raise CallInvalid("contract", name, f"one of {sorted(key for key, item in artifacts.items() if item.bytecode != '0x')}")
+        raise CallInvalid(
+            "contract", name, f"one of {sorted(key for key, item in artifacts.items() if item.bytecode != '0x')}"
+        )
     artifact = artifacts[name]
     factory = chain.w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
     receipt = chain.send(None, factory.constructor(*arguments).data_in_transaction, sender=sender, name=f"new {name}")
@@ -131,7 +135,9 @@ def deploy(
     nonce = int(chain.w3.eth.get_transaction_count(deployer))
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, cash, [(weth_slot, weth, WETH_LOT)])
-    house, _ = deploy_contract(chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address)
+    house, _ = deploy_contract(
+        chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address
+    )
     if owner != deployer:
         registry.send("transferOwnership", owner)
     return Deployment(

@@ -1,11 +1,12 @@
-"""Errors of the bindings, one tree. Every error says which value was refused and what is allowed, in words and in fields.
+"""Errors of the bindings, one tree. Every error says which value was refused and what is allowed, in words and in
+fields.
 
 ContractsError
 ├── CompilationFailed      the Solidity compiler is missing or complained                     (messages)
 ├── ChainUnavailable       no node answers, or the development node did not start             (url, reason)
 ├── NotADevelopmentChain   insecure keys were to be used on a chain that is none              (chain_id, allowed)
 ├── KeyUnusable            a verification key that cannot be laid out for the registry        (what, value, allowed)
-├── MessageInvalid         a typed message with a field that its type does not hold           (message, field, value, allowed)
+├── MessageInvalid         a typed message with a field that its type does not hold     (message, field, value, allowed)
 ├── CallInvalid            an argument of a binding outside its range                         (what, value, allowed)
 └── Reverted               a contract refused; carries the custom error's name and its fields (error, fields, call)
 """
@@ -40,7 +41,8 @@ class NotADevelopmentChain(ContractsError):
 
     def __init__(self, chain_id: int, allowed: Iterable[int]):
         self.chain_id, self.allowed = chain_id, tuple(allowed)
-        super().__init__(f"chain id {chain_id} is not a development chain; insecure keys are allowed on {', '.join(map(str, self.allowed))} only")
+        shown = ", ".join(map(str, self.allowed))
+        super().__init__(f"chain id {chain_id} is not a development chain; insecure keys are allowed on {shown} only")
 
 
 class KeyUnusable(ContractsError):
@@ -68,7 +70,8 @@ class CallInvalid(ContractsError, ValueError):
 
 
 class Reverted(ContractsError):
-    """A contract refused a call. `error` is the custom error's name (or "Error" or "Panic" of the language), `fields` its values by name."""
+    """A contract refused a call. `error` is the custom error's name (or "Error" or "Panic" of the language), `fields`
+    its values by name."""
 
     def __init__(self, error: str, fields: Mapping[str, object], call: str):
         self.error, self.fields, self.call = error, dict(fields), call

@@ -1,6 +1,7 @@
 """Verification keys as the registry stores them: snarkjs's vkey in, bytes out.
 
-The prover's own key records are not needed here: a vkey is plain JSON, and only the points of the constant, the fixed signals and the
+The prover's own key records are not needed here: a vkey is plain JSON, and only the points of the constant, the fixed
+signals and the
 flows go on chain.
 """
 
@@ -55,7 +56,9 @@ def encode_key(vkey: Mapping, circuit: str, preset: Preset) -> bytes:
         raise KeyUnusable("curve of the verification key", vkey.get("curve"), "bn128, snarkjs's name of BN254")
     count = count_stored_points(circuit, preset)
     if len(vkey["IC"]) < count:
-        raise KeyUnusable(f"number of IC points of the {circuit} key", len(vkey["IC"]), f"at least {count} for preset {preset.name}")
+        raise KeyUnusable(
+            f"number of IC points of the {circuit} key", len(vkey["IC"]), f"at least {count} for preset {preset.name}"
+        )
     words = [*_g1(vkey["vk_alpha_1"]), *_g2(vkey["vk_beta_2"]), *_g2(vkey["vk_gamma_2"]), *_g2(vkey["vk_delta_2"])]
     for point in vkey["IC"][:count]:
         words += _g1(point)

@@ -1,6 +1,7 @@
 """The typed message Epoch as a quorum signs it, and the named points it covers.
 
-Records and EIP-712 digests of every message are the prover's (`prover.messages`, `prover.typed_data`); what is added here is what
+Records and EIP-712 digests of every message are the prover's (`prover.messages`, `prover.typed_data`); what is added
+here is what
 only the chain's side needs.
 """
 
@@ -72,7 +73,11 @@ def compute_points_hash(points: Iterable[NamedPoint]) -> bytes:
 
 
 def make_epoch_message(
-    epoch: RiskEpoch, *, key_hash: bytes, points: Mapping[str, tuple[int, int]], settlement_point: tuple[int, int] = IDENTITY
+    epoch: RiskEpoch,
+    *,
+    key_hash: bytes,
+    points: Mapping[str, tuple[int, int]],
+    settlement_point: tuple[int, int] = IDENTITY,
 ) -> Epoch:
     """The message that the publishers sign for `epoch`.
 
@@ -125,4 +130,6 @@ def make_signed_epoch(
     """`make_epoch_message` and `sign_epoch` in one, with the bytes that travel along."""
     message = make_epoch_message(epoch, key_hash=key_hash, points=points, settlement_point=settlement_point)
     settlement = b"" if settlement_point == IDENTITY else epoch.settlement_bytes
-    return SignedEpoch(message, sort_points(points), epoch.snapshot_bytes, settlement, sign_epoch(message, wallets, domain))
+    return SignedEpoch(
+        message, sort_points(points), epoch.snapshot_bytes, settlement, sign_epoch(message, wallets, domain)
+    )

@@ -1,6 +1,8 @@
-"""What each entry point of the clearing house takes, as typed records: the Solidity structs of IClearingHouse.sol, in snake_case.
+"""What each entry point of the clearing house takes, as typed records: the Solidity structs of IClearingHouse.sol, in
+snake_case.
 
-Each is made from the signed message (`from_action`, `from_message`), so that calldata and signature cannot drift apart by accident; a
+Each is made from the signed message (`from_action`, `from_message`), so that calldata and signature cannot drift
+apart by accident; a
 test, or an attacker, can still change a field with `dataclasses.replace`.
 """
 
@@ -16,7 +18,8 @@ from prover.messages import Action, Flow, Open
 from prover.transition import Kind
 
 Proof = tuple[int, int, int, int, int, int, int, int]
-"""A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C (x, y)."""
+"""A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C (x,
+y)."""
 
 
 def encode_proof(proof: Mapping) -> Proof:
@@ -61,7 +64,9 @@ class OpenRequest(_Request):
     signature: bytes
 
     @classmethod
-    def from_message(cls, message: Open, ephemeral: tuple[int, int], escrowed_key: int, proof: Proof, signature: bytes) -> Self:
+    def from_message(
+        cls, message: Open, ephemeral: tuple[int, int], escrowed_key: int, proof: Proof, signature: bytes
+    ) -> Self:
         """From auth's message and the escrow it covers."""
         return cls(
             message.auth, message.index, message.key_version, message.generation, message.commitment,
@@ -87,7 +92,9 @@ class DepositRequest(_Request):
         """From a signed action of kind DEPOSIT."""
         _require_kind(action, Kind.DEPOSIT)
         cash = action.cash_flow + action.fee
-        return cls(action.account, action.commitment_new, cash, action.fee, action.deadline, action.flows, proof, signature)
+        return cls(
+            action.account, action.commitment_new, cash, action.fee, action.deadline, action.flows, proof, signature
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,17 @@ class CureRequest(_Request):
         """From a signed action of kind CURE."""
         _require_kind(action, Kind.CURE)
         cash = action.cash_flow + action.fee
-        return cls(action.account, action.commitment_new, cash, action.fee, action.deadline, action.flows, epoch, proof, signature)
+        return cls(
+            action.account,
+            action.commitment_new,
+            cash,
+            action.fee,
+            action.deadline,
+            action.flows,
+            epoch,
+            proof,
+            signature,
+        )
 
 
 @dataclass(frozen=True)
@@ -194,7 +211,9 @@ class TradeSide(_Request):
     def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind TRADE."""
         _require_kind(action, Kind.TRADE)
-        return cls(action.account, action.commitment_new, action.ciphertext, action.fee, action.deadline, proof, signature)
+        return cls(
+            action.account, action.commitment_new, action.ciphertext, action.fee, action.deadline, proof, signature
+        )
 
 
 @dataclass(frozen=True)

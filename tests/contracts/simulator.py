@@ -1,7 +1,9 @@
-"""Groth16 keys whose trapdoor is known, so that a proof can be made for any public signals: the contracts are then tested without
+"""Groth16 keys whose trapdoor is known, so that a proof can be made for any public signals: the contracts are then
+tested without
 circuits, on whatever a dishonest or an honest prover could show.
 
-With alpha, beta, delta and the discrete logarithm of every IC point known (gamma is 1, as in snarkjs's keys), choose A = a G1, B = b G2 and solve
+With alpha, beta, delta and the discrete logarithm of every IC point known (gamma is 1, as in snarkjs's keys), choose
+A = a G1, B = b G2 and solve
 e(A, B) = e(alpha, beta) e(X, gamma) e(C, delta) for C = ((a b - alpha beta - x) / delta) G1.
 """
 
@@ -73,7 +75,9 @@ class SimulatedKey:
                 given = values[signal.name]
                 elements = given if isinstance(given, list) else [given]
                 assert len(elements) == signal.size
-                total += sum(element * self.ic[1 + signal.offset + place] for place, element in enumerate(elements) if element)
+                total += sum(
+                    element * self.ic[1 + signal.offset + place] for place, element in enumerate(elements) if element
+                )
         return total % curve_order
 
     def prove(self, values: Mapping[str, int | list[int]], policy: int = 0, settlement: int = 0) -> Proof:

@@ -1,4 +1,5 @@
-"""The action table, one test per cell: what the contract accepts in it and what it refuses. Rows are actions, columns the tests."""
+"""The action table, one test per cell: what the contract accepts in it and what it refuses. Rows are actions, columns
+the tests."""
 
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,9 @@ class Scene:
     def draft(self, **changes) -> Action:
         sign = 1 if self.kind in INWARD else -1 if self.kind in OUTWARD else 0
         fields = {"cash_flow": sign * CASH, "flows": self.world.flows(sign * LOTS)}
-        return self.world.draft(self.kind, self.party, self.epoch if self.kind in AT_EPOCH else None, **{**fields, **changes})
+        return self.world.draft(
+            self.kind, self.party, self.epoch if self.kind in AT_EPOCH else None, **{**fields, **changes}
+        )
 
     def run(self, **proof_changes):
         """Sends the honest action, with a proof of something else if asked."""
@@ -54,8 +57,24 @@ class Scene:
             if proof_changes:
                 signed = self.world.sign(self.party, plus), self.world.sign(self.other, minus)
                 request = replace(request, trade_tag=plus.trade_tag)
-                request = change_side(request, "minus", commitment_new=minus.commitment_new, ciphertext=minus.ciphertext, deadline=minus.deadline, proof=self.world.prove(minus), signature=signed[1])
-                request = change_side(request, "plus", commitment_new=plus.commitment_new, ciphertext=plus.ciphertext, deadline=plus.deadline, proof=self.world.prove(plus, **proof_changes), signature=signed[0])
+                request = change_side(
+                    request,
+                    "minus",
+                    commitment_new=minus.commitment_new,
+                    ciphertext=minus.ciphertext,
+                    deadline=minus.deadline,
+                    proof=self.world.prove(minus),
+                    signature=signed[1],
+                )
+                request = change_side(
+                    request,
+                    "plus",
+                    commitment_new=plus.commitment_new,
+                    ciphertext=plus.ciphertext,
+                    deadline=plus.deadline,
+                    proof=self.world.prove(plus, **proof_changes),
+                    signature=signed[0],
+                )
             return self.world.house.trade(request, sender=self.world.submitter)
         action = self.draft()
         return self.world.submit(self.party, action, self.epoch, proof=self.world.prove(action, **proof_changes))

@@ -65,7 +65,12 @@ def test_every_point_is_on_the_curve_and_canonical(registry, registration, field
 
 def test_the_last_flow_point_is_checked_too(registry, registration):
     offset = len(registration["transition"]) - 64
-    assert refused(registry, registration, "KeyPointInvalid", transition=put(registration["transition"], offset, 0, 0))["offset"] == offset
+    assert (
+        refused(registry, registration, "KeyPointInvalid", transition=put(registration["transition"], offset, 0, 0))[
+            "offset"
+        ]
+        == offset
+    )
 
 
 @pytest.mark.parametrize("offset", [64, 192, 320])
@@ -73,7 +78,10 @@ def test_every_group_element_is_in_the_subgroup(registry, registration, offset):
     data = registration["transition"]
     words = [int.from_bytes(data[offset + 32 * at : offset + 32 * at + 32], "big") for at in range(4)]
     for other in ([words[0] + 1, *words[1:]], [0, 0, 0, 0], [words[0] + base_order, *words[1:]]):
-        assert refused(registry, registration, "KeyGroupElementInvalid", transition=put(data, offset, *other))["offset"] == offset
+        assert (
+            refused(registry, registration, "KeyGroupElementInvalid", transition=put(data, offset, *other))["offset"]
+            == offset
+        )
 
 
 def test_a_key_without_a_contribution_is_refused(registry, registration):
@@ -110,7 +118,10 @@ def test_the_flat_point_is_a_point(registry, registration):
     ],
 )
 def test_the_committee_key_is_of_prime_order(registry, registration, point):
-    assert refused(registry, registration, "CommitteeKeyInvalid", committeeX=point[0], committeeY=point[1]) == {"x": point[0], "y": point[1]}
+    assert refused(registry, registration, "CommitteeKeyInvalid", committeeX=point[0], committeeY=point[1]) == {
+        "x": point[0],
+        "y": point[1],
+    }
 
 
 def test_a_hash_is_registered_once(registry, registration):

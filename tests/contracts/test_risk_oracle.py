@@ -53,12 +53,25 @@ def test_the_quorum_signs(world):
 def test_one_publisher_counts_once(world):
     epoch = world.make_epoch()
     first, second, _ = epoch.signatures
-    assert refused("SignatureInvalid", world.oracle.post_epoch, replace(epoch, signatures=(first, first, second)))["index"] == 1
-    assert refused("SignatureInvalid", world.oracle.post_epoch, replace(epoch, signatures=epoch.signatures[::-1]))["index"] == 1
-    assert refused("SignatureInvalid", world.oracle.post_epoch, replace(epoch, signatures=(first, second, b"\0" * 65)))["index"] == 2
+    assert (
+        refused("SignatureInvalid", world.oracle.post_epoch, replace(epoch, signatures=(first, first, second)))["index"]
+        == 1
+    )
+    assert (
+        refused("SignatureInvalid", world.oracle.post_epoch, replace(epoch, signatures=epoch.signatures[::-1]))["index"]
+        == 1
+    )
+    assert (
+        refused("SignatureInvalid", world.oracle.post_epoch, replace(epoch, signatures=(first, second, b"\0" * 65)))[
+            "index"
+        ]
+        == 2
+    )
 
 
-@pytest.mark.parametrize("field", ["number", "time", "urgent", "snapshot_hash", "policy_hash", "settlement_hash", "points_hash"])
+@pytest.mark.parametrize(
+    "field", ["number", "time", "urgent", "snapshot_hash", "policy_hash", "settlement_hash", "points_hash"]
+)
 def test_every_field_is_signed(world, field):
     epoch = world.make_epoch(time=world.chain.time - 1)
     value = getattr(epoch.message, field)
@@ -117,13 +130,20 @@ def test_a_generation_step_names_its_settlement(world):
     world.post()
     assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
     for wrong in (0, 3):
-        assert refused("EpochGenerationWrong", world.oracle.post_epoch, world.make_epoch(generation=wrong)) == {"generation": wrong, "current": 1}
+        assert refused("EpochGenerationWrong", world.oracle.post_epoch, world.make_epoch(generation=wrong)) == {
+            "generation": wrong,
+            "current": 1,
+        }
 
 
 def test_a_step_needs_a_point_and_its_bytes(world):
     refused("PointInvalid", world.oracle.post_epoch, world.make_epoch(generation=1, settlement_x=0, settlement_y=0))
     x, y = to_point(STEP)
-    refused("PointInvalid", world.oracle.post_epoch, world.make_epoch(generation=1, settlement_x=x, settlement_y=y + base_order))
+    refused(
+        "PointInvalid",
+        world.oracle.post_epoch,
+        world.make_epoch(generation=1, settlement_x=x, settlement_y=y + base_order),
+    )
     refused("HashMismatch", world.oracle.post_epoch, replace(world.make_epoch(generation=1), settlement=b"other"))
     refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(settlement_x=x, settlement_y=y))
     refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(settlement=b"settlement"))
@@ -156,20 +176,31 @@ def test_points_are_points_with_rising_names(world, points, error):
 
 
 # -------------------------------------------------------------------------------------------------- freshness, revoking
-@pytest.mark.parametrize(("kind", "age"), [(Kind.TRADE, 180), (Kind.WITHDRAW, 180), (Kind.CURE, 300), (Kind.ATTEST, 300)])
+@pytest.mark.parametrize(
+    ("kind", "age"), [(Kind.TRADE, 180), (Kind.WITHDRAW, 180), (Kind.CURE, 300), (Kind.ATTEST, 300)]
+)
 def test_an_epoch_serves_to_the_second(world, kind, age):
     epoch = world.post()
     number = epoch.message.number
     world.chain.travel_to(epoch.message.time + age)
     assert world.oracle.require_fresh(number, kind).number == number
     world.chain.travel_to(epoch.message.time + age + 1)
-    assert refused("EpochStale", world.oracle.require_fresh, number, kind) == {"number": number, "age": age + 1, "maxAge": age}
+    assert refused("EpochStale", world.oracle.require_fresh, number, kind) == {
+        "number": number,
+        "age": age + 1,
+        "maxAge": age,
+    }
 
 
 def test_ages_are_set_within_bounds_by_the_owner(world):
     world.oracle.set_max_age(Kind.TRADE, 900)
     world.oracle.set_max_age(Kind.CURE, 60)
-    assert [world.oracle.get_max_age(kind) for kind in (Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST)] == [900, 900, 60, 60]
+    assert [world.oracle.get_max_age(kind) for kind in (Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST)] == [
+        900,
+        900,
+        60,
+        60,
+    ]
     for kind, seconds in ((Kind.TRADE, 901), (Kind.CURE, 59), (Kind.DEPOSIT, 100)):
         assert refused("MaxAgeOutOfRange", world.oracle.set_max_age, kind, seconds)["high"] == 900
     with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
@@ -181,7 +212,10 @@ def test_an_urgent_epoch_or_a_step_revokes_its_predecessors(world, change):
     before = world.post().message.number
     world.oracle.require_fresh(before, Kind.TRADE)
     after = world.post(**change).message.number
-    assert refused("EpochRevoked", world.oracle.require_fresh, before, Kind.TRADE) == {"number": before, "minEpoch": after}
+    assert refused("EpochRevoked", world.oracle.require_fresh, before, Kind.TRADE) == {
+        "number": before,
+        "minEpoch": after,
+    }
     world.oracle.require_fresh(after, Kind.TRADE)
 
 

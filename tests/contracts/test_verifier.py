@@ -31,16 +31,34 @@ class Direct:
 
     def signals(self, **changes) -> dict:
         values = {name: self.number() for name in FIXED}
-        return {**values, "context": values["context"] >> 8, "side": 0, "write": 1, "cashFlow": -5, "flow": [0, 7, 0, -9] + [0] * 12, **changes}
+        return {
+            **values,
+            "context": values["context"] >> 8,
+            "side": 0,
+            "write": 1,
+            "cashFlow": -5,
+            "flow": [0, 7, 0, -9] + [0] * 12,
+            **changes,
+        }
 
     def verify(self, values, proof, policy=POLICY, settlement=0, key=None, flows=None):
         if flows is None:
             flows = [(slot, lots) for slot, lots in enumerate(values["flow"]) if lots]
-        transition = (*(values[name] for name in FIXED[:4]), values["side"], bool(values["write"]), values["context"], values["cashFlow"], flows)
+        transition = (
+            *(values[name] for name in FIXED[:4]),
+            values["side"],
+            bool(values["write"]),
+            values["context"],
+            values["cashFlow"],
+            flows,
+        )
         self.verifier.call("verify", key or self.address, transition, to_point(policy), to_point(settlement), proof)
 
     def verify_two(self, plus, minus, proofs, tag=None, policy=POLICY, settlement=0):
-        halves = [(side["commitmentOld"], side["commitmentNew"], side["ciphertext"], side["context"], side["cashFlow"]) for side in (plus, minus)]
+        halves = [
+            (side["commitmentOld"], side["commitmentNew"], side["ciphertext"], side["context"], side["cashFlow"])
+            for side in (plus, minus)
+        ]
         pair = (plus["tradeTag"] if tag is None else tag, *halves)
         self.verifier.call("verifyTwo", self.address, pair, to_point(policy), to_point(settlement), *proofs)
 
@@ -141,7 +159,9 @@ def test_the_key_must_be_stored(direct):
     values = direct.signals()
     proof = direct.key.prove(values, POLICY)
     refused("KeyMissing", direct.verify, values, proof, key="0x" + "11" * 20)
-    assert refused("KeyMissing", direct.verify, values, proof, flows=[(direct.slots, 1)])["needed"] == 1 + 448 + 64 * (9 + 16 + 1)
+    assert refused("KeyMissing", direct.verify, values, proof, flows=[(direct.slots, 1)])["needed"] == 1 + 448 + 64 * (
+        9 + 16 + 1
+    )
 
 
 def test_the_negative_of_both_a_and_b_is_the_same_proof(direct):
@@ -184,13 +204,18 @@ def test_both_sides_share_tag_policy_and_settlement(direct):
     (plus, minus), proofs = direct.trade()
     for change in ({"tag": plus["tradeTag"] - 1}, {"policy": POLICY + 1}, {"settlement": STEP}):
         refused("ProofRejected", direct.verify_two, plus, minus, proofs, **change)
-    other = [direct.key.prove({**minus, "tradeTag": 1}, POLICY), direct.key.prove({**minus, "write": 0}, POLICY), direct.key.prove(minus, POLICY + 1)]
+    other = [
+        direct.key.prove({**minus, "tradeTag": 1}, POLICY),
+        direct.key.prove({**minus, "write": 0}, POLICY),
+        direct.key.prove(minus, POLICY + 1),
+    ]
     for proof in other:
         refused("ProofRejected", direct.verify_two, plus, minus, [proofs[0], proof])
 
 
 def test_errors_that_cancel_without_a_challenge_do_not_cancel(direct):
-    """C_1 + d, C_2 - d passes where both equations are just multiplied; and for weights chosen before the proofs, d / rho does."""
+    """C_1 + d, C_2 - d passes where both equations are just multiplied; and for weights chosen before the proofs, d /
+    rho does."""
     (plus, minus), _ = direct.trade()
     sides = (plus, minus)
     for guess in (1, 2, direct.number()):
@@ -230,4 +255,3 @@ def test_open(direct, deployed_world):
         if aliased[place] < 2**256:
             refused("SignalTooLarge", direct.verifier.call, "verifyOpen", direct.open_address, tuple(aliased), proof)
     refused("ProofRejected", direct.verifier.call, "verifyOpen", direct.address, tuple(words), proof)
-

@@ -1,4 +1,5 @@
-"""A deployment with simulated keys, and short words for what tests do on it. Nothing here decides what is allowed: it builds the
+"""A deployment with simulated keys, and short words for what tests do on it. Nothing here decides what is allowed: it
+builds the
 message, the signature and the proof that an honest party would, and a test then changes one thing."""
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ class World:
 
     # -------------------------------------------------------------- epochs
     def make_epoch(self, **changes) -> SignedEpoch:
-        """The next epoch at the chain's time, signed by three publishers. `points`, `settlement` and `wallets` may be given too."""
+        """The next epoch at the chain's time, signed by three publishers. `points`, `settlement` and `wallets` may be
+        given too."""
         points = changes.pop("points", self.points())
         wallets = changes.pop("wallets", self.publishers[:3])
         snapshot = changes.pop("snapshot", b"snapshot " * 20)
@@ -243,31 +245,50 @@ class World:
         action = self.draft(Kind.DEPOSIT, party, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
         return DepositRequest.from_action(action, self.prove(action), self.sign(party, action))
 
-    def make_cure(self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> CureRequest:
+    def make_cure(
+        self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
+    ) -> CureRequest:
         action = self.draft(Kind.CURE, party, epoch, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
         return CureRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
 
-    def make_withdraw(self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> WithdrawRequest:
-        action = self.draft(Kind.WITHDRAW, party, epoch, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes)
+    def make_withdraw(
+        self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
+    ) -> WithdrawRequest:
+        action = self.draft(
+            Kind.WITHDRAW, party, epoch, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes
+        )
         return WithdrawRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
 
     def make_flat(self, kind: Kind, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> FlatRequest:
         action = self.draft(kind, party, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes)
         return FlatRequest.from_action(action, self.prove(action), self.sign(party, action))
 
-    def make_attest(self, party: Party, epoch: SignedEpoch, policy_name: str = "maintenance", **changes) -> AttestRequest:
+    def make_attest(
+        self, party: Party, epoch: SignedEpoch, policy_name: str = "maintenance", **changes
+    ) -> AttestRequest:
         action = self.draft(Kind.ATTEST, party, epoch, policy_name=policy_name, **changes)
         return AttestRequest.from_action(action, epoch.epoch_points, self.prove(action))
 
-    def draft_sides(self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes) -> tuple[Action, Action]:
+    def draft_sides(
+        self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes
+    ) -> tuple[Action, Action]:
         tag = changes.pop("trade_tag", self.number())
         sides = []
         for party, other, side, fee in ((plus, minus, 1, fees[0]), (minus, plus, -1, fees[1])):
-            fields = {"counterparty": other.id, "trade_tag": tag, "ciphertext": self.number(), "side": side, "cash_flow": -fee, "fee": fee}
+            fields = {
+                "counterparty": other.id,
+                "trade_tag": tag,
+                "ciphertext": self.number(),
+                "side": side,
+                "cash_flow": -fee,
+                "fee": fee,
+            }
             sides.append(self.draft(Kind.TRADE, party, epoch, **{**fields, **changes}))
         return sides[0], sides[1]
 
-    def make_trade(self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes) -> TradeRequest:
+    def make_trade(
+        self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes
+    ) -> TradeRequest:
         first, second = self.draft_sides(plus, minus, epoch, fees, **changes)
         return TradeRequest(
             first.trade_tag,
@@ -276,7 +297,14 @@ class World:
             TradeSide.from_action(second, self.prove(second), self.sign(minus, second)),
         )
 
-    def submit(self, party: Party, action: Action, epoch: SignedEpoch | None = None, proof: Proof | None = None, signature: bytes | None = None) -> Receipt:
+    def submit(
+        self,
+        party: Party,
+        action: Action,
+        epoch: SignedEpoch | None = None,
+        proof: Proof | None = None,
+        signature: bytes | None = None,
+    ) -> Receipt:
         """Sends an action on one account; proof and signature are honest unless given."""
         proof = proof or self.prove(action)
         signature = signature or self.sign(party, action)
@@ -284,11 +312,17 @@ class World:
         if kind is Kind.DEPOSIT:
             return self.house.deposit(DepositRequest.from_action(action, proof, signature), sender=self.submitter)
         if kind is Kind.CURE:
-            return self.house.cure(CureRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter)
+            return self.house.cure(
+                CureRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
+            )
         if kind is Kind.WITHDRAW:
-            return self.house.withdraw(WithdrawRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter)
+            return self.house.withdraw(
+                WithdrawRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
+            )
         if kind is Kind.ATTEST:
-            return self.house.attest(AttestRequest.from_action(action, epoch.epoch_points, proof), sender=self.submitter)
+            return self.house.attest(
+                AttestRequest.from_action(action, epoch.epoch_points, proof), sender=self.submitter
+            )
         send = {Kind.WITHDRAW_FLAT: self.house.withdraw_flat, Kind.CLOSE: self.house.close}[kind]
         return send(FlatRequest.from_action(action, proof, signature), sender=self.submitter)
 
@@ -301,7 +335,8 @@ class World:
         return self.house.deposit(self.make_deposit(party, cash, lots, fee), sender=self.submitter)
 
     def prepare(self) -> None:
-        """Opens two accounts with money absorbed and more in the inbox; done once per module, before the tests' snapshots."""
+        """Opens two accounts with money absorbed and more in the inbox; done once per module, before the tests'
+        snapshots."""
         self.alice, self.bob = self.open("alice"), self.open("bob")
         for party in (self.alice, self.bob):
             self.deposit(party, 1_000 * USDC, 10)

@@ -1,0 +1,467 @@
+"""Attacks on accounts: replay, signatures and proofs of other accounts, chains and contracts, revoked and stale
+epochs, amounts at their edges."""
+
+from dataclasses import replace
+
+import pytest
+from eth_abi import encode as abi_encode
+from eth_utils import keccak
+from eth_utils.abi import get_abi_input_types
+from py_ecc.optimized_bn128 import curve_order
+
+from contracts.chain import run_anvil
+from contracts.clearing import Status
+from contracts.compile import compile_contracts
+from contracts.deploy import deploy_contract
+from contracts.errors import Reverted
+from contracts.messages import EpochPoints
+from contracts.requests import DepositRequest, TradeSide
+from prover.messages import Flow, Invalidate, Open
+from prover.recovery import Opened, Transitioned
+from prover.transition import Kind
+from prover.typed_data import compute_digest
+from tests.contracts.simulator import to_point
+from tests.contracts.world import LOT, STEP, USDC, World, change_side, make_wallet, tamper
+
+LIMIT = 2**63
+
+
+def refused(error, call, *arguments, **options):
+    with pytest.raises(Reverted) as refusal:
+        call(*arguments, **options)
+    assert refusal.value.error == error
+    return refusal.value.fields
+
+
+# ------------------------------------------------------------------------------------------------------------- replay
+def test_an_action_counts_once(world):
+    request = world.make_deposit(world.alice, USDC)
+    world.house.deposit(request)
+    refused("SignatureWrong", world.house.deposit, request)
+
+
+def test_a_trade_counts_once(world):
+    first, second, epoch = world.pair()
+    request = world.make_trade(first, second, epoch)
+    world.house.trade(request)
+    refused("SignatureWrong", world.house.trade, request)
+
+
+def test_one_signature_allows_one_transition(world):
+    """Another new commitment, with a proof of its own, does not pass under the signature of the first."""
+    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    signature = world.sign(world.alice, action)
+    other = action.model_copy(update={"commitment_new": world.number()})
+    refused("SignatureWrong", world.house.deposit, DepositRequest.from_action(other, world.prove(other), signature))
+    refused("ProofRejected", world.house.deposit, DepositRequest.from_action(action, world.prove(other), signature))
+    world.house.deposit(DepositRequest.from_action(action, world.prove(action), signature))
+
+
+def test_an_old_attestation_counts_for_the_old_commitment_only(world):
+    first, _, epoch = world.pair()
+    request = world.make_attest(first, epoch)
+    world.house.attest(request)
+    world.house.attest(request)
+    world.house.deposit(world.make_deposit(first, USDC))
+    refused("ProofRejected", world.house.attest, request)
+
+
+def test_a_named_attestation_ends_with_the_commitment(world):
+    first, _, epoch = world.pair()
+    world.house.attest(world.make_attest(first, epoch, "net_delta"))
+    assert world.house.get_attested(first.id, "net_delta") == epoch.message.time
+    world.house.deposit(world.make_deposit(first, USDC))
+    assert world.house.get_attested(first.id, "net_delta") == 0
+
+
+def test_a_deadline_ends_a_signature(world):
+    request = world.make_deposit(world.alice, USDC, deadline=world.chain.time + 50)
+    world.chain.travel(51)
+    assert refused("DeadlinePassed", world.house.deposit, request)["deadline"] == request.deadline
+
+
+# --------------------------------------------------------------------------------------------- other account, chain,
+# contract
+def test_a_proof_of_another_account_is_refused(world):
+    first, second, epoch = world.pair()
+    alien = world.prove(world.draft(Kind.DEPOSIT, second, cash_flow=USDC))
+    refused("ProofRejected", world.house.deposit, replace(world.make_deposit(first, USDC), proof=alien))
+    refused("ProofRejected", world.house.attest, replace(world.make_attest(second, epoch), account=first.id))
+
+
+def test_a_signature_of_another_account_is_refused(world):
+    request = world.make_deposit(world.alice, USDC)
+    assert (
+        refused("SignatureWrong", world.house.deposit, replace(request, account=world.bob.id))["account"]
+        == world.bob.id
+    )
+
+
+def test_an_unopened_account_does_nothing(world):
+    request = replace(world.make_deposit(world.alice, USDC), account=b"\7" * 32)
+    assert refused("StatusWrong", world.house.deposit, request)["status"] == Status.NONE
+
+
+@pytest.mark.parametrize("change", [{"chain_id": 1}, {"clearing_house": "0x" + "22" * 20}])
+def test_a_signature_and_a_proof_for_another_chain_or_contract_are_refused(world, change):
+    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    foreign = replace(world.domain, **change)
+    signature = world.alice.wallet.sign(foreign, action)
+    refused("SignatureWrong", world.house.deposit, DepositRequest.from_action(action, world.prove(action), signature))
+    context = int.from_bytes(compute_digest(foreign, action), "big") >> 8
+    proof = world.prove(action, context=context)
+    refused(
+        "ProofRejected", world.house.deposit, DepositRequest.from_action(action, proof, world.sign(world.alice, action))
+    )
+
+
+def test_the_same_deployment_on_another_chain_id_takes_no_request_from_here(world):
+    """Same addresses, same account number's preimage but for the chain id: nothing carries over."""
+    with run_anvil(chain_id=1337) as chain:
+        twin = World(chain)
+        twin.prepare()
+        assert twin.deployment.clearing_house == world.deployment.clearing_house
+        assert twin.alice.id != world.alice.id
+        here, there = world.make_deposit(world.alice, USDC), twin.make_deposit(twin.alice, USDC)
+        refused("StatusWrong", twin.house.deposit, here)
+        refused(
+            "SignatureWrong",
+            twin.house.deposit,
+            replace(there, signature=here.signature, commitment_new=here.commitment_new),
+        )
+
+
+# -------------------------------------------------------------------------------------------------------------- trades
+def test_a_self_trade_is_refused(world):
+    first, _, epoch = world.pair()
+    assert refused("SelfTrade", world.house.trade, world.make_trade(first, first, epoch)) == {"account": first.id}
+
+
+def test_both_sides_show_one_tag(world):
+    first, second, epoch = world.pair()
+    plus, _ = world.draft_sides(first, second, epoch)
+    _, minus = world.draft_sides(first, second, epoch)
+    request = world.make_trade(first, second, epoch)
+    for tag in (plus.trade_tag, minus.trade_tag):
+        mixed = replace(
+            request,
+            trade_tag=tag,
+            plus=TradeSide.from_action(plus, world.prove(plus), world.sign(first, plus)),
+            minus=TradeSide.from_action(minus, world.prove(minus), world.sign(second, minus)),
+        )
+        refused("SignatureWrong", world.house.trade, mixed)
+
+
+def test_a_trade_names_its_counterparty(world):
+    """Neither side can be settled against somebody else than it signed for."""
+    first, second, epoch = world.pair()
+    third = world.open("carol")
+    epoch = world.post()
+    request = world.make_trade(first, second, epoch)
+    action = world.draft(
+        Kind.TRADE, third, epoch, counterparty=first.id, trade_tag=request.trade_tag, ciphertext=world.number(), side=-1
+    )
+    side = TradeSide.from_action(action, world.prove(action), world.sign(third, action))
+    assert refused("SignatureWrong", world.house.trade, replace(request, minus=side))["account"] == first.id
+
+
+def test_sides_cannot_be_swapped(world):
+    first, second, epoch = world.pair()
+    request = world.make_trade(first, second, epoch)
+    refused("SignatureWrong", world.house.trade, replace(request, plus=request.minus, minus=request.plus))
+
+
+def test_a_trade_needs_one_generation(world):
+    first, second, _ = world.pair()
+    epoch = world.post(generation=1)
+    world.house.withdraw(world.make_withdraw(first, epoch, USDC))
+    assert world.house.get_account(first.id).generation == 1
+    fields = refused("SidesDiffer", world.house.trade, world.make_trade(first, second, epoch))
+    assert (fields["generationPlus"], fields["generationMinus"]) == (1, 0)
+
+
+def test_the_other_side_may_not_be_proved_later_than_the_epoch(world):
+    first, second, old = world.pair()
+    world.chain.travel(30)
+    new = world.post()
+    world.house.withdraw(world.make_withdraw(second, new, USDC))
+    fields = refused("EpochOlderThanProof", world.house.trade, world.make_trade(first, second, old))
+    assert fields["account"] == second.id
+
+
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_a_tampered_proof_on_either_side_is_refused(world, side):
+    first, second, epoch = world.pair()
+    request = world.make_trade(first, second, epoch)
+    refused("ProofRejected", world.house.trade, change_side(request, side, proof=tamper(getattr(request, side).proof)))
+
+
+def test_aliases_of_field_elements_are_refused(world):
+    """x + r opens the same proof; the verifier refuses it even when it was signed."""
+    first, second, epoch = world.pair()
+    plus, minus = world.draft_sides(first, second, epoch)
+    for field in ("commitment_new", "ciphertext"):
+        alias = plus.model_copy(update={field: getattr(plus, field) + curve_order})
+        values = {"commitmentNew": plus.commitment_new, "ciphertext": plus.ciphertext}
+        request = world.make_trade(first, second, epoch)
+        sides = (
+            TradeSide.from_action(alias, world.prove(alias, **values), world.sign(first, alias)),
+            TradeSide.from_action(minus, world.prove(minus), world.sign(second, minus)),
+        )
+        request = replace(request, trade_tag=plus.trade_tag, plus=sides[0], minus=sides[1])
+        assert refused("SignalTooLarge", world.house.trade, request)["value"] == getattr(alias, field)
+
+
+# -------------------------------------------------------------------------------------------------------------- epochs
+@pytest.mark.parametrize("change", [{"urgent": True}, {"generation": 1}])
+def test_a_revoked_epoch_serves_no_trade(world, change):
+    first, second, epoch = world.pair()
+    request = world.make_trade(first, second, epoch)
+    world.post(**change)
+    refused("EpochRevoked", world.house.trade, request)
+
+
+def test_points_are_those_the_epoch_signed(world):
+    first, second, epoch = world.pair()
+    request = world.make_trade(first, second, epoch)
+    points = list(epoch.points)
+    swapped = [
+        replace(points[0], x=points[1].x, y=points[1].y),
+        replace(points[1], x=points[0].x, y=points[0].y),
+        *points[2:],
+    ]
+    for given in (swapped, points[1:], [*points, points[0]], []):
+        fields = refused(
+            "PointsMismatch", world.house.trade, replace(request, epoch=EpochPoints(epoch.message.number, tuple(given)))
+        )
+        assert fields["signed"] == epoch.message.points_hash
+
+
+def test_points_of_one_epoch_do_not_serve_another(world):
+    first, second, old = world.pair()
+    others = tuple(replace(point, x=1, y=2) for point in old.points)
+    new = world.post(points=others)
+    request = world.make_trade(first, second, new)
+    refused("PointsMismatch", world.house.trade, replace(request, epoch=EpochPoints(new.message.number, old.points)))
+
+
+def test_a_proof_at_an_older_generation_is_refused(world):
+    """After the step the account is at generation 1; an epoch of generation 0 does not serve it, fresh or not."""
+    first, _, old = world.pair()
+    stale = world.make_withdraw(first, old, USDC)
+    step = world.post(generation=1)
+    world.house.withdraw(world.make_withdraw(first, step, USDC))
+    refused("EpochRevoked", world.house.withdraw, stale)
+    action = world.draft(Kind.WITHDRAW, first, old, cash_flow=-USDC, generation_new=0)
+    refused("EpochRevoked", world.submit, first, action, old)
+
+
+def test_the_settlement_of_a_step_serves_every_later_epoch_of_its_generation(world):
+    first, _, _ = world.pair()
+    world.post(generation=1)
+    later = world.post()
+    assert later.message.settlement_x == 0
+    world.house.withdraw(world.make_withdraw(first, later, USDC))
+    assert world.house.get_account(first.id).generation == 1
+    assert to_point(STEP + 1) == world.oracle.get_settlement_point(1)
+
+
+def test_an_epoch_of_another_key_version_is_refused(world):
+    first, second, _ = world.pair()
+    other = replace(world.material, transition_hash=keccak(b"second key"))
+    world.venue.registry.register(other)
+    epoch = world.post(key_hash=other.transition_hash)
+    fields = refused("KeyVersionWrong", world.house.trade, world.make_trade(first, second, epoch))
+    assert (fields["accountVersion"], fields["epochVersion"]) == (1, 2)
+
+
+# ------------------------------------------------------------------------------------------------------------- amounts
+def test_a_fee_near_the_fields_order_or_beyond_the_limit_has_no_way_in(world):
+    first, second, epoch = world.pair()
+    request = world.make_trade(first, second, epoch)
+    assert refused("AmountTooLarge", world.house.trade, change_side(request, "plus", fee=LIMIT)) == {
+        "amount": LIMIT,
+        "limit": LIMIT,
+    }
+    raw = request.to_abi()
+    raw["plus"]["fee"] = curve_order - 1
+    with pytest.raises(Exception, match=r"(?i)fee|encod|valid|argument"):
+        world.house.contract.send("trade", raw)
+
+
+@pytest.mark.parametrize("field", ["cash", "fee"])
+def test_typed_amounts_stay_below_their_limit(world, field):
+    request = replace(world.make_deposit(world.alice, USDC), **{field: LIMIT})
+    assert refused("AmountTooLarge", world.house.deposit, request) == {"amount": LIMIT, "limit": LIMIT}
+
+
+def test_the_largest_amount_is_still_accepted(world):
+    world.fund(world.alice, LIMIT - 1)
+    world.house.deposit(world.make_deposit(world.alice, LIMIT - 1))
+
+
+def test_a_fee_above_the_amount_is_refused(world):
+    request = replace(world.make_deposit(world.alice, USDC), fee=2 * USDC)
+    assert refused("FeeAboveAmount", world.house.deposit, request) == {"fee": 2 * USDC, "cash": USDC}
+
+
+@pytest.mark.parametrize(
+    ("flows", "error"),
+    [
+        ([(8, 1), (8, 1)], "FlowSlotInvalid"),
+        ([(8, 1), (0, 1)], "FlowSlotInvalid"),
+        ([(16, 1)], "FlowSlotInvalid"),
+        ([(8, 0)], "FlowLotsInvalid"),
+        ([(8, -1)], "FlowLotsInvalid"),
+        ([(8, 2**30 + 1)], "FlowLotsInvalid"),
+        ([(0, 1)], "SlotUnknown"),
+        ([(1, 1)], "SlotUnknown"),
+    ],
+)
+def test_flows_are_rising_bounded_and_collateral(world, flows, error):
+    given = tuple(Flow(slot=slot, lots=lots) for slot, lots in flows)
+    action = world.draft(Kind.DEPOSIT, world.alice, flows=given)
+    refused(error, world.submit, world.alice, action)
+
+
+def test_the_largest_flow_is_still_accepted(world):
+    world.fund(world.alice, weth=2**30 * LOT)
+    world.house.deposit(world.make_deposit(world.alice, lots=2**30))
+
+
+def test_a_withdrawal_names_a_recipient(world):
+    first, _, epoch = world.pair()
+    request = world.make_withdraw(first, epoch, USDC)
+    refused("RecipientZero", world.house.withdraw, replace(request, recipient="0x" + "00" * 20))
+    refused("SignatureWrong", world.house.withdraw, replace(request, recipient=world.chain.accounts[8]))
+    refused("SignatureWrong", world.house.withdraw, replace(request, cash=2 * USDC))
+    refused("SignatureWrong", world.house.withdraw, replace(request, fee=1))
+
+
+# ------------------------------------------------------------------------------------------------------- wallets,
+# digests
+def test_a_contract_wallet_acts_by_erc_1271(world):
+    owner = make_wallet("contract owner")
+    wallet, _ = deploy_contract(world.chain, "TestWallet", owner.address)
+    party = world.open("contract owner", auth=wallet.address)
+    assert world.house.get_account(party.id).auth == wallet.address
+    world.fund(party, 10 * USDC)
+    request = world.make_deposit(party, 10 * USDC)
+    refused(
+        "SignatureWrong", world.house.deposit, replace(request, signature=world.make_deposit(world.alice, 1).signature)
+    )
+    world.house.deposit(request)
+
+
+def test_malformed_signatures_are_refused(world):
+    request = world.make_deposit(world.alice, USDC)
+    r, s, v = request.signature[:32], int.from_bytes(request.signature[32:64], "big"), request.signature[64]
+    high = (
+        r
+        + (115792089237316195423570985008687907852837564279074904382605163141518161494337 - s).to_bytes(32, "big")
+        + bytes([55 - v])
+    )
+    for signature in (b"", b"\0" * 65, request.signature[:64], request.signature + b"\0", high):
+        refused("SignatureWrong", world.house.deposit, replace(request, signature=signature))
+
+
+def test_auth_burns_a_digest_before_use(world):
+    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    digest = compute_digest(world.domain, action)
+    signature = world.alice.wallet.sign(world.domain, Invalidate(digest=digest))
+    refused(
+        "SignatureWrong",
+        world.house.invalidate_for,
+        world.alice.auth,
+        0,
+        digest,
+        world.bob.wallet.sign(world.domain, Invalidate(digest=digest)),
+    )
+    world.house.invalidate_for(world.alice.auth, world.alice.index, digest, signature)
+    assert world.house.is_invalidated(world.alice.id, digest)
+    assert refused("DigestInvalidated", world.submit, world.alice, action)["digest"] == digest
+    assert world.house.get_account(world.alice.id).status is Status.ACTIVE
+    world.house.deposit(world.make_deposit(world.alice, USDC))
+
+
+def test_nobody_burns_a_digest_of_somebody_else(world):
+    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    digest = compute_digest(world.domain, action)
+    world.house.invalidate(world.alice.index, digest, sender=world.chain.accounts[6])
+    assert not world.house.is_invalidated(world.alice.id, digest)
+    world.submit(world.alice, action)
+
+
+def test_an_opening_can_be_burned(world):
+    party, request = world.make_open("carol")
+    world.chain._request("anvil_impersonateAccount", party.auth)
+    world.chain._request("anvil_setBalance", party.auth, hex(10**19))
+    message = Open(
+        account=party.id, auth=party.auth, index=0, key_version=1, generation=0, commitment=request.commitment,
+        escrow_hash=_escrow_hash(request), deadline=request.deadline,
+    )  # fmt: skip
+    world.house.invalidate(0, compute_digest(world.domain, message), sender=party.auth)
+    refused("DigestInvalidated", world.house.open, request)
+    _, again = world.make_open("carol")
+    world.house.open(again)
+    assert world.house.get_account(party.id).status is Status.ACTIVE
+
+
+def _escrow_hash(request):
+    return keccak(
+        abi_encode(
+            ["uint256"] * 4, [request.ephemeral_x, request.ephemeral_y, request.escrowed_key, request.key_version]
+        )
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------
+# integrators
+def test_is_current_follows_the_age_of_the_proof(world):
+    first, _, epoch = world.pair()
+    world.house.attest(world.make_attest(first, epoch))
+    world.chain.travel_to(epoch.message.time + 100)
+    assert world.house.is_current(first.id, 100)
+    assert not world.house.is_current(first.id, 99)
+    assert not world.house.is_current(b"\1" * 32, 10**9)
+
+
+def test_interfaces_are_announced(world):
+    supports = lambda selector: world.house.contract.call("supportsInterface", selector)  # noqa: E731
+    interface = 0
+    for item in compile_contracts()["IClearingHouse"].abi:
+        if item["type"] == "function":
+            signature = f"{item['name']}({','.join(get_abi_input_types(item))})"
+            interface ^= int.from_bytes(keccak(text=signature)[:4], "big")
+    assert supports(interface.to_bytes(4, "big")) and supports(bytes.fromhex("01ffc9a7"))
+    assert not supports(b"\xff" * 4)
+
+
+def test_the_history_is_what_recovery_takes(world):
+    first, second, epoch = world.pair()
+    before = len(world.house.read_history())
+    world.house.trade(world.make_trade(first, second, epoch, fees=(3, 4)))
+    world.house.withdraw(world.make_withdraw(first, epoch, USDC, 2, 5))
+    history = world.house.read_history()
+    assert isinstance(history[0], Opened) and history[0].account == first.id
+    plus, minus, out = history[before:]
+    assert (plus.kind, plus.account, plus.side, plus.cash_flow) == (Kind.TRADE, first.id, 1, -3)
+    assert (minus.account, minus.side, minus.cash_flow, minus.trade_tag) == (second.id, -1, -4, plus.trade_tag)
+    assert isinstance(out, Transitioned) and (out.cash_flow, out.flows) == (-USDC - 5, ((world.weth_slot, -2),))
+    assert out.commitment_new == world.house.get_account(first.id).commitment
+
+
+def test_fees_are_pulled_by_the_submitter(world):
+    first, second, epoch = world.pair()
+    world.house.trade(world.make_trade(first, second, epoch, fees=(30, 40)), sender=world.submitter)
+    target = world.chain.accounts[9]
+    world.house.collect_fees(target, sender=world.submitter)
+    assert (world.house.get_fees(world.submitter), world.vault.get_claimable(target, world.cash.address)) == (0, 70)
+    refused("FeesZero", world.house.collect_fees, target, sender=world.submitter)
+
+
+def test_close_ends_current_and_keeps_the_rest(world):
+    held = world.vault.get_held(world.cash.address)
+    world.submit(world.alice, world.draft(Kind.CLOSE, world.alice, cash_flow=-USDC))
+    assert not world.house.is_current(world.alice.id, 10**9)
+    assert world.vault.get_held(world.cash.address) == held - USDC

@@ -1,0 +1,123 @@
+"""Python and Solidity hash every message alike; the generated sources are what the generator writes."""
+
+import random
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from eth_utils import keccak
+
+from contracts.clearing import Contract
+from contracts.compile import CODE_LIMIT, compile_contracts
+from contracts.deploy import deploy_contract
+from contracts.errors import CallInvalid, MessageInvalid
+from contracts.messages import make_epoch_message, sort_points
+from contracts.requests import DepositRequest, encode_proof
+from prover.messages import Action, Epoch, Flow, Invalidate, Open
+from prover.transition import Kind
+from prover.typed_data import encode, load_table
+from scripts.generators.solidity import ROOT, render
+
+RANDOM = random.Random(3)
+
+
+def make_action(flows: int, extreme: bool = False) -> Action:
+    word = lambda: RANDOM.randbytes(32)  # noqa: E731
+    number = lambda bits: (1 << bits) - 1 if extreme else RANDOM.randrange(1 << bits)  # noqa: E731
+    return Action(
+        kind=int(Kind.TRADE), account=word(), counterparty=word(), key_version=number(16), epoch=number(64),
+        policy=word(),
+        generation_old=number(24), generation_new=number(24), commitment_old=number(256), commitment_new=number(256),
+        trade_tag=number(256), ciphertext=number(256), side=-1, cash_flow=-(1 << 127) if extreme else -number(60),
+        flows=tuple(Flow(slot=number(16), lots=-(1 << 63) if extreme else -number(30)) for _ in range(flows)),
+        recipient="0x" + RANDOM.randbytes(20).hex(), fee=number(64), deadline=number(40),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hashes(chain):
+    return deploy_contract(chain, "TestHashes")[0]
+
+
+@pytest.mark.parametrize("flows", [0, 1, 3])
+@pytest.mark.parametrize("extreme", [False, True])
+def test_action(hashes, deployed_world, flows, extreme):
+    message = make_action(flows, extreme)
+    assert hashes.call("hashAction", message.to_message()) == encode(deployed_world.domain, message).body
+
+
+def test_open(hashes, deployed_world):
+    message = Open(
+        account=RANDOM.randbytes(32), auth="0x" + "ab" * 20, index=2**64 - 1, key_version=3, generation=4,
+        commitment=2**256 - 1,
+        escrow_hash=RANDOM.randbytes(32), deadline=2**40 - 1,
+    )  # fmt: skip
+    assert hashes.call("hashOpen", message.to_message()) == encode(deployed_world.domain, message).body
+
+
+def test_invalidate(hashes, deployed_world):
+    message = Invalidate(digest=RANDOM.randbytes(32))
+    assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_epoch_and_the_oracles_domain(hashes, deployed_world, urgent):
+    message = Epoch(
+        number=2**64 - 1, time=2**40 - 1, generation=2**24 - 1, urgent=urgent, settlement_x=2**256 - 1, settlement_y=1,
+        **{name: RANDOM.randbytes(32) for name in ("snapshot_hash", "policy_hash", "settlement_hash", "key_hash",
+        "points_hash")},
+    )  # fmt: skip
+    signable = encode(deployed_world.domain, message)
+    assert hashes.call("hashEpoch", message.to_message()) == signable.body
+    digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
+    assert deployed_world.oracle.contract.call("hashEpoch", message.to_message()) == digest
+
+
+def test_every_message_that_a_contract_reads_is_compared_here():
+    assert load_table()["solidity"] == ["Epoch", "Action", "Flow", "Open", "Invalidate"]
+
+
+def test_generated_sources_are_fresh():
+    for path, text in render().items():
+        assert Path(ROOT, path).read_text() == text, f"{path} is stale: make generate"
+
+
+def test_every_contract_fits():
+    sizes = {name: artifact.deployed_size for name, artifact in compile_contracts().items()}
+    assert {name: size for name, size in sizes.items() if size > CODE_LIMIT} == {}
+    assert sizes["ClearingHouse"] > 0
+
+
+def test_a_request_is_made_from_its_own_kind():
+    with pytest.raises(CallInvalid, match="TRADE"):
+        DepositRequest.from_action(make_action(0), (0,) * 8, b"")
+
+
+def test_snarkjs_proofs_become_words():
+    proof = {"pi_a": ["1", "2", "1"], "pi_b": [["3", "4"], ["5", "6"], ["1", "0"]], "pi_c": ["7", "8", "1"]}
+    assert encode_proof(proof) == (1, 2, 4, 3, 6, 5, 7, 8)
+    with pytest.raises(CallInvalid, match="affine"):
+        encode_proof({**proof, "pi_c": ["7", "8", "2"]})
+    with pytest.raises(CallInvalid, match="pi_a"):
+        encode_proof({"pi_b": []})
+
+
+def test_an_epochs_points_are_those_of_its_policies():
+    data = SimpleNamespace(policies={"initial": None})
+    with pytest.raises(MessageInvalid, match="points"):
+        make_epoch_message(data, key_hash=bytes(32), points={"withdraw": (1, 2)})
+    assert [point.name.rstrip(b"\0") for point in sort_points({"withdraw": (1, 2), "initial": (1, 2)})] == [
+        b"initial",
+        b"withdraw",
+    ]
+
+
+def test_the_bindings_name_every_entry_point(deployed_world):
+    assert isinstance(deployed_world.house.contract, Contract)
+    written = {
+        item["name"]
+        for item in compile_contracts()["IClearingHouse"].abi
+        if item["type"] == "function" and item["stateMutability"] == "nonpayable"
+    }
+    methods = {name.replace("_", "") for name in dir(deployed_world.house) if not name.startswith("_")}
+    assert {name.lower() for name in written} <= methods
