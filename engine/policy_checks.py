@@ -107,20 +107,26 @@ def _check_range(policy: Policy, rule: str, array: np.ndarray, low: int, high: i
         raise BoundExceeded(policy.name, rule, int(array[place]), f"{low} to {high}", row, column)
 
 
-def compute_row_bound(policy: Policy, row: int) -> int:
-    """The largest size of a row's value, over every z that the circuit's ranges admit."""
-    excess = (1 << BITS.excess) - 1
-    helper = (1 << BITS.helper) - 1
-    charge = (1 << BITS.charge) - 1
-    total = int(np.abs(policy.positions[row]).sum()) << BITS.position
-    total += abs(int(policy.cash[row])) << BITS.cash
-    total += int(np.abs(policy.charges[row]).sum()) * charge
-    total += abs(int(policy.excess_total[row])) * int(policy.weights @ policy.priced) * excess
-    total += int(np.abs(policy.helpers[row]).sum()) * helper
-    total += abs(policy.constants[row])
-    if row < policy.preset.excess_rows:
-        total += int(policy.priced[row]) * excess
-    return total
+def compute_row_bounds(policy: Policy) -> list[int]:
+    """(rows,) the largest size of each row's value, over every z that the circuit's ranges admit; exact."""
+    excess, helper, charge = (1 << BITS.excess) - 1, (1 << BITS.helper) - 1, (1 << BITS.charge) - 1
+    total_weight = int(policy.weights @ policy.priced)
+    own_excess = np.zeros(policy.preset.rows, dtype=np.int64)
+    own_excess[: policy.preset.excess_rows] = policy.priced
+    sums = (
+        np.abs(column).reshape(policy.preset.rows, -1).sum(axis=1).tolist()
+        for column in (policy.positions, policy.cash, policy.charges, policy.excess_total, policy.helpers, own_excess)
+    )
+    return [
+        (positions << BITS.position)
+        + (cash << BITS.cash)
+        + charges * charge
+        + on_total * total_weight * excess
+        + helpers * helper
+        + own * excess
+        + abs(constant)
+        for positions, cash, charges, on_total, helpers, own, constant in zip(*sums, policy.constants, strict=True)
+    ]
 
 
 def check_bit_budget(policy: Policy) -> None:
@@ -155,8 +161,7 @@ def check_bit_budget(policy: Policy) -> None:
     for row, constant in enumerate(policy.constants):
         if abs(constant) >= limit:
             raise BoundExceeded(policy.name, "b", constant, f"{1 - limit} to {limit - 1}", row)
-    for row in range(policy.preset.rows):
-        total = compute_row_bound(policy, row)
+    for row, total in enumerate(compute_row_bounds(policy)):
         if total >= 1 << BITS.slack:
             raise RowTotalExceeded(policy.name, "row total", total, f"below 2^{BITS.slack}", row)
 
@@ -580,10 +585,10 @@ def check_implies(stronger: Policy, weaker: Policy) -> None:
     for row in range(weaker.preset.rows):
         if _always_holds(weaker, row):
             continue
-        candidates = [row, *(other for other in range(stronger.preset.rows) if other != row)]
-        if _is_priced(weaker, row):
-            candidates = [row]
-        if not any(_dominates(stronger, other, weaker, row) for other in candidates):
+        others = () if _is_priced(weaker, row) else range(stronger.preset.rows)
+        if not (
+            _dominates(stronger, row, weaker, row) or any(_dominates(stronger, other, weaker, row) for other in others)
+        ):
             raise NotImplied(stronger.name, weaker.name, row, "no row of the stronger policy dominates it")
 
 

@@ -21,7 +21,7 @@ from engine.policy_checks import (
     check_implies,
     check_listing,
     check_policy,
-    compute_row_bound,
+    compute_row_bounds,
 )
 from engine.presets import get_preset
 from engine.rows import Helper, Layout
@@ -119,15 +119,15 @@ class TestBitBudget:
         fields["helpers"][row] = 2**14 - 1
         policy = Policy(name="x", preset=MINI, **fields)
         expected = 16 * (2**39 - 1) * 2**30 + 2**80 + 8 * (2**76 - 1) + 2**80 - 1 + 12 * (2**14 - 1) * (2**60 - 1)
-        assert compute_row_bound(policy, row) == expected < 2**83
+        assert compute_row_bounds(policy)[row] == expected < 2**83
 
     def test_row_total_with_excess(self):
         fields = blank_policy_fields(MINI)
         fields["priced"][:], fields["weights"][:] = 1, 1023
         fields["excess_total"][5] = -1
         policy = Policy(name="x", preset=MINI, **fields)
-        assert compute_row_bound(policy, 5) == 12 * 1023 * (2**60 - 1) + 2**60 - 1
-        assert compute_row_bound(policy, 6) == 2**60 - 1
+        assert compute_row_bounds(policy)[5] == 12 * 1023 * (2**60 - 1) + 2**60 - 1
+        assert compute_row_bounds(policy)[6] == 2**60 - 1
 
     def test_a_total_beyond_83_bits_is_refused(self):
         """Only a preset with more excess rows than any of ours can get there; the sum is what is checked."""
@@ -140,10 +140,10 @@ class TestBitBudget:
         fields["excess_total"][row] = -1
         fields["constants"][row] = 2**80 - 1
         policy = Policy(name="x", preset=wide, **fields)
-        assert compute_row_bound(policy, row) >= 2**83
+        assert compute_row_bounds(policy)[row] >= 2**83
         with pytest.raises(RowTotalExceeded) as refusal:
             check_policy(policy)
-        assert refusal.value.row == row and refusal.value.value == compute_row_bound(policy, row)
+        assert refusal.value.row == row and refusal.value.value == compute_row_bounds(policy)[row]
 
 
 class TestHelpers:
