@@ -269,37 +269,73 @@ struct System {
 }
 
 impl System {
-    /// By Gauss and Jordan; none when the constraints leave a wire open.
+    /// Keeps as many constraints as there are wires and inverts them, by Gauss and Jordan; none when they leave a wire open or are solved
+    /// as they stand.
     fn invert(mut self, rows: &[[Form; 3]]) -> Option<Self> {
-        let (n, m) = (self.constraints.len(), self.wires.len());
+        let m = self.wires.len();
         let place: HashMap<u32, usize> = self.wires.iter().enumerate().map(|(k, w)| (*w, k)).collect();
-        // coefficients, then the identity that records the combination
-        let mut table: Vec<Vec<Fr>> = Vec::with_capacity(n);
-        for (k, i) in self.constraints.iter().enumerate() {
-            let mut line = vec![Fr::zero(); m + n];
-            for (wire, value) in &rows[*i as usize][2] {
+        let line = |i: u32| {
+            let mut line = vec![Fr::zero(); m];
+            for (wire, value) in &rows[i as usize][2] {
                 if let Some(column) = place.get(wire) {
                     line[*column] += value;
                 }
             }
-            line[m + k] = Fr::one();
-            table.push(line);
+            line
+        };
+        // Products that give one wire come first: a sum of them on the right of a division must not take their place.
+        let count = |i: u32| rows[i as usize][2].iter().filter(|(w, _)| place.contains_key(w)).count();
+        self.constraints.sort_by_key(|i| count(*i));
+        self.constraints = independent(&self.constraints, line);
+        // Where each wire has a product of its own there is nothing to gain: without this the search would not end.
+        if self.constraints.len() < m || self.constraints.iter().all(|i| count(*i) == 1) {
+            return None;
+        }
+        // coefficients, then the identity that records the combination
+        let mut table: Vec<Vec<Fr>> = self.constraints.iter().map(|i| line(*i)).collect();
+        for (k, line) in table.iter_mut().enumerate() {
+            line.extend((0..m).map(|j| if j == k { Fr::one() } else { Fr::zero() }));
         }
         for column in 0..m {
-            let pivot = (column..n).find(|k| !table[*k][column].is_zero())?;
+            let pivot = (column..m).find(|k| !table[*k][column].is_zero())?;
             table.swap(column, pivot);
             let inverse = table[column][column].inverse()?;
             table[column].iter_mut().filter(|x| !x.is_zero()).for_each(|x| *x *= inverse);
             let head = table[column].clone();
             for (_, line) in table.iter_mut().enumerate().filter(|(k, line)| *k != column && !line[column].is_zero()) {
                 let factor = line[column];
-                for (x, h) in line.iter_mut().zip(&head).filter(|(_, h)| !h.is_zero()) {
-                    *x -= factor * h;
-                }
+                subtract(line, factor, &head);
             }
         }
-        self.inverse = table.into_iter().take(m).map(|line| line[m..].to_vec()).collect();
+        self.inverse = table.into_iter().map(|line| line[m..].to_vec()).collect();
         Some(self)
+    }
+}
+
+/// The constraints whose lines do not follow from those before.
+fn independent(constraints: &[u32], line: impl Fn(u32) -> Vec<Fr>) -> Vec<u32> {
+    let mut kept: Vec<(usize, Vec<Fr>)> = Vec::new();
+    let mut chosen = Vec::new();
+    for i in constraints {
+        let mut rest = line(*i);
+        for (pivot, row) in &kept {
+            let factor = rest[*pivot];
+            if !factor.is_zero() {
+                subtract(&mut rest, factor, row);
+            }
+        }
+        let Some(pivot) = rest.iter().position(|x| !x.is_zero()) else { continue };
+        let inverse = rest[pivot].inverse().unwrap_or_default();
+        rest.iter_mut().filter(|x| !x.is_zero()).for_each(|x| *x *= inverse);
+        kept.push((pivot, rest));
+        chosen.push(*i);
+    }
+    chosen
+}
+
+fn subtract(line: &mut [Fr], factor: Fr, row: &[Fr]) {
+    for (x, r) in line.iter_mut().zip(row).filter(|(_, r)| !r.is_zero()) {
+        *x -= factor * r;
     }
 }
 
