@@ -82,7 +82,9 @@ class TransitionProver(TransitionVerifier):
         ProofRejected
             If the proof does not verify; it is not released.
         """
-        return _release(self.compute(transition), self.collect(transition.name_own_signals(), transition.effects.policy))
+        return _release(
+            self.compute(transition), self.collect(transition.name_own_signals(), transition.effects.policy)
+        )
 
     def compute(self, transition: Transition) -> Proven:
         """Witness and proof; `prove` compares its public signals with Python's own before it lets the proof out."""
