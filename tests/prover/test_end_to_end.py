@@ -9,14 +9,25 @@ import pytest
 
 from engine.certificate import Certificate
 from engine.integer import compute_charges, evaluate_rows
+from engine.presets import get_preset
 from prover.account import derive_key
 from prover.attestation import ChainFacts, verify_attestation
 from prover.commitment import make_trade
-from prover.errors import AccountError, ActionNotAllowed, PolicyNotMet, TradeMessageRefused, WitnessError
+from prover.errors import (
+    AccountError,
+    ActionNotAllowed,
+    KeyMismatch,
+    PolicyNotMet,
+    ProofRejected,
+    StatementError,
+    TradeMessageRefused,
+    WitnessError,
+)
 from prover.escrow import CommitteeKey, make_scalar
 from prover.messages import Quote, RequestForQuote
 from prover.packing import TradeTerms
 from prover.proof import Proof
+from prover.prove import OpenVerifier, TransitionVerifier
 from prover.recovery import Opened, recover_accounts
 from prover.signed import read_record, read_signed, sign_message, write_record
 from prover.statement import FIELD_MODULUS
@@ -226,6 +237,29 @@ def test_a_state_that_is_not_the_committed_one_has_no_witness(good, prover):
         signals = {**lie.name_own_signals(), "commitmentOld": RICH.commitment}
         with pytest.raises(WitnessError):
             _prove_signals(prover, lie, signals)
+
+
+def test_a_proof_of_other_signals_is_not_released(good, prover, epoch, monkeypatch):
+    transition, _ = good
+    other = prover.compute(
+        build_transition(RICH, replace(TRADE, fee_usd6=1), domain=DOMAIN, key_version=1, epoch=epoch)
+    )
+    monkeypatch.setattr(prover, "compute", lambda transition: other)
+    with pytest.raises(ProofRejected) as caught:
+        prover.prove(transition)
+    assert "other public signals" in str(caught.value)
+
+
+def test_keys_and_signals_of_another_size_are_refused(good, prover):
+    transition, proof = good
+    for make, preset in ((TransitionVerifier, get_preset("standard")), (OpenVerifier, MINI)):
+        with pytest.raises(KeyMismatch):
+            make(prover.verifying_key, preset)
+    own = transition.name_own_signals()
+    without = {name: value for name, value in own.items() if name != "context"}
+    for wrong in (without, {**own, "more": 1}, {**own, "flow": [0] * 15}, {**own, "side": [1, 0]}):
+        with pytest.raises(StatementError):
+            prover.verify(proof, wrong, transition.effects.policy)
 
 
 def _prove_signals(prover, transition, signals):
