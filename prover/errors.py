@@ -188,10 +188,10 @@ class UnsatisfiedConstraint(WitnessError):
 
 
 class NotSolvable(WitnessError):
-    """The circuit has wires that do not follow from its inputs; the first few names."""
+    """The circuit has wires that do not follow from its inputs; `wires` names them."""
 
     def __init__(self, wires: list[str]) -> None:
-        super().__init__(f"no way to compute {', '.join(wires)}")
+        super().__init__(f"no way to compute {len(wires)} wires: {', '.join(wires[:8])}")
         self.wires = wires
 
 

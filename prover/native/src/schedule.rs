@@ -111,11 +111,9 @@ impl Search {
         loop {
             if let Some(id) = self.ready.pop_front() {
                 self.take(id, false);
-            } else if self.substitute() {
-                continue;
             } else if let Some(id) = self.late.pop_front() {
                 self.take(id, true);
-            } else {
+            } else if !self.substitute() {
                 return;
             }
         }

@@ -29,7 +29,7 @@ pub struct Solver {
 
 impl Solver {
     /// # Errors
-    /// `FormatError` for files that are not r1cs and sym; `NotSolvable`, with the first names, when wires are left over.
+    /// `FormatError` for files that are not r1cs and sym; `NotSolvable`, with their names, when wires are left over.
     pub fn new(r1cs: &[u8], sym: &str) -> Result<Self> {
         let r1cs = Arc::new(R1cs::parse(r1cs)?);
         let symbols = Symbols::parse(sym, r1cs.n_wires)?;
@@ -38,7 +38,7 @@ impl Solver {
         if !plan.left.is_empty() {
             let names = symbols.wire_names(r1cs.n_wires);
             return Err(Error::NotSolvable {
-                wires: plan.left.iter().take(8).map(|w| names[*w as usize].to_string()).collect(),
+                wires: plan.left.iter().map(|w| names[*w as usize].to_string()).collect(),
             });
         }
         Ok(Solver { inputs, plan, r1cs })
