@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 const MAX_SYSTEM: usize = 192;
 
 /// One step of the computation. `constraint` is a row of the schedule's own matrices.
+#[derive(Clone)]
 pub enum Step {
     /// `wire` occurs in C only, with a coefficient of this inverse.
     Linear { constraint: u32, wire: u32, inverse: Fr },
@@ -30,6 +31,13 @@ pub struct Plan {
     pub left: Vec<u32>,
 }
 
+/// When a constraint that needs a division may be taken: the divisor can be zero where the wire has a value all the same.
+#[derive(Clone, Copy, PartialEq)]
+enum Divide {
+    IfOnlyWay,
+    Always,
+}
+
 #[derive(Clone, Copy)]
 enum Item {
     Constraint(u32),
@@ -45,6 +53,7 @@ pub fn find_plan(r1cs: &R1cs, symbols: &Symbols, inputs: impl Iterator<Item = u3
     Plan { n_auxiliary: search.known.len() - r1cs.n_wires, rows, steps: search.steps, left }
 }
 
+#[derive(Clone)]
 struct Search {
     rows: Vec<[Form; 3]>,
     groups: Vec<Option<BitGroup>>,
@@ -57,7 +66,7 @@ struct Search {
     known: Vec<bool>,
     steps: Vec<Step>,
     ready: VecDeque<u32>,
-    /// Constraints that need a division: taken only when nothing else is ready, as the divisor may be zero.
+    /// Constraints that would need a division for a wire that a product may give.
     late: VecDeque<u32>,
 }
 
@@ -109,11 +118,26 @@ impl Search {
     fn run(&mut self, inputs: impl Iterator<Item = u32>) {
         inputs.for_each(|wire| self.learn(wire));
         loop {
-            if let Some(id) = self.ready.pop_front() {
-                self.take(id, false);
-            } else if let Some(id) = self.late.pop_front() {
-                self.take(id, true);
-            } else if !self.substitute() {
+            self.drain();
+            if self.substitute() {
+                continue;
+            }
+            match self.late.pop_front() {
+                Some(id) => self.take(id, Divide::Always),
+                None => return,
+            }
+        }
+    }
+
+    /// Takes everything that needs no choice: products, bits, and divisions for wires that no product gives.
+    fn drain(&mut self) {
+        loop {
+            let before = self.steps.len();
+            let mut waiting = std::mem::take(&mut self.late);
+            while let Some(id) = self.ready.pop_front().or_else(|| waiting.pop_front()) {
+                self.take(id, Divide::IfOnlyWay);
+            }
+            if self.steps.len() == before {
                 return;
             }
         }
@@ -131,7 +155,7 @@ impl Search {
         }
     }
 
-    fn take(&mut self, id: u32, may_divide: bool) {
+    fn take(&mut self, id: u32, divide: Divide) {
         match self.items[id as usize] {
             Item::Group(k) => {
                 if let Some(group) = self.groups[k as usize].take() {
@@ -145,11 +169,11 @@ impl Search {
                 self.steps.push(Step::Combine { wire, form });
                 self.learn(wire);
             }
-            Item::Constraint(i) => self.take_constraint(id, i, may_divide),
+            Item::Constraint(i) => self.take_constraint(id, i, divide),
         }
     }
 
-    fn take_constraint(&mut self, id: u32, constraint: u32, may_divide: bool) {
+    fn take_constraint(&mut self, id: u32, constraint: u32, divide: Divide) {
         let row = &self.rows[constraint as usize];
         let Some(wire) = row.iter().flatten().map(|(w, _)| *w).find(|w| !self.known[*w as usize]) else { return };
         let coefficient = |form: &Form| form.iter().filter(|(w, _)| *w == wire).map(|(_, v)| *v).sum::<Fr>();
@@ -160,7 +184,7 @@ impl Search {
                 let inverse = c.inverse().unwrap_or_default();
                 self.steps.push(Step::Linear { constraint, wire, inverse });
             }
-            _ if !may_divide => return self.late.push_back(id),
+            _ if divide == Divide::IfOnlyWay && self.has_product(wire, constraint) => return self.late.push_back(id),
             _ => {
                 let factor = if a.is_zero() { &row[1] } else { &row[0] };
                 let selector = factor.iter().all(|(w, _)| *w == wire) && row[2].is_empty();
@@ -170,15 +194,34 @@ impl Search {
         self.learn(wire);
     }
 
+    /// Whether another open constraint has the wire in its C and may give it as a product.
+    fn has_product(&self, wire: u32, constraint: u32) -> bool {
+        self.touching[wire as usize].iter().any(|id| match self.items[*id as usize] {
+            Item::Constraint(i) => i != constraint && self.rows[i as usize][2].iter().any(|(w, _)| *w == wire),
+            _ => false,
+        })
+    }
+
     /// Changes variables where several constraints share several unknown wires in C (circom spreads Poseidon's linear
     /// layers so). The unknown part of each C becomes an auxiliary wire; if these determine the old wires, every other
-    /// occurrence of those is rewritten in the auxiliary ones. Tells whether there was anything.
+    /// occurrence of those is rewritten in the auxiliary ones. A system is kept only if all its wires follow at once
+    /// without a choice: else it is put back (the slopes of curve additions look alike). Tells whether any was kept.
     fn substitute(&mut self) -> bool {
-        let systems: Vec<System> = self.linear_systems().into_iter().filter_map(|s| s.invert(&self.rows)).collect();
-        for system in &systems {
-            self.rewrite(system);
+        let mut systems: Vec<System> = self.linear_systems().into_iter().filter_map(|s| s.invert(&self.rows)).collect();
+        let before = if systems.is_empty() { return false } else { self.clone() };
+        loop {
+            systems.iter().for_each(|system| self.rewrite(system));
+            self.drain();
+            let tried = systems.len();
+            systems.retain(|system| system.wires.iter().all(|w| self.known[*w as usize]));
+            if systems.len() == tried {
+                return true;
+            }
+            *self = before.clone();
+            if systems.is_empty() {
+                return false;
+            }
         }
-        !systems.is_empty()
     }
 
     /// Constraints grouped by the unknown wires that their C share, where a group has as many constraints as wires.
