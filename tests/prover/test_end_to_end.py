@@ -44,7 +44,7 @@ from prover.transition import Intent, Kind, Transition, build_transition, comput
 from prover.typed_data import check_signature, compute_digest
 
 from .proving import get_provers, get_transition_prover, make_market_epoch
-from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, make_account
+from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
 from .test_recovery import to_event
 
 USD = 10**6
@@ -167,6 +167,26 @@ def test_a_whole_life(world, epoch):
 
     for trader in world.traders:
         assert recover_accounts(trader.wallet, DOMAIN, MINI, world.events, {}) == (trader.account,)
+
+
+@pytest.mark.parametrize("kind", [Kind.TRADE, Kind.ROLL, Kind.ATTEST])
+def test_a_step_of_generation_settles_expired_slots(kind, prover):
+    """Slots 1 and 12 are dropped, one pays and one costs; the proof holds for this settlement and no other."""
+    step = Scene(generation=1, settlement=make_settlement({1: 30 * USD, 12: -2 * USD, 5: 7}))
+    account = make_account(lots={1: 3, 12: 4, 13: -1}, cash=10**12)
+    intent = {Kind.TRADE: TRADE, Kind.ROLL: Intent(Kind.ROLL), Kind.ATTEST: Intent(Kind.ATTEST, policy="maintenance")}[
+        kind
+    ]
+    transition = build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=step)
+    proof = prover.prove(transition)
+    own, policy = transition.name_own_signals(), transition.effects.policy
+    assert not prover.verify(proof, {**own, "payoff": [0] * 16}, policy)
+    assert not prover.verify(proof, {**own, "drop": [0] * 16}, policy)
+    settled = transition.effects.new_state
+    lots, traded = {1: 3, 12: 4}, {1: 20, 12: -5} if kind is Kind.TRADE else {}
+    expected = sum((lots[slot] + traded.get(slot, 0)) * paid for slot, paid in ((1, 30 * USD), (12, -2 * USD)))
+    assert settled.cash == 10**12 + expected + (-30_000 * USD if traded else 0)
+    assert {slot: int(q) for slot, q in enumerate(settled.positions) if q} == {13: -1}
 
 
 # ------------------------------------------------------------------------------------------------- what is not accepted
