@@ -3,10 +3,18 @@
 import sys
 
 import typer
+from rich.markup import escape
 
+from contracts.errors import ContractsError
 from engine.errors import EngineError
+from prover.errors import ProverError
 from scripts import console
+from scripts.commands import account
+from scripts.commands.bench import bench
+from scripts.commands.demo import demo
+from scripts.commands.epoch import epoch
 from scripts.commands.margin import margin
+from scripts.commands.prove import prove, verify
 
 app = typer.Typer(
     name="zkmargin",
@@ -16,15 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(margin)
+for command in (margin, epoch, prove, verify, demo):
+    app.command()(command)
+app.command()(bench)
+app.add_typer(account.app, name="account")
 
 
 def main() -> None:
     """Run the command; an error of the project is one line on stderr and exit code 1, Ctrl-C is exit code 130."""
     try:
-        app()
-    except EngineError as error:
-        console.err.print(f"[bold red]error[/] {type(error).__name__}: {error}", highlight=False, markup=True)
+        app(standalone_mode=True)
+    except (EngineError, ProverError, ContractsError) as error:
+        console.err.print(f"[bold red]error[/] {type(error).__name__}: {escape(str(error))}", highlight=False)
         sys.exit(1)
     except KeyboardInterrupt:
         console.err.print("interrupted")

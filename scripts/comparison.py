@@ -11,7 +11,7 @@ PATH = Path(__file__).parent / "data/derive_pmrm2_gas.json"
 def estimate_derive_gas(options: int) -> int:
     """Gas of one PMRM_2 initial-margin check with that many options, read off the measured points by straight lines.
 
-    Source and method of the measurement stand in the file. Beyond the last measured point (127 options) the last slope goes on.
+    Source and method stand in the file. Beyond the last measured point (127 options) the last slope goes on.
     """
     points = sorted((int(count), gas) for count, gas in json.loads(PATH.read_text())["gas_by_options"].items())
     counts, gas = (np.array(column, dtype=float) for column in zip(*points, strict=True))

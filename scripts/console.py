@@ -18,7 +18,9 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
-def make_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> Table:
+def make_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()
+) -> Table:
     """A table; `right` names the columns that hold numbers."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for index, column in enumerate(columns):
@@ -55,6 +57,13 @@ class Steps:
 @contextmanager
 def show_steps(total: int) -> Iterator[Steps]:
     """A bar over `total` steps that takes longer than a moment."""
-    columns = (SpinnerColumn(), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal) as progress:
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal
+    ) as progress:
         yield Steps(progress, total)

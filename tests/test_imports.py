@@ -24,7 +24,11 @@ def test_a_folder_imports_only_itself_and_earlier_ones(folder):
     allowed = set(ORDER[: ORDER.index(folder) + 1])
     files = sorted((ROOT / folder).rglob("*.py"))
     assert files, f"no Python in {folder}"
-    wrong = {str(file.relative_to(ROOT)): found - allowed for file in files if (found := imported_folders(file.read_text())) - allowed}
+    wrong = {
+        str(file.relative_to(ROOT)): found - allowed
+        for file in files
+        if (found := imported_folders(file.read_text())) - allowed
+    }
     assert not wrong
 
 

@@ -12,7 +12,9 @@ from scripts import console
 
 def margin(
     portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
-    market: Annotated[str, typer.Option(help="A shipped market's name, or the path of a JSON file.")] = "deribit_2026-08-22",
+    market: Annotated[
+        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
+    ] = "deribit_2026-08-22",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ):
     """Margin of a portfolio: requirement, worst scenario, contributions, and what it would be without netting.

@@ -1,0 +1,216 @@
+"""What the demo shows refused: each attempt with the stage that stops it and the reason in its own words."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+from contracts.errors import ContractsError, Reverted
+from contracts.messages import EpochPoints
+from contracts.requests import DepositRequest, TradeRequest, TradeSide, WithdrawRequest
+from engine.epoch import Epoch
+from engine.policy import none_policy
+from prover.errors import ProverError
+from prover.messages import Action
+from prover.trade import AgreedTrade, check_quote, make_quote, make_request
+from prover.trader import SignedAction
+from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
+from prover.typed_data import compute_digest
+from scripts.local import LocalVenue, Party
+
+BASE_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583
+"""Order of BN254's base field: the coordinates of a proof's points."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An attempt that was refused."""
+
+    case: str
+    stage: str
+    """prover or contract."""
+    reason: str
+    """The error's name with its values."""
+
+
+class NotRefused(AssertionError):
+    """An attempt that must fail went through."""
+
+
+def expect_refusal(case: str, stage: str, attempt: Callable[[], object]) -> Refusal:
+    """Make the attempt and return why it was refused.
+
+    Raises
+    ------
+    NotRefused
+        If it was accepted, or stopped at another stage.
+    """
+    expected = {"prover": ProverError, "contract": ContractsError}[stage]
+    try:
+        attempt()
+    except expected as error:
+        return Refusal(case, stage, str(error) if isinstance(error, Reverted) else f"{type(error).__name__}: {error}")
+    raise NotRefused(f"{case} was accepted")
+
+
+def agree(
+    venue: LocalVenue, taker: Party, maker: Party, legs: dict[int, int], taker_pays_usd6: int, *, maker_side: int = -1
+) -> AgreedTrade:
+    """A trade that both parties want, without the messages' signatures."""
+    until = venue.deadline
+    request = make_request(taker.id, maker.id, legs, until)
+    quote = make_quote(
+        venue.domain,
+        request,
+        taker_pays_usd6=taker_pays_usd6,
+        maker_commitment=maker.trader.account.commitment,
+        epoch=venue.epoch.data.number,
+        valid_until=until,
+        preset=venue.facts.preset,
+        maker_side=maker_side,
+    )
+    return check_quote(venue.domain, request, quote, now=venue.chain.time, preset=venue.facts.preset)
+
+
+class Refusals:
+    """The attempts, over a venue with three parties: a maker, a trader with little cash, and another trader."""
+
+    def __init__(self, venue: LocalVenue, maker: Party, poor: Party, other: Party):
+        self.venue, self.maker, self.poor, self.other = venue, maker, poor, other
+        self.house = venue.contracts.house
+        settled_slots = [s for s in venue.facts.preset.derivative_slots if venue.snapshot.listing.is_option[s]]
+        self.option = settled_slots[0]
+
+    def run(self) -> list[Refusal]:
+        """Every case, the ones that let time pass last."""
+        return [
+            *self.under_margined(),
+            *self.withdraw_too_large(),
+            self.tampered_proof(),
+            self.other_account(),
+            self.self_trade(),
+            self.deposit_with_trade_word(),
+            self.wrong_points(),
+            self.stale_epoch(),
+        ]
+
+    def under_margined(self) -> list[Refusal]:
+        """A trader with little cash sells options naked, first honestly, then with a proof of the empty policy."""
+        agreed = agree(self.venue, self.poor, self.maker, {self.option: -20_000}, -1_000_000)
+
+        def settle_without_margin() -> None:
+            actions = {
+                a.message.side: a
+                for a in (self._trade(self.poor, agreed, self._toothless()), self._trade(self.maker, agreed))
+            }
+            self.house.trade(self.venue.make_trade_request(actions))
+
+        return [
+            expect_refusal("under_margined", "prover", lambda: self._trade(self.poor, agreed)),
+            expect_refusal("under_margined", "contract", settle_without_margin),
+        ]
+
+    def withdraw_too_large(self) -> list[Refusal]:
+        """More cash than the account has."""
+        amount = self.poor.state.cash + 1_000_000
+        intent = Intent(Kind.WITHDRAW, amount, recipient=self.poor.address, deadline=self.venue.deadline)
+
+        def withdraw_without_margin() -> None:
+            self._submit_withdrawal(self.poor.trader.act(intent, self._toothless()))
+
+        return [
+            expect_refusal("withdraw_too_large", "prover", lambda: self.poor.trader.act(intent, self.venue.epoch.data)),
+            expect_refusal("withdraw_too_large", "contract", withdraw_without_margin),
+        ]
+
+    def tampered_proof(self) -> Refusal:
+        """A point of a good proof replaced by its negative: still on the curve, but no proof."""
+        action = self._withdrawal(self.other)
+        *rest, y = action.proof_words
+        return expect_refusal(
+            "tampered_proof", "contract", lambda: self._submit_withdrawal(action, (*rest, BASE_MODULUS - y))
+        )
+
+    def other_account(self) -> Refusal:
+        """One account's proof under another account's signature."""
+        mine, theirs = self._withdrawal(self.poor), self._withdrawal(self.other)
+        return expect_refusal("other_account", "contract", lambda: self._submit_withdrawal(mine, theirs.proof_words))
+
+    def self_trade(self) -> Refusal:
+        """Both sides of a trade from one account."""
+        agreed = agree(self.venue, self.other, self.maker, {self.option: 1}, 0)
+        action = self._trade(self.maker, agreed)
+        side = TradeSide.from_action(action.message, action.proof_words, action.signature)
+        request = TradeRequest(action.message.trade_tag, self.venue.epoch.points, side, side)
+        return expect_refusal("self_trade", "contract", lambda: self.house.trade(request))
+
+    def deposit_with_trade_word(self) -> Refusal:
+        """A deposit of nothing whose proof receives a trade's lots that nobody gives."""
+        agreed = agree(self.venue, self.poor, self.maker, {self.option: 5}, 0)
+        trader, venue = self.poor.trader, self.venue
+        wish = Intent(
+            Kind.TRADE,
+            trade=agreed.trade,
+            side=agreed.get_side(self.poor.id),
+            counterparty=self.maker.id,
+            deadline=venue.deadline,
+        )
+        effects = compute_effects(trader.account, wish, self._toothless())
+        honest = build_transition(
+            trader.account, Intent(Kind.DEPOSIT, deadline=venue.deadline), domain=venue.domain, key_version=1
+        )
+        message: Action = honest.message.model_copy(update={"commitment_new": effects.commitment_new})
+        forged = Transition(effects, message, compute_digest(venue.domain, message), honest.certificate)
+        proof = venue.provers.transition.prove(forged).words
+        request = DepositRequest.from_action(message, proof, trader.wallet.sign(venue.domain, message))
+        return expect_refusal("deposit_with_trade_word", "contract", lambda: self.house.deposit(request))
+
+    def wrong_points(self) -> Refusal:
+        """The zero policy's point in the place of the withdraw policy's."""
+        intent = Intent(
+            Kind.WITHDRAW, self.poor.state.cash + 1, recipient=self.poor.address, deadline=self.venue.deadline
+        )
+        action = self.poor.trader.act(intent, self._toothless())
+        points = tuple(replace(point, x=0, y=0) for point in self.venue.epoch.points.points)
+        forged = EpochPoints(self.venue.epoch.points.number, points)
+        return expect_refusal("wrong_points", "contract", lambda: self._submit_withdrawal(action, points=forged))
+
+    def stale_epoch(self) -> Refusal:
+        """A good withdrawal at prices that are too old."""
+        action = self._withdrawal(self.other)
+        self.venue.chain.travel(self.venue.contracts.oracle.get_max_age(Kind.WITHDRAW) + 1)
+        return expect_refusal("stale_epoch", "contract", lambda: self._submit_withdrawal(action))
+
+    def replay(self, actions: dict[int, SignedAction]) -> Refusal:
+        """A trade that has been settled, once more."""
+        return expect_refusal("replay", "contract", lambda: self.house.trade(self.venue.make_trade_request(actions)))
+
+    def _toothless(self) -> Epoch:
+        """The epoch with every policy replaced by one that asks for nothing: what a cheating prover would prove."""
+        data = self.venue.epoch.data
+        empty = none_policy(self.venue.facts.preset)
+        policies = {name: replace(empty, name=name) for name in data.policies}
+        return SimpleNamespace(
+            number=data.number, generation=data.generation, policies=policies, settlement=data.settlement
+        )
+
+    def _trade(self, party: Party, agreed: AgreedTrade, epoch: Epoch | None = None) -> SignedAction:
+        return party.trader.trade(agreed, epoch or self.venue.epoch.data, deadline=self.venue.deadline)
+
+    def _withdrawal(self, party: Party) -> SignedAction:
+        return party.trader.withdraw(
+            self.venue.epoch.data, 1_000_000, recipient=party.address, deadline=self.venue.deadline
+        )
+
+    def _submit_withdrawal(
+        self, action: SignedAction, proof: tuple | None = None, *, points: EpochPoints | None = None
+    ) -> None:
+        request = WithdrawRequest.from_action(
+            action.message, points or self.venue.epoch.points, proof or action.proof_words, action.signature
+        )
+        self.house.withdraw(request)
+
+
+def make_challenge() -> bytes:
+    """32 random bytes that a recipient of an attestation chooses."""
+    return secrets.token_bytes(32)

@@ -1,0 +1,294 @@
+"""The main job, from a recorded market to settled private trades, with every claim checked on the way."""
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from contracts.chain import Chain, Receipt, run_anvil
+from engine.market import load_snapshot, reduce_to_mini
+from engine.presets import get_preset
+from engine.report import build_report
+from prover.attestation import ChainFacts, verify_attestation
+from prover.recovery import recover_accounts
+from prover.trade import check_accept, check_quote, make_accept, make_quote, make_request
+from prover.trader import SignedAction
+from scripts.console import Steps
+from scripts.demo.book import get_target, price_legs, split_into_trades
+from scripts.demo.refusals import Refusal, Refusals, agree, make_challenge
+from scripts.keys import VenueKeys
+from scripts.local import LocalVenue, Party
+from scripts.verify import verify_three_ways
+
+USD6 = 10**6
+MARKET = "deribit_2026-08-22"
+HOUR = 3600
+
+
+@dataclass
+class Story:
+    """What happened, for the report and the tables."""
+
+    preset: str
+    venue: LocalVenue
+    gas: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    refusals: list[Refusal] = field(default_factory=list)
+    facts: dict[str, object] = field(default_factory=dict)
+
+    def spent(self, action: str, receipt: Receipt) -> Receipt:
+        """Note the gas of a transaction."""
+        self.gas[action].append(receipt.gas_used)
+        return receipt
+
+
+@contextmanager
+def use_chain(rpc_url: str | None, time: int) -> Iterator[Chain]:
+    """The chain at `rpc_url`, or an Anvil of our own whose clock starts at `time`."""
+    if rpc_url:
+        yield Chain(rpc_url)
+    else:
+        with run_anvil(timestamp=time) as chain:
+            yield chain
+
+
+STEPS = 11
+"""Progress steps of `run_demo`, for the bar."""
+
+
+def run_demo(keys: VenueKeys, steps: Steps, *, rpc_url: str | None = None) -> Story:
+    """The whole demo at the keys' preset; raises if anything does not go as claimed."""
+    snapshot = load_snapshot(MARKET)
+    if keys.preset.name == "mini":
+        snapshot = reduce_to_mini(snapshot)
+    with use_chain(rpc_url, snapshot.time) as chain:
+        steps.start("deploying contracts, registering keys")
+        story = Story(keys.preset.name, LocalVenue(chain, keys, snapshot))
+        steps.done()
+        _post_epochs(story, steps)
+        parties = _open_accounts(story, steps)
+        _build_book(story, steps, *parties[:2])
+        settled = _trade_privately(story, steps, parties[0], parties[2])
+        _show_refusals(story, steps, settled, *parties)
+        _attest(story, steps, parties[0], parties[2])
+        _withdraw(story, steps, parties[0])
+        _recover(story, steps, parties)
+        _leave(story, steps, parties[0], parties[2])
+        steps.start("verifying a proof by native code, py_ecc and snarkjs")
+        story.facts["verified_by"] = verify_three_ways(keys, settled[1].transition, settled[1].proof)
+        steps.done()
+        story.facts["seconds"] = {name: statistics.median(values) for name, values in keys.seconds.items()}
+    return story
+
+
+def _post_epochs(story: Story, steps: Steps) -> None:
+    steps.start("building the risk epoch from the recorded market, signing and posting it")
+    venue = story.venue
+    story.spent("epoch_snapshot", venue.post_epoch().receipt)
+    for _ in range(3):
+        venue.chain.travel(1)
+        live = venue.post_epoch(with_snapshot=False)
+        story.spent("epoch", live.receipt)
+        for name, seconds in live.seconds.items():
+            venue.keys.seconds[name.split(".")[0].replace("point", "policy_point")].append(seconds)
+    steps.done()
+
+
+def _open_accounts(story: Story, steps: Steps) -> tuple[Party, Party, Party]:
+    steps.start("opening three accounts, funding them, absorbing the deposits")
+    venue = story.venue
+    wealth = {"market maker": (3_000_000, 150_000), "alice": (4_000_000, 200_000), "bob": (60_000, 2_000)}
+    parties = []
+    for name, (dollars, weth_lots) in wealth.items():
+        party = venue.make_party(name)
+        story.spent("open", venue.open(party))
+        for receipt in venue.fund(party, cash_usd6=dollars * USD6, weth_lots=weth_lots):
+            story.spent("fund", receipt)
+        story.spent("deposit", venue.deposit(party, cash_usd6=dollars * USD6, weth_lots=weth_lots))
+        parties.append(party)
+    venue.post_epoch(with_snapshot=False)  # an account counts as proved when it opens: older prices are refused
+    steps.done()
+    return tuple(parties)
+
+
+def _build_book(story: Story, steps: Steps, maker: Party, alice: Party) -> None:
+    trades = list(split_into_trades(get_target(story.venue)))
+    for number, legs in enumerate(trades, 1):
+        steps.start(f"private trade {number} of {len(trades)}: the market maker builds its book")
+        venue = story.venue
+        venue.refresh()
+        agreed = agree(venue, maker, alice, legs, price_legs(venue, legs, half_spread=0.0))
+        receipt = venue.settle(venue.prove_trade(agreed, maker, alice), maker, alice)
+        if len(legs) > 1:
+            story.spent("trade", receipt)
+    steps.done()
+
+
+def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> dict[int, SignedAction]:
+    """Request, quote, accept, both proofs, settlement; then what the chain saw beside what the parties know."""
+    steps.start("a multi-leg private trade, agreed by signed messages")
+    venue, listing = story.venue, story.venue.snapshot.listing
+    venue.refresh()
+    slots = [slot for slot in venue.facts.preset.derivative_slots if listing.is_listed[slot]]
+    options = [slot for slot in slots if listing.is_option[slot]]
+    perpetual = next(slot for slot in slots if not listing.is_option[slot])
+    legs = {options[0]: 2, options[1]: -2, options[2]: 3, perpetual: -1}
+    domain, now, until = venue.domain, venue.chain.time, venue.deadline
+
+    request = make_request(bob.id, maker.id, legs, until)
+    quote = make_quote(
+        domain, request, taker_pays_usd6=price_legs(venue, legs), maker_commitment=maker.trader.account.commitment,
+        epoch=venue.epoch.data.number, valid_until=until, preset=venue.facts.preset,
+    )  # fmt: skip
+    quoted = maker.trader.wallet.sign(domain, quote)
+    agreed = check_quote(domain, request, quote, now=now, preset=venue.facts.preset)
+    accept = make_accept(domain, quote, bob.trader.account.commitment)
+    accepted = bob.trader.wallet.sign(domain, accept)
+    check_accept(domain, quote, accept, now=now)
+
+    before = {party.name: party.state.cash for party in (maker, bob)}
+    actions = venue.prove_trade(agreed, maker, bob, fee_usd6=20_000)
+    receipt = story.spent("trade", venue.settle(actions, maker, bob))
+    [event] = venue.contracts.house.contract.decode_logs(receipt, "Traded")
+    names = {item.slot: item.name for item in listing.by_name.values()}
+    story.facts["trade"] = {
+        "chain": {name: _show(event[name]) for name in event},
+        "parties": {
+            "bob receives": {names[slot]: lots for slot, lots in legs.items()},
+            "bob pays": f"{-agreed.get_cash_usd6(bob.id) / USD6:,.2f} USDC",
+            "bob's cash": f"{before['bob'] / USD6:,.2f} -> {bob.state.cash / USD6:,.2f} USDC",
+            "market maker's cash": f"{before['market maker'] / USD6:,.2f} -> {maker.state.cash / USD6:,.2f} USDC",
+            "signed messages": f"quote {quoted.hex()[:16]}…, accept {accepted.hex()[:16]}…",
+        },
+    }
+    steps.done()
+    return actions
+
+
+def _show_refusals(
+    story: Story, steps: Steps, settled: dict[int, SignedAction], maker: Party, alice: Party, bob: Party
+) -> None:
+    steps.start("what is refused, and why")
+    venue = story.venue
+    venue.refresh()
+    attempts = Refusals(venue, maker, bob, alice)
+    story.refusals = [attempts.replay(settled), *attempts.run()]
+    venue.post_epoch(with_snapshot=False)
+    steps.done()
+
+
+def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
+    """On chain to the maintenance policy; off-chain, to bob, that the maker's net delta is within its limit."""
+    steps.start("attestations: maintenance on chain, net delta to a counterparty off-chain")
+    venue = story.venue
+    action = maker.trader.attest(venue.epoch.data, deadline=venue.deadline)
+    story.spent("attest", venue.submit(maker, action))
+    challenge = make_challenge()
+    shown = maker.trader.attest_to(
+        venue.epoch.data, "net_delta", recipient=bob.address, challenge=challenge, valid_until=venue.deadline
+    )
+    seen = venue.contracts.house.get_account(maker.id)
+    header = venue.epoch.signed.message
+    facts = ChainFacts(
+        seen.commitment, seen.generation, seen.key_version, header.number, header.generation, header.policy_hash
+    )
+    verify_attestation(
+        shown, facts, venue.provers.transition, domain=venue.domain, preset=venue.facts.preset,
+        policy_bytes=venue.epoch.data.policy_bytes,
+        account=maker.id, policy="net_delta", recipient=bob.address, challenge=challenge, now=venue.chain.time,
+    )  # fmt: skip
+    story.facts["net_delta_attested"] = True
+    steps.done()
+
+
+def _withdraw(story: Story, steps: Steps, maker: Party) -> None:
+    steps.start("a withdrawal under the withdraw policy")
+    venue = story.venue
+    paid = 1_000 * USD6
+    action = maker.trader.withdraw(venue.epoch.data, paid, recipient=maker.address, deadline=venue.deadline)
+    story.spent("withdraw", venue.submit(maker, action))
+    claimable = venue.contracts.vault.get_claimable(maker.address, venue.contracts.cash.address)
+    if claimable != paid:
+        raise AssertionError(f"the maker may claim {claimable} micro-dollars, expected {paid}")
+    steps.done()
+
+
+def _recover(story: Story, steps: Steps, parties: tuple[Party, ...]) -> None:
+    """Every account again, from events and wallet alone; commitments decide."""
+    steps.start("rebuilding the accounts from chain events and wallets alone")
+    venue, history = story.venue, story.venue.contracts.house.read_history()
+    settlements = venue.contracts.oracle.read_settlements(venue.facts.preset)
+    for party in parties:
+        [account] = recover_accounts(party.trader.wallet, venue.domain, venue.facts.preset, history, settlements)
+        on_chain = venue.contracts.house.get_account(party.id).commitment
+        if not account.commitment == on_chain == party.trader.account.commitment:
+            raise AssertionError(f"{party.name}'s recovered account does not open the commitment on chain")
+    story.facts["recovered"] = True
+    story.facts["positions"] = {party.name.replace(" ", "_"): party.state.open_positions for party in parties}
+    maker = parties[0]
+    story.facts["margin"] = build_report(maker.name, maker.state, venue.snapshot).to_document()
+    story.facts["options"] = int(
+        sum(1 for slot, lots in enumerate(maker.state.positions) if lots and venue.snapshot.listing.is_option[slot])
+    )
+    steps.done()
+
+
+def _leave(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
+    """Bob trades back to flat and closes an hour after the last epoch: without the oracle, he still gets out."""
+    steps.start("the oracle stops; a flat account closes without it")
+    venue = story.venue
+    held = {
+        slot: -int(lots)
+        for slot, lots in enumerate(bob.state.positions)
+        if lots and slot not in venue.facts.preset.collateral_slots
+    }
+    agreed = agree(venue, bob, maker, held, price_legs(venue, held))
+    story.spent("trade", venue.settle(venue.prove_trade(agreed, maker, bob), maker, bob))
+    venue.chain.travel(HOUR)
+    slot = venue.contracts.deployment.weth_slot
+    action = bob.trader.close(
+        bob.state.cash, {slot: int(bob.state.positions[slot])}, recipient=bob.address, deadline=venue.deadline
+    )
+    story.spent("close", venue.submit(bob, action))
+    story.facts["closed_without_oracle"] = True
+    steps.done()
+
+
+def _show(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+def make_report(story: Story, sizes: dict[str, int]) -> dict:
+    """The demo's report as JSON."""
+    preset = get_preset(story.preset)
+    return {
+        "preset": story.preset,
+        "slots": preset.slots,
+        "rows": preset.rows,
+        "constraints": sizes["constraints"],
+        "public_inputs": sizes["public_inputs"],
+        "gas": {name: int(statistics.median(values)) for name, values in sorted(story.gas.items())},
+        "seconds": story.facts["seconds"],
+        "positions": story.facts["positions"],
+        "rejected": [asdict(refusal) for refusal in story.refusals],
+        "recovered": story.facts["recovered"],
+        "verified_by": story.facts["verified_by"],
+        "net_delta_attested": story.facts["net_delta_attested"],
+        "closed_without_oracle": story.facts["closed_without_oracle"],
+        "margin": story.facts["margin"],
+        "trade": story.facts["trade"],
+        "options": story.facts["options"],
+        "circuit": f"{sizes['constraints']:,} constraints and {sizes['public_inputs']:,} public inputs",
+    }
+
+
+def write_report(report: dict, path: Path) -> None:
+    """JSON at `path`, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        draft.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        draft.replace(path)

@@ -1,0 +1,71 @@
+"""The demo's results for a reader: what the chain saw, what was refused, and what each action cost."""
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+
+from scripts.comparison import estimate_derive_gas
+from scripts.console import make_table
+
+GAS_TARGETS = {
+    "trade": 400_000,
+    "attest": 290_000,
+    "withdraw": 290_000,
+    "deposit": 290_000,
+    "open": 420_000,
+    "fund": 70_000,
+}
+
+
+def render_report(report: dict) -> Iterable[RenderableType]:
+    """Tables of a demo report."""
+    trade = report["trade"]
+    yield make_table("What the chain saw of the private trade", ("field", "value"), list(trade["chain"].items()))
+    yield make_table(
+        "What the two parties know of it", ("", ""), [(name, _flat(value)) for name, value in trade["parties"].items()]
+    )
+    yield make_table(
+        "Refused",
+        ("case", "stage", "reason"),
+        [(row["case"], row["stage"], _short(row["reason"])) for row in report["rejected"]],
+    )
+    yield make_table(
+        "Gas of the whole transaction, median",
+        ("action", "gas", "target"),
+        [
+            (name, f"{gas:,}", f"<= {GAS_TARGETS[name]:,}" if name in GAS_TARGETS else "")
+            for name, gas in report["gas"].items()
+        ],
+        right=(1, 2),
+    )
+    yield make_table(
+        "Seconds, median",
+        ("step", "s"),
+        [(name, f"{value:.3f}") for name, value in sorted(report["seconds"].items())],
+        right=(1,),
+    )
+    options = report["options"]
+    yield make_table(
+        f"One initial-margin check of the market maker's {options} options",
+        ("", "gas", "positions"),
+        [
+            ("zkmargin, both sides of a trade in one transaction", f"{report['gas']['trade']:,}", "hidden"),
+            ("Derive PMRM2 on chain, one side's check alone", f"{estimate_derive_gas(options):,}", "public"),
+        ],
+        right=(1,),
+    )
+    margin = report["margin"]
+    initial = margin["levels"]["initial"]
+    yield (
+        f"The market maker holds {report['positions']['market_maker']} positions: equity {margin['equity']:,.0f} USD, "
+        f"initial margin {initial['requirement']:,.0f} USD. {report['circuit']}. Accounts rebuilt from events and "
+        f"wallets: {report['recovered']}. One proof verified by {', '.join(report['verified_by'])}."
+    )
+
+
+def _flat(value: object) -> str:
+    return ", ".join(f"{lots:+,} {name}" for name, lots in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else text[:157] + "..."
