@@ -21,7 +21,7 @@ COMPILER = ROOT / "contracts" / "solc.js"
 CACHE = ROOT / "build" / "contracts"
 
 SETTINGS = {
-    "optimizer": {"enabled": True, "runs": 2_000},
+    "optimizer": {"enabled": True, "runs": 20_000},
     "viaIR": True,
     "evmVersion": "cancun",
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},

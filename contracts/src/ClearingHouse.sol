@@ -130,9 +130,11 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function deposit(DepositRequest calldata request) external nonReentrant {
-        (Rule memory rule, Action memory action) =
-            _draft(ActionKind.DEPOSIT, request.account, request.commitmentNew, request.fee, request.deadline);
-        Terms memory terms = _constantTerms(rule, action);
+        Rule memory rule = ActionRules.ruleOf(ActionKind.DEPOSIT);
+        Action memory action;
+        _draft(action, rule, ActionKind.DEPOSIT, request.account, request.commitmentNew, request.fee, request.deadline);
+        Terms memory terms;
+        _setConstantTerms(terms, rule, action);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
         if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
@@ -141,9 +143,11 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function cure(CureRequest calldata request) external nonReentrant {
-        (Rule memory rule, Action memory action) =
-            _draft(ActionKind.CURE, request.account, request.commitmentNew, request.fee, request.deadline);
-        Terms memory terms = _epochTerms(rule, action, request.epoch);
+        Rule memory rule = ActionRules.ruleOf(ActionKind.CURE);
+        Action memory action;
+        _draft(action, rule, ActionKind.CURE, request.account, request.commitmentNew, request.fee, request.deadline);
+        Terms memory terms;
+        _setEpochTerms(terms, rule, action, request.epoch);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
         if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
@@ -152,10 +156,12 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function withdraw(WithdrawRequest calldata request) external nonReentrant {
-        (Rule memory rule, Action memory action) =
-            _draft(ActionKind.WITHDRAW, request.account, request.commitmentNew, request.fee, request.deadline);
+        Rule memory rule = ActionRules.ruleOf(ActionKind.WITHDRAW);
+        Action memory action;
+        _draft(action, rule, ActionKind.WITHDRAW, request.account, request.commitmentNew, request.fee, request.deadline);
         action.recipient = request.recipient;
-        Terms memory terms = _epochTerms(rule, action, request.epoch);
+        Terms memory terms;
+        _setEpochTerms(terms, rule, action, request.epoch);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
         if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
@@ -176,9 +182,12 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function attest(AttestRequest calldata request) external nonReentrant {
-        (Rule memory rule, Action memory action) = _draft(ActionKind.ATTEST, request.account, 0, 0, request.deadline);
+        Rule memory rule = ActionRules.ruleOf(ActionKind.ATTEST);
+        Action memory action;
+        _draft(action, rule, ActionKind.ATTEST, request.account, 0, 0, request.deadline);
         action.policy = request.policy;
-        Terms memory terms = _epochTerms(rule, action, request.epoch);
+        Terms memory terms;
+        _setEpochTerms(terms, rule, action, request.epoch);
         _verify(action, terms, _digest(action), rule.writes, request.proof);
 
         Stored storage stored = _accounts[request.account];
@@ -196,12 +205,16 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         TradeSide calldata plusSide = request.plus;
         TradeSide calldata minusSide = request.minus;
         if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
-        (Rule memory rule, Action memory plus) = _draftSide(request, plusSide, minusSide.account, 1);
-        (, Action memory minus) = _draftSide(request, minusSide, plusSide.account, -1);
+        Rule memory rule = ActionRules.ruleOf(ActionKind.TRADE);
+        Action memory plus;
+        _draftSide(plus, rule, request.tradeTag, plusSide, minusSide.account, 1);
+        Action memory minus;
+        _draftSide(minus, rule, request.tradeTag, minusSide, plusSide.account, -1);
         if (plus.generationOld != minus.generationOld || plus.keyVersion != minus.keyVersion) {
             revert SidesDiffer(plus.generationOld, minus.generationOld, plus.keyVersion, minus.keyVersion);
         }
-        Terms memory terms = _epochTerms(rule, plus, request.epoch);
+        Terms memory terms;
+        _setEpochTerms(terms, rule, plus, request.epoch);
         _requireProvenAt(rule, minus.account, terms.time);
         (minus.epoch, minus.generationNew, minus.policy) = (plus.epoch, plus.generationNew, plus.policy);
 
@@ -296,13 +309,16 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     // ------------------------------------------------------------------ checks
 
     /// @dev The part of an Action that is the contract's to say: what is stored, and what the action's rule fixes. Fields that a rule leaves out stay zero: without
-    ///      sides there is no trade tag, no ciphertext and no counterparty.
-    function _draft(ActionKind kind, bytes32 account, uint256 commitmentNew, uint64 fee, uint40 deadline)
-        private
-        view
-        returns (Rule memory rule, Action memory action)
-    {
-        rule = ActionRules.ruleOf(kind);
+    ///      sides there is no trade tag, no ciphertext and no counterparty. `action` comes in empty: returning a struct would allocate it twice.
+    function _draft(
+        Action memory action,
+        Rule memory rule,
+        ActionKind kind,
+        bytes32 account,
+        uint256 commitmentNew,
+        uint64 fee,
+        uint40 deadline
+    ) private view {
         Stored storage stored = _accounts[account];
         Status status = _statusOf(stored);
         if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.whileFrozen)) {
@@ -321,21 +337,24 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         action.policy = rule.policyName;
     }
 
-    function _draftSide(TradeRequest calldata request, TradeSide calldata half, bytes32 counterparty, int8 side)
-        private
-        view
-        returns (Rule memory rule, Action memory action)
-    {
-        (rule, action) = _draft(ActionKind.TRADE, half.account, half.commitmentNew, half.fee, half.deadline);
+    function _draftSide(
+        Action memory action,
+        Rule memory rule,
+        uint256 tradeTag,
+        TradeSide calldata half,
+        bytes32 counterparty,
+        int8 side
+    ) private view {
+        _draft(action, rule, ActionKind.TRADE, half.account, half.commitmentNew, half.fee, half.deadline);
         action.counterparty = counterparty;
-        action.tradeTag = request.tradeTag;
+        action.tradeTag = tradeTag;
         action.ciphertext = half.ciphertext;
         action.side = side;
         Amounts.setFee(action, rule.flows);
     }
 
     /// @dev Key, policy and settlement of an action that needs no epoch: the zero policy or "flat", and the identity settlement.
-    function _constantTerms(Rule memory rule, Action memory action) private view returns (Terms memory terms) {
+    function _setConstantTerms(Terms memory terms, Rule memory rule, Action memory action) private view {
         (terms.key, terms.slots) = REGISTRY.transitionKey(action.keyVersion);
         if (rule.policySource == PolicySource.FLAT) {
             (terms.policy.x, terms.policy.y) = REGISTRY.flatPoint(action.keyVersion);
@@ -343,10 +362,9 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     }
 
     /// @dev Key, policy and settlement of an action at an epoch; fills in the epoch, the generation after the action, and checks the points.
-    function _epochTerms(Rule memory rule, Action memory action, EpochPoints calldata given)
+    function _setEpochTerms(Terms memory terms, Rule memory rule, Action memory action, EpochPoints calldata given)
         private
         view
-        returns (Terms memory terms)
     {
         EpochView memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));
         if (epoch.keyVersion != action.keyVersion) {
@@ -362,15 +380,18 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         action.epoch = given.number;
         action.generationNew = epoch.generation;
         terms.time = epoch.time;
-        terms.policy = _findPoint(given.points, epoch.pointsHash, action.policy);
+        _setPolicy(terms.policy, given.points, epoch.pointsHash, action.policy);
         (terms.key, terms.slots) = REGISTRY.transitionKey(action.keyVersion);
     }
 
-    function _findPoint(Point[] calldata points, bytes32 signed, bytes32 name) private pure returns (G1 memory) {
+    function _setPolicy(G1 memory policy, Point[] calldata points, bytes32 signed, bytes32 name) private pure {
         bytes32 hash = Points.hash(points);
         if (hash != signed) revert PointsMismatch(hash, signed);
         for (uint256 i = 0; i < points.length; i++) {
-            if (points[i].name == name) return G1(points[i].x, points[i].y);
+            if (points[i].name == name) {
+                (policy.x, policy.y) = (points[i].x, points[i].y);
+                return;
+            }
         }
         revert PolicyUnknown(name);
     }
@@ -491,10 +512,12 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     }
 
     function _exitFlat(ActionKind kind, FlatRequest calldata request) private {
-        (Rule memory rule, Action memory action) =
-            _draft(kind, request.account, request.commitmentNew, request.fee, request.deadline);
+        Rule memory rule = ActionRules.ruleOf(kind);
+        Action memory action;
+        _draft(action, rule, kind, request.account, request.commitmentNew, request.fee, request.deadline);
         action.recipient = request.recipient;
-        Terms memory terms = _constantTerms(rule, action);
+        Terms memory terms;
+        _setConstantTerms(terms, rule, action);
         Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
         if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
         _transition(rule, action, terms, request.proof, request.signature);
@@ -504,7 +527,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     function _write(Rule memory rule, Action memory action, uint40 epochTime) private {
         Stored storage stored = _accounts[action.account];
         stored.commitment = action.commitmentNew;
-        stored.generation = action.generationNew;
+        if (action.generationNew != action.generationOld) stored.generation = action.generationNew;
         if (rule.proven == ProvenRule.SET) stored.provenAt = epochTime;
     }
 

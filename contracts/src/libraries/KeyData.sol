@@ -23,8 +23,11 @@ library KeyData {
     error KeyMissing(address key, uint256 size, uint256 needed);
 
     /// @notice Bytes of a key with that many IC points, STOP left out.
+    /// @dev Unchecked here and below: an index is a constant, or a constant and a slot of 16 bits.
     function size(uint256 points) internal pure returns (uint256) {
-        return IC + POINT * points;
+        unchecked {
+            return IC + POINT * points;
+        }
     }
 
     /// @notice Loads the four group elements and the first IC points.
@@ -49,13 +52,15 @@ library KeyData {
 
     /// @dev Bytes beyond the end of code read as zero, and a zero IC point would make its signal free: hence every read is checked.
     function requireSize(address key, uint256 points) private view {
-        uint256 needed = 1 + size(points);
+        uint256 needed = size(points) + 1;
         if (key.code.length < needed) revert KeyMissing(key, key.code.length, needed);
     }
 
     /// @notice The loaded IC point at `index`; a view into the head, not a copy.
     function ic(KeyHead head, uint256 index) internal pure returns (G1 memory point) {
-        return element(head, IC + POINT * index);
+        unchecked {
+            return element(head, IC + POINT * index);
+        }
     }
 
     /// @notice Alpha; a view into the head, not a copy.
