@@ -39,8 +39,8 @@ template SubgroupScalar() {
 //   - x = 0, the points of order 1 and 2: EscalarMulAny returns the identity, and the pad would be a constant that anyone
 //     knows. Points of order 4 and 8 reach a doubling of order 2, which has no witness.
 //   - A component of small order would add rho mod 8 to what `shared` tells; it does not make `shared` ambiguous.
-//   EscalarMulFix adds to a sum of at least 2^250 Base8 windows of at most 2^249 Base8; the two can be opposite for four scalars, which
-//     then have no witness. rho = 0 shows the owner's own key; a prover draws rho at random in [1, l).
+//   EscalarMulFix adds windows of at most 2^249 Base8 to a sum of at least 2^250 Base8. Both are never equal; they are opposite for three
+//     scalars below l, which have no witness. rho = 0 would show the owner's own key: a prover draws rho at random in [1, l).
 template KeyEscrow() {
     signal input key;
     signal input ephemeralScalar;    // rho, below l

@@ -37,8 +37,15 @@ def at(**entries: int) -> list[int]:
 POSITIONS = at(s0=3000, s2=-40, s5=17, s9=-250, s15=8)
 TRADE = fit(
     Case(
-        positions=POSITIONS, cash=5_000_000_000, side=1, legs=[(2, 60), (9, -10), (15, -20), (0, 0)], trade_cash=-123_456_789,
-        cash_flow=-50_000, rule=make_rule(1), helpers=[11 * j for j in range(HELPERS)], excess=[1000 + s for s in range(EXCESS)],
+        positions=POSITIONS,
+        cash=5_000_000_000,
+        side=1,
+        legs=[(2, 60), (9, -10), (15, -20), (0, 0)],
+        trade_cash=-123_456_789,
+        cash_flow=-50_000,
+        rule=make_rule(1),
+        helpers=[11 * j for j in range(HELPERS)],
+        excess=[1000 + s for s in range(EXCESS)],
     )
 )
 OTHER_SIDE = fit(TRADE.but(side=-1, key=777, nonce=12, positions=at(s2=5), cash=-3))
@@ -47,6 +54,11 @@ WITHDRAWAL = fit(Case(positions=POSITIONS, cash=10**12, cash_flow=-(10**11), flo
 ATTESTATION = fit(Case(positions=POSITIONS, cash=10**12, write=0, rule=make_rule(4), helpers=[2**60 - 1] * HELPERS))
 ROLL = Case(positions=POSITIONS, cash=10**9, drop=at(s2=1, s5=1), payoff=at(s2=2**36 - 1, s5=1_000))
 ACCEPTED = {
-    "trade": TRADE, "other side": OTHER_SIDE, "deposit": DEPOSIT, "withdrawal": WITHDRAWAL,
-    "attestation": ATTESTATION, "roll": ROLL, "empty": Case(),
+    "trade": TRADE,
+    "other side": OTHER_SIDE,
+    "deposit": DEPOSIT,
+    "withdrawal": WITHDRAWAL,
+    "attestation": ATTESTATION,
+    "roll": ROLL,
+    "empty": Case(),
 }

@@ -129,14 +129,18 @@ class Constraints:
 
     def __init__(self, compiled: CompiledCircuit):
         self.rows = _read_constraints(compiled.r1cs)
-        self.index: dict[str, int] = {}
-        self.names: dict[int, list[str]] = {}
+        self.names = self.read_names(compiled)
+        self.index = {name: wire for wire, names in self.names.items() for name in names}
+
+    @staticmethod
+    def read_names(compiled: CompiledCircuit) -> dict[int, list[str]]:
+        """Names of each wire that is kept, without the leading `main.`."""
+        names: dict[int, list[str]] = {}
         for line in compiled.sym.read_text().splitlines():
             _, wire, _, name = line.split(",")
             if int(wire) >= 0:
-                short = name.removeprefix("main.")
-                self.index[short] = int(wire)
-                self.names.setdefault(int(wire), []).append(short)
+                names.setdefault(int(wire), []).append(name.removeprefix("main."))
+        return names
 
     def find_failing(self, values: Sequence[int]) -> list[int]:
         """Numbers of the constraints that `values` break."""

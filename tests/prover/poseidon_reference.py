@@ -15,8 +15,11 @@ FIELD_BITS = 254
 
 def _grain(width: int, partial_rounds: int):
     """Self-shrinking stream of bits of the 80-bit LFSR."""
-    state = [int(bit) for size, value in ((2, 1), (4, 0), (12, FIELD_BITS), (12, width), (10, FULL_ROUNDS))
-             for bit in f"{value:0{size}b}"]
+    state = [
+        int(bit)
+        for size, value in ((2, 1), (4, 0), (12, FIELD_BITS), (12, width), (10, FULL_ROUNDS))
+        for bit in f"{value:0{size}b}"
+    ]
     state += [int(bit) for bit in f"{partial_rounds:010b}"] + [1] * 30
 
     def step() -> int:

@@ -62,7 +62,9 @@ def pack_rows(table: list) -> list:
     packed = []
     for start in range(0, len(table), 3):
         trio = table[start : start + 3]
-        packed.append([pack_lanes(list(c)) for c in zip(*trio, strict=True)] if isinstance(trio[0], list) else pack_lanes(trio))
+        packed.append(
+            [pack_lanes(list(c)) for c in zip(*trio, strict=True)] if isinstance(trio[0], list) else pack_lanes(trio)
+        )
     return packed
 
 
@@ -85,7 +87,10 @@ class Rule:
         """A copy in which the given columns have other entries: with_rows(cash={3: 1}, positions={3: [...]})."""
         return replace(
             self,
-            **{name: [entries.get(row, old) for row, old in enumerate(getattr(self, name))] for name, entries in columns.items()},
+            **{
+                name: [entries.get(row, old) for row, old in enumerate(getattr(self, name))]
+                for name, entries in columns.items()
+            },
         )
 
 
@@ -141,7 +146,10 @@ class Case:
     def charges(self) -> list[int]:
         """K_1, K_2."""
         return [
-            sum(long * max(q, 0) + short * max(-q, 0) for long, short, q in zip(longs, shorts, self.positions_after, strict=True))
+            sum(
+                long * max(q, 0) + short * max(-q, 0)
+                for long, short, q in zip(longs, shorts, self.positions_after, strict=True)
+            )
             for longs, shorts in zip(self.rule.rate_long, self.rule.rate_short, strict=True)
         ]
 

@@ -1,4 +1,4 @@
-"""What `transition` accepts, at mini: every kind of action, the edges of each range, and random cases of the reference."""
+"""What `transition` accepts, at mini: every kind of action, the edges of each range, random cases of the reference."""
 
 import random
 
@@ -79,7 +79,9 @@ def test_charges_are_split_by_sign():
 
 
 def test_a_priced_excess_lifts_its_row_and_counts_in_the_total():
-    rule = Rule(priced=[1] + [0] * (EXCESS - 1), weights=[3] * EXCESS).with_rows(constants={0: -500, 20: 1600}, excess={20: -1})
+    rule = Rule(priced=[1] + [0] * (EXCESS - 1), weights=[3] * EXCESS).with_rows(
+        constants={0: -500, 20: 1600}, excess={20: -1}
+    )
     wires = accept(Case(rule=rule, excess=[520] + [9] * (EXCESS - 1)))
     assert wires["excesses.total"] == 3 * 520
     assert [wires["slack[0]"], wires["slack[20]"]] == [20, 1600 - 1560]
@@ -91,7 +93,9 @@ EDGES = {
     "largest and smallest slacks side by side": Case(rule=Rule(constants=[2**83 - 1, 0, 2**83 - 1] * (ROWS // 3))),
     "position 2^30 - 1": Case(positions=[2**30 - 1] * SLOTS),
     "position -2^30": Case(positions=[-(2**30)] * SLOTS),
-    "position from one end to the other": Case(positions=at(s0=-(2**30)), side=1, legs=[(0, 2**28 - 1)] * 4, flow=at(s0=2**30)),
+    "position from one end to the other": Case(
+        positions=at(s0=-(2**30)), side=1, legs=[(0, 2**28 - 1)] * 4, flow=at(s0=2**30)
+    ),
     "leg 2^28 - 1": Case(side=1, legs=[(15, 2**28 - 1)] * 4),
     "leg -2^28, given": Case(side=-1, legs=[(15, -(2**28))] * 3 + [(0, 0)]),
     "leg -2^28, received": Case(side=1, legs=[(7, -(2**28))] * 4),
@@ -103,7 +107,8 @@ EDGES = {
     "key and salt p - 1": Case(key=-1, salt=-1, side=1),
     "key, salt and nonce 0": Case(key=0, salt=0, nonce=0, side=1),
     "dearest book": Case(
-        positions=[2**30 - 1] * 8 + [-(2**30)] * 8, rule=Rule(rate_long=[[2**36 - 1] * SLOTS] * 2, rate_short=[[2**36 - 1] * SLOTS] * 2)
+        positions=[2**30 - 1] * 8 + [-(2**30)] * 8,
+        rule=Rule(rate_long=[[2**36 - 1] * SLOTS] * 2, rate_short=[[2**36 - 1] * SLOTS] * 2),
     ),
 }
 
@@ -114,23 +119,36 @@ def test_the_edge_of_a_range_is_inside(name):
 
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 2**32), side=st.sampled_from([-1, 0, 1]), write=st.sampled_from([0, 1]), slack=st.integers(0, 2**83 - 1))
+@given(
+    seed=st.integers(0, 2**32),
+    side=st.sampled_from([-1, 0, 1]),
+    write=st.sampled_from([0, 1]),
+    slack=st.integers(0, 2**83 - 1),
+)
 def test_random_transitions_agree_with_the_integers(seed, side, write, slack):
     draw = random.Random(seed)
     signed = lambda bits: draw.randint(-(2**bits), 2**bits - 1)  # noqa: E731
     drop = [draw.randint(0, 1) for _ in range(SLOTS)]
-    case = fit(
-        Case(
-            positions=[signed(29) for _ in range(SLOTS)], cash=signed(79), key=draw.getrandbits(250), nonce=draw.getrandbits(40),
-            side=side, write=write, legs=[(draw.randrange(SLOTS), signed(26)) for _ in range(4)], trade_cash=signed(63),
-            salt=draw.getrandbits(250), cash_flow=signed(70), flow=[signed(28) for _ in range(SLOTS)], drop=drop,
-            payoff=[bit * draw.getrandbits(36) for bit in drop], rule=make_rule(seed),
-            helpers=[draw.getrandbits(60) for _ in range(HELPERS)], excess=[draw.getrandbits(60) for _ in range(EXCESS)],
-            context=draw.getrandbits(248),
-        ),
-        slack,
-    )  # fmt: skip
-    accept(case)
+    case = Case(
+        positions=[signed(29) for _ in range(SLOTS)],
+        cash=signed(79),
+        key=draw.getrandbits(250),
+        nonce=draw.getrandbits(40),
+        side=side,
+        write=write,
+        legs=[(draw.randrange(SLOTS), signed(26)) for _ in range(4)],
+        trade_cash=signed(63),
+        salt=draw.getrandbits(250),
+        cash_flow=signed(70),
+        flow=[signed(28) for _ in range(SLOTS)],
+        drop=drop,
+        payoff=[bit * draw.getrandbits(36) for bit in drop],
+        rule=make_rule(seed),
+        helpers=[draw.getrandbits(60) for _ in range(HELPERS)],
+        excess=[draw.getrandbits(60) for _ in range(EXCESS)],
+        context=draw.getrandbits(248),
+    )
+    accept(fit(case, slack))
 
 
 def test_the_cases_differ_in_kind():
