@@ -4,13 +4,14 @@ pragma solidity ^0.8.28;
 import {Flow} from "./generated/Messages.sol";
 import {Statement} from "./generated/Statement.sol";
 import {IMarginVerifier, Opening, TradeHalf, TradePair, Transition} from "./interfaces/IMarginVerifier.sol";
-import {Bn254, G1} from "./libraries/Bn254.sol";
+import {Bn254, G1, G1Place} from "./libraries/Bn254.sol";
 import {KeyData, KeyHead} from "./libraries/KeyData.sol";
 
 /// @title MarginVerifier
 /// @notice What it does and what it relies on is written in IMarginVerifier.
 contract MarginVerifier is IMarginVerifier {
     using Bn254 for G1;
+    using Bn254 for G1Place;
     using KeyData for KeyHead;
 
     /// @dev Bytes of one entry of the pairing precompile: a G1 and a G2 point.
@@ -25,10 +26,10 @@ contract MarginVerifier is IMarginVerifier {
         uint256[8] calldata proof
     ) external view {
         KeyHead head = KeyData.load(key, Statement.FIXED_POINTS + 1);
-        G1 memory sum = head.ic(0); // grows in place: IC[0] is not needed again
+        G1Place sum = head.ic(0); // grows in place: IC[0] is not needed again
         _addShared(sum, head, policy, settlement, transition.write);
         if (transition.side == 1) sum.add(head.ic(Statement.SIDE));
-        else if (transition.side == -1) sum.add(head.ic(Statement.SIDE).negate());
+        else if (transition.side == -1) sum.add(_negated(head.ic(Statement.SIDE)));
         else if (transition.side != 0) revert SideUnknown(transition.side);
         _addSignal(sum, head.ic(Statement.COMMITMENT_OLD), transition.commitmentOld);
         _addSignal(sum, head.ic(Statement.COMMITMENT_NEW), transition.commitmentNew);
@@ -40,7 +41,7 @@ contract MarginVerifier is IMarginVerifier {
         }
         for (uint256 i = 0; i < transition.flows.length; i++) {
             Flow calldata flow = transition.flows[i];
-            sum.addProduct(KeyData.loadPoint(key, Statement.FLOW + flow.slot), Bn254.toField(flow.lots));
+            sum.addProduct(KeyData.loadPoint(key, Statement.FLOW + flow.slot).place(), Bn254.toField(flow.lots));
         }
         if (!_checkOne(head, sum, proof)) revert ProofRejected(transition.context);
     }
@@ -59,10 +60,10 @@ contract MarginVerifier is IMarginVerifier {
         uint256 both = addmod(rho, 1, Bn254.R);
 
         // The shared terms, and -IC of side, times 1 + rho; then 2 IC of side, and the other signals.
-        G1 memory sum = head.ic(0);
+        G1Place sum = head.ic(0);
         _addShared(sum, head, policy, settlement, true);
-        G1 memory side = head.ic(Statement.SIDE);
-        sum.add(side.negate());
+        G1Place side = head.ic(Statement.SIDE);
+        sum.add(_negated(side));
         sum.scale(both);
         sum.add(side);
         sum.add(side);
@@ -70,12 +71,14 @@ contract MarginVerifier is IMarginVerifier {
         sum.addProduct(head.ic(Statement.TRADE_TAG), mulmod(pair.tradeTag, both, Bn254.R));
         TradeHalf calldata plus = pair.plus;
         TradeHalf calldata minus = pair.minus;
-        sum.addProduct(head.ic(Statement.COMMITMENT_OLD), _combine(plus.commitmentOld, minus.commitmentOld, rho));
-        sum.addProduct(head.ic(Statement.COMMITMENT_NEW), _combine(plus.commitmentNew, minus.commitmentNew, rho));
-        sum.addProduct(head.ic(Statement.CIPHERTEXT), _combine(plus.ciphertext, minus.ciphertext, rho));
-        sum.addProduct(head.ic(Statement.CONTEXT), _combine(plus.context, minus.context, rho));
-        uint256 cash = _combine(Bn254.toField(plus.cashFlow), Bn254.toField(minus.cashFlow), rho);
-        if (cash != 0) sum.addProduct(head.ic(Statement.CASH_FLOW), cash);
+        _addBoth(sum, head.ic(Statement.COMMITMENT_OLD), plus.commitmentOld, minus.commitmentOld, rho);
+        _addBoth(sum, head.ic(Statement.COMMITMENT_NEW), plus.commitmentNew, minus.commitmentNew, rho);
+        _addBoth(sum, head.ic(Statement.CIPHERTEXT), plus.ciphertext, minus.ciphertext, rho);
+        _addBoth(sum, head.ic(Statement.CONTEXT), plus.context, minus.context, rho);
+        if (plus.cashFlow != 0 || minus.cashFlow != 0) {
+            uint256 cash = Bn254.toField(plus.cashFlow);
+            _addBoth(sum, head.ic(Statement.CASH_FLOW), cash, Bn254.toField(minus.cashFlow), rho);
+        }
 
         if (!_checkTwo(head, sum, plusProof, minusProof, rho, both)) revert ProofRejected(plus.context);
     }
@@ -83,7 +86,7 @@ contract MarginVerifier is IMarginVerifier {
     /// @inheritdoc IMarginVerifier
     function verifyOpen(address key, Opening calldata opening, uint256[8] calldata proof) external view {
         KeyHead head = KeyData.load(key, Statement.OPEN_POINTS);
-        G1 memory sum = head.ic(0);
+        G1Place sum = head.ic(0);
         _addSignal(sum, head.ic(Statement.OPEN_COMMITMENT), opening.commitment);
         _addSignal(sum, head.ic(Statement.OPEN_EPHEMERAL_X), opening.ephemeralX);
         _addSignal(sum, head.ic(Statement.OPEN_EPHEMERAL_Y), opening.ephemeralY);
@@ -95,23 +98,35 @@ contract MarginVerifier is IMarginVerifier {
     }
 
     /// @dev Adds policy, settlement and write. Adding the identity changes nothing and is left out.
-    function _addShared(G1 memory sum, KeyHead head, G1 calldata policy, G1 calldata settlement, bool write) private view {
+    function _addShared(G1Place sum, KeyHead head, G1 calldata policy, G1 calldata settlement, bool write) private view {
         if (write) sum.add(head.ic(Statement.WRITE));
-        if (policy.x != 0 || policy.y != 0) sum.add(policy);
-        if (settlement.x != 0 || settlement.y != 0) sum.add(settlement);
+        if (policy.x != 0 || policy.y != 0) sum.add(_copy(policy).place());
+        if (settlement.x != 0 || settlement.y != 0) sum.add(_copy(settlement).place());
+    }
+
+    function _negated(G1Place point) private pure returns (G1Place) {
+        G1 memory copy;
+        assembly ("memory-safe") {
+            mcopy(copy, point, 0x40)
+        }
+        return copy.negate().place();
+    }
+
+    function _copy(G1 calldata point) private pure returns (G1 memory) {
+        return point;
     }
 
     /// @dev Adds value * point; a zero term is left out.
-    function _addSignal(G1 memory sum, G1 memory point, uint256 value) private view {
+    function _addSignal(G1Place sum, G1Place point, uint256 value) private view {
         Bn254.requireSignal(value);
         if (value != 0) sum.addProduct(point, value);
     }
 
-    /// @dev plus + rho * minus modulo R, after both have been checked to lie below R.
-    function _combine(uint256 plus, uint256 minus, uint256 rho) private pure returns (uint256) {
+    /// @dev Adds (plus + rho * minus) * point, after both have been checked to lie below R.
+    function _addBoth(G1Place sum, G1Place point, uint256 plus, uint256 minus, uint256 rho) private view {
         Bn254.requireSignal(plus);
         Bn254.requireSignal(minus);
-        return addmod(plus, mulmod(rho, minus, Bn254.R), Bn254.R);
+        sum.addProduct(point, addmod(plus, mulmod(rho, minus, Bn254.R), Bn254.R));
     }
 
     /// @dev rho = keccak256(points of the key, calldata) mod R; see IMarginVerifier.verifyTwo.
@@ -126,7 +141,7 @@ contract MarginVerifier is IMarginVerifier {
     }
 
     /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
-    function _checkOne(KeyHead head, G1 memory sum, uint256[8] calldata proof) private view returns (bool) {
+    function _checkOne(KeyHead head, G1Place sum, uint256[8] calldata proof) private view returns (bool) {
         G1 memory a = G1(proof[0], proof[1]).negate();
         uint256 outcome;
         assembly ("memory-safe") {
@@ -151,7 +166,7 @@ contract MarginVerifier is IMarginVerifier {
     /// @dev e(-A_1, B_1) e(-rho A_2, B_2) e((1 + rho) alpha, beta) e(sum, gamma) e(C_1 + rho C_2, delta) = 1.
     function _checkTwo(
         KeyHead head,
-        G1 memory sum,
+        G1Place sum,
         uint256[8] calldata plus,
         uint256[8] calldata minus,
         uint256 rho,
@@ -159,11 +174,10 @@ contract MarginVerifier is IMarginVerifier {
     ) private view returns (bool) {
         G1 memory a1 = G1(plus[0], plus[1]).negate();
         G1 memory a2 = G1(minus[0], minus[1]);
-        a2.scale(Bn254.R - rho);
+        a2.place().scale(Bn254.R - rho);
         G1 memory c = G1(plus[6], plus[7]);
-        c.addProduct(G1(minus[6], minus[7]), rho);
-        G1 memory alpha = head.alpha();
-        alpha.scale(both);
+        c.place().addProduct(G1(minus[6], minus[7]).place(), rho);
+        head.alpha().scale(both);
         uint256 outcome;
         assembly ("memory-safe") {
             let input := mload(0x40)

@@ -108,6 +108,7 @@ def _render_hash(types: dict, name: str) -> str:
     if any(field["type"] == f"{name}[]" for fields in types.values() for field in fields):
         text += (
             f"\n    function hashAll({name}[] memory messages) internal pure returns (bytes32) {{\n"
+            '        if (messages.length == 0) return keccak256("");\n'
             "        bytes32[] memory hashes = new bytes32[](messages.length);\n"
             "        for (uint256 i = 0; i < messages.length; i++) hashes[i] = hash(messages[i]);\n"
             "        return keccak256(abi.encodePacked(hashes));\n    }\n"

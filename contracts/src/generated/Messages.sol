@@ -100,6 +100,7 @@ library Messages {
     }
 
     function hashAll(Flow[] memory messages) internal pure returns (bytes32) {
+        if (messages.length == 0) return keccak256("");
         bytes32[] memory hashes = new bytes32[](messages.length);
         for (uint256 i = 0; i < messages.length; i++) hashes[i] = hash(messages[i]);
         return keccak256(abi.encodePacked(hashes));

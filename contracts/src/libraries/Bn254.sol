@@ -7,6 +7,9 @@ struct G1 {
     uint256 y;
 }
 
+/// @dev Where a G1 stands in memory. A function that returns `G1 memory` allocates a new one first; one that returns its place does not.
+type G1Place is uint256;
+
 /// @title Arithmetic on BN254's G1 by the precompiles of EIP-196
 /// @dev Every return value is checked. The precompiles refuse coordinates that are not below the base field's order and points
 ///      off the curve, so each point that passes through here is a point. G1 has prime order: there is no subgroup to leave.
@@ -22,8 +25,15 @@ library Bn254 {
     /// @notice A public signal is not below the order of the scalar field, so that another number would have the same proof.
     error SignalTooLarge(uint256 value, uint256 limit);
 
+    /// @notice The place of a point in memory.
+    function place(G1 memory point) internal pure returns (G1Place found) {
+        assembly ("memory-safe") {
+            found := point
+        }
+    }
+
     /// @notice sum := sum + point.
-    function add(G1 memory sum, G1 memory point) internal view {
+    function add(G1Place sum, G1Place point) internal view {
         bool accepted;
         assembly ("memory-safe") {
             let input := mload(0x40)
@@ -31,11 +41,11 @@ library Bn254 {
             mcopy(add(input, 0x40), point, 0x40)
             accepted := staticcall(gas(), 0x06, input, 0x80, sum, 0x40)
         }
-        if (!accepted) revert PointRefused(point.x, point.y);
+        if (!accepted) _refuse(point);
     }
 
     /// @notice sum := sum + scalar * point. The scalar may be any word; the precompile reduces it.
-    function addProduct(G1 memory sum, G1 memory point, uint256 scalar) internal view {
+    function addProduct(G1Place sum, G1Place point, uint256 scalar) internal view {
         bool accepted;
         assembly ("memory-safe") {
             let input := mload(0x40)
@@ -45,11 +55,11 @@ library Bn254 {
             mcopy(add(input, 0x40), sum, 0x40)
             accepted := and(accepted, staticcall(gas(), 0x06, input, 0x80, sum, 0x40))
         }
-        if (!accepted) revert PointRefused(point.x, point.y);
+        if (!accepted) _refuse(point);
     }
 
     /// @notice point := scalar * point.
-    function scale(G1 memory point, uint256 scalar) internal view {
+    function scale(G1Place point, uint256 scalar) internal view {
         bool accepted;
         assembly ("memory-safe") {
             let input := mload(0x40)
@@ -57,7 +67,15 @@ library Bn254 {
             mstore(add(input, 0x40), scalar)
             accepted := staticcall(gas(), 0x07, input, 0x60, point, 0x40)
         }
-        if (!accepted) revert PointRefused(point.x, point.y);
+        if (!accepted) _refuse(point);
+    }
+
+    function _refuse(G1Place point) private pure {
+        G1 memory refused;
+        assembly ("memory-safe") {
+            refused := point
+        }
+        revert PointRefused(refused.x, refused.y);
     }
 
     /// @notice -point. Refuses y >= Q, which would otherwise give a second spelling of a point.
@@ -74,7 +92,9 @@ library Bn254 {
 
     /// @notice The field element of a signed integer: v modulo R. Unambiguous, as |v| < 2^127 < R / 2.
     function toField(int256 value) internal pure returns (uint256) {
-        return value >= 0 ? uint256(value) : R - uint256(-value);
+        unchecked {
+            return value >= 0 ? uint256(value) : R - uint256(-value);
+        }
     }
 
     function requireSignal(uint256 value) internal pure {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {G1} from "./Bn254.sol";
+import {G1, G1Place} from "./Bn254.sol";
 
 /// @dev Where the head of a verification key was loaded in memory.
 type KeyHead is uint256;
@@ -57,20 +57,14 @@ library KeyData {
     }
 
     /// @notice The loaded IC point at `index`; a view into the head, not a copy.
-    function ic(KeyHead head, uint256 index) internal pure returns (G1 memory point) {
+    function ic(KeyHead head, uint256 index) internal pure returns (G1Place) {
         unchecked {
-            return element(head, IC + POINT * index);
+            return G1Place.wrap(KeyHead.unwrap(head) + IC + POINT * index);
         }
     }
 
     /// @notice Alpha; a view into the head, not a copy.
-    function alpha(KeyHead head) internal pure returns (G1 memory point) {
-        return element(head, ALPHA);
-    }
-
-    function element(KeyHead head, uint256 offset) private pure returns (G1 memory point) {
-        assembly ("memory-safe") {
-            point := add(head, offset)
-        }
+    function alpha(KeyHead head) internal pure returns (G1Place) {
+        return G1Place.wrap(KeyHead.unwrap(head));
     }
 }
