@@ -93,6 +93,10 @@ class Rule:
             },
         )
 
+    def but_weights(self, weight: int) -> "Rule":
+        """A copy in which every excess row has that weight."""
+        return replace(self, weights=[weight] * EXCESS)
+
 
 @dataclass(frozen=True)
 class Case:

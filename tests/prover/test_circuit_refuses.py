@@ -402,6 +402,102 @@ def test_the_context_of_a_finished_proof_cannot_be_exchanged():
     refuse(wires.change({"context": wires["context"] + 1}), "context~contextSquare")
 
 
+# ------------------------------------------------------------------------------------------- bits are bits, products hold
+NO_LEGS = [(0, 0)] * 3
+BITS = {
+    "rows.range.number[7]": (Case(rule=Rule().with_rows(constants={7: -5})), "out[0]", -5),
+    "excesses.range.number[1]": (Case(excess=[0, -1] + [0] * (EXCESS - 2)), "out[0]", -1),
+    "helperRange.number[2]": (Case(helpers=[0, 0, -1] + [0] * (HELPERS - 3)), "out[0]", -1),
+    "movement.range[3].shifted": (Case(positions=at(s3=2**30 - 1), flow=at(s3=1)), "out[30]", 2),
+    "money.range.shifted": (Case(cash=2**80 - 1, cash_flow=1), "out[80]", 2),
+    "word.lotsRange[0].shifted": (Case(side=1, legs=[(1, 2**28), *NO_LEGS]), "out[28]", 2),
+    "word.cashRange.shifted": (Case(side=1, trade_cash=2**63), "out[63]", 2),
+}
+"""Component of a range check -> a case beyond the range, and the value of one bit with which the sum comes out right."""
+
+
+@pytest.mark.parametrize("component", BITS)
+def test_a_number_beyond_its_range_has_no_bits(component):
+    case, bit, value = BITS[component]
+    wires = forge(case)
+    others = {name: 0 for name in wires.index if name.startswith(f"{component}.out[")}
+    written = wires.change(others | {f"{component}.{bit}": value})
+    sign = component.removesuffix(".shifted") + ".isNonNegative"
+    if sign in wires.index and component.endswith(".shifted"):
+        written = written.change({sign: value})
+    failures = circuit.find_failures(written)
+    assert frozenset({f"{component}.{bit}"}) in {failure.signals for failure in failures}
+    allowed = {
+        component,
+        "charges",
+        "movement",
+        "movement.isLong[3]~charges.isLong[3]",
+        "charges.isLong[3]~movement.isLong[3]",
+    }
+    assert {failure.label for failure in failures} <= allowed
+    assert not circuit.is_provable(written)
+
+
+CASH = (
+    "money.after",
+    "money.range",
+    "digestNew",
+    "next",
+    "rows.cash",
+    "commitmentNew",
+    "slack",
+    "rows.slack",
+    "rows.range",
+)
+KEPT = ("movement.after", "digestNew", "next", "charges", "charge", "rows", "slack", "commitmentNew")
+COUNTED = ("rows.excess", "excesses.total", "slack", "rows.slack", "rows.range")
+CHARGE = ("charge[", "charges.charge[", "charges.range", "rows.charge", "slack", "rows.slack", "rows.range")
+DROPPED = CHARGED.but(drop=at(s2=1), payoff=at(s2=9))
+EXCUSED = Case(
+    rule=Rule(priced=[1] * EXCESS, weights=[3] * EXCESS).with_rows(excess={20: -1}, constants={20: 99, 0: 9})
+)
+PRODUCTS = {
+    "movement.dropped[2]": (DROPPED, DROPPED.but(drop=at()), ("movement.dropped", *KEPT)),
+    "money.paid[2]": (DROPPED, DROPPED.but(payoff=at(s2=8)), ("money.paid", *CASH)),
+    "money.traded": (TRADED, TRADED.but(trade_cash=-999), ("money.traded", *CASH)),
+    "charges.longCharge[0]": (
+        CHARGED, CHARGED.but(rule=Rule(rate_long=[[1] * SLOTS] * 2, rate_short=CHARGED.rule.rate_short)),
+        ("charges.longCharge", *CHARGE),
+    ),
+    "charges.shortCharge[2]": (
+        CHARGED, CHARGED.but(rule=Rule(rate_long=CHARGED.rule.rate_long, rate_short=[[1] * SLOTS] * 2)),
+        ("charges.shortCharge", *CHARGE),
+    ),
+    "excesses.counted[0]": (
+        EXCUSED, EXCUSED.but(excess=[5] + [0] * (EXCESS - 1)), ("excesses.counted", "excesses.weighted", *COUNTED)
+    ),
+    "excesses.weighted[0]": (
+        EXCUSED.but(excess=[5] + [0] * (EXCESS - 1)),
+        EXCUSED.but(excess=[5] + [0] * (EXCESS - 1), rule=EXCUSED.rule.but_weights(1)), ("excesses.weighted", *COUNTED),
+    ),
+}  # fmt: skip
+"""A product -> the accepted case, a case in which it has another value, and what follows from it."""
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_product_is_that_of_its_factors(product):
+    honest, other, follows = PRODUCTS[product]
+    wires, source = forge(honest), forge(other)
+    assert circuit.find_failures(wires) == []
+    assert wires[product] != source[product]
+    refuse(wires.graft(source, *follows), product.rpartition(".")[0], signals=product)
+
+
+@pytest.mark.parametrize(
+    "term", ["positionTerm[2][5]", "cashTerm[2]", "chargeTerm[2][1]", "excessTerm[2]", "helperTerm[2][3]"]
+)
+def test_a_term_of_a_row_is_coefficient_times_value(term):
+    """The term gives row 6, the first of packed row 2, one more than it has, and its slack shows it."""
+    wires, slacker = forge(TRADE), forge(TRADE, slack_6=TRADE.slacks[6] + 1)
+    wires = wires.graft(slacker, "slack[6]", "rows.slack[6]", "rows.range.in[6]", "rows.range.number[6]")
+    refuse(wires.change({f"rows.{term}": wires[f"rows.{term}"] + 1}), "rows", signals=f"rows.{term}")
+
+
 # ---------------------------------------------------------------------------------------------------- every single wire
 def test_no_wire_is_free():
     """Raising any one wire breaks a constraint, as written and as proved. Books of one sign leave a rate idle."""
