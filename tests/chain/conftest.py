@@ -1,0 +1,60 @@
+"""One venue with real keys on one Anvil for each preset; every test goes back to where it began."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from contracts.chain import run_anvil
+from engine.market import load_snapshot, reduce_to_mini
+from scripts.keys import VenueKeys, load_venue_keys
+from scripts.local import LocalVenue, Party
+from scripts.setup import set_up
+
+MARKET = "deribit_2026-08-22"
+
+
+def make_venue(preset: str) -> Iterator[LocalVenue]:
+    """A venue at the recorded market's time, with one epoch posted."""
+    set_up([preset])
+    snapshot = load_snapshot(MARKET)
+    if preset == "mini":
+        snapshot = reduce_to_mini(snapshot)
+    with run_anvil(timestamp=snapshot.time) as chain:
+        venue = LocalVenue(chain, load_venue_keys(preset), snapshot)
+        venue.post_epoch()
+        yield venue
+
+
+@pytest.fixture(scope="session")
+def mini_keys() -> VenueKeys:
+    set_up(["mini"])
+    return load_venue_keys("mini")
+
+
+@pytest.fixture(scope="module")
+def mini_venue() -> Iterator[LocalVenue]:
+    yield from make_venue("mini")
+
+
+@pytest.fixture(scope="module")
+def standard_venue() -> Iterator[LocalVenue]:
+    yield from make_venue("standard")
+
+
+@pytest.fixture
+def venue(mini_venue: LocalVenue) -> Iterator[LocalVenue]:
+    """The mini venue; chain and Python facts are put back afterwards."""
+    mark, epoch, snapshot = mini_venue.chain.snapshot(), mini_venue.epoch, mini_venue.snapshot
+    yield mini_venue
+    mini_venue.chain.revert(mark)
+    mini_venue.epoch, mini_venue.snapshot = epoch, snapshot
+
+
+def open_funded(venue: LocalVenue, name: str, dollars: int, weth_lots: int = 0) -> Party:
+    """A party with an open account that holds this much; a fresh epoch is posted after the opening."""
+    party = venue.make_party(name)
+    venue.open(party)
+    venue.fund(party, cash_usd6=dollars * 10**6, weth_lots=weth_lots)
+    venue.deposit(party, cash_usd6=dollars * 10**6, weth_lots=weth_lots)
+    venue.post_epoch(with_snapshot=False)
+    return party

@@ -1,0 +1,160 @@
+"""Real circuits, real keys, real contracts at mini: accounts live on chain, and nothing is made or lost."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from contracts.clearing import Status
+from contracts.errors import Reverted
+from engine.pricing import price_per_lot
+from engine.settlement import Settlement
+from prover.errors import PolicyNotMet
+from prover.recovery import recover_accounts
+from prover.transition import Kind
+from scripts.demo.refusals import agree
+from scripts.local import LocalVenue, Party
+
+from .conftest import open_funded
+
+OPTION, PERPETUAL = 3, 1
+USD6 = 10**6
+
+
+def trade(venue: LocalVenue, taker: Party, maker: Party, legs: dict[int, int], pays_usd6: int, fee_usd6: int = 0):
+    agreed = agree(venue, taker, maker, legs, pays_usd6)
+    return venue.settle(venue.prove_trade(agreed, taker, maker, fee_usd6=fee_usd6), taker, maker)
+
+
+def assert_conserved(venue: LocalVenue, parties: list[Party]) -> None:
+    """Positions sum to zero slot by slot; cash and collateral sum to what the vault holds for the accounts."""
+    total = sum(party.state.positions for party in parties)
+    preset, contracts = venue.facts.preset, venue.contracts
+    for slot in preset.derivative_slots:
+        assert total[slot] == 0, slot
+    weth_slot = contracts.deployment.weth_slot
+    assert int(total[weth_slot]) * 10**15 == contracts.vault.get_held(contracts.weth.address)
+    fees = contracts.house.get_fees(venue.relayer)
+    assert sum(party.state.cash for party in parties) + fees == contracts.vault.get_held(contracts.cash.address)
+
+
+def assert_recovered(venue: LocalVenue, parties: list[Party]) -> None:
+    preset, history = venue.facts.preset, venue.contracts.house.read_history()
+    settlements = venue.contracts.oracle.read_settlements(preset)
+    for party in parties:
+        [account] = recover_accounts(party.trader.wallet, venue.domain, preset, history, settlements)
+        assert account == party.trader.account
+        assert account.commitment == venue.contracts.house.get_account(party.id).commitment
+
+
+def test_a_whole_life(venue):
+    alice, bob = open_funded(venue, "alice", 200_000, 3_000), open_funded(venue, "bob", 300_000)
+    house, vault, cash = venue.contracts.house, venue.contracts.vault, venue.contracts.cash
+
+    trade(venue, alice, bob, {OPTION: 5, OPTION + 1: -5, PERPETUAL: 2}, 1_000 * USD6, fee_usd6=30_000)
+    assert int(alice.state.positions[OPTION]) == 5 and int(bob.state.positions[PERPETUAL]) == -2
+    assert alice.state.cash == 200_000 * USD6 - 1_000 * USD6 - 30_000
+    assert_conserved(venue, [alice, bob])
+
+    before = house.get_account(alice.id)
+    venue.submit(alice, alice.trader.attest(venue.epoch.data, deadline=venue.deadline))
+    assert house.get_account(alice.id).commitment == before.commitment
+    venue.submit(alice, alice.trader.attest(venue.epoch.data, "net_delta", deadline=venue.deadline))
+    assert house.get_attested(alice.id, "net_delta") == venue.epoch.data.time
+
+    venue.fund(alice, cash_usd6=500 * USD6 + 1)
+    venue.submit(alice, alice.trader.cure(venue.epoch.data, 500 * USD6, deadline=venue.deadline, fee_usd6=7))
+    assert vault.get_inbox(alice.id, cash.address) == 1
+
+    venue.submit(
+        alice,
+        alice.trader.withdraw(
+            venue.epoch.data,
+            100 * USD6,
+            {venue.contracts.deployment.weth_slot: 1_000},
+            recipient=alice.address,
+            deadline=venue.deadline,
+        ),
+    )
+    assert vault.get_claimable(alice.address, cash.address) == 100 * USD6
+    assert vault.get_claimable(alice.address, venue.contracts.weth.address) == 1_000 * 10**15
+    assert_conserved(venue, [alice, bob])
+
+    trade(venue, alice, bob, {OPTION: -5, OPTION + 1: 5, PERPETUAL: -2}, -900 * USD6)
+    venue.chain.travel(86_400)
+    assert_recovered(venue, [alice, bob])
+    weth = {venue.contracts.deployment.weth_slot: 2_000}
+    venue.submit(alice, alice.trader.close(alice.state.cash, weth, recipient=alice.address, deadline=venue.deadline))
+    assert house.get_account(alice.id).status is Status.CLOSED
+    assert_conserved(venue, [alice, bob])
+
+
+def test_a_generation_step_pays_out_on_both_sides(venue):
+    """An option expires: the slot turns into cash, lots of it are gone, and the sums still hold."""
+    alice, bob = open_funded(venue, "alice", 200_000), open_funded(venue, "bob", 300_000)
+    trade(venue, alice, bob, {OPTION: 40, PERPETUAL: 3}, 1_000 * USD6)
+    before = alice.state.cash, bob.state.cash
+
+    preset, listing = venue.facts.preset, venue.snapshot.listing
+    drop, payoff = (np.zeros(preset.slots, dtype=np.int64) for _ in range(2))
+    drop[OPTION], payoff[OPTION] = 1, 7 * USD6
+    remaining = tuple(None if item and item.slot == OPTION else item for item in listing.instruments)
+    later = dataclasses.replace(listing, generation=listing.generation + 1, instruments=remaining)
+    forward, volatility = venue.snapshot.forward.copy(), venue.snapshot.volatility.copy()
+    forward[OPTION] = volatility[OPTION] = np.nan
+    market = dataclasses.replace(venue.snapshot, listing=later, forward=forward, volatility=volatility)
+    old = venue.epoch
+    venue.post_epoch(settlement=Settlement(preset, drop, payoff), snapshot=market)
+
+    with pytest.raises(Reverted, match="EpochRevoked"):
+        venue.contracts.oracle.require_fresh(old.data.number, Kind.TRADE)
+    trade(venue, alice, bob, {PERPETUAL: 1}, 0)
+    assert (alice.state.cash, bob.state.cash) == (before[0] + 280 * USD6, before[1] - 280 * USD6)
+    assert alice.state.positions[OPTION] == bob.state.positions[OPTION] == 0
+    assert alice.trader.account.generation == venue.contracts.house.get_account(alice.id).generation == later.generation
+    assert_conserved(venue, [alice, bob])
+    assert_recovered(venue, [alice, bob])
+
+
+def test_the_prover_refuses_what_the_margin_rule_refuses(venue):
+    alice, bob = open_funded(venue, "alice", 1_000), open_funded(venue, "bob", 900_000)
+    agreed = agree(venue, alice, bob, {PERPETUAL: -5_000}, 0)
+    with pytest.raises(PolicyNotMet) as caught:
+        venue.prove_trade(agreed, alice)
+    assert caught.value.missing_usd6 > 0 and caught.value.rows
+
+
+def test_a_withdrawal_leaves_initial_margin(venue):
+    """The largest withdrawal that the prover makes is refused one micro-dollar later."""
+    alice, bob = open_funded(venue, "alice", 100_000), open_funded(venue, "bob", 900_000)
+    price = round(USD6 * float(price_per_lot(venue.snapshot)[PERPETUAL]))
+    trade(venue, alice, bob, {PERPETUAL: 20}, 20 * price)
+
+    def withdraw(amount: int):
+        return alice.trader.withdraw(venue.epoch.data, amount, recipient=alice.address, deadline=venue.deadline)
+
+    low, high = 0, alice.state.cash
+    while low < high:
+        middle = (low + high + 1) // 2
+        try:
+            withdraw_builds(alice, venue, middle)
+            low = middle
+        except PolicyNotMet:
+            high = middle - 1
+    with pytest.raises(PolicyNotMet):
+        withdraw(low + 1)
+    venue.submit(alice, withdraw(low))
+    assert 0 < low < 100_000 * USD6
+
+
+def withdraw_builds(party: Party, venue: LocalVenue, amount: int) -> None:
+    """Raises unless a withdrawal of this amount can be built; proves nothing."""
+    from prover.transition import Intent, build_transition
+
+    build_transition(
+        party.trader.account,
+        Intent(Kind.WITHDRAW, amount, recipient=party.address, deadline=venue.deadline),
+        domain=venue.domain,
+        key_version=1,
+        epoch=venue.epoch.data,
+    )

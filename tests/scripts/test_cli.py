@@ -1,0 +1,89 @@
+"""The `zkmargin` command as a user runs it: exit codes, JSON alone on stdout, errors that name value and range."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.setup import set_up
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "scripts.cli", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env=None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keys():
+    set_up(["mini"])
+
+
+@pytest.mark.parametrize("command", ["margin", "epoch", "prove", "verify", "demo", "bench", "account"])
+def test_each_command_has_help_with_an_example(command):
+    shown = run(command, "--help")
+    assert shown.returncode == 0
+    if command == "account":
+        shown = run("account", "show", "--help")
+    assert "Example: zkmargin" in shown.stdout
+
+
+def test_margin_needs_no_chain():
+    shown = run("margin", "--portfolio", "short_strangle", "--market", "deribit_2026-02-05", "--json")
+    report = json.loads(shown.stdout)
+    assert shown.returncode == 0
+    initial, maintenance = (report["levels"][name]["requirement"] for name in ("initial", "maintenance"))
+    assert 0 < maintenance < initial
+
+
+def test_an_error_is_one_line_that_names_the_value():
+    shown = run("margin", "--portfolio", "no_such_book")
+    assert shown.returncode == 1 and shown.stdout == ""
+    assert "no_such_book" in shown.stderr and "Traceback" not in shown.stderr
+
+
+def test_epoch_is_the_same_twice():
+    first, second = (json.loads(run("epoch", "--preset", "mini", "--json").stdout) for _ in range(2))
+    for document in (first, second):
+        document.pop("seconds")
+    assert first == second and set(first["points"]) == {"initial", "maintenance", "net_delta", "withdraw"}
+
+
+def test_prove_and_verify(tmp_path):
+    book = {
+        "format": "zkmargin.portfolio/1",
+        "name": "small",
+        "cash_usd6": 50_000_000_000,
+        "positions": {"BTC-PERPETUAL": 3},
+    }
+    (tmp_path / "book.json").write_text(json.dumps(book))
+    out = tmp_path / "proof.json"
+    made = run("prove", "--portfolio", str(tmp_path / "book.json"), "--preset", "mini", "--out", str(out), "--json")
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["policy"] == "initial"
+    assert "BTC-PERPETUAL" not in out.read_text()
+    assert json.loads(run("verify", str(out), "--json").stdout) == {"valid": True, "reason": None}
+
+    forged = json.loads(out.read_text())
+    forged["commitment"] = str(int(forged["commitment"]) + 1)
+    out.write_text(json.dumps(forged))
+    shown = run("verify", str(out), "--json")
+    assert shown.returncode == 1 and json.loads(shown.stdout)["valid"] is False
+
+
+def test_prove_says_what_is_missing(tmp_path):
+    book = {
+        "format": "zkmargin.portfolio/1",
+        "name": "thin",
+        "cash_usd6": 1_000_000,
+        "positions": {"BTC-PERPETUAL": -300},
+    }
+    (tmp_path / "book.json").write_text(json.dumps(book))
+    shown = run(
+        "prove", "--portfolio", str(tmp_path / "book.json"), "--preset", "mini", "--out", str(tmp_path / "p.json")
+    )
+    assert shown.returncode == 1 and "PolicyNotMet" in shown.stderr and "missing" in shown.stderr
+    assert not (tmp_path / "p.json").exists()
