@@ -11,6 +11,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -244,8 +245,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 def main(arguments: list[str] | None = None) -> None:
     """`python -m prover.compile PRESET ...`: compiles both circuits and prints their sizes."""
-    import sys
-
     for preset in arguments or sys.argv[1:] or ["mini"]:
         for circuit in NAMES:
             start = time.perf_counter()

@@ -402,7 +402,7 @@ def test_the_context_of_a_finished_proof_cannot_be_exchanged():
     refuse(wires.change({"context": wires["context"] + 1}), "context~contextSquare")
 
 
-# ------------------------------------------------------------------------------------------- bits are bits, products hold
+# ---------------------------------------------------------------------------------------- bits are bits, products hold
 NO_LEGS = [(0, 0)] * 3
 BITS = {
     "rows.range.number[7]": (Case(rule=Rule().with_rows(constants={7: -5})), "out[0]", -5),
@@ -413,7 +413,7 @@ BITS = {
     "word.lotsRange[0].shifted": (Case(side=1, legs=[(1, 2**28), *NO_LEGS]), "out[28]", 2),
     "word.cashRange.shifted": (Case(side=1, trade_cash=2**63), "out[63]", 2),
 }
-"""Component of a range check -> a case beyond the range, and the value of one bit with which the sum comes out right."""
+"""Component of a range check -> a case beyond the range, and the value of one bit that makes the sum come out right."""
 
 
 @pytest.mark.parametrize("component", BITS)
