@@ -136,7 +136,7 @@ class LocalVenue:
         snapshot: MarketSnapshot | None = None,
         with_snapshot: bool = True,
     ) -> LiveEpoch:
-        """Builds, signs and posts the next epoch at the chain's time; anyone may carry one in, here the relayer does."""
+        """Builds, signs and posts the next epoch at the chain's time; the relayer carries it in."""
         data, signed, seconds = self.make_epoch(urgent=urgent, settlement=settlement, snapshot=snapshot)
         receipt = self.contracts.oracle.post_epoch(signed, with_snapshot=with_snapshot, sender=self.relayer)
         self.epoch = LiveEpoch(data, signed, receipt, seconds)

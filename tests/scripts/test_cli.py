@@ -32,7 +32,7 @@ def test_each_command_has_help_with_an_example(command):
 
 
 def test_margin_needs_no_chain():
-    shown = run("margin", "--portfolio", "short_strangle", "--market", "deribit_2026-02-05", "--json")
+    shown = run("margin", "--portfolio", "short_strangle", "--market", "deribit_2026-08-22", "--json")
     report = json.loads(shown.stdout)
     assert shown.returncode == 0
     initial, maintenance = (report["levels"][name]["requirement"] for name in ("initial", "maintenance"))
