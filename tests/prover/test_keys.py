@@ -4,7 +4,18 @@ import json
 import struct
 
 import pytest
-from py_ecc.optimized_bn128 import FQ2, G2, b2, curve_order, field_modulus, is_inf, is_on_curve, multiply, neg, normalize
+from py_ecc.optimized_bn128 import (
+    FQ2,
+    G2,
+    b2,
+    curve_order,
+    field_modulus,
+    is_inf,
+    is_on_curve,
+    multiply,
+    neg,
+    normalize,
+)
 
 from prover import _native, keys
 from prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused, PointRefused, ProverError
@@ -116,7 +127,10 @@ REFUSED = {
     "C is off the curve": ({"section8": {first_point(C, 64): ONE_MONTGOMERY}}, "C is not on the curve"),
     "H is off the curve": ({"section9": {0: ONE_MONTGOMERY}}, "H is not on the curve"),
     "B2 is off the curve": ({"section7": {first_point(B2, 128): ONE_MONTGOMERY}}, "B2 is not on the curve"),
-    "B2 is outside the subgroup": ({"section7": {first_point(B2, 128): encode_g2(OUTSIDE)}}, "B2 is not in the subgroup"),
+    "B2 is outside the subgroup": (
+        {"section7": {first_point(B2, 128): encode_g2(OUTSIDE)}},
+        "of B2 is not in the subgroup",
+    ),
     "B differs between groups": ({"section6": {first_point(B1, 64): montgomery(1, 2)}}, "B in G1 and B in G2 differ"),
 }
 

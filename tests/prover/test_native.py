@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from prover._native import FieldVector
 
 from engine.policy import flat_policy, none_policy
 from engine.settlement import identity_settlement
 from prover import _native
-from prover._native import FieldVector
 from prover.errors import FormatError, InputShape, KeyMismatch, NotInField, NotSolvable, OutOfRange, PointRefused
 from prover.independent import sum_of_products
 from prover.packing import pack_policy
@@ -158,7 +158,8 @@ def test_malformed_constraints_are_refused():
 def test_malformed_names_are_refused():
     compiled = compile_small()
     data, sym = compiled.r1cs.read_bytes(), compiled.sym.read_text()
-    for bad in ("1,x,0,main.a", "1", "1,99999,0,main.a", "1,-2,0,main.a", "", sym.replace("main.index\n", "main.x.y\n")):
+    nameless = sym.replace("main.index\n", "main.x.y\n")
+    for bad in ("1,x,0,main.a", "1", "1,99999,0,main.a", "1,-2,0,main.a", "", nameless):
         with pytest.raises(FormatError):
             _native.Circuit(data, bad)
 

@@ -75,18 +75,24 @@ pub fn to_signed(value: Fr) -> Signed {
     }
 }
 
-/// On the curve and in the subgroup of prime order (G1 has cofactor 1).
+/// On the curve, which is the subgroup (G1 has cofactor 1), and not the identity, which arkworks also writes as (0, 0).
 pub fn checked_g1(name: &str, x: Fq, y: Fq) -> Result<G1Affine> {
     let p = G1Affine::new_unchecked(x, y);
-    if p.is_on_curve() {
-        Ok(p)
-    } else {
-        Err(Error::point(name, "is not on the curve"))
+    if p.is_zero() {
+        return Err(Error::point(name, "is the identity"));
     }
+    if !p.is_on_curve() {
+        return Err(Error::point(name, "is not on the curve"));
+    }
+    Ok(p)
 }
 
+/// On the curve, in the subgroup of prime order, and not the identity.
 pub fn checked_g2(name: &str, x: Fq2, y: Fq2) -> Result<G2Affine> {
     let p = G2Affine::new_unchecked(x, y);
+    if p.is_zero() {
+        return Err(Error::point(name, "is the identity"));
+    }
     if !p.is_on_curve() {
         return Err(Error::point(name, "is not on the curve"));
     }
