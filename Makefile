@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+MAKEFLAGS += --jobs=2
 VENV := .venv
 PY := $(VENV)/bin/python
 NATIVE := $(wildcard prover/native/src/*.rs) prover/native/Cargo.toml prover/native/Cargo.lock
@@ -35,10 +36,10 @@ demo: setup ## the main job on Anvil, at full size
 	$(VENV)/bin/zkmargin demo
 
 test: setup check ## the tests, at most 15 minutes on 2 cores
-	$(PY) -m pytest -m "not slow" --durations=15
+	$(PY) -m pytest -m "not slow" -n 2 --dist loadfile --durations=15
 
 test-full: setup check ## also the slow suites
-	$(PY) -m pytest --durations=25
+	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
 check: $(VENV)/.installed ## style, and generated files that are stale
 	$(VENV)/bin/ruff check .

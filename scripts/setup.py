@@ -1,35 +1,44 @@
-"""`python -m scripts.setup`: compiles the circuits and makes development keys, once per text of the circuits.
+"""`python -m scripts.setup`: compiles circuits and contracts and makes development keys, once per text of the sources.
 
 Everything goes to build/, which git ignores. The keys come from this machine's randomness: for local chains only.
 """
 
 import argparse
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+from contracts.compile import compile_contracts
 from engine.presets import PRESETS
-from prover.compile import NAMES
+from prover.compile import NAMES, compile_circuit
 from prover.keys import setup_keys
 from scripts import console
 from scripts.keys import ensure_committee
 
 
 def set_up(presets: list[str]) -> None:
-    """Compile both circuits and make their keys for each preset, and the committee's key."""
-    with console.show_steps(len(presets) * len(NAMES)) as steps:
-        for preset in presets:
-            for circuit in NAMES:
-                steps.start(f"{circuit} at {preset}: circuit and development key")
-                setup_keys(circuit, preset)
-                steps.done()
+    """Compile both circuits and make their keys for each preset, and the committee's key.
+
+    Compilers run beside each other, one process each; the set-up of a key uses every core.
+    """
+    circuits = [(circuit, preset) for preset in presets for circuit in NAMES]
+    with console.show_steps(2 * len(circuits) + 1) as steps, ThreadPoolExecutor(os.cpu_count()) as pool:
+        steps.start("compiling circuits and contracts")
+        jobs = [pool.submit(compile_contracts), *(pool.submit(compile_circuit, *named) for named in reversed(circuits))]
+        for job in jobs:
+            job.result()
+            steps.done()
+        for circuit, preset in circuits:
+            steps.start(f"development key of {circuit} at {preset}")
+            setup_keys(circuit, preset)
+            steps.done()
     ensure_committee()
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m scripts.setup --preset mini")
-    parser.add_argument(
-        "--preset", action="append", choices=sorted(PRESETS), required=True, help="may be given several times"
-    )
+    parser.add_argument("--preset", action="append", choices=sorted(PRESETS), required=True, help="may be repeated")
     presets = parser.parse_args().preset
     start = time.perf_counter()
     set_up(presets)
