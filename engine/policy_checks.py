@@ -6,9 +6,15 @@ Three families, each with its own error:
 * the bit budget, up to the exact total of each row: `BoundExceeded`, `RowTotalExceeded`;
 * the forms under which "the rows have a solution" implies "the requirement is met" (`check_forms`): `HelperForm`,
   `PricedRowForm`, `ExcessTotalForm`, `TransferForm`, `RoundingMissing`, `CreditRefused`;
-* facts of the listing (`check_listing`): `UnlistedSlot`, `CollateralSlot`.
+* facts of the listing and of the policy's name (`check_listing`): `UnlistedSlot`, `CollateralSlot`,
+  `ContingencyMissing`, `SolvencyForm`.
 
 `check_implies` shows, also from the data, that one policy implies another for every state: `NotImplied`.
+
+The checks rule out wrong forms, not wrong numbers. Constants, prices, scenario values, factors, moves and charges are
+parameters: a policy with a price of zero, a chord whose constant is too large or a transfer that costs one unit has an
+allowed form and asks too little. Whether the numbers are right is for each signer and the auditor, who compute the
+policy again from the market snapshot and the published parameters and compare number by number.
 """
 
 from __future__ import annotations
@@ -22,6 +28,8 @@ PROHIBITIVE = (1 << BITS.charge_rate) - 1
 """Charge per lot, micro-dollars (68,719 USD), that closes a side of a slot: empty slots on both sides, collateral when
 owed."""
 
+SOLVENCY_NAMES = ("initial", "maintenance", "withdraw")
+"""Names under which the contract asks for solvency: a policy with one of them must measure it."""
 
 LEAST_RESOLUTION = 20
 """Least size of a transfer's largest move, in units of its coefficient: moves are then proportional to 5 % or
@@ -85,6 +93,14 @@ class UnlistedSlot(RefusedPolicy):
 
 class CollateralSlot(RefusedPolicy):
     """A collateral slot may be owed."""
+
+
+class ContingencyMissing(RefusedPolicy):
+    """A row that bounds a value does not subtract K_1, so that closed sides of slots would cost nothing."""
+
+
+class SolvencyForm(RefusedPolicy):
+    """A policy under a name that means solvency has no equity after charges, or `withdraw` allows debt."""
 
 
 class NotImplied(PolicyError):
@@ -175,7 +191,8 @@ def check_forms(policy: Policy) -> None:
     to one expected shortfall; n moves a linear exposure between two groups whose rows offer the same moves with
     opposite signs and whose sum is charged for it. X is subtracted only in the row that completes the expected
     shortfall. Charges are subtracted, and every row with position columns subtracts the rounding charge. Equity counts
-    once: a row that adds a value adds one, has no cash of its own, and no row with a value has a positive constant.
+    once: a row that adds a value adds one, has no cash and no positions of its own, and no row with a value has a
+    positive constant. A row that bounds a loss has one only as a chord of a charge on one exposure.
 
     Raises
     ------
@@ -354,6 +371,7 @@ def _check_losses(policy: Policy) -> None:
                 )
             if policy.cash[row] or policy.excess_total[row] or _is_priced(policy, row):
                 raise HelperForm(policy.name, "cash, X or a price beside a bounded loss", "not zero", "0", row, j)
+        _check_loss_constants(policy, j, bounding)
         if not bounding or not (column < 0).any():
             raise HelperForm(
                 policy.name,
@@ -362,6 +380,35 @@ def _check_losses(policy: Policy) -> None:
                 "1 or more of each",
                 column=j,
             )
+
+
+def _check_loss_constants(policy: Policy, j: int, bounding: list[int]) -> None:
+    """A positive constant lets a loss be zero. Only a convex charge needs one: its chords x >= slope D - c all use one
+    exposure D, and no transfer."""
+    gifts = [row for row in bounding if policy.constants[row] > 0]
+    if not gifts:
+        return
+    alone = not np.delete(policy.helpers[bounding], j, axis=1).any()
+    if not (alone and _is_one_exposure(policy.positions[bounding])):
+        raise CreditRefused(
+            policy.name,
+            "b in a row that bounds a loss",
+            policy.constants[gifts[0]],
+            "0 or negative; positive only where all rows of the loss are chords on one exposure, without a transfer",
+            gifts[0],
+            j,
+        )
+
+
+def _is_one_exposure(columns: np.ndarray) -> bool:
+    """Whether the rows (rows, N) are multiples of one exposure. Each is rounded, and so is the largest, to which they
+    are compared: two units of difference are allowed."""
+    row, slot = np.unravel_index(int(np.abs(columns).argmax()), columns.shape)
+    largest = columns[row]
+    if not largest[slot]:
+        return True
+    expected = np.outer(columns[:, slot] / int(largest[slot]), largest)
+    return bool((np.abs(columns - expected) <= 2.0).all())
 
 
 def _check_values(policy: Policy) -> None:
@@ -393,6 +440,10 @@ def _check_values(policy: Policy) -> None:
         for row in np.flatnonzero(column > 0).tolist():
             if policy.cash[row]:
                 raise HelperForm(policy.name, "W on cash beside a value that is added", 1, "0", row, j)
+            held = np.flatnonzero(policy.positions[row])
+            if held.size:
+                value = int(policy.positions[row, held[0]])
+                raise HelperForm(policy.name, "W on positions beside a value that is added", value, "0", row, j)
             if (policy.helpers[row][_columns(policy, HelperKind.VALUE)] != 0).sum() > 1:
                 raise HelperForm(policy.name, "values in one row", policy.helpers[row].tolist(), "one", row, j)
         if not bounding or not (column > 0).any():
@@ -451,8 +502,9 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
     """Facts of the listing: an empty slot is worth nothing and, in a policy that measures solvency, closed on both
     sides.
 
-    A policy measures solvency when it has a value helper (the equity after charges). Lots in an empty slot could
-    otherwise be collected today and be lots of something at the next generation.
+    A policy measures solvency when it has a value helper (the equity after charges), and must under the names of
+    `SOLVENCY_NAMES`. Its closed sides cost K_1, so every row that bounds a value subtracts K_1. Lots in an empty slot
+    could otherwise be collected today and be lots of something at the next generation.
 
     Parameters
     ----------
@@ -468,6 +520,11 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
         If a collateral slot may be owed at less than `PROHIBITIVE`.
     TransferForm
         If a transfer between groups does not move a linear exposure.
+    ContingencyMissing
+        If a row that bounds a value does not subtract K_1 in full.
+    SolvencyForm
+        If a policy named in `SOLVENCY_NAMES` has no value that a row with cash bounds, or `withdraw` has no row
+        "cash >= 0".
     """
     is_listed = np.asarray(is_listed, dtype=bool)
     if is_listed.shape != (policy.preset.slots,):
@@ -477,8 +534,15 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
         raise UnlistedSlot(
             policy.name, "W on a slot without an instrument", int(policy.positions[row, slot]), "0", int(row), int(slot)
         )
+    _check_name(policy)
     if HelperKind.VALUE not in policy.helper_kinds:
         return
+    for j in _columns(policy, HelperKind.VALUE):
+        for row in np.flatnonzero((policy.helpers[:, j] < 0) & (policy.charges[:, CONTINGENCY] > -1)):
+            charge = int(policy.charges[row, CONTINGENCY])
+            raise ContingencyMissing(
+                policy.name, "W on K_1 of a row that bounds a value", charge, "-1 or less", int(row), j
+            )
     collateral = policy.preset.collateral_slots
     for slot in collateral:
         if policy.rate_short[CONTINGENCY, slot] != PROHIBITIVE:
@@ -494,6 +558,25 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
             rate = int(getattr(policy, side)[CONTINGENCY, slot])
             if rate != PROHIBITIVE and int(slot) not in collateral:
                 raise UnlistedSlot(policy.name, f"{side} of K_1", rate, f"{PROHIBITIVE}", column=int(slot))
+
+
+def _check_name(policy: Policy) -> None:
+    """What a name promises to the contract that asks for a policy by it."""
+    if policy.name not in SOLVENCY_NAMES:
+        return
+    values = _columns(policy, HelperKind.VALUE)
+    if not values:
+        raise SolvencyForm(policy.name, "number of values", 0, "1 or more, as the name means solvency")
+    for j in values:
+        if not policy.cash[policy.helpers[:, j] < 0].any():
+            raise SolvencyForm(policy.name, "rows with cash that bound a value", 0, "1 or more", column=j)
+    if policy.name != "withdraw":
+        return
+    other = policy.positions.any(axis=1) | policy.helpers.any(axis=1)
+    if not any(cash and constant <= 0 for cash, constant in zip(policy.cash * ~other, policy.constants, strict=True)):
+        raise SolvencyForm(
+            policy.name, "rows cash >= 0", 0, "1 or more, with b of 0 or less and without positions and helpers"
+        )
 
 
 def _check_moves(policy: Policy, is_listed: np.ndarray) -> None:

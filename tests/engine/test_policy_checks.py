@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from engine.certificate import find_certificate
+from engine.certificate import RequirementNotMet, find_certificate
 from engine.policy import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields, none_policy
 from engine.policy_checks import (
     PROHIBITIVE,
     BoundExceeded,
     CollateralSlot,
+    ContingencyMissing,
     CreditRefused,
     ExcessTotalForm,
     HelperForm,
@@ -16,6 +17,7 @@ from engine.policy_checks import (
     PricedRowForm,
     RoundingMissing,
     RowTotalExceeded,
+    SolvencyForm,
     TransferForm,
     UnlistedSlot,
     check_implies,
@@ -226,6 +228,14 @@ class TestHelpers:
     def test_cash_counted_beside_a_value(self):
         refuse(put("cash", LAYOUT.total, 1), HelperForm, row=LAYOUT.total, column=Helper.EQUITY, value=1)
 
+    def test_positions_counted_beside_a_value(self):
+        """The equity row counts every position at its price; a second count would be collateral twice."""
+
+        def change(fields):
+            fields["positions"][LAYOUT.total, 8], fields["charges"][LAYOUT.total, ROUNDING] = 2_000_000, -1
+
+        refuse(change, HelperForm, row=LAYOUT.total, column=Helper.EQUITY, value=2_000_000)
+
     @pytest.mark.parametrize("row", [LAYOUT.equity, LAYOUT.total])
     def test_a_gift_beside_a_value(self, row):
         refuse(put("constants", row, 1), CreditRefused, row=row, value=1)
@@ -243,6 +253,65 @@ class TestHelpers:
 
     def test_half_a_free_choice(self):
         refuse(put("helper_kinds", Helper.BUFFER_BTC, HelperKind.FREE_MINUS), HelperForm, column=Helper.BUFFER_BTC)
+
+
+class TestConstantsOfLosses:
+    """A positive constant in a row that bounds a loss is free loss, unless the rows are chords of one charge."""
+
+    @staticmethod
+    def make_chords(**constants):
+        """Spare rows bound a spare loss by slopes on the BTC perpetual and a future; the sum subtracts it."""
+
+        def change(fields):
+            fields["helper_kinds"][SPARE_HELPER] = HelperKind.LOSS
+            for row, sign in zip(LAYOUT.reserved, (1, -1), strict=True):
+                fields["positions"][row, [1, 2]] = sign * 10**7, sign * 9 * 10**6
+                fields["constants"][row] = constants.get("constant", 10**8)
+                fields["charges"][row, ROUNDING], fields["helpers"][row, SPARE_HELPER] = -1, 1
+            fields["helpers"][LAYOUT.total, SPARE_HELPER] = -100
+
+        return change
+
+    @pytest.mark.parametrize("rows", [LAYOUT.grid(0), LAYOUT.grid(1)])
+    def test_a_gift_in_every_row_of_a_grid(self, rows):
+        def change(fields):
+            for row in rows:
+                fields["constants"][row] = 2**60
+
+        refuse(change, CreditRefused, row=rows[0], value=2**60)
+
+    @pytest.mark.parametrize("row", [GRID, OTHER_GRID])
+    def test_a_gift_of_one_micro_dollar(self, row):
+        refuse(put("constants", row, 1), CreditRefused, row=row, value=1)
+
+    def test_a_gift_in_a_grid_without_a_transfer(self):
+        """Two scenarios of options are no two chords on one exposure."""
+
+        def change(fields):
+            free = [Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]
+            fields["helpers"][:, free] = 0
+            fields["helper_kinds"][free[0]] = fields["helper_kinds"][free[1]] = HelperKind.UNUSED
+            fields["constants"][GRID] = 1
+
+        refuse(change, CreditRefused, row=GRID, column=Helper.LOSS_BTC)
+
+    def test_chords_may_have_one(self):
+        fields = to_fields(get_policies("mini")["initial"])
+        self.make_chords()(fields)
+        fields["positions"][LAYOUT.reserved[1], 2] += 2  # what rounding may do
+        check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
+
+    def test_slopes_on_two_exposures_may_not(self):
+        def change(fields):
+            self.make_chords()(fields)
+            fields["positions"][LAYOUT.reserved[1], 2] += 3
+
+        refuse(change, CreditRefused, row=LAYOUT.reserved[0], column=SPARE_HELPER)
+
+    def test_a_negative_constant_is_always_allowed(self):
+        fields = to_fields(get_policies("mini")["initial"])
+        fields["constants"][GRID] = -(10**9)
+        check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
 
 
 class TestExpectedShortfall:
@@ -404,6 +473,90 @@ class TestListing:
         with pytest.raises(CollateralSlot) as refusal:
             check_listing(Policy(name="x", preset=MINI, **fields), LISTED)
         assert refusal.value.column == slot
+
+
+class TestContingency:
+    """Closed sides of slots cost K_1; it must be subtracted where the equity is bounded."""
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw", "spread"])
+    @pytest.mark.parametrize("market", [CALM, CRASH])
+    def test_k1_unused(self, name, market):
+        fields = to_fields(get_policies("mini", market)["initial" if name == "spread" else name])
+        fields["charges"][:, CONTINGENCY] = 0
+        policy = Policy(name=name, preset=MINI, **fields)
+        check_policy(policy)
+        with pytest.raises(ContingencyMissing) as refusal:
+            check_policy(policy, get_snapshot("mini", market).listing.is_listed)
+        error = refusal.value
+        assert (error.row, error.column, error.value) == (LAYOUT.equity, Helper.EQUITY, 0)
+
+    def test_what_it_would_allow(self):
+        """Without K_1, owed collateral passes as an ordinary debt; with it, a lot owed costs 68,719 USD."""
+        policy = get_policies("mini")["initial"]
+        fields = to_fields(policy)
+        fields["charges"][:, CONTINGENCY] = 0
+        owed = make_state(16, {8: -100}, cash=10**9)
+        assert find_certificate(Policy(name="x", preset=MINI, **fields), owed)
+        with pytest.raises(RequirementNotMet):
+            find_certificate(policy, owed)
+
+    def test_every_row_that_bounds_a_value(self):
+        """A second bound with K_1 does not make up for one without."""
+        fields = to_fields(get_policies("mini")["initial"])
+        fields["helpers"][SPARE, Helper.EQUITY], fields["cash"][SPARE] = -1, 1
+        with pytest.raises(ContingencyMissing) as refusal:
+            check_listing(Policy(name="initial", preset=MINI, **fields), LISTED)
+        assert refusal.value.row == SPARE
+        fields["charges"][SPARE, CONTINGENCY] = -1
+        check_listing(Policy(name="initial", preset=MINI, **fields), LISTED)
+
+
+class TestNames:
+    """What the contract asks for by name must be what the name says."""
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
+    def test_a_policy_without_equity(self, name):
+        fields = blank_policy_fields(MINI)
+        fields["cash"][LAYOUT.debt], fields["constants"][LAYOUT.debt] = 1, 2**79
+        check_policy(Policy(name="spread", preset=MINI, **fields), LISTED)
+        with pytest.raises(SolvencyForm) as refusal:
+            check_policy(Policy(name=name, preset=MINI, **fields), LISTED)
+        assert refusal.value.rule == "number of values" and refusal.value.policy == name
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
+    def test_an_equity_that_leaves_out_cash(self, name):
+        fields = to_fields(get_policies("mini")[name])
+        fields["cash"][LAYOUT.equity] = 0
+        with pytest.raises(SolvencyForm) as refusal:
+            check_policy(Policy(name=name, preset=MINI, **fields), LISTED)
+        assert refusal.value.column == Helper.EQUITY
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            put("cash", LAYOUT.debt, 0),
+            put("constants", LAYOUT.debt, 1),
+            put("helpers", (LAYOUT.debt, Helper.EQUITY), -1),
+            lambda fields: (
+                put("positions", (LAYOUT.debt, 8), 10**6)(fields),
+                put("charges", (LAYOUT.debt, ROUNDING), -1)(fields),
+            ),
+        ],
+    )
+    def test_a_withdrawal_into_debt(self, change):
+        fields = to_fields(get_policies("mini")["withdraw"])
+        change(fields)
+        if fields["helpers"][LAYOUT.debt].any():
+            fields["charges"][LAYOUT.debt, CONTINGENCY] = -1
+        check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
+        with pytest.raises(SolvencyForm) as refusal:
+            check_policy(Policy(name="withdraw", preset=MINI, **fields), LISTED)
+        assert refusal.value.rule == "rows cash >= 0"
+
+    def test_a_stricter_withdrawal(self):
+        fields = to_fields(get_policies("mini")["withdraw"])
+        fields["constants"][LAYOUT.debt] = -(10**9)
+        check_policy(Policy(name="withdraw", preset=MINI, **fields), LISTED)
 
 
 class TestImplication:
