@@ -13,7 +13,6 @@ from engine.settlement import identity_settlement
 from prover import _native
 from prover.errors import FormatError, InputShape, KeyMismatch, NotInField, NotSolvable, OutOfRange, PointRefused
 from prover.independent import sum_of_products
-from prover.packing import pack_policy
 from prover.points import add_points, compute_policy_point, compute_settlement_point, pack_policy_fields
 from prover.statement import FIELD_MODULUS as P
 from prover.statement import get_public_signals
@@ -65,15 +64,40 @@ def test_lanes_are_packed_as_the_statement_says():
     assert packed == [(low + (high << 84) + (low << 168)) % P, (1 - (1 << 84)) % P]
 
 
+def pack_in_integers(policy) -> dict[str, list[int]]:
+    """The statement's packing of a policy, number by number."""
+
+    def lanes(rows, group):
+        rows = [[int(v) for v in np.atleast_1d(row)] for row in rows]
+        return [
+            sum(rows[first + k][i] << 84 * k for k in range(group)) % P
+            for first in range(0, len(rows), group)
+            for i in range(len(rows[0]))
+        ]
+
+    return {
+        "rowPosition": lanes(policy.positions, 3),
+        "rowCash": lanes(policy.cash, 3),
+        "rowCharge": lanes(policy.charges, 3),
+        "rowExcess": lanes(policy.excess_total, 3),
+        "rowHelper": lanes(policy.helpers, 3),
+        "rowConstant": lanes(np.array(policy.constants, dtype=object), 3),
+        "priced": lanes(policy.priced, 1),
+        "weight": lanes(policy.weights, 1),
+        "rateLong": lanes(policy.rate_long, 2),
+        "rateShort": lanes(policy.rate_short, 2),
+    }
+
+
 @pytest.mark.parametrize("policy", [make_policy("initial", 7), make_delta_limit(5), flat_policy(MINI)])
-def test_policies_are_packed_as_in_python(policy):
+def test_policies_are_packed_as_the_statement_says(policy):
     signals = get_public_signals("transition", MINI)
     native = pack_policy_fields(policy)
-    plain = pack_policy(policy)
+    plain = pack_in_integers(policy)
     assert [s.name for s in signals.get_group("policy")] == list(plain)
     for signal in signals.get_group("policy"):
-        expected = [int(v) % P for v in np.array(plain[signal.name], dtype=object).reshape(-1)]
-        assert native[signal.name].to_list() == expected
+        assert native[signal.name].to_list() == plain[signal.name]
+        assert len(native[signal.name]) == signal.size
 
 
 def test_constants_and_rates_that_leave_their_lane_are_refused():
@@ -145,6 +169,7 @@ def test_malformed_constraints_are_refused():
         "too long": data + b"\0",
         "no header": join_sections(data[:8], {2: body}),
         "field": join_sections(data[:8], {**sections, 1: header[:4] + bytes(32) + header[36:]}),
+        "wire count": join_sections(data[:8], {**sections, 1: header[:36] + b"\xff" * 4 + header[40:]}),
         "constraint count": join_sections(data[:8], {**sections, 1: header[:60] + struct.pack("<I", 2**32 - 1)}),
         "wire": join_sections(data[:8], {**sections, 2: body[:4] + struct.pack("<I", 2**31) + body[8:]}),
         "coefficient": join_sections(data[:8], {**sections, 2: body[:8] + b"\xff" * 32 + body[40:]}),

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 /// The int64 numbers of little-endian bytes (numpy's `tobytes` on the machines that this runs on).
 pub fn int64s(bytes: &[u8]) -> Result<Vec<i64>> {
-    if bytes.len() % 8 != 0 {
+    if !bytes.len().is_multiple_of(8) {
         return Err(Error::format("int64 array", format!("{} bytes are not a multiple of 8", bytes.len())));
     }
     Ok(bytes
@@ -26,7 +26,7 @@ pub fn pack(values: &[i64], columns: usize, lanes: usize, lane_bits: usize) -> R
         return Err(Error::argument("lanes", lanes, 1, 1 + (253 - 65) / lane_bits.max(1)));
     }
     let group = columns.saturating_mul(lanes);
-    if group == 0 || values.len() % group != 0 {
+    if group == 0 || !values.len().is_multiple_of(group) {
         return Err(Error::InputShape { name: "lanes".into(), given: values.len(), expected: group });
     }
     let lane: Fr = power_of_two(lane_bits);

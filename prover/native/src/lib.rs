@@ -33,6 +33,8 @@ use std::sync::Arc;
 /// A point as two integers.
 type Words = (BigInt, BigInt);
 
+type Rows = Vec<Vec<BigUint>>;
+
 /// The element of an integer in 0 .. p-1.
 fn element(name: &str, value: &BigInt) -> Result<Fr> {
     match value.sign() {
@@ -99,7 +101,7 @@ impl FieldVector {
     /// 32-byte little-endian canonical elements.
     #[staticmethod]
     fn from_bytes(data: &[u8]) -> PyResult<Self> {
-        if data.len() % 32 != 0 {
+        if !data.len().is_multiple_of(32) {
             return Err(Error::format("field vector", format!("{} bytes are not whole elements", data.len())).into());
         }
         let value = |b: &[u8]| {
@@ -398,7 +400,7 @@ mod _native {
 
     /// Round constants (rounds by t) and matrix (t by t) for a state of t words.
     #[pyfunction]
-    fn poseidon_parameters(t: usize) -> PyResult<(Vec<Vec<BigUint>>, Vec<Vec<BigUint>>)> {
+    fn poseidon_parameters(t: usize) -> PyResult<(Rows, Rows)> {
         let p = crate::poseidon::Parameters::get(t)?;
         let plain = |rows: &[Vec<Fr>]| rows.iter().map(|r| r.iter().map(|x| field::to_biguint(*x)).collect()).collect();
         Ok((plain(&p.constants), plain(&p.matrix)))

@@ -129,6 +129,8 @@ impl R1cs {
         if [4, 5].iter().any(|k| sections.optional(*k).is_some_and(|s| s.iter().any(|b| *b != 0))) {
             return Err(Error::format(WHAT, "custom gates are not supported"));
         }
+        // the label of each wire: not needed, but it bounds the number of wires by the size of the file
+        sections.records(3, n_wires, 8)?;
         let mut body = sections.reader(2)?;
         if n_constraints > body.left() / 12 {
             return Err(Error::format(WHAT, format!("{n_constraints} constraints do not fit their section")));

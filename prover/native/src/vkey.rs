@@ -72,7 +72,8 @@ impl VerifyingKey {
     /// # Errors
     /// `FormatError` for a wrong length, `PointRefused` for a coordinate or point that is not valid, `KeyRefused` as `check`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() % WORD != 0 || bytes.len() < WORD * (HEAD + 2) || (bytes.len() / WORD - HEAD) % 2 != 0 {
+        let points = bytes.len().checked_sub(WORD * HEAD);
+        if !points.is_some_and(|n| n > 0 && n.is_multiple_of(2 * WORD)) {
             return Err(Error::format("verifying key", format!("{} bytes are not a whole key", bytes.len())));
         }
         let (head, ic) = bytes.split_at(WORD * HEAD);
