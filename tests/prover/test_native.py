@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from prover._native import FieldVector
 
 from engine.policy import flat_policy, none_policy
 from engine.settlement import identity_settlement
 from prover import _native
+from prover._native import FieldVector
 from prover.errors import FormatError, InputShape, KeyMismatch, NotInField, NotSolvable, OutOfRange, PointRefused
 from prover.independent import sum_of_products
 from prover.points import add_points, compute_policy_point, compute_settlement_point, pack_policy_fields

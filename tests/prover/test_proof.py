@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from prover._native import FieldVector
 from py_ecc.optimized_bn128 import G1, multiply, normalize
 
 from prover import _native
+from prover._native import FieldVector
 from prover.errors import (
     FormatError,
     InputShape,
