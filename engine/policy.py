@@ -14,7 +14,8 @@ PolicyError
 │   └── one subclass per rule, in `engine.policy_checks`
 ├── NotImplied         a policy that is not shown to imply another, in `engine.policy_checks`
 ├── RefusedSettlement  in `engine.settlement`
-└── RefusedEpoch       in `engine.epoch`
+├── RefusedEpoch       in `engine.epoch`
+└── RefusedSuccession  in `engine.succession`
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ MAGIC = b"zkmargin.policy\x01"
 
 NAME_BYTES = 32
 """A policy's name on chain is bytes32: ASCII, left-aligned, zero padded."""
+
+MAX_NAME = NAME_BYTES - 1
+"""Longest name, characters: a zero byte ends every name on chain."""
 
 CHARGES = 2
 """K_1, the contingency, and K_2, the rounding charge."""
@@ -101,7 +105,7 @@ class Policy:
     """
 
     name: str
-    """Name under which the epoch publishes it, ASCII, 1 to 32 bytes."""
+    """Name under which the epoch publishes it, printable ASCII, 1 to `MAX_NAME` characters."""
     preset: Preset
     """Sizes."""
     positions: np.ndarray
@@ -134,9 +138,9 @@ class Policy:
             isinstance(self.name, str)
             and self.name.isascii()
             and self.name.isprintable()
-            and 1 <= len(self.name) <= NAME_BYTES
+            and 1 <= len(self.name) <= MAX_NAME
         ):
-            raise MalformedPolicy("name", f"{self.name!r}; allowed: 1 to {NAME_BYTES} printable ASCII characters")
+            raise MalformedPolicy("name", f"{self.name!r}; allowed: 1 to {MAX_NAME} printable ASCII characters")
         shapes = {
             "positions": (rows, slots),
             "cash": (rows,),

@@ -78,10 +78,22 @@ def test_wrong_shapes_and_types_are_refused(what, value):
     assert refusal.value.what == what
 
 
-@pytest.mark.parametrize("name", ["", "x" * 33, "größe", "line\n"])
+@pytest.mark.parametrize("name", ["", "x" * 32, "größe", "line\n"])
 def test_names_are_short_printable_ascii(name):
     with pytest.raises(MalformedPolicy):
         Policy(name=name, preset=MINI, **blank_policy_fields(MINI))
+
+
+def test_the_longest_name_ends_with_a_zero_on_chain():
+    policy = Policy(name="x" * 31, preset=MINI, **blank_policy_fields(MINI))
+    assert policy.name_bytes32 == b"x" * 31 + b"\0" and Policy.from_bytes(policy.to_bytes()) == policy
+
+
+def test_bytes_with_a_longer_name_are_refused():
+    data = Policy(name="x" * 31, preset=MINI, **blank_policy_fields(MINI)).to_bytes()
+    with pytest.raises(MalformedPolicy) as refusal:
+        Policy.from_bytes(_edit(data, len(MAGIC), b"x" * 32))
+    assert refusal.value.what == "name"
 
 
 def test_name_on_chain():
