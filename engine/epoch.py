@@ -62,7 +62,9 @@ class Epoch:
     policies: Mapping[str, Policy]
     """By name; kept sorted."""
     settlement: Settlement
-    """What this generation's step drops and pays; the identity between expiries."""
+    """What the step into this epoch's generation drops and pays. Every epoch of the generation carries the same vector,
+    as an account may make the step at any of them; it is the identity only where the generation began without a step.
+    `engine.succession` checks it against the epoch before."""
 
     def __post_init__(self):
         for what, value, bits in (
@@ -180,7 +182,8 @@ def build_epoch(
         Unix seconds; the snapshot's by default.
     urgent : bool
     settlement : Settlement, optional
-        The identity by default.
+        Of the step into the snapshot's generation, also where an earlier epoch made it; the identity by default, for a
+        generation that began without a step.
     parameters : Parameters, optional
         The shipped ones by default.
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
 
@@ -311,3 +312,14 @@ class Listing:
     def is_collateral(self) -> np.ndarray:
         """bool: True on the preset's collateral slots, listed or not."""
         return _column([slot in self.preset.collateral_slots for slot in range(self.preset.slots)], bool)
+
+
+def collateral_lot_sizes(listing: Listing) -> Mapping[int, Fraction]:
+    """Coin per lot of each listed collateral slot, exact, by slot.
+
+    A vault that holds a token of d decimals must count `size * 10**d` token units, a whole number, as one lot.
+    """
+    held = ((slot, listing.instruments[slot]) for slot in listing.preset.collateral_slots)
+    return MappingProxyType(
+        {slot: Fraction(round(item.lot_size * LOT_STEP), LOT_STEP) for slot, item in held if item is not None}
+    )

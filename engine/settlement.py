@@ -111,6 +111,7 @@ class Settlement:
 
 
 def identity_settlement(preset: Preset) -> Settlement:
-    """The settlement between expiries: nothing is dropped and nothing paid."""
+    """Nothing is dropped and nothing paid: for an account that makes no step, and a generation that began without
+    one."""
     zeros = np.zeros(preset.slots, dtype=np.int64)
     return Settlement(preset, zeros, zeros)
