@@ -206,10 +206,10 @@ def _error_table() -> dict[bytes, dict]:
     return _ERRORS
 
 
-def require_development_chain(chain: Chain) -> None:
-    """Raises `NotADevelopmentChain` unless the chain's id is one that only development nodes use."""
+def require_development_chain(chain: Chain, what: str = "insecure keys") -> None:
+    """Raises `NotADevelopmentChain` unless the chain's id is one that only development nodes use; `what` is wanted."""
     if chain.id not in DEVELOPMENT_CHAIN_IDS:
-        raise NotADevelopmentChain(chain.id, DEVELOPMENT_CHAIN_IDS)
+        raise NotADevelopmentChain(chain.id, DEVELOPMENT_CHAIN_IDS, what)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ by default): whoever submits is not the owner, so any sender will do where the e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -81,6 +81,14 @@ class KeyRegistry:
     def revoke(self, version: int, *, sender: str | None = None) -> Receipt:
         """Revokes a version for good; only the owner."""
         return self.contract.send("revoke", version, sender=sender)
+
+    def accept_ownership(self, *, sender: str) -> Receipt:
+        """Second step of the hand-over: the owner that `deploy` named takes the registry."""
+        return self.contract.send("acceptOwnership", sender=sender)
+
+    def get_owners(self) -> tuple[str, str]:
+        """The owner, and who is named to follow it (zero for nobody)."""
+        return self.contract.call("owner"), self.contract.call("pendingOwner")
 
     def get_latest(self) -> int:
         """Highest version, 0 for none."""
@@ -173,22 +181,51 @@ class RiskOracle:
         """Generation of the latest epoch."""
         return self.contract.call("generation")
 
-    def get_settlement_point(self, generation: int) -> tuple[int, int]:
-        """Point of the step into `generation`."""
-        return self.contract.call("settlementOf", generation)
+    def get_settlement_point(self, generation: int, key_version: int = 1) -> tuple[int, int]:
+        """Point of the step into `generation` under a key version; refused if it is unset."""
+        return self.contract.call("settlementOf", key_version, generation)
 
-    def read_settlements(self, preset: Preset) -> dict[int, Settlement]:
-        """The settlement vector of every step, by generation, from the events."""
+    def get_settlement_hash(self, generation: int) -> bytes:
+        """Hash of the settlement vector of the step into `generation`; zero if there was none."""
+        return self.contract.call("settlementHashOf", generation)
+
+    def get_step_time(self) -> int:
+        """Block time of the latest generation step, 0 before the first."""
+        return self.contract.call("steppedAt")
+
+    def read_settlements(self, preset: Preset) -> Mapping[int, Settlement]:
+        """The settlement vector of every step, by generation, from the events; each is parsed when it is asked for."""
         events = self.contract.read_events("SettlementPublished", first_block=self._first_block)
-        return {
-            int(event["args"]["generation"]): Settlement.from_bytes(bytes(event["args"]["settlement"]), preset)
-            for event in events
-        }
+        return Settlements(
+            {int(event["args"]["generation"]): bytes(event["args"]["settlement"]) for event in events}, preset
+        )
 
     def read_snapshots(self) -> dict[int, bytes]:
         """Canonical snapshot bytes by epoch, from the events."""
         events = self.contract.read_events("SnapshotPublished", first_block=self._first_block)
         return {int(event["args"]["number"]): bytes(event["args"]["snapshot"]) for event in events}
+
+
+class Settlements(Mapping[int, Settlement]):
+    """Settlement vectors by generation, parsed one by one: bytes that are none spoil their own step alone.
+
+    Getting an item raises `engine.policy.PolicyError` where the published bytes are not canonical or not allowed.
+    """
+
+    def __init__(self, data: Mapping[int, bytes], preset: Preset):
+        self._data, self._preset = data, preset
+
+    def __getitem__(self, generation: int) -> Settlement:
+        return Settlement.from_bytes(self._data[generation], self._preset)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __contains__(self, generation: object) -> bool:
+        return generation in self._data
 
 
 class CollateralVault:
@@ -227,6 +264,10 @@ class CollateralVault:
     def get_claimable(self, recipient: str, token: str) -> int:
         """Units that `recipient` may claim."""
         return self.contract.call("claimable", recipient, token)
+
+    def get_unit(self, slot: int) -> tuple[str, int]:
+        """Token of a collateral slot and its units per lot; zeros if the slot has none."""
+        return self.contract.call("collateralOf", slot)
 
 
 class Token:

@@ -24,6 +24,9 @@ from prover.typed_data import Domain
 
 WETH_LOT = 10**15
 """Wei per lot of the WETH collateral slot: 0.001 ETH."""
+LEAST_DELAY = 14 * 24 * 3600
+"""Seconds that a later key version waits at least, except on development chains: time for everyone to leave before a
+key that its owner could have forged is live."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ class Deployment:
     def domain(self) -> Domain:
         """Domain of this deployment's signatures."""
         return Domain(chain_id=self.chain_id, clearing_house=self.clearing_house, risk_oracle=self.risk_oracle)
+
+    @property
+    def vault_units(self) -> dict[int, int]:
+        """The vault's token units per lot, by collateral slot; tokens have 18 decimals."""
+        return {self.weth_slot: WETH_LOT}
 
     def save(self, path: Path) -> None:
         """Writes the record as JSON."""
@@ -105,21 +113,29 @@ def deploy(
     generation : int
         Generation of the first listing.
     owner, guardian : str, optional
-        Owner of registry and oracle, and who may pause; the deployer by default. The clearing house has no owner.
+        Owner of registry and oracle, and who may pause; the deployer by default. The clearing house has no owner. The
+        oracle is `owner`'s at once. The registry is handed over in two steps: the deployer, who registers version 1,
+        names `owner` here, and stays its owner until `owner` calls `acceptOwnership`
+        (`contracts.clearing.KeyRegistry.accept_ownership`).
     activation_delay : int
-        Seconds until a later key version is live.
+        Seconds until a later key version is live; at least `LEAST_DELAY`, except on development chains.
     tokens : mapping of str to str, optional
         Addresses under "cash" and "weth"; by default test tokens are deployed, on development chains only.
 
     Raises
     ------
     NotADevelopmentChain
-        If the keys are insecure, or test tokens are wanted, on any other chain.
+        If the keys are insecure, test tokens are wanted, or the activation delay is below `LEAST_DELAY`, on any other
+        chain.
     Reverted
         If a contract refused, for example a key that is not sound; carries the reason.
     """
-    if keys.insecure or tokens is None:
+    if keys.insecure:
         require_development_chain(chain)
+    if tokens is None:
+        require_development_chain(chain, "test tokens")
+    if activation_delay < LEAST_DELAY:
+        require_development_chain(chain, f"an activation delay of {activation_delay} s, below {LEAST_DELAY}")
     deployer = chain.accounts[0]
     owner, guardian = owner or deployer, guardian or deployer
     first_block = int(chain.w3.eth.block_number)

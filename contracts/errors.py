@@ -4,7 +4,7 @@ fields.
 ContractsError
 ├── CompilationFailed      the Solidity compiler is missing or complained                     (messages)
 ├── ChainUnavailable       no node answers, or the development node did not start             (url, reason)
-├── NotADevelopmentChain   insecure keys were to be used on a chain that is none              (chain_id, allowed)
+├── NotADevelopmentChain   insecure keys, or another shortcut, on a chain that is none        (chain_id, allowed, what)
 ├── KeyUnusable            a verification key that cannot be laid out for the registry        (what, value, allowed)
 ├── MessageInvalid         a typed message with a field that its type does not hold     (message, field, value, allowed)
 ├── CallInvalid            an argument of a binding outside its range                         (what, value, allowed)
@@ -37,12 +37,13 @@ class ChainUnavailable(ContractsError):
 
 
 class NotADevelopmentChain(ContractsError):
-    """Development keys, whose secrets this machine knew, would have been used on a chain with real value."""
+    """Development keys, whose secrets this machine knew, or another shortcut would have been used on a chain with real
+    value."""
 
-    def __init__(self, chain_id: int, allowed: Iterable[int]):
-        self.chain_id, self.allowed = chain_id, tuple(allowed)
+    def __init__(self, chain_id: int, allowed: Iterable[int], what: str = "insecure keys"):
+        self.chain_id, self.allowed, self.what = chain_id, tuple(allowed), what
         shown = ", ".join(map(str, self.allowed))
-        super().__init__(f"chain id {chain_id} is not a development chain; insecure keys are allowed on {shown} only")
+        super().__init__(f"chain id {chain_id} is not a development chain; {what}: allowed on {shown} only")
 
 
 class KeyUnusable(ContractsError):

@@ -52,7 +52,7 @@ class SignedEpoch:
     snapshot: bytes
     """Canonical bytes of the market snapshot."""
     settlement: bytes
-    """Canonical bytes of the settlement at a generation step, else empty."""
+    """Canonical bytes of the settlement where the message has its point, else empty."""
     signatures: tuple[bytes, ...]
     """65 bytes each, by strictly increasing signer."""
 
@@ -77,9 +77,11 @@ def make_epoch_message(
     *,
     key_hash: bytes,
     points: Mapping[str, tuple[int, int]],
+    is_step: bool,
     settlement_point: tuple[int, int] = IDENTITY,
+    min_epoch: int = 0,
 ) -> Epoch:
-    """The message that the publishers sign for `epoch`.
+    """The message that the publishers sign for `epoch`. It always has the hash of the epoch's settlement.
 
     Parameters
     ----------
@@ -87,49 +89,48 @@ def make_epoch_message(
         Hash of the `transition` verification key that the points were computed with, 32 bytes.
     points : mapping of str to (int, int)
         Policy point of every policy of the epoch, by name.
+    is_step : bool
+        Whether the epoch raises the generation, or brings the point of the step into its generation for a key version
+        that lacks it. Only then the message has the settlement's point.
     settlement_point : (int, int)
-        Point of the epoch's settlement; the identity unless the epoch raises the generation.
+        Point of the epoch's settlement under the key; not read unless `is_step`.
+    min_epoch : int
+        The predecessor's: the number of the last urgent epoch, carried on. An urgent epoch has its own number instead.
 
     Raises
     ------
     MessageInvalid
-        If the points are not those of the epoch's policies.
+        If the points are not those of the epoch's policies, a step has no settlement point, or `min_epoch` exceeds the
+        epoch's number.
     """
     if set(points) != set(epoch.policies):
         raise MessageInvalid("Epoch", "points", sorted(points), f"one for each of {sorted(epoch.policies)}")
+    if is_step and settlement_point == IDENTITY:
+        raise MessageInvalid(
+            "Epoch", "settlement_point", settlement_point, "the point of a settlement that drops slots"
+        )
+    if min_epoch > epoch.number:
+        raise MessageInvalid("Epoch", "min_epoch", min_epoch, f"0 to {epoch.number}, the epoch's number")
+    x, y = settlement_point if is_step else IDENTITY
     return Epoch(
         number=epoch.number,
         time=epoch.time,
         generation=epoch.generation,
-        urgent=epoch.urgent,
+        min_epoch=epoch.number if epoch.urgent else min_epoch,
         snapshot_hash=epoch.snapshot_hash,
         policy_hash=epoch.policy_hash,
         settlement_hash=epoch.settlement_hash,
         key_hash=key_hash,
         points_hash=compute_points_hash(sort_points(points)),
-        settlement_x=settlement_point[0],
-        settlement_y=settlement_point[1],
+        settlement_x=x,
+        settlement_y=y,
     )
 
 
-def sign_epoch(message: Epoch, wallets: Sequence[Wallet], domain: Domain) -> tuple[bytes, ...]:
-    """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them."""
+def sign_unchecked(message: Epoch, wallets: Sequence[Wallet], domain: Domain) -> tuple[bytes, ...]:
+    """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them.
+
+    A publisher signs by `contracts.publishing.sign_epoch`, which looks at what is signed first.
+    """
     ordered = sorted(wallets, key=lambda wallet: int(wallet.address, 16))
     return tuple(wallet.sign(domain, message) for wallet in ordered)
-
-
-def make_signed_epoch(
-    epoch: RiskEpoch,
-    *,
-    key_hash: bytes,
-    points: Mapping[str, tuple[int, int]],
-    wallets: Sequence[Wallet],
-    domain: Domain,
-    settlement_point: tuple[int, int] = IDENTITY,
-) -> SignedEpoch:
-    """`make_epoch_message` and `sign_epoch` in one, with the bytes that travel along."""
-    message = make_epoch_message(epoch, key_hash=key_hash, points=points, settlement_point=settlement_point)
-    settlement = b"" if settlement_point == IDENTITY else epoch.settlement_bytes
-    return SignedEpoch(
-        message, sort_points(points), epoch.snapshot_bytes, settlement, sign_epoch(message, wallets, domain)
-    )

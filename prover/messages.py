@@ -8,7 +8,7 @@ decimal strings and bytes are 0x-hex.
 from typing import Annotated, Any, ClassVar, Self
 
 from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StrictBool, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
 from .errors import MessageInvalid, OutOfRange
@@ -181,7 +181,8 @@ class Epoch(TypedMessage):
     number: Uint64
     time: Uint40
     generation: Uint24
-    urgent: StrictBool
+    min_epoch: Uint64
+    """Lowest number still served: the last urgent epoch's. Its own number makes the epoch urgent."""
     snapshot_hash: Bytes32
     policy_hash: Bytes32
     settlement_hash: Bytes32

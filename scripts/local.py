@@ -13,7 +13,8 @@ from eth_account import Account as EthAccount
 from contracts.chain import Chain, Receipt
 from contracts.clearing import Venue
 from contracts.deploy import deploy
-from contracts.messages import EpochPoints, SignedEpoch, make_signed_epoch
+from contracts.messages import IDENTITY, EpochPoints, SignedEpoch
+from contracts.publishing import PublishedEpoch, make_signed_epoch
 from contracts.requests import (
     AttestRequest,
     CureRequest,
@@ -46,7 +47,8 @@ class LiveEpoch:
     signed: SignedEpoch
     receipt: Receipt
     seconds: Mapping[str, float]
-    """How long building the policies, and computing each point, took."""
+    """How long building the policies ("policy"), computing each point ("point.<name>"), and the publishers' checks and
+    signatures ("check") took."""
 
     @property
     def points(self) -> EpochPoints:
@@ -107,8 +109,14 @@ class LocalVenue:
     def make_epoch(
         self, *, urgent: bool = False, settlement: Settlement | None = None, snapshot: MarketSnapshot | None = None
     ):
-        """The next epoch, signed by a quorum, with the seconds of each step; nothing is posted."""
+        """The next epoch, signed by a quorum that has checked it, with the seconds of each step; nothing is posted.
+
+        A settlement makes it the step into the snapshot's generation; other epochs keep the one of their generation.
+        """
         self.snapshot = snapshot or self.snapshot
+        is_step = settlement is not None
+        if settlement is None and self.epoch is not None:
+            settlement = self.epoch.data.settlement
         number = self.contracts.oracle.get_latest_number() + 1
         start = time.perf_counter()
         data = build_epoch(self.snapshot, number=number, time=self.chain.time, urgent=urgent, settlement=settlement)
@@ -118,14 +126,19 @@ class LocalVenue:
             start = time.perf_counter()
             points[name] = self.keys.compute_policy_point(policy)
             seconds[f"point.{name}"] = time.perf_counter() - start
+        start = time.perf_counter()
         signed = make_signed_epoch(
             data,
-            key_hash=self.keys.material.transition_hash,
+            previous=PublishedEpoch(self.epoch.data, self.epoch.signed.message) if self.epoch else None,
+            is_step=is_step,
             points=points,
-            settlement_point=self.keys.compute_settlement_point(data.settlement),
+            settlement_point=self.keys.compute_settlement_point(settlement) if is_step else IDENTITY,
+            verifying_key=self.keys.transition.verifying_key,
+            vault_units=self.contracts.deployment.vault_units,
             wallets=self.publishers[:THRESHOLD],
             domain=self.domain,
         )
+        seconds["check"] = time.perf_counter() - start
         return data, signed, seconds
 
     def post_epoch(

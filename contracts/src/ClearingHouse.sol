@@ -83,6 +83,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         account = AccountId.compute(address(this), request.auth, request.index);
         Stored storage stored = _accounts[account];
         if (request.auth == address(0)) revert AuthZero();
+        if (request.ephemeralX == 0 && request.ephemeralY == 1) revert EphemeralIdentity();
         Status status = _statusOf(stored);
         if (status != Status.NONE) revert AccountTaken(account, status);
         _requireDeadline(request.deadline);
@@ -374,7 +375,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
             if (epoch.generation != uint256(action.generationOld) + 1) {
                 revert GenerationWrong(action.account, action.generationOld, epoch.generation);
             }
-            (terms.settlement.x, terms.settlement.y) = ORACLE.settlementOf(epoch.generation);
+            (terms.settlement.x, terms.settlement.y) = ORACLE.settlementOf(action.keyVersion, epoch.generation);
         }
         _requireProvenAt(rule, action.account, epoch.time);
         action.epoch = given.number;

@@ -51,17 +51,24 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @dev Bounds of a maximal age, in seconds.
     uint16 private constant AGE_LOW = 60;
     uint16 private constant AGE_HIGH = 900;
+    /// @dev Least seconds between two generation steps on the chain's clock: an account takes part in a step within that generation, so each must last.
+    uint40 private constant STEP_INTERVAL = 1 hours;
 
     IKeyRegistry public immutable REGISTRY;
 
     State private _state;
     Slot[RING] private _ring;
-    mapping(uint24 generation => Settlement) private _settlements;
+    /// @dev By key version too: a point is a sum over one key's IC.
+    mapping(uint16 keyVersion => mapping(uint24 generation => Settlement)) private _settlements;
+    /// @inheritdoc IRiskOracle
+    mapping(uint24 generation => bytes32) public settlementHashOf;
     address[] private _signers;
     mapping(address signer => bool) public isSigner;
     uint8 public threshold;
     /// @notice May pause, not unpause.
     address public guardian;
+    /// @notice Block time of the latest generation step; 0 before the first.
+    uint40 public steppedAt;
 
     constructor(
         address owner,
@@ -92,21 +99,22 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         if (epoch.time < state.time || epoch.time > block.timestamp + SKEW) {
             revert EpochTimeOutOfRange(epoch.time, state.time, block.timestamp + SKEW);
         }
+        if (epoch.minEpoch > epoch.number) revert MinEpochTooHigh(epoch.minEpoch, epoch.number);
         bool isStep = epoch.generation != state.generation;
-        if (isStep && epoch.generation != state.generation + 1) {
-            revert EpochGenerationWrong(epoch.generation, state.generation);
-        }
+        if (isStep) _requireStep(epoch.generation, state.generation);
         uint16 keyVersion = REGISTRY.versionOf(epoch.keyHash);
         REGISTRY.transitionKey(keyVersion); // reverts unless the key is live
         _requirePoints(epoch, points);
-        _requireSettlement(epoch, settlement, isStep);
+        bool hasSettlement = isStep || epoch.settlementX != 0 || epoch.settlementY != 0 || settlement.length != 0;
+        if (hasSettlement) _requireSettlement(epoch, settlement, isStep, keyVersion);
         if (snapshot.length != 0) _requireHash(keccak256(snapshot), epoch.snapshotHash);
         _requireQuorum(hashEpoch(epoch), signatures);
 
         state.latest = epoch.number;
         state.time = epoch.time;
         state.generation = epoch.generation;
-        if (isStep || epoch.urgent) state.minEpoch = epoch.number;
+        uint64 lowest = isStep ? epoch.number : epoch.minEpoch;
+        if (lowest > state.minEpoch) state.minEpoch = lowest;
         _state = state;
         _ring[epoch.number % RING] = Slot({
             number: epoch.number,
@@ -116,13 +124,19 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
             pointsHash: epoch.pointsHash,
             snapshotHash: epoch.snapshotHash
         });
-        if (isStep) _settlements[epoch.generation] = Settlement(epoch.settlementX, epoch.settlementY);
+        if (isStep) {
+            steppedAt = uint40(block.timestamp);
+            settlementHashOf[epoch.generation] = epoch.settlementHash;
+        }
+        if (hasSettlement) {
+            _settlements[keyVersion][epoch.generation] = Settlement(epoch.settlementX, epoch.settlementY);
+        }
 
         emit EpochPosted(
             epoch.number,
             epoch.generation,
             epoch.time,
-            epoch.urgent,
+            epoch.minEpoch,
             epoch.snapshotHash,
             epoch.policyHash,
             epoch.settlementHash,
@@ -130,8 +144,10 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
             points
         );
         if (snapshot.length != 0) emit SnapshotPublished(epoch.number, snapshot);
-        if (isStep) {
-            emit SettlementPublished(epoch.generation, epoch.number, epoch.settlementX, epoch.settlementY, settlement);
+        if (hasSettlement) {
+            emit SettlementPublished(
+                epoch.generation, epoch.number, keyVersion, epoch.settlementX, epoch.settlementY, settlement
+            );
         }
     }
 
@@ -201,9 +217,10 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @inheritdoc IRiskOracle
-    function settlementOf(uint24 generation_) external view returns (uint256 x, uint256 y) {
-        Settlement storage settlement = _settlements[generation_];
-        return (settlement.x, settlement.y);
+    function settlementOf(uint16 keyVersion, uint24 generation_) external view returns (uint256 x, uint256 y) {
+        Settlement storage settlement = _settlements[keyVersion][generation_];
+        (x, y) = (settlement.x, settlement.y);
+        if (x == 0 && y == 0) revert SettlementUnset(keyVersion, generation_);
     }
 
     /// @inheritdoc IRiskOracle
@@ -270,16 +287,29 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         _requireHash(Points.hash(points), epoch.pointsHash);
     }
 
+    function _requireStep(uint24 next, uint24 current) private view {
+        if (next != current + 1) revert EpochGenerationWrong(next, current);
+        uint256 earliest = uint256(steppedAt) + STEP_INTERVAL;
+        if (block.timestamp < earliest) revert StepTooEarly(block.timestamp, earliest);
+    }
+
     /// @dev A step's point is never the identity: a step that drops no slot lists nothing, and unset storage reads as the identity.
-    function _requireSettlement(Epoch calldata epoch, bytes calldata settlement, bool isStep) private pure {
-        if (isStep) {
-            if (!Bn254.isPoint(epoch.settlementX, epoch.settlementY)) {
-                revert PointInvalid("settlement", epoch.settlementX, epoch.settlementY);
+    ///      An ordinary epoch may bring the point of the step into the current generation, once, for a key version that has none, and of the same vector.
+    function _requireSettlement(Epoch calldata epoch, bytes calldata settlement, bool isStep, uint16 keyVersion)
+        private
+        view
+    {
+        if (!isStep) {
+            Settlement storage stored = _settlements[keyVersion][epoch.generation];
+            if (settlementHashOf[epoch.generation] == 0 || stored.x != 0 || stored.y != 0) {
+                revert SettlementUnexpected(epoch.settlementX, epoch.settlementY, settlement.length);
             }
-            _requireHash(keccak256(settlement), epoch.settlementHash);
-        } else if (epoch.settlementX != 0 || epoch.settlementY != 0 || settlement.length != 0) {
-            revert SettlementUnexpected(epoch.settlementX, epoch.settlementY, settlement.length);
+            _requireHash(epoch.settlementHash, settlementHashOf[epoch.generation]);
         }
+        if (!Bn254.isPoint(epoch.settlementX, epoch.settlementY)) {
+            revert PointInvalid("settlement", epoch.settlementX, epoch.settlementY);
+        }
+        _requireHash(keccak256(settlement), epoch.settlementHash);
     }
 
     function _requireHash(bytes32 given, bytes32 signed) private pure {

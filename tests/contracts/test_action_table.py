@@ -10,7 +10,7 @@ from contracts.errors import Reverted
 from contracts.messages import SignedEpoch
 from prover.messages import Action
 from prover.transition import Kind
-from tests.contracts.world import LOT, POLICIES, USDC, Party, World, change_side, make_wallet
+from tests.contracts.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
 
 CASH = 100 * USDC
 LOTS = 2
@@ -20,6 +20,7 @@ INWARD = (Kind.DEPOSIT, Kind.CURE)
 OUTWARD = (Kind.WITHDRAW, Kind.WITHDRAW_FLAT, Kind.CLOSE)
 AT_EPOCH = (Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST)
 WHILE_PAUSED = (Kind.DEPOSIT, Kind.CURE, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+WHILE_FROZEN = (Kind.CURE, Kind.ATTEST, Kind.WITHDRAW_FLAT, Kind.CLOSE)
 POLICY = {
     Kind.DEPOSIT: "none",
     Kind.TRADE: "initial",
@@ -278,6 +279,16 @@ def test_maintenance_raises_proven_at_and_never_lowers_it(scene):
 
 
 @rows(Kind.ATTEST)
+def test_a_named_policy_at_an_older_epoch_does_not_lower_its_time(scene):
+    world, old = scene.world, scene.epoch
+    world.chain.travel(60)
+    new = world.post()
+    world.house.attest(world.make_attest(scene.party, new, "net_delta"))
+    world.house.attest(world.make_attest(scene.party, old, "net_delta"))
+    assert world.house.get_attested(scene.party.id, "net_delta") == new.message.time > old.message.time
+
+
+@rows(Kind.ATTEST)
 def test_a_named_policy_is_no_solvency(scene):
     world, before = scene.world, scene.account.proven_at
     world.chain.travel(60)
@@ -327,6 +338,28 @@ def test_a_closed_account_does_nothing_more(scene):
     assert (refusal.value.error, refusal.value.fields["status"]) == ("StatusWrong", Status.CLOSED)
 
 
+@rows(*ALL)
+def test_frozen(scene):
+    """Only what adds or shows margin, and flat exits."""
+    scene.world.set_status(scene.party, Status.FROZEN)
+    if scene.kind in WHILE_FROZEN:
+        scene.run()
+    else:
+        with pytest.raises(Reverted) as refusal:
+            scene.run()
+        assert (refusal.value.error, refusal.value.fields["status"]) == ("StatusWrong", Status.FROZEN)
+        scene.world.set_status(scene.party, Status.ACTIVE)
+        scene.run()
+
+
+@rows(Kind.TRADE)
+def test_a_frozen_counterparty_does_not_trade_either(scene):
+    scene.world.set_status(scene.other, Status.FROZEN)
+    with pytest.raises(Reverted) as refusal:
+        scene.run()
+    assert (refusal.value.error, refusal.value.fields["account"]) == ("StatusWrong", scene.other.id)
+
+
 # -------------------------------------------------------------------------------------------------------- generation
 @rows(Kind.TRADE, Kind.WITHDRAW, Kind.CURE)
 def test_a_step_of_generation_uses_its_settlement_and_moves_the_account(scene):
@@ -351,6 +384,7 @@ def test_an_attestation_over_a_step_uses_its_settlement_and_does_not_move_the_ac
 @rows(*AT_EPOCH)
 def test_two_steps_at_once_are_refused(scene):
     scene.world.post(generation=1)
+    scene.world.chain.travel(HOUR)
     scene.epoch = scene.world.post(generation=2)
     with pytest.raises(Reverted) as refusal:
         scene.run()
@@ -401,6 +435,16 @@ def test_open_needs_the_proof(world):
         world.house.open(replace(request, proof=other.proof))
     assert refusal.value.error == "ProofRejected"
     assert world.house.get_account(party.id).status is Status.NONE
+
+
+def test_open_refuses_the_identity_as_ephemeral_point(world):
+    """rho = 0 would make the shared secret known, and with it the viewing key; signed and proved all the same."""
+    _, request = world.make_open("carol", ephemeral=(0, 1))
+    with pytest.raises(Reverted) as refusal:
+        world.house.open(request)
+    assert refusal.value.error == "EphemeralIdentity"
+    for other in ((1, 1), (0, 2)):  # not on the curve, which only the circuit sees
+        world.house.open(world.make_open(f"carol {other}", ephemeral=other)[1])
 
 
 def test_open_stops_while_paused(world):

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from contracts.chain import Chain, decode_revert, find_anvil, require_development_chain, run_anvil
-from contracts.deploy import Deployment, compute_create_address, deploy, deploy_contract
+from contracts.clearing import Venue
+from contracts.deploy import LEAST_DELAY, Deployment, compute_create_address, deploy, deploy_contract
 from contracts.errors import CallInvalid, ChainUnavailable, NotADevelopmentChain, Reverted
 from tests.contracts.world import make_cached_material, make_wallet
+
+TEST_TOKENS = {"cash": "TestUSDC", "weth": "TestWETH"}
 
 
 def is_listening(url: str) -> bool:
@@ -39,6 +42,25 @@ def test_insecure_keys_stay_on_development_chains():
         with pytest.raises(NotADevelopmentChain):
             deploy(chain, replace(make_cached_material("mini"), insecure=False), publishers)
         assert chain.w3.eth.block_number == 0
+
+
+def test_elsewhere_a_later_key_waits_two_weeks_and_the_registry_is_handed_over_in_two_steps():
+    publishers = [make_wallet(f"publisher {number}").address for number in range(3)]
+    keys = replace(make_cached_material("mini"), insecure=False)
+    with run_anvil(chain_id=1) as chain:
+        tokens = {name: deploy_contract(chain, kind)[0].address for name, kind in TEST_TOKENS.items()}
+        deployer, owner = chain.accounts[0], chain.accounts[3]
+        with pytest.raises(NotADevelopmentChain, match=str(LEAST_DELAY - 1)):
+            deploy(chain, keys, publishers, tokens=tokens, owner=owner, activation_delay=LEAST_DELAY - 1)
+        made = deploy(chain, keys, publishers, tokens=tokens, owner=owner, activation_delay=LEAST_DELAY)
+        venue = Venue(chain, made)
+        assert venue.registry.contract.call("ACTIVATION_DELAY") == LEAST_DELAY == 14 * 24 * 3600
+        assert venue.oracle.contract.call("owner") == owner
+        assert venue.registry.get_owners() == (deployer, owner)
+        venue.registry.accept_ownership(sender=owner)
+        assert venue.registry.get_owners() == (owner, "0x" + "00" * 20)
+        with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
+            venue.registry.revoke(1, sender=deployer)
 
 
 def test_no_node_is_an_error():

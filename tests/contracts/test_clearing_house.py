@@ -15,13 +15,13 @@ from contracts.compile import compile_contracts
 from contracts.deploy import deploy_contract
 from contracts.errors import Reverted
 from contracts.messages import EpochPoints
-from contracts.requests import DepositRequest, TradeSide
+from contracts.requests import DepositRequest, TradeRequest, TradeSide
 from prover.messages import Flow, Invalidate, Open
 from prover.recovery import Opened, Transitioned
 from prover.transition import Kind
 from prover.typed_data import compute_digest
 from tests.contracts.simulator import to_point
-from tests.contracts.world import LOT, STEP, USDC, World, change_side, make_wallet, tamper
+from tests.contracts.world import HOUR, LOT, STEP, USDC, World, change_side, make_wallet, tamper
 
 LIMIT = 2**63
 
@@ -72,6 +72,24 @@ def test_a_named_attestation_ends_with_the_commitment(world):
     assert world.house.get_attested(first.id, "net_delta") == epoch.message.time
     world.house.deposit(world.make_deposit(first, USDC))
     assert world.house.get_attested(first.id, "net_delta") == 0
+
+
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_a_deadline_ends_either_sides_signature_of_a_trade(world, side):
+    first, second, epoch = world.pair()
+    late = world.chain.time + 50
+    actions = dict(zip(("plus", "minus"), world.draft_sides(first, second, epoch), strict=True))
+    actions[side] = actions[side].model_copy(update={"deadline": late})
+    sides = {
+        name: TradeSide.from_action(action, world.prove(action), world.sign(party, action))
+        for (name, action), party in zip(actions.items(), (first, second), strict=True)
+    }
+    request = TradeRequest(actions["plus"].trade_tag, epoch.epoch_points, **sides)
+    mark = world.chain.snapshot()
+    world.chain.travel_to(late + 1)
+    assert refused("DeadlinePassed", world.house.trade, request)["deadline"] == late
+    world.chain.revert(mark)
+    world.house.trade(request)
 
 
 def test_a_deadline_ends_a_signature(world):
@@ -180,6 +198,15 @@ def test_a_trade_needs_one_generation(world):
     assert (fields["generationPlus"], fields["generationMinus"]) == (1, 0)
 
 
+def test_a_trade_needs_one_key_version(world):
+    first = world.alice
+    with world.under_key(2) as version:
+        second = world.open("carol")
+    fields = refused("SidesDiffer", world.house.trade, world.make_trade(first, second, world.post()))
+    assert (fields["keyVersionPlus"], fields["keyVersionMinus"]) == (1, version)
+    assert fields["generationPlus"] == fields["generationMinus"]
+
+
 def test_the_other_side_may_not_be_proved_later_than_the_epoch(world):
     first, second, old = world.pair()
     world.chain.travel(30)
@@ -266,6 +293,27 @@ def test_the_settlement_of_a_step_serves_every_later_epoch_of_its_generation(wor
     assert to_point(STEP + 1) == world.oracle.get_settlement_point(1)
 
 
+def test_a_step_serves_another_key_version_only_with_that_keys_own_point(world):
+    """The step was posted under key 1. Its point is no point of the other key: an account there waits for its own."""
+    with world.under_key(2) as version:
+        party = world.open("carol")
+        world.deposit(party, 10 * USDC)
+    step = world.post(generation=1)
+    with world.under_key(2):
+        epoch = world.post()
+        assert refused("SettlementUnset", world.house.withdraw, world.make_withdraw(party, epoch, USDC)) == {
+            "keyVersion": version,
+            "generation": 1,
+        }
+        x, y = to_point(world.step + 1)
+        epoch = world.post(settlement=step.settlement, settlement_x=x, settlement_y=y)
+        action = world.draft(Kind.WITHDRAW, party, epoch, cash_flow=-USDC)
+        foreign = world.prove(action, settlement=STEP + 1)
+        refused("ProofRejected", world.submit, party, action, epoch, foreign)
+        world.submit(party, action, epoch)
+    assert world.house.get_account(party.id).generation == 1
+
+
 def test_an_epoch_of_another_key_version_is_refused(world):
     first, second, _ = world.pair()
     other = replace(world.material, transition_hash=keccak(b"second key"))
@@ -336,6 +384,13 @@ def test_a_withdrawal_names_a_recipient(world):
     refused("SignatureWrong", world.house.withdraw, replace(request, recipient=world.chain.accounts[8]))
     refused("SignatureWrong", world.house.withdraw, replace(request, cash=2 * USDC))
     refused("SignatureWrong", world.house.withdraw, replace(request, fee=1))
+
+
+@pytest.mark.parametrize("kind", [Kind.WITHDRAW_FLAT, Kind.CLOSE])
+def test_a_flat_exit_names_a_recipient(world, kind):
+    action = world.draft(kind, world.alice, cash_flow=-USDC, recipient="0x" + "00" * 20)
+    refused("RecipientZero", world.submit, world.alice, action)
+    world.submit(world.alice, action.model_copy(update={"recipient": world.chain.accounts[8]}))
 
 
 # ------------------------------------------------------------------------------------------------------- wallets,
@@ -426,6 +481,24 @@ def test_is_current_follows_the_age_of_the_proof(world):
     assert not world.house.is_current(b"\1" * 32, 10**9)
 
 
+def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
+    """A frozen account, and one under a revoked key, show neither solvency nor a named policy."""
+    first, _, epoch = world.pair()
+    for name in ("maintenance", "net_delta"):
+        world.house.attest(world.make_attest(first, epoch, name))
+
+    def shown():
+        return world.house.is_current(first.id, HOUR), world.house.get_attested(first.id, "net_delta")
+
+    assert shown() == (True, epoch.message.time)
+    world.set_status(first, Status.FROZEN)
+    assert shown() == (False, 0)
+    world.set_status(first, Status.ACTIVE)
+    assert shown() == (True, epoch.message.time)
+    world.venue.registry.revoke(1)
+    assert shown() == (False, 0)
+
+
 def test_interfaces_are_announced(world):
     supports = lambda selector: world.house.contract.call("supportsInterface", selector)  # noqa: E731
     interface = 0
@@ -458,6 +531,13 @@ def test_fees_are_pulled_by_the_submitter(world):
     world.house.collect_fees(target, sender=world.submitter)
     assert (world.house.get_fees(world.submitter), world.vault.get_claimable(target, world.cash.address)) == (0, 70)
     refused("FeesZero", world.house.collect_fees, target, sender=world.submitter)
+
+
+def test_fees_are_not_collected_for_nobody(world):
+    first, second, epoch = world.pair()
+    world.house.trade(world.make_trade(first, second, epoch, fees=(30, 40)), sender=world.submitter)
+    refused("RecipientZero", world.house.collect_fees, "0x" + "00" * 20, sender=world.submitter)
+    assert world.house.get_fees(world.submitter) == 70
 
 
 def test_close_ends_current_and_keeps_the_rest(world):

@@ -94,6 +94,23 @@ def test_a_key_without_a_contribution_is_refused(registry, registration):
     refused(registry, registration, "KeySetUpUnsafe", transition=same)
 
 
+@pytest.mark.parametrize("circuit", ["transition", "open"])
+def test_a_key_whose_delta_is_the_negative_of_gamma_or_generator_is_refused(registry, registration, circuit):
+    """With delta = -gamma, C = X cancels the public inputs: whoever sees the key proves anything."""
+    negative, gamma, minus_gamma = (_pairs_to_words(to_pairs(scalar % curve_order)) for scalar in (-1, 77, -77))
+    refused(registry, registration, "KeySetUpUnsafe", **{circuit: put(registration[circuit], 320, *negative)})
+    opposite = put(put(registration[circuit], 192, *gamma), 320, *minus_gamma)
+    refused(registry, registration, "KeySetUpUnsafe", **{circuit: opposite})
+
+
+def test_the_activation_delay_has_an_upper_bound(world):
+    limit = 30 * 24 * 3600
+    with pytest.raises(Reverted) as refusal:
+        deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], limit + 1)
+    assert (refusal.value.error, refusal.value.fields) == ("DelayTooLong", {"delay": limit + 1, "limit": limit})
+    deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], limit)
+
+
 def test_sizes_follow_the_slots(registry, registration):
     refused(registry, registration, "KeySizeWrong", slots=17)
     refused(registry, registration, "KeySizeWrong", transition=registration["transition"] + b"\0")

@@ -60,10 +60,11 @@ def test_invalidate(hashes, deployed_world):
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
 
 
-@pytest.mark.parametrize("urgent", [False, True])
-def test_epoch_and_the_oracles_domain(hashes, deployed_world, urgent):
+@pytest.mark.parametrize("min_epoch", [0, 2**64 - 1])
+def test_epoch_and_the_oracles_domain(hashes, deployed_world, min_epoch):
     message = Epoch(
-        number=2**64 - 1, time=2**40 - 1, generation=2**24 - 1, urgent=urgent, settlement_x=2**256 - 1, settlement_y=1,
+        number=2**64 - 1, time=2**40 - 1, generation=2**24 - 1, min_epoch=min_epoch, settlement_x=2**256 - 1,
+        settlement_y=1,
         **{name: RANDOM.randbytes(32) for name in ("snapshot_hash", "policy_hash", "settlement_hash", "key_hash",
         "points_hash")},
     )  # fmt: skip
@@ -105,7 +106,7 @@ def test_snarkjs_proofs_become_words():
 def test_an_epochs_points_are_those_of_its_policies():
     data = SimpleNamespace(policies={"initial": None})
     with pytest.raises(MessageInvalid, match="points"):
-        make_epoch_message(data, key_hash=bytes(32), points={"withdraw": (1, 2)})
+        make_epoch_message(data, key_hash=bytes(32), points={"withdraw": (1, 2)}, is_step=False)
     assert [point.name.rstrip(b"\0") for point in sort_points({"withdraw": (1, 2), "initial": (1, 2)})] == [
         b"initial",
         b"withdraw",

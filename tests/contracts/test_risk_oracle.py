@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from eth_utils import keccak
+from eth_utils import keccak, to_checksum_address
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
 from contracts.errors import Reverted
-from contracts.messages import NamedPoint, compute_points_hash, sign_epoch
+from contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
 from prover.messages import encode_policy_name
 from prover.transition import Kind
 from tests.contracts.simulator import to_point
-from tests.contracts.world import STEP, make_wallet
+from tests.contracts.world import HOUR, STEP, make_wallet
 
 
 def refused(error, call, *arguments, **options):
@@ -70,12 +70,12 @@ def test_one_publisher_counts_once(world):
 
 
 @pytest.mark.parametrize(
-    "field", ["number", "time", "urgent", "snapshot_hash", "policy_hash", "settlement_hash", "points_hash"]
+    "field", ["number", "time", "min_epoch", "snapshot_hash", "policy_hash", "settlement_hash", "points_hash"]
 )
 def test_every_field_is_signed(world, field):
     epoch = world.make_epoch(time=world.chain.time - 1)
     value = getattr(epoch.message, field)
-    other = not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else keccak(value)
+    other = value + 1 if isinstance(value, int) else keccak(value)
     changed = replace(epoch, message=epoch.message.model_copy(update={field: other}))
     with pytest.raises(Reverted) as refusal:
         world.oracle.post_epoch(changed, with_snapshot=False)
@@ -86,7 +86,7 @@ def test_signatures_count_for_one_oracle_and_one_chain(world):
     epoch = world.make_epoch()
     for change in ({"chain_id": 1337}, {"risk_oracle": world.deployment.clearing_house}):
         domain = replace(world.domain, **change)
-        foreign = replace(epoch, signatures=sign_epoch(epoch.message, world.publishers[:3], domain))
+        foreign = replace(epoch, signatures=sign_unchecked(epoch.message, world.publishers[:3], domain))
         refused("SignatureInvalid", world.oracle.post_epoch, foreign)
 
 
@@ -101,6 +101,14 @@ def test_the_publishers_can_be_replaced_by_the_owner(world):
     for count, threshold in ((2, 2), (3, 1), (3, 4)):
         assert refused("SignersInvalid", world.oracle.set_signers, addresses[:count], threshold)["count"] == count
     refused("SignersInvalid", world.oracle.set_signers, [addresses[0], *addresses[:2]], 2)
+
+
+def test_publishers_are_at_most_32_and_more_than_half_sign(world):
+    addresses = [to_checksum_address(number.to_bytes(20, "big")) for number in range(1, 34)]
+    assert refused("SignersInvalid", world.oracle.set_signers, addresses, 17) == {"count": 33, "threshold": 17}
+    assert refused("SignersInvalid", world.oracle.set_signers, addresses[:4], 2) == {"count": 4, "threshold": 2}
+    world.oracle.set_signers(addresses[:32], 17)
+    world.oracle.set_signers(addresses[:4], 3)
 
 
 # -------------------------------------------------------------------------------------------- number, time, generation
@@ -126,7 +134,13 @@ def test_a_generation_step_names_its_settlement(world):
     assert world.oracle.get_generation() == 1
     assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
     assert world.oracle.get_min_epoch() == epoch.message.number
-    assert world.oracle.get_settlement_point(0) == world.oracle.get_settlement_point(2) == (0, 0)
+    assert world.oracle.get_settlement_hash(1) == epoch.message.settlement_hash
+    for other in (0, 2):
+        assert refused("SettlementUnset", world.oracle.get_settlement_point, other) == {
+            "keyVersion": 1,
+            "generation": other,
+        }
+        assert world.oracle.get_settlement_hash(other) == bytes(32)
     world.post()
     assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
     for wrong in (0, 3):
@@ -147,6 +161,41 @@ def test_a_step_needs_a_point_and_its_bytes(world):
     refused("HashMismatch", world.oracle.post_epoch, replace(world.make_epoch(generation=1), settlement=b"other"))
     refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(settlement_x=x, settlement_y=y))
     refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(settlement=b"settlement"))
+
+
+def test_a_generation_lasts_an_hour(world):
+    world.post(generation=1)
+    moment = world.chain.time
+    assert world.oracle.get_step_time() == moment
+    world.chain.travel_to(moment + HOUR - 2)
+    fields = refused("StepTooEarly", world.oracle.post_epoch, world.make_epoch(generation=2))
+    assert fields["earliest"] == moment + HOUR > fields["time"]
+    world.post()
+    world.chain.travel_to(moment + HOUR)
+    world.post(generation=2)
+    assert world.oracle.get_generation() == 2
+
+
+def test_the_point_of_a_step_belongs_to_one_key_version(world):
+    """Points of one vector differ by key: the other version's is brought later, once, of the same vector."""
+    step = world.post(generation=1)
+    with world.under_key(2) as version:
+        assert refused("SettlementUnset", world.oracle.get_settlement_point, 1, version)["keyVersion"] == version
+        world.post()  # an epoch need not bring it
+        x, y = to_point(world.step + 1)
+        bring = {"settlement": step.settlement, "settlement_x": x, "settlement_y": y}
+        other = world.make_epoch(**{**bring, "settlement": b"another vector"})
+        assert refused("HashMismatch", world.oracle.post_epoch, other)["signed"] == step.message.settlement_hash
+        for wrong in ({"settlement_x": 0, "settlement_y": 0}, {"settlement_y": y + base_order}):
+            refused("PointInvalid", world.oracle.post_epoch, world.make_epoch(**{**bring, **wrong}))
+        refused("HashMismatch", world.oracle.post_epoch, replace(world.make_epoch(**bring), settlement=b""))
+        before = world.oracle.get_min_epoch()
+        world.post(**bring)
+        assert world.oracle.get_settlement_point(1, version) == (x, y)
+        assert world.oracle.get_min_epoch() == before
+        refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(**bring))
+    assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
+    refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(**bring))
 
 
 def test_an_epoch_is_for_a_live_key(world):
@@ -219,6 +268,29 @@ def test_an_urgent_epoch_or_a_step_revokes_its_predecessors(world, change):
     world.oracle.require_fresh(after, Kind.TRADE)
 
 
+def test_an_urgent_epoch_cannot_be_jumped_over(world):
+    """Its successors carry its number on: whoever posts one of them first revokes as much."""
+    before = world.post().message.number
+    urgent = world.make_epoch(urgent=True)
+    number = urgent.message.number
+    world.post(number=number + 1, min_epoch=number)
+    assert refused("EpochRevoked", world.oracle.require_fresh, before, Kind.TRADE)["minEpoch"] == number
+    refused("EpochNumberTooLow", world.oracle.post_epoch, urgent)
+
+
+def test_what_is_revoked_stays_revoked(world):
+    first = world.post().message.number
+    urgent = world.post(urgent=True).message.number
+    world.post(min_epoch=first)
+    assert world.oracle.get_min_epoch() == urgent
+    refused("EpochRevoked", world.oracle.require_fresh, first, Kind.TRADE)
+    number = world.oracle.get_latest_number() + 1
+    assert refused("MinEpochTooHigh", world.oracle.post_epoch, world.make_epoch(min_epoch=number + 1)) == {
+        "minEpoch": number + 1,
+        "number": number,
+    }
+
+
 def test_an_ordinary_epoch_revokes_none(world):
     before = world.post().message.number
     world.post()
@@ -237,6 +309,8 @@ def test_an_unknown_epoch_is_refused(world):
 # ------------------------------------------------------------------------------------------------------------ guardian
 def test_the_guardian_pauses_and_only_the_owner_ends_it(world):
     guardian, stranger = world.chain.accounts[4], world.chain.accounts[3]
+    with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
+        world.oracle.contract.send("setGuardian", stranger, sender=stranger)
     world.oracle.contract.send("setGuardian", guardian)
     refused("CallerNotGuardian", world.oracle.pause, sender=stranger)
     world.oracle.pause(sender=guardian)

@@ -115,6 +115,20 @@ def test_a_permit_funds_even_when_somebody_carried_it_in_before(world, carried_i
     assert world.vault.get_inbox(INBOX, world.cash.address) == 100
 
 
+def test_no_permit_is_carried_to_an_unknown_token(world):
+    """The token is looked up before it is called: an address without code gives this reason, not an empty one."""
+    fields = refused(
+        "TokenUnknown",
+        world.vault.fund_with_permit,
+        INBOX,
+        world.chain.accounts[8],
+        1,
+        world.chain.time + 1000,
+        bytes(64) + b"\x1b",
+    )
+    assert fields["token"] == world.chain.accounts[8]
+
+
 def test_a_permit_of_somebody_else_moves_nothing(world):
     owner = EthAccount.from_key(keccak(text="permit owner"))
     world.cash.mint(owner.address, 100)
@@ -230,9 +244,24 @@ def test_the_vault_and_the_house_name_each_other(world):
             world.chain, "ClearingHouse", world.deployment.key_registry, world.deployment.risk_oracle,
             world.deployment.margin_verifier, vault.address,
         )  # fmt: skip
-    for wrong in ([(1, weth, 0)], [(1, cash, 1)], [(1, weth, 1), (2, weth, 1)], [(1, world.funder, 1)]):
+    other = deploy_contract(world.chain, "TestWETH")[0].address
+    for wrong in (
+        [(1, weth, 0)],
+        [(1, cash, 1)],
+        [(1, weth, 1), (2, weth, 1)],
+        [(1, weth, 1), (1, other, 1)],
+        [(1, world.funder, 1)],
+    ):
         with pytest.raises(Reverted, match="CollateralInvalid"):
             deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], cash, wrong)
+    with pytest.raises(Reverted, match="CollateralInvalid"):
+        deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], world.funder, [])
+    deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], cash, [(1, weth, 1), (2, other, 1)])
+
+
+def test_the_vault_counts_lots_as_the_deployment_says(world):
+    for slot, units in world.deployment.vault_units.items():
+        assert world.vault.get_unit(slot) == (world.weth.address, units)
 
 
 # ------------------------------------------------------------------------------------------------------ conservation

@@ -4,6 +4,8 @@ message, the signature and the proof that an honest party would, and a test then
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
@@ -13,9 +15,10 @@ from eth_account import Account as EthAccount
 from eth_utils import keccak
 
 from contracts.chain import Chain, Receipt
-from contracts.clearing import Venue
+from contracts.clearing import Status, Venue
 from contracts.deploy import deploy
-from contracts.messages import NamedPoint, SignedEpoch, compute_points_hash, sign_epoch
+from contracts.errors import Reverted
+from contracts.messages import NamedPoint, SignedEpoch, compute_points_hash, sign_unchecked
 from contracts.requests import (
     AttestRequest,
     CureRequest,
@@ -43,6 +46,8 @@ POLICIES = {"initial": 9_001, "maintenance": 9_002, "net_delta": 9_003, "withdra
 """Discrete logarithm of each named policy's point."""
 STEP = 5_001
 """Discrete logarithm of a settlement point; generation is added."""
+ACCOUNTS_SLOT = 2
+"""Where the mapping of accounts stands in the clearing house's storage, after the two words of EIP712."""
 USDC = 10**6
 LOT = 10**15
 
@@ -83,6 +88,7 @@ class World:
         self.preset: Preset = get_preset(preset_name)
         self.key, self.open_key = make_keys(preset_name)
         self.material = make_cached_material(preset_name)
+        self.key_version, self.step = 1, STEP
         self.publishers = [make_wallet(f"publisher {number}") for number in range(5)]
         self.deployment = deploy(chain, self.material, [wallet.address for wallet in self.publishers])
         self.venue = Venue(chain, self.deployment)
@@ -115,13 +121,15 @@ class World:
         snapshot = changes.pop("snapshot", b"snapshot " * 20)
         generation = changes.get("generation", self.oracle.get_generation())
         is_step = generation != self.oracle.get_generation()
+        if changes.pop("urgent", False):
+            changes["min_epoch"] = changes.get("number", self.oracle.get_latest_number() + 1)
         settlement = changes.pop("settlement", b"settlement" if is_step else b"")
-        x, y = to_point(STEP + generation) if is_step else (0, 0)
+        x, y = to_point(self.step + generation) if is_step else (0, 0)
         fields = {
             "number": self.oracle.get_latest_number() + 1,
             "time": self.chain.time,
             "generation": generation,
-            "urgent": False,
+            "min_epoch": 0,
             "snapshot_hash": keccak(snapshot),
             "policy_hash": keccak(b"policy"),
             "settlement_hash": keccak(settlement),
@@ -131,7 +139,7 @@ class World:
             "settlement_y": y,
         }
         message = Epoch(**{**fields, **changes})
-        return SignedEpoch(message, points, snapshot, settlement, sign_epoch(message, wallets, self.domain))
+        return SignedEpoch(message, points, snapshot, settlement, sign_unchecked(message, wallets, self.domain))
 
     @staticmethod
     def points() -> tuple[NamedPoint, ...]:
@@ -142,20 +150,49 @@ class World:
         self.oracle.post_epoch(epoch)
         return epoch
 
+    # -------------------------------------------------------------- keys
+    @contextmanager
+    def under_key(self, seed: int) -> Iterator[int]:
+        """Inside the block the world opens, proves and posts under another key, registered at the first use; gives its
+        version."""
+        before = self.key, self.open_key, self.material, self.key_version, self.step
+        self.key, self.open_key = make_keys(self.preset.name, seed)
+        self.material = make_cached_material(self.preset.name, seed)
+        self.step = STEP + 1_000 * seed
+        try:
+            try:
+                self.key_version = self.venue.registry.get_version_of(self.key.hash)
+            except Reverted:
+                self.venue.registry.register(self.material)
+                self.key_version = self.venue.registry.get_latest()
+            yield self.key_version
+        finally:
+            self.key, self.open_key, self.material, self.key_version, self.step = before
+
     # -------------------------------------------------------------- accounts
+    def set_status(self, party: Party, status: Status) -> None:
+        """Writes an account's status straight into storage: FROZEN has no entry point yet."""
+        place = "0x" + keccak(party.id + ACCOUNTS_SLOT.to_bytes(32, "big")).hex()
+        address = self.house.contract.address
+        word = bytearray(self.chain.w3.eth.get_storage_at(address, int(place, 16)))
+        assert word[12:] == bytes.fromhex(party.auth[2:])
+        word[11] = int(status)
+        self.chain._request("anvil_setStorageAt", address, place, "0x" + bytes(word).hex())
+        assert self.house.get_account(party.id).status is status
+
     def make_open(self, name: str, auth: str | None = None, **changes) -> tuple[Party, OpenRequest]:
         """A request to open the next account of a wallet; `auth` may be a contract wallet owned by it."""
         wallet = make_wallet(name)
         auth = auth or wallet.address
         index = changes.pop("index", self._indices.setdefault(name, 0))
         account = compute_account_id(self.domain, auth, index)
-        ephemeral, escrowed = (self.number(), self.number()), self.number()
-        escrow_hash = keccak(abi_encode(["uint256"] * 4, [*ephemeral, escrowed, 1]))
+        ephemeral, escrowed = changes.pop("ephemeral", (self.number(), self.number())), self.number()
+        escrow_hash = keccak(abi_encode(["uint256"] * 4, [*ephemeral, escrowed, self.key_version]))
         fields = {
             "account": account,
             "auth": auth,
             "index": index,
-            "key_version": 1,
+            "key_version": self.key_version,
             "generation": self.oracle.get_generation(),
             "commitment": self.number(),
             "escrow_hash": escrow_hash,
@@ -214,7 +251,7 @@ class World:
         """A proof of exactly what the action says; `changes` set another signal, policy or settlement."""
         policy = changes.pop("policy", self.policy_scalar(action.policy))
         stepped = action.generation_new != action.generation_old
-        settlement = changes.pop("settlement", STEP + action.generation_new if stepped else 0)
+        settlement = changes.pop("settlement", self.step + action.generation_new if stepped else 0)
         context = compute_context(compute_digest(self.domain, action))
         flow = [0] * self.preset.slots
         for item in action.flows:

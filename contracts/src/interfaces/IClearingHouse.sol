@@ -129,6 +129,8 @@ struct AttestRequest {
 ///      - The viewing key hides; who knows it can read the account and prove for it, never act.
 ///      - Solvency of the venue: between attestations the maintenance policy's horizon covers the interval. Deadlines and liquidation are not built yet, so
 ///        `isCurrent` tells an integrator how old a proof is and nothing enforces a next one.
+///      - A fee goes to whoever's transaction is mined first: who copies a submitter's call from the mempool takes its fee, and nothing else. The signature says what is
+///        paid, not to whom, so that any submitter can help; a submitter that minds sends through a private relay.
 ///      Liveness assumptions
 ///      - Those of IRiskOracle for actions that need an epoch. Deposits and flat exits need none.
 ///      - An account takes part in a step of generation within that generation: one that sleeps through two can only deposit or leave flat, until `roll` is built.
@@ -182,6 +184,8 @@ interface IClearingHouse {
     error AccountTaken(bytes32 account, Status status);
     /// @notice auth must not be zero.
     error AuthZero();
+    /// @notice The ephemeral point must not be the identity, whose shared secret is known to all: the viewing key would be public.
+    error EphemeralIdentity();
     /// @notice The deadline has passed.
     error DeadlinePassed(uint40 deadline, uint256 time);
     /// @notice The signature is not auth's over this digest.

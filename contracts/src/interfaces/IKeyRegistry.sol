@@ -18,14 +18,15 @@ struct KeyRegistration {
 /// @notice A version holds the `transition` and `open` keys, the point of the constant policy "flat" and the committee's public key. Versions are only added and revoked,
 ///         never changed.
 /// @dev Checked at registration: sizes; every G1 point on the curve, coordinates below the field's order, none the identity; every G2 point in its subgroup and
-///      not the identity; delta different from gamma and from the generator (a key exported before anyone contributed to its set-up has both equal, and anyone can
-///      forge with it; gamma itself is the generator in snarkjs's keys); the flat point on the curve; the committee key on BabyJubJub, of prime order, not the identity.
+///      not the identity; delta different from gamma, from the generator and from their negatives (a key exported before anyone contributed to its set-up has them equal, and
+///      anyone can forge with it; gamma itself is the generator in snarkjs's keys); the flat point on the curve; the committee key on BabyJubJub, of prime order, not the identity.
 ///      Safety assumptions
 ///      - At least one contributor to each key's set-up was honest. Nothing on chain can tell.
 ///      - The declared hashes and the flat point are the true ones. The hashes cover the IC of every policy signal, which never goes on chain, so the
 ///        contract cannot recompute them: the auditor does, and recomputes the flat point.
 ///      - The owner does not register a key whose set-up it knows: such a key empties the vault. Hence ACTIVATION_DELAY, in which everyone can leave; the first
-///        version is live at once, as no account can exist before it. The owner should be a timelock.
+///        version is live at once, as no account can exist before it. The owner should be a timelock. The deployment script takes a delay below 14 days
+///        on development chains only; ownership moves in two steps (Ownable2Step): the owner names a successor, who accepts.
 ///      - A committee member's share does not leak; the committee can read escrowed accounts, never move them.
 ///      Liveness assumptions
 ///      - The owner does not revoke a sound key. Warning: revocation stops every action of the accounts under it, flat exits included, since a broken key
@@ -64,8 +65,8 @@ interface IKeyRegistry {
     error KeyPointInvalid(uint256 offset, uint256 x, uint256 y);
     /// @notice The G2 point at this byte of the key is outside the subgroup, the identity, or a coordinate is not below the field's order.
     error KeyGroupElementInvalid(uint256 offset);
-    /// @notice delta equals gamma or the generator: the set-up had no contribution and anyone can forge proofs.
-    error KeySetUpUnsafe(bytes32 deltaHash);
+    /// @notice delta is gamma, the generator, or the negative of one: the set-up had no contribution and anyone can forge proofs.
+    error KeySetUpUnsafe(bytes32 deltaXHash);
     /// @notice The flat point is off the curve or the identity.
     error FlatPointInvalid(uint256 x, uint256 y);
     /// @notice The committee key is off the curve, outside the prime-order subgroup, or the identity.

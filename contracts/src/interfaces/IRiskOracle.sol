@@ -23,6 +23,8 @@ struct EpochView {
 
 /// @title Risk epochs, signed by a quorum of publishers
 /// @notice Anyone may carry an epoch in. It names the policies of the moment by their points, and, at a generation step, the settlement of expired slots.
+///         Every epoch carries `minEpoch`, the number of the last urgent epoch: no earlier epoch serves once it is posted. An urgent epoch has its own number there,
+///         and its successors carry it on, so that posting a successor first revokes as much. A generation lasts at least an hour (chain time).
 /// @dev Safety assumptions
 ///      - Fewer than `threshold` publishers are dishonest. Warning: a dishonest quorum can do more than set prices: a freely chosen point lets the verifier accept
 ///        anything. Each honest publisher recomputes every point from the data before signing; the auditor repeats it.
@@ -37,7 +39,7 @@ interface IRiskOracle {
         uint64 indexed number,
         uint24 indexed generation,
         uint40 time,
-        bool urgent,
+        uint64 minEpoch,
         bytes32 snapshotHash,
         bytes32 policyHash,
         bytes32 settlementHash,
@@ -45,7 +47,9 @@ interface IRiskOracle {
         Point[] points
     );
     event SnapshotPublished(uint64 indexed number, bytes snapshot);
-    event SettlementPublished(uint24 indexed generation, uint64 indexed number, uint256 x, uint256 y, bytes settlement);
+    event SettlementPublished(
+        uint24 indexed generation, uint64 indexed number, uint16 indexed keyVersion, uint256 x, uint256 y, bytes settlement
+    );
     event SignersSet(address[] signers, uint8 threshold);
     event GuardianSet(address guardian);
     event PauseSet(bool paused);
@@ -59,7 +63,7 @@ interface IRiskOracle {
     error EpochGenerationWrong(uint24 generation, uint24 current);
     /// @notice The number was never posted, or has left the ring of the last epochs.
     error EpochUnknown(uint64 number, uint64 latest);
-    /// @notice A later epoch, urgent or with a generation step, revoked this one.
+    /// @notice A later epoch, urgent or with a generation step, revoked this one; or one posted later carried an urgent epoch's number on.
     error EpochRevoked(uint64 number, uint64 minEpoch);
     /// @notice The epoch is too old for this action.
     error EpochStale(uint64 number, uint256 age, uint16 maxAge);
@@ -71,8 +75,14 @@ interface IRiskOracle {
     error PointNameInvalid(bytes32 name, bytes32 previous);
     /// @notice The number of points is 0 or too large.
     error PointCountOutOfRange(uint256 count, uint256 limit);
-    /// @notice An epoch without a generation step has the identity settlement, and no settlement bytes.
+    /// @notice An epoch without a generation step brings neither settlement point nor bytes, unless its key version lacks the point of the step into its generation.
     error SettlementUnexpected(uint256 x, uint256 y, uint256 length);
+    /// @notice The step into this generation has no settlement point under this key version; an epoch under that key can still bring it.
+    error SettlementUnset(uint16 keyVersion, uint24 generation);
+    /// @notice An epoch cannot revoke itself.
+    error MinEpochTooHigh(uint64 minEpoch, uint64 number);
+    /// @notice A generation lasts at least an hour.
+    error StepTooEarly(uint256 time, uint256 earliest);
     /// @notice Fewer signatures than the threshold.
     error SignaturesMissing(uint256 count, uint8 threshold);
     /// @notice A signature does not recover to a signer, or signers are not strictly increasing by address.
@@ -86,7 +96,8 @@ interface IRiskOracle {
     /// @notice A maximal age outside its bounds, or an action that takes no epoch.
     error MaxAgeOutOfRange(ActionKind kind, uint16 seconds_, uint16 low, uint16 high);
 
-    /// @notice Posts an epoch. `settlement` is given at a generation step and empty otherwise; `snapshot` may be empty and published later.
+    /// @notice Posts an epoch. `settlement` is given at a generation step, and by an epoch of the present generation under a key version that lacks the point of that
+    ///         step (points differ by key, the vector does not); it is empty otherwise. `snapshot` may be empty and published later.
     /// @param signatures ECDSA signatures (65 bytes) over the typed message Epoch, by strictly increasing signer.
     function postEpoch(
         Epoch calldata epoch,
@@ -120,8 +131,11 @@ interface IRiskOracle {
     /// @notice An epoch that may serve `kind` now; reverts otherwise.
     function requireFresh(uint64 number, ActionKind kind) external view returns (EpochView memory);
 
-    /// @notice The settlement point of the step into `generation`; (0, 0) if there was none.
-    function settlementOf(uint24 generation) external view returns (uint256 x, uint256 y);
+    /// @notice The settlement point of the step into `generation` under a key version; reverts if it is unset.
+    function settlementOf(uint16 keyVersion, uint24 generation) external view returns (uint256 x, uint256 y);
+
+    /// @notice Hash of the settlement vector of the step into `generation`; 0 if there was none.
+    function settlementHashOf(uint24 generation) external view returns (bytes32);
 
     /// @notice Generation of the latest epoch.
     function generation() external view returns (uint24);

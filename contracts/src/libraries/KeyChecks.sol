@@ -7,13 +7,11 @@ import {KeyData} from "./KeyData.sol";
 
 /// @title The checks of a Groth16 verification key, and its storage as code
 library KeyChecks {
-    /// @dev keccak256 of the generator of G2 (EIP-197), 128 bytes as the pairing precompile reads them.
-    bytes32 private constant GENERATOR_HASH = keccak256(
+    /// @dev keccak256 of x of the generator of G2 (EIP-197), 64 bytes as the pairing precompile reads them.
+    bytes32 private constant GENERATOR_X_HASH = keccak256(
         abi.encode(
             11559732032986387107991004021392285783925812861821192530917403151452391805634,
-            10857046999023057135944570762232829481370756359578518086990519993285655852781,
-            4082367875863433681332203403145435568316851327593401208105741076214120093531,
-            8495653923123431417604973247489272438418190587263600148770280649306958101930
+            10857046999023057135944570762232829481370756359578518086990519993285655852781
         )
     );
 
@@ -26,8 +24,9 @@ library KeyChecks {
         _requireGroupElement(key, KeyData.GAMMA);
         _requireGroupElement(key, KeyData.DELTA);
         for (uint256 offset = KeyData.IC; offset < expected; offset += KeyData.POINT) _requirePoint(key, offset);
-        bytes32 delta = keccak256(key[KeyData.DELTA:KeyData.DELTA + 128]);
-        if (delta == GENERATOR_HASH || delta == keccak256(key[KeyData.GAMMA:KeyData.GAMMA + 128])) {
+        // P and -P share x, and delta = -gamma forges as well as delta = gamma does.
+        bytes32 delta = keccak256(key[KeyData.DELTA:KeyData.DELTA + 64]);
+        if (delta == GENERATOR_X_HASH || delta == keccak256(key[KeyData.GAMMA:KeyData.GAMMA + 64])) {
             revert IKeyRegistry.KeySetUpUnsafe(delta);
         }
     }

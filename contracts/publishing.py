@@ -1,0 +1,175 @@
+"""What a risk publisher does before it signs: every hash, point and rule of the epoch is computed again from its data.
+
+A quorum that signs a point it did not compute lets the verifier accept anything, so `sign_epoch` is the only way here
+to a publisher's signature, and it looks first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from contracts.errors import MessageInvalid
+from contracts.messages import IDENTITY, SignedEpoch, make_epoch_message, sign_unchecked, sort_points
+from engine.epoch import Epoch as RiskEpoch
+from engine.policy_checks import check_implies, check_policy
+from engine.succession import check_succession, collateral_lot_sizes
+from prover.account import Wallet
+from prover.keys import VerifyingKey
+from prover.messages import Epoch
+from prover.points import Point, compute_policy_point, compute_settlement_point
+from prover.typed_data import Domain
+
+IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
+"""Pairs of policies of which the first implies the second for every state."""
+
+
+@dataclass(frozen=True)
+class PublishedEpoch:
+    """An epoch that this publisher has signed: what the next one follows."""
+
+    epoch: RiskEpoch
+    message: Epoch
+
+
+def check_epoch(
+    previous: PublishedEpoch | None,
+    epoch: RiskEpoch,
+    message: Epoch,
+    points: Mapping[str, Point],
+    *,
+    verifying_key: VerifyingKey,
+    vault_units: Mapping[int, int],
+) -> None:
+    """Everything that a publisher can know of an epoch before it signs.
+
+    Parameters
+    ----------
+    previous : PublishedEpoch or None
+        The epoch before, with its message; None for the first of a deployment.
+    epoch : RiskEpoch
+        The data: snapshot, policies, settlement.
+    message : Epoch
+        What is to be signed for it.
+    points : mapping of str to (int, int)
+        Policy point of every policy, by name, as it is to be posted.
+    verifying_key : VerifyingKey
+        The key of `transition` that the points are for.
+    vault_units : mapping of int to int
+        The vault's token units per lot, by collateral slot; tokens have 18 decimals (`Deployment.vault_units`).
+
+    Raises
+    ------
+    MessageInvalid
+        If a field of the message, a point or a lot size is not what the data say.
+    PolicyError
+        The engine's: a policy that breaks its rules, or an epoch that may not follow `previous`.
+    OutOfRange
+        The prover's: a coefficient that would leave its lane.
+    """
+    _check_collateral(epoch, vault_units)
+    check_succession(previous.epoch if previous else None, epoch)
+    is_listed = epoch.snapshot.listing.is_listed
+    for policy in epoch.policies.values():
+        check_policy(policy, is_listed)
+    for stronger, weaker in IMPLICATIONS:
+        for name in (stronger, weaker):
+            if name not in epoch.policies:
+                raise MessageInvalid("Epoch", "policies", sorted(epoch.policies), f"{name} among them")
+        check_implies(epoch.policies[stronger], epoch.policies[weaker])
+
+    computed = {name: compute_policy_point(verifying_key, policy) for name, policy in epoch.policies.items()}
+    _require("points", dict(points), computed)
+    is_step = previous is not None and epoch.generation != previous.epoch.generation
+    has_point = is_step or (message.settlement_x, message.settlement_y) != IDENTITY
+    expected = make_epoch_message(
+        epoch,
+        key_hash=verifying_key.hash,
+        points=computed,
+        is_step=has_point,
+        settlement_point=compute_settlement_point(verifying_key, epoch.settlement, epoch.snapshot.listing.preset)
+        if has_point
+        else IDENTITY,
+        min_epoch=previous.message.min_epoch if previous else 0,
+    )
+    for field, value in expected.model_dump().items():
+        _require(field, getattr(message, field), value)
+
+
+def sign_epoch(
+    wallets: Sequence[Wallet],
+    domain: Domain,
+    previous: PublishedEpoch | None,
+    epoch: RiskEpoch,
+    message: Epoch,
+    points: Mapping[str, Point],
+    *,
+    verifying_key: VerifyingKey,
+    vault_units: Mapping[int, int],
+) -> tuple[bytes, ...]:
+    """A publisher's signature over an epoch that passed `check_epoch`: one for each wallet of this process, by
+    increasing address.
+
+    Raises
+    ------
+    MessageInvalid, PolicyError, OutOfRange
+        As `check_epoch`; nothing is signed then.
+    """
+    check_epoch(previous, epoch, message, points, verifying_key=verifying_key, vault_units=vault_units)
+    return sign_unchecked(message, wallets, domain)
+
+
+def make_signed_epoch(
+    epoch: RiskEpoch,
+    *,
+    previous: PublishedEpoch | None,
+    is_step: bool,
+    points: Mapping[str, Point],
+    settlement_point: Point = IDENTITY,
+    verifying_key: VerifyingKey,
+    vault_units: Mapping[int, int],
+    wallets: Sequence[Wallet],
+    domain: Domain,
+) -> SignedEpoch:
+    """An epoch as `RiskOracle.postEpoch` takes it: its message, signed by `wallets` after their checks, and the bytes
+    that travel along.
+
+    Parameters
+    ----------
+    is_step : bool
+        Whether the epoch raises the generation, or brings the point of the step into its generation for a key version
+        that lacks it: only then settlement point and bytes go along. The settlement's hash is always signed.
+
+    Raises
+    ------
+    MessageInvalid, PolicyError, OutOfRange
+        As `check_epoch`.
+    """
+    message = make_epoch_message(
+        epoch,
+        key_hash=verifying_key.hash,
+        points=points,
+        is_step=is_step,
+        settlement_point=settlement_point,
+        min_epoch=previous.message.min_epoch if previous else 0,
+    )
+    signatures = sign_epoch(
+        wallets, domain, previous, epoch, message, points, verifying_key=verifying_key, vault_units=vault_units
+    )
+    settlement = epoch.settlement_bytes if is_step else b""
+    return SignedEpoch(message, sort_points(points), epoch.snapshot_bytes, settlement, signatures)
+
+
+def _require(field: str, given: object, expected: object) -> None:
+    if given != expected:
+        raise MessageInvalid("Epoch", field, given, f"{expected!r}, as computed from the data")
+
+
+def _check_collateral(epoch: RiskEpoch, vault_units: Mapping[int, int]) -> None:
+    sizes = collateral_lot_sizes(epoch.snapshot.listing)
+    for slot, units in vault_units.items():
+        size = sizes.get(slot)
+        if size is None or size * 10**18 != units:
+            raise MessageInvalid(
+                "Epoch", f"lot size of collateral slot {slot}", size and float(size), f"{units / 10**18:g}, the vault's"
+            )
