@@ -14,7 +14,7 @@ repairs the integers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -49,8 +49,30 @@ def describe_row(policy: Policy, row: int) -> str:
     return "cash limit" if policy.cash[row] else "charge per contract" if policy.charges[row].any() else "no rule"
 
 
+def _takes_cash(policy: Policy, row: int) -> bool:
+    """Whether cash helps a row: by its own column, or through a value that a row with cash bounds."""
+    values = [
+        j for j, kind in enumerate(policy.helper_kinds) if kind is HelperKind.VALUE and policy.helpers[row, j] > 0
+    ]
+    return bool(policy.cash[row]) or any(policy.cash[policy.helpers[:, j] < 0].any() for j in values)
+
+
+def _describe_shortfall(policy: Policy, row: int, missing: int) -> str:
+    """One failing row in words. A row without helpers is the state itself (debt, lots, delta), so the text leaves out
+    how much."""
+    text = f"row {row} ({describe_row(policy, row)})"
+    if not policy.helpers[row].any() or not missing:
+        return text
+    if _takes_cash(policy, row):
+        return f"{text} is missing {missing / 1e6:,.6f} USD"
+    return f"{text} is missing {missing:,} in its own unit"
+
+
 class RequirementNotMet(EngineError):
     """The state does not meet the policy: no choice of helpers makes every row hold.
+
+    The text says which rows fail, and how much margin a sum or an equity lacks. It leaves out amounts that are the
+    state itself (debt, lots, a delta); they are in the fields, for whoever owns the account.
 
     Attributes
     ----------
@@ -59,8 +81,8 @@ class RequirementNotMet(EngineError):
     rows : tuple of int
         Rows that fail under the best choice found.
     missing_usd6 : int
-        Cash that would make them hold, micro-dollars; for rows that cash does not enter (a delta limit), the excess
-        over the limit in the row's own unit.
+        Cash that would make them hold, micro-dollars; for rows that cash does not enter (a delta limit, the flat
+        policy's lots), the excess over the limit in the row's own unit.
     row_missing : dict of int to int
         The same, row by row.
     """
@@ -69,27 +91,26 @@ class RequirementNotMet(EngineError):
         self.policy, self.row_missing = policy.name, dict(row_missing)
         self.rows = tuple(sorted(row_missing))
         self.missing_usd6 = max(row_missing.values(), default=0)
-        shown = ", ".join(
-            f"row {row} ({describe_row(policy, row)}) by {row_missing[row] / 1e6:,.6f}" for row in self.rows[:6]
-        )
-        more = f" and {len(self.rows) - 6} more" if len(self.rows) > 6 else ""
-        super().__init__(
-            f"policy {policy.name!r} is not met: missing {self.missing_usd6 / 1e6:,.6f} USD; {shown}{more}"
-            + (f"; {detail}" if detail else "")
-        )
+        shown = [_describe_shortfall(policy, row, row_missing[row]) for row in self.rows[:6]]
+        if len(self.rows) > 6:
+            shown.append(f"{len(self.rows) - 6} more rows")
+        super().__init__("; ".join([f"policy {policy.name!r} is not met", *shown, *filter(None, [detail])]))
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """The prover's part of a proof that a state meets a policy. Integers; every slack is at least zero."""
+    """The prover's part of a proof that a state meets a policy. Integers; every slack is at least zero.
 
-    helpers: tuple[int, ...]
+    It tells as much as the state does, so the representation shows none of it.
+    """
+
+    helpers: tuple[int, ...] = field(repr=False)
     """(J,) helper variables."""
-    excess: tuple[int, ...]
+    excess: tuple[int, ...] = field(repr=False)
     """(X,) excess variables, zero where the row has no price."""
-    charges: tuple[int, int]
+    charges: tuple[int, int] = field(repr=False)
     """(K_1, K_2), micro-dollars."""
-    slacks: tuple[int, ...]
+    slacks: tuple[int, ...] = field(repr=False)
     """(rows,) row values."""
 
 

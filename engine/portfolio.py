@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -31,15 +31,16 @@ PORTFOLIOS = Path(__file__).with_name("data") / "portfolios"
 
 @dataclass(frozen=True, eq=False)
 class AccountState:
-    """What an account holds, in slot order: the part of the committed state that margin is computed from.
+    """What an account holds, in slot order: the part of the committed state that margin is computed from. It is the
+    account's secret, so the representation shows none of it.
 
     Raises `WrongKind` if positions are no vector of whole numbers, and `OutOfRange` if lots are outside `STATE_LOTS` or
     cash outside `STATE_CASH`.
     """
 
-    positions: np.ndarray
+    positions: np.ndarray = field(repr=False)
     """(N,) int64, signed lots; read-only."""
-    cash: int
+    cash: int = field(repr=False)
     """Signed micro-dollars; a Python int, since it does not fit 64 bits."""
 
     def __post_init__(self) -> None:
@@ -71,16 +72,16 @@ class AccountState:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """Positions by instrument name and cash; entries of zero lots are dropped.
+    """Positions by instrument name and cash; entries of zero lots are dropped. The representation shows the name only.
 
     Raises `OutOfRange` if lots or cash are not whole numbers in range.
     """
 
     name: str
     """What people call it."""
-    positions: Mapping[str, int]
+    positions: Mapping[str, int] = field(repr=False)
     """Signed lots by instrument name."""
-    cash_usd6: int
+    cash_usd6: int = field(repr=False)
     """Signed cash, micro-dollars of USDC."""
 
     def __post_init__(self) -> None:

@@ -12,8 +12,9 @@ from scipy.optimize import linprog
 
 from engine.certificate import RequirementNotMet, _bisect_concave, _find_quantile, describe_row, find_certificate
 from engine.integer import StateOutOfRange, compute_base, compute_charges, evaluate_rows
-from engine.policy import HelperKind, Policy, blank_policy_fields
+from engine.policy import HelperKind, Policy, blank_policy_fields, flat_policy
 from engine.policy_checks import check_policy
+from engine.portfolio import Portfolio
 from engine.presets import get_preset
 from engine.rows import Helper, Layout
 from tests.engine.house import get_policies, make_state, states
@@ -150,6 +151,58 @@ def test_the_refusal_says_which_rows_and_how_much():
     with pytest.raises(RequirementNotMet) as refusal:
         find_certificate(get_policies("mini")["initial"], make_state(16, {}, cash=-7))
     assert LAYOUT.equity in refusal.value.rows and refusal.value.missing_usd6 == 7
+
+
+def refuse(policy, state):
+    with pytest.raises(RequirementNotMet) as refusal:
+        find_certificate(policy, state)
+    return refusal.value
+
+
+class TestTextOfARefusal:
+    """Dollars where cash helps, and nothing that is a position or the cash itself."""
+
+    def test_margin_in_dollars(self):
+        error = refuse(get_policies("mini")["maintenance"], make_state(16, {1: 100}, cash=-70_000 * 10**6))
+        assert f"row {LAYOUT.total} (sum of the groups) is missing {error.missing_usd6 / 1e6:,.6f} USD" in str(error)
+
+    def test_a_delta_limit_is_no_dollars(self):
+        error = refuse(get_policies("mini")["net_delta"], make_state(16, {1: 123_457}))
+        assert error.missing_usd6 > 0 and set(error.rows) <= set(LAYOUT.final)
+        assert "USD" not in str(error) and "exposure limit" in str(error)
+        assert str(error) == str(refuse(get_policies("mini")["net_delta"], make_state(16, {1: 765_431})))
+
+    def test_lots_against_flat_stay_out(self):
+        error = refuse(flat_policy(MINI), make_state(16, {3: 4_321}, cash=9_999))
+        assert error.missing_usd6 == 4_321
+        assert str(error) == "policy 'flat' is not met; row 46 (charge per contract)"
+
+    def test_debt_stays_out(self):
+        error = refuse(get_policies("mini")["withdraw"], make_state(16, {8: 10**6}, cash=-54_321))
+        assert error.row_missing == {LAYOUT.debt: 54_321}
+        assert str(error) == f"policy 'withdraw' is not met; row {LAYOUT.debt} (cash limit)"
+
+    def test_a_row_with_helpers_and_without_cash(self):
+        """A limit on a worst loss, where the loss counts seven times and no value is added: units of the row."""
+        fields = blank_policy_fields(MINI)
+        fields["helper_kinds"][0] = HelperKind.LOSS
+        fields["positions"][20, 3], fields["charges"][20, 1], fields["helpers"][20, 0] = -1_000, -1, 1
+        fields["helpers"][21, 0], fields["constants"][21] = -7, 70_000
+        fields["rate_long"][1] = fields["rate_short"][1] = 1
+        policy = Policy(name="limit", preset=MINI, **fields)
+        check_policy(policy)
+        error = refuse(policy, make_state(16, {3: 100}))
+        assert error.missing_usd6 == 7 * 100_100 - 70_000
+        assert "row 21" in str(error) and "is missing 630,700 in its own unit" in str(error)
+        assert "USD" not in str(error)
+
+
+def test_representations_show_no_secret():
+    state = make_state(16, {1: 4_321}, cash=10**12 + 98_765)
+    certificate = find_certificate(get_policies("mini")["initial"], state)
+    portfolio = Portfolio("book", {"BTC-PERPETUAL": 4_321}, 98_765)
+    assert repr(certificate) == "Certificate()" and repr(state) == "AccountState()"
+    assert repr(portfolio) == "Portfolio(name='book')"
 
 
 def test_rows_in_words():
