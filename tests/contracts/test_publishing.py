@@ -1,0 +1,251 @@
+"""A publisher signs nothing that it has not computed again: each check is broken alone, from an epoch that passes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from eth_account import Account as EthAccount
+from eth_utils import keccak
+
+from contracts.deploy import WETH_LOT
+from contracts.errors import MessageInvalid
+from contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, sort_points
+from contracts.publishing import PublishedEpoch, check_epoch, make_signed_epoch, sign_epoch
+from engine.epoch import build_epoch
+from engine.market import load_snapshot, reduce_to_mini
+from engine.policy_checks import NotImplied, RefusedPolicy
+from engine.presets import get_preset
+from engine.settlement import Settlement
+from engine.succession import RefusedSuccession
+from prover.account import LocalWallet
+from prover.keys import load_verifying_key
+from prover.points import compute_policy_point, compute_settlement_point
+from prover.typed_data import Domain, compute_digest
+from scripts.setup import set_up
+
+MINI = get_preset("mini")
+SNAPSHOT = reduce_to_mini(load_snapshot("deribit_2026-08-22"))
+OPTION = 3
+UNITS = {MINI.collateral_slots[-1]: WETH_LOT}
+DOMAIN = Domain(chain_id=31337, clearing_house="0x" + "11" * 20, risk_oracle="0x" + "22" * 20)
+WALLETS = [LocalWallet(EthAccount.from_key(keccak(text=f"publisher {number}"))) for number in range(3)]
+
+
+@pytest.fixture(scope="module")
+def key():
+    set_up(["mini"])
+    return load_verifying_key("transition", MINI, allow_insecure=True)
+
+
+@pytest.fixture(scope="module")
+def first(key):
+    """The first epoch of a venue, urgent, so that its number is carried on."""
+    return publish(key, None, build_epoch(SNAPSHOT, number=5, urgent=True))
+
+
+@pytest.fixture(scope="module")
+def ordinary(key, first):
+    return publish(key, first, build_epoch(SNAPSHOT, number=6))
+
+
+@pytest.fixture(scope="module")
+def step(key, ordinary):
+    """An option expires: the slot is emptied and pays seven dollars a lot."""
+    return publish(key, ordinary, build_epoch(make_later(), number=7, settlement=make_settlement()), is_step=True)
+
+
+def make_settlement() -> Settlement:
+    drop, payoff = (np.zeros(MINI.slots, dtype=np.int64) for _ in range(2))
+    drop[OPTION], payoff[OPTION] = 1, 7_000_000
+    return Settlement(MINI, drop, payoff)
+
+
+def make_later():
+    """The snapshot of the next generation, in which the option's slot is empty."""
+    listing = SNAPSHOT.listing
+    remaining = tuple(None if item and item.slot == OPTION else item for item in listing.instruments)
+    later = replace(listing, generation=listing.generation + 1, instruments=remaining)
+    forward, volatility = SNAPSHOT.forward.copy(), SNAPSHOT.volatility.copy()
+    forward[OPTION] = volatility[OPTION] = np.nan
+    return replace(SNAPSHOT, listing=later, forward=forward, volatility=volatility)
+
+
+def compute_points(key, epoch):
+    return {name: compute_policy_point(key, policy) for name, policy in epoch.policies.items()}
+
+
+def make_message(key, previous, epoch, *, is_step=False, points=None):
+    return make_epoch_message(
+        epoch,
+        key_hash=key.hash,
+        points=points or compute_points(key, epoch),
+        is_step=is_step,
+        settlement_point=compute_settlement_point(key, epoch.settlement, MINI) if is_step else IDENTITY,
+        min_epoch=previous.message.min_epoch if previous else 0,
+    )
+
+
+def publish(key, previous, epoch, *, is_step=False) -> PublishedEpoch:
+    """The epoch with its honest message, after the check."""
+    message = make_message(key, previous, epoch, is_step=is_step)
+    check(key, previous, epoch, message)
+    return PublishedEpoch(epoch, message)
+
+
+def check(key, previous, epoch, message, points=None, units=None):
+    points = points or compute_points(key, epoch)
+    check_epoch(previous, epoch, message, points, verifying_key=key, vault_units=units or UNITS)
+
+
+# ---------------------------------------------------------------------------------------------------- what is signed
+def test_a_quorum_signs_an_epoch_that_passes(key, first, ordinary):
+    signatures = sign_epoch(
+        WALLETS, DOMAIN, first, ordinary.epoch, ordinary.message, compute_points(key, ordinary.epoch),
+        verifying_key=key, vault_units=UNITS,
+    )  # fmt: skip
+    digest = compute_digest(DOMAIN, ordinary.message)
+    recovered = [EthAccount._recover_hash(digest, signature=signature) for signature in signatures]
+    assert recovered == sorted((wallet.address for wallet in WALLETS), key=lambda address: int(address, 16))
+
+
+def test_nothing_is_signed_that_fails(key, first, ordinary):
+    class Untouched:
+        address = WALLETS[0].address
+
+        def sign(self, domain, message):
+            raise AssertionError("a publisher signed")
+
+    wrong = ordinary.message.model_copy(update={"policy_hash": bytes(32)})
+    with pytest.raises(MessageInvalid, match="policy_hash"):
+        sign_epoch(
+            [Untouched()], DOMAIN, first, ordinary.epoch, wrong, compute_points(key, ordinary.epoch),
+            verifying_key=key, vault_units=UNITS,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "number", "time", "generation", "min_epoch", "snapshot_hash", "policy_hash", "settlement_hash", "key_hash",
+        "points_hash", "settlement_x", "settlement_y",
+    ],
+)  # fmt: skip
+def test_every_field_is_what_the_data_say(key, ordinary, step, field):
+    value = getattr(step.message, field)
+    wrong = step.message.model_copy(update={field: value + 1 if isinstance(value, int) else keccak(value)})
+    with pytest.raises(MessageInvalid) as refusal:
+        check(key, ordinary, step.epoch, wrong)
+    assert refusal.value.field == field
+
+
+def test_a_point_that_is_not_the_policys_is_not_signed(key, first, ordinary):
+    """The forger signs the hash of its own points: only a recomputation notices."""
+    points = compute_points(key, ordinary.epoch)
+    points["initial"] = points["net_delta"]
+    message = make_message(key, first, ordinary.epoch, points=points)
+    assert message.points_hash == compute_points_hash(sort_points(points))
+    with pytest.raises(MessageInvalid) as refusal:
+        check(key, first, ordinary.epoch, message, points)
+    assert refusal.value.field == "points"
+
+
+def test_policies_pass_the_engines_checks(key, first, ordinary):
+    """Ether may be owed for nothing: the data of one policy break a fact of the listing."""
+    policy = ordinary.epoch.policies["maintenance"]
+    rates = policy.rate_short.copy()
+    rates[:, MINI.collateral_slots[-1]] = 1
+    policies = {**ordinary.epoch.policies, "maintenance": replace(policy, rate_short=rates)}
+    weak = replace(ordinary.epoch, policies=policies)
+    with pytest.raises(RefusedPolicy, match="rate_short"):
+        check(key, first, weak, make_message(key, first, weak))
+
+
+def test_initial_margin_implies_maintenance_margin(key, first, ordinary):
+    policies = dict(ordinary.epoch.policies)
+    policies["initial"], policies["maintenance"] = (
+        replace(policies["maintenance"], name="initial"),
+        replace(policies["initial"], name="maintenance"),
+    )
+    swapped = replace(ordinary.epoch, policies=policies)
+    with pytest.raises(NotImplied):
+        check(key, first, swapped, make_message(key, first, swapped))
+
+
+def test_the_withdraw_policy_implies_initial_margin(key, first, ordinary):
+    """One contingency of withdraw is a micro-dollar lower than that of initial."""
+    policy = ordinary.epoch.policies["withdraw"]
+    rates = policy.rate_long.copy()
+    rates[0, MINI.derivative_slots[0]] -= 1
+    weak = replace(ordinary.epoch, policies={**ordinary.epoch.policies, "withdraw": replace(policy, rate_long=rates)})
+    with pytest.raises(NotImplied, match="'withdraw'"):
+        check(key, first, weak, make_message(key, first, weak))
+
+
+@pytest.mark.parametrize("missing", ["initial", "maintenance", "withdraw"])
+def test_no_solvency_policy_is_missing(key, first, ordinary, missing):
+    policies = {name: policy for name, policy in ordinary.epoch.policies.items() if name != missing}
+    fewer = replace(ordinary.epoch, policies=policies)
+    with pytest.raises(MessageInvalid, match=missing):
+        check(key, first, fewer, make_message(key, first, fewer))
+
+
+@pytest.mark.parametrize("units", [{8: 10 * WETH_LOT}, {8: WETH_LOT + 1}, {9: WETH_LOT}])
+def test_lots_of_collateral_are_the_vaults(key, first, ordinary, units):
+    with pytest.raises(MessageInvalid, match="lot size of collateral slot"):
+        check(key, first, ordinary.epoch, ordinary.message, units=units)
+
+
+def test_an_epoch_follows_its_predecessor(key, first):
+    """A changed listing within a generation: lots of the old instrument would be lots of another."""
+    other = replace(make_later(), listing=replace(make_later().listing, generation=SNAPSHOT.listing.generation))
+    epoch = build_epoch(other, number=6)
+    with pytest.raises(RefusedSuccession):
+        check(key, first, epoch, make_message(key, first, epoch))
+
+
+# ---------------------------------------------------------------------------------------------- urgency and settlement
+def test_the_number_of_the_last_urgent_epoch_is_carried_on(key, first, ordinary, step):
+    assert [item.message.min_epoch for item in (first, ordinary, step)] == [5, 5, 5]
+    dropped = ordinary.message.model_copy(update={"min_epoch": 0})
+    with pytest.raises(MessageInvalid, match="min_epoch"):
+        check(key, first, ordinary.epoch, dropped)
+    with pytest.raises(MessageInvalid, match="min_epoch"):
+        make_epoch_message(
+            ordinary.epoch, key_hash=key.hash, points=compute_points(key, ordinary.epoch), is_step=False, min_epoch=7
+        )
+
+
+def test_a_step_shows_its_point_and_later_epochs_keep_its_hash(key, ordinary, step):
+    point = compute_settlement_point(key, make_settlement(), MINI)
+    assert (step.message.settlement_x, step.message.settlement_y) == point != IDENTITY
+    later = publish(key, step, build_epoch(make_later(), number=8, settlement=make_settlement()))
+    assert (later.message.settlement_x, later.message.settlement_y) == IDENTITY
+    assert later.message.settlement_hash == step.message.settlement_hash != ordinary.message.settlement_hash
+    silent = step.message.model_copy(update={"settlement_x": 0, "settlement_y": 0})
+    with pytest.raises(MessageInvalid, match="settlement_x"):
+        check(key, ordinary, step.epoch, silent)
+    with pytest.raises(MessageInvalid, match="settlement_point"):
+        make_epoch_message(step.epoch, key_hash=key.hash, points=compute_points(key, step.epoch), is_step=True)
+
+
+def test_an_epoch_that_brings_a_missing_point_brings_the_right_one(key, step):
+    later = build_epoch(make_later(), number=8, settlement=make_settlement())
+    brought = publish(key, step, later, is_step=True)
+    assert brought.message.settlement_x != 0
+    wrong = brought.message.model_copy(update={"settlement_x": 1, "settlement_y": 2})
+    with pytest.raises(MessageInvalid, match="settlement_x"):
+        check(key, step, later, wrong)
+
+
+@pytest.mark.parametrize("is_step", [False, True])
+def test_settlement_bytes_travel_with_the_point(key, ordinary, step, is_step):
+    previous = ordinary if is_step else step
+    epoch = step.epoch if is_step else build_epoch(make_later(), number=8, settlement=make_settlement())
+    signed = make_signed_epoch(
+        epoch, previous=previous, is_step=is_step, points=compute_points(key, epoch),
+        settlement_point=compute_settlement_point(key, epoch.settlement, MINI), verifying_key=key, vault_units=UNITS,
+        wallets=WALLETS, domain=DOMAIN,
+    )  # fmt: skip
+    assert signed.settlement == (epoch.settlement_bytes if is_step else b"")
+    assert (signed.message.settlement_x != 0) is is_step
+    assert signed.message.settlement_hash == epoch.settlement_hash and len(signed.signatures) == 3
