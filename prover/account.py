@@ -129,13 +129,28 @@ def read_key_file(path: Path | str, account_id: bytes) -> Secret:
     KeyFileError
         If the file is missing, readable by others, malformed, or for another account.
     """
+    holder, key = load_key_file(path)
+    if holder != account_id:
+        raise KeyFileError(f"{path} holds the key of account 0x{holder.hex()}, not of 0x{account_id.hex()}")
+    return key
+
+
+def load_key_file(path: Path | str) -> tuple[bytes, Secret]:
+    """Account number and key of a file that `create_key_file` wrote, whichever account's it is.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, readable by others or malformed.
+    """
     content = read_secret_file(Path(path), {"account", "key"})
-    if content["account"] != "0x" + account_id.hex():
-        raise KeyFileError(f"{path} holds the key of account {content['account']}, not of 0x{account_id.hex()}")
     try:
-        return Secret(int(content["key"], 16))
-    except (TypeError, ValueError):
-        raise KeyFileError(f"{path}: the key is not a hexadecimal field element") from None
+        account_id, key = bytes.fromhex(content["account"].removeprefix("0x")), Secret(int(content["key"], 16))
+    except (AttributeError, TypeError, ValueError):
+        raise KeyFileError(f"{path}: account or key is not hexadecimal, or the key no field element") from None
+    if len(account_id) != 32:
+        raise KeyFileError(f"{path}: the account number has {len(account_id)} bytes; allowed: 32")
+    return account_id, key
 
 
 def write_secret_file(path: Path, content: dict) -> None:

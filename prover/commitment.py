@@ -11,7 +11,7 @@ from engine.presets import BITS, Preset
 
 from ._native import poseidon_chain, random_element
 from .errors import StatementError
-from .packing import TradeTerms, check_range, check_signed, pack_state_words, pack_trade, unpack_trade
+from .packing import TradeTerms, check_private, check_range, pack_state_words, pack_trade, unpack_trade
 from .secret import Secret
 from .statement import FIELD_MODULUS, TAGS, to_field
 
@@ -49,7 +49,7 @@ def compute_state_digest(state: AccountState, preset: Preset) -> int:
     OutOfRange
         If a position is outside [-2^30, 2^30) or the cash outside [-2^80, 2^80).
     """
-    cash = check_signed("cash", state.cash, BITS.cash)
+    cash = check_private("cash", state.cash, BITS.cash)
     return hash_chain([TAGS["STATE"], to_field(cash), *pack_state_words(state.positions, preset)])
 
 

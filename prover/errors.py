@@ -79,19 +79,20 @@ class ProverError(Exception):
 
 
 class NotInField(ProverError):
-    """A number that is not a canonical element of its field."""
+    """A number that is not a canonical element of its field. It may be a secret, so the text does not show it."""
 
     def __init__(self, name: str, value: int) -> None:
-        super().__init__(f"{name} = {value} is not in the field: allowed are the integers below the modulus")
+        super().__init__(f"{name} is not in the field: allowed are the integers below the modulus")
         self.name = name
         self.value = value
 
 
 class OutOfRange(ProverError):
-    """An argument outside ``low .. high``, both inclusive."""
+    """An argument outside ``low .. high``, both inclusive. The text names a private quantity without its value."""
 
-    def __init__(self, name: str, value: int, low: int, high: int) -> None:
-        super().__init__(f"{name} = {value}, allowed {low} .. {high}")
+    def __init__(self, name: str, value: int, low: int, high: int, *, is_private: bool = False) -> None:
+        what = f"{name} is out of range" if is_private else f"{name} = {value}"
+        super().__init__(f"{what}, allowed {low} .. {high}")
         self.name = name
         self.value = value
         self.low = low
@@ -169,11 +170,12 @@ class InputShape(WitnessError):
 class RangeCheckFailed(WitnessError):
     """`value` does not fit the `bits` of the range check `component`; allowed are 0 .. 2^bits - 1.
 
-    The value is what the circuit checks, offset included, as the representative nearest to zero.
+    The value is what the circuit checks, offset included, as the representative nearest to zero. It comes from the
+    witness, so the text does not show it.
     """
 
     def __init__(self, component: str, value: int, bits: int) -> None:
-        super().__init__(f"{component} checks {value}, allowed 0 .. 2^{bits} - 1")
+        super().__init__(f"a number does not fit {component}, allowed 0 .. 2^{bits} - 1")
         self.component = component
         self.value = value
         self.bits = bits

@@ -1,6 +1,7 @@
-"""Integers packed into field elements: state words, the trade word, a policy's rows and rates.
+"""Integers packed into field elements: state words and the trade word. Policies and settlements: `prover.points`.
 
-A packed word is sound only while each lane keeps its bound (docs/protocol.md, L1 and L3): nothing is packed unchecked.
+A packed word is sound only while each lane keeps its bound (docs/protocol.md, L3): nothing is packed unchecked.
+Positions, legs and amounts of a trade are private: errors say which one leaves its range, not its value.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.policy import Policy
 from engine.presets import BITS, Preset
 
 from .errors import OutOfRange
@@ -19,17 +19,20 @@ TRADE_WORD_BITS = BITS.legs * LEG_BITS + BITS.trade_cash + 1
 """Four legs, then cash with offset 2^63; 212 bits, below p, so a word has one reading."""
 
 
-def check_range(what: str, value: int, low: int, high: int) -> int:
-    """`value` as an int if it lies in [low, high), else raise OutOfRange, which names value and (closed) range."""
+def check_range(what: str, value: int, low: int, high: int, *, is_private: bool = False) -> int:
+    """`value` as an int if it lies in [low, high), else raise OutOfRange with the (closed) range.
+
+    Of what is private the error's text shows no value.
+    """
     number = int(value)
     if not low <= number < high:
-        raise OutOfRange(what, number, low, high - 1)
+        raise OutOfRange(what, number, low, high - 1, is_private=is_private)
     return number
 
 
-def check_signed(what: str, value: int, bits: int) -> int:
-    """`value` if it lies in [-2^bits, 2^bits), else raise OutOfRange."""
-    return check_range(what, value, -(1 << bits), 1 << bits)
+def check_private(what: str, value: int, bits: int) -> int:
+    """A private `value` if it lies in [-2^bits, 2^bits), else raise OutOfRange, whose text does not show it."""
+    return check_range(what, value, -(1 << bits), 1 << bits, is_private=True)
 
 
 # ------------------------------------------------------------------------------------------------------------- state
@@ -44,7 +47,7 @@ def pack_state_words(positions: Sequence[int] | np.ndarray, preset: Preset) -> t
     lots = [int(q) for q in positions]
     check_range("number of positions", len(lots), preset.slots, preset.slots + 1)
     offset, per_word = 1 << BITS.position, BITS.positions_per_word
-    lanes = [check_signed(f"position in slot {slot}", q, BITS.position) + offset for slot, q in enumerate(lots)]
+    lanes = [check_private(f"position in slot {slot}", q, BITS.position) + offset for slot, q in enumerate(lots)]
     return tuple(
         sum(lane << BITS.position_lane * k for k, lane in enumerate(lanes[start : start + per_word]))
         for start in range(0, preset.slots, per_word)
@@ -64,10 +67,10 @@ def unpack_state_words(words: Sequence[int], preset: Preset) -> tuple[int, ...]:
     positions: list[int] = []
     for index, word in enumerate(words):
         lanes = min(per_word, preset.slots - per_word * index)
-        check_range(f"state word {index}", word, 0, 1 << BITS.position_lane * lanes)
+        check_range(f"state word {index}", word, 0, 1 << BITS.position_lane * lanes, is_private=True)
         for k in range(lanes):
             lane = word >> BITS.position_lane * k & (1 << BITS.position_lane) - 1
-            check_range(f"lane of slot {len(positions)}", lane, 0, 1 << BITS.position + 1)
+            check_range(f"lane of slot {len(positions)}", lane, 0, 1 << BITS.position + 1, is_private=True)
             positions.append(lane - (1 << BITS.position))
     return tuple(positions)
 
@@ -85,10 +88,10 @@ class TradeTerms:
     def __post_init__(self):
         object.__setattr__(self, "legs", tuple((int(slot), int(lots)) for slot, lots in self.legs))
         check_range("number of legs", len(self.legs), 0, BITS.legs + 1)
-        for slot, lots in self.legs:
-            check_range("slot of a leg", slot, 0, 1 << BITS.leg_slot)
-            check_signed(f"lots of the leg on slot {slot}", lots, BITS.leg)
-        object.__setattr__(self, "cash_usd6", check_signed("cash of the trade", self.cash_usd6, BITS.trade_cash))
+        for k, (slot, lots) in enumerate(self.legs):
+            check_range(f"slot of leg {k}", slot, 0, 1 << BITS.leg_slot, is_private=True)
+            check_private(f"lots of leg {k}", lots, BITS.leg)
+        object.__setattr__(self, "cash_usd6", check_private("cash of the trade", self.cash_usd6, BITS.trade_cash))
 
     def get_net_legs(self) -> dict[int, int]:
         """Lots by slot with duplicates added up; slots that net to zero are left out."""
@@ -112,7 +115,7 @@ def pack_trade(terms: TradeTerms, preset: Preset) -> int:
     """
     word = 0
     for k, (slot, lots) in enumerate(terms.get_padded_legs()):
-        check_range("slot of a leg", slot, 0, preset.slots)
+        check_range(f"slot of leg {k}", slot, 0, preset.slots, is_private=True)
         word |= (slot | lots + (1 << BITS.leg) << BITS.leg_slot) << LEG_BITS * k
     return word | terms.cash_usd6 + (1 << BITS.trade_cash) << LEG_BITS * BITS.legs
 
@@ -130,70 +133,8 @@ def unpack_trade(word: int, preset: Preset) -> TradeTerms:
     legs = []
     for k in range(BITS.legs):
         lane = word >> LEG_BITS * k & (1 << LEG_BITS) - 1
-        slot = check_range("slot of a leg", lane & (1 << BITS.leg_slot) - 1, 0, preset.slots)
+        slot = check_range(f"slot of leg {k}", lane & (1 << BITS.leg_slot) - 1, 0, preset.slots, is_private=True)
         lots = (lane >> BITS.leg_slot) - (1 << BITS.leg)
         if (slot, lots) != (0, 0):
             legs.append((slot, lots))
     return TradeTerms(tuple(legs), (word >> LEG_BITS * BITS.legs) - (1 << BITS.trade_cash))
-
-
-# ------------------------------------------------------------------------------------------------------------ policy
-def pack_lanes(values: Sequence[int]) -> int:
-    """Signed integers in 84-bit lanes, the first one lowest: sum_l values_l 2^(84 l), itself signed.
-
-    Raises
-    ------
-    OutOfRange
-        If a value is not below 2^83 in absolute value (lemma L1).
-    """
-    packed = 0
-    for lane, value in enumerate(values):
-        packed += check_range(f"lane {lane}", value, 1 - (1 << BITS.slack), 1 << BITS.slack) << BITS.lane * lane
-    return packed
-
-
-def _pack_rows(columns: np.ndarray | Sequence[int]) -> list:
-    """Rows in threes, column by column: shape (rows, ...) to nested lists of shape (rows / 3, ...)."""
-    lanes = np.asarray(columns, dtype=object)
-    return (lanes[0::3] + lanes[1::3] * (1 << BITS.lane) + lanes[2::3] * (1 << 2 * BITS.lane)).tolist()
-
-
-def pack_rates(rates: np.ndarray) -> list[int]:
-    """Rates (2, N), micro-dollars per lot, as one number per slot: rate_1 + 2^84 rate_2.
-
-    Raises
-    ------
-    OutOfRange
-        If a rate is not in [0, 2^36).
-    """
-    for charge, row in enumerate(rates.tolist()):
-        for slot, rate in enumerate(row):
-            check_range(f"rate of charge {charge + 1} on slot {slot}", rate, 0, 1 << BITS.charge_rate)
-    return [first + (second << BITS.lane) for first, second in zip(*rates.tolist(), strict=True)]
-
-
-def pack_policy(policy: Policy) -> dict[str, list]:
-    """The policy's public signals by name, as signed integers (`PublicSignals.flatten` takes them into the field).
-
-    Coefficients of a `Policy` are 64-bit integers, so they fit their lanes; their tighter bounds are the business of
-    `engine.policy_checks`. Constants and rates, which could leave their lanes, are checked here.
-
-    Raises
-    ------
-    OutOfRange
-        If a constant is not below 2^80 in absolute value, or a rate is not in [0, 2^36).
-    """
-    for row, constant in enumerate(policy.constants):
-        check_range(f"constant of row {row}", constant, 1 - (1 << BITS.constant), 1 << BITS.constant)
-    return {
-        "rowPosition": _pack_rows(policy.positions),
-        "rowCash": _pack_rows(policy.cash),
-        "rowCharge": _pack_rows(policy.charges),
-        "rowExcess": _pack_rows(policy.excess_total),
-        "rowHelper": _pack_rows(policy.helpers),
-        "rowConstant": _pack_rows(policy.constants),
-        "priced": policy.priced.tolist(),
-        "weight": policy.weights.tolist(),
-        "rateLong": pack_rates(policy.rate_long),
-        "rateShort": pack_rates(policy.rate_short),
-    }

@@ -1,7 +1,8 @@
 """Policies and settlements as public inputs, and their points.
 
 The public inputs of a policy add sum_i a_i IC_i to the verifier's sum: one point, the same for every account. Packing
-and summing are native, as there are thousands of numbers; `prover.packing` states the same packing in Python.
+and summing are native, as there are thousands of numbers. This is the only packing of policies; the tests hold it
+against one in plain integers (docs/protocol.md, L1).
 """
 
 from collections.abc import Mapping

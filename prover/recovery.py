@@ -7,17 +7,19 @@ records; the contract bindings make them.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
+from engine.policy import PolicyError
 from engine.portfolio import AccountState
 from engine.presets import BITS, Preset
 from engine.settlement import Settlement
 
 from .account import Account, Wallet, compute_account_id, derive_key
 from .commitment import decrypt_word
-from .errors import OutOfRange, RecoveryError
-from .packing import check_signed
+from .errors import OutOfRange, ProverError, RecoveryError, StatementError
+from .packing import check_private
 from .secret import Secret
 from .transition import ACTION_RULES, Kind
 from .typed_data import Domain
@@ -70,25 +72,57 @@ def find_openings(wallet: Wallet, domain: Domain, events: Iterable[Event]) -> tu
     )
 
 
-def recover_accounts(
-    wallet: Wallet, domain: Domain, preset: Preset, events: Iterable[Event], settlements: Mapping[int, Settlement]
-) -> tuple[Account, ...]:
-    """Every account of the wallet, in the order of opening; see `recover_account`.
+@dataclass(frozen=True, slots=True)
+class Unrecovered:
+    """An account that could not be rebuilt, and why."""
 
-    Raises
-    ------
-    RecoveryError
-        As `recover_account`.
-    SigningNotRepeatable, WrongSigner
-        If the wallet cannot derive keys; use `recover_account` with the account's key file then.
+    account: bytes
+    """32 bytes."""
+    error: ProverError
+
+    @property
+    def reason(self) -> str:
+        """The error's kind and text; no secret is in it."""
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What came of each account, in the order of opening."""
+
+    accounts: tuple[Account, ...]
+    failures: tuple[Unrecovered, ...]
+
+
+def recover_accounts(
+    wallet: Wallet | None,
+    domain: Domain,
+    preset: Preset,
+    events: Iterable[Event],
+    settlements: Mapping[int, Settlement],
+    keys: Mapping[bytes, Secret] = MappingProxyType({}),
+) -> Recovery:
+    """Every account of the wallet and of the key files; one that cannot be rebuilt does not keep the others back.
+
+    Parameters
+    ----------
+    wallet : Wallet, optional
+        None recovers the accounts of `keys` alone.
+    settlements : mapping of int to Settlement
+        As for `recover_account`.
+    keys : mapping of bytes to Secret
+        Viewing keys from key files by account number; these accounts' keys are not asked of the wallet.
     """
     history = list(events)
-    return tuple(
-        recover_account(
-            opening.account, history, domain, preset, settlements, derive_key(wallet, domain, opening.account)
-        )
-        for opening in find_openings(wallet, domain, history)
-    )
+    openings = find_openings(wallet, domain, history) if wallet else ()
+    accounts, failures = [], []
+    for account_id in dict.fromkeys([*(opening.account for opening in openings), *keys]):
+        try:
+            key = keys.get(account_id) or derive_key(wallet, domain, account_id)
+            accounts.append(recover_account(account_id, history, domain, preset, settlements, key))
+        except ProverError as error:
+            failures.append(Unrecovered(account_id, error))
+    return Recovery(tuple(accounts), tuple(failures))
 
 
 def recover_account(
@@ -106,7 +140,8 @@ def recover_account(
     events : iterable of Event
         In the order of the chain; those of other accounts are passed over.
     settlements : mapping of int to Settlement
-        By generation, the vector of the step that led to it. Needed only for the steps that the account took.
+        By generation, the vector of the step that led to it. Asked only for the steps that the account took, so a
+        mapping may parse each as it is asked for.
     key : Secret
         Viewing key, from the wallet (`derive_key`) or a key file.
 
@@ -162,17 +197,17 @@ def _apply_transition(
     if event.side:
         try:
             terms = decrypt_word(event.ciphertext, account.key, account.nonce, event.trade_tag, preset)
-        except OutOfRange:
+        except (OutOfRange, StatementError):
             raise RecoveryError(index, name, "the ciphertext does not decrypt to a trade word under this key") from None
         cash += event.side * terms.cash_usd6
         for slot, lots in terms.legs:
             held[slot] += event.side * lots
     try:
         for slot, lots in enumerate(held):
-            check_signed(f"position in slot {slot}", lots, BITS.position)
+            check_private(f"position in slot {slot}", lots, BITS.position)
         if event.generation != account.generation:
             held, cash = _settle(index, event, account, held, cash, settlements)
-        check_signed("cash", cash, BITS.cash)
+        check_private("cash", cash, BITS.cash)
     except OutOfRange as error:
         raise RecoveryError(index, name, str(error)) from None
     after = account.advance(AccountState(np.array(held, dtype=np.int64), cash), event.generation)
@@ -191,7 +226,12 @@ def _settle(
         )
     if event.generation not in settlements:
         raise RecoveryError(index, name, f"the settlement vector of generation {event.generation} was not given")
-    settlement = settlements[event.generation]
+    try:
+        settlement = settlements[event.generation]
+    except PolicyError as error:
+        raise RecoveryError(
+            index, name, f"the settlement vector of generation {event.generation} is malformed: {error}"
+        ) from None
     if settlement.preset != account.preset:
         raise RecoveryError(index, name, f"the settlement vector is of preset {settlement.preset.name}")
     cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))

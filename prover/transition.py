@@ -23,7 +23,8 @@ from .account import Account
 from .commitment import Trade, encrypt_word
 from .errors import ActionNotAllowed, GenerationMismatch, PolicyNotMet
 from .messages import ZERO_ADDRESS, ZERO_BYTES32, Action, Attestation, Flow, encode_policy_name
-from .packing import check_range, check_signed, pack_policy
+from .packing import check_private, check_range
+from .points import pack_policy_fields
 from .statement import get_public_signals, to_field
 from .typed_data import Domain, compute_context, compute_digest
 
@@ -80,7 +81,8 @@ class EpochData(Protocol):
     generation: int
     policies: Mapping[str, Policy]
     settlement: Settlement
-    """Vector of the step from generation - 1 to `generation`."""
+    """Vector of the step from generation - 1 into `generation`, the same at every epoch of that generation; the
+    identity only where the generation began without a step, as the first one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +174,9 @@ class Transition:
         return compute_context(self.digest)
 
     def name_public_signals(self) -> dict[str, int | list]:
-        """Public signals of `transition` by name, signed integers as they are."""
-        return {**self.name_own_signals(), **pack_policy(self.effects.policy)}
+        """Public signals of `transition` by name: its own as signed integers, the policy's as flat field elements."""
+        packed = pack_policy_fields(self.effects.policy)
+        return {**self.name_own_signals(), **{name: vector.to_list() for name, vector in packed.items()}}
 
     def name_own_signals(self) -> dict[str, int | list]:
         """The public signals that are not the policy's, which all accounts share."""
@@ -266,11 +269,13 @@ def build_transition(
     Raises
     ------
     ActionNotAllowed
-        If the action table does not allow the combination.
+        If the action table does not allow the combination, if a trade's leg is on a slot that this very step drops, or
+        if the epoch has no settlement vector for a step that the account has to take.
     GenerationMismatch
         If the epoch's generation is neither the account's nor the next.
     OutOfRange
-        If a position, the cash, a flow or a fee leaves its range; names value and range.
+        If a position, the cash, a flow or a fee leaves its range; names quantity and range, and of the public ones
+        (flows, amounts, fees) the value.
     PolicyNotMet
         If the new state does not meet the policy; says which rows fail and how much is missing.
     """
@@ -316,13 +321,14 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
         trade_tag = intent.trade.compute_tag(preset)
         ciphertext = encrypt_word(word, account.key, account.nonce, trade_tag)
         cash += intent.side * intent.trade.terms.cash_usd6
+        _check_legs(account, intent.trade, generation, settlement)
         for slot, lots in intent.trade.terms.get_net_legs().items():
             held[slot] += intent.side * lots
     for slot, lots in enumerate(held):
-        check_signed(f"position in slot {slot} after the {kind.name.lower()}", lots, BITS.position)
+        check_private(f"position in slot {slot} after the {kind.name.lower()}", lots, BITS.position)
 
     cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))
-    check_signed(f"cash after the {kind.name.lower()}", cash, BITS.cash)
+    check_private(f"cash after the {kind.name.lower()}", cash, BITS.cash)
     kept = [0 if drop else lots for drop, lots in zip(settlement.drop.tolist(), held, strict=True)]
     new_state = AccountState(np.array(kept, dtype=np.int64), cash)
     after = account.advance(new_state, generation) if rule.writes else account
@@ -374,7 +380,25 @@ def _get_settlement(account: Account, kind: Kind, rule: ActionRule, epoch: Epoch
         raise GenerationMismatch(
             account.generation, epoch.generation, f"{account.generation} or {account.generation + 1}"
         )
+    if epoch.settlement.is_identity:
+        # The step into a generation drops what expired; an epoch that lost the vector would freeze it in its slots.
+        raise ActionNotAllowed(
+            kind.name,
+            f"epoch {epoch.number} has no settlement vector for the step from generation {account.generation} "
+            f"to {epoch.generation}",
+        )
     return epoch.generation, epoch.settlement
+
+
+def _check_legs(account: Account, trade: Trade, generation: int, settlement: Settlement) -> None:
+    """Legs are added before the step settles, so on a dropped slot they would be lots of what expired."""
+    for slot, _ in trade.terms.legs:
+        if settlement.drop[slot]:
+            raise ActionNotAllowed(
+                "TRADE",
+                f"slot {slot} is dropped by the step from generation {account.generation} to {generation}, so a leg on "
+                "it would trade what expired; take the step with another action (cure, withdraw) first",
+            )
 
 
 def _get_policy(account: Account, intent: Intent, rule: ActionRule, epoch: EpochData | None) -> Policy:

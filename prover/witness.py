@@ -1,5 +1,7 @@
 """Witnesses: the value of every wire of a circuit from its inputs, natively."""
 
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -58,12 +60,19 @@ def collect_transition_inputs(transition: Transition) -> dict[str, Value]:
 
 
 def write_witness(witness: Witness, path: Path) -> None:
-    """Writes snarkjs's .wtns. It holds every secret of the account."""
-    path.write_bytes(witness.to_wtns())
+    """Writes snarkjs's .wtns, whole or not at all, mode 0600: it holds every secret of the account."""
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # created 0600, exclusively
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(witness.to_wtns())
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
 
 
 def to_fields(name: str, value: Value) -> FieldVector:
-    """`value` as field elements, signed integers taken mod p; raises `NotInField` with name and value."""
+    """`value` as field elements, signed integers taken mod p; raises `NotInField` with the name."""
     if isinstance(value, FieldVector):
         return value
     if isinstance(value, np.ndarray) and value.dtype == np.int64:

@@ -11,7 +11,7 @@ from contracts.chain import Chain
 from contracts.clearing import Venue
 from contracts.deploy import Deployment
 from engine.presets import get_preset
-from prover.account import LocalWallet, compute_account_id
+from prover.account import LocalWallet, compute_account_id, load_key_file
 from prover.recovery import recover_accounts
 from scripts import console
 
@@ -79,24 +79,25 @@ def recover(
     deployment: DeploymentFile,
     rpc_url: RpcUrl,
     keystore: Annotated[
-        Path, typer.Option(help="Encrypted wallet file (Web3 secret storage); the password is asked for.")
-    ],
+        Path | None, typer.Option(help="Encrypted wallet file (Web3 secret storage); the password is asked for.")
+    ] = None,
+    key_file: Annotated[
+        list[Path] | None, typer.Option(help="Key file of an account whose wallet cannot derive its key; repeatable.")
+    ] = None,
     preset: Annotated[str, typer.Option(help="Size of the deployment's statement.")] = "standard",
     as_json: Json = False,
 ):
-    """Rebuild every account of a wallet from chain events and the wallet alone.
+    """Rebuild every account of a wallet, and of key files, from chain events alone; exit code 1 if one cannot be.
 
     Example: zkmargin account recover --deployment deployment.json --rpc-url http://127.0.0.1:8545 --keystore w.json
     """
-    password = typer.prompt("Password", hide_input=True, err=True)
-    try:
-        wallet = LocalWallet(EthAccount.from_key(EthAccount.decrypt(json.loads(keystore.read_text()), password)))
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{keystore}: {error}") from None
+    if keystore is None and not key_file:
+        raise typer.BadParameter("--keystore or --key-file is needed")
+    wallet, keys = _read_wallet(keystore) if keystore else None, dict(map(load_key_file, key_file or ()))
     size = get_preset(preset)
     venue = Venue(Chain(rpc_url), Deployment.load(deployment))
     found = recover_accounts(
-        wallet, venue.domain, size, venue.house.read_history(), venue.oracle.read_settlements(size)
+        wallet, venue.domain, size, venue.house.read_history(), venue.oracle.read_settlements(size), keys
     )
     document = [
         {
@@ -105,16 +106,29 @@ def recover(
             "cash_usd6": account.state.cash,
             "positions": {str(slot): int(lots) for slot, lots in enumerate(account.state.positions) if lots},
         }
-        for account in found
+        for account in found.accounts
     ]
+    failed = [{"account": "0x" + failure.account.hex(), "reason": failure.reason} for failure in found.failures]
     if as_json:
-        console.print_json(document)
+        console.print_json({"recovered": document, "failed": failed})
     for item in document if not as_json else ():
         console.out.print(
             console.make_key_values(
                 item["account"], {"nonce": item["nonce"], "cash": item["cash_usd6"], **item["positions"]}
             )
         )
+    for item in failed if not as_json else ():
+        console.out.print(f"not recovered: {item['account']}: {item['reason']}", highlight=False, markup=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read_wallet(keystore: Path) -> LocalWallet:
+    password = typer.prompt("Password", hide_input=True, err=True)
+    try:
+        return LocalWallet(EthAccount.from_key(EthAccount.decrypt(json.loads(keystore.read_text()), password)))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{keystore}: {error}") from None
 
 
 def _parse_number(text: str) -> bytes:

@@ -1,5 +1,8 @@
 """Every packed word at its edges: min, max, just outside; round trips; nothing packed unchecked."""
 
+import random
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,19 +10,20 @@ from hypothesis import strategies as st
 
 from engine.policy import flat_policy, none_policy
 from engine.presets import BITS, get_preset
+from prover._native import FieldVector
 from prover.errors import OutOfRange
 from prover.packing import (
     TRADE_WORD_BITS,
     TradeTerms,
-    pack_lanes,
-    pack_policy,
-    pack_rates,
     pack_state_words,
     pack_trade,
     unpack_state_words,
     unpack_trade,
 )
+from prover.points import pack_policy_fields
 from prover.statement import FIELD_MODULUS, get_public_signals
+
+from .test_native import pack_in_integers
 
 MINI, STANDARD = get_preset("mini"), get_preset("standard")
 LOTS = st.integers(-(2**30), 2**30 - 1)
@@ -156,59 +160,67 @@ def test_terms_do_not_show_themselves():
 
 
 # ------------------------------------------------------------------------------------------------------------ policy
-LANE = st.integers(1 - 2**83, 2**83 - 1)
+INT64 = st.integers(-(2**63), 2**63 - 1)
 
 
-@given(LANE, LANE, LANE)
-def test_lanes_below_2_83_are_told_apart_in_the_field(a, b, c):
+def to_signed_field(element):
+    return element if element <= FIELD_MODULUS // 2 else element - FIELD_MODULUS
+
+
+@given(INT64, INT64, INT64)
+def test_lanes_are_told_apart_in_the_field(a, b, c):
     """Lemma L1 read backwards: from the field element alone, lane by lane, the three numbers come back."""
-    element = pack_lanes((a, b, c)) % FIELD_MODULUS
-    value = element if element <= FIELD_MODULUS // 2 else element - FIELD_MODULUS
-    lanes = []
+    packed = FieldVector.pack(np.array([a, b, c], dtype="<i8").tobytes(), 1, 3, BITS.lane)
+    value, lanes = to_signed_field(packed[0]), []
     for _ in range(3):
         lane = (value + 2**83) % 2**84 - 2**83
         lanes.append(lane)
         value = (value - lane) >> 84
-    assert (lanes, value) == ([a, b, c], 0)
+    assert (len(packed), lanes, value) == (1, [a, b, c], 0)
 
 
-@pytest.mark.parametrize("value", [-(2**83), 2**83])
-def test_a_lane_of_2_83_is_refused(value):
-    with pytest.raises(OutOfRange):
-        pack_lanes((0, value, 0))
+def make_full_policy(preset, seed):
+    """A policy with a random number in every place, up to the edges of the bit budget."""
+    draw = random.Random(seed)
 
+    def fill(shape, low, high):
+        size = int(np.prod(shape))
+        values = [draw.choice((low, high, draw.randint(low, high))) for _ in range(size)]
+        return np.array(values, dtype=np.int64).reshape(shape)
 
-def test_with_lanes_of_83_bits_two_rows_would_read_alike():
-    """The forgery of a prototype: rows (-5, 1) and (2^83 - 5, 0) are one number in 83-bit lanes, and two in ours."""
-    assert pack_lanes((-5, 1)) != pack_lanes((2**83 - 5, 0))
-
-
-def test_rates_share_a_word():
-    rates = np.zeros((2, 16), dtype=np.int64)
-    rates[0, 3], rates[1, 3] = 2**36 - 1, 1
-    assert pack_rates(rates)[3] == 2**36 - 1 + 2**84
-    for wrong in (-1, 2**36):
-        rates[1, 3] = wrong
-        with pytest.raises(OutOfRange):
-            pack_rates(rates)
+    rows, slots = preset.rows, preset.slots
+    changes = {
+        "positions": fill((rows, slots), 1 - 2**39, 2**39 - 1),
+        "cash": fill((rows,), 0, 1),
+        "charges": fill((rows, 2), -4, 4),
+        "excess_total": fill((rows,), -1, 0),
+        "helpers": fill((rows, preset.helpers), 1 - 2**14, 2**14 - 1),
+        "constants": tuple(
+            draw.choice((1 - 2**80, 2**80 - 1, draw.randint(1 - 2**80, 2**80 - 1))) for _ in range(rows)
+        ),
+        "priced": fill((preset.excess_rows,), 0, 1),
+        "weights": fill((preset.excess_rows,), 0, 2**10 - 1),
+        "rate_long": fill((2, slots), 0, 2**36 - 1),
+        "rate_short": fill((2, slots), 0, 2**36 - 1),
+    }
+    policy = none_policy(preset)
+    for name, value in changes.items():
+        object.__setattr__(policy, name, value)  # no model would build it; the packing must not care
+    return policy
 
 
 @pytest.mark.parametrize("preset", [MINI, STANDARD], ids=lambda preset: preset.name)
-def test_policy_signals_have_the_statements_shapes(preset):
-    signals = get_public_signals("transition", preset)
-    packed = pack_policy(flat_policy(preset))
-    assert list(packed) == [signal.name for signal in signals.get_group("policy")]
-    zeros = {s.name: [0] * s.size for s in signals if s.group != "policy"}
-    flat = signals.flatten({**{k: v if signals[k].shape else v[0] for k, v in zeros.items()}, **packed})
-    rows = preset.rows
-    assert packed["rowCharge"][rows // 3 - 1] == [-1 << 84, 0] and packed["rowCash"][rows // 3 - 1] == 1 << 168
-    assert flat[signals["rowCash"].offset + rows // 3 - 1] == 1 << 168
-    assert sum(map(abs, flat)) > 0
-    assert not any(
-        signals.flatten(
-            {**{k: v if signals[k].shape else 0 for k, v in zeros.items()}, **pack_policy(none_policy(preset))}
-        )
-    )
+@pytest.mark.parametrize(
+    "make", [partial(make_full_policy, seed=4), flat_policy, none_policy], ids=["full", "flat", "none"]
+)
+def test_the_native_packing_is_the_plain_one(preset, make):
+    """The only packing of production, against plain integers, at full size."""
+    policy, signals = make(preset), get_public_signals("transition", preset)
+    native, plain = pack_policy_fields(policy), pack_in_integers(policy)
+    assert list(native) == list(plain) == [signal.name for signal in signals.get_group("policy")]
+    for name, vector in native.items():
+        assert len(vector) == signals[name].size == len(plain[name])
+        assert vector.to_list() == plain[name], name
 
 
 @pytest.mark.parametrize("constant", [-(2**80), 2**80])
@@ -216,7 +228,7 @@ def test_constants_of_2_80_are_refused(constant):
     policy = none_policy(MINI)
     object.__setattr__(policy, "constants", (constant, *policy.constants[1:]))
     with pytest.raises(OutOfRange):
-        pack_policy(policy)
+        pack_policy_fields(policy)
 
 
 @settings(max_examples=30)
@@ -227,6 +239,7 @@ def test_a_coefficient_lands_in_its_lane(row, slot, coefficient, constant):
     positions[row, slot], constants[row] = coefficient, constant
     object.__setattr__(fields, "positions", positions)
     object.__setattr__(fields, "constants", tuple(constants))
-    packed = pack_policy(fields)
-    assert packed["rowPosition"][row // 3][slot] == coefficient << BITS.lane * (row % 3)
-    assert packed["rowConstant"][row // 3] == constant << BITS.lane * (row % 3)
+    packed = pack_policy_fields(fields)
+    place = 16 * (row // 3) + slot
+    assert to_signed_field(packed["rowPosition"][place]) == coefficient << 84 * (row % 3)
+    assert to_signed_field(packed["rowConstant"][row // 3]) == constant << 84 * (row % 3)

@@ -1,15 +1,25 @@
 """Recovery rebuilds an account from events and wallet alone, and names the first event that does not fit."""
 
+import json
 import random
 from dataclasses import replace
 
 import pytest
 
-from prover.account import Account, LocalWallet, compute_account_id, create_key_file, derive_key, read_key_file
+from contracts.clearing import Settlements
+from prover.account import (
+    Account,
+    LocalWallet,
+    compute_account_id,
+    create_key_file,
+    derive_key,
+    load_key_file,
+    read_key_file,
+)
 from prover.commitment import make_trade
-from prover.errors import RecoveryError
+from prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
 from prover.packing import TradeTerms
-from prover.recovery import Opened, Transitioned, find_openings, recover_account, recover_accounts
+from prover.recovery import Opened, Recovery, Transitioned, find_openings, recover_account, recover_accounts
 from prover.secret import Secret
 from prover.statement import FIELD_MODULUS
 from prover.transition import Intent, Kind, Transition, build_transition
@@ -56,6 +66,16 @@ class Chain:
         self.generation += 1
         self.settlements[self.generation] = make_settlement(drops)
 
+    def find_expired(self, *account_ids):
+        """Slots that the next step of one of these accounts drops: no leg may be on them."""
+        steps = {self.accounts[account_id].generation + 1 for account_id in account_ids}
+        return {
+            slot
+            for generation in steps & set(self.settlements)
+            for slot, drop in enumerate(self.settlements[generation].drop)
+            if drop
+        }
+
     def act(self, account_id, intent, needs_epoch=True):
         epoch = None
         account = self.accounts[account_id]
@@ -90,7 +110,7 @@ def story():
     chain.deposit(bob, RICH)
     chain.trade(alice, bob, [(1, 5), (9, -3)], -777, fee=2)
     chain.step({1: 13, 5: 4})
-    chain.trade(alice, bob, [(5, 2), (9, 1), (9, 1)], 99)
+    chain.trade(alice, bob, [(2, 2), (9, 1), (9, 1)], 99)
     chain.act(alice, Intent(Kind.ATTEST, policy="maintenance"))
     chain.act(alice, Intent(Kind.WITHDRAW, cash_usd6=70, lots={8: 4}, fee_usd6=3, recipient=RECIPIENT))
     chain.act(alice, Intent(Kind.CURE, cash_usd6=10, lots={8: 1}))
@@ -102,8 +122,8 @@ def test_the_story(story):
     assert recover(chain, alice) == chain.accounts[alice]
     assert recover(chain, bob, BOB) == chain.accounts[bob]
     account = recover(chain, alice)
-    assert account.state.cash == RICH - 777 - 2 + 99 + 5 * 13 + 2 * 4 - 73 + 10
-    assert {slot: int(q) for slot, q in enumerate(account.state.positions) if q} == {8: 47, 9: -1}
+    assert account.state.cash == RICH - 777 - 2 + 99 + 5 * 13 - 73 + 10
+    assert {slot: int(q) for slot, q in enumerate(account.state.positions) if q} == {2: 2, 8: 47, 9: -1}
     assert (account.nonce, account.generation) == (5, 1)
 
 
@@ -118,7 +138,9 @@ def test_a_random_history(seed):
         first, second = rng.sample(ids, 2)
         choice = rng.randrange(6)
         if choice <= 2:
-            legs = [(rng.randrange(1, 8), rng.randrange(-50, 50)) for _ in range(rng.randrange(5))]
+            expired = chain.find_expired(first, second)
+            slots = [slot for slot in range(1, 8) if slot not in expired]
+            legs = [(rng.choice(slots), rng.randrange(-50, 50)) for _ in range(rng.randrange(5))]
             if chain.accounts[first].generation == chain.accounts[second].generation:
                 chain.trade(first, second, legs, rng.randrange(-(10**6), 10**6), fee=rng.randrange(3))
         elif choice == 3:
@@ -129,7 +151,8 @@ def test_a_random_history(seed):
             chain.step({slot: rng.randrange(-99, 99) for slot in rng.sample(range(1, 8), 3)})
     for wallet, indices in ((ALICE, 2), (BOB, 1)):
         found = recover_accounts(wallet, DOMAIN, MINI, chain.events, chain.settlements)
-        assert len(found) == indices and list(found) == [chain.accounts[account.id] for account in found]
+        assert len(found.accounts) == indices and not found.failures
+        assert list(found.accounts) == [chain.accounts[account.id] for account in found.accounts]
     total = sum(account.state.positions for account in chain.accounts.values())
     if all(account.generation == chain.generation for account in chain.accounts.values()):
         assert not total[1:8].any()
@@ -140,7 +163,7 @@ def test_a_wrong_wallet_is_named_at_the_opening(story):
     with pytest.raises(RecoveryError) as caught:
         recover(chain, alice, BOB)
     assert caught.value.index == 0 and "wrong wallet" in str(caught.value)
-    assert recover_accounts(LocalWallet(BOB._account), DOMAIN, MINI, chain.events[:1], {}) == ()
+    assert recover_accounts(LocalWallet(BOB._account), DOMAIN, MINI, chain.events[:1], {}) == Recovery((), ())
 
 
 def test_a_key_file_recovers_too(tmp_path):
@@ -152,6 +175,74 @@ def test_a_key_file_recovers_too(tmp_path):
     assert found == account
     with pytest.raises(RecoveryError):
         recover_account(account_id, events, DOMAIN, MINI, {}, derive_key(ALICE, DOMAIN, account_id))
+
+
+def test_one_account_that_cannot_be_recovered_does_not_keep_the_others_back(story):
+    chain, alice, _ = story
+    second = chain.open(ALICE, 1)
+    chain.deposit(second, 5)
+    events = list(chain.events)
+    spoiled = next(n for n, event in enumerate(events) if event.account == alice and isinstance(event, Transitioned))
+    events[spoiled] = replace(events[spoiled], cash_flow=events[spoiled].cash_flow + 1)
+    found = recover_accounts(ALICE, DOMAIN, MINI, events, chain.settlements)
+    assert found.accounts == (chain.accounts[second],)
+    [failure] = found.failures
+    assert failure.account == alice and failure.error.index == 1 and "gives commitment" in failure.reason
+
+
+def test_a_malformed_settlement_spoils_only_the_accounts_that_took_its_step(story):
+    chain, alice, bob = story
+    young = chain.open(ALICE, 1)  # opened after the step, so it needs no vector
+    good = {generation: vector.to_bytes() for generation, vector in chain.settlements.items()}
+    assert recover(chain, bob, BOB, settlements=Settlements(good, MINI)) == chain.accounts[bob]
+    for bad in (b"", good[1][:-1], good[1][:18] + b"\x02" * 16 + good[1][34:]):
+        found = recover_accounts(ALICE, DOMAIN, MINI, chain.events, Settlements({**good, 1: bad}, MINI))
+        assert found.accounts == (chain.accounts[young],)
+        [failure] = found.failures
+        assert failure.account == alice and "vector of generation 1 is malformed" in failure.reason
+
+
+def test_key_files_stand_in_for_a_wallet_that_cannot_derive(tmp_path):
+    """One account by the file, one that has none: named, with the reason; and the file's alone without any wallet."""
+
+    class Fickle(LocalWallet):
+        def sign(self, domain, message):
+            self.count = getattr(self, "count", 0) + 1
+            return bytes(64) + bytes([27 + self.count % 2])
+
+    wallet = Fickle(ALICE._account)
+    ids = [compute_account_id(DOMAIN, ALICE.address, index) for index in (0, 1)]
+    key = create_key_file(tmp_path / "key.json", ids[1])
+    accounts = [Account.create(DOMAIN, ALICE.address, n, key, MINI, 0) for n in (0, 1)]
+    events = [Opened(account.id, account.auth, account.index, 0, account.commitment) for account in accounts]
+    keys = dict([load_key_file(tmp_path / "key.json")])
+    found = recover_accounts(wallet, DOMAIN, MINI, events, {}, keys)
+    assert found.accounts == (accounts[1],)
+    [failure] = found.failures
+    assert failure.account == ids[0] and isinstance(failure.error, SigningNotRepeatable)
+    assert recover_accounts(None, DOMAIN, MINI, events, {}, keys) == Recovery((accounts[1],), ())
+    assert recover_accounts(None, DOMAIN, MINI, [], {}, keys).failures[0].account == ids[1]
+
+
+@pytest.mark.parametrize(
+    "change", [{"account": "0x12"}, {"account": 5}, {"account": "zz"}, {"key": "0x"}, {"key": None}]
+)
+def test_a_key_file_that_is_malformed_is_refused(tmp_path, change):
+    path = tmp_path / "key.json"
+    create_key_file(path, bytes(32))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(KeyFileError):
+        load_key_file(path)
+
+
+def test_an_event_with_a_trade_tag_beyond_the_field_is_named(story):
+    chain, alice, _ = story
+    own = [place for place, event in enumerate(chain.events) if event.account == alice]
+    events = list(chain.events)
+    events[own[2]] = replace(events[own[2]], trade_tag=FIELD_MODULUS)
+    with pytest.raises(RecoveryError) as caught:
+        recover(chain, alice, events=events)
+    assert caught.value.index == 2
 
 
 def test_an_opening_that_names_another_account_is_not_the_wallets(story):
