@@ -171,7 +171,7 @@ def _to_lists(value: Any) -> Any:
 def _translate(name: str, error: ValidationError, secret_fields: frozenset[str]) -> MessageInvalid:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = ".".join(to_camel(part) if isinstance(part, str) else str(part) for part in first["loc"]) or "(message)"
-    hidden = field in {to_camel(secret) for secret in secret_fields}
+    hidden = field.split(".")[0] in {to_camel(secret) for secret in secret_fields}
     return MessageInvalid(name, field, "not of its type" if hidden else first["msg"].removeprefix("Value error, "))
 
 
@@ -260,6 +260,8 @@ class KeyDerivation(TypedMessage):
 class Leg(TypedMessage):
     """Lots that the taker asks to receive (+) or give (-)."""
 
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"slot", "lots"})
+
     slot: Uint16
     lots: Int64
 
@@ -267,8 +269,12 @@ class Leg(TypedMessage):
 class RequestForQuote(TypedMessage):
     """The taker asks the maker for a price of these legs."""
 
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"legs"})
+
     taker: Bytes32
     maker: Bytes32
+    generation: Uint24
+    """Generation of the listing that the legs' slots refer to."""
     legs: tuple[Leg, ...]
     valid_until: Uint40
     id: Bytes32
@@ -289,6 +295,8 @@ class Quote(TypedMessage):
     salt: Uint256
     maker_commitment_old: Uint256
     epoch: Uint64
+    generation: Uint24
+    """Generation of the epoch and of the word's slots; the request's."""
     valid_until: Uint40
 
 

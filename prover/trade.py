@@ -10,6 +10,8 @@
       | --- both to the chain          |
       | <-- Receipt ----------------- |
 
+Request, quote and epoch name one generation: a slot means an instrument only within it.
+
 A quote's word is as the party with side +1 sees it. All digests are EIP-712 over the clearing house's domain, so no
 message counts on another deployment. The parties' `auth` addresses come from the chain, never from the message.
 """
@@ -36,6 +38,7 @@ from .messages import (
     RequestForQuote,
     Uint64,
     Uint256,
+    encode_policy_name,
 )
 from .packing import TradeTerms, unpack_trade
 from .proof import Proof
@@ -43,13 +46,20 @@ from .prove import TransitionVerifier
 from .secret import Secret
 from .signed import SignatureCheck, is_signed_by_key
 from .statement import FIELD_MODULUS
-from .transition import Kind, name_action_signals
+from .transition import ACTION_RULES, Kind, name_action_signals
 from .typed_data import Domain, compute_digest, recover_signer
 
 
 # ------------------------------------------------------------------------------------------------------- negotiation
-def make_request(taker: bytes, maker: bytes, legs: dict[int, int], valid_until: int) -> RequestForQuote:
+def make_request(
+    taker: bytes, maker: bytes, legs: dict[int, int], valid_until: int, *, generation: int
+) -> RequestForQuote:
     """A request for a price of `legs`, lots by slot as the taker would receive (+) or give (-) them.
+
+    Parameters
+    ----------
+    generation : int
+        Generation of the listing in which the slots are meant.
 
     Raises
     ------
@@ -59,6 +69,7 @@ def make_request(taker: bytes, maker: bytes, legs: dict[int, int], valid_until: 
     request = RequestForQuote(
         taker=taker,
         maker=maker,
+        generation=generation,
         legs=tuple(Leg(slot=slot, lots=lots) for slot, lots in legs.items()),
         valid_until=valid_until,
         id=secrets.token_bytes(32),
@@ -83,6 +94,7 @@ def make_quote(
     taker_pays_usd6: int,
     maker_commitment: int,
     epoch: int,
+    generation: int,
     valid_until: int,
     preset: Preset,
     maker_side: int = -1,
@@ -91,6 +103,8 @@ def make_quote(
 
     Parameters
     ----------
+    epoch, generation : int
+        Number and generation of the epoch at which the trade is to be proved.
     maker_side : int
         +1 or -1; which of the two sides the maker takes. It shows nothing about who buys: the word is written to match.
 
@@ -99,9 +113,13 @@ def make_quote(
     OutOfRange
         If a leg or the cash does not fit the trade word.
     TradeMessageRefused
-        If the request is malformed or the side is neither +1 nor -1.
+        If the request is malformed or means another generation, or the side is neither +1 nor -1.
     """
     _check_request(request)
+    if request.generation != generation:
+        raise TradeMessageRefused(
+            "RequestForQuote", f"means slots of generation {request.generation}, the epoch is of {generation}"
+        )
     if maker_side not in (1, -1):
         raise TradeMessageRefused("Quote", f"maker's side is {maker_side}; allowed: +1 or -1")
     taker_side = -maker_side
@@ -117,6 +135,7 @@ def make_quote(
         salt=trade.salt.reveal(),
         maker_commitment_old=maker_commitment,
         epoch=epoch,
+        generation=generation,
         valid_until=valid_until,
     )
 
@@ -134,7 +153,10 @@ class AgreedTrade:
     maker_commitment: int
     """Commitment that the maker's proof must start from."""
     epoch: int
+    generation: int
+    """Generation of the epoch, in which the slots are meant."""
     valid_until: int
+    """Unix seconds: no action of this trade may live longer."""
 
     def get_side(self, account: bytes) -> int:
         """+1 or -1 for one of the two parties.
@@ -159,19 +181,23 @@ class AgreedTrade:
         return self.get_side(account) * self.trade.terms.cash_usd6
 
 
-def check_quote(domain: Domain, request: RequestForQuote, quote: Quote, *, now: int, preset: Preset) -> AgreedTrade:
+def check_quote(
+    domain: Domain, request: RequestForQuote, quote: Quote, *, generation: int, now: int, preset: Preset
+) -> AgreedTrade:
     """The trade of a quote, after checking it against the request. Signatures are checked by `Signed.check_signer`.
 
     Parameters
     ----------
+    generation : int
+        Generation of the epoch that the quote names, as the chain has it.
     now : int
         Unix seconds.
 
     Raises
     ------
     TradeMessageRefused
-        If request or quote has run out, the quote is for another request or other parties, its word or salt is out
-        of range, or its legs are not the request's.
+        If request or quote has run out, the quote is for another request or other parties, request, quote and epoch
+        are not of one generation, the word or salt is out of range, or its legs are not the request's.
     """
     _check_request(request)
 
@@ -182,6 +208,11 @@ def check_quote(domain: Domain, request: RequestForQuote, quote: Quote, *, now: 
         raise refuse("answers another request")
     if (quote.maker, quote.taker) != (request.maker, request.taker):
         raise refuse("names other parties than the request")
+    if not request.generation == quote.generation == generation:
+        raise refuse(
+            f"the request means slots of generation {request.generation}, the quote of {quote.generation}, "
+            f"the epoch is of {generation}"
+        )
     for name, limit in (("request", request.valid_until), ("quote", quote.valid_until)):
         if now > limit:
             raise refuse(f"the {name} was valid until {limit}, now is {now}")
@@ -201,7 +232,7 @@ def check_quote(domain: Domain, request: RequestForQuote, quote: Quote, *, now: 
         raise refuse("the word is not written canonically: unused legs come last, as slot 0 with 0 lots")
     return AgreedTrade(
         trade, trade.compute_tag(preset), quote.maker, quote.taker, quote.maker_side,
-        quote.maker_commitment_old, quote.epoch, min(request.valid_until, quote.valid_until),
+        quote.maker_commitment_old, quote.epoch, generation, min(request.valid_until, quote.valid_until),
     )  # fmt: skip
 
 
@@ -245,6 +276,7 @@ def check_settlement_proof(
     side: SettlementProof,
     *,
     commitment: int,
+    generation: int,
     key_version: int,
     auth: str,
     check: SignatureCheck = is_signed_by_key,
@@ -255,6 +287,8 @@ def check_settlement_proof(
     ----------
     commitment : int
         The account's commitment on chain, from which the proof must start.
+    generation : int
+        The account's generation on chain.
     auth : str
         The account's auth on chain.
 
@@ -285,6 +319,17 @@ def check_settlement_proof(
         raise refuse("shows another trade tag: another word or salt")
     if action.epoch != agreed.epoch:
         raise refuse(f"proves epoch {action.epoch}; agreed: {agreed.epoch}")
+    if action.policy != encode_policy_name(policy := ACTION_RULES[Kind.TRADE].policy):
+        raise refuse(f"proves another policy than {policy!r}")
+    if action.generation_new != agreed.generation:
+        raise refuse(f"leads to generation {action.generation_new}; agreed: {agreed.generation}")
+    if action.generation_old != generation or generation not in (agreed.generation - 1, agreed.generation):
+        raise refuse(
+            f"starts from generation {action.generation_old}, the account is at {generation}; "
+            f"allowed: {agreed.generation} or one less"
+        )
+    if action.deadline > agreed.valid_until:
+        raise refuse(f"may be settled until {action.deadline}; the agreement ends at {agreed.valid_until}")
     if action.key_version != key_version:
         raise refuse(f"key version {action.key_version}; allowed: {key_version}")
     if action.commitment_old != commitment:

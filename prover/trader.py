@@ -210,7 +210,8 @@ class Trader:
         TradeMessageRefused
             If this account is no party of it.
         ActionNotAllowed
-            If the epoch is not the agreed one, or this account is the maker and has moved since the quote.
+            If the epoch or its generation is not the agreed one, the deadline lies beyond the agreement's end, or this
+            account is the maker and has moved since the quote.
         """
         mine = self.account.id
         intent = Intent(
@@ -223,6 +224,12 @@ class Trader:
         )
         if epoch.number != agreed.epoch:
             raise ActionNotAllowed("TRADE", f"epoch {epoch.number} is not the agreed {agreed.epoch}")
+        if epoch.generation != agreed.generation:
+            raise ActionNotAllowed(
+                "TRADE", f"the epoch is of generation {epoch.generation}, agreed: {agreed.generation}"
+            )
+        if deadline > agreed.valid_until:
+            raise ActionNotAllowed("TRADE", f"deadline {deadline} is after the agreement's end {agreed.valid_until}")
         if mine == agreed.maker and agreed.maker_commitment != self.account.commitment:
             raise ActionNotAllowed("TRADE", "the account has moved since its quote")
         return self.act(intent, epoch)
@@ -234,7 +241,10 @@ class Trader:
     def attest_to(
         self, epoch: EpochData, policy: str, *, recipient: str, challenge: bytes, valid_until: int
     ) -> ProvenAttestation:
-        """An attestation off-chain, to the recipient that chose the challenge."""
+        """An attestation off-chain, to the recipient that chose the challenge.
+
+        It is transferable: the recipient can show it on, and whoever gets it can check it.
+        """
         transition = build_attestation(
             self.account,
             policy,

@@ -227,7 +227,7 @@ class LocalVenue:
 
     def prove_trade(self, agreed: AgreedTrade, *parties: Party, fee_usd6: int = 0) -> dict[int, SignedAction]:
         """Each party's side of an agreed trade, signed and proved, by side."""
-        deadline = self.deadline
+        deadline = min(self.deadline, agreed.valid_until)
         actions = {}
         for party in parties:
             action = party.trader.trade(agreed, self.epoch.data, deadline=deadline, fee_usd6=fee_usd6)

@@ -58,18 +58,22 @@ def agree(
 ) -> AgreedTrade:
     """A trade that both parties want, without the messages' signatures."""
     until = venue.deadline
-    request = make_request(taker.id, maker.id, legs, until)
+    generation = venue.epoch.data.generation
+    request = make_request(taker.id, maker.id, legs, until, generation=generation)
     quote = make_quote(
         venue.domain,
         request,
         taker_pays_usd6=taker_pays_usd6,
         maker_commitment=maker.trader.account.commitment,
         epoch=venue.epoch.data.number,
+        generation=generation,
         valid_until=until,
         preset=venue.facts.preset,
         maker_side=maker_side,
     )
-    return check_quote(venue.domain, request, quote, now=venue.chain.time, preset=venue.facts.preset)
+    return check_quote(
+        venue.domain, request, quote, generation=generation, now=venue.chain.time, preset=venue.facts.preset
+    )
 
 
 class Refusals:
@@ -195,7 +199,7 @@ class Refusals:
         )
 
     def _trade(self, party: Party, agreed: AgreedTrade, epoch: Epoch | None = None) -> SignedAction:
-        return party.trader.trade(agreed, epoch or self.venue.epoch.data, deadline=self.venue.deadline)
+        return party.trader.trade(agreed, epoch or self.venue.epoch.data, deadline=agreed.valid_until)
 
     def _withdrawal(self, party: Party) -> SignedAction:
         return party.trader.withdraw(

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from prover.commitment import compute_trade_tag
 from prover.errors import MessageInvalid, OutOfRange, TradeMessageRefused, WrongSigner
-from prover.messages import Accept, Flow, Quote, RequestForQuote
+from prover.messages import Accept, Flow, Quote, RequestForQuote, encode_policy_name
 from prover.packing import TradeTerms, pack_trade
 from prover.secret import Secret
 from prover.signed import MAX_JSON_BYTES, Signed, read_record, read_signed, sign_message, write_record
@@ -33,17 +34,23 @@ from .scenes import ALICE, BOB, DOMAIN, MINI, Scene, make_account
 RICH = 10**12
 TAKER, MAKER = make_account(ALICE, cash=RICH), make_account(BOB, cash=RICH)
 NOW = 1000
-REQUEST = make_request(TAKER.id, MAKER.id, {9: -3, 1: 5}, NOW + 60)
+REQUEST = make_request(TAKER.id, MAKER.id, {9: -3, 1: 5}, NOW + 60, generation=0)
 
 
 def quote_for(request=REQUEST, side=-1, **changes):
-    values = {"taker_pays_usd6": 777, "maker_commitment": MAKER.commitment, "epoch": 9, "valid_until": NOW + 30}
+    values = {
+        "taker_pays_usd6": 777,
+        "maker_commitment": MAKER.commitment,
+        "epoch": 9,
+        "generation": 0,
+        "valid_until": NOW + 30,
+    }
     quote = make_quote(DOMAIN, request, preset=MINI, maker_side=side, **values)
     return quote.model_copy(update=changes)
 
 
 QUOTE = quote_for()
-AGREED = check_quote(DOMAIN, REQUEST, QUOTE, now=NOW, preset=MINI)
+AGREED = check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW, preset=MINI)
 
 
 def settle(account, wallet=None, agreed=AGREED, signed=True, change=None):
@@ -63,21 +70,21 @@ def settle(account, wallet=None, agreed=AGREED, signed=True, change=None):
 
 
 def check(side, agreed=AGREED, account=MAKER, wallet=BOB, **changes):
-    facts = {"commitment": account.commitment, "key_version": 1, "auth": wallet.address, **changes}
+    facts = {"commitment": account.commitment, "generation": 0, "key_version": 1, "auth": wallet.address, **changes}
     return check_settlement_proof(DOMAIN, agreed, side, **facts)
 
 
 # --------------------------------------------------------------------------------------------------------- negotiation
 @pytest.mark.parametrize("maker_side", [1, -1])
 def test_a_negotiation_by_json(maker_side):
-    request = sign_message(ALICE, DOMAIN, make_request(TAKER.id, MAKER.id, {1: 5, 9: -3}, NOW + 60))
+    request = sign_message(ALICE, DOMAIN, make_request(TAKER.id, MAKER.id, {1: 5, 9: -3}, NOW + 60, generation=0))
     seen = read_signed(request.to_json(), RequestForQuote)
     seen.check_signer(DOMAIN, ALICE.address)
 
     quote = sign_message(BOB, DOMAIN, quote_for(seen.message, maker_side))
     quote = read_signed(quote.to_json(), Quote)
     quote.check_signer(DOMAIN, BOB.address)
-    agreed = check_quote(DOMAIN, request.message, quote.message, now=NOW, preset=MINI)
+    agreed = check_quote(DOMAIN, request.message, quote.message, generation=0, now=NOW, preset=MINI)
 
     accept = read_signed(
         sign_message(ALICE, DOMAIN, make_accept(DOMAIN, quote.message, TAKER.commitment)).to_json(), Accept
@@ -109,18 +116,19 @@ def test_a_negotiation_by_json(maker_side):
     st.sampled_from([1, -1]),
 )
 def test_what_the_taker_asks_is_what_the_taker_gets(legs, pays, maker_side):
-    request = make_request(TAKER.id, MAKER.id, legs, NOW)
+    request = make_request(TAKER.id, MAKER.id, legs, NOW, generation=0)
     quote = make_quote(
         DOMAIN,
         request,
         taker_pays_usd6=pays,
         maker_commitment=1,
         epoch=2,
+        generation=0,
         valid_until=NOW,
         preset=MINI,
         maker_side=maker_side,
     )
-    agreed = check_quote(DOMAIN, request, quote, now=NOW, preset=MINI)
+    agreed = check_quote(DOMAIN, request, quote, generation=0, now=NOW, preset=MINI)
     side = agreed.get_side(TAKER.id)
     assert {slot: side * lots for slot, lots in agreed.trade.terms.get_net_legs().items()} == legs
     assert agreed.get_cash_usd6(TAKER.id) == -pays and agreed.get_side(MAKER.id) == maker_side == -side
@@ -135,12 +143,12 @@ def test_two_quotes_for_one_request_have_different_salts():
 @pytest.mark.parametrize("legs", [{}, {slot: 1 for slot in range(5)}, {1: 0}])
 def test_requests_have_one_to_four_legs_with_lots(legs):
     with pytest.raises(TradeMessageRefused):
-        make_request(TAKER.id, MAKER.id, legs, NOW)
+        make_request(TAKER.id, MAKER.id, legs, NOW, generation=0)
 
 
 def test_requests_to_oneself_are_refused():
     with pytest.raises(TradeMessageRefused):
-        make_request(TAKER.id, TAKER.id, {1: 1}, NOW)
+        make_request(TAKER.id, TAKER.id, {1: 1}, NOW, generation=0)
 
 
 def test_a_request_that_repeats_a_slot_is_refused():
@@ -151,9 +159,18 @@ def test_a_request_that_repeats_a_slot_is_refused():
 
 @pytest.mark.parametrize("legs, pays", [({16: 1}, 0), ({1: 2**28 + 1}, 0), ({1: 1}, 2**63 + 1)])
 def test_a_quote_that_does_not_fit_the_word_is_refused(legs, pays):
-    request = make_request(TAKER.id, MAKER.id, legs, NOW)
+    request = make_request(TAKER.id, MAKER.id, legs, NOW, generation=0)
     with pytest.raises(OutOfRange):
-        make_quote(DOMAIN, request, taker_pays_usd6=pays, maker_commitment=1, epoch=1, valid_until=NOW, preset=MINI)
+        make_quote(
+            DOMAIN,
+            request,
+            taker_pays_usd6=pays,
+            maker_commitment=1,
+            epoch=1,
+            generation=0,
+            valid_until=NOW,
+            preset=MINI,
+        )
 
 
 @pytest.mark.parametrize("side", [0, 2, -2])
@@ -189,30 +206,56 @@ def word(legs, cash=777):
         ({"salt": QUOTE.salt + FIELD_MODULUS}, "field element"),
         ({"maker_commitment_old": FIELD_MODULUS}, "field element"),
         ({"valid_until": NOW - 1}, "valid until"),
+        ({"generation": 1}, "the quote of 1"),
     ],
 )
 def test_a_quote_with_one_thing_wrong(change, reason):
     with pytest.raises(TradeMessageRefused) as caught:
-        check_quote(DOMAIN, REQUEST, QUOTE.model_copy(update=change), now=NOW, preset=MINI)
+        check_quote(DOMAIN, REQUEST, QUOTE.model_copy(update=change), generation=0, now=NOW, preset=MINI)
     assert reason in caught.value.reason
     assert str(QUOTE.salt) not in str(caught.value) and str(QUOTE.word) not in str(caught.value)
 
 
 def test_time_and_domain_of_a_quote():
-    check_quote(DOMAIN, REQUEST, QUOTE, now=NOW + 30, preset=MINI)
+    check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW + 30, preset=MINI)
     with pytest.raises(TradeMessageRefused):
-        check_quote(DOMAIN, REQUEST, QUOTE, now=NOW + 31, preset=MINI)
+        check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW + 31, preset=MINI)
     late = quote_for(valid_until=NOW + 100)
     with pytest.raises(TradeMessageRefused) as caught:
-        check_quote(DOMAIN, REQUEST, late, now=NOW + 61, preset=MINI)
+        check_quote(DOMAIN, REQUEST, late, generation=0, now=NOW + 61, preset=MINI)
     assert "request" in caught.value.reason
     with pytest.raises(TradeMessageRefused):
-        check_quote(Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle), REQUEST, QUOTE, now=NOW, preset=MINI)
+        check_quote(
+            Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle), REQUEST, QUOTE, generation=0, now=NOW, preset=MINI
+        )
+
+
+@pytest.mark.parametrize(
+    "requested, quoted, actual", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1)]
+)
+def test_request_quote_and_epoch_mean_one_generation(requested, quoted, actual):
+    """A slot stands for another instrument after a step, so legs count only in the generation they were asked in."""
+    request = REQUEST.model_copy(update={"generation": requested})
+    quote = QUOTE.model_copy(update={"request": compute_digest(DOMAIN, request), "generation": quoted})
+    with pytest.raises(TradeMessageRefused) as caught:
+        check_quote(DOMAIN, request, quote, generation=actual, now=NOW, preset=MINI)
+    assert "generation" in caught.value.reason
+    same = QUOTE.model_copy(update={"request": compute_digest(DOMAIN, request), "generation": requested})
+    assert check_quote(DOMAIN, request, same, generation=requested, now=NOW, preset=MINI).generation == requested
+
+
+def test_a_maker_quotes_in_the_requests_generation_only():
+    with pytest.raises(TradeMessageRefused) as caught:
+        quote_for(REQUEST.model_copy(update={"generation": 1}))
+    assert "generation 1" in caught.value.reason
 
 
 def test_a_word_may_split_a_leg_over_two():
     split = QUOTE.model_copy(update={"word": word(((1, 2), (9, -3), (1, 3)))})
-    assert check_quote(DOMAIN, REQUEST, split, now=NOW, preset=MINI).trade.terms.get_net_legs() == {1: 5, 9: -3}
+    assert check_quote(DOMAIN, REQUEST, split, generation=0, now=NOW, preset=MINI).trade.terms.get_net_legs() == {
+        1: 5,
+        9: -3,
+    }
 
 
 def test_accept():
@@ -256,6 +299,11 @@ def test_a_contract_wallet_is_asked_through_the_given_check():
         ({"counterparty": b"\1" * 32}, "counterparty"),
         ({"trade_tag": 1}, "trade tag"),
         ({"epoch": 8}, "epoch 8"),
+        ({"policy": encode_policy_name("maintenance")}, "another policy than 'initial'"),
+        ({"policy": bytes(32)}, "another policy than 'initial'"),
+        ({"generation_new": 1}, "leads to generation 1"),
+        ({"generation_old": 1}, "starts from generation 1"),
+        ({"deadline": NOW + 31}, "may be settled until"),
         ({"key_version": 2}, "key version 2"),
         ({"commitment_old": 1}, "start from"),
         ({"cash_flow": -5}, "more than the fee"),
@@ -268,6 +316,20 @@ def test_an_action_with_one_thing_wrong(change, reason):
     with pytest.raises(TradeMessageRefused) as caught:
         check(settle(MAKER, BOB, change=change))
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize("generation, allowed", [(2, False), (3, True), (4, True), (5, False)])
+def test_a_side_comes_from_the_agreed_generation_or_the_one_before(generation, allowed):
+    agreed = replace(AGREED, generation=4)
+    side = settle(MAKER, BOB, change={"generation_old": generation, "generation_new": 4})
+    if allowed:
+        assert check(side, agreed, generation=generation)
+    else:
+        with pytest.raises(TradeMessageRefused) as caught:
+            check(side, agreed, generation=generation)
+        assert "starts from generation" in caught.value.reason
+    with pytest.raises(TradeMessageRefused):
+        check(side, agreed, generation=generation + 1)
 
 
 def test_a_maker_that_moved_since_the_quote_is_noticed():
@@ -335,6 +397,16 @@ GOOD = json.loads(sign_message(BOB, DOMAIN, QUOTE).to_json())
 def test_json_that_is_no_signed_quote_is_refused(text):
     with pytest.raises(MessageInvalid):
         read_signed(text, Quote)
+
+
+def test_a_request_hides_its_legs():
+    request = make_request(TAKER.id, MAKER.id, {7: 987_654}, NOW, generation=0)
+    for text in (repr(request), str(request), repr(request.legs[0]), repr(sign_message(ALICE, DOMAIN, request))):
+        assert "987654" not in text and "slot=7" not in text
+    for leg in ({"slot": 7, "lots": 2**63 + 987_654}, {"slot": 987_654, "lots": 1}):
+        with pytest.raises(MessageInvalid) as caught:
+            RequestForQuote.parse({**request.to_json_dict(), "legs": [leg]})
+        assert "987654" not in str(caught.value) and str(2**63 + 987_654) not in str(caught.value)
 
 
 def test_errors_and_reprs_hide_word_and_salt():

@@ -137,6 +137,7 @@ def test_digest_with_arrays_and_negative_numbers():
     request = RequestForQuote(
         taker=b"\1" * 32,
         maker=b"\2" * 32,
+        generation=1,
         legs=[Leg(slot=3, lots=-4), Leg(slot=5, lots=6)],
         valid_until=7,
         id=b"\3" * 32,
