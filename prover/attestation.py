@@ -1,8 +1,9 @@
 """Off-chain attestation: the owner shows one recipient that the hidden account meets a named policy.
 
 The proof is the statement's `attest`: nothing is written, moved or traded. Its context is the `Attestation` message
-with the recipient and its challenge, so it answers that challenge and no other. It is no secret between the two:
-like any proof it can be shown on. It shows that somebody with the viewing key made it, not that auth agreed. The
+with the recipient and its challenge, so it answers that challenge and no other. It is transferable: naming the
+recipient keeps it from being passed off as an answer to somebody else, not from being shown on, and whoever gets it
+can check it. It shows that somebody with the viewing key made it, not that auth agreed. The
 recipient needs the epoch's policy bytes, the verification key, and from the chain the account's commitment and the
 epoch's signed header; no transaction is made. A named policy says what its rows say: only `maintenance` and
 `initial` speak of solvency.
@@ -28,7 +29,7 @@ from .typed_data import Domain, compute_context, compute_digest
 
 
 class ProvenAttestation(Record):
-    """The message and its proof, as they travel to the recipient."""
+    """The message and its proof, as they travel to the recipient, who can show them on to anybody."""
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"proof"})
 
@@ -41,6 +42,10 @@ class ProvenAttestation(Record):
 class ChainFacts:
     """What the recipient reads from the chain."""
 
+    is_active: bool
+    """Whether the account's status is ACTIVE: an account that is frozen, closed or was never opened shows nothing."""
+    is_key_live: bool
+    """Whether the key registry still has the key version live: a revoked key proves nothing."""
     commitment: int
     """The account's commitment."""
     generation: int
@@ -144,9 +149,13 @@ def verify_attestation(
     FormatError, PointRefused, NotInField
         If the proof is malformed.
     AttestationRefused
-        If a field is not what the recipient asked for or the chain has, the policy data are not the epoch's, or the
-        proof does not verify.
+        If the account is not active, its key version is not live, a field is not what the recipient asked for or the
+        chain has, the policy data are not the epoch's, or the proof does not verify.
     """
+    if not facts.is_active:
+        raise AttestationRefused(f"account {_show(account)} is not active on chain")
+    if not facts.is_key_live:
+        raise AttestationRefused(f"key version {facts.key_version} is not live on chain")
     message = attestation.message
     expected = Attestation(
         account=account,

@@ -108,8 +108,15 @@ def verify(
     size = snapshot.listing.preset
     shown = ProvenAttestation.parse(document["attestation"])
     verifier = TransitionVerifier(load_verifying_key("transition", size, allow_insecure=True), size)
-    facts = ChainFacts(
-        int(document["commitment"]), built.generation, 1, built.number, built.generation, built.policy_hash
+    facts = ChainFacts(  # of a deployment that does not exist: its account is active and its key live
+        is_active=True,
+        is_key_live=True,
+        commitment=int(document["commitment"]),
+        generation=built.generation,
+        key_version=1,
+        epoch=built.number,
+        epoch_generation=built.generation,
+        policy_hash=built.policy_hash,
     )
     refusal = None
     try:

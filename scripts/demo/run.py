@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from contracts.chain import Chain, Receipt, run_anvil
+from contracts.clearing import Status
 from engine.market import load_snapshot, reduce_to_mini
 from engine.presets import get_preset
 from engine.report import build_report
@@ -138,13 +139,14 @@ def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> di
     legs = {options[0]: 2, options[1]: -2, options[2]: 3, perpetual: -1}
     domain, now, until = venue.domain, venue.chain.time, venue.deadline
 
-    request = make_request(bob.id, maker.id, legs, until)
+    generation = venue.epoch.data.generation
+    request = make_request(bob.id, maker.id, legs, until, generation=generation)
     quote = make_quote(
         domain, request, taker_pays_usd6=price_legs(venue, legs), maker_commitment=maker.trader.account.commitment,
-        epoch=venue.epoch.data.number, valid_until=until, preset=venue.facts.preset,
+        epoch=venue.epoch.data.number, generation=generation, valid_until=until, preset=venue.facts.preset,
     )  # fmt: skip
     quoted = maker.trader.wallet.sign(domain, quote)
-    agreed = check_quote(domain, request, quote, now=now, preset=venue.facts.preset)
+    agreed = check_quote(domain, request, quote, generation=generation, now=now, preset=venue.facts.preset)
     accept = make_accept(domain, quote, bob.trader.account.commitment)
     accepted = bob.trader.wallet.sign(domain, accept)
     check_accept(domain, quote, accept, now=now)
@@ -193,7 +195,14 @@ def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
     seen = venue.contracts.house.get_account(maker.id)
     header = venue.epoch.signed.message
     facts = ChainFacts(
-        seen.commitment, seen.generation, seen.key_version, header.number, header.generation, header.policy_hash
+        is_active=seen.status is Status.ACTIVE,
+        is_key_live=venue.contracts.registry.is_live(seen.key_version),
+        commitment=seen.commitment,
+        generation=seen.generation,
+        key_version=seen.key_version,
+        epoch=header.number,
+        epoch_generation=header.generation,
+        policy_hash=header.policy_hash,
     )
     verify_attestation(
         shown, facts, venue.provers.transition, domain=venue.domain, preset=venue.facts.preset,
@@ -222,7 +231,8 @@ def _recover(story: Story, steps: Steps, parties: tuple[Party, ...]) -> None:
     venue, history = story.venue, story.venue.contracts.house.read_history()
     settlements = venue.contracts.oracle.read_settlements(venue.facts.preset)
     for party in parties:
-        [account] = recover_accounts(party.trader.wallet, venue.domain, venue.facts.preset, history, settlements)
+        found = recover_accounts(party.trader.wallet, venue.domain, venue.facts.preset, history, settlements)
+        [account] = found.accounts
         on_chain = venue.contracts.house.get_account(party.id).commitment
         if not account.commitment == on_chain == party.trader.account.commitment:
             raise AssertionError(f"{party.name}'s recovered account does not open the commitment on chain")

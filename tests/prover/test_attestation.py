@@ -51,6 +51,8 @@ def prove(prover, epoch, account=ACCOUNT, policy="net_delta", **changes):
 
 def verify(attestation, epoch, prover, facts=None, **changes):
     chain = {
+        "is_active": True,
+        "is_key_live": True,
         "commitment": ACCOUNT.commitment,
         "generation": 0,
         "key_version": 1,
@@ -93,6 +95,8 @@ def test_it_shows_no_position(attestation):
         ({}, {"policy": "maintenance"}, "policy"),
         ({}, {"account": b"\1" * 32}, "account"),
         ({}, {"now": NOW + 61}, "valid until"),
+        ({"is_active": False}, {}, "not active on chain"),
+        ({"is_key_live": False}, {}, "key version 1 is not live"),
         ({"commitment": 5}, {}, "commitment_old"),
         ({"epoch": 8}, {}, "epoch is"),
         ({"key_version": 2}, {}, "key_version"),

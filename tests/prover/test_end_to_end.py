@@ -28,7 +28,7 @@ from prover.messages import Quote, RequestForQuote
 from prover.packing import TradeTerms
 from prover.proof import Proof
 from prover.prove import OpenVerifier, TransitionVerifier
-from prover.recovery import Opened, recover_accounts
+from prover.recovery import Opened, Recovery, recover_accounts
 from prover.signed import read_record, read_signed, sign_message, write_record
 from prover.statement import FIELD_MODULUS
 from prover.trade import (
@@ -101,7 +101,7 @@ def test_a_whole_life(world, epoch):
     assert alice.account.state.cash == 499_999 * USD and alice.account.state.positions[8] == 50
 
     # alice asks bob for a perpetual, a short option in ether and a future, by signed messages in JSON
-    asked = make_request(alice.account.id, bob.account.id, {1: 20, 12: -5, 2: 3}, NOW + 60)
+    asked = make_request(alice.account.id, bob.account.id, {1: 20, 12: -5, 2: 3}, DEADLINE + 60, generation=0)
     request = read_signed(sign_message(ALICE, DOMAIN, asked).to_json(), RequestForQuote).message
     quote = make_quote(
         DOMAIN,
@@ -109,17 +109,23 @@ def test_a_whole_life(world, epoch):
         taker_pays_usd6=17_000 * USD,
         maker_commitment=bob.account.commitment,
         epoch=epoch.number,
-        valid_until=NOW + 30,
+        generation=epoch.generation,
+        valid_until=DEADLINE,
         preset=MINI,
     )
     quote = read_signed(sign_message(BOB, DOMAIN, quote).to_json(), Quote).message
-    agreed = check_quote(DOMAIN, request, quote, now=NOW, preset=MINI)
+    agreed = check_quote(DOMAIN, request, quote, generation=epoch.generation, now=NOW, preset=MINI)
     sides = [trader.trade(agreed, epoch, deadline=DEADLINE, fee_usd6=USD) for trader in world.traders]
     assert sides[0].message.trade_tag == sides[1].message.trade_tag
     assert sides[0].message.side == -sides[1].message.side
     for trader, side in zip(world.traders, sides, strict=True):
         inert = read_record(write_record(side.to_settlement_proof(with_signature=False)), SettlementProof)
-        facts = {"commitment": trader.account.commitment, "key_version": 1, "auth": trader.wallet.address}
+        facts = {
+            "commitment": trader.account.commitment,
+            "generation": 0,
+            "key_version": 1,
+            "auth": trader.wallet.address,
+        }
         assert check_settlement_proof(DOMAIN, agreed, inert, **facts) is False
         assert check_settlement_proof(DOMAIN, agreed, side.to_settlement_proof(), **facts) is True
         terms = (world.provers.transition, epoch.policies["initial"], epoch.settlement)
@@ -139,7 +145,7 @@ def test_a_whole_life(world, epoch):
 
     # an attestation off-chain, to one recipient
     shown = alice.attest_to(epoch, "net_delta", recipient=RECIPIENT, challenge=b"\7" * 32, valid_until=DEADLINE)
-    facts = ChainFacts(alice.account.commitment, 0, 1, epoch.number, 0, epoch.policy_hash)
+    facts = ChainFacts(True, True, alice.account.commitment, 0, 1, epoch.number, 0, epoch.policy_hash)
     asked = {"account": alice.account.id, "policy": "net_delta", "recipient": RECIPIENT, "challenge": b"\7" * 32}
     verify_attestation(
         shown,
@@ -166,14 +172,14 @@ def test_a_whole_life(world, epoch):
     assert bob.account.state.cash == 0 and not bob.account.state.positions.any()
 
     for trader in world.traders:
-        assert recover_accounts(trader.wallet, DOMAIN, MINI, world.events, {}) == (trader.account,)
+        assert recover_accounts(trader.wallet, DOMAIN, MINI, world.events, {}) == Recovery((trader.account,), ())
 
 
 @pytest.mark.parametrize("kind", [Kind.TRADE, Kind.ROLL, Kind.ATTEST])
 def test_a_step_of_generation_settles_expired_slots(kind, prover):
-    """Slots 1 and 12 are dropped, one pays and one costs; the proof holds for this settlement and no other."""
-    step = Scene(generation=1, settlement=make_settlement({1: 30 * USD, 12: -2 * USD, 5: 7}))
-    account = make_account(lots={1: 3, 12: 4, 13: -1}, cash=10**12)
+    """Slots 3 and 11 are dropped, one pays and one costs; the proof holds for this settlement and no other."""
+    step = Scene(generation=1, settlement=make_settlement({3: 30 * USD, 11: -2 * USD, 5: 7}))
+    account = make_account(lots={3: 3, 11: 4, 13: -1}, cash=10**12)
     intent = {Kind.TRADE: TRADE, Kind.ROLL: Intent(Kind.ROLL), Kind.ATTEST: Intent(Kind.ATTEST, policy="maintenance")}[
         kind
     ]
@@ -183,10 +189,9 @@ def test_a_step_of_generation_settles_expired_slots(kind, prover):
     assert not prover.verify(proof, {**own, "payoff": [0] * 16}, policy)
     assert not prover.verify(proof, {**own, "drop": [0] * 16}, policy)
     settled = transition.effects.new_state
-    lots, traded = {1: 3, 12: 4}, {1: 20, 12: -5} if kind is Kind.TRADE else {}
-    expected = sum((lots[slot] + traded.get(slot, 0)) * paid for slot, paid in ((1, 30 * USD), (12, -2 * USD)))
-    assert settled.cash == 10**12 + expected + (-30_000 * USD if traded else 0)
-    assert {slot: int(q) for slot, q in enumerate(settled.positions) if q} == {13: -1}
+    traded = {1: 20, 12: -5} if kind is Kind.TRADE else {}
+    assert settled.cash == 10**12 + 3 * 30 * USD - 4 * 2 * USD + (-30_000 * USD if traded else 0)
+    assert {slot: int(q) for slot, q in enumerate(settled.positions) if q} == {13: -1, **traded}
 
 
 # ------------------------------------------------------------------------------------------------- what is not accepted
@@ -303,15 +308,28 @@ def test_a_trader_refuses_what_is_not_its_own(world, epoch, prover):
     with pytest.raises(AccountError):
         trader.confirm(elsewhere)
     assert str(derive_key(BOB, DOMAIN, stranger.id).reveal()) not in repr(trader)
-    request = make_request(RICH.id, stranger.id, {1: 1}, NOW)
+    request = make_request(RICH.id, stranger.id, {1: 1}, DEADLINE, generation=0)
     quote = make_quote(
-        DOMAIN, request, taker_pays_usd6=1, maker_commitment=5, epoch=epoch.number, valid_until=NOW, preset=MINI
+        DOMAIN,
+        request,
+        taker_pays_usd6=1,
+        maker_commitment=5,
+        epoch=epoch.number,
+        generation=0,
+        valid_until=DEADLINE,
+        preset=MINI,
     )
-    agreed = check_quote(DOMAIN, request, quote, now=NOW, preset=MINI)
+    agreed = check_quote(DOMAIN, request, quote, generation=0, now=NOW, preset=MINI)
     with pytest.raises(ActionNotAllowed) as caught:
         trader.trade(agreed, epoch, deadline=DEADLINE)
     assert "moved" in str(caught.value)
-    with pytest.raises(ActionNotAllowed):
-        trader.trade(replace(agreed, epoch=1), epoch, deadline=DEADLINE)
+    for change, deadline, reason in (
+        ({"epoch": 1}, DEADLINE, "is not the agreed 1"),
+        ({"generation": 1}, DEADLINE, "agreed: 1"),
+        ({}, DEADLINE + 1, "after the agreement's end"),
+    ):
+        with pytest.raises(ActionNotAllowed) as caught:
+            trader.trade(replace(agreed, **change), epoch, deadline=deadline)
+        assert reason in str(caught.value)
     with pytest.raises(TradeMessageRefused):
         Trader(BOB, make_account(BOB, index=3), world.venue, world.provers).trade(agreed, epoch, deadline=DEADLINE)
