@@ -12,10 +12,10 @@ from eth_utils import keccak
 
 from . import _native
 from .account import read_secret_file, write_secret_file
-from .errors import EscrowError, KeyFileError, PointRefused
+from .errors import EscrowError, KeyFileError, NotInField, PointRefused
 from .packing import check_range
 from .secret import Secret
-from .statement import TAGS
+from .statement import FIELD_MODULUS, TAGS
 
 Point = tuple[int, int]
 """Affine coordinates on BabyJubJub, each in [0, p)."""
@@ -33,11 +33,18 @@ def check_committee_key(point: Point) -> Point:
     NotInField
         If a coordinate is not in [0, p).
     """
+    return _check_point("committee key", point)
+
+
+def _check_point(what: str, point: Point) -> Point:
     x, y = (int(coordinate) for coordinate in point)
+    for name, coordinate in (("x", x), ("y", y)):
+        if not 0 <= coordinate < FIELD_MODULUS:
+            raise NotInField(f"{what}.{name}", coordinate)
     if not _native.babyjubjub_is_in_subgroup((x, y)):
-        raise PointRefused(f"({x}, {y})", "is not a point of BabyJubJub's prime-order subgroup")
+        raise PointRefused(f"{what} ({x}, {y})", "is not a point of BabyJubJub's prime-order subgroup")
     if (x, y) == (0, 1):
-        raise PointRefused(f"({x}, {y})", "is the identity")
+        raise PointRefused(f"{what} ({x}, {y})", "is the identity")
     return x, y
 
 
@@ -102,12 +109,20 @@ class CommitteeKey:
     def decrypt(self, ephemeral: Point, escrowed_key: int) -> Secret:
         """The viewing key of an escrow: c - Poseidon(tag, secret * R).
 
+        The contract refuses an opening whose R is the identity, and the circuit proves R = rho Base8; whatever else an
+        escrow that reaches this point holds was not made by `escrow_key`.
+
         Raises
         ------
         PointRefused
-            If R is not a point of the subgroup: multiplying such a point would leak bits of the secret.
+            If R is not a point of the subgroup: multiplying such a point would leak bits of the secret. If R is the
+            identity: the shared point would not depend on the secret, and anybody could read the key.
+        NotInField
+            If a coordinate of R, or c, is not in [0, p).
         """
-        point = check_committee_key(ephemeral)
+        point = _check_point("ephemeral point of the escrow", ephemeral)
+        if not 0 <= escrowed_key < FIELD_MODULUS:
+            raise NotInField("escrowed key", escrowed_key)
         return Secret(_native.escrow_decrypt(TAGS["ESCROW"], self.secret.reveal(), point, escrowed_key))
 
 

@@ -7,9 +7,9 @@ from eth_abi import encode as abi_encode
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prover._native import BABYJUB_ORDER as SUBGROUP_ORDER
 
 from engine.presets import get_preset
+from prover._native import BABYJUB_ORDER as SUBGROUP_ORDER
 from prover.account import Account
 from prover.commitment import hash_chain
 from prover.errors import EscrowError, KeyFileError, MessageInvalid, NotInField, OutOfRange, PointRefused
@@ -101,6 +101,25 @@ def test_points_that_are_no_key_are_refused(point):
         escrow_key(Secret(1), point, Secret(1))
     with pytest.raises((PointRefused, NotInField)):
         COMMITTEE.decrypt(point, 0)
+
+
+def test_an_escrow_that_nobody_can_decrypt_says_why():
+    """The chain may hold numbers that no honest wallet made: each is named, and no secret is touched or shown."""
+    good = escrow_key(Secret(5), COMMITTEE.public, Secret(6))
+    for ephemeral, escrowed, error, reason in (
+        ((0, 1), 5, PointRefused, "ephemeral point of the escrow (0, 1) is the identity"),
+        ((0, FIELD_MODULUS - 1), 5, PointRefused, "ephemeral point of the escrow"),
+        ((1, 1), 5, PointRefused, "not a point of BabyJubJub's prime-order subgroup"),
+        ((FIELD_MODULUS, 1), 5, NotInField, "ephemeral point of the escrow.x"),
+        ((0, -1), 5, NotInField, "ephemeral point of the escrow.y"),
+        (good.ephemeral, FIELD_MODULUS, NotInField, "escrowed key"),
+        (good.ephemeral, -1, NotInField, "escrowed key"),
+        (good.ephemeral, 2**256 - 1, NotInField, "escrowed key"),
+    ):
+        with pytest.raises(error) as caught:
+            COMMITTEE.decrypt(ephemeral, escrowed)
+        assert reason in str(caught.value)
+        assert str(COMMITTEE.secret.reveal()) not in str(caught.value)
 
 
 @pytest.mark.parametrize("rho", [0, SUBGROUP_ORDER, SUBGROUP_ORDER + 1])
