@@ -295,6 +295,16 @@ class TestConstantsOfLosses:
 
         refuse(change, CreditRefused, row=GRID, column=Helper.LOSS_BTC)
 
+    def test_a_gift_in_a_grid_of_one_instrument(self):
+        """Its rows are multiples of one exposure, but a transfer makes them scenarios of a group."""
+
+        def change(fields):
+            rows = list(LAYOUT.grid(0))
+            fields["positions"][np.ix_(rows, [slot for slot in range(16) if slot != 1])] = 0
+            fields["constants"][GRID] = 1
+
+        refuse(change, CreditRefused, row=GRID, column=Helper.LOSS_BTC)
+
     def test_chords_may_have_one(self):
         fields = to_fields(get_policies("mini")["initial"])
         self.make_chords()(fields)
