@@ -1,0 +1,82 @@
+"""`zkmargin account recover` on a chain: by wallet, by key file, and with one account that cannot be rebuilt."""
+
+import json
+from pathlib import Path
+
+import pytest
+from eth_account import Account as EthAccount
+from typer.testing import CliRunner, Result
+
+from prover.account import LocalWallet, compute_account_id, create_key_file
+from prover.trader import Trader
+from scripts.commands.account import app
+from scripts.local import LocalVenue, Party
+
+USD6 = 10**6
+PASSWORD = "a password of a test"
+
+
+@pytest.fixture
+def owner(venue: LocalVenue, tmp_path: Path) -> tuple[LocalVenue, list[Party], Path]:
+    """Two funded accounts of one wallet: the first under the wallet's key, the second under a key file's."""
+    signer = EthAccount.create()
+    wallet, folder = LocalWallet(signer), tmp_path
+    ids = [compute_account_id(venue.domain, wallet.address, index) for index in (0, 1)]
+    keys = [None, create_key_file(folder / "key.json", ids[1])]
+    create_key_file(folder / "other.json", ids[0])
+    (folder / "wallet.json").write_text(json.dumps(EthAccount.encrypt(signer.key, PASSWORD, iterations=2)))
+    venue.contracts.deployment.save(folder / "deployment.json")
+    parties = []
+    for index, key in enumerate(keys):
+        trader = Trader.create(
+            wallet, venue.facts, venue.provers, index=index, key=key, generation=venue.contracts.oracle.get_generation()
+        )
+        party = Party(f"account {index}", trader)
+        venue.open(party)
+        venue.fund(party, cash_usd6=(index + 1) * USD6)
+        venue.deposit(party, cash_usd6=(index + 1) * USD6)
+        parties.append(party)
+    return venue, parties, folder
+
+
+def run(owner, *options: str) -> Result:
+    venue, _, folder = owner
+    base = ["recover", "--deployment", str(folder / "deployment.json"), "--rpc-url", venue.chain.url]
+    return CliRunner().invoke(app, [*base, "--preset", "mini", "--json", *options], input=PASSWORD + "\n")
+
+
+def read(result: Result) -> dict:
+    return json.loads(result.stdout[result.stdout.index("{") :])
+
+
+def test_wallet_and_key_file_recover_both(owner):
+    _, parties, folder = owner
+    done = run(owner, "--keystore", str(folder / "wallet.json"), "--key-file", str(folder / "key.json"))
+    assert done.exit_code == 0, done.output
+    found = read(done)
+    assert [item["account"] for item in found["recovered"]] == ["0x" + party.id.hex() for party in parties]
+    assert [item["cash_usd6"] for item in found["recovered"]] == [USD6, 2 * USD6] and found["failed"] == []
+
+
+def test_a_key_file_alone_is_enough_for_its_account(owner):
+    _, parties, folder = owner
+    done = run(owner, "--key-file", str(folder / "key.json"))
+    assert done.exit_code == 0, done.output
+    assert [item["account"] for item in read(done)["recovered"]] == ["0x" + parties[1].id.hex()]
+
+
+@pytest.mark.parametrize("options, failed", [((), 1), (("key.json", "other.json"), 0)])
+def test_what_cannot_be_recovered_is_named_beside_what_can(owner, options, failed):
+    """Without the second account's file, or with a wrong file for the first: exit code 1, and the other is there."""
+    _, parties, folder = owner
+    files = [item for name in options for item in ("--key-file", str(folder / name))]
+    done = run(owner, "--keystore", str(folder / "wallet.json"), *files)
+    assert done.exit_code == 1
+    found = read(done)
+    assert [item["account"] for item in found["failed"]] == ["0x" + parties[failed].id.hex()]
+    assert "the key does not open the first commitment" in found["failed"][0]["reason"]
+    assert [item["account"] for item in found["recovered"]] == ["0x" + parties[1 - failed].id.hex()]
+
+
+def test_one_of_both_is_needed(owner):
+    assert run(owner).exit_code == 2
