@@ -121,8 +121,6 @@ class CommitteeKey:
             If a coordinate of R, or c, is not in [0, p).
         """
         point = _check_point("ephemeral point of the escrow", ephemeral)
-        if not 0 <= escrowed_key < FIELD_MODULUS:
-            raise NotInField("escrowed key", escrowed_key)
         return Secret(_native.escrow_decrypt(TAGS["ESCROW"], self.secret.reveal(), point, escrowed_key))
 
 

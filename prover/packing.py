@@ -129,7 +129,8 @@ def unpack_trade(word: int, preset: Preset) -> TradeTerms:
         If `word` is not below 2^212 or names a slot that the preset does not have; the text does not show the word.
     """
     if not 0 <= word < 1 << TRADE_WORD_BITS:
-        raise OutOfRange("bits of the trade word", word.bit_length() if word >= 0 else -1, 0, TRADE_WORD_BITS)
+        bits = word.bit_length() if word >= 0 else -1
+        raise OutOfRange("bits of the trade word", bits, 0, TRADE_WORD_BITS, is_private=True)
     legs = []
     for k in range(BITS.legs):
         lane = word >> LEG_BITS * k & (1 << LEG_BITS) - 1

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import stat
 import traceback
 from collections.abc import Callable
@@ -225,6 +226,8 @@ def test_no_text_of_an_error_shows_a_private_number(kind, number, tmp_path):
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     texts += [str(cause)] if cause else []
     for text in texts:
+        if isinstance(getattr(error, "value", None), int):
+            assert not re.search(rf"(?<!\d){abs(error.value)}(?!\d)", text), text
         for name, forms in HIDDEN.items():
             assert not any(form in text for form in forms), (name, text)
 

@@ -403,6 +403,10 @@ def test_a_request_hides_its_legs():
     request = make_request(TAKER.id, MAKER.id, {7: 987_654}, NOW, generation=0)
     for text in (repr(request), str(request), repr(request.legs[0]), repr(sign_message(ALICE, DOMAIN, request))):
         assert "987654" not in text and "slot=7" not in text
+    assert "legs='(hidden)'" in repr(request)  # not even how many
+    with pytest.raises(MessageInvalid) as caught:
+        RequestForQuote.parse({**request.to_json_dict(), "legs": [987_654]})
+    assert (caught.value.field, caught.value.reason) == ("legs.0", "not of its type")
     for leg in ({"slot": 7, "lots": 2**63 + 987_654}, {"slot": 987_654, "lots": 1}):
         with pytest.raises(MessageInvalid) as caught:
             RequestForQuote.parse({**request.to_json_dict(), "legs": [leg]})
