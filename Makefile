@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt $(NATIVE)
 	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --constraint constraints.txt pip maturin
-	$(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'
 	touch $@
 
 # circom, snarkjs, solc, OpenZeppelin and Anvil, all from npm.

@@ -93,7 +93,6 @@ class LocalVenue:
         self.provers: Provers = keys.provers
         self.relayer = chain.accounts[1]
         self.epoch: LiveEpoch | None = None
-        self.settlements: dict[int, Settlement] = {}
 
     @property
     def domain(self):
@@ -153,7 +152,6 @@ class LocalVenue:
         data, signed, seconds = self.make_epoch(urgent=urgent, settlement=settlement, snapshot=snapshot)
         receipt = self.contracts.oracle.post_epoch(signed, with_snapshot=with_snapshot, sender=self.relayer)
         self.epoch = LiveEpoch(data, signed, receipt, seconds)
-        self.settlements[data.generation] = data.settlement
         return self.epoch
 
     def refresh(self) -> LiveEpoch:
