@@ -9,7 +9,7 @@ from contracts.errors import ContractsError
 from engine.errors import EngineError
 from prover.errors import ProverError
 from scripts import console
-from scripts.commands import account
+from scripts.commands import account, venue
 from scripts.commands.bench import bench
 from scripts.commands.demo import demo
 from scripts.commands.epoch import epoch
@@ -28,6 +28,7 @@ for command in (margin, epoch, prove, verify, demo):
     app.command()(command)
 app.command()(bench)
 app.add_typer(account.app, name="account")
+app.add_typer(venue.app, name="venue")
 
 
 def main() -> None:

@@ -1,0 +1,96 @@
+"""From a file of cases to the margins of each, by manager: what `zkmargin venue` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from engine.files import read_model, read_text
+from engine.venues import derive_pmrm1, derive_pmrm2, derive_srm
+from engine.venues.decimals import render
+from engine.venues.derive_pmrm1_cases import NamedFile as NamedPmrm1File
+from engine.venues.derive_pmrm1_cases import PreciseFile
+from engine.venues.derive_pmrm2_cases import CaseFile
+from engine.venues.derive_srm_cases import ExactFile
+from engine.venues.derive_srm_cases import NamedFile as NamedSrmFile
+from engine.venues.evaluation import compute_venue_margin
+from engine.venues.interface import VenueModel
+
+Cases = Iterator[tuple[str, bool, VenueModel]]
+"""Identifier of a case, whether its source runs it, and its model."""
+
+
+def _is_named(text: str) -> bool:
+    """Whether a file has one default market for all its cases; text that is no object is left to `read_model`."""
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError):
+        return False
+    return isinstance(document, Mapping) and "market_default" in document
+
+
+def read_pmrm2(text: str, source: object) -> Cases:
+    """Cases of PMRM_2, each with its market, parameters and scenarios."""
+    for case in read_model(CaseFile, text, source).cases:
+        yield case.id, case.enabled_upstream, derive_pmrm2.DerivePmrm2(case)
+
+
+def read_pmrm1(text: str, source: object) -> Cases:
+    """Cases of PMRM v1 in either of its formats; `market_default` is what tells them apart."""
+    if _is_named(text):
+        named = read_model(NamedPmrm1File, text, source)
+        accounts = ((case, derive_pmrm1.build_named(case, named.market_default)) for case in named.cases)
+        parameters, scenarios = named.params, named.scenarios
+    else:
+        precise = read_model(PreciseFile, text, source)
+        accounts = ((case, derive_pmrm1.build_precise(case)) for case in precise.cases)
+        parameters, scenarios = precise.params, precise.scenarios
+    for case, account in accounts:
+        yield case.id, case.enabled_upstream, derive_pmrm1.DerivePmrm1(account, parameters, scenarios)
+
+
+def read_srm(text: str, source: object) -> Cases:
+    """Cases of the standard manager in either of its formats; `market_default` is what tells them apart."""
+    if _is_named(text):
+        named = read_model(NamedSrmFile, text, source)
+        accounts = ((case, derive_srm.build_named(case, named.market_default)) for case in named.cases)
+        parameters = named.params
+    else:
+        exact = read_model(ExactFile, text, source)
+        accounts = ((case, derive_srm.build_exact(case)) for case in exact.cases)
+        parameters = exact.params
+    for case, account in accounts:
+        yield case.id, case.enabled_upstream, derive_srm.DeriveSrm(account, parameters)
+
+
+READERS = {"derive-pmrm2": read_pmrm2, "derive-pmrm1": read_pmrm1, "derive-srm": read_srm}
+"""Reader of each manager's files, by the name of its command."""
+
+
+def compute_margins(manager: str, path: Path) -> list[dict[str, object]]:
+    """Margins of every case of a file in its order, as the documents that the command prints.
+
+    MM and IM are equity minus requirement in US dollars; a case that its source has switched off is computed as well
+    and carries "enabled": false.
+
+    Raises
+    ------
+    MalformedFile
+        If the file has an unknown, missing or repeated key, or a value out of its range; carries place and value.
+    OutOfRange, UnknownName
+        If a case names an expiry before now, or an expiry or underlying that its market does not have.
+    """
+    documents = []
+    for identifier, enabled, model in READERS[manager](read_text(path), path):
+        margin = compute_venue_margin(model)
+        documents.append(
+            {
+                "id": identifier,
+                "MM": render(margin.maintenance),
+                "IM": render(margin.initial),
+                "scenario_pnl": [render(amount) for amount in margin.scenario_pnl],
+                **({} if enabled else {"enabled": False}),
+            }
+        )
+    return documents
