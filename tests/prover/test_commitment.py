@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prover._native import poseidon, state_digest
 
 from engine.portfolio import AccountState
 from engine.presets import get_preset
+from prover._native import poseidon, state_digest
 from prover.commitment import (
     Trade,
     compute_commitment,

@@ -1,6 +1,7 @@
 """Poseidon three ways: from its paper in plain Python, in circom, and native."""
 
 import pytest
+
 from prover._native import poseidon as native_poseidon
 
 from .circuit_harness import get_circuit
