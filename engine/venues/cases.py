@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from decimal import localcontext
 from pathlib import Path
 
 from engine.files import read_model, read_text
 from engine.venues import derive_pmrm1, derive_pmrm2, derive_srm
-from engine.venues.decimals import render
+from engine.venues.decimals import CONTEXT, render
 from engine.venues.derive_pmrm1_cases import NamedFile as NamedPmrm1File
 from engine.venues.derive_pmrm1_cases import PreciseFile
 from engine.venues.derive_pmrm2_cases import CaseFile
 from engine.venues.derive_srm_cases import ExactFile
 from engine.venues.derive_srm_cases import NamedFile as NamedSrmFile
 from engine.venues.evaluation import compute_venue_margin
-from engine.venues.interface import VenueModel
+from engine.venues.interface import Margin, VenueModel
 
 Cases = Iterator[tuple[str, bool, VenueModel]]
 """Identifier of a case, whether its source runs it, and its model."""
@@ -68,6 +69,17 @@ READERS = {"derive-pmrm2": read_pmrm2, "derive-pmrm1": read_pmrm1, "derive-srm":
 """Reader of each manager's files, by the name of its command."""
 
 
+def build_document(identifier: str, enabled: bool, margin: Margin) -> dict[str, object]:
+    """One case as it is printed."""
+    document = {
+        "id": identifier,
+        "MM": render(margin.maintenance),
+        "IM": render(margin.initial),
+        "scenario_pnl": [render(amount) for amount in margin.scenario_pnl],
+    }
+    return document if enabled else document | {"enabled": False}
+
+
 def compute_margins(manager: str, path: Path) -> list[dict[str, object]]:
     """Margins of every case of a file in its order, as the documents that the command prints.
 
@@ -81,16 +93,8 @@ def compute_margins(manager: str, path: Path) -> list[dict[str, object]]:
     OutOfRange, UnknownName
         If a case names an expiry before now, or an expiry or underlying that its market does not have.
     """
-    documents = []
-    for identifier, enabled, model in READERS[manager](read_text(path), path):
-        margin = compute_venue_margin(model)
-        documents.append(
-            {
-                "id": identifier,
-                "MM": render(margin.maintenance),
-                "IM": render(margin.initial),
-                "scenario_pnl": [render(amount) for amount in margin.scenario_pnl],
-                **({} if enabled else {"enabled": False}),
-            }
-        )
-    return documents
+    with localcontext(CONTEXT):
+        return [
+            build_document(identifier, enabled, compute_venue_margin(model))
+            for identifier, enabled, model in READERS[manager](read_text(path), path)
+        ]
