@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from engine.errors import UnknownName
+from engine.errors import OutOfRange, UnknownName
 from engine.files import StrictModel
 from engine.venues.decimals import ZERO, Fraction, NonNegative, Number, Positive
 from engine.venues.interface import OptionExpiry, OptionLeg
@@ -98,6 +98,14 @@ def require_underlying(case: str, held: NamedPortfolio, allowed: Collection[str]
     for position in (*held.options, *held.perps, *held.bases):
         if position.underlying not in allowed:
             raise UnknownName(f"underlying in case {case}", position.underlying, allowed)
+
+
+def require_known_expiry(what: str, case: str, seconds: int, known: Collection[int]) -> None:
+    """Raises `OutOfRange` for an expiry before now, `UnknownName` for one that the market does not have."""
+    if seconds < 0:
+        raise OutOfRange(f"{what} in case {case}", seconds, 0, "any whole number: no expiry before now")
+    if seconds not in known:
+        raise UnknownName(f"{what} in case {case}", seconds, known)
 
 
 def group_by_expiry(options: Iterable[NamedOption]) -> dict[str, list[NamedOption]]:

@@ -17,13 +17,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from engine.errors import DuplicateName, UnknownName
+from engine.errors import DuplicateName
 from engine.venues.decimals import ZERO, to_decimal
 from engine.venues.derive_files import (
     NamedQuotes,
     compute_naked_shorts,
     compute_oracle_charge,
     group_by_expiry,
+    require_known_expiry,
     require_underlying,
 )
 from engine.venues.derive_pmrm1_cases import CaseScenario, DefaultMarket, NamedCase, Parameters, PreciseCase
@@ -58,8 +59,7 @@ def build_precise(case: PreciseCase) -> Account:
         if quote != quoted[quote.sec_to_expiry]:
             raise DuplicateName(f"sec_to_expiry with another quote in case {case.id}", str(quote.sec_to_expiry))
     for option in held.options:
-        if option.sec_to_expiry not in quoted:
-            raise UnknownName(f"sec_to_expiry of an option in case {case.id}", option.sec_to_expiry, quoted)
+        require_known_expiry("sec_to_expiry of an option", case.id, option.sec_to_expiry, quoted)
     expiries = []
     for seconds, quote in quoted.items():
         options = [option for option in held.options if option.sec_to_expiry == seconds]

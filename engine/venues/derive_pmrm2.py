@@ -14,13 +14,16 @@ from decimal import Decimal
 
 import numpy as np
 
-from engine.errors import DuplicateName, UnknownName
+from engine.errors import DuplicateName, OutOfRange
 from engine.surface import SECONDS_PER_YEAR
 from engine.venues.decimals import ZERO, to_decimal
-from engine.venues.derive_files import compute_naked_shorts, compute_oracle_charge
+from engine.venues.derive_files import compute_naked_shorts, compute_oracle_charge, require_known_expiry
 from engine.venues.derive_pmrm2_cases import Case
 from engine.venues.evaluation import compute_basis_contingency, scale_by_tenor, shock_in_proportion
 from engine.venues.interface import Margin, OptionExpiry, OptionLeg, Scenario
+
+SPLIT_TOLERANCE = Decimal("1e-9")
+"""How far a forward may be from the sum of its fixed and variable parts, as a share of it: the files' rounding."""
 
 
 def group_options(case: Case) -> Iterator[OptionExpiry]:
@@ -30,16 +33,19 @@ def group_options(case: Case) -> Iterator[OptionExpiry]:
     `DuplicateName` for an expiry that it has twice.
     """
     known = [expiry.sec_to_expiry for expiry in case.market.expiries]
-    for option in case.portfolio.options:
-        if option.sec_to_expiry not in known:
-            raise UnknownName(f"sec_to_expiry of an option in case {case.id}", option.sec_to_expiry, known)
-    held = case.market.perp_confidence if case.portfolio.perps else Decimal(1)
     if len(set(known)) < len(known):
         raise DuplicateName(f"sec_to_expiry in the market of case {case.id}", str(max(known, key=known.count)))
-    for expiry in case.market.expiries:
+    for option in case.portfolio.options:
+        require_known_expiry("sec_to_expiry of an option", case.id, option.sec_to_expiry, known)
+    market = case.market
+    held = market.perp_confidence if case.portfolio.perps else Decimal(1)
+    for expiry in market.expiries:
+        whole = expiry.forward_fixed + expiry.forward_variable
+        if abs(expiry.forward - whole) > SPLIT_TOLERANCE * whole:
+            what = f"forward of expiry {expiry.sec_to_expiry} in case {case.id}, of which fixed + variable"
+            raise OutOfRange(what, str(expiry.forward), whole, whole)
         of_expiry = [option for option in case.portfolio.options if option.sec_to_expiry == expiry.sec_to_expiry]
         rate = max(float(expiry.rate), 0.0)
-        market = case.market
         yield OptionExpiry(
             seconds=expiry.sec_to_expiry,
             forward=expiry.forward_variable,

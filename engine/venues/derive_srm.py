@@ -16,7 +16,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from engine.errors import UnknownName
 from engine.venues.decimals import ZERO
 from engine.venues.derive_files import (
     MarketOverrides,
@@ -25,6 +24,7 @@ from engine.venues.derive_files import (
     NamedQuotes,
     compute_oracle_charge,
     group_by_expiry,
+    require_known_expiry,
     require_underlying,
 )
 from engine.venues.derive_srm_cases import (
@@ -76,8 +76,7 @@ def _build_exact_expiry(case: ExactCase, coin: str, seconds: int, options: list[
         quote.sec_to_expiry: quote.confidence for quote in case.market.expiry_vol_confidence if quote.underlying == coin
     }
     for what, quotes in (("forward", forwards), ("volatility confidence", confidences)):
-        if seconds not in quotes:
-            raise UnknownName(f"{coin} sec_to_expiry with a {what} in case {case.id}", seconds, quotes)
+        require_known_expiry(f"{coin} sec_to_expiry with a {what}", case.id, seconds, quotes)
     spot_confidence = getattr(case.market, coin).spot_confidence
     return OptionExpiry(
         seconds=seconds,

@@ -6,6 +6,9 @@ import pytest
 
 from engine.venues.cases import READERS, compute_margins
 from engine.venues.decimals import render
+from engine.venues.derive_files import compute_naked_shorts
+from engine.venues.derive_pmrm2 import DerivePmrm2
+from engine.venues.derive_pmrm2_cases import CaseScenario
 from engine.venues.evaluation import compute_venue_margin, value_now
 from engine.venues.svi import compute_wing_clipped_volatility
 from tests.engine.venues.vectors import get_path, read_document
@@ -63,6 +66,56 @@ def test_pmrm2_amounts_in_between(pmrm2):
                 assert is_close(margin.parts[name], expected, "1e-10"), (case["id"], name)
             for name, key in {"oracle": "oracle_contingency", "im_loss_factor": "im_loss_factor"}.items():
                 assert is_close(abs(margin.parts[name]), abs(Decimal(case["expected"][key])), "1e-10"), case["id"]
+
+
+def test_pmrm2_published_parts(pmrm2):
+    """What the file states beside the contract's output: values, each contingency and the static discounts."""
+    for case, model, margin in pmrm2:
+        if not case["enabled_upstream"]:
+            continue
+        p, published = model.parameters, case["expected"]
+        perps, naked = (
+            abs(model.portfolio.perps) * model.market.spot,
+            model.market.spot * sum((compute_naked_shorts(expiry.legs) for expiry in model.expiries), Decimal(0)),
+        )
+        held = list(zip(model.collateral, model.portfolio.collaterals, strict=True))
+        found = {
+            "option_mtm": sum(value_now(expiry) for expiry in model.expiries),
+            "collateral_mtm": sum(model.collateral),
+            "forward_contingency": margin.parts["basis"],
+            "mm_perp_contingency": -perps * p.mm_perp_pct,
+            "im_perp_contingency_extra": -perps * p.im_perp_pct,
+            "mm_option_contingency": -naked * p.mm_option_pct,
+            "im_option_contingency_extra": -naked * p.im_option_pct,
+            "mm_collateral_contingency": -sum(value * one.mm_haircut for value, one in held),
+            "im_collateral_contingency_extra": -sum(value * one.im_haircut for value, one in held),
+        }
+        for key, amount in found.items():
+            assert is_close(amount, published[key], "1e-9"), (case["id"], key)
+        for expiry, mtm in zip(model.expiries, published["option_mtm_per_expiry"], strict=True):
+            assert is_close(value_now(expiry), mtm, "1e-9"), case["id"]
+        for expiry, pair in zip(model.expiries, published["discount_factors_pos_neg"] or [], strict=True):
+            if expiry.seconds == 0:
+                continue  # the list says 1 where the contract, which the next test but one follows, says 0.95
+            assert model.compute_static_discounts(expiry) == pytest.approx([float(factor) for factor in pair], rel=1e-9)
+
+
+def test_pmrm2_worst_cell_and_the_operators_shortcut(pmrm2):
+    """The contract's worst cell is ours, and three cells (both basis moves, and none) give its shortcut's margin."""
+    for case, model, margin in pmrm2:
+        if not case["enabled_upstream"]:
+            continue
+        contract, p = case["contract_output_wei_exact"], model.parameters
+        cells = (*margin.scenario_pnl, margin.parts["basis"])
+        for key in ("worst_scenario_mm", "worst_scenario_im"):
+            assert is_close(cells[contract[key]], margin.parts["worst"], "1e-12"), case["id"]
+        is_basis = case["expected"]["worst_kind"] == "fwd_contingency"
+        assert not is_basis or margin.parts["worst"] == margin.parts["basis"]
+        shortcut = [
+            CaseScenario(spot=spot, vol="none", dampening=Decimal(1)) for spot in (p.basis_up, p.basis_down, Decimal(1))
+        ]
+        trusted = compute_venue_margin(DerivePmrm2(model.case.model_copy(update={"scenarios": shortcut})))
+        assert is_close(trusted.maintenance, contract["atm_MM_trusted_path"], "1e-10"), case["id"]
 
 
 def test_pmrm2_shocks_and_discounts(pmrm2):
