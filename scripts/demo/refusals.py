@@ -37,20 +37,43 @@ class NotRefused(AssertionError):
     """An attempt that must fail went through."""
 
 
+REASONS = {
+    ("under_margined", "prover"): "PolicyNotMet",
+    ("under_margined", "contract"): "ProofRejected",
+    ("withdraw_too_large", "prover"): "PolicyNotMet",
+    ("withdraw_too_large", "contract"): "ProofRejected",
+    ("tampered_proof", "contract"): "ProofRejected",
+    ("other_account", "contract"): "ProofRejected",
+    ("self_trade", "contract"): "SelfTrade",
+    ("deposit_with_trade_word", "contract"): "ProofRejected",
+    ("wrong_points", "contract"): "PointsMismatch",
+    ("stale_epoch", "contract"): "EpochStale",
+    ("replay", "contract"): "SignatureWrong",
+}
+"""The error that must stop each attempt. A replay is stopped by its signature: the digest holds the old commitment,
+and the account has moved on."""
+
+
 def expect_refusal(case: str, stage: str, attempt: Callable[[], object]) -> Refusal:
     """Make the attempt and return why it was refused.
 
     Raises
     ------
     NotRefused
-        If it was accepted, or stopped at another stage.
+        If it was accepted, or stopped for another reason than the one that the case is about.
     """
-    expected = {"prover": ProverError, "contract": ContractsError}[stage]
     try:
         attempt()
-    except expected as error:
-        return Refusal(case, stage, str(error) if isinstance(error, Reverted) else f"{type(error).__name__}: {error}")
-    raise NotRefused(f"{case} was accepted")
+    except Reverted as error:
+        found, name, reason = "contract", error.error, str(error)
+    except (ProverError, ContractsError) as error:
+        found = "prover" if isinstance(error, ProverError) else "contract"
+        name, reason = type(error).__name__, f"{type(error).__name__}: {error}"
+    else:
+        raise NotRefused(f"{case} was accepted")
+    if (found, name) != (stage, REASONS[case, stage]):
+        raise NotRefused(f"{case} was to be stopped in the {stage} by {REASONS[case, stage]}, not by {reason}")
+    return Refusal(case, stage, reason)
 
 
 def agree(
@@ -87,16 +110,22 @@ class Refusals:
 
     def run(self) -> list[Refusal]:
         """Every case, the ones that let time pass last."""
-        return [
-            *self.under_margined(),
-            *self.withdraw_too_large(),
-            self.tampered_proof(),
-            self.other_account(),
-            self.self_trade(),
-            self.deposit_with_trade_word(),
-            self.wrong_points(),
-            self.stale_epoch(),
-        ]
+        attempts = (
+            self.under_margined,
+            self.withdraw_too_large,
+            self.tampered_proof,
+            self.other_account,
+            self.self_trade,
+            self.deposit_with_trade_word,
+            self.wrong_points,
+            self.stale_epoch,
+        )
+        found: list[Refusal] = []
+        for attempt in attempts:
+            self.venue.refresh()  # prices must not be what stops the others
+            result = attempt()
+            found += result if isinstance(result, list) else [result]
+        return found
 
     def under_margined(self) -> list[Refusal]:
         """A trader with little cash sells options naked, first honestly, then with a proof of the empty policy."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from contracts.chain import run_anvil
+from contracts.errors import ChainUnavailable, Reverted
 from engine.market import load_snapshot
-from scripts.demo.refusals import NotRefused, expect_refusal
+from scripts.demo.refusals import REASONS, NotRefused, expect_refusal
 from scripts.setup import set_up
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,7 @@ def test_every_case_is_refused_at_its_stages(report):
     stages = {}
     for row in report["rejected"]:
         stages.setdefault(row["case"], set()).add(row["stage"])
-        assert row["reason"]
+        assert REASONS[row["case"], row["stage"]] in row["reason"]
     assert set(stages) == CASES
     for case, found in stages.items():
         assert found == ({"prover", "contract"} if case in BOTH_STAGES else {"contract"}), case
@@ -56,5 +57,14 @@ def test_the_claims_at_the_end(report):
 
 
 def test_an_attempt_that_goes_through_stops_the_demo():
-    with pytest.raises(NotRefused):
-        expect_refusal("case", "contract", lambda: None)
+    with pytest.raises(NotRefused, match="accepted"):
+        expect_refusal("self_trade", "contract", lambda: None)
+
+
+@pytest.mark.parametrize("error", [Reverted("EpochStale", {}, "trade"), ChainUnavailable("url", "gone")])
+def test_an_attempt_that_is_stopped_for_another_reason_stops_the_demo(error):
+    def attempt():
+        raise error
+
+    with pytest.raises(NotRefused, match="SelfTrade"):
+        expect_refusal("self_trade", "contract", attempt)
