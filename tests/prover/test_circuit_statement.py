@@ -5,7 +5,7 @@ import re
 import pytest
 
 from engine.presets import PRESETS, get_preset
-from prover.compile import BUILD, CIRCUITS, NAMES, compile_circuit, find_sources
+from prover.compile import CIRCUITS, NAMES, compile_circuit, find_sources
 from prover.statement import get_public_signals
 
 from .circuit_harness import Constraints, get_circuit
@@ -54,7 +54,6 @@ def test_public_signals_come_in_the_order_of_the_statement(circuit):
     check_order(circuit, "mini")
 
 
-@pytest.mark.skipif(not (BUILD / "standard/transition.json").is_file(), reason="standard is not compiled: make setup")
 @pytest.mark.parametrize("circuit", NAMES)
 def test_public_signals_come_in_order_at_standard_too(circuit):
     check_order(circuit, "standard")
