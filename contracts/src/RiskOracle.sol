@@ -45,6 +45,8 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     uint64 private constant RING = 128;
     /// @dev Seconds by which a publisher's clock may run ahead of the chain's.
     uint40 private constant SKEW = 15;
+    /// @dev Farthest that a number may lie above the last one's: the greatest number would be the last epoch of all.
+    uint64 private constant NUMBER_LEAP = 1_000_000;
     uint256 private constant POINTS_LIMIT = 32;
     uint256 private constant SIGNERS_LEAST = 3;
     uint256 private constant SIGNERS_LIMIT = 32;
@@ -96,6 +98,9 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     ) external {
         State memory state = _state;
         if (epoch.number <= state.latest) revert EpochNumberTooLow(epoch.number, state.latest);
+        if (epoch.number - state.latest > NUMBER_LEAP) {
+            revert EpochNumberTooHigh(epoch.number, state.latest + NUMBER_LEAP);
+        }
         if (epoch.time < state.time || epoch.time > block.timestamp + SKEW) {
             revert EpochTimeOutOfRange(epoch.time, state.time, block.timestamp + SKEW);
         }

@@ -120,6 +120,18 @@ def test_numbers_rise(world):
     refused("EpochNumberTooLow", world.oracle.post_epoch, world.make_epoch(number=latest + 4))
 
 
+def test_no_epoch_uses_up_the_numbers(world):
+    """An epoch numbered 2^64 - 1 would be the last of all; a leap of a million is the widest."""
+    latest = world.post().message.number
+    limit = latest + 1_000_000
+    for number in (limit + 1, 2**64 - 1):
+        fields = refused("EpochNumberTooHigh", world.oracle.post_epoch, world.make_epoch(number=number))
+        assert fields == {"number": number, "limit": limit}
+    world.post(number=limit)
+    world.post(number=limit + 1)
+    assert world.oracle.get_latest_number() == limit + 1
+
+
 def test_time_neither_falls_nor_runs_ahead(world):
     moment = world.post().message.time
     refused("EpochTimeOutOfRange", world.oracle.post_epoch, world.make_epoch(time=moment - 1))

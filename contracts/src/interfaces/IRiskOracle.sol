@@ -28,6 +28,8 @@ struct EpochView {
 /// @dev Safety assumptions
 ///      - Fewer than `threshold` publishers are dishonest. Warning: a dishonest quorum can do more than set prices: a freely chosen point lets the verifier accept
 ///        anything. Each honest publisher recomputes every point from the data before signing; the auditor repeats it.
+///      - An urgent epoch that a quorum signed but nobody posted is carried on only if every later quorum shares an honest publisher with it:
+///        2 * threshold - signers must exceed the number of dishonest publishers.
 ///      - The policies keep their bounds (the bit budget of engine/presets.json); the contract never sees the data behind a point.
 ///      - A slot's instrument changes only at a generation step whose settlement drops the slot.
 ///      Liveness assumptions
@@ -57,6 +59,8 @@ interface IRiskOracle {
 
     /// @notice An epoch's number must exceed the last one's.
     error EpochNumberTooLow(uint64 number, uint64 latest);
+    /// @notice An epoch's number may exceed the last one's by a million at most, so that no single epoch uses up the numbers.
+    error EpochNumberTooHigh(uint64 number, uint64 limit);
     /// @notice An epoch's time must not lie before the last one's, nor further ahead than the allowed skew.
     error EpochTimeOutOfRange(uint40 time, uint40 earliest, uint256 latest);
     /// @notice An epoch's generation must be the current one or the next.
