@@ -95,7 +95,7 @@ def make_epoch_message(
     settlement_point : (int, int)
         Point of the epoch's settlement under the key; not read unless `is_step`.
     min_epoch : int
-        The predecessor's: the number of the last urgent epoch, carried on. An urgent epoch has its own number instead.
+        The number of the last urgent epoch known of, carried on. An urgent epoch has its own number instead.
 
     Raises
     ------

@@ -6,14 +6,17 @@ to a publisher's signature, and it looks first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.errors import MessageInvalid
 from contracts.messages import IDENTITY, SignedEpoch, make_epoch_message, sign_unchecked, sort_points
+from engine.compiler import build_policies, check_rebuilt
 from engine.epoch import Epoch as RiskEpoch
+from engine.parameters import Parameters
+from engine.policy import Policy
 from engine.policy_checks import check_implies, check_policy
-from engine.succession import check_succession, collateral_lot_sizes
+from engine.succession import MAX_LAG, check_succession, collateral_lot_sizes
 from prover.account import Wallet
 from prover.keys import VerifyingKey
 from prover.messages import Epoch
@@ -26,7 +29,7 @@ IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 
 @dataclass(frozen=True)
 class PublishedEpoch:
-    """An epoch that this publisher has signed: what the next one follows."""
+    """An epoch that this publisher has signed, which the next one follows, or a proposal that it has checked."""
 
     epoch: RiskEpoch
     message: Epoch
@@ -40,8 +43,17 @@ def check_epoch(
     *,
     verifying_key: VerifyingKey,
     vault_units: Mapping[int, int],
+    parameters: Parameters | None = None,
+    expected: Mapping[str, Policy] | None = None,
+    seen: Iterable[PublishedEpoch] = (),
+    max_lag: int = MAX_LAG,
 ) -> None:
     """Everything that a publisher can know of an epoch before it signs.
+
+    The policies are built again from the snapshot. `min_epoch` is at least the highest that this publisher knows of: a
+    higher one is right where it has not seen the urgent epoch behind it, and can only revoke more. So an urgent epoch
+    that one quorum signed is carried on for ever if every later quorum shares an honest publisher with it:
+    2 * threshold - publishers must exceed the number of dishonest publishers.
 
     Parameters
     ----------
@@ -57,18 +69,27 @@ def check_epoch(
         The key of `transition` that the points are for.
     vault_units : mapping of int to int
         The vault's token units per lot, by collateral slot; tokens have 18 decimals (`Deployment.vault_units`).
+    parameters : Parameters, optional
+        The pinned numbers of the house model that the policies must be built from; the shipped ones by default.
+    expected : mapping of str to Policy, optional
+        The policies that the epoch must have where they are not the house model's; `parameters` is not read then.
+    seen : iterable of PublishedEpoch
+        Further epochs and proposals that this publisher has checked, posted or not.
+    max_lag : int
+        Seconds from the snapshot to the epoch, as `check_succession` has it.
 
     Raises
     ------
     MessageInvalid
         If a field of the message, a point or a lot size is not what the data say.
     PolicyError
-        The engine's: a policy that breaks its rules, or an epoch that may not follow `previous`.
+        The engine's: a policy that breaks its rules or that the snapshot does not give (`PolicyNotRebuilt`), or an
+        epoch that may not follow `previous`.
     OutOfRange
         The prover's: a coefficient that would leave its lane.
     """
     _check_collateral(epoch, vault_units)
-    check_succession(previous.epoch if previous else None, epoch)
+    check_succession(previous.epoch if previous else None, epoch, max_lag=max_lag)
     is_listed = epoch.snapshot.listing.is_listed
     for policy in epoch.policies.values():
         check_policy(policy, is_listed)
@@ -77,12 +98,16 @@ def check_epoch(
             if name not in epoch.policies:
                 raise MessageInvalid("Epoch", "policies", sorted(epoch.policies), f"{name} among them")
         check_implies(epoch.policies[stronger], epoch.policies[weaker])
+    check_rebuilt(epoch.policies, build_policies(epoch.snapshot, parameters) if expected is None else expected)
 
     computed = {name: compute_policy_point(verifying_key, policy) for name, policy in epoch.policies.items()}
     _require("points", dict(points), computed)
     is_step = previous is not None and epoch.generation != previous.epoch.generation
     has_point = is_step or (message.settlement_x, message.settlement_y) != IDENTITY
-    expected = make_epoch_message(
+    lowest = _lowest_min_epoch(previous, seen)
+    if message.min_epoch < lowest:
+        raise MessageInvalid("Epoch", "min_epoch", message.min_epoch, f"{lowest}, the highest seen, to {epoch.number}")
+    computed_message = make_epoch_message(
         epoch,
         key_hash=verifying_key.hash,
         points=computed,
@@ -90,9 +115,9 @@ def check_epoch(
         settlement_point=compute_settlement_point(verifying_key, epoch.settlement, epoch.snapshot.listing.preset)
         if has_point
         else IDENTITY,
-        min_epoch=previous.message.min_epoch if previous else 0,
+        min_epoch=message.min_epoch,
     )
-    for field, value in expected.model_dump().items():
+    for field, value in computed_message.model_dump().items():
         _require(field, getattr(message, field), value)
 
 
@@ -106,6 +131,9 @@ def sign_epoch(
     *,
     verifying_key: VerifyingKey,
     vault_units: Mapping[int, int],
+    parameters: Parameters | None = None,
+    seen: Iterable[PublishedEpoch] = (),
+    max_lag: int = MAX_LAG,
 ) -> tuple[bytes, ...]:
     """A publisher's signature over an epoch that passed `check_epoch`: one for each wallet of this process, by
     increasing address.
@@ -115,7 +143,17 @@ def sign_epoch(
     MessageInvalid, PolicyError, OutOfRange
         As `check_epoch`; nothing is signed then.
     """
-    check_epoch(previous, epoch, message, points, verifying_key=verifying_key, vault_units=vault_units)
+    check_epoch(
+        previous,
+        epoch,
+        message,
+        points,
+        verifying_key=verifying_key,
+        vault_units=vault_units,
+        parameters=parameters,
+        seen=seen,
+        max_lag=max_lag,
+    )
     return sign_unchecked(message, wallets, domain)
 
 
@@ -130,6 +168,9 @@ def make_signed_epoch(
     vault_units: Mapping[int, int],
     wallets: Sequence[Wallet],
     domain: Domain,
+    parameters: Parameters | None = None,
+    seen: Iterable[PublishedEpoch] = (),
+    max_lag: int = MAX_LAG,
 ) -> SignedEpoch:
     """An epoch as `RiskOracle.postEpoch` takes it: its message, signed by `wallets` after their checks, and the bytes
     that travel along.
@@ -139,25 +180,43 @@ def make_signed_epoch(
     is_step : bool
         Whether the epoch raises the generation, or brings the point of the step into its generation for a key version
         that lacks it: only then settlement point and bytes go along. The settlement's hash is always signed.
+    parameters, seen, max_lag
+        As `check_epoch`; the message carries on the highest `min_epoch` of `previous` and `seen`.
 
     Raises
     ------
     MessageInvalid, PolicyError, OutOfRange
         As `check_epoch`.
     """
+    seen = tuple(seen)
     message = make_epoch_message(
         epoch,
         key_hash=verifying_key.hash,
         points=points,
         is_step=is_step,
         settlement_point=settlement_point,
-        min_epoch=previous.message.min_epoch if previous else 0,
+        min_epoch=_lowest_min_epoch(previous, seen),
     )
     signatures = sign_epoch(
-        wallets, domain, previous, epoch, message, points, verifying_key=verifying_key, vault_units=vault_units
+        wallets,
+        domain,
+        previous,
+        epoch,
+        message,
+        points,
+        verifying_key=verifying_key,
+        vault_units=vault_units,
+        parameters=parameters,
+        seen=seen,
+        max_lag=max_lag,
     )
     settlement = epoch.settlement_bytes if is_step else b""
     return SignedEpoch(message, sort_points(points), epoch.snapshot_bytes, settlement, signatures)
+
+
+def _lowest_min_epoch(previous: PublishedEpoch | None, seen: Iterable[PublishedEpoch]) -> int:
+    known = [*seen] if previous is None else [previous, *seen]
+    return max((item.message.min_epoch for item in known), default=0)
 
 
 def _require(field: str, given: object, expected: object) -> None:

@@ -15,6 +15,7 @@ PolicyError
 ├── NotImplied         a policy that is not shown to imply another, in `engine.policy_checks`
 ├── RefusedSettlement  in `engine.settlement`
 ├── RefusedEpoch       in `engine.epoch`
+├── PolicyNotRebuilt   a policy that its snapshot does not give, in `engine.compiler`
 └── RefusedSuccession  in `engine.succession`
 """
 

@@ -44,8 +44,8 @@ class Settlement:
     drop: np.ndarray
     """(N,) 1 where the slot is emptied."""
     payoff: np.ndarray
-    """(N,) micro-dollars per lot; negative where a holder owes (a future below zero cannot happen, a funding debt
-    can)."""
+    """(N,) micro-dollars per lot; the format holds negative ones, where a holder would owe, but
+    `engine.succession.check_succession` bounds every payoff by the last price, from below too."""
 
     def __post_init__(self):
         for what in ("drop", "payoff"):

@@ -7,13 +7,22 @@ else be lots of something tomorrow. Collateral never changes, as its slots stand
 
 from __future__ import annotations
 
+import math
+
 from engine.epoch import Epoch
 from engine.instruments import Instrument, Kind, collateral_lot_sizes
+from engine.market import MarketSnapshot
 from engine.policy import PolicyError
+from engine.pricing import price_per_lot
+from engine.rows import USD6
 
-NEVER_OWED = (Kind.OPTION, Kind.FUTURE)
-"""Kinds whose holder is paid, never charged, at expiry: an option may lapse, a future is worth its forward. A perpetual
-can be worth less than nothing, by the funding that it owes."""
+MAX_LAG = 60
+"""Seconds by which an epoch's time may lie after its snapshot's: proofs count the age of prices from the epoch's."""
+NUMBER_LEAP = 1_000_000
+"""Farthest that a number may lie above the last one's, as `RiskOracle` has it: 2^64 - 1 would be the last of all."""
+CALL_BOUND = 10
+"""An expired call pays at most this often the last forward: what a market did between the last price and expiry is
+the quorum's word, within this."""
 
 
 class RefusedSuccession(PolicyError):
@@ -25,30 +34,41 @@ class RefusedSuccession(PolicyError):
         super().__init__(f"{what}{place} is {value}; allowed: {allowed}")
 
 
-def check_succession(previous: Epoch | None, epoch: Epoch) -> None:
+def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX_LAG) -> None:
     """Whether `epoch` may follow `previous`; the first epoch of all follows None.
 
-    * The number rises, the time does not fall, the preset stays, the generation stays or rises by one.
+    * The time is the snapshot's or at most `max_lag` seconds later.
+    * The number rises, by at most `NUMBER_LEAP` (from 0 for the first epoch), the time does not fall, the preset stays,
+      the generation stays or rises by one.
     * The collateral slots keep their instruments and lot sizes for ever.
     * At an equal generation the listing is identical and so is the settlement: it is the vector of the step into that
       generation, which every epoch of it carries for the accounts that have not made the step yet.
     * At a step the settlement is not the identity, drops every slot whose instrument changes, also from or to empty,
-      pays nothing on a slot that was empty, and no less than zero on an option or a dated future.
+      and pays nothing on a slot that was empty.
+    * What a dropped slot pays is bounded by the snapshot of `previous`. An instrument that is live at the epoch's time
+      (a perpetual always, a dated one until its expiry) and a future pay within 50 % of their last price. An option
+      that has expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
     * The first epoch's generation began without a step: its settlement is the identity.
 
-    Whether a payoff is the right one is a matter of prices, which this does not see.
+    Within these bounds a payoff is the quorum's settlement price, which no data of the two epochs show.
+
+    Parameters
+    ----------
+    previous, epoch : Epoch
+    max_lag : int
+        Seconds; more than `MAX_LAG` only for the replay of a recorded market on a chain with a clock of its own.
 
     Raises
     ------
     RefusedSuccession
         If one of these does not hold; says which value and what is allowed.
     """
+    _check_header(previous, epoch, max_lag)
     if previous is None:
         if not epoch.settlement.is_identity:
             dropped = int(epoch.settlement.drop.sum())
             raise RefusedSuccession("number of slots that the first epoch drops", dropped, "0, as no step led to it")
         return
-    _check_header(previous, epoch)
     _check_collateral(previous, epoch)
     if epoch.generation == previous.generation:
         _check_same_generation(previous, epoch)
@@ -56,9 +76,17 @@ def check_succession(previous: Epoch | None, epoch: Epoch) -> None:
         _check_step(previous, epoch)
 
 
-def _check_header(previous: Epoch, epoch: Epoch) -> None:
-    if epoch.number <= previous.number:
-        raise RefusedSuccession("number", epoch.number, f"{previous.number + 1} or more")
+def _check_header(previous: Epoch | None, epoch: Epoch, max_lag: int) -> None:
+    moment = epoch.snapshot.time
+    if not 0 <= epoch.time - moment <= max_lag:
+        raise RefusedSuccession("time", epoch.time, f"{moment} to {moment + max_lag}, as the snapshot is of {moment}")
+    last = previous.number if previous else 0
+    if epoch.number > last + NUMBER_LEAP:
+        raise RefusedSuccession("number", epoch.number, f"at most {last + NUMBER_LEAP}")
+    if previous is None:
+        return
+    if epoch.number <= last:
+        raise RefusedSuccession("number", epoch.number, f"{last + 1} or more")
     if epoch.time < previous.time:
         raise RefusedSuccession("time", epoch.time, f"{previous.time} or later")
     before, after = previous.snapshot.listing.preset, epoch.snapshot.listing.preset
@@ -94,12 +122,30 @@ def _check_step(previous: Epoch, epoch: Epoch) -> None:
     for slot, old, new in _changes(previous, epoch):
         if not drop[slot]:
             raise RefusedSuccession("instrument", new, f"{old}, as the step does not drop the slot", slot)
-    for slot, held in enumerate(previous.snapshot.listing.instruments):
-        paid = int(payoff[slot])
-        if held is None and paid:
-            raise RefusedSuccession("payoff", paid, "0, as the slot was empty", slot)
-        if held is not None and held.kind in NEVER_OWED and paid < 0:
-            raise RefusedSuccession("payoff", paid, f"0 or more, as the slot held {held.name}", slot)
+    prices = price_per_lot(previous.snapshot)
+    for slot in drop.nonzero()[0].tolist():
+        paid, held = int(payoff[slot]), previous.snapshot.listing.instruments[slot]
+        if held is None:
+            if paid:
+                raise RefusedSuccession("payoff", paid, "0, as the slot was empty", slot)
+            continue
+        low, high, reason = _bound_payoff(held, previous.snapshot, float(prices[slot]), epoch.time)
+        if not low <= paid <= high:
+            raise RefusedSuccession("payoff", paid, f"{low} to {high}, as {held.name} {reason}", slot)
+
+
+def _bound_payoff(held: Instrument, before: MarketSnapshot, price: float, time: int) -> tuple[int, int, str]:
+    """Least and most that one lot of `held` may pay when it is dropped at `time`, micro-dollars, and why.
+
+    `price` is the lot's in the snapshot `before`, US dollars.
+    """
+    has_expired = held.expiry is not None and held.expiry <= time
+    if held.kind is Kind.OPTION and has_expired:
+        most = CALL_BOUND * float(before.forward[held.slot]) if held.is_call else held.strike
+        return 0, math.floor(USD6 * most * held.lot_size), f"expired at {held.expiry}"
+    usd6 = round(USD6 * price)
+    state = "expired" if has_expired else "is live"
+    return -(-usd6 // 2), usd6 + usd6 // 2, f"{state} and its last price is {usd6}, from which 50 % are allowed"
 
 
 def _changes(previous: Epoch, epoch: Epoch) -> list[tuple[int, str, str]]:

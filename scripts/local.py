@@ -28,6 +28,7 @@ from contracts.requests import (
 from engine.epoch import Epoch, build_epoch
 from engine.market import MarketSnapshot
 from engine.settlement import Settlement
+from engine.succession import MAX_LAG
 from prover.account import LocalWallet
 from prover.trade import AgreedTrade
 from prover.trader import Provers, SignedAction, SignedOpening, Trader, VenueFacts
@@ -37,6 +38,9 @@ from scripts.keys import VenueKeys
 PUBLISHERS, THRESHOLD = 5, 3
 PATIENCE = 3600
 """Seconds until a signed action of a party here runs out."""
+DAY = 86_400
+REPLAY_LAG = 100 * 365 * DAY
+"""Seconds by which a chain's clock may be ahead of a recorded market that is replayed on it."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,20 @@ class Party:
 
 
 class LocalVenue:
-    """Contracts, publishers and oracle of one deployment on a development chain."""
+    """Contracts, publishers and oracle of one deployment on a development chain.
+
+    Where the chain's clock is within a day of the market's when the venue is made, every epoch's snapshot is the market
+    as of the epoch's time: same prices, less time to expiry. Publishers then ask for the lag of `MAX_LAG`, as they do
+    on any venue, and an option whose expiry the clock has reached must have been dropped.
+
+    Elsewhere (`zkmargin demo --rpc-url` on a chain that runs) the venue is a replay of a recorded market: snapshots
+    keep their own time, and the publishers are told to accept epochs up to `REPLAY_LAG` later than that. Such epochs
+    date old prices as new, so this is for showing only. A chain whose clock is earlier than the market's is refused.
+    """
 
     def __init__(self, chain: Chain, keys: VenueKeys, snapshot: MarketSnapshot):
         self.chain, self.keys, self.snapshot = chain, keys, snapshot
+        self.is_replay = abs(chain.time - snapshot.time) > DAY
         self.publishers = [LocalWallet(EthAccount.create()) for _ in range(PUBLISHERS)]
         addresses = [wallet.address for wallet in self.publishers]
         deployment = deploy(
@@ -112,13 +126,16 @@ class LocalVenue:
 
         A settlement makes it the step into the snapshot's generation; other epochs keep the one of their generation.
         """
+        moment = self.chain.time
         self.snapshot = snapshot or self.snapshot
+        if not self.is_replay:
+            self.snapshot = replace(self.snapshot, time=moment)
         is_step = settlement is not None
         if settlement is None and self.epoch is not None:
             settlement = self.epoch.data.settlement
         number = self.contracts.oracle.get_latest_number() + 1
         start = time.perf_counter()
-        data = build_epoch(self.snapshot, number=number, time=self.chain.time, urgent=urgent, settlement=settlement)
+        data = build_epoch(self.snapshot, number=number, time=moment, urgent=urgent, settlement=settlement)
         seconds = {"policy": time.perf_counter() - start}
         points = {}
         for name, policy in data.policies.items():
@@ -136,6 +153,7 @@ class LocalVenue:
             vault_units=self.contracts.deployment.vault_units,
             wallets=self.publishers[:THRESHOLD],
             domain=self.domain,
+            max_lag=REPLAY_LAG if self.is_replay else MAX_LAG,
         )
         seconds["check"] = time.perf_counter() - start
         return data, signed, seconds
@@ -248,8 +266,3 @@ class LocalVenue:
         for party in parties:
             party.trader.confirm(next(action for action in actions.values() if action.message.account == party.id))
         return receipt
-
-
-def retime(snapshot: MarketSnapshot, moment: int) -> MarketSnapshot:
-    """The same market facts as of another time, for a chain whose clock is not the market's."""
-    return replace(snapshot, time=moment)

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.clearing import Status
 from contracts.errors import Reverted
+from engine.errors import ExpiredInstrument
 from engine.pricing import price_per_lot
 from engine.settlement import Settlement
 from prover.errors import PolicyNotMet
@@ -90,18 +91,22 @@ def test_a_whole_life(venue):
 
 
 def test_a_generation_step_pays_out_on_both_sides(venue):
-    """An option expires: the slot turns into cash, lots of it are gone, and the sums still hold."""
+    """Options expire: their slots turn into cash, lots of them are gone, and the sums still hold."""
     alice, bob = open_funded(venue, "alice", 200_000), open_funded(venue, "bob", 300_000)
     trade(venue, alice, bob, {OPTION: 40, PERPETUAL: 3}, 1_000 * USD6)
     before = alice.state.cash, bob.state.cash
 
     preset, listing = venue.facts.preset, venue.snapshot.listing
-    drop, payoff = (np.zeros(preset.slots, dtype=np.int64) for _ in range(2))
-    drop[OPTION], payoff[OPTION] = 1, 7 * USD6
-    remaining = tuple(None if item and item.slot == OPTION else item for item in listing.instruments)
+    expiry = listing.instruments[OPTION].expiry
+    venue.chain.travel_to(expiry + 1)
+    expired = (listing.expiry > 0) & (listing.expiry <= expiry)
+    drop, payoff = expired.astype(np.int64), np.zeros(preset.slots, dtype=np.int64)
+    payoff[OPTION] = 7 * USD6  # a put of 76,000 at 75,300, 0.01 bitcoin a lot; the others are said to have lapsed
+    remaining = tuple(None if gone else item for item, gone in zip(listing.instruments, expired, strict=True))
     later = dataclasses.replace(listing, generation=listing.generation + 1, instruments=remaining)
-    forward, volatility = venue.snapshot.forward.copy(), venue.snapshot.volatility.copy()
-    forward[OPTION] = volatility[OPTION] = np.nan
+    forward, volatility = (
+        np.where(expired, np.nan, row) for row in (venue.snapshot.forward, venue.snapshot.volatility)
+    )
     market = dataclasses.replace(venue.snapshot, listing=later, forward=forward, volatility=volatility)
     old = venue.epoch
     step = venue.post_epoch(settlement=Settlement(preset, drop, payoff), snapshot=market)
@@ -162,3 +167,23 @@ def withdraw_builds(party: Party, venue: LocalVenue, amount: int) -> None:
         key_version=1,
         epoch=venue.epoch.data,
     )
+
+
+def test_a_snapshot_is_of_its_epochs_time(venue):
+    """The recorded market is as of each epoch on a chain that began with it; what has expired cannot be priced."""
+    recorded = venue.epoch.data.snapshot
+    venue.chain.travel(3_600)
+    data = venue.post_epoch(with_snapshot=False).data
+    assert data.snapshot.time == data.time >= recorded.time + 3_600
+    assert np.array_equal(data.snapshot.forward, recorded.forward, equal_nan=True) and not venue.is_replay
+    venue.chain.travel_to(venue.snapshot.listing.instruments[OPTION].expiry)
+    with pytest.raises(ExpiredInstrument):
+        venue.post_epoch(with_snapshot=False)
+
+
+def test_a_recorded_market_is_replayed_on_a_later_chain(mini_keys, venue):
+    """A year later by the chain's clock: snapshots keep their time, which publishers accept only when told to."""
+    recorded = dataclasses.replace(venue.snapshot, time=venue.chain.time - 365 * 86_400)
+    replay = LocalVenue(venue.chain, mini_keys, recorded)
+    data = replay.post_epoch().data
+    assert replay.is_replay and data.snapshot.time == recorded.time < data.time - 364 * 86_400

@@ -11,8 +11,10 @@ from contracts.deploy import WETH_LOT
 from contracts.errors import MessageInvalid
 from contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, sort_points
 from contracts.publishing import PublishedEpoch, check_epoch, make_signed_epoch, sign_epoch
+from engine.compiler import PolicyNotRebuilt
 from engine.epoch import build_epoch
 from engine.market import load_snapshot, reduce_to_mini
+from engine.parameters import load_parameters
 from engine.policy_checks import NotImplied, RefusedPolicy
 from engine.presets import get_preset
 from engine.settlement import Settlement
@@ -50,13 +52,13 @@ def ordinary(key, first):
 
 @pytest.fixture(scope="module")
 def step(key, ordinary):
-    """An option expires: the slot is emptied and pays seven dollars a lot."""
+    """An option is delisted: the slot is emptied and pays about its price, 30.6 dollars a lot."""
     return publish(key, ordinary, build_epoch(make_later(), number=7, settlement=make_settlement()), is_step=True)
 
 
 def make_settlement() -> Settlement:
     drop, payoff = (np.zeros(MINI.slots, dtype=np.int64) for _ in range(2))
-    drop[OPTION], payoff[OPTION] = 1, 7_000_000
+    drop[OPTION], payoff[OPTION] = 1, 30_000_000
     return Settlement(MINI, drop, payoff)
 
 
@@ -92,9 +94,9 @@ def publish(key, previous, epoch, *, is_step=False) -> PublishedEpoch:
     return PublishedEpoch(epoch, message)
 
 
-def check(key, previous, epoch, message, points=None, units=None):
+def check(key, previous, epoch, message, points=None, units=None, **options):
     points = points or compute_points(key, epoch)
-    check_epoch(previous, epoch, message, points, verifying_key=key, vault_units=units or UNITS)
+    check_epoch(previous, epoch, message, points, verifying_key=key, vault_units=units or UNITS, **options)
 
 
 # ---------------------------------------------------------------------------------------------------- what is signed
@@ -132,7 +134,8 @@ def test_nothing_is_signed_that_fails(key, first, ordinary):
 )  # fmt: skip
 def test_every_field_is_what_the_data_say(key, ordinary, step, field):
     value = getattr(step.message, field)
-    wrong = step.message.model_copy(update={field: value + 1 if isinstance(value, int) else keccak(value)})
+    other = keccak(value) if isinstance(value, bytes) else value + (-1 if field == "min_epoch" else 1)
+    wrong = step.message.model_copy(update={field: other})
     with pytest.raises(MessageInvalid) as refusal:
         check(key, ordinary, step.epoch, wrong)
     assert refusal.value.field == field
@@ -203,7 +206,114 @@ def test_an_epoch_follows_its_predecessor(key, first):
         check(key, first, epoch, make_message(key, first, epoch))
 
 
+# ------------------------------------------------------------------------------------------------ policies, built again
+def change(epoch, name, field, at, by):
+    """The epoch with one number of a policy changed, and that number."""
+    policy = epoch.policies[name]
+    values = np.array(getattr(policy, field), dtype=object if field == "constants" else np.int64)
+    values[at] += by
+    given = tuple(values.tolist()) if field == "constants" else values
+    return replace(epoch, policies={**epoch.policies, name: replace(policy, **{field: given})}), int(values[at])
+
+
+def find_priced(policy) -> tuple[int, int]:
+    """A row and a column with a coefficient on a position."""
+    row, column = np.argwhere(policy.positions)[0].tolist()
+    return row, column
+
+
+@pytest.mark.parametrize(("field", "row"), [("positions", None), ("rate_long", 0), ("rate_short", 0)])
+def test_a_policy_is_what_the_snapshot_gives(key, first, ordinary, field, row):
+    """Rules that pass every check of form, but not the house model's at these prices: one unit is a last bit, two are
+    another policy."""
+    policy = ordinary.epoch.policies["net_delta"]
+    at = find_priced(policy) if row is None else (row, MINI.derivative_slots[0])
+    near, _ = change(ordinary.epoch, "net_delta", field, at, 1)
+    check(key, first, near, make_message(key, first, near))
+    far, value = change(ordinary.epoch, "net_delta", field, at, 2)
+    with pytest.raises(PolicyNotRebuilt) as refusal:
+        check(key, first, far, make_message(key, first, far))
+    error = refusal.value
+    assert (error.policy, error.what, (error.row, error.column)) == ("net_delta", field, at)
+    assert (error.value, error.expected) == (value, value - 2)
+    assert all(str(part) in str(error) for part in ("net_delta", *at, value, value - 2))
+
+
+def test_what_no_rounding_touches_is_exact(key, first, ordinary):
+    row, _ = find_priced(ordinary.epoch.policies["net_delta"])
+    wrong, value = change(ordinary.epoch, "net_delta", "constants", row, 1)
+    with pytest.raises(PolicyNotRebuilt) as refusal:
+        check(key, first, wrong, make_message(key, first, wrong))
+    assert (refusal.value.what, refusal.value.row, refusal.value.column) == ("constants", row, None)
+    assert (refusal.value.value, refusal.value.expected) == (value, value - 1)
+
+
+def test_policies_of_another_market_are_not_signed(key, first):
+    """Every policy passes and implies the next, but of prices half as high: margin for half the risk."""
+    halved = replace(
+        SNAPSHOT,
+        index={coin: price / 2 for coin, price in SNAPSHOT.index.items()},
+        forward=SNAPSHOT.forward / 2,
+    )
+    wrong = replace(build_epoch(SNAPSHOT, number=6), policies=build_epoch(halved, number=6).policies)
+    with pytest.raises(PolicyNotRebuilt):
+        check(key, first, wrong, make_message(key, first, wrong))
+    check(key, first, wrong, make_message(key, first, wrong), expected=wrong.policies)
+
+
+def test_parameters_are_pinned(key, first):
+    shipped = load_parameters()
+    looser = replace(shipped, delta_limit={coin: 2 * limit for coin, limit in shipped.delta_limit.items()})
+    epoch = build_epoch(SNAPSHOT, number=6, parameters=looser)
+    with pytest.raises(PolicyNotRebuilt, match="net_delta"):
+        check(key, first, epoch, make_message(key, first, epoch))
+    check(key, first, epoch, make_message(key, first, epoch), parameters=looser)
+
+
+def test_no_policy_is_missing_or_added(key, first, ordinary):
+    fewer = {name: policy for name, policy in ordinary.epoch.policies.items() if name != "net_delta"}
+    more = {**ordinary.epoch.policies, "second": replace(ordinary.epoch.policies["net_delta"], name="second")}
+    for policies, name in ((fewer, "net_delta"), (more, "second")):
+        wrong = replace(ordinary.epoch, policies=policies)
+        with pytest.raises(PolicyNotRebuilt) as refusal:
+            check(key, first, wrong, make_message(key, first, wrong))
+        assert (refusal.value.policy, refusal.value.what) == (name, "policy")
+
+
+def test_old_prices_are_not_dated_as_new(key, first):
+    late = build_epoch(SNAPSHOT, number=6, time=SNAPSHOT.time + 61)
+    with pytest.raises(RefusedSuccession, match="time"):
+        check(key, first, late, make_message(key, first, late))
+    check(key, first, late, make_message(key, first, late), max_lag=61)
+
+
 # ---------------------------------------------------------------------------------------------- urgency and settlement
+def test_a_higher_min_epoch_is_signed_unseen(key, first, ordinary):
+    """An urgent epoch that this publisher has missed: its number is carried on by a proposal, which is right."""
+    epoch = build_epoch(SNAPSHOT, number=9)
+    for lowest in (5, 8, 9):
+        check(key, ordinary, epoch, make_message(key, ordinary, epoch).model_copy(update={"min_epoch": lowest}))
+    for wrong in (4, 10):
+        with pytest.raises(MessageInvalid, match="min_epoch"):
+            check(key, ordinary, epoch, make_message(key, ordinary, epoch).model_copy(update={"min_epoch": wrong}))
+
+
+def test_an_urgent_proposal_seen_is_carried_on(key, ordinary):
+    """It was signed and not posted: who has seen it signs nothing that forgets it."""
+    urgent = publish(key, ordinary, build_epoch(SNAPSHOT, number=8, urgent=True))
+    epoch = build_epoch(SNAPSHOT, number=9)
+    forgetful = make_message(key, ordinary, epoch)
+    check(key, ordinary, epoch, forgetful)
+    with pytest.raises(MessageInvalid, match="min_epoch is 5; allowed: 8, the highest seen, to 9"):
+        check(key, ordinary, epoch, forgetful, seen=[urgent])
+    check(key, ordinary, epoch, forgetful.model_copy(update={"min_epoch": 8}), seen=iter([urgent]))
+    signed = make_signed_epoch(
+        epoch, previous=ordinary, is_step=False, points=compute_points(key, epoch), seen=iter([urgent]),
+        verifying_key=key, vault_units=UNITS, wallets=WALLETS, domain=DOMAIN,
+    )  # fmt: skip
+    assert signed.message.min_epoch == 8
+
+
 def test_the_number_of_the_last_urgent_epoch_is_carried_on(key, first, ordinary, step):
     assert [item.message.min_epoch for item in (first, ordinary, step)] == [5, 5, 5]
     dropped = ordinary.message.model_copy(update={"min_epoch": 0})

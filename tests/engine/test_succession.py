@@ -9,6 +9,7 @@ import pytest
 from engine.epoch import Epoch, build_epoch
 from engine.instruments import Kind, Listing, collateral_lot_sizes, make_instrument
 from engine.market import MarketSnapshot
+from engine.pricing import price_per_lot
 from engine.settlement import Settlement, identity_settlement
 from engine.succession import RefusedSuccession, check_succession
 from tests.engine.house import get_snapshot
@@ -44,10 +45,12 @@ def relist(snapshot: MarketSnapshot, changes: dict, *, step: int = 0) -> MarketS
 
 
 def follow(previous: Epoch, *, snapshot: MarketSnapshot | None = None, **changes) -> Epoch:
-    """The next epoch, with the policies of `previous`: the rule of succession does not look at them."""
-    snapshot = snapshot or previous.snapshot
+    """The next epoch, a minute later, of a snapshot `lag` seconds older (0), with the policies of `previous`: the rule
+    of succession does not look at them."""
+    moment = changes.setdefault("time", previous.time + 60)
+    snapshot = dataclasses.replace(snapshot or previous.snapshot, time=moment - changes.pop("lag", 0))
     fields = {field.name: getattr(previous, field.name) for field in dataclasses.fields(Epoch)}
-    fields |= {"number": previous.number + 1, "time": previous.time + 60, "snapshot": snapshot}
+    fields |= {"number": previous.number + 1, "snapshot": snapshot}
     return Epoch(**{**fields, "generation": snapshot.listing.generation, **changes})
 
 
@@ -57,9 +60,25 @@ def other_strike(slot: int):
     return make_instrument(slot, item.kind, item.underlying, item.lot_size, **facts)
 
 
+def price(slot: int) -> int:
+    """Micro-dollars that a lot is worth in the snapshot."""
+    return round(1e6 * float(price_per_lot(SNAPSHOT)[slot]))
+
+
 EMPTIED = relist(SNAPSHOT, {OPTION: None}, step=1)
-STEPPED = follow(FIRST, snapshot=EMPTIED, settlement=settle({OPTION: 7_000_000}))
-"""The option in slot 3 expired."""
+PAID = price(OPTION)
+STEPPED = follow(FIRST, snapshot=EMPTIED, settlement=settle({OPTION: PAID}))
+"""The option in slot 3 was delisted at its price."""
+
+
+SEPTEMBER = [slot for slot, item in enumerate(LISTING.instruments) if item and item.name.split("-")[1] == "25SEP26"]
+"""Slots whose instruments expire first, all at once."""
+
+
+def expire(moment: int, settlement: Settlement) -> Epoch:
+    """The step at `moment` that drops what `settlement` does and leaves these slots empty."""
+    dropped = dict.fromkeys(np.flatnonzero(settlement.drop).tolist())
+    return follow(FIRST, snapshot=relist(SNAPSHOT, dropped, step=1), time=moment, settlement=settlement)
 
 
 def refuse(previous: Epoch | None, epoch: Epoch, what: str, value: object = None, slot: int | None = None):
@@ -89,6 +108,22 @@ class TestHeader:
     @pytest.mark.parametrize("number", [7, 6, 0])
     def test_the_number_rises(self, number):
         refuse(FIRST, follow(FIRST, number=number), "number", number)
+
+    def test_no_epoch_uses_up_the_numbers(self):
+        check_succession(FIRST, follow(FIRST, number=FIRST.number + 1_000_000))
+        for number in (FIRST.number + 1_000_001, 2**64 - 1):
+            refuse(FIRST, follow(FIRST, number=number), "number", number)
+        check_succession(None, build_epoch(SNAPSHOT, number=1_000_000))
+        refuse(None, build_epoch(SNAPSHOT, number=1_000_001), "number", 1_000_001)
+
+    @pytest.mark.parametrize("previous", [None, FIRST])
+    def test_an_epoch_is_dated_by_its_snapshot(self, previous):
+        """Old prices dated as new would pass for fresh, and prices of tomorrow are none."""
+        for lag in (0, 60):
+            check_succession(previous, follow(FIRST, lag=lag))
+        for lag in (-1, 61):
+            refuse(previous, follow(FIRST, lag=lag), "time", FIRST.time + 60)
+        check_succession(previous, follow(FIRST, lag=61), max_lag=61)
 
     def test_the_time_does_not_fall(self):
         refuse(FIRST, follow(FIRST, time=FIRST.time - 1), "time", FIRST.time - 1)
@@ -154,7 +189,7 @@ class TestSameGeneration:
 
     @pytest.mark.parametrize(
         "settlement",
-        [identity_settlement(PRESET), settle({OPTION: 7_000_001}), settle({OPTION: 7_000_000, OTHER_OPTION: 0})],
+        [identity_settlement(PRESET), settle({OPTION: PAID + 1}), settle({OPTION: PAID, OTHER_OPTION: 0})],
     )
     def test_another_settlement(self, settlement):
         """An account that steps later would be paid something else than one that stepped at once."""
@@ -166,13 +201,13 @@ class TestSameGeneration:
 
 
 class TestStep:
-    def test_an_expired_option(self):
+    def test_an_option_is_delisted_at_its_price(self):
         check_succession(FIRST, STEPPED)
 
     def test_a_slot_is_listed_anew(self):
         """At once, or a generation after it was emptied."""
         anew = relist(SNAPSHOT, {OPTION: other_strike(OPTION)}, step=1)
-        check_succession(FIRST, follow(FIRST, snapshot=anew, settlement=settle({OPTION: 0})))
+        check_succession(FIRST, follow(FIRST, snapshot=anew, settlement=settle({OPTION: PAID})))
         anew = relist(EMPTIED, {OPTION: other_strike(OPTION)}, step=1)
         check_succession(STEPPED, follow(STEPPED, snapshot=anew, settlement=settle({OPTION: 0})))
 
@@ -190,14 +225,45 @@ class TestStep:
         anew = relist(EMPTIED, {OPTION: other_strike(OPTION)}, step=1)
         refuse(STEPPED, follow(STEPPED, snapshot=anew, settlement=settle({PERPETUAL: 0})), "instrument", None, OPTION)
 
-    @pytest.mark.parametrize("slot", [FUTURE, OPTION, OTHER_OPTION, PRESET.slots - 1])
-    def test_no_holder_of_an_option_or_a_future_is_charged(self, slot):
-        epoch = follow(FIRST, snapshot=relist(SNAPSHOT, {slot: None}, step=1), settlement=settle({slot: -1}))
-        refuse(FIRST, epoch, "payoff", -1, slot)
+    @pytest.mark.parametrize("slot", [PERPETUAL, FUTURE, OPTION, OTHER_OPTION, PRESET.slots - 1])
+    @pytest.mark.parametrize("relisted", [False, True])
+    def test_a_live_instrument_pays_about_its_price(self, slot, relisted):
+        """Delisted, or dropped and listed again: half the last price is the least, half as much again the most."""
+        usd6 = price(slot)
+        later = relist(SNAPSHOT, {} if relisted else {slot: None}, step=1)
+        for paid in ((usd6 + 1) // 2, usd6, usd6 * 3 // 2):
+            check_succession(FIRST, follow(FIRST, snapshot=later, settlement=settle({slot: paid})))
+        for paid in (-1, 0, (usd6 + 1) // 2 - 1, usd6 * 3 // 2 + 1, 10 * usd6):
+            refuse(FIRST, follow(FIRST, snapshot=later, settlement=settle({slot: paid})), "payoff", paid, slot)
 
-    def test_a_perpetual_may_owe_its_funding(self):
-        epoch = follow(FIRST, snapshot=relist(SNAPSHOT, {}, step=1), settlement=settle({PERPETUAL: -5}))
-        check_succession(FIRST, epoch)
+    def test_one_second_before_expiry_an_option_is_live(self):
+        expiry = LISTING.instruments[OPTION].expiry
+        for moment, is_live in ((expiry - 1, True), (expiry, False)):
+            epoch = expire(moment, settle(dict.fromkeys(SEPTEMBER, 0)))
+            if is_live:
+                refuse(FIRST, epoch, "payoff", 0, SEPTEMBER[0])
+            else:
+                check_succession(FIRST, epoch)
+
+    @pytest.mark.parametrize("slot", [3, 4, 5, 6, 11, 12, 13, 14])
+    def test_an_expired_option_pays_within_its_bound(self, slot):
+        """A put its strike at most, a call ten forwards: what the market did since, the data do not show."""
+        item = LISTING.instruments[slot]
+        most = round(1e6 * item.lot_size * (10 * float(SNAPSHOT.forward[slot]) if item.is_call else item.strike))
+        others = dict.fromkeys(SEPTEMBER, 0)
+        for paid in (0, price(slot), most):
+            check_succession(FIRST, expire(item.expiry, settle({**others, slot: paid})))
+        for paid in (-1, most + 1):
+            refuse(FIRST, expire(item.expiry, settle({**others, slot: paid})), "payoff", paid, slot)
+
+    def test_an_expired_future_pays_about_its_price(self):
+        moment, usd6 = LISTING.instruments[FUTURE].expiry, price(FUTURE)
+        others = {slot: 0 for slot, item in enumerate(LISTING.instruments) if item and item.kind is Kind.OPTION}
+        others[10] = price(10)
+        for paid in ((usd6 + 1) // 2, usd6 * 3 // 2):
+            check_succession(FIRST, expire(moment, settle({**others, FUTURE: paid})))
+        for paid in (-1, (usd6 + 1) // 2 - 1, usd6 * 3 // 2 + 1):
+            refuse(FIRST, expire(moment, settle({**others, FUTURE: paid})), "payoff", paid, FUTURE)
 
     @pytest.mark.parametrize("paid", [1, -1])
     def test_an_empty_slot_pays_nothing(self, paid):
