@@ -131,7 +131,7 @@ class Chain:
         except ContractCustomError as reason:
             raise decode_revert(str(reason.data), name) from None
         except (ContractLogicError, ContractPanicError) as reason:
-            raise decode_revert(reason.data if isinstance(reason.data, str) else "", name, str(reason)) from None
+            raise decode_revert(find_revert_data(reason.data), name, str(reason)) from None
         except Web3Exception as reason:
             raise Reverted("Unknown", {"reason": str(reason)}, name) from reason
 
@@ -170,6 +170,13 @@ class Contract:
         topic = self._contract.events[event]().topic
         own = [log for log in receipt.logs if log["address"] == self.address and log["topics"][0].to_0x_hex() == topic]
         return [self._contract.events[event]().process_log(log)["args"] for log in own]
+
+
+def find_revert_data(answer: object) -> str:
+    """The revert's data, 0x-hex, in what a node says about it: the data alone (Anvil), or in a record (Hardhat)."""
+    if isinstance(answer, Mapping):
+        answer = answer.get("data")
+    return answer if isinstance(answer, str) else ""
 
 
 def decode_revert(data: str, call: str, text: str = "") -> Reverted:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.chain import Chain, decode_revert, find_anvil, require_development_chain, run_anvil
+from contracts.chain import Chain, decode_revert, find_anvil, find_revert_data, require_development_chain, run_anvil
 from contracts.clearing import Venue
 from contracts.deploy import LEAST_DELAY, Deployment, compute_create_address, deploy, deploy_contract
 from contracts.errors import CallInvalid, ChainUnavailable, NotADevelopmentChain, Reverted
@@ -102,3 +102,16 @@ def test_addresses_are_known_before_deployment(chain):
     assert deploy_contract(chain, "TestWETH")[0].address == compute_create_address(chain.accounts[0], nonce)
     with pytest.raises(CallInvalid, match="Nowhere"):
         deploy_contract(chain, "Nowhere")
+
+
+@pytest.mark.parametrize(
+    ("answer", "data"),
+    [
+        ("0x1234", "0x1234"),
+        ({"message": "reverted", "data": "0x1234"}, "0x1234"),
+        ({"message": "reverted"}, ""),
+        (None, ""),
+    ],
+)
+def test_revert_data_is_found_in_either_nodes_answer(answer, data):
+    assert find_revert_data(answer) == data
