@@ -66,7 +66,7 @@ def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
         Infinite if the policy bounds nothing in that direction.
     """
     slots = np.flatnonzero(snapshot.listing.is_listed & ~snapshot.listing.is_collateral)
-    count, rows, helpers = len(slots), policy.preset.rows, policy.preset.helpers
+    count, helpers = len(slots), policy.preset.helpers
     priced = np.flatnonzero(policy.priced)
     price = price_per_lot(snapshot)[slots] * USD6
     # columns: lots held, lots owed, helpers, excess
@@ -80,7 +80,6 @@ def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
     cost = np.concatenate([change[slots], -change[slots], np.zeros(helpers + len(priced))])
     unit = np.concatenate([np.ones(2 * count), np.full(helpers + len(priced), 1 / scale)])
     result = linprog(cost, A_ub=-matrix * unit * scale, b_ub=free * scale, bounds=(0, None), method="highs")
-    assert rows == len(free)
     if result.status == 3:
         return float("inf")
     if result.status != 0:

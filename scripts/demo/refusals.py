@@ -10,6 +10,7 @@ from contracts.messages import EpochPoints
 from contracts.requests import DepositRequest, TradeRequest, TradeSide, WithdrawRequest
 from engine.epoch import Epoch
 from engine.policy import none_policy
+from prover._native import BASE_MODULUS
 from prover.errors import ProverError
 from prover.messages import Action
 from prover.trade import AgreedTrade, check_quote, make_quote, make_request
@@ -17,9 +18,6 @@ from prover.trader import SignedAction
 from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
 from prover.typed_data import compute_digest
 from scripts.local import LocalVenue, Party
-
-BASE_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583
-"""Order of BN254's base field: the coordinates of a proof's points."""
 
 
 @dataclass(frozen=True)
