@@ -19,6 +19,7 @@ from eth_hash.auto import keccak
 from pydantic import Field
 
 from engine import market_bytes
+from engine.crowding import MAX_STRESS, MIN_STRESS, STRESS_STEP, Crowding
 from engine.errors import DuplicateName, ExpiredInstrument, MalformedFile, OutOfRange, UnknownName, WrongKind
 from engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
 from engine.instruments import (
@@ -41,9 +42,11 @@ MIN_VOLATILITY, MAX_VOLATILITY = 0.001, 16.0
 """Allowed volatility, fraction; the largest on the chain of a crash was 3.2. A zero is missing data, not a market."""
 MAX_RATE = 1.0
 """Largest absolute rate (per year) or funding (per 8 hours), fraction."""
+MIN_DAILY_VOLATILITY, MAX_DAILY_VOLATILITY = 0.001, 1.0
+"""Allowed forecast of the volatility of daily log returns, fraction."""
 MAX_SOURCE = 1_000
 """Longest source, bytes of UTF-8."""
-FORMAT = "zkmargin.market/1"
+FORMAT = "zkmargin.market/2"
 """First field of a market file."""
 DATA = Path(__file__).with_name("data")
 """Where the shipped snapshots are."""
@@ -66,7 +69,7 @@ class MarketSnapshot:
     WrongKind
         If a number stands on a slot that has none of that sort, or spot differs from its index.
     UnknownName
-        If index, rates or funding have other keys than the coins.
+        If index, rates, funding, daily volatility or crowding have other keys than the coins.
     """
 
     time: int
@@ -82,6 +85,13 @@ class MarketSnapshot:
     where nothing is listed."""
     volatility: np.ndarray
     """(N,) fraction per square root of a year, rounded to 1e-6; NaN where no option is."""
+    daily_volatility: Mapping[Underlying, float]
+    """Forecast volatility of the coin's daily log return, fraction, rounded to 1e-6: what the historical moves of the
+    expected shortfall are scaled to. Filtered with decay 0.97 from closes up to `time`."""
+    crowding: Mapping[Underlying, Crowding]
+    """The publishers' estimate of crowd and depth per coin, for the contagion buffer."""
+    stress: float
+    """State multiplier of the contagion buffer, 1 to 4, rounded to 0.001."""
     rates: Mapping[Underlying, float] = dataclasses.field(default_factory=_zero_per_coin)
     """Discount rate per coin, fraction per year, continuous. A recorded fact: prices are undiscounted."""
     funding: Mapping[Underlying, float] = dataclasses.field(default_factory=_zero_per_coin)
@@ -97,6 +107,15 @@ class MarketSnapshot:
             "index": _per_coin("index", self.index, 1 / USD_STEP, MAX_USD, USD_STEP),
             "rates": _per_coin("rate", self.rates, -MAX_RATE, MAX_RATE, RATE_STEP),
             "funding": _per_coin("funding", self.funding, -MAX_RATE, MAX_RATE, RATE_STEP),
+            "daily_volatility": _per_coin(
+                "daily volatility",
+                self.daily_volatility,
+                MIN_DAILY_VOLATILITY,
+                MAX_DAILY_VOLATILITY,
+                VOLATILITY_STEP,
+            ),
+            "crowding": _crowding_per_coin(self.crowding),
+            "stress": quantize(require_in_range("stress", self.stress, MIN_STRESS, MAX_STRESS), STRESS_STEP),
             "forward": _by_slot("forward", self.forward, listing, listing.is_listed, (1 / USD_STEP, MAX_USD), USD_STEP),
             "volatility": _by_slot(
                 "volatility",
@@ -173,7 +192,7 @@ class MarketSnapshot:
         """The content of `to_json` as plain dictionaries and lists."""
         per_coin = {
             field: {coin.value: getattr(self, field)[coin] for coin in Underlying}
-            for field in ("index", "rates", "funding")
+            for field in ("index", "rates", "funding", "daily_volatility")
         }
         return {
             "format": FORMAT,
@@ -182,6 +201,8 @@ class MarketSnapshot:
             "preset": self.listing.preset.name,
             "generation": self.listing.generation,
             **per_coin,
+            "crowding": {coin.value: dataclasses.asdict(self.crowding[coin]) for coin in Underlying},
+            "stress": self.stress,
             "instruments": [self._row(item) for item in self.listing.by_name.values()],
         }
 
@@ -220,6 +241,16 @@ class InstrumentRow(StrictModel):
     is_call: bool | None = None
     forward: float
     volatility: float | None = None
+
+
+class CrowdingRow(StrictModel):
+    """Crowd and depth of one coin in a market file; see `engine.crowding.Crowding`."""
+
+    ladder_down: float
+    ladder_up: float
+    depth_down: float
+    depth_up: float
+    impact: float
 
 
 class SviRow(StrictModel):
@@ -265,6 +296,9 @@ class MarketFile(StrictModel):
     index: dict[str, float]
     rates: dict[str, float]
     funding: dict[str, float]
+    daily_volatility: dict[str, float]
+    crowding: dict[str, CrowdingRow]
+    stress: float
     instruments: list[InstrumentRow]
     svi: tuple[SviRow, ...] = Field(default=(), strict=False)
     observations: tuple[Observation, ...] = Field(default=(), strict=False)
@@ -381,6 +415,17 @@ def _per_coin(what: str, given: Mapping, low: float, high: float, steps: int) ->
     return MappingProxyType({coin: quantize(number, steps) for coin, number in numbers.items()})
 
 
+def _crowding_per_coin(given: Mapping) -> Mapping[Underlying, Crowding]:
+    coins = list(Underlying)
+    for key in given:
+        if key not in coins:
+            raise UnknownName("coin of crowding", key, coins)
+    for coin in coins:
+        if not isinstance(given.get(coin), Crowding):
+            raise WrongKind(f"crowding of {coin.value}", given.get(coin), "a Crowding")
+    return MappingProxyType({coin: given[coin] for coin in coins})
+
+
 def _by_slot(
     what: str, given: object, listing: Listing, wanted: np.ndarray, allowed: tuple[float, float], steps: int
 ) -> np.ndarray:
@@ -432,6 +477,9 @@ def _from_file(file: MarketFile, source: str) -> MarketSnapshot:
         volatility=volatility,
         rates=file.rates,
         funding=file.funding,
+        daily_volatility=file.daily_volatility,
+        crowding={coin: Crowding(**row.model_dump()) for coin, row in file.crowding.items()},
+        stress=file.stress,
     )
 
 

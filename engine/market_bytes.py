@@ -4,12 +4,15 @@ Big-endian; N is the preset's number of slots, slots in order.
 
 | field | bytes | meaning |
 |---|---|---|
-| magic | 4 | "ZKM" and the version, 1 |
+| magic | 4 | "ZKM" and the version, 2 |
 | preset | 1 + n | length, ASCII name |
 | generation | 3 | |
 | time | 5 | unix seconds |
 | source | 2 + n | length, UTF-8 |
 | per coin, in slot order: index, rate, funding | 6 + 4 + 4 | micro-dollars; signed 1e-9; signed 1e-9 |
+| daily volatility | 3 | millionths |
+| crowding: ladder down, up, depth down, up, impact | 5 + 5 + 5 + 5 + 3 | US dollars; impact in millionths |
+| stress | 2 | thousandths |
 | lot sizes | 1 + 8 n | count, then distinct sizes rising, in 1e-8 coin |
 | expiries | 1 + 5 n | count, then distinct expiries rising, unix seconds |
 | per slot: kind | 1 | 0 empty, 1 spot, 2 perpetual, 3 future, 4 put, 5 call |
@@ -28,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.crowding import IMPACT_STEP, STRESS_STEP, Crowding
 from engine.errors import MalformedFile
 from engine.instruments import LOT_STEP, USD_STEP, Instrument, Kind, Listing, Underlying, make_instrument
 from engine.presets import get_preset
@@ -35,12 +39,18 @@ from engine.presets import get_preset
 if TYPE_CHECKING:
     from engine.market import MarketSnapshot
 
-MAGIC = b"ZKM\x01"
+MAGIC = b"ZKM\x02"
 """First bytes; the last is the version of the layout."""
 VOLATILITY_STEP = 1_000_000
 """Steps per 1.00 of volatility."""
 RATE_STEP = 1_000_000_000
 """Steps per 1.00 of a rate or funding."""
+
+CROWDING_FIELDS = (
+    *((f"{what}_{side}", 5, 1) for what in ("ladder", "depth") for side in ("down", "up")),
+    ("impact", 3, IMPACT_STEP),
+)
+"""(field, bytes, steps per unit) of a coin's crowding, in order."""
 
 PUT_CODE, CALL_CODE = 4, 5
 KIND_OF_CODE = {1: Kind.SPOT, 2: Kind.PERPETUAL, 3: Kind.FUTURE, PUT_CODE: Kind.OPTION, CALL_CODE: Kind.OPTION}
@@ -73,6 +83,10 @@ def encode(snapshot: MarketSnapshot) -> bytes:
         put(_steps(snapshot.index[coin], USD_STEP), 6)
         put(_steps(snapshot.rates[coin], RATE_STEP), 4, signed=True)
         put(_steps(snapshot.funding[coin], RATE_STEP), 4, signed=True)
+        put(_steps(snapshot.daily_volatility[coin], VOLATILITY_STEP), 3)
+        for field, size, steps in CROWDING_FIELDS:
+            put(_steps(getattr(snapshot.crowding[coin], field), steps), size)
+    put(_steps(snapshot.stress, STRESS_STEP), 2)
     for table, size in ((lots, 8), (expiries, 5)):
         put(len(table), 1)
         for entry in table:
@@ -128,11 +142,14 @@ def decode(data: bytes) -> dict[str, Any]:
     preset = get_preset(reader.text(reader.number(1)))
     generation, time = reader.number(3), reader.number(5)
     source = reader.text(reader.number(2))
-    index, rates, funding = {}, {}, {}
+    index, rates, funding, daily_volatility, crowding = {}, {}, {}, {}, {}
     for coin in Underlying:
         index[coin] = reader.number(6) / USD_STEP
         rates[coin] = reader.number(4, signed=True) / RATE_STEP
         funding[coin] = reader.number(4, signed=True) / RATE_STEP
+        daily_volatility[coin] = reader.number(3) / VOLATILITY_STEP
+        crowding[coin] = Crowding(**{field: reader.number(size) / steps for field, size, steps in CROWDING_FIELDS})
+    stress = reader.number(2) / STRESS_STEP
     lots = [reader.number(8) for _ in range(reader.number(1))]
     expiries = [reader.number(5) for _ in range(reader.number(1))]
     instruments: list[Instrument | None] = []
@@ -168,4 +185,7 @@ def decode(data: bytes) -> dict[str, Any]:
         "volatility": volatility,
         "rates": rates,
         "funding": funding,
+        "daily_volatility": daily_volatility,
+        "crowding": crowding,
+        "stress": stress,
     }

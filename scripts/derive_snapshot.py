@@ -1,7 +1,10 @@
 """Derive a market snapshot of 256 slots from an options chain of Deribit's tickers, as CSV.
 
     python -m scripts.derive_snapshot --chain deribit_options_snapshot_20260822T153351Z.csv --date 2026-08-22 \\
-        --output engine/data/deribit_2026-08-22.json
+        --facts facts.json --output engine/data/deribit_2026-08-22.json
+
+What the chain does not quote comes from the facts, a JSON object with `daily_volatility` (by coin), `crowding` (by
+coin) and `stress`, as in a market file.
 
 What is kept are market facts of the listed instruments; the chain itself is not copied.
 
@@ -26,9 +29,11 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.crowding import Crowding
 from engine.errors import MalformedFile, OutOfRange
+from engine.files import StrictModel, read_model, read_text
 from engine.instruments import Instrument, Kind, Listing, Underlying, make_instrument
-from engine.market import MarketSnapshot, dump_document
+from engine.market import CrowdingRow, MarketSnapshot, dump_document
 from engine.presets import Preset, get_preset
 
 MIN_OPTION_DAYS = 1.5
@@ -180,7 +185,15 @@ def select_futures(tickers: Iterable[Ticker], time: int, count: int) -> list[tup
     return [(expiry, statistics.median(row.forward for row in by_expiry[expiry])) for expiry in sorted(chosen)]
 
 
-def derive_document(path: Path, day: date, preset: Preset) -> dict[str, object]:
+class Facts(StrictModel):
+    """What a chain does not quote; the fields are those of a market file."""
+
+    daily_volatility: dict[str, float]
+    crowding: dict[str, CrowdingRow]
+    stress: float
+
+
+def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict[str, object]:
     """The market file of a chain as plain dictionaries: the snapshot, its conventions and the venue's observations.
 
     Raises `OutOfRange` if the chain is of another day than `day` (UTC), else as `read_chain` and the records raise.
@@ -222,6 +235,9 @@ def derive_document(path: Path, day: date, preset: Preset) -> dict[str, object]:
         listing=Listing(preset, 0, tuple(instruments)),
         forward=forward,
         volatility=volatility,
+        daily_volatility=given.daily_volatility,
+        crowding={coin: Crowding(**row.model_dump()) for coin, row in given.crowding.items()},
+        stress=given.stress,
     )
     fields = ("mark", "delta", "bid", "ask", "open_interest", "volume")
     observations = [
@@ -245,9 +261,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--chain", type=Path, required=True, help="CSV of the chain")
     parser.add_argument("--date", type=date.fromisoformat, required=True, help="UTC day that the chain must be of")
+    parser.add_argument("--facts", type=Path, required=True, help="JSON of what the chain does not quote")
     parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
     options = parser.parse_args(arguments)
-    document = derive_document(options.chain, options.date, get_preset("standard"))
+    facts = read_model(Facts, read_text(options.facts), options.facts.name)
+    document = derive_document(options.chain, options.date, get_preset("standard"), facts)
     options.output.write_text(dump_document(document), encoding="utf-8")
     snapshot = MarketSnapshot.from_json(options.output.read_text(encoding="utf-8"), source=options.output.name)
     size, digest = len(snapshot.to_bytes()), snapshot.hash.hex()

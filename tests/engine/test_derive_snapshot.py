@@ -9,11 +9,12 @@ import pytest
 
 from engine.errors import MalformedFile, OutOfRange
 from engine.instruments import Kind, Underlying, canonical_name
-from engine.market import load_observations, load_snapshot
+from engine.market import CrowdingRow, load_observations, load_snapshot
 from engine.presets import get_preset
 from engine.pricing import black76_greeks, black76_price
 from scripts.derive_snapshot import (
     COLUMNS,
+    Facts,
     derive_document,
     main,
     read_chain,
@@ -23,6 +24,12 @@ from scripts.derive_snapshot import (
 
 TIME = datetime(2026, 3, 1, 12, 30, 5, 250_000, tzinfo=UTC)
 DAY = date(2026, 3, 1)
+CROWD = {"ladder_down": 1e6, "ladder_up": 2e6, "depth_down": 3e6, "depth_up": 4e6, "impact": 0.01}
+FACTS = Facts(
+    daily_volatility={"BTC": 0.02, "ETH": 0.03},
+    crowding={coin: CrowdingRow(**CROWD) for coin in ("BTC", "ETH")},
+    stress=1.5,
+)
 FORWARDS = {"BTC": 50_000.0, "ETH": 2_000.0}
 
 
@@ -85,12 +92,16 @@ def chosen(tmp_path):
 
 def test_the_script_writes_a_market_that_loads(tmp_path, capsys):
     chain, output = write_chain(tmp_path / "chain.csv", small_chain()), tmp_path / "market.json"
-    main(["--chain", str(chain), "--date", "2026-03-01", "--output", str(output)])
+    facts = tmp_path / "facts.json"
+    facts.write_text(FACTS.model_dump_json())
+    main(["--chain", str(chain), "--date", "2026-03-01", "--facts", str(facts), "--output", str(output)])
     snapshot = load_snapshot(output)
     assert snapshot.time == int(TIME.timestamp())
     assert snapshot.hash.hex() in capsys.readouterr().out
     assert "deribit_options_snapshot_20260301T123005Z.csv" in snapshot.source
     assert snapshot.index == {"BTC": 49_950.0, "ETH": 1_998.0}
+    assert snapshot.daily_volatility == {"BTC": 0.02, "ETH": 0.03} and snapshot.stress == 1.5
+    assert snapshot.crowding["ETH"].depth_up == 4e6
     listing = snapshot.listing
     # Per coin: spot, perpetual, two futures (the third expiry is too near), 18 options.
     assert [int((listing.kind[:128] == code).sum()) for code in (1, 2, 3, 4)] == [1, 1, 2, 18]
@@ -111,7 +122,7 @@ def test_the_same_chain_gives_the_same_file(tmp_path):
     rows = small_chain()
     forward = write_chain(tmp_path / "a.csv", rows)
     backward = write_chain(tmp_path / "b.csv", rows[::-1])
-    documents = [derive_document(path, DAY, get_preset("standard")) for path in (forward, backward)]
+    documents = [derive_document(path, DAY, get_preset("standard"), FACTS) for path in (forward, backward)]
     assert json.dumps(documents[0]) == json.dumps(documents[1])
 
 
@@ -180,7 +191,7 @@ def test_a_name_that_contradicts_its_row_is_refused(tmp_path):
     rows = small_chain()
     chain = write_chain(tmp_path / "chain.csv", [rows[-1] | {"instrument_name": "ETH-1APR26-9999-C"}, *rows[:-1]])
     with pytest.raises(MalformedFile, match="'ETH-1APR26-9999-C' has the facts of ETH-30APR26-2100-P"):
-        derive_document(chain, DAY, get_preset("standard"))
+        derive_document(chain, DAY, get_preset("standard"), FACTS)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,6 @@ def test_a_chain_without_a_column_or_without_rows_is_refused(tmp_path):
 def test_a_chain_of_another_day_or_of_one_coin_is_refused(tmp_path):
     chain = write_chain(tmp_path / "chain.csv", small_chain())
     with pytest.raises(OutOfRange, match=r"day of chain\.csv is '2026-03-01'; allowed: 2026-03-02"):
-        derive_document(chain, date(2026, 3, 2), get_preset("standard"))
+        derive_document(chain, date(2026, 3, 2), get_preset("standard"), FACTS)
     with pytest.raises(MalformedFile, match="has no row of ETH"):
-        derive_document(write_chain(chain, [NEAR]), DAY, get_preset("standard"))
+        derive_document(write_chain(chain, [NEAR]), DAY, get_preset("standard"), FACTS)

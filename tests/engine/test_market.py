@@ -10,6 +10,7 @@ from eth_hash.auto import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.crowding import MAX_NOTIONAL, MIN_DEPTH, Crowding
 from engine.errors import (
     DuplicateName,
     ExpiredInstrument,
@@ -116,6 +117,26 @@ def test_hashes_of_the_shipped_markets(name, digest):
     assert load_snapshot(name).hash.hex() == digest
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("ladder_down", -1.0),
+        ("ladder_up", math.nan),
+        ("ladder_up", MAX_NOTIONAL + 1.0),
+        ("depth_down", MIN_DEPTH - 1.0),
+        ("depth_up", math.inf),
+        ("impact", -1e-6),
+        ("impact", 1.1),
+        ("impact", True),
+    ],
+)
+def test_crowding_out_of_range_is_refused(field, value):
+    accepted = {"ladder_down": 0.0, "ladder_up": 0.0, "depth_down": 1e6, "depth_up": 1e6, "impact": 0.01}
+    Crowding(**accepted)
+    with pytest.raises(OutOfRange, match=field):
+        Crowding(**accepted | {field: value})
+
+
 @st.composite
 def mini_snapshots(draw):
     """Any snapshot of 16 slots: any subset listed, numbers up to the edges of their ranges."""
@@ -147,7 +168,16 @@ def mini_snapshots(draw):
         volatility=volatility,
         rates={coin: draw(rate) for coin in Underlying},
         funding={coin: draw(rate) for coin in Underlying},
+        daily_volatility={coin: draw(st.floats(0.001, 1)) for coin in Underlying},
+        crowding={coin: draw(crowdings()) for coin in Underlying},
+        stress=draw(st.floats(1, 4)),
     )
+
+
+@st.composite
+def crowdings(draw):
+    ladder, depth = st.floats(0, MAX_NOTIONAL), st.floats(MIN_DEPTH, MAX_NOTIONAL)
+    return Crowding(draw(ladder), draw(ladder), draw(depth), draw(depth), draw(st.floats(0, 1)))
 
 
 @settings(max_examples=60)
@@ -158,7 +188,8 @@ def test_any_snapshot_survives_json_and_bytes(snapshot):
     assert from_bytes.to_bytes() == from_json.to_bytes() == data
     for again in (from_bytes, from_json):
         assert again.listing == snapshot.listing
-        assert (again.index, again.rates, again.funding) == (snapshot.index, snapshot.rates, snapshot.funding)
+        for field in ("index", "rates", "funding", "daily_volatility", "crowding", "stress"):
+            assert getattr(again, field) == getattr(snapshot, field), field
         assert np.array_equal(again.forward, snapshot.forward, equal_nan=True)
         assert np.array_equal(again.volatility, snapshot.volatility, equal_nan=True)
 
@@ -184,7 +215,7 @@ def test_bytes_with_one_byte_changed_are_refused_or_another_snapshot(mini, data)
         (lambda data: data[:-1], "end at byte"),
         (lambda data: data + b"\0", r"have \d+ bytes; allowed: \d+"),
         (lambda data: b"", "end at byte 0"),
-        (lambda data: b"ZKM\2" + data[4:], "begin with 5a4b4d02; allowed: 5a4b4d01"),
+        (lambda data: b"ZKM\1" + data[4:], "begin with 5a4b4d01; allowed: 5a4b4d02"),
     ],
 )
 def test_bytes_of_a_wrong_form_are_refused(mini, edit, message):
@@ -223,6 +254,13 @@ def with_value(column, slot, value):
         (lambda s: {"index": {**s.index, "BTC": 7e4}}, WrongKind, "BTC-SPOT is .* the index of BTC, 70000"),
         (lambda s: {"rates": {"BTC": 0.0, "ETH": 1.01}}, OutOfRange, "rate of ETH is 1.01; allowed: -1.0 to 1.0"),
         (lambda s: {"funding": {"BTC": math.inf, "ETH": 0}}, OutOfRange, "funding of BTC is inf"),
+        (lambda s: {"daily_volatility": {"BTC": math.nan, "ETH": 0.03}}, OutOfRange, "daily volatility of BTC is nan"),
+        (lambda s: {"daily_volatility": {"BTC": 0.0, "ETH": 0.03}}, OutOfRange, "allowed: 0.001 to 1.0"),
+        (lambda s: {"daily_volatility": {"BTC": 0.02}}, OutOfRange, "daily volatility of ETH is None"),
+        (lambda s: {"crowding": {"BTC": s.crowding["BTC"]}}, WrongKind, "crowding of ETH is None"),
+        (lambda s: {"crowding": {**s.crowding, "SOL": s.crowding["BTC"]}}, UnknownName, "SOL"),
+        (lambda s: {"stress": 0.99}, OutOfRange, "stress is 0.99; allowed: 1.0 to 4.0"),
+        (lambda s: {"stress": math.nan}, OutOfRange, "stress is nan"),
         (lambda s: {"forward": with_value(s.forward, 3, math.nan)}, OutOfRange, r"forward of .* \(slot 3\) is nan"),
         (
             lambda s: {"forward": with_value(s.forward, 3, 0.0)},
@@ -260,7 +298,7 @@ def edit_document(mini, edit):
 @pytest.mark.parametrize(
     ("edit", "error", "message"),
     [
-        (lambda d: d.update(format="other"), MalformedFile, "format is 'other'; allowed: 'zkmargin.market/1'"),
+        (lambda d: d.update(format="other"), MalformedFile, "format is 'other'; allowed: 'zkmargin.market/2'"),
         (lambda d: d.update(preset="huge"), UnknownName, "unknown preset 'huge'; allowed: mini"),
         (lambda d: d.pop("time"), MalformedFile, "time: Field required"),
         (lambda d: d.update(surprise=1), MalformedFile, "surprise: Extra inputs are not permitted; found 1"),
