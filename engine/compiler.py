@@ -11,6 +11,7 @@ import numpy as np
 from engine.instruments import KIND_CODES, Kind
 from engine.market import MarketSnapshot
 from engine.models.base import drop_dead_collateral
+from engine.models.buffer import BufferModel
 from engine.models.grid import GridModel
 from engine.models.shortfall import ShortfallModel
 from engine.parameters import Parameters, load_parameters
@@ -66,6 +67,11 @@ class HouseModel:
         return ShortfallModel(self.snapshot, self.parameters)
 
     @cached_property
+    def buffer(self) -> BufferModel:
+        """Contagion buffer."""
+        return BufferModel(self.snapshot, self.parameters, self.exposures)
+
+    @cached_property
     def prices(self) -> np.ndarray:
         """(N,) value of one lot, US dollars, zero where it counts for nothing."""
         return drop_dead_collateral(self.snapshot, self.parameters, price_per_lot(self.snapshot))
@@ -94,12 +100,13 @@ class HouseModel:
         return long, short
 
     def draft_solvency(self, level: str) -> Draft:
-        """Grid, expected shortfall (initial only), charges and equity at `level`; the debt limit is the caller's."""
+        """Grid, charges and equity at `level`, at the initial level also expected shortfall and contagion buffer; the
+        debt limit is the caller's."""
         draft = Draft(self.snapshot.listing.preset)
         draft.add_rounding()
         draft.add_contingency(*(_to_rates(rates) for rates in self.contingency(level)))
         draft.add_equity(to_usd6(self.prices))
-        for model in (self.grid, self.shortfall):
+        for model in (self.grid, self.shortfall, self.buffer):
             model.add_rows(draft, level)
         return draft
 
@@ -123,7 +130,8 @@ class HouseModel:
             slots = preset.coins[coin]
             own[slots.start : slots.stop] = columns[slots.start : slots.stop]
             rows = draft.layout.final[2 * index : 2 * index + 2]
-            draft.add_exposure_limit(rows, own, round(USD6 * self.parameters.delta_limit[coin]))
+            for row, sign in zip(rows, (-1, 1), strict=True):
+                draft.add_exposure_cap(row, sign * own, round(USD6 * self.parameters.delta_limit[coin]))
         return draft.finish("net_delta")
 
 

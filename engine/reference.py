@@ -1,9 +1,10 @@
 """The float reference: the definition of the house model's requirement, written to be read.
 
-    requirement = K + max(grid, expected shortfall)
+    requirement = K + buffer + max(grid, expected shortfall)
+    buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta (initial only)
     grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
     K           = contingency per option, perpetual and future, and the haircut of collateral
-    met         = cash + sum_i price_i q_i >= requirement, and cash >= -(debt limit)
+    met         = cash + sum_i price_i q_i >= requirement, cash >= -(debt limit), and |D| <= the largest exposure
 
 Everything is in US dollars. It shares Black's formula and the list of grid cells with the policies; shocks, worst
 cases, netting and tails are written out again, scenario by scenario. With `exact=True` the sums run in rational
@@ -29,6 +30,7 @@ import numpy as np
 from engine.compiler import HouseModel
 from engine.instruments import Instrument, Kind
 from engine.market import MarketSnapshot
+from engine.models.buffer import make_chords
 from engine.models.grid import Cell, make_cells
 from engine.parameters import Parameters
 from engine.policy_checks import PROHIBITIVE
@@ -65,6 +67,10 @@ class Requirement:
     """Expected shortfall over the joint scenarios; 0 where the level does not ask for it."""
     cash_slack: Number
     """cash + debt limit."""
+    buffers: dict[str, Number]
+    """Contagion buffer per coin, as the chords ask it; 0 where the level does not ask for it."""
+    exposure_slack: Number
+    """Least room to the largest exposure over the coins; infinite where nothing limits it."""
 
     @property
     def grid(self) -> Number:
@@ -77,14 +83,19 @@ class Requirement:
         return sum(self.charges.values())
 
     @property
+    def buffer(self) -> Number:
+        """Contagion buffer of all coins."""
+        return sum(self.buffers.values())
+
+    @property
     def scenario_margin(self) -> Number:
         """max(grid, expected shortfall)."""
         return max(self.grid, self.shortfall)
 
     @property
     def total(self) -> Number:
-        """The requirement: K + max(grid, expected shortfall)."""
-        return self.charge + self.scenario_margin
+        """The requirement: K + buffer + max(grid, expected shortfall)."""
+        return self.charge + self.buffer + self.scenario_margin
 
     @property
     def excess(self) -> Number:
@@ -94,7 +105,7 @@ class Requirement:
     @property
     def is_met(self) -> bool:
         """Whether the account meets the requirement."""
-        return self.excess >= 0 and self.cash_slack >= 0
+        return self.excess >= 0 and self.cash_slack >= 0 and self.exposure_slack >= 0
 
 
 class Reference:
@@ -140,6 +151,15 @@ class Reference:
         )
         return float(black76_price(forward, item.strike, years, shocked, item.is_call)) * item.lot_size
 
+    def delta(self, item: Instrument) -> float:
+        """Change in value per change of the forward, for one coin."""
+        if item.kind is not Kind.OPTION:
+            return 1.0
+        years = (item.expiry - self.snapshot.time) / (365.0 * 86_400.0)
+        spread = float(self.snapshot.volatility[item.slot]) * math.sqrt(years)
+        d1 = math.log(float(self.snapshot.forward[item.slot]) / item.strike) / spread + 0.5 * spread
+        return 0.5 * math.erfc(-d1 / math.sqrt(2.0)) - (0.0 if item.is_call else 1.0)
+
     def tenor_scale(self, item: Instrument) -> float:
         """(30 days / tenor)^p, the factor of a 30-day volatility shock."""
         days = max((item.expiry - self.snapshot.time) / 86_400.0, self.parameters.tenor_floor)
@@ -178,6 +198,17 @@ class Reference:
         for item in self.items:
             prices[item.slot] = self.value(item)
         return prices
+
+    @cached_property
+    def exposures(self) -> np.ndarray:
+        """(N,) delta of one lot times the index, US dollars."""
+        if self.house is not None:
+            return self.house.exposures
+        exposures = np.zeros(self.preset.slots)
+        for item in self.items:
+            if not self.is_dead(item):
+                exposures[item.slot] = self.delta(item) * item.lot_size * self.snapshot.index[item.underlying]
+        return exposures
 
     @cached_property
     def grid_pnl(self) -> np.ndarray:
@@ -259,6 +290,7 @@ class Reference:
         if level == "initial":
             scenario_losses = _losses(self.shortfall_pnl, state.positions, exact)
             shortfall = tail_mean(scenario_losses, self.scenarios.weights.tolist(), self.scenarios.tail_weight)
+        buffers, exposure_slack = self._buffers(state, level, exact)
         cash = Fraction(state.cash, USD6) if exact else state.cash / USD6
         return Requirement(
             level=level,
@@ -271,7 +303,34 @@ class Reference:
             factor=factor,
             shortfall=shortfall,
             cash_slack=cash + _number(parameters.debt_limit[level], exact),
+            buffers=buffers,
+            exposure_slack=exposure_slack,
         )
+
+    def _buffers(self, state: AccountState, level: str, exact: bool) -> tuple[dict[str, Number], Number]:
+        """The buffer per coin, and the least room to a largest exposure."""
+        buffers, slack = dict.fromkeys(COINS, Fraction(0) if exact else 0.0), math.inf
+        if level != "initial":
+            return buffers, slack
+        exposures = self.exposures
+        for coin in COINS:
+            own = slice(self.preset.coins[coin].start, self.preset.coins[coin].stop)
+            crowding, lots = self.snapshot.crowding[coin], state.positions[own]
+            rate = self.parameters.price_range[coin] * self.parameters.factor["initial"]
+            for sign in (1.0, -1.0):
+                ladder, depth = crowding.get_side(sign)
+                curvature = self.snapshot.stress * crowding.impact / (2.0 * depth)
+                if not curvature:
+                    continue
+                count = Layout(self.preset).chords
+                chords = make_chords(curvature, ladder, count, self.parameters.buffer_error, rate)
+                columns = np.array([-slope * sign * exposures[own] for slope in chords.slopes])
+                asked = _losses(columns, lots, exact)
+                constants = [_exactly(constant, exact) for constant in chords.constants]
+                buffers[coin] = max(buffers[coin], *(a - c for a, c in zip(asked, constants, strict=True)))
+                size = -sign * _losses(exposures[own][None], lots, exact)[0]
+                slack = min(slack, _exactly(chords.largest, exact) - size)
+        return buffers, slack
 
     def _charges(self, state: AccountState, level: str, exact: bool) -> dict[str, Number]:
         names = ("options owed", "options held", "perpetuals and futures", "haircut", "closed slots")
@@ -281,6 +340,11 @@ class Reference:
             held, long, owed, short = self.charge_rates(self.snapshot.listing.instruments[slot], int(slot), level)
             charges[held if lots > 0 else owed] += abs(lots) * _number(long if lots > 0 else short, exact)
         return charges
+
+
+def _exactly(value: float, exact: bool) -> Number:
+    """A computed float as it is."""
+    return Fraction(value) if exact else float(value)
 
 
 def _number(value: float, exact: bool) -> Number:
@@ -336,11 +400,12 @@ def _best_transfer(
 def compute_allowance(parameters: Parameters, level: str, state: AccountState) -> float:
     """The most that the integer policy may ask beyond the real requirement, US dollars.
 
-    Per lot: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2) and 2.5 f in the two groups
-    (P&L to nearest in the lot's own group, K_2 in both), that is 5.625 at f = 1.25. Per account, from whole units of
-    the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1 micro-dollars, 309 with the shipped parameters.
+    Per lot: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2), 2.5 f in the two groups (P&L
+    to nearest in the lot's own group, K_2 in both), and for initial 2.5 in the two buffers likewise, that is 8.125 at
+    f = 1.25. Per account, from whole units of the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1
+    micro-dollars, and 4 for whole units of the buffers and their constants: 313 with the shipped parameters.
     """
-    factor = parameters.factor[level]
+    factor, buffers = parameters.factor[level], int(level == "initial")
     lots = int(np.abs(state.positions).sum())
     whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * parameters.transfer_charge + 2) + 1
-    return (2.5 * (1 + factor) * lots + whole_units) / USD6
+    return ((2.5 * (1 + factor) + 2.5 * buffers) * lots + whole_units + 4 * buffers) / USD6

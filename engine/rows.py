@@ -45,13 +45,14 @@ class Helper(IntEnum):
     THRESHOLD_MINUS = 6
     """t-."""
     BUFFER_BTC = 7
-    """Reserved for the contagion buffer of BTC."""
+    """Contagion buffer of BTC, micro-dollars."""
     BUFFER_ETH = 8
-    """Reserved for the contagion buffer of ETH."""
+    """Contagion buffer of ETH."""
 
 
-_BLOCKS = {86: (33, 16), 36: (15, 2)}
-"""Hard rows of a preset: (grid rows per coin, rows reserved for the contagion buffer); four rows remain."""
+_BLOCKS = {86: (33, 3), 42: (15, 1)}
+"""Hard rows of a preset: (grid rows per coin, chords per coin and side of the contagion buffer). The buffer has two
+more rows per coin, and four rows remain."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,15 @@ class Layout:
         return range(first, first + self.cells)
 
     @property
-    def reserved(self) -> range:
-        """Rows kept for the contagion buffer; zero until then."""
-        first = self.grid(1).stop
-        return range(first, self.preset.rows - 4)
+    def chords(self) -> int:
+        """Chords per coin and side of the contagion buffer."""
+        return _BLOCKS[self.preset.rows - self.preset.excess_rows][1]
+
+    def buffer(self, coin_index: int) -> range:
+        """Buffer rows of a coin: chords of the side "down", chords of "up", largest long and largest short exposure."""
+        size = 2 * self.chords + 2
+        first = self.grid(1).stop + coin_index * size
+        return range(first, first + size)
 
     @property
     def final(self) -> range:
@@ -100,7 +106,7 @@ class Layout:
 
     @property
     def equity(self) -> int:
-        """cash + price . q - K_1 - K_2 - E >= 0."""
+        """cash + price . q - K_1 - K_2 - buffers - E >= 0."""
         return self.final[0]
 
     @property
@@ -223,13 +229,26 @@ class Draft:
         self.fields["cash"][self.layout.debt] = 1
         self.fields["constants"][self.layout.debt] = limit_usd6
 
-    def add_exposure_limit(self, rows: range, exposure: np.ndarray, limit_usd6: int) -> None:
-        """limit - D - K_2 >= 0 and limit + D - K_2 >= 0 for the exposure D = exposure . q, (N,) micro-dollars per
-        lot."""
-        for row, sign in zip(rows, (-1, 1), strict=True):
-            self.fields["positions"][row] = sign * exposure
-            self.fields["charges"][row, ROUNDING] = -1
-            self.fields["constants"][row] = limit_usd6
+    def add_chord(self, row: int, helper: Helper, columns: np.ndarray, constant_usd6: int) -> None:
+        """x + columns . q + constant - K_2 >= 0: a chord of a charge x that is convex in one exposure.
+
+        `columns` (N,) are micro-dollars per lot, negative where a lot raises the charge; the constant is at least 0.
+        """
+        self.fields["positions"][row] = columns
+        self.fields["helpers"][row, helper] = 1
+        self.fields["charges"][row, ROUNDING] = -1
+        self.fields["constants"][row] = constant_usd6
+        self._set_kinds(**{helper.name: HelperKind.LOSS})
+
+    def subtract_from_equity(self, helper: Helper) -> None:
+        """The charge lowers E, whatever is asked of E."""
+        self.fields["helpers"][self.layout.equity, helper] = -1
+
+    def add_exposure_cap(self, row: int, columns: np.ndarray, limit_usd6: int) -> None:
+        """limit + columns . q - K_2 >= 0, columns (N,) the negated exposure in micro-dollars per lot."""
+        self.fields["positions"][row] = columns
+        self.fields["charges"][row, ROUNDING] = -1
+        self.fields["constants"][row] = limit_usd6
 
     def finish(self, name: str) -> Policy:
         """The immutable record; checks are the compiler's."""

@@ -113,6 +113,8 @@ class Parameters:
     """By level: largest negative cash, US dollars."""
     delta_limit: Mapping[str, float]
     """By coin: net-delta limit, US dollars."""
+    buffer_error: float
+    """Largest error of the contagion buffer's chords, fraction of the initial margin of a linear position."""
     shortfall_scenarios: str
     """Name of the scenario record."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -26,6 +27,14 @@ def get_snapshot(size: str, name: str = CALM) -> MarketSnapshot:
 @cache
 def get_policies(size: str, name: str = CALM) -> dict[str, Policy]:
     return build_policies(get_snapshot(size, name), load_parameters())
+
+
+@cache
+def get_quiet_policies(size: str) -> dict[str, Policy]:
+    """Policies of a market without impact: the contagion buffer's rows are spare."""
+    snapshot = get_snapshot(size)
+    quiet = {coin: replace(crowding, impact=0.0) for coin, crowding in snapshot.crowding.items()}
+    return build_policies(replace(snapshot, crowding=quiet), load_parameters())
 
 
 @cache

@@ -48,7 +48,8 @@ def check_agreement(size, market, level, state):
     allowance = Fraction(compute_allowance(PARAMETERS, level, state))
     largest = max(exact.equity * 0, *exact.losses.values(), exact.shortfall, exact.scenario_margin, exact.charge)
     in_range = largest + allowance < Fraction(2**60, USD6)
-    if exact.excess >= allowance and exact.cash_slack >= 0 and in_range:
+    has_room = exact.exposure_slack >= Fraction(3 * int(np.abs(state.positions).sum()) + 4, 2 * USD6)
+    if exact.excess >= allowance and exact.cash_slack >= 0 and has_room and in_range:
         assert passed, float(exact.excess)
     return passed
 
@@ -99,7 +100,8 @@ def test_one_position_at_its_edges(size, level, lots):
         state = make_state(SIZES[size], {slot: lots})
         allowance = Fraction(compute_allowance(PARAMETERS, level, state))
         above = near_boundary(reference, state, level, allowance + Fraction(1, USD6))
-        if reference.compute_requirement(above, level, exact=True).cash_slack >= 0:
+        needed = reference.compute_requirement(above, level, exact=True)
+        if needed.cash_slack >= 0 and needed.exposure_slack >= 3 * abs(lots):
             assert check_agreement(size, CALM, level, above), listing.instruments[slot].name
         below = near_boundary(reference, state, level, -Fraction(1, USD6))
         assert not check_agreement(size, CALM, level, below), listing.instruments[slot].name

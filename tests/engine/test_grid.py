@@ -58,7 +58,7 @@ def test_both_coins_offer_the_same_moves():
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_layout_covers_every_row_once(name):
     layout = Layout(PRESETS[name])
-    rows = [*layout.shortfall, *layout.grid(0), *layout.grid(1), *layout.reserved, *layout.final]
+    rows = [*layout.shortfall, *layout.grid(0), *layout.grid(1), *layout.buffer(0), *layout.buffer(1), *layout.final]
     assert rows == list(range(PRESETS[name].rows)) and len(layout.final) == 4
 
 

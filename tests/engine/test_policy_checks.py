@@ -27,20 +27,21 @@ from engine.policy_checks import (
 )
 from engine.presets import get_preset
 from engine.rows import Helper, Layout
-from tests.engine.house import CALM, CRASH, get_policies, get_snapshot, make_state, to_fields
+from tests.engine.house import CALM, CRASH, get_policies, get_quiet_policies, get_snapshot, make_state, to_fields
 
 MINI = get_preset("mini")
 LAYOUT = Layout(MINI)
 LISTED = np.ones(16, dtype=bool)
 GRID = LAYOUT.grid(0)[0]
 OTHER_GRID = LAYOUT.grid(1)[0]
-SPARE = LAYOUT.reserved[0]
+SPARE = LAYOUT.buffer(0)[0]
 SPARE_HELPER = 11
 
 
 def refuse(change, error, **expected):
-    """Start from the admissible initial policy, change one thing, and look at the refusal."""
-    policy = get_policies("mini")["initial"]
+    """Start from the admissible initial policy of a market without impact (its buffer rows are spare), change one
+    thing, and look at the refusal."""
+    policy = get_quiet_policies("mini")["initial"]
     fields = to_fields(policy)
     change(fields)
     with pytest.raises(error) as refusal:
@@ -105,7 +106,7 @@ class TestBitBudget:
         ],
     )
     def test_the_last_allowed_value(self, field, place, value):
-        fields = to_fields(get_policies("mini")["initial"])
+        fields = to_fields(get_quiet_policies("mini")["initial"])
         fields[field][place] = value
         check_policy(Policy(name="x", preset=MINI, **fields))
 
@@ -264,7 +265,7 @@ class TestConstantsOfLosses:
 
         def change(fields):
             fields["helper_kinds"][SPARE_HELPER] = HelperKind.LOSS
-            for row, sign in zip(LAYOUT.reserved, (1, -1), strict=True):
+            for row, sign in zip(LAYOUT.buffer(0)[:2], (1, -1), strict=True):
                 fields["positions"][row, [1, 2]] = sign * 10**7, sign * 9 * 10**6
                 fields["constants"][row] = constants.get("constant", 10**8)
                 fields["charges"][row, ROUNDING], fields["helpers"][row, SPARE_HELPER] = -1, 1
@@ -306,20 +307,20 @@ class TestConstantsOfLosses:
         refuse(change, CreditRefused, row=GRID, column=Helper.LOSS_BTC)
 
     def test_chords_may_have_one(self):
-        fields = to_fields(get_policies("mini")["initial"])
+        fields = to_fields(get_quiet_policies("mini")["initial"])
         self.make_chords()(fields)
-        fields["positions"][LAYOUT.reserved[1], 2] += 2  # what rounding may do
+        fields["positions"][LAYOUT.buffer(0)[1], 2] += 2  # what rounding may do
         check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
 
     def test_slopes_on_two_exposures_may_not(self):
         def change(fields):
             self.make_chords()(fields)
-            fields["positions"][LAYOUT.reserved[1], 2] += 3
+            fields["positions"][LAYOUT.buffer(0)[1], 2] += 3
 
-        refuse(change, CreditRefused, row=LAYOUT.reserved[0], column=SPARE_HELPER)
+        refuse(change, CreditRefused, row=LAYOUT.buffer(0)[0], column=SPARE_HELPER)
 
     def test_a_negative_constant_is_always_allowed(self):
-        fields = to_fields(get_policies("mini")["initial"])
+        fields = to_fields(get_quiet_policies("mini")["initial"])
         fields["constants"][GRID] = -(10**9)
         check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
 
@@ -327,7 +328,7 @@ class TestConstantsOfLosses:
 class TestExpectedShortfall:
     def test_price_on_a_grid_row_is_impossible(self):
         """Only the excess rows have a price at all: the record has X of them."""
-        assert get_policies("mini")["initial"].priced.shape == (MINI.excess_rows,)
+        assert get_quiet_policies("mini")["initial"].priced.shape == (MINI.excess_rows,)
 
     def test_priced_row_with_cash(self):
         refuse(put("cash", 0, 1), PricedRowForm, row=0, rule="cash in a priced row")
@@ -454,7 +455,7 @@ class TestCharges:
 
 
 class TestListing:
-    policy = get_policies("mini")["initial"]
+    policy = get_quiet_policies("mini")["initial"]
 
     def test_empty_slot_with_a_value(self):
         listed = LISTED.copy()
@@ -502,7 +503,7 @@ class TestContingency:
 
     def test_what_it_would_allow(self):
         """Without K_1, owed collateral passes as an ordinary debt; with it, a lot owed costs 68,719 USD."""
-        policy = get_policies("mini")["initial"]
+        policy = get_quiet_policies("mini")["initial"]
         fields = to_fields(policy)
         fields["charges"][:, CONTINGENCY] = 0
         owed = make_state(16, {8: -100}, cash=10**9)
@@ -512,7 +513,7 @@ class TestContingency:
 
     def test_every_row_that_bounds_a_value(self):
         """A second bound with K_1 does not make up for one without."""
-        fields = to_fields(get_policies("mini")["initial"])
+        fields = to_fields(get_quiet_policies("mini")["initial"])
         fields["helpers"][SPARE, Helper.EQUITY], fields["cash"][SPARE] = -1, 1
         with pytest.raises(ContingencyMissing) as refusal:
             check_listing(Policy(name="initial", preset=MINI, **fields), LISTED)
@@ -587,7 +588,7 @@ class TestImplication:
 
     def test_another_preset(self):
         with pytest.raises(NotImplied):
-            check_implies(get_policies("mini")["initial"], get_policies("standard")["maintenance"])
+            check_implies(get_quiet_policies("mini")["initial"], get_policies("standard")["maintenance"])
 
     @pytest.mark.parametrize(
         ("change", "row"),
@@ -613,7 +614,7 @@ class TestImplication:
         assert refusal.value.row == row
 
     def test_weights_of_the_expected_shortfall(self):
-        policy = get_policies("mini")["initial"]
+        policy = get_quiet_policies("mini")["initial"]
         fields = to_fields(policy)
         fields["weights"][0] -= 1
         lighter = Policy(name="lighter", preset=MINI, **fields)
