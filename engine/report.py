@@ -35,13 +35,16 @@ class LevelReport:
     is_met: bool
     """Whether the definition's requirement is met, the debt limit included."""
     binding: str
-    """The rule that decides: "scenario grid", "expected shortfall", or "debt limit" when that alone fails."""
+    """The rule that decides: "scenario grid", "expected shortfall", or "debt limit" or "exposure limit" when that
+    alone fails."""
     grid: float
     """Requirement by the scenario grid, with its factor, without add-ons."""
     expected_shortfall: float
     """Requirement by the expected shortfall; 0 where the level does not ask for it."""
+    contagion_buffer: float
+    """Contagion buffer of all coins; 0 where the level does not ask for it."""
     contributions: dict[str, float]
-    """Parts that add up to the requirement: groups of the binding rule, transfer charge, each add-on."""
+    """Parts that add up to the requirement: groups of the binding rule, transfer charge, buffers, each add-on."""
     missing_usd6: int
     """Cash that the integer policy lacks, micro-dollars; 0 when a proof is possible."""
 
@@ -142,10 +145,13 @@ def _report_level(requirement: Requirement, missing: int) -> LevelReport:
         contributions["transfer charge"] = requirement.factor * requirement.transfer_charge
     else:
         contributions = {"expected shortfall": requirement.shortfall}
+    contributions |= {f"contagion buffer {coin}": value for coin, value in requirement.buffers.items()}
     contributions |= requirement.charges
     binding = "scenario grid" if by_grid else "expected shortfall"
     if requirement.excess >= 0 > requirement.cash_slack:
         binding = "debt limit"
+    if requirement.excess >= 0 > requirement.exposure_slack:
+        binding = "exposure limit"
     return LevelReport(
         requirement=float(requirement.total),
         excess=float(requirement.excess),
@@ -153,6 +159,7 @@ def _report_level(requirement: Requirement, missing: int) -> LevelReport:
         binding=binding,
         grid=float(requirement.grid),
         expected_shortfall=float(requirement.shortfall),
+        contagion_buffer=float(requirement.buffer),
         contributions={name: float(value) for name, value in contributions.items()},
         missing_usd6=missing,
     )

@@ -184,7 +184,7 @@ class TestCollateral:
         assert not policy.positions[:, 0].any() and policy.rate_long[0, 0] == 0
         state, richer = (make_state(256, {1: 10, **more}, 10**10) for more in ({}, {0: 10**6}))
         plain, with_coins = (find_certificate(policy, held) for held in (state, richer))
-        assert with_coins.helpers[2] == plain.helpers[2] - 10**6  # K_2 alone
+        assert with_coins.helpers[2] == plain.helpers[2] - 3 * 10**6  # K_2 alone, also in both buffers
         assert not get_policies("standard")["net_delta"].positions[:, 0].any()
 
     @pytest.mark.parametrize("slot", [0, 128])
@@ -239,8 +239,9 @@ def test_larger_presets_build_and_pass_every_check(name):
 
 def test_position_columns_are_the_same_at_every_level():
     initial, maintenance = (get_policies("standard")[name] for name in ("initial", "maintenance"))
-    hard = initial.preset.excess_rows
-    assert np.array_equal(initial.positions[hard:], maintenance.positions[hard:])
+    layout = Layout(initial.preset)
+    shared = [*layout.grid(0), *layout.grid(1), *layout.final]
+    assert np.array_equal(initial.positions[shared], maintenance.positions[shared])
     assert not maintenance.positions[:hard].any() and not maintenance.priced.any()
 
 
