@@ -242,7 +242,7 @@ def test_position_columns_are_the_same_at_every_level():
     layout = Layout(initial.preset)
     shared = [*layout.grid(0), *layout.grid(1), *layout.final]
     assert np.array_equal(initial.positions[shared], maintenance.positions[shared])
-    assert not maintenance.positions[:hard].any() and not maintenance.priced.any()
+    assert not maintenance.positions[list(layout.shortfall)].any() and not maintenance.priced.any()
 
 
 def test_rounding():
