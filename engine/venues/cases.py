@@ -12,7 +12,7 @@ from engine.venues import derive_pmrm1, derive_pmrm2, derive_srm
 from engine.venues.decimals import CONTEXT, render
 from engine.venues.derive_pmrm1_cases import NamedFile as NamedPmrm1File
 from engine.venues.derive_pmrm1_cases import PreciseFile
-from engine.venues.derive_pmrm2_cases import CaseFile
+from engine.venues.derive_pmrm2_cases import Pmrm2File
 from engine.venues.derive_srm_cases import ExactFile
 from engine.venues.derive_srm_cases import NamedFile as NamedSrmFile
 from engine.venues.evaluation import compute_venue_margin
@@ -33,7 +33,7 @@ def _is_named(text: str) -> bool:
 
 def read_pmrm2(text: str, source: object) -> Cases:
     """Cases of PMRM_2, each with its market, parameters and scenarios."""
-    for case in read_model(CaseFile, text, source).cases:
+    for case in read_model(Pmrm2File, text, source).cases:
         yield case.id, case.enabled_upstream, derive_pmrm2.DerivePmrm2(case)
 
 

@@ -93,6 +93,38 @@ class WholeDollars(StrictModel):
     rule: str
 
 
+class Case(StrictModel):
+    """What every case has beside its account and market."""
+
+    id: str
+    enabled_upstream: bool = True
+    """Whether the venue runs it."""
+    source: str = ""
+
+
+class NamedAccount(Case):
+    """A case of named structures, published in whole dollars."""
+
+    portfolio: NamedPortfolio
+    expected: Outcome | None = None
+    tolerance: WholeDollars | None = None
+
+
+class CaseFile(StrictModel):
+    """What every file has beside its cases and parameters."""
+
+    meta: Meta = Meta()
+    manager: str = ""
+    count: int | None = None
+    runner: str = ""
+
+
+class NamedCaseFile(CaseFile):
+    """A file of named structures on one default market."""
+
+    override_format: str = ""
+
+
 def require_underlying(case: str, held: NamedPortfolio, allowed: Collection[str]) -> None:
     """Raises `UnknownName` if a position is on another underlying than the allowed ones."""
     for position in (*held.options, *held.perps, *held.bases):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from engine.files import StrictModel
 from engine.venues.decimals import Fraction, NonNegative, Number, Positive
-from engine.venues.derive_files import MarketOverrides, Meta, NamedPortfolio, Outcome, WholeDollars
+from engine.venues.derive_files import Case, CaseFile, MarketOverrides, NamedAccount, NamedCaseFile
 
 
 class Parameters(StrictModel):
@@ -106,29 +106,22 @@ class PreciseTolerance(StrictModel):
     abs: Number
 
 
-class PreciseCase(StrictModel):
+class PreciseCase(Case):
     """One account in one market."""
 
-    id: str
-    enabled_upstream: bool = True
-    source: str = ""
     portfolio: PrecisePortfolio
     market: PreciseMarket
     expected: PreciseExpected | None = None
     tolerance: PreciseTolerance | None = None
 
 
-class PreciseFile(StrictModel):
+class PreciseFile(CaseFile):
     """`derive_pmrm1_precise`: every case with its market."""
 
-    meta: Meta = Meta()
-    manager: str = ""
-    count: int | None = None
     params: Parameters
     params_source: str = ""
     scenarios: list[CaseScenario]
     scenarios_source: str = ""
-    runner: str = ""
     cases: list[PreciseCase]
 
 
@@ -146,27 +139,16 @@ class DefaultMarket(StrictModel):
     sec_to_expiry: dict[str, int]
 
 
-class NamedCase(StrictModel):
+class NamedCase(NamedAccount):
     """One account of named structures."""
 
-    id: str
-    enabled_upstream: bool = True
-    source: str = ""
-    portfolio: NamedPortfolio
     market_overrides: MarketOverrides
-    expected: Outcome | None = None
-    tolerance: WholeDollars | None = None
 
 
-class NamedFile(StrictModel):
+class NamedFile(NamedCaseFile):
     """`derive_pmrm1_integer`: named structures on one default market, published in whole dollars."""
 
-    meta: Meta = Meta()
-    manager: str = ""
-    count: int | None = None
     params: Parameters
     scenarios: list[CaseScenario]
     market_default: DefaultMarket
-    override_format: str = ""
-    runner: str = ""
     cases: list[NamedCase]

@@ -18,7 +18,7 @@ from engine.errors import DuplicateName, OutOfRange
 from engine.surface import SECONDS_PER_YEAR
 from engine.venues.decimals import ZERO, to_decimal
 from engine.venues.derive_files import compute_naked_shorts, compute_oracle_charge, require_known_expiry
-from engine.venues.derive_pmrm2_cases import Case
+from engine.venues.derive_pmrm2_cases import Pmrm2Case
 from engine.venues.evaluation import compute_basis_contingency, scale_by_tenor, shock_in_proportion
 from engine.venues.interface import Margin, OptionExpiry, OptionLeg, Scenario
 
@@ -26,7 +26,7 @@ SPLIT_TOLERANCE = Decimal("1e-9")
 """How far a forward may be from the sum of its fixed and variable parts, as a share of it: the files' rounding."""
 
 
-def group_options(case: Case) -> Iterator[OptionExpiry]:
+def group_options(case: Pmrm2Case) -> Iterator[OptionExpiry]:
     """The case's expiries that have options, in the market's order.
 
     Raises `OutOfRange` for an expiry before now, `UnknownName` for an option whose expiry the market does not have,
@@ -63,7 +63,7 @@ def group_options(case: Case) -> Iterator[OptionExpiry]:
 class DerivePmrm2:
     """PMRM_2 at one case; a `VenueModel`."""
 
-    def __init__(self, case: Case):
+    def __init__(self, case: Pmrm2Case):
         self.case, self.market, self.portfolio, self.parameters = case, case.market, case.portfolio, case.params
         self.scenarios = [Scenario(cell.spot, cell.vol, cell.dampening) for cell in case.scenarios]
         self.expiries = list(group_options(case))

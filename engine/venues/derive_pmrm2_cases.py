@@ -8,7 +8,7 @@ from pydantic import Field
 
 from engine.files import StrictModel
 from engine.venues.decimals import Fraction, NonNegative, Number, Positive
-from engine.venues.derive_files import Meta
+from engine.venues.derive_files import Case, CaseFile
 
 
 class Option(StrictModel):
@@ -197,12 +197,9 @@ class ContractOutput(StrictModel):
     option_vols: list[ContractVolatility]
 
 
-class Case(StrictModel):
+class Pmrm2Case(Case):
     """One account in one market."""
 
-    id: str
-    enabled_upstream: bool = True
-    source: str = ""
     portfolio: Portfolio
     market: Market
     params: Parameters
@@ -212,11 +209,7 @@ class Case(StrictModel):
     contract_output_wei_exact: ContractOutput | None = None
 
 
-class CaseFile(StrictModel):
-    """A file of cases."""
+class Pmrm2File(CaseFile):
+    """`derive_pmrm2_portfolios`."""
 
-    meta: Meta = Meta()
-    manager: str = ""
-    count: int | None = None
-    runner: str = ""
-    cases: list[Case]
+    cases: list[Pmrm2Case]

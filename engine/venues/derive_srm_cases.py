@@ -5,13 +5,13 @@ from __future__ import annotations
 from engine.files import StrictModel
 from engine.venues.decimals import Fraction, NonNegative, Number, Positive
 from engine.venues.derive_files import (
+    Case,
+    CaseFile,
     MarketOverrides,
-    Meta,
+    NamedAccount,
     NamedBase,
+    NamedCaseFile,
     NamedPerp,
-    NamedPortfolio,
-    Outcome,
-    WholeDollars,
 )
 
 
@@ -108,26 +108,19 @@ class ExactTolerance(StrictModel):
     rel: Number
 
 
-class ExactCase(StrictModel):
+class ExactCase(Case):
     """One account in one market."""
 
-    id: str
-    enabled_upstream: bool = True
-    source: str = ""
     portfolio: ExactPortfolio
     market: ExactMarket
     expected: ExactExpected | None = None
     tolerance: ExactTolerance | None = None
 
 
-class ExactFile(StrictModel):
+class ExactFile(CaseFile):
     """`derive_srm_cases`: every case with its market."""
 
-    meta: Meta = Meta()
-    manager: str = ""
-    count: int | None = None
     params: Parameters
-    runner: str = ""
     cases: list[ExactCase]
 
 
@@ -150,26 +143,15 @@ class DefaultMarket(StrictModel):
     sec_to_expiry: dict[str, int]
 
 
-class NamedCase(StrictModel):
+class NamedCase(NamedAccount):
     """One account of named structures; only ETH's market is overridden."""
 
-    id: str
-    enabled_upstream: bool = True
-    source: str = ""
-    portfolio: NamedPortfolio
     market_overrides_eth: MarketOverrides
-    expected: Outcome | None = None
-    tolerance: WholeDollars | None = None
 
 
-class NamedFile(StrictModel):
+class NamedFile(NamedCaseFile):
     """`derive_srm_integer`: named structures on one default market, published in whole dollars."""
 
-    meta: Meta = Meta()
-    manager: str = ""
-    count: int | None = None
     params: Parameters
     market_default: DefaultMarket
-    override_format: str = ""
-    runner: str = ""
     cases: list[NamedCase]
