@@ -1,0 +1,1 @@
+"""Backtests of margins on recorded prices: history, daily books, models, statistics."""
