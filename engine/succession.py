@@ -8,12 +8,15 @@ else be lots of something tomorrow. Collateral never changes, as its slots stand
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
+from engine.crowding import Crowding
 from engine.epoch import Epoch
-from engine.instruments import Instrument, Kind, collateral_lot_sizes
+from engine.instruments import Instrument, Kind, Underlying, collateral_lot_sizes
 from engine.market import MarketSnapshot
 from engine.policy import PolicyError
 from engine.pricing import price_per_lot
+from engine.risk.filters import DECAY
 from engine.rows import USD6
 
 MAX_LAG = 60
@@ -23,6 +26,11 @@ NUMBER_LEAP = 1_000_000
 CALL_BOUND = 10
 """An expired call pays at most this often the last forward: what a market did between the last price and expiry is
 the quorum's word, within this."""
+
+EASING = 2.0
+"""What lowers the contagion buffer (more depth, a smaller ladder or impact) moves at most by this factor per epoch."""
+STRESS_FALL = 0.25
+"""The state multiplier falls at most so much per epoch. It may rise at once: a rise blocks new risk only."""
 
 
 class RefusedSuccession(PolicyError):
@@ -48,6 +56,8 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     * What a dropped slot pays is bounded by the snapshot of `previous`. An instrument that is live at the epoch's time
       (a perpetual always, a dated one until its expiry) and a future pay within 50 % of their last price. An option
       that has expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
+    * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
+      closes are daily); depth, ladder and impact ease by `EASING` at most, the stress falls by `STRESS_FALL` at most.
     * The first epoch's generation began without a step: its settlement is the identity.
 
     Within these bounds a payoff is the quorum's settlement price, which no data of the two epochs show.
@@ -70,6 +80,7 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
             raise RefusedSuccession("number of slots that the first epoch drops", dropped, "0, as no step led to it")
         return
     _check_collateral(previous, epoch)
+    _check_easing(previous, epoch)
     if epoch.generation == previous.generation:
         _check_same_generation(previous, epoch)
     else:
@@ -102,6 +113,25 @@ def _check_collateral(previous: Epoch, epoch: Epoch) -> None:
     for slot in previous.snapshot.listing.preset.collateral_slots:
         if after.get(slot) != before.get(slot):
             raise RefusedSuccession("lot size of collateral", after.get(slot), f"{before.get(slot)}, for ever", slot)
+
+
+def _check_easing(previous: Epoch, epoch: Epoch) -> None:
+    before, after = previous.snapshot, epoch.snapshot
+    days = (after.time - before.time) / 86_400 + 1
+    for coin in Underlying:
+        least = before.daily_volatility[coin] * DECAY ** (days / 2)
+        if after.daily_volatility[coin] < least - 1e-6:
+            value = after.daily_volatility[coin]
+            raise RefusedSuccession(f"daily volatility of {coin.value}", value, f"{least:.6f} or more")
+        for field in fields(Crowding):
+            old, new = getattr(before.crowding[coin], field.name), getattr(after.crowding[coin], field.name)
+            if field.name.startswith("depth"):
+                if new > old * EASING:
+                    raise RefusedSuccession(f"{field.name} of {coin.value}", new, f"at most {old * EASING:g}")
+            elif new < old / EASING:
+                raise RefusedSuccession(f"{field.name} of {coin.value}", new, f"{old / EASING:g} or more")
+    if after.stress < before.stress - STRESS_FALL - 1e-9:
+        raise RefusedSuccession("stress", after.stress, f"{before.stress - STRESS_FALL:g} or more")
 
 
 def _check_same_generation(previous: Epoch, epoch: Epoch) -> None:

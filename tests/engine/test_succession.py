@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.epoch import Epoch, build_epoch
-from engine.instruments import Kind, Listing, collateral_lot_sizes, make_instrument
+from engine.instruments import Kind, Listing, Underlying, collateral_lot_sizes, make_instrument
 from engine.market import MarketSnapshot
 from engine.pricing import price_per_lot
 from engine.settlement import Settlement, identity_settlement
@@ -167,6 +167,43 @@ class TestCollateral:
         assert sizes[COLLATERAL] == Fraction(1, 1000) and sizes[COLLATERAL] * 10**18 == 10**15
         assert set(sizes) == {slot for slot in PRESET.collateral_slots if LISTING.is_listed[slot]}
         assert COLLATERAL not in collateral_lot_sizes(relist(SNAPSHOT, {COLLATERAL: None}).listing)
+
+
+class TestEasing:
+    """What lowers margin moves slowly; what raises it may move at once."""
+
+    @staticmethod
+    def move(hours: float = 0.0, **changes) -> Epoch:
+        time = FIRST.time + 60 + int(3_600 * hours)
+        return follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, **changes), time=time)
+
+    @pytest.mark.parametrize("hours, factor", [(0, 0.986), (24, 0.971), (240, 0.847)])
+    def test_a_volatility_falls_no_faster_than_its_filter(self, hours, factor):
+        def scaled(by):
+            return {coin: value * by for coin, value in SNAPSHOT.daily_volatility.items()}
+
+        check_succession(FIRST, self.move(hours, daily_volatility=scaled(factor)))
+        check_succession(FIRST, self.move(hours, daily_volatility=scaled(3.0)))
+        refuse(FIRST, self.move(hours, daily_volatility=scaled(factor - 0.005)), "daily volatility of BTC")
+
+    @pytest.mark.parametrize("field", ["ladder_down", "ladder_up", "depth_down", "depth_up", "impact"])
+    @pytest.mark.parametrize("coin", list(Underlying))
+    def test_crowding_eases_by_a_factor_of_two(self, coin, field):
+        old = SNAPSHOT.crowding[coin]
+        eased, tightened = (2.0, 0.25) if field.startswith("depth") else (0.5, 4.0)
+
+        def crowd(by):
+            return {**SNAPSHOT.crowding, coin: dataclasses.replace(old, **{field: getattr(old, field) * by})}
+
+        check_succession(FIRST, self.move(crowding=crowd(eased)))
+        check_succession(FIRST, self.move(crowding=crowd(tightened)))
+        refuse(FIRST, self.move(crowding=crowd(eased * (1.01 if eased > 1 else 0.99))), f"{field} of {coin.value}")
+
+    def test_stress_falls_slowly(self):
+        high = follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, stress=3.0))
+        check_succession(FIRST, high)
+        check_succession(high, follow(high, snapshot=dataclasses.replace(SNAPSHOT, stress=2.75)))
+        refuse(high, follow(high, snapshot=dataclasses.replace(SNAPSHOT, stress=2.74)), "stress")
 
 
 class TestSameGeneration:
