@@ -13,8 +13,12 @@ from scripts.commands import account, venue
 from scripts.commands.bench import bench
 from scripts.commands.demo import demo
 from scripts.commands.epoch import epoch
+from scripts.commands.explain import explain
+from scripts.commands.hedge import hedge
 from scripts.commands.margin import margin
 from scripts.commands.prove import prove, verify
+from scripts.commands.size import size
+from scripts.commands.whatif import whatif
 
 app = typer.Typer(
     name="zkmargin",
@@ -25,6 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (margin, epoch, prove, verify, demo):
+    app.command()(command)
+for command in (whatif, size, hedge, explain):
     app.command()(command)
 app.command()(bench)
 app.add_typer(account.app, name="account")

@@ -1,0 +1,332 @@
+"""The cheapest hedge: trades that restore a requirement, or that free margin, at bid and ask within the liquidity.
+
+A linear programme (`engine.tools.hedge_programme`) gives real lots and a bound. They are rounded to whole lots; where
+rounding breaks the policy the programme is solved again with the room that was missing, and lots that are not needed
+are given back. Whether the result passes is said by the exact integer policy alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from engine.instruments import require_in_range
+from engine.policy import Policy
+from engine.portfolio import AccountState
+from engine.programme import ProgrammeFailed
+from engine.rows import USD6
+from engine.tools.desk import Desk
+from engine.tools.hedge_programme import Goal, HedgeProgramme, Solution
+from engine.tools.liquidity import Liquidity
+from engine.tools.whatif import count_trades
+
+ROUNDS = 12
+"""Times that the programme is solved again with more room."""
+LEAST_ROOM = 0.01
+"""Room added at least in each round, US dollars."""
+GIVEN_BACK = 80
+"""Most exact evaluations spent on giving lots back."""
+SECONDS = 10.0
+"""Default time limit of the search over whole lots."""
+MOST_SECONDS = 600.0
+"""Largest time limit."""
+
+
+class Target(StrEnum):
+    """What a hedge is for."""
+
+    REQUIREMENT = "requirement"
+    """The cheapest trades after which the policy is met."""
+    MINIMISE = "minimise"
+    """Trades that minimise requirement plus cost, the policy met."""
+
+
+class Outcome(StrEnum):
+    """What came of it."""
+
+    NOT_NEEDED = "not needed"
+    """The requirement is met as it is, or no trade frees more margin than it costs."""
+    FOUND = "found"
+    """Trades after which the policy is met."""
+    NONE_WITHIN_CAPS = "none within the caps"
+    """No trades within liquidity and budget meet it; the trades shown leave least missing."""
+    NONE_IN_WHOLE_LOTS = "none in whole lots found"
+    """Real lots would meet it, and no rounding was found that does."""
+
+
+@dataclass(frozen=True)
+class HedgeTrade:
+    """One instrument of a hedge. US dollars."""
+
+    name: str
+    """Instrument."""
+    lots: int
+    """Positive buys at the ask, negative sells at the bid."""
+    price: float
+    """Per coin."""
+    mark: float
+    """Per coin."""
+    cost: float
+    """Against the mark."""
+    cap: int
+    """Most lots that the liquidity allows on that side."""
+
+
+@dataclass(frozen=True)
+class Hedge:
+    """A hedge of an account. US dollars."""
+
+    portfolio: str
+    """Whose."""
+    policy: str
+    """What must be met."""
+    target: Target
+    """What for."""
+    outcome: Outcome
+    """What came of it."""
+    trades: tuple[HedgeTrade, ...]
+    """By instrument; the account after them is what the fields below describe."""
+    needed_trades: int
+    """Trades of four legs that they need."""
+    method: str
+    """"rounded" or "whole lots", whichever is better."""
+    cost: float
+    """Of all trades against the mark."""
+    bound: float | None
+    """Least objective of the programme with real lots; none where it has no solution."""
+    objective: float | None
+    """The same of the whole lots: cost, or requirement (as the integer policy asks it) plus cost; none where the policy
+    is not met after the trades."""
+    requirement_before: float
+    """At the policy's level."""
+    requirement_after: float
+    """After the trades."""
+    excess_before: float
+    """Equity less requirement."""
+    excess_after: float
+    """After the trades."""
+    missing_usd6: int
+    """What the integer policy lacks after the trades, micro-dollars; 0 when it is met."""
+    gap: float | None
+    """Relative gap of the search over whole lots; none if it was not made or found nothing."""
+
+    @property
+    def rounding_loss(self) -> float | None:
+        """What whole lots cost more than real ones, US dollars; none without a bound or without a result."""
+        return None if self.bound is None or self.objective is None else self.objective - self.bound
+
+    def to_document(self) -> dict[str, object]:
+        """Plain dictionaries and numbers."""
+        return {**asdict(self), "rounding_loss": self.rounding_loss}
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The search for whole lots."""
+
+    desk: Desk
+    """Market and policies."""
+    policy: Policy
+    """What must be met."""
+    state: AccountState
+    """The account today."""
+    liquidity: Liquidity
+    """Prices and caps."""
+    goal: Goal
+    """`Goal.RESTORE` or `Goal.MINIMISE`."""
+    budget: float
+    """Largest cost, US dollars."""
+
+    @property
+    def level(self) -> str:
+        """The requirement that the policy asks for."""
+        return self.policy.name
+
+    def apply(self, trades: np.ndarray) -> AccountState:
+        """The account after whole trades (N,)."""
+        cash = self.state.cash - self.liquidity.get_payment(trades)
+        return AccountState(self.state.positions.astype(object) + trades, cash)
+
+    def get_missing(self, trades: np.ndarray) -> float:
+        """What the exact policy lacks after whole trades, US dollars; 0 if it is met."""
+        refusal = self.desk.find_refusal(self.policy, self.apply(trades))
+        return 0.0 if refusal is None else max(refusal.missing_usd6, 1) / USD6
+
+    def get_cost(self, trades: np.ndarray) -> float:
+        """Cost against the mark, US dollars."""
+        return self.liquidity.get_cost(trades) / USD6
+
+    def get_objective(self, trades: np.ndarray) -> float:
+        """What is minimised, US dollars."""
+        cost = self.get_cost(trades)
+        if self.goal is Goal.MINIMISE:
+            return cost + self.desk.measure(self.policy, self.apply(trades)) / USD6
+        return cost
+
+    def is_good(self, trades: np.ndarray) -> bool:
+        """Whether whole trades meet the policy within the budget."""
+        return self.get_cost(trades) <= self.budget and not self.get_missing(trades)
+
+    def round(self, solution: Solution) -> np.ndarray:
+        """Whole lots nearest to a solution, within the caps; where those exceed the budget, nearest to zero."""
+        nearest = np.rint(solution.trades).astype(np.int64)
+        nearest = np.clip(nearest, -self.liquidity.can_sell, self.liquidity.can_buy)
+        return nearest if self.get_cost(nearest) <= self.budget else np.trunc(solution.trades).astype(np.int64)
+
+    def find_rounded(self, programme: HedgeProgramme) -> np.ndarray | None:
+        """Whole lots that meet the policy, near the programme's optimum; none when no rounding does."""
+        room = 0.0
+        for _ in range(ROUNDS):
+            try:
+                trades = self.round(programme.solve(self.goal, self.budget, room))
+            except ProgrammeFailed as failure:
+                if not failure.is_infeasible:
+                    raise
+                break
+            if self.is_good(trades):
+                return self.give_back(trades)
+            room += max(1.1 * self.get_missing(trades), LEAST_ROOM)
+        trades = self.round(programme.solve(Goal.SPARE, self.budget))
+        return self.give_back(trades) if self.is_good(trades) else None
+
+    def give_back(self, trades: np.ndarray) -> np.ndarray:
+        """Fewer lots, dearest first, while the policy stays met; each lot given back lowers the cost."""
+        if self.goal is Goal.MINIMISE:
+            return trades
+        quotes = self.liquidity
+        per_lot = np.where(trades > 0, quotes.ask - quotes.mark, quotes.mark - quotes.bid)
+        left = GIVEN_BACK
+        for slot in sorted(np.flatnonzero(trades), key=lambda slot: -int(per_lot[slot])):
+            step = 1
+            while left and trades[slot]:
+                fewer = trades.copy()
+                fewer[slot] -= np.sign(trades[slot]) * min(step, abs(int(trades[slot])))
+                left -= 1
+                if self.is_good(fewer):
+                    trades, step = fewer, 2 * step
+                elif step == 1:
+                    break
+                else:
+                    step = 1
+        return trades
+
+
+def find_hedge(
+    desk: Desk,
+    name: str,
+    state: AccountState,
+    liquidity: Liquidity,
+    *,
+    target: Target = Target.REQUIREMENT,
+    level: str = "initial",
+    max_cost: float | None = None,
+    seconds: float | None = None,
+) -> Hedge:
+    """The cheapest trades that restore or free margin.
+
+    Parameters
+    ----------
+    desk : Desk
+    name : str
+        What the result calls the account.
+    state : AccountState
+    liquidity : Liquidity
+        Prices and caps, from `engine.tools.liquidity.make_liquidity`.
+    target : Target
+        Restore the requirement, or minimise requirement plus cost.
+    level : str
+        "initial" or "maintenance".
+    max_cost : float, optional
+        Largest cost against the mark, US dollars; without limit by default.
+    seconds : float, optional
+        Also search over whole lots for so long, and take the better result; not by default.
+
+    Raises
+    ------
+    OutOfRange
+        If a number is not in its range.
+    UnknownName
+        If there is no such level.
+    """
+    budget = np.inf if max_cost is None else require_in_range("largest cost", max_cost, 0.0, 1e12)
+    if seconds is not None:
+        require_in_range("seconds of the search", seconds, 0.1, MOST_SECONDS)
+    goal = Goal.MINIMISE if target is Target.MINIMISE else Goal.RESTORE
+    search = Search(desk, desk.get_solvency_policy(level), state, liquidity, goal, budget)
+    nothing = np.zeros(len(state.positions), dtype=np.int64)
+    passes = not search.get_missing(nothing)
+    if passes and goal is Goal.RESTORE:
+        return _describe(search, name, target, nothing, Outcome.NOT_NEEDED, bound=0.0)
+    programme = HedgeProgramme(search.policy, state, liquidity)
+    try:
+        bound = programme.solve(goal, budget).objective
+    except ProgrammeFailed as failure:
+        if not failure.is_infeasible:
+            raise
+        nearest = search.round(programme.solve(Goal.REACH, budget))
+        return _describe(search, name, target, nearest, Outcome.NONE_WITHIN_CAPS)
+    found = {"rounded": search.find_rounded(programme)}
+    gap = None
+    if seconds is not None:
+        whole = programme.solve_whole(goal, budget, LEAST_ROOM, seconds)
+        if whole is not None:
+            gap = whole.gap
+            found["whole lots"] = search.round(whole)
+    good = {method: trades for method, trades in found.items() if trades is not None and search.is_good(trades)}
+    if passes:
+        good.setdefault("nothing", nothing)
+    if not good:
+        nearest = search.round(programme.solve(Goal.SPARE, budget))
+        return _describe(search, name, target, nearest, Outcome.NONE_IN_WHOLE_LOTS, bound=bound, gap=gap)
+    method = min(good, key=lambda method: search.get_objective(good[method]))
+    outcome = Outcome.FOUND if good[method].any() else Outcome.NOT_NEEDED
+    return replace(_describe(search, name, target, good[method], outcome, bound=bound, gap=gap), method=method)
+
+
+def _describe(
+    search: Search,
+    name: str,
+    target: Target,
+    trades: np.ndarray,
+    outcome: Outcome,
+    bound: float | None = None,
+    gap: float | None = None,
+) -> Hedge:
+    desk, quotes = search.desk, search.liquidity
+    before, after = (desk.evaluate(state, search.level) for state in (search.state, search.apply(trades)))
+    missing = search.get_missing(trades)
+    rows = []
+    for slot in np.flatnonzero(trades):
+        item, lots = desk.snapshot.listing.instruments[slot], int(trades[slot])
+        only = np.zeros_like(trades)
+        only[slot] = lots
+        rows.append(
+            HedgeTrade(
+                name=item.name,
+                lots=lots,
+                price=int((quotes.ask if lots > 0 else quotes.bid)[slot]) / USD6 / item.lot_size,
+                mark=int(quotes.mark[slot]) / USD6 / item.lot_size,
+                cost=search.get_cost(only),
+                cap=int((quotes.can_buy if lots > 0 else quotes.can_sell)[slot]),
+            )
+        )
+    return Hedge(
+        portfolio=name,
+        policy=search.policy.name,
+        target=target,
+        outcome=outcome,
+        trades=tuple(rows),
+        needed_trades=count_trades(len(rows)),
+        method="rounded",
+        cost=search.get_cost(trades),
+        bound=bound,
+        objective=None if missing else search.get_objective(trades),
+        requirement_before=float(before.total),
+        requirement_after=float(after.total),
+        excess_before=float(before.excess),
+        excess_after=float(after.excess),
+        missing_usd6=round(missing * USD6),
+        gap=gap,
+    )
