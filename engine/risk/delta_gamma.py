@@ -30,16 +30,57 @@ BRACKET = 60.0
 
 
 class Moments(NamedTuple):
-    """Of a P&L, a loss negative."""
+    """Of P&Ls, a loss negative: numbers, or arrays with one number for each book."""
 
-    mean: float
+    mean: np.ndarray
     """US dollars."""
-    deviation: float
+    deviation: np.ndarray
     """Standard deviation, US dollars."""
-    skewness: float
+    skewness: np.ndarray
     """Third central moment over deviation^3; 0 when nothing moves."""
-    kurtosis: float
+    kurtosis: np.ndarray
     """Fourth central moment over deviation^4, less 3; 0 when nothing moves."""
+
+
+def compute_moments(
+    delta: np.ndarray, gamma: np.ndarray, covariance: np.ndarray, constant: np.ndarray | float = 0.0
+) -> Moments:
+    """Exact moments of constant + delta . x + x' Gamma x / 2 [1]_, for one book or many; A = Gamma Omega.
+
+        k_1 = constant + tr A / 2           k_2 = tr A^2 / 2 + delta' Omega delta
+        k_3 = tr A^3 + 3 delta' Omega A delta          k_4 = 3 tr A^4 + 12 delta' Omega A A delta
+
+    Parameters
+    ----------
+    delta : ndarray
+        (..., F) US dollars per unit of each factor.
+    gamma : ndarray
+        (..., F, F), symmetric.
+    covariance : ndarray
+        (F, F) Omega.
+    constant : ndarray or float
+        (...).
+    """
+    product = gamma @ covariance
+    powers = [product]
+    for _ in range(3):
+        powers.append(powers[-1] @ product)
+    traces = [np.trace(power, axis1=-2, axis2=-1) for power in powers]
+    spread = delta @ covariance
+    linear, bent, bent_twice = (
+        np.einsum("...i,...i", spread, along)
+        for along in (delta, *(np.einsum("...ij,...j", power, delta) for power in powers[:2]))
+    )
+    second = traces[1] / 2 + linear
+    safe = np.where(second > 0, second, 1.0)
+    third, fourth = traces[2] + 3 * bent, 3 * traces[3] + 12 * bent_twice
+    flat = second <= 0
+    return Moments(
+        constant + traces[0] / 2,
+        np.sqrt(np.maximum(second, 0.0)),
+        np.where(flat, 0.0, third / safe**1.5),
+        np.where(flat, 0.0, fourth / safe**2),
+    )
 
 
 class Quadratic:
@@ -79,24 +120,9 @@ class Quadratic:
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         # x = root y, y standard normal; then y is turned into the axes of root' Gamma root.
         self.constant = float(constant)
+        self.moments = compute_moments(slope, matrices["gamma"], matrices["covariance"], self.constant)
         self.curvature, axes = np.linalg.eigh(root.T @ matrices["gamma"] @ root)
         self.slope = axes.T @ (root.T @ slope)
-
-    def compute_moments(self) -> Moments:
-        """Moments of the P&L, exact [1]_: from the cumulants (n-1)!/2 sum g^n + n!/2 sum b^2 g^(n-2)."""
-        b, g = self.slope, self.curvature
-        mean = self.constant + 0.5 * g.sum()
-        second, third, fourth = (
-            math.factorial(n - 1) / 2 * (g**n).sum() + math.factorial(n) / 2 * (b**2 * g ** (n - 2)).sum()
-            for n in (2, 3, 4)
-        )
-        if second == 0:
-            return Moments(mean, 0.0, 0.0, 0.0)
-        return Moments(mean, math.sqrt(second), third / second**1.5, fourth / second**2)
-
-    def compute_cornish_fisher(self, confidence: float) -> Tail:
-        """`compute_cornish_fisher` at the moments of this book."""
-        return compute_cornish_fisher(self.compute_moments(), confidence)
 
     def compute_saddle_point(self, probability: float) -> float:
         """Signed P&L that is exceeded from below with `probability`, by Lugannani and Rice [3]_.
@@ -104,9 +130,9 @@ class Quadratic:
         Raises `OutOfRange` if the probability is outside (0, 1).
         """
         check_probability("probability", probability)
-        moments = self.compute_moments()
+        moments = self.moments
         if moments.deviation == 0:
-            return moments.mean
+            return float(moments.mean)
         low, high = self._support(moments)
         found = optimize.brentq(lambda x: self._distribution(x) - probability, low, high, xtol=1e-12, rtol=1e-12)
         return float(found) * moments.deviation + moments.mean
@@ -123,7 +149,7 @@ class Quadratic:
 
     def _distribution(self, x: float) -> float:
         """P(standardised P&L <= x)."""
-        moments = self.compute_moments()
+        moments = self.moments
         g, b = self.curvature / moments.deviation, self.slope / moments.deviation
         shift = (self.constant - moments.mean) / moments.deviation
 
@@ -149,7 +175,7 @@ class Quadratic:
 
 
 def compute_cornish_fisher(moments: Moments, confidence: float) -> Tail:
-    """VaR and ES of a P&L by its first four moments [2]_; positive when money is lost.
+    """VaR and ES of P&Ls by their first four moments [2]_; positive when money is lost.
 
         z' = z + (z^2 - 1) S / 6 + (z^3 - 3 z) K / 24 - (2 z^3 - 5 z) S^2 / 36       at z = Phi^-1(1 - confidence)
         VaR = -(mu + sigma z')      ES = the mean of the same over all z below, in closed form
@@ -164,9 +190,9 @@ def compute_cornish_fisher(moments: Moments, confidence: float) -> Tail:
     density = stats.norm.pdf(z) / p
     means = (-density, 1.0 - z * density, -density * (z**2 + 2.0))
 
-    def expand(first: float, square: float, cube: float) -> float:
+    def expand(first: float, square: float, cube: float) -> np.ndarray:
         third = (square - 1.0) * s / 6.0 + (cube - 3.0 * first) * k / 24.0
         return first + third - (2.0 * cube - 5.0 * first) * s**2 / 36.0
 
     quantile, mean = expand(z, z**2, z**3), expand(*means)
-    return Tail(*(float(-(moments.mean + moments.deviation * value)) for value in (quantile, mean)))
+    return Tail(*(-(moments.mean + moments.deviation * value) for value in (quantile, mean)))

@@ -35,11 +35,11 @@ ROUNDING = 1e-9
 
 
 class Tail(NamedTuple):
-    """Two measures of one tail, the unit of the input, positive when money is lost."""
+    """Two measures of one tail, in the input's unit, positive when money is lost: numbers, or one for each book."""
 
-    value_at_risk: float
+    value_at_risk: np.ndarray | float
     """The quantile of losses."""
-    expected_shortfall: float
+    expected_shortfall: np.ndarray | float
     """The mean of losses at or beyond it."""
 
 

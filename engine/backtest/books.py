@@ -1,0 +1,176 @@
+"""The books that are held each day, struck anew at the day's market, as lots of a listing made for the day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from engine.backtest.paths import State
+from engine.backtest.volatility import DAYS_PER_YEAR, QUARTER_DELTA
+from engine.crowding import MIN_DEPTH, MIN_STRESS, Crowding
+from engine.errors import UnknownName
+from engine.instruments import USD_STEP, Kind, Listing, Underlying, make_instrument, quantize
+from engine.market import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
+from engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, get_preset
+from engine.pricing import black76_price
+
+PRESET = get_preset("standard")
+LOT_SIZES = (0.01, 0.1)
+"""Coin per lot, as on the shipped markets."""
+NEAR, FAR = 30.0, 90.0
+"""Days to expiry of the listed options; the future is of the far date."""
+OPTIONS = (
+    ("call", NEAR, None), ("put", NEAR, None), ("put wing", NEAR, -1), ("call wing", NEAR, 1),
+    ("far call", FAR, None), ("far put", FAR, None),
+)  # fmt: skip
+"""Name, days, and the side of a 25-delta strike; None is the near forward."""
+DAY = 86_400
+NO_CROWD = Crowding(0.0, 0.0, MIN_DEPTH, MIN_DEPTH, 0.0)
+"""Crowds of past days are not recorded: the contagion buffer asks nothing."""
+
+ARCHETYPES: dict[str, tuple[dict[str, float], str]] = {
+    "long": ({"perpetual": 1}, "long a perpetual"),
+    "short": ({"perpetual": -1}, "short a perpetual"),
+    "long_straddle": ({"call": 1, "put": 1}, "30-day straddle held"),
+    "short_straddle": ({"call": -1, "put": -1}, "30-day straddle owed"),
+    "strangle": ({"call wing": -1, "put wing": -1}, "30-day 25-delta strangle owed"),
+    "iron_fly": (
+        {"call": -1, "put": -1, "call wing": 1, "put wing": 1},
+        "straddle owed, 25-delta wings held",
+    ),
+    "calendar": (
+        {"call": -1, "put": -1, "far call": 1, "far put": 1},
+        "30-day straddle owed, 90-day straddle of the same strike held",
+    ),
+    "reverse_calendar": (
+        {"call": 1, "put": 1, "far call": -1, "far put": -1},
+        "30-day straddle held, 90-day straddle of the same strike owed",
+    ),
+    "basis": ({"future": 1, "perpetual": -1}, "90-day future held, perpetual owed; only where a basis is recorded"),
+    "carry": (
+        {"spot": 1, "perpetual": -1},
+        "ETH held in kind, ETH perpetual owed; only where both prices are recorded",
+    ),
+    "pair": ({"perpetual": 1, "other perpetual": -1}, "long one coin, short the other coin of the same value"),
+}
+"""Coins per instrument, and what the book is."""
+NEEDS_SPOT, NEEDS_BASIS = "carry", "basis"
+SPOT_COIN = "ETH"
+"""The coin whose spot is collateral, and whose spot price is recorded beside the perpetual's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """One day's market with the instruments that the books need."""
+
+    snapshot: MarketSnapshot
+    """Preset `standard`, most slots empty."""
+    state: State
+    """What it was made from."""
+
+    @cached_property
+    def slots(self) -> np.ndarray:
+        """(n,) listed slots, rising."""
+        return np.flatnonzero(self.snapshot.listing.is_listed)
+
+    def find(self, coin: str, name: str) -> int:
+        """Slot of an instrument by its name in `ARCHETYPES`."""
+        start = PRESET.coin_slots(coin).start
+        fixed = {"spot": SPOT_OFFSET, "perpetual": PERPETUAL_OFFSET}
+        if name in fixed:
+            return start + fixed[name]
+        if name == "future":
+            return PRESET.future_slots(coin).start
+        return PRESET.option_slots(coin).start + [option for option, *_ in OPTIONS].index(name)
+
+    @cached_property
+    def lot_sizes(self) -> np.ndarray:
+        """(n,) coin per lot of each listed slot."""
+        return self.snapshot.listing.lot_size[self.slots]
+
+    def value(self, later: State) -> np.ndarray:
+        """(n,) value of one lot of each listed slot at a later market, US dollars: full revaluation."""
+        listing, prices = self.snapshot.listing, np.zeros(PRESET.slots)
+        elapsed = (later.date - self.state.date) / np.timedelta64(1, "D")
+        for place, coin in enumerate(COINS):
+            slots = np.array([slot for slot in self.slots if slot in PRESET.coin_slots(coin)])
+            spot, perpetual, dated = slots[0], slots[1], slots[2:]
+            is_recorded = coin == SPOT_COIN and not np.isnan(later.eth_spot)
+            prices[spot] = later.eth_spot if is_recorded else later.index[place]
+            prices[perpetual] = later.index[place]
+            days = (listing.expiry[dated] - self.snapshot.time) / DAY - elapsed
+            forward = later.forward(place, days)
+            prices[dated] = forward
+            options = dated[1:]
+            strike, forward, days = listing.strike[options], forward[1:], days[1:]
+            volatility = later.volatility(place, days, np.log(strike / forward))
+            years = days / DAYS_PER_YEAR
+            prices[options] = black76_price(forward, strike, years, volatility, listing.is_call[options])
+        return prices[self.slots] * self.lot_sizes
+
+
+def list_day(state: State, forecast: np.ndarray) -> Listed:
+    """Listing and snapshot of a day: spot, perpetual, a 90-day future, six options per coin; `forecast` is (coins,)."""
+    time = int((state.date + np.timedelta64(1, "D")).astype("datetime64[s]").astype(int))
+    instruments = [None] * PRESET.slots
+    forward, volatility = np.full(PRESET.slots, np.nan), np.full(PRESET.slots, np.nan)
+    for place, coin in enumerate(COINS):
+        start, lot = PRESET.coin_slots(coin).start, LOT_SIZES[place]
+        index = float(state.index[place])
+        for offset, kind in ((SPOT_OFFSET, Kind.SPOT), (PERPETUAL_OFFSET, Kind.PERPETUAL)):
+            instruments[start + offset] = make_instrument(start + offset, kind, Underlying(coin), lot)
+            forward[start + offset] = index
+        slot, far = PRESET.future_slots(coin).start, time + int(FAR * DAY)
+        instruments[slot] = make_instrument(slot, Kind.FUTURE, Underlying(coin), lot, expiry=far)
+        forward[slot] = state.forward(place, FAR)
+        centre = state.forward(place, NEAR)
+        for slot, (name, days, side) in zip(PRESET.option_slots(coin), OPTIONS, strict=False):
+            strike = centre
+            if side is not None:
+                own = state.wings[place, (side + 1) // 2] * np.sqrt(NEAR / DAYS_PER_YEAR)
+                strike = centre * np.exp(side * QUARTER_DELTA * own + 0.5 * own**2)
+            strike = quantize(float(strike), USD_STEP)
+            instruments[slot] = make_instrument(
+                slot, Kind.OPTION, Underlying(coin), lot, strike=strike, expiry=time + int(days * DAY),
+                is_call="call" in name,
+            )  # fmt: skip
+            forward[slot] = state.forward(place, days)
+            volatility[slot] = state.volatility(place, days, np.log(strike / forward[slot]))
+    daily = np.clip(forecast, MIN_DAILY_VOLATILITY, MAX_DAILY_VOLATILITY)
+    snapshot = MarketSnapshot(
+        time=time,
+        source="history record of the backtests",
+        index={Underlying(coin): float(state.index[place]) for place, coin in enumerate(COINS)},
+        listing=Listing(PRESET, 0, tuple(instruments)),
+        forward=forward,
+        volatility=volatility,
+        daily_volatility={Underlying(coin): float(daily[place]) for place, coin in enumerate(COINS)},
+        crowding=dict.fromkeys(Underlying, NO_CROWD),
+        stress=MIN_STRESS,
+    )
+    return Listed(snapshot, state)
+
+
+def make_lots(listed: Listed, names: tuple[str, ...], coin: str) -> np.ndarray:
+    """(n, B) lots of each listed slot in each book, for one coin's worth of `coin` (real numbers).
+
+    Raises `UnknownName` for a book or coin that is none.
+    """
+    if coin not in COINS:
+        raise UnknownName("coin", coin, COINS)
+    other = COINS[1 - COINS.index(coin)]
+    place = {int(slot): row for row, slot in enumerate(listed.slots)}
+    lots = np.zeros((len(listed.slots), len(names)))
+    for column, name in enumerate(names):
+        if name not in ARCHETYPES:
+            raise UnknownName("archetype", name, ARCHETYPES)
+        own = SPOT_COIN if name == NEEDS_SPOT else coin
+        for instrument, coins in ARCHETYPES[name][0].items():
+            is_other = instrument.startswith("other ")
+            of = other if is_other else own
+            size = LOT_SIZES[COINS.index(of)]
+            ratio = listed.state.index[COINS.index(own)] / listed.state.index[COINS.index(of)]
+            lots[place[listed.find(of, instrument.removeprefix("other "))], column] = coins * ratio / size
+    return lots

@@ -1,0 +1,60 @@
+"""GARCH(1,1) forecasts for every day, fitted again each month on the days so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.errors import OutOfRange
+from engine.risk.filters import filter_garch
+
+REFIT = 30
+"""Days between fits."""
+
+
+class MonthlyGarch:
+    """A filter that is asked day by day, with returns that only grow.
+
+    The recursion sigma'^2 = omega + alpha r^2 + beta sigma^2 is linear, so its constants are read off a fitted path
+    without error, and carry it on until the next fit. A fit that does not converge leaves the last one in place.
+    """
+
+    def __init__(self) -> None:
+        self.fitted_days = 0
+        self.failures = 0
+        self.standardised = np.empty((0, 0))
+        self.latest = np.empty(0)
+        self.constants = np.empty((0, 0))
+
+    def update(self, returns: np.ndarray) -> None:
+        """Take in (T, coins) returns of which those of the last call are the first rows.
+
+        Raises `OutOfRange` if the first call has fewer days than `filter_garch` needs, or its fit does not converge.
+        """
+        if not self.fitted_days or len(returns) - self.fitted_days >= REFIT:
+            try:
+                self._fit(returns)
+                return
+            except OutOfRange:
+                if not self.fitted_days:
+                    raise
+                self.failures += 1
+                self.fitted_days = len(returns)
+        for row in returns[len(self.standardised) :]:
+            self.standardised = np.vstack([self.standardised, row / self.latest])
+            omega, alpha, beta = self.constants
+            self.latest = np.sqrt(omega + alpha * row**2 + beta * self.latest**2)
+
+    def _fit(self, returns: np.ndarray) -> None:
+        found = filter_garch(returns)
+        self.standardised, self.latest, self.fitted_days = found.standardised, found.latest, len(returns)
+        after = np.vstack([found.volatility[1:], found.latest]) ** 2
+        self.constants = np.array(
+            [
+                np.linalg.lstsq(
+                    np.column_stack([np.ones(len(returns)), returns[:, asset] ** 2, found.volatility[:, asset] ** 2]),
+                    after[:, asset],
+                    rcond=None,
+                )[0]
+                for asset in range(returns.shape[1])
+            ]
+        ).T

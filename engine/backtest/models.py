@@ -1,0 +1,176 @@
+"""The margins that are tested. Each day's figures use what was known at its close, except where the volatility proxy
+says otherwise (`engine.backtest.volatility`).
+
+    ewma, garch     filtered historical simulation: z_t sigma_now, full revaluation, one day; VaR 99 %, ES 97.5 %
+    two_day         the same with the exponential filter over two days: sums of two consecutive z
+    delta_gamma     first and second derivative, Cornish-Fisher, one day: for comparison
+    house_initial   K + max(f grid, ES 97.5 % of two_day), the house model's initial level
+    house_maintenance   K + grid at the maintenance level
+
+Grid and K are the engine's own, of a snapshot made for the day. The house's shortfall is that of the full sample; the
+policy's reduced set is at least it on the family that it was made for. The contagion buffer asks nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.backtest.books import Listed
+from engine.backtest.volatility import Response
+from engine.compiler import HouseModel
+from engine.errors import UnknownName
+from engine.models.base import scale_by_tenor
+from engine.models.grid import TRANSFER_SIGN
+from engine.models.shortfall import LEAST_VOLATILITY_FACTOR
+from engine.parameters import LEVELS, MILLE, Parameters
+from engine.presets import COINS
+from engine.pricing import black76_price, greeks_per_lot, price_per_lot
+from engine.risk.delta_gamma import compute_cornish_fisher, compute_moments
+from engine.risk.measures import compute_expected_shortfall, compute_value_at_risk
+
+CONFIDENCE, SHORTFALL_CONFIDENCE = 0.99, 0.975
+"""Of the value at risk that exceptions are counted against, and of the shortfall with its own value at risk."""
+DAYS_HELD = {"ewma": 1, "garch": 1, "delta_gamma": 1, "two_day": 2, "house_initial": 2, "house_maintenance": 2}
+"""Models, and the days over which their margin is to hold."""
+HOUSE = tuple(f"house_{level}" for level in LEVELS)
+HAS_SHORTFALL = ("ewma", "garch", "two_day", "delta_gamma")
+"""Models that state an expected shortfall, so that Z2 can test it."""
+
+
+class Figures(NamedTuple):
+    """What one model asks of every book, (B,) each, US dollars."""
+
+    margin: np.ndarray
+    """What exceptions are counted against: VaR 99 %, or the house's requirement."""
+    value_at_risk: np.ndarray | None = None
+    """VaR 97.5 %."""
+    shortfall: np.ndarray | None = None
+    """ES 97.5 %."""
+
+
+def check_models(names: tuple[str, ...]) -> None:
+    """Raises `UnknownName` for a model that is none."""
+    for name in names:
+        if name not in DAYS_HELD:
+            raise UnknownName("model", name, DAYS_HELD)
+
+
+def revalue_sample(
+    listed: Listed, moves: np.ndarray, responses: dict[str, Response], parameters: Parameters, days: int
+) -> np.ndarray:
+    """(S, n) change in value of one lot of each listed slot, US dollars; a loss is negative.
+
+    Prices move by exp(move) - 1, volatilities by the response scaled with tenor as in the policies, and `days` pass.
+
+    Parameters
+    ----------
+    listed : Listed
+    moves : ndarray
+        (S, coins) log moves.
+    responses : dict
+        By coin.
+    parameters : Parameters
+        For the scaling with tenor.
+    days : int
+        Days that pass.
+    """
+    snapshot, slots = listed.snapshot, listed.slots
+    listing = snapshot.listing
+    own = listing.underlying[slots]
+    forward = snapshot.forward[slots] * np.exp(moves)[:, own]
+    prices = forward.copy()
+    option = np.flatnonzero(listing.is_option[slots])
+    at = slots[option]
+    changes = np.column_stack([responses[coin].compute(moves[:, place]) for place, coin in enumerate(COINS)])
+    scale = scale_by_tenor(snapshot, parameters)[at]
+    factor = np.maximum(1.0 + changes[:, own[option]] * scale, LEAST_VOLATILITY_FACTOR)
+    years = np.maximum(snapshot.years[at] - days / 365.0, 0.0)
+    volatility = snapshot.volatility[at] * factor
+    prices[:, option] = black76_price(forward[:, option], listing.strike[at], years, volatility, listing.is_call[at])
+    return prices * listed.lot_sizes - price_per_lot(snapshot)[slots]
+
+
+def compute_sample_figures(pnl: np.ndarray, lots: np.ndarray) -> Figures:
+    """VaR and ES of books (n, B) on a sample (S, n)."""
+    losses = -(pnl @ lots)
+    return Figures(
+        compute_value_at_risk(losses, CONFIDENCE),
+        compute_value_at_risk(losses, SHORTFALL_CONFIDENCE),
+        compute_expected_shortfall(losses, SHORTFALL_CONFIDENCE),
+    )
+
+
+def compute_delta_gamma(
+    listed: Listed, lots: np.ndarray, covariance: np.ndarray, responses: dict[str, Response], parameters: Parameters
+) -> Figures:
+    """Cornish-Fisher figures of books (n, B) over one day with normal relative moves of `covariance` (coins, coins).
+
+    The volatility's linear response is in delta through vega; the size of the move is not.
+    """
+    snapshot, slots = listed.snapshot, listed.slots
+    own = snapshot.listing.underlying[slots]
+    greeks = [part[slots] for part in greeks_per_lot(snapshot)]
+    forward, volatility = snapshot.forward[slots], np.nan_to_num(snapshot.volatility[slots])
+    slope = np.array([responses[coin].slope for coin in COINS])[own]
+    vega = greeks[2] * volatility * slope * scale_by_tenor(snapshot, parameters)[slots]
+    first, second = greeks[0] * forward + vega, greeks[1] * forward**2
+    size = len(COINS)
+    delta, bend = (
+        np.array([np.bincount(own, weights=part * book, minlength=size) for book in lots.T]) for part in (first, second)
+    )
+    gamma = bend[:, :, None] * np.eye(size)
+    moments = compute_moments(delta, gamma, covariance, greeks[3] @ lots / 365.0)
+    tails = [compute_cornish_fisher(moments, confidence) for confidence in (CONFIDENCE, SHORTFALL_CONFIDENCE)]
+    return Figures(tails[0].value_at_risk, *tails[1])
+
+
+class House:
+    """The house model at one listed day."""
+
+    def __init__(self, listed: Listed, parameters: Parameters):
+        self.listed, self.parameters = listed, parameters
+        self.model = HouseModel(listed.snapshot, parameters)
+
+    def compute_charge(self, lots: np.ndarray, level: str) -> np.ndarray:
+        """(B,) K of books (n, B), US dollars; infinite for a closed side."""
+        long, short = (rates[self.listed.slots] for rates in self.model.contingency(level))
+        with np.errstate(invalid="ignore"):  # no lots of a closed side
+            held = np.where(lots > 0, long[:, None] * lots, 0.0)
+            owed = np.where(lots < 0, -short[:, None] * lots, 0.0)
+        return (held + owed).sum(axis=0)
+
+    def compute_grid(self, lots: np.ndarray, level: str) -> np.ndarray:
+        """(B,) f times the sum of the coins' worst losses with the best transfer between them, US dollars."""
+        pnl, coins = (
+            self.model.grid.pnl[:, self.listed.slots],
+            self.listed.snapshot.listing.underlying[self.listed.slots],
+        )
+        losses = [-(pnl[:, coins == place] @ lots[coins == place]) for place in range(len(COINS))]
+        moves = [
+            np.array([cell.transfer_move for cell in self.model.grid.cells[coin]]) / MILLE * TRANSFER_SIGN[coin]
+            for coin in COINS
+        ]
+        worst = [self._net([own[:, book] for own in losses], moves) for book in range(lots.shape[1])]
+        return self.parameters.factor[level] * np.array(worst)
+
+    def _net(self, losses: list[np.ndarray], moves: list[np.ndarray]) -> float:
+        """The least over n: the function is convex and piecewise linear, so a kink of a coin, or 0, is a minimum."""
+        candidates = [np.zeros(1)]
+        if all(own.any() for own in losses):
+            for own, move in zip(losses, moves, strict=True):
+                rise, run = own[None, :] - own[:, None], move[:, None] - move[None, :]
+                candidates.append((rise[run != 0] / run[run != 0]).ravel())
+        n = np.concatenate(candidates)
+        total = sum(
+            np.maximum((own[:, None] + move[:, None] * n).max(axis=0), 0.0)
+            for own, move in zip(losses, moves, strict=True)
+        )
+        return float((total + self.parameters.transfer_charge * np.abs(n)).min())
+
+    def compute(self, lots: np.ndarray, level: str, shortfall: np.ndarray) -> Figures:
+        """The requirement of books (n, B); `shortfall` (B,) counts at the initial level."""
+        grid = self.compute_grid(lots, level)
+        asked = np.maximum(grid, shortfall) if level == "initial" else grid
+        return Figures(self.compute_charge(lots, level) + asked)
