@@ -1,0 +1,51 @@
+"""How crowded each side of a market is: weighted by fragility, and by concentration.
+
+All signed positions of a closed market sum to zero, so net open interest says nothing: what counts is who would be
+force-closed, and how few hold a side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.contagion.ladder import Accounts, compute_nearness, find_liquidations
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """Concentration of each side."""
+
+    long: float
+    """Herfindahl-Hirschman index of the long deltas: sum of squared shares, 1 / N to 1; 0 without longs."""
+    short: float
+    """The same of the short deltas."""
+
+
+def compute_concentration(deltas: np.ndarray) -> Concentration:
+    """Concentration of (A,) signed deltas, any unit."""
+
+    def index(side: np.ndarray) -> float:
+        total = side.sum()
+        return float(((side / total) ** 2).sum()) if total > 0 else 0.0
+
+    return Concentration(index(np.maximum(deltas, 0.0)), index(np.maximum(-deltas, 0.0)))
+
+
+def compute_fragility(accounts: Accounts, price: float, band: float, buckets: int = 64) -> dict[str, float]:
+    """Fragility-weighted crowding of longs and shorts, 0 to 1.
+
+    Each account's present delta notional weighted by the nearness of its own liquidation on the side on which that
+    delta loses, over all delta notional of that sign. 0: nobody is closed within the band; 1: everybody at once.
+    """
+    _, option_delta = accounts.value_options(price)
+    delta = accounts.linear + option_delta
+    edges = np.linspace(0.0, band, buckets + 1)[1:]
+    found = {}
+    for name, sign in (("long", -1.0), ("short", 1.0)):
+        rung, _ = find_liquidations(accounts, price, sign * edges)
+        weight = np.where(rung >= 0, compute_nearness(edges[rung], band), 0.0)
+        own = np.maximum(-sign * delta, 0.0)
+        found[name] = float(weight @ own / own.sum()) if own.sum() > 0 else 0.0
+    return found

@@ -1,0 +1,99 @@
+"""Executable depth Q: an average over time that a burst of fake orders cannot move, stale sources left out, the least
+of the sources taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.contagion.ladder import require_between
+from engine.errors import MarketError, OutOfRange
+
+
+class StaleDepth(MarketError):
+    """No source of depth is fresh enough; carries why each was left out."""
+
+    def __init__(self, reasons: Mapping[str, str]):
+        self.reasons = dict(reasons)
+        super().__init__(f"no usable depth: {self.reasons}; allowed: one fresh source at least")
+
+
+@dataclass(frozen=True)
+class DepthSeries:
+    """One source's depth on one side."""
+
+    time: np.ndarray
+    """(T,) seconds, rising; each record holds until the next one, at most `DepthRule.largest_gap`."""
+    depth: np.ndarray
+    """(T,) US dollars executable within the band."""
+
+    def __post_init__(self) -> None:
+        if len(self.time) != len(self.depth) or not len(self.time):
+            raise OutOfRange("number of depth records", len(self.depth), 1, len(self.time))
+        if not (np.diff(self.time) > 0).all():
+            raise OutOfRange("order of depth records", "not rising in time", "rising", "rising")
+        if not ((self.depth >= 0) & np.isfinite(self.depth)).all():
+            raise OutOfRange("depth", float(np.min(self.depth)), 0, "any finite number")
+
+
+@dataclass(frozen=True)
+class DepthRule:
+    """How series become one number."""
+
+    window: float = 8 * 3_600.0
+    """Seconds averaged over."""
+    largest_age: float = 300.0
+    """Seconds after which a source's last record is stale."""
+    largest_gap: float = 120.0
+    """Seconds for which a record counts; longer silence is no evidence of depth."""
+    least_coverage: float = 0.8
+    """Share of the window that records must cover."""
+    quantile: float = 0.5
+    """Time-weighted quantile that is taken: depth shown for less than that share of the time cannot raise it."""
+
+    def __post_init__(self) -> None:
+        require_between("quantile", self.quantile, 0.05, 0.5)
+        require_between("least coverage", self.least_coverage, 0.5, 1.0)
+
+
+def average_over_time(series: DepthSeries, now: float, rule: DepthRule) -> float | str:
+    """Time-weighted quantile over the window, US dollars; or, as text, why the source is not usable."""
+    inside = (series.time > now - rule.window) & (series.time <= now)
+    time, depth = series.time[inside], series.depth[inside]
+    if not len(time) or now - time[-1] > rule.largest_age:
+        return f"last record older than {rule.largest_age:g} s"
+    held = np.minimum(np.diff(np.append(time, now)), rule.largest_gap)
+    if held.sum() < rule.least_coverage * rule.window:
+        return f"records cover {held.sum() / rule.window:.0%} of the window"
+    order = np.argsort(depth, kind="stable")
+    reached = np.cumsum(held[order]) >= rule.quantile * held.sum()
+    return float(depth[order][np.argmax(reached)])
+
+
+def estimate_depth(sources: Mapping[str, DepthSeries], now: float, rule: DepthRule | None = None) -> float:
+    """The least of the usable sources' averages, US dollars.
+
+    Raises
+    ------
+    StaleDepth
+        If no source is usable: the publishers then keep their last value and let the state multiplier rise, they do
+        not guess.
+    """
+    rule = rule or DepthRule()
+    found = {name: average_over_time(series, now, rule) for name, series in sources.items()}
+    usable = [value for value in found.values() if isinstance(value, float)]
+    if not usable:
+        raise StaleDepth({name: str(reason) for name, reason in found.items()})
+    return min(usable)
+
+
+def carry_depth(depth: float, price_then: float, price_now: float, volatility_then: float, volatility_now: float):
+    """Depth measured once, carried to another day: held in coins, and in inverse proportion to volatility.
+
+    Never above the measured depth: a rise in price or a calmer market is no evidence of more depth.
+    """
+    price = min(1.0, price_now / require_between("price then", price_then, 1e-6, 1e12))
+    volatility = min(1.0, volatility_then / require_between("volatility now", volatility_now, 1e-4, 10.0))
+    return depth * price * volatility

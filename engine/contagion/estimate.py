@@ -1,0 +1,125 @@
+"""The publishers' declared estimate of crowding and state at a date, from public figures only.
+
+Ladder: open interest times the law of distances to liquidation that the crash of October 2025 implies. Depth: the one
+trustworthy record (BTC, before that crash), held in coins and lowered as volatility rises; another coin's by its
+open interest. Impact: the shape of that book. State: branching ratio of large moves and BTC's gain, followed over the
+last epochs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import floor, log, log10
+
+import numpy as np
+
+from engine.contagion.depth import carry_depth
+from engine.contagion.hawkes import estimate_branching, fit_hawkes
+from engine.contagion.impact import fit_book_impact
+from engine.contagion.ladder import SIDES, Ladder, estimate_ladder
+from engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, get_bands
+from engine.contagion.state import StateRule
+from engine.crowding import Crowding
+
+MEMORY = 720.0
+"""Hours of large moves that a fit reads."""
+COUNT_WINDOW = 24.0
+"""Hours of a count in the robust estimator."""
+LEAST_DECAY = log(2.0) / 48.0
+"""Smallest decay, per hour: excitation that halves slower than in two days is a change of the base rate."""
+EPOCHS, EPOCH_HOURS = 16, 3.0
+"""The multiplier is followed over the last 48 hours."""
+FEWEST_EVENTS = 20
+"""With fewer large moves in the memory the market counts as calm: a fit on a handful of events is noise."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the publishers would declare."""
+
+    crowding: Mapping[str, Crowding]
+    """By coin."""
+    stress: float
+    """theta."""
+    branching: tuple[float, ...]
+    """Largest branching ratio over the coins, per epoch of the last 48 hours."""
+    gain: float
+    """BTC's gain on the side "down"."""
+
+
+def round_figures(value: float, figures: int = 3) -> float:
+    """`value` to that many significant figures: an estimate states no more."""
+    return round(value, figures - 1 - floor(log10(value))) if value > 0 else 0.0
+
+
+def estimate_crowding(
+    state: StateRecord,
+    book: DepthRecord,
+    event: EventRecord,
+    index: Mapping[str, float],
+    daily_volatility: Mapping[str, float],
+    band: Mapping[str, float],
+) -> tuple[dict[str, Crowding], dict[str, Ladder]]:
+    """Crowding per coin, and BTC's ladders per side.
+
+    Parameters
+    ----------
+    state, book, event
+        The records.
+    index, daily_volatility
+        Of each coin at the date.
+    band
+        The shock band of each coin: the policy's price range.
+    """
+    scales = event.get_distance_scales()
+    impact = max(fit_book_impact(*get_bands(getattr(book, side))) for side in SIDES)
+    measured = state.coins["BTC"].open_interest * index["BTC"]
+    found, ladders = {}, {}
+    for coin, figures in state.coins.items():
+        interest = figures.open_interest * index[coin]
+        numbers = {"impact": round(impact, 4)}
+        for side in SIDES:
+            ladder = estimate_ladder(interest, scales[side], band[coin])
+            depth = carry_depth(
+                getattr(book, side)[-1].notional, book.price, index["BTC"], book.daily_volatility,
+                daily_volatility[coin],
+            )  # fmt: skip
+            numbers[f"ladder_{side}"] = round_figures(ladder.get_weighted())
+            numbers[f"depth_{side}"] = round_figures(depth * min(1.0, interest / measured))
+            if coin == "BTC":
+                ladders[side] = ladder
+        found[coin] = Crowding(**numbers)
+    return found, ladders
+
+
+def compute_branching(figures: CoinState, end: float) -> float:
+    """Mean of the likelihood's and of the robust estimate of n over the `MEMORY` hours before `end`.
+
+    The first is too high where the base rate moves, the second too low where windows are short against the memory.
+    """
+    events = np.array(figures.large_moves)
+    events = events[(events > end - MEMORY) & (events <= end)] - (end - MEMORY)
+    if len(events) < FEWEST_EVENTS:
+        return 0.0
+    fitted = fit_hawkes(events, MEMORY, LEAST_DECAY).branching
+    return 0.5 * (fitted + estimate_branching(events, MEMORY, COUNT_WINDOW))
+
+
+def estimate(
+    state: StateRecord,
+    book: DepthRecord,
+    event: EventRecord,
+    index: Mapping[str, float],
+    daily_volatility: Mapping[str, float],
+    band: Mapping[str, float],
+    rule: StateRule | None = None,
+) -> Estimate:
+    """Crowding per coin and the multiplier; arguments as in `estimate_crowding`."""
+    rule = rule or StateRule()
+    crowding, ladders = estimate_crowding(state, book, event, index, daily_volatility, band)
+    gain = ladders["down"].get_gain(crowding["BTC"].depth_down, crowding["BTC"].impact)
+    ends = state.hours - EPOCH_HOURS * np.arange(EPOCHS - 1, -1, -1)
+    branching = [max(compute_branching(figures, end) for figures in state.coins.values()) for end in ends]
+    path = rule.follow(1.0, [(n, gain) for n in branching], EPOCH_HOURS)
+    return Estimate(crowding, round(path[-1], 3), tuple(branching), gain)
