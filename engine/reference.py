@@ -32,13 +32,13 @@ from engine.instruments import Instrument, Kind
 from engine.market import MarketSnapshot
 from engine.models.buffer import make_chords
 from engine.models.grid import Cell, make_cells
+from engine.models.shortfall import ShortfallModel
 from engine.parameters import Parameters
 from engine.policy_checks import PROHIBITIVE
 from engine.portfolio import AccountState
 from engine.presets import COINS
 from engine.pricing import black76_price
 from engine.rows import USD6, Layout
-from engine.scenarios import load_scenarios
 
 Number = float | Fraction
 
@@ -64,7 +64,7 @@ class Requirement:
     factor: Number
     """f."""
     shortfall: Number
-    """Expected shortfall over the joint scenarios; 0 where the level does not ask for it."""
+    """kappa times the expected shortfall over the joint scenarios; 0 where the level does not ask for it."""
     cash_slack: Number
     """cash + debt limit."""
     buffers: dict[str, Number]
@@ -124,7 +124,8 @@ class Reference:
         self.snapshot, self.parameters, self.house = snapshot, parameters, house
         self.preset = snapshot.listing.preset
         self.cells = {coin: make_cells(coin, Layout(self.preset).cells, parameters) for coin in COINS}
-        self.scenarios = load_scenarios(parameters.shortfall_scenarios, self.preset.excess_rows)
+        self.shortfall = house.shortfall if house is not None else ShortfallModel(snapshot, parameters)
+        self.scenarios = self.shortfall.scenarios
 
     # ------------------------------------------------------------------------------------------- value of one lot
     def is_dead(self, item: Instrument) -> bool:
@@ -225,19 +226,36 @@ class Reference:
 
     @cached_property
     def shortfall_pnl(self) -> np.ndarray:
-        """(S, N) change in value of one lot in each joint scenario over the margin period."""
+        """(S, N) mean change in value of one lot over the windows of each group of joint scenarios."""
         if self.house is not None:
             return self.house.shortfall.pnl
-        pnl = np.zeros((len(self.scenarios.weights), self.preset.slots))
+        groups, weights = self.scenarios.groups, self.shortfall.window_weights
+        pnl = np.zeros((int(groups.max()) + 1, self.preset.slots))
         for item in self.items:
-            coin = COINS.index(item.underlying.value)
-            for index in range(len(pnl)):
-                factor = 1.0
-                if item.kind is Kind.OPTION:
-                    factor = max(1.0 + float(self.scenarios.volatility[index, coin]) * self.tenor_scale(item), 0.1)
-                move, days = float(self.scenarios.returns[index, coin]), self.scenarios.margin_period_days
-                pnl[index, item.slot] = self.value(item, move, factor, days=days) - self.prices[item.slot]
+            changes = self._window_changes(item)
+            for group in range(len(pnl)):
+                own = groups == group
+                pnl[group, item.slot] = np.average(changes[own], weights=weights[own])
         return pnl
+
+    def _window_changes(self, item: Instrument) -> np.ndarray:
+        """(D,) change in value of one lot in each window of the sample, in cash."""
+        if self.is_dead(item):
+            return np.zeros(len(self.scenarios.token))
+        coin = COINS.index(item.underlying.value)
+        level, slope, size = self.scenarios.response[coin]
+        moved = self.shortfall.log_moves[:, coin]
+        forward = float(self.snapshot.forward[item.slot]) * np.exp(moved)
+        if item.kind is Kind.SPOT:
+            return forward * item.lot_size / (1.0 + self.scenarios.token) - self.prices[item.slot]
+        if item.kind is not Kind.OPTION:
+            return forward * item.lot_size - self.prices[item.slot]
+        rise = np.exp(level + slope * moved + size * np.abs(moved)) - 1.0
+        volatility = float(self.snapshot.volatility[item.slot]) * np.maximum(1.0 + rise * self.tenor_scale(item), 0.1)
+        passed = self.scenarios.margin_period_days / 365.0
+        years = max((item.expiry - self.snapshot.time) / (365.0 * 86_400.0) - passed, 0.0)
+        value = black76_price(forward, item.strike, years, volatility, item.is_call)
+        return value * item.lot_size - self.prices[item.slot]
 
     def charge_rates(self, item: Instrument | None, slot: int, level: str) -> tuple[str, float, str, float]:
         """(add-on, rate per lot held, add-on, rate per lot owed) of a slot."""
@@ -289,7 +307,9 @@ class Reference:
         shortfall = 0
         if level == "initial":
             scenario_losses = _losses(self.shortfall_pnl, state.positions, exact)
-            shortfall = tail_mean(scenario_losses, self.scenarios.weights.tolist(), self.scenarios.tail_weight)
+            tail, divisor = self.shortfall.tail_weight, self.shortfall.equity_weight
+            mean = tail_mean(scenario_losses, self.shortfall.weights.tolist(), tail)
+            shortfall = mean * (Fraction(tail, divisor) if exact else tail / divisor)
         buffers, exposure_slack = self._buffers(state, level, exact)
         cash = Fraction(state.cash, USD6) if exact else state.cash / USD6
         return Requirement(

@@ -237,9 +237,7 @@ def build_report(
     each_coin = sum(float(requirement.total) for requirement in coin_alone.values())
     scenario_losses = -(house.shortfall.pnl[:, held] @ state.positions[held])
     worst = int(scenario_losses.argmax())
-    moves = ", ".join(
-        f"{coin} {move:+.1%}" for coin, move in zip(COINS, reference.scenarios.returns[worst], strict=True)
-    )
+    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(COINS, house.shortfall.returns[worst], strict=True))
     return MarginReport(
         portfolio=name,
         source=snapshot.source,

@@ -27,6 +27,9 @@ DEFAULT = "house_v1"
 LEVELS = ("initial", "maintenance")
 """Requirements: initial for taking risk on, maintenance for keeping it."""
 
+PROCYCLICALITY = ("none", "buffer", "stressed", "floor")
+"""Measures against procyclicality: nothing, or options (a), (b), (c) of EMIR RTS 153/2013, article 28."""
+
 PERCENT, MILLE = 100, 1000
 """Factors are whole percent, transfer moves and charges whole thousandths: they become integer coefficients exactly."""
 
@@ -37,6 +40,7 @@ _SHAPES = {
     "volatility_down": _PER_COIN,
     "volatility_floor_up": _PER_COIN,
     "delta_limit": _PER_COIN,
+    "shortfall_volatility_floor": _PER_COIN,
     "factor": _PER_LEVEL,
     "option_short": _PER_LEVEL,
     "option_long": _PER_LEVEL,
@@ -117,6 +121,10 @@ class Parameters:
     """Largest error of the contagion buffer's chords, fraction of the initial margin of a linear position."""
     shortfall_scenarios: str
     """Name of the scenario record."""
+    shortfall_volatility_floor: Mapping[str, float]
+    """By coin: least daily volatility to which the scenarios are scaled, where `procyclicality` says so."""
+    procyclicality: str
+    """Which measure against procyclicality the expected shortfall takes, one of `PROCYCLICALITY`."""
 
     @property
     def dead_collateral(self) -> tuple[str, ...]:
@@ -157,6 +165,10 @@ def _check_entry(name: str, entry: ParameterEntry) -> None:
             raise MalformedFile(
                 f"parameter {name}", f"value is {entry.value!r}; allowed: a name of letters, digits and _"
             )
+        return
+    if name == "procyclicality":
+        if entry.value not in PROCYCLICALITY or tuple(entry.range) != PROCYCLICALITY:
+            raise UnknownName(f"parameter {name}", entry.value, PROCYCLICALITY)
         return
     if len(entry.range) != 2:
         raise MalformedFile(f"parameter {name}", f"range is {entry.range!r}; allowed: two numbers")
