@@ -16,11 +16,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import EngineError, OutOfRange
 from engine.policy import HelperKind, Policy
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 USD6 = 1_000_000
 """Micro-dollars per US dollar."""
@@ -168,7 +172,13 @@ class Programme:
         return rows & ((self.policy.cash != 0) | (self.policy.positions != 0).any(axis=1))
 
 
-def minimise(cost: np.ndarray, **constraints: object) -> object:
+_METHODS = (("highs", {}), ("highs-ds", {"presolve": False}), ("highs-ipm", {}))
+"""HiGHS as it chooses, then two ways that end where its first answer is that it does not know."""
+_FINAL = (0, 2, 3)
+"""Statuses that are an answer: optimal, infeasible, unbounded."""
+
+
+def minimise(cost: np.ndarray, **constraints: object) -> OptimizeResult:
     """`scipy.optimize.linprog` by HiGHS, arguments as there; the result has `x`, `fun` and the marginals.
 
     Raises
@@ -178,7 +188,10 @@ def minimise(cost: np.ndarray, **constraints: object) -> object:
     """
     from scipy.optimize import linprog
 
-    result = linprog(cost, method="highs", **constraints)
+    for method, options in _METHODS:
+        result = linprog(cost, method=method, options=options, **constraints)
+        if result.status in _FINAL:
+            break
     if result.status != 0:
         raise ProgrammeFailed(result.status, result.message)
     return result

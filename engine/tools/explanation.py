@@ -9,7 +9,7 @@ import numpy as np
 from engine.portfolio import AccountState
 from engine.tools.desk import Desk
 from engine.tools.labels import BUFFER, name_row, name_rule
-from engine.tools.requirement_programme import ONE_VALUE, RequirementProgramme
+from engine.tools.requirement_programme import ONE_MARGINAL_USD, ONE_VALUE, RequirementProgramme
 
 LEAST_WEIGHT = 1e-9
 """Rows with a smaller dual variable do not bind."""
@@ -135,7 +135,7 @@ def explain(desk: Desk, name: str, state: AccountState, level: str = "initial") 
 
 
 def _agree(left: float, right: float) -> bool:
-    return abs(right - left) <= ONE_VALUE * max(1.0, abs(left), abs(right))
+    return abs(right - left) <= ONE_MARGINAL_USD + ONE_VALUE * max(abs(left), abs(right))
 
 
 def _list_binding(desk: Desk, programme: RequirementProgramme) -> tuple[BindingRow, ...]:

@@ -7,8 +7,7 @@ are given back. Whether the result passes is said by the exact integer policy al
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from engine.portfolio import AccountState
 from engine.programme import ProgrammeFailed
 from engine.rows import USD6
 from engine.tools.desk import Desk
+from engine.tools.hedge import Hedge, HedgeTrade, Outcome, Target
 from engine.tools.hedge_programme import Goal, HedgeProgramme, Solution
 from engine.tools.liquidity import Liquidity
 from engine.tools.whatif import count_trades
@@ -32,94 +32,6 @@ SECONDS = 10.0
 """Default time limit of the search over whole lots."""
 MOST_SECONDS = 600.0
 """Largest time limit."""
-
-
-class Target(StrEnum):
-    """What a hedge is for."""
-
-    REQUIREMENT = "requirement"
-    """The cheapest trades after which the policy is met."""
-    MINIMISE = "minimise"
-    """Trades that minimise requirement plus cost, the policy met."""
-
-
-class Outcome(StrEnum):
-    """What came of it."""
-
-    NOT_NEEDED = "not needed"
-    """The requirement is met as it is, or no trade frees more margin than it costs."""
-    FOUND = "found"
-    """Trades after which the policy is met."""
-    NONE_WITHIN_CAPS = "none within the caps"
-    """No trades within liquidity and budget meet it; the trades shown leave least missing."""
-    NONE_IN_WHOLE_LOTS = "none in whole lots found"
-    """Real lots would meet it, and no rounding was found that does."""
-
-
-@dataclass(frozen=True)
-class HedgeTrade:
-    """One instrument of a hedge. US dollars."""
-
-    name: str
-    """Instrument."""
-    lots: int
-    """Positive buys at the ask, negative sells at the bid."""
-    price: float
-    """Per coin."""
-    mark: float
-    """Per coin."""
-    cost: float
-    """Against the mark."""
-    cap: int
-    """Most lots that the liquidity allows on that side."""
-
-
-@dataclass(frozen=True)
-class Hedge:
-    """A hedge of an account. US dollars."""
-
-    portfolio: str
-    """Whose."""
-    policy: str
-    """What must be met."""
-    target: Target
-    """What for."""
-    outcome: Outcome
-    """What came of it."""
-    trades: tuple[HedgeTrade, ...]
-    """By instrument; the account after them is what the fields below describe."""
-    needed_trades: int
-    """Trades of four legs that they need."""
-    method: str
-    """"rounded" or "whole lots", whichever is better."""
-    cost: float
-    """Of all trades against the mark."""
-    bound: float | None
-    """Least objective of the programme with real lots; none where it has no solution."""
-    objective: float | None
-    """The same of the whole lots: cost, or requirement (as the integer policy asks it) plus cost; none where the policy
-    is not met after the trades."""
-    requirement_before: float
-    """At the policy's level."""
-    requirement_after: float
-    """After the trades."""
-    excess_before: float
-    """Equity less requirement."""
-    excess_after: float
-    """After the trades."""
-    missing_usd6: int
-    """What the integer policy lacks after the trades, micro-dollars; 0 when it is met."""
-    gap: float | None
-    """Relative gap of the search over whole lots; none if it was not made or found nothing."""
-
-    @property
-    def rounding_loss(self) -> float | None:
-        """What whole lots cost more than real ones, US dollars; none without a bound or without a result."""
-        return None if self.bound is None or self.objective is None else self.objective - self.bound
-
-    def to_document(self) -> dict[str, object]:
-        """Plain dictionaries and numbers."""
-        return {**asdict(self), "rounding_loss": self.rounding_loss}
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,13 +24,18 @@ from engine.policy import Policy
 from engine.programme import Programme, minimise
 from engine.rows import USD6
 
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
 TIE_USD, TIE_SHARE = 2e-6, 1e-10
-"""A row binds when its slack is at most so many US dollars plus that share of the largest row: the integers' own grid
+"""A row binds when its slack is at most so many US dollars plus that share of the requirement: the integers' own grid
 and what a float solver leaves."""
 PROBE_SEED = 20251010
 """Seed of the direction that tells whether the dual variables are unique."""
 ONE_VALUE = 1e-9
 """Relative difference below which two values of a dual variable or of a marginal are one."""
+ONE_MARGINAL_USD = 1e-5
+"""Marginals that differ by less are one, US dollars per lot: the charge for rounding is of that size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +92,7 @@ class RequirementProgramme:
         return self.programme.requirement[self.programme.helpers.start :]
 
     @cached_property
-    def _optimum(self) -> object:
+    def _optimum(self) -> OptimizeResult:
         return minimise(self._cost, A_ub=-self._inner, b_ub=self.base, bounds=(0, None))
 
     @cached_property
@@ -139,7 +145,7 @@ class RequirementProgramme:
     def _face(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Binding rows, and the constraints on their duals under which they are optimal."""
         values = self._inner @ self._optimum.x + self.base
-        tolerance = TIE_USD + TIE_SHARE * float(np.abs(self.base).max(initial=0.0))
+        tolerance = TIE_USD + TIE_SHARE * self.requirement
         binding = np.flatnonzero(values <= tolerance)
         positive = self._optimum.x > tolerance
         inner = self._inner[binding].T

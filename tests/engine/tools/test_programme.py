@@ -1,0 +1,70 @@
+"""The linear programme holds the same rows as the integer policy."""
+
+import numpy as np
+import pytest
+
+from engine.errors import OutOfRange
+from engine.integer import evaluate_rows
+from engine.policy import HelperKind
+from engine.portfolio import AccountState
+from engine.programme import Programme, ProgrammeFailed, minimise
+from tests.engine.house import CALM, CRASH
+from tests.engine.tools.desks import MARKETS, get_desk
+
+POLICIES = ("initial", "maintenance", "withdraw", "net_delta")
+
+
+@pytest.mark.parametrize("size,market", MARKETS)
+@pytest.mark.parametrize("name", POLICIES)
+def test_its_rows_are_the_policys(size, market, name):
+    policy = get_desk(size, market).policies[name]
+    preset = policy.preset
+    programme = Programme(policy, np.arange(preset.slots))
+    generator = np.random.default_rng(1)
+    for _ in range(3):
+        lots = generator.integers(-1000, 1000, preset.slots)
+        cash = int(generator.integers(-(10**14), 10**14))
+        helpers = generator.integers(0, 10**12, preset.helpers)
+        excess = np.where(policy.priced, generator.integers(0, 10**11, preset.excess_rows), 0)
+        values = np.zeros(programme.size)
+        values[programme.held], values[programme.owed] = np.maximum(lots, 0), np.maximum(-lots, 0)
+        values[programme.cash] = cash / 1e6
+        values[programme.helpers], values[programme.excess] = helpers / 1e6, excess[programme.priced] / 1e6
+        exact = np.array(
+            evaluate_rows(policy, AccountState(lots, cash), helpers.tolist(), excess.tolist()), dtype=float
+        )
+        found = programme.matrix @ values + programme.constants
+        assert np.allclose(found, exact / 1e6, rtol=1e-12, atol=1e-12 * np.abs(exact).max() / 1e6)
+
+
+@pytest.mark.parametrize("size,market", [("standard", CALM), ("mini", CRASH)])
+def test_it_knows_which_row_is_equity_and_which_rows_state_money(size, market):
+    for name in ("initial", "maintenance"):
+        policy = get_desk(size, market).policies[name]
+        programme = Programme(policy, [1])
+        assert policy.cash[programme.equity_row] == 1
+        assert policy.helpers[programme.equity_row][policy.helper_kinds.index(HelperKind.VALUE)] == -1
+        money = np.flatnonzero(programme.takes_money)
+        assert programme.equity_row in money and set(np.flatnonzero(policy.cash)) <= set(money)
+        inner = policy.helpers[:, [kind is HelperKind.LOSS for kind in policy.helper_kinds]] > 0
+        assert not inner[money].any() and not policy.priced[money[money < policy.preset.excess_rows]].any()
+
+
+def test_a_policy_without_equity_asks_for_no_margin():
+    programme = Programme(get_desk("mini", CALM).policies["net_delta"], [1])
+    with pytest.raises(OutOfRange, match="equity rows of policy 'net_delta' is 0"):
+        _ = programme.equity_row
+
+
+def test_a_slot_that_does_not_exist():
+    with pytest.raises(OutOfRange, match="slot is 16; allowed: 0 to 15"):
+        Programme(get_desk("mini", CALM).policies["initial"], [3, 16])
+
+
+def test_no_optimum_is_an_error_that_says_why():
+    with pytest.raises(ProgrammeFailed) as infeasible:
+        minimise(np.ones(1), A_ub=np.ones((1, 1)), b_ub=[-1.0], bounds=(0, None))
+    assert infeasible.value.is_infeasible and not infeasible.value.is_unbounded
+    with pytest.raises(ProgrammeFailed) as unbounded:
+        minimise(-np.ones(1), bounds=(0, None))
+    assert unbounded.value.is_unbounded and not unbounded.value.is_infeasible
