@@ -259,13 +259,17 @@ def simulate_z2(
     return found
 
 
-def get_critical_z2(observations: int, tail: float, level: float, degrees: float | None = None) -> float:
+def get_critical_z2(
+    observations: int, tail: float, level: float, degrees: float | None = None, paths: int = 100_000
+) -> float:
     """The Z2 below which a model is refused at `level` (0.05, 0.0001), from `simulate_z2`."""
-    drawn = simulate_z2(observations, tail, degrees)
+    drawn = simulate_z2(observations, tail, degrees, paths)
     return float(drawn[math.floor(check_probability("level", level) * len(drawn))])
 
 
-def get_p_value_z2(statistic: float, observations: int, tail: float, degrees: float | None = None) -> float:
-    """Share of right models with a Z2 at or below `statistic`; at most 1 / paths away from 0 means "none seen"."""
-    drawn = simulate_z2(observations, tail, degrees)
+def get_p_value_z2(
+    statistic: float, observations: int, tail: float, degrees: float | None = None, paths: int = 100_000
+) -> float:
+    """Share of right models whose Z2 is at or below `statistic`; 0 means that none was seen among `paths`."""
+    drawn = simulate_z2(observations, tail, degrees, paths)
     return float(np.searchsorted(drawn, statistic, side="right") / len(drawn))

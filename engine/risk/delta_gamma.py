@@ -78,8 +78,8 @@ def compute_moments(
     return Moments(
         constant + traces[0] / 2,
         np.sqrt(np.maximum(second, 0.0)),
-        np.where(flat, 0.0, third / safe**1.5),
-        np.where(flat, 0.0, fourth / safe**2),
+        np.where(flat, 0.0, third / safe**1.5)[()],
+        np.where(flat, 0.0, fourth / safe**2)[()],
     )
 
 

@@ -12,6 +12,7 @@ References
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,15 @@ def compute_procyclicality(margins: ArrayLike, steps: tuple[int, ...] = STEPS) -
     return Procyclicality(float(series.max() / series.min()), largest)
 
 
+def get_running_medians(series: np.ndarray) -> np.ndarray:
+    """(T,) median of the first 1, 2, ..., T numbers."""
+    ordered, medians = [], np.empty(len(series))
+    for day, value in enumerate(series.tolist()):
+        insort(ordered, value)
+        medians[day] = (ordered[day // 2] + ordered[(day + 1) // 2]) / 2.0
+    return medians
+
+
 def apply_option(margins: ArrayLike, option: str) -> np.ndarray:
     """(T,) margins under one of `OPTIONS`, each from days up to its own only.
 
@@ -89,7 +99,7 @@ def apply_option(margins: ArrayLike, option: str) -> np.ndarray:
     if option == "none":
         return series
     if option == "buffer":
-        medians = np.array([np.median(series[: day + 1]) for day in range(len(series))])
+        medians = get_running_medians(series)
         return np.maximum(series, (1.0 + SHARE) * np.minimum(series, medians))
     if option == "stressed":
         return (1.0 - SHARE) * series + SHARE * np.maximum.accumulate(series)
