@@ -10,6 +10,7 @@ from engine.errors import EngineError
 from prover.errors import ProverError
 from scripts import console
 from scripts.commands import account, venue
+from scripts.commands.backtest import backtest
 from scripts.commands.bench import bench
 from scripts.commands.demo import demo
 from scripts.commands.epoch import epoch
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 for command in (margin, epoch, prove, verify, demo):
     app.command()(command)
-for command in (whatif, size, hedge, explain):
+for command in (whatif, size, hedge, explain, backtest):
     app.command()(command)
 app.command()(bench)
 app.add_typer(account.app, name="account")
