@@ -47,6 +47,10 @@ class SetEntry(StrictModel):
     """[m, m']: kappa = m / m' with every window alike; m is a multiple of the tail's windows."""
     stressed_multiplier: list[int]
     """The same where stressed windows weigh more."""
+    trained: float
+    """kappa after the family of books, before the adversary."""
+    worst_ratio: float
+    """The adversary's worst ratio of full-sample expected shortfall to margin in its last round."""
     groups: list[int]
     """By window, from 0, none left out."""
 

@@ -35,7 +35,7 @@ from engine.presets import COINS
 from engine.pricing import price_per_lot
 from engine.risk.reduction import cut_weights, merge_days
 from engine.rows import Draft, to_usd6
-from engine.scenarios import load_scenarios
+from engine.scenarios import ScenarioSet, load_scenarios
 
 LEAST_VOLATILITY_FACTOR = 0.1
 """A scaled fall of volatility leaves at least this share of it."""
@@ -52,13 +52,16 @@ class ShortfallModel:
     ----------
     snapshot : MarketSnapshot
     parameters : Parameters
+    scenarios : ScenarioSet, optional
+        Another sample than the shipped one that the parameters name, for derivations and tests.
     """
 
     name = "expected shortfall"
 
-    def __init__(self, snapshot: MarketSnapshot, parameters: Parameters):
+    def __init__(self, snapshot: MarketSnapshot, parameters: Parameters, scenarios: ScenarioSet | None = None):
         self.snapshot, self.parameters = snapshot, parameters
-        self.scenarios = load_scenarios(parameters.shortfall_scenarios, snapshot.listing.preset.excess_rows)
+        rows = snapshot.listing.preset.excess_rows
+        self.scenarios = scenarios or load_scenarios(parameters.shortfall_scenarios, rows)
         self.option = parameters.procyclicality
         self._more_stress = self.option == "stressed"
 

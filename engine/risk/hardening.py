@@ -14,12 +14,17 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
+from engine.compiler import HouseModel
+from engine.models.grid import TRANSFER_SIGN
+from engine.models.shortfall import ShortfallModel
+from engine.parameters import MILLE
+from engine.presets import COINS
 from engine.risk.reduction import tail_shares
 
 STEPS = 12
@@ -28,6 +33,8 @@ CUTS = 40
 """Times a step's programme is solved again because the reduced shortfall was exceeded."""
 LEAST_GAIN = 1e-3
 """Relative rise of the objective below which a start has come to its end."""
+MEMORY = 30
+"""Programmes after which a known tail that never held the book back is forgotten."""
 TOLERANCE = 1e-6
 """By how much the margin may exceed 1 in a programme's solution before a row is added; the ratio is then exact."""
 
@@ -119,7 +126,9 @@ class Adversary:
     reduced: Reduced
     """The set to be attacked."""
     rows: list[np.ndarray] = field(default_factory=list)
-    """Known tails of the reduced set: (n,) loss per lot, times kappa."""
+    """Known tails of the reduced set: (n,) mean loss per lot, without kappa."""
+    idle: list[int] = field(default_factory=list)
+    """For each row, programmes since it last held the book back."""
 
     def __post_init__(self) -> None:
         terms = self.terms
@@ -144,32 +153,44 @@ class Adversary:
         total = np.concatenate([self.charges, [factor, factor, factor * charge, factor * charge]])
         blocks.append(total[None])
         limits.append(np.ones(1))
-        self.fixed, self.limits = csr_matrix(np.vstack(blocks)), np.concatenate(limits)
+        self.fixed, self.limits = np.vstack(blocks), np.concatenate(limits)
         self.bounds = [(0.0, 0.0 if shut else None) for side in closed for shut in side] + [(0.0, None)] * 4
         self.size = n
 
     def _tail_row(self, book: np.ndarray) -> np.ndarray:
         losses = -(self.reduced.pnl @ book)[:, None]
         shares = tail_shares(losses, self.reduced.weights, self.reduced.tail)[:, 0]
-        return -self.reduced.multiplier * (shares @ self.reduced.pnl)
+        return -(shares @ self.reduced.pnl)
+
+    def raise_multiplier(self, multiplier: float) -> None:
+        """Another kappa from now on; the known tails stay."""
+        self.reduced = replace(self.reduced, multiplier=multiplier)
+
+    def _forget(self, slack: np.ndarray) -> None:
+        """Drop the rows that have long not mattered, given each row's slack in the last programme."""
+        self.idle = [0 if room < TOLERANCE else age + 1 for room, age in zip(slack, self.idle, strict=True)]
+        kept = [place for place, age in enumerate(self.idle) if age <= MEMORY]
+        self.rows, self.idle = [self.rows[place] for place in kept], [self.idle[place] for place in kept]
 
     def _solve(self, gradient: np.ndarray) -> np.ndarray | None:
         """The book (n,) with the largest gradient . q at a margin of at most 1; None if the solver gives up."""
         n, scaled = self.size, gradient * self.scale
         objective = np.concatenate([-scaled, scaled, np.zeros(4)])
         for _ in range(CUTS):
-            learned = np.array([row * self.scale for row in self.rows]).reshape(-1, n)
+            learned = self.reduced.multiplier * np.array([row * self.scale for row in self.rows]).reshape(-1, n)
             cuts = np.hstack([learned + self.charges[:n], -learned + self.charges[n:], np.zeros((len(learned), 4))])
-            table = csr_matrix(np.vstack([self.fixed.toarray(), cuts]))
+            table = csr_matrix(np.vstack([self.fixed, cuts]))
             limits = np.concatenate([self.limits, np.ones(len(learned))])
             found = linprog(objective, A_ub=table, b_ub=limits, bounds=self.bounds, method="highs")
             if found.status != 0:
                 return None
+            self._forget(found.slack[len(self.limits) :])
             book = (found.x[:n] - found.x[n : 2 * n]) * self.scale
             row = self._tail_row(book)
-            if row @ book + self.charges @ found.x[: 2 * n] <= 1 + TOLERANCE:
+            if self.reduced.multiplier * (row @ book) + self.charges @ found.x[: 2 * n] <= 1 + TOLERANCE:
                 break
             self.rows.append(row)
+            self.idle.append(0)
         return book
 
     def climb(self, start: np.ndarray) -> tuple[np.ndarray, float]:
@@ -194,3 +215,29 @@ class Adversary:
         column = book[:, None]
         margin = float(compute_margin(self.terms, self.reduced, column)[0])
         return float(self.terms.compute_full(column)[0]) / margin if margin > 0 else 0.0
+
+
+def read_terms(house: HouseModel, shortfall: ShortfallModel) -> tuple[np.ndarray, Terms]:
+    """The slots (n,) whose value can change, and the terms of their market, from a house model and a full sample.
+
+    Every window of the sample counts once: `shortfall` must not weigh stressed windows more.
+    """
+    snapshot, parameters = house.snapshot, house.parameters
+    sample = shortfall.sample_pnl
+    slots = np.flatnonzero(snapshot.listing.is_listed & (np.abs(sample).max(axis=0) > 0))
+    own, cells = snapshot.listing.underlying[slots], house.grid.pnl[:, slots]
+    long, short = house.contingency("initial")
+    moves = [
+        TRANSFER_SIGN[coin] * np.array([cell.transfer_move for cell in house.grid.cells[coin]]) / MILLE
+        for coin in COINS
+    ]
+    return slots, Terms(
+        sample=sample[:, slots],
+        tail=shortfall.sample_tail,
+        grids=tuple(np.where(own == place, cells, 0.0) for place in range(len(COINS))),
+        moves=tuple(moves),
+        factor=parameters.factor["initial"],
+        transfer_charge=parameters.transfer_charge,
+        long=long[slots],
+        short=short[slots],
+    )

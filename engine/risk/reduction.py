@@ -23,8 +23,8 @@ from engine.errors import OutOfRange
 
 FLOOR = 0.3
 """Losses below this share of a portfolio's expected shortfall are one."""
-VARIANCE_KEPT = 0.995
-"""Share of the points' variance that their principal components keep."""
+COMPONENTS = 48
+"""Principal components of the points that are kept."""
 STARTS = 3
 """Starts of k-means; the best is taken."""
 
@@ -92,12 +92,19 @@ def merge_days(values: np.ndarray, groups: np.ndarray, day_weights: np.ndarray |
     return sums / np.add.reduceat(weights[order], starts).reshape(shape)
 
 
-def make_points(losses: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """(days, d) principal coordinates of max(loss / scale, FLOOR), with `losses` (days, F) and `scale` (F,) > 0."""
+def make_points(losses: np.ndarray, scale: np.ndarray, book_weights: np.ndarray | None = None) -> np.ndarray:
+    """(days, d) principal coordinates of max(loss / scale, FLOOR), with `losses` (days, F) and `scale` (F,) > 0.
+
+    A book counts by its weight, (F,) positive, 1 by default.
+    """
+    from sklearn.utils.extmath import randomized_svd
+
     cut = np.maximum(losses / scale, FLOOR)
-    left, singular, _ = np.linalg.svd(cut - cut.mean(axis=0), full_matrices=False)
-    kept = int(np.searchsorted(np.cumsum(singular**2) / (singular**2).sum(), VARIANCE_KEPT)) + 1
-    return left[:, :kept] * singular[:kept]
+    cut -= cut.mean(axis=0)
+    if book_weights is not None:
+        cut *= np.sqrt(book_weights)
+    left, singular, _ = randomized_svd(cut, min(COMPONENTS, *cut.shape), random_state=0)
+    return left * singular
 
 
 def group_days(points: np.ndarray, count: int, seed: int) -> np.ndarray:
