@@ -32,13 +32,14 @@ from engine.instruments import Instrument, Kind
 from engine.market import MarketSnapshot
 from engine.models.buffer import make_chords
 from engine.models.grid import Cell, make_cells
-from engine.models.shortfall import ShortfallModel
+from engine.models.shortfall import ShortfallModel, compute_multiplier
 from engine.parameters import Parameters
 from engine.policy_checks import PROHIBITIVE
 from engine.portfolio import AccountState
-from engine.presets import COINS
+from engine.presets import COINS, PRESETS
 from engine.pricing import black76_price
 from engine.rows import USD6, Layout
+from engine.scenarios import load_scenarios
 
 Number = float | Fraction
 
@@ -422,10 +423,25 @@ def compute_allowance(parameters: Parameters, level: str, state: AccountState) -
 
     Per lot: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2), 2.5 f in the two groups (P&L
     to nearest in the lot's own group, K_2 in both), and for initial 2.5 in the two buffers likewise, that is 8.125 at
-    f = 1.25. Per account, from whole units of the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1
-    micro-dollars, and 4 for whole units of the buffers and their constants: 313 with the shipped parameters.
+    f = 1.25; the expected shortfall's 1.5 kappa (P&L to nearest, K_2) take the place of 2.5 f where they are more. Per
+    account, from whole units of the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1 micro-dollars, and
+    4 for whole units of the buffers and their constants: 313 with the shipped parameters.
     """
     factor, buffers = parameters.factor[level], int(level == "initial")
+    scenarios = 2.5 * factor
+    if buffers:
+        scenarios = max(scenarios, 1.5 * _largest_multiplier(parameters, len(state.positions)))
     lots = int(np.abs(state.positions).sum())
     whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * parameters.transfer_charge + 2) + 1
-    return ((2.5 * (1 + factor) + 2.5 * buffers) * lots + whole_units + 4 * buffers) / USD6
+    return ((2.5 + scenarios + 2.5 * buffers) * lots + whole_units + 4 * buffers) / USD6
+
+
+def _largest_multiplier(parameters: Parameters, slots: int) -> float:
+    """Largest kappa of the expected shortfall over the presets with so many slots."""
+    found = 1.0
+    for preset in PRESETS.values():
+        if preset.slots == slots:
+            scenarios = load_scenarios(parameters.shortfall_scenarios, preset.excess_rows)
+            tail, divisor = compute_multiplier(scenarios, parameters.procyclicality)
+            found = max(found, tail / divisor)
+    return found

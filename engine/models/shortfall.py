@@ -45,6 +45,15 @@ BLOCK = 64
 """Windows revalued at once: what is at work stays in the processor's cache."""
 
 
+def compute_multiplier(scenarios: ScenarioSet, option: str) -> tuple[int, int]:
+    """(m, m') with kappa = m / m', under an option against procyclicality; a buffer is rounded against the account."""
+    if option == "stressed":
+        return scenarios.stressed_multiplier
+    tail, divisor = scenarios.plain_multiplier
+    over, under = BUFFER if option == "buffer" else (1, 1)
+    return tail, max(1, divisor * under // over)
+
+
 class ShortfallModel:
     """The expected shortfall at one snapshot; asked at the initial level only.
 
@@ -126,20 +135,14 @@ class ShortfallModel:
         return scale * cut_weights(self.scenarios.groups, self.sample_tail, self.window_weights).astype(np.int64)
 
     @property
-    def _multiplier(self) -> tuple[int, int]:
-        scenarios = self.scenarios
-        return scenarios.stressed_multiplier if self._more_stress else scenarios.plain_multiplier
-
-    @property
     def tail_weight(self) -> int:
         """m: the worst scenarios up to this weight are averaged."""
-        return self._multiplier[0]
+        return compute_multiplier(self.scenarios, self.option)[0]
 
     @property
     def equity_weight(self) -> int:
         """m': the multiplier kappa is m / m'."""
-        over, under = BUFFER if self.option == "buffer" else (1, 1)
-        return self._multiplier[1] * under // over
+        return compute_multiplier(self.scenarios, self.option)[1]
 
     @cached_property
     def columns(self) -> np.ndarray:
