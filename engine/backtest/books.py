@@ -26,6 +26,18 @@ OPTIONS = (
     ("far call", FAR, None), ("far put", FAR, None),
 )  # fmt: skip
 """Name, days, and the side of a 25-delta strike; None is the near forward."""
+SLOTS = {
+    coin: np.array(
+        [
+            PRESET.coin_slots(coin).start + SPOT_OFFSET,
+            PRESET.coin_slots(coin).start + PERPETUAL_OFFSET,
+            PRESET.future_slots(coin).start,
+            *list(PRESET.option_slots(coin))[: len(OPTIONS)],
+        ]
+    )
+    for coin in COINS
+}
+"""The slots that a day lists, by coin: spot, perpetual, future, options."""
 DAY = 86_400
 NO_CROWD = Crowding(0.0, 0.0, MIN_DEPTH, MIN_DEPTH, 0.0)
 """Crowds of past days are not recorded: the contagion buffer asks nothing."""
@@ -77,13 +89,8 @@ class Listed:
 
     def find(self, coin: str, name: str) -> int:
         """Slot of an instrument by its name in `ARCHETYPES`."""
-        start = PRESET.coin_slots(coin).start
-        fixed = {"spot": SPOT_OFFSET, "perpetual": PERPETUAL_OFFSET}
-        if name in fixed:
-            return start + fixed[name]
-        if name == "future":
-            return PRESET.future_slots(coin).start
-        return PRESET.option_slots(coin).start + [option for option, *_ in OPTIONS].index(name)
+        names = ("spot", "perpetual", "future", *(option for option, *_ in OPTIONS))
+        return int(SLOTS[coin][names.index(name)])
 
     @cached_property
     def lot_sizes(self) -> np.ndarray:
@@ -95,8 +102,8 @@ class Listed:
         listing, prices = self.snapshot.listing, np.zeros(PRESET.slots)
         elapsed = (later.date - self.state.date) / np.timedelta64(1, "D")
         for place, coin in enumerate(COINS):
-            slots = np.array([slot for slot in self.slots if slot in PRESET.coin_slots(coin)])
-            spot, perpetual, dated = slots[0], slots[1], slots[2:]
+            spot, perpetual, *_ = SLOTS[coin]
+            dated = SLOTS[coin][2:]
             is_recorded = coin == SPOT_COIN and not np.isnan(later.eth_spot)
             prices[spot] = later.eth_spot if is_recorded else later.index[place]
             prices[perpetual] = later.index[place]
@@ -117,16 +124,15 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
     instruments = [None] * PRESET.slots
     forward, volatility = np.full(PRESET.slots, np.nan), np.full(PRESET.slots, np.nan)
     for place, coin in enumerate(COINS):
-        start, lot = PRESET.coin_slots(coin).start, LOT_SIZES[place]
-        index = float(state.index[place])
-        for offset, kind in ((SPOT_OFFSET, Kind.SPOT), (PERPETUAL_OFFSET, Kind.PERPETUAL)):
-            instruments[start + offset] = make_instrument(start + offset, kind, Underlying(coin), lot)
-            forward[start + offset] = index
-        slot, far = PRESET.future_slots(coin).start, time + int(FAR * DAY)
-        instruments[slot] = make_instrument(slot, Kind.FUTURE, Underlying(coin), lot, expiry=far)
-        forward[slot] = state.forward(place, FAR)
+        spot, perpetual, future, *options = SLOTS[coin].tolist()
+        lot, far = LOT_SIZES[place], time + int(FAR * DAY)
+        for slot, kind in ((spot, Kind.SPOT), (perpetual, Kind.PERPETUAL)):
+            instruments[slot] = make_instrument(slot, kind, Underlying(coin), lot)
+            forward[slot] = float(state.index[place])
+        instruments[future] = make_instrument(future, Kind.FUTURE, Underlying(coin), lot, expiry=far)
+        forward[future] = state.forward(place, FAR)
         centre = state.forward(place, NEAR)
-        for slot, (name, days, side) in zip(PRESET.option_slots(coin), OPTIONS, strict=False):
+        for slot, (name, days, side) in zip(options, OPTIONS, strict=True):
             strike = centre
             if side is not None:
                 own = state.wings[place, (side + 1) // 2] * np.sqrt(NEAR / DAYS_PER_YEAR)

@@ -14,15 +14,16 @@ from engine.risk.coverage import (
     compute_christoffersen,
     compute_conditional_coverage,
     compute_kupiec,
-    compute_z2,
     count_transitions,
     get_lights,
-    get_p_value_z2,
     simulate_lights,
 )
 from engine.risk.procyclicality import OPTIONS, STEPS, Procyclicality, apply_option, get_largest_step
+from engine.risk.z2 import compute_z2, get_p_value_z2
 
 TAIL, SHORTFALL_TAIL = 1.0 - CONFIDENCE, 1.0 - SHORTFALL_CONFIDENCE
+LEAST_OBSERVATIONS = 50
+"""Days below which a book gets no verdict."""
 YEAR = 250
 """Observations of the regulation's traffic light."""
 HEAVY_TAIL = 3.0
@@ -44,6 +45,8 @@ class Series(NamedTuple):
     """(T,) US dollars over the days held."""
     notional: np.ndarray
     """(T,) US dollars."""
+    quoted: np.ndarray
+    """(T,) whether volatilities are quotes."""
     value_at_risk: np.ndarray | None
     """(T,) 97.5 %."""
     shortfall: np.ndarray | None
@@ -82,6 +85,9 @@ class Verdict:
     observations: int
     """Days tested; windows of two days overlap."""
     exceptions: int
+    quoted_observations: int
+    """Of the days, those with quoted volatilities."""
+    quoted_exceptions: int
     mean_margin: float
     """Fraction of notional."""
     kupiec: float
@@ -113,15 +119,21 @@ def get_series(run: Run, model: str, book: str) -> Series:
     column, figures = run.books.index(book), run.figures[model]
     days = DAYS_HELD[model]
     kept = np.isfinite(figures.margin[:, column]) & np.isfinite(run.losses[days][:, column])
-    parts = (figures.margin, run.losses[days], run.notional, figures.value_at_risk, figures.shortfall)
-    return Series(run.dates[kept], *(None if part is None else part[kept, column] for part in parts))
+    parts = (figures.margin, run.losses[days], run.notional)
+    tails = (figures.value_at_risk, figures.shortfall)
+    return Series(
+        run.dates[kept],
+        *(part[kept, column] for part in parts),
+        run.quoted[kept],
+        *(None if part is None else part[kept, column] for part in tails),
+    )
 
 
 def evaluate(run: Run, model: str, book: str) -> Verdict | None:
-    """The verdict on one book under one model; none where it was tested on no more days than a year has weeks."""
+    """The verdict on one book under one model; none below `LEAST_OBSERVATIONS` days."""
     series = get_series(run, model, book)
     days, total = DAYS_HELD[model], len(series.dates)
-    if total <= 52:
+    if total < LEAST_OBSERVATIONS:
         return None
     hits = series.is_exception
     apart = hits[::days]
@@ -139,6 +151,8 @@ def evaluate(run: Run, model: str, book: str) -> Verdict | None:
         days_held=days,
         observations=total,
         exceptions=int(hits.sum()),
+        quoted_observations=int(series.quoted.sum()),
+        quoted_exceptions=int((hits & series.quoted).sum()),
         mean_margin=float((series.margin / series.notional).mean()),
         kupiec=kupiec.p_value,
         christoffersen=christoffersen.p_value,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backtest.books import NEEDS_SPOT, Listed, list_day, make_lots
+from engine.backtest.books import NEEDS_BASIS, NEEDS_SPOT, Listed, list_day, make_lots
 from engine.backtest.history import Event
 from engine.backtest.models import DAYS_HELD
 from engine.backtest.paths import Market, State
@@ -84,11 +84,12 @@ def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameter
     """For each event with hourly bars and each book: the worst bar of any of its days.
 
     Every coin is at its low, close or high of the hour at once. Volatilities move by the one-day response to the move
-    since the striking, scaled with tenor; the basis stays. Books that need a spot price have none by the hour.
+    since the striking, scaled with tenor. Books that need a basis or a spot price are
+    left out: neither is recorded by the hour.
     """
     rows = {date: row for row, date in enumerate(run.dates)}
     states = {state.date: (state, path.forecast[at]) for path in market.paths for at, state in enumerate(path.states)}
-    books = tuple(book for book in run.books if book != NEEDS_SPOT)
+    books = tuple(book for book in run.books if book not in (NEEDS_BASIS, NEEDS_SPOT))
     found = []
     for event in events:
         worst: dict[str, HourLoss] = {}

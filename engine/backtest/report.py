@@ -85,6 +85,8 @@ def _describe(verdict: Verdict) -> dict[str, object]:
         "observations": verdict.observations,
         "exceptions": verdict.exceptions,
         "expected": _round(verdict.observations * TAIL, 2),
+        "observations_with_quotes": verdict.quoted_observations,
+        "exceptions_with_quotes": verdict.quoted_exceptions,
         "mean_margin": _round(verdict.mean_margin),
         "kupiec_p": _round(verdict.kupiec),
         "christoffersen_p": _round(verdict.christoffersen),

@@ -1,14 +1,13 @@
-"""Does a margin cover what it says? Tests of exceptions (days whose loss is larger than the margin) and of their size.
+"""Does a margin cover what it says? Tests of how often a loss is larger than it: an exception. Their size: `z2`.
 
 References
 ----------
 .. [1] P. H. Kupiec, "Techniques for verifying the accuracy of risk measurement models", Journal of
    Derivatives 3 (1995).
 .. [2] P. F. Christoffersen, "Evaluating interval forecasts", International Economic Review 39 (1998).
-.. [3] C. Acerbi, B. Szekely, "Backtesting expected shortfall", Risk (December 2014), test 2.
-.. [4] Basel Committee on Banking Supervision, "Supervisory framework for the use of backtesting" (publication
+.. [3] Basel Committee on Banking Supervision, "Supervisory framework for the use of backtesting" (publication
    22, 1996).
-.. [5] ISDA SIMM backtesting with overlapping periods, as in Open Source Risk Engine's `stoplightbounds`.
+.. [4] ISDA SIMM backtesting with overlapping periods, as in Open Source Risk Engine's `stoplightbounds`.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from scipy.special import xlogy
 
 from engine.errors import OutOfRange
 from engine.instruments import require_whole
-from engine.risk.measures import check_probability, check_sample
+from engine.risk.measures import check_probability
 
 LIGHTS = (0.95, 0.9999)
-"""Cumulative probabilities at which the Basel zones change [4]_."""
+"""Cumulative probabilities at which the Basel zones change [3]_."""
 MOST_OBSERVATIONS = 100_000
 """Longest backtest."""
 BLOCK = 2_000_000
@@ -84,7 +83,7 @@ def compute_kupiec(observations: int, exceptions: int, tail: float) -> Likelihoo
     OutOfRange
         If observations are not 1 to `MOST_OBSERVATIONS`, exceptions not 0 to that, or the tail not in (0, 1).
     """
-    total, found = _check_counts(observations, exceptions)
+    total, found = check_counts(observations, exceptions)
     check_probability("tail", tail)
     rate = found / total
     statistic = 2.0 * (
@@ -119,18 +118,20 @@ def _ratio(statistic: float, degrees: int) -> LikelihoodRatio:
     return LikelihoodRatio(value, float(stats.chi2.sf(value, degrees)))
 
 
-def _check_counts(observations: int, exceptions: int) -> tuple[int, int]:
+def check_counts(observations: int, exceptions: int) -> tuple[int, int]:
+    """Both as whole numbers; raises `OutOfRange` unless 1 <= observations <= `MOST_OBSERVATIONS` and 0 <= exceptions <=
+    observations."""
     total = require_whole("observations", observations, 1, MOST_OBSERVATIONS)
     return total, require_whole("exceptions", exceptions, 0, total)
 
 
 # ------------------------------------------------------------------------------------------------------------- lights
 def get_lights(observations: int, tail: float) -> Lights:
-    """Basel's zones [4]_ for independent days: the last count below a cumulative probability of 95 % and of 99.99 %.
+    """Basel's zones [3]_ for independent days: the last count below a cumulative probability of 95 % and of 99.99 %.
 
     Raises `OutOfRange` as `compute_kupiec`.
     """
-    total, _ = _check_counts(observations, 0)
+    total, _ = check_counts(observations, 0)
     check_probability("tail", tail)
     counts = np.arange(min(total, math.ceil(total * tail + 20 * math.sqrt(total * tail) + 20)) + 1)
     return _last_below(stats.binom.cdf(counts, total, tail))
@@ -150,7 +151,7 @@ def simulate_lights(
     paths: int = 20_000,
     seed: int = SEED,
 ) -> Lights:
-    """Zones for losses over overlapping periods [5]_: the count of exceptions is simulated from normal daily moves.
+    """Zones for losses over overlapping periods [4]_: the count of exceptions is simulated from normal daily moves.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def simulate_lights(
     OutOfRange
         If an argument is not allowed.
     """
-    total, _ = _check_counts(observations, 0)
+    total, _ = check_counts(observations, 0)
     check_probability("tail", tail)
     for name, value in (("days", days), ("portfolios", portfolios), ("paths", paths)):
         require_whole(name, value, 1, MOST_OBSERVATIONS)
@@ -195,81 +196,3 @@ def simulate_lights(
         counts.append((sums[..., days - 1 :] < threshold).sum(axis=(1, 2)))
     frequency = np.bincount(np.concatenate(counts))
     return _last_below(np.cumsum(frequency) / paths)
-
-
-# ----------------------------------------------------------------------------------------------- size of the exceptions
-def compute_z2(pnl: ArrayLike, value_at_risk: ArrayLike, shortfall: ArrayLike, tail: float) -> float:
-    """Acerbi and Szekely's second statistic [3]_: 0 is expected, negative when tail losses are larger than stated.
-
-        Z2 = sum_t P&L_t 1[P&L_t < -VaR_t] / (T p ES_t) + 1
-
-    Parameters
-    ----------
-    pnl, value_at_risk, shortfall : array_like
-        (T,) each; a loss is a negative P&L, the measures are positive and of the same tail.
-    tail : float
-        p, 0.025 for ES 97.5 %.
-
-    Raises
-    ------
-    OutOfRange
-        If lengths differ, a number is not finite, a shortfall is not positive, or the tail not in (0, 1).
-    """
-    gains, at_risk, mean = (
-        check_sample(name, values)
-        for name, values in (("P&L", pnl), ("value at risk", value_at_risk), ("shortfall", shortfall))
-    )
-    check_probability("tail", tail)
-    if not gains.shape == at_risk.shape == mean.shape or gains.ndim != 1:
-        raise OutOfRange("shapes", (gains.shape, at_risk.shape, mean.shape), "(days,)", "(days,)")
-    if mean.min() <= 0:
-        raise OutOfRange("shortfall", float(mean.min()), "above 0", "any finite number")
-    return float((np.where(gains < -at_risk, gains, 0.0) / mean).sum() / (len(gains) * tail) + 1.0)
-
-
-@lru_cache(maxsize=64)
-def simulate_z2(
-    observations: int, tail: float, degrees: float | None = None, paths: int = 100_000, seed: int = SEED
-) -> np.ndarray:
-    """(paths,) sorted Z2 of right models whose daily P&L is normal, or Student-t with `degrees`.
-
-    Only the days in the tail matter, so their number is drawn first and then their sizes.
-
-    Raises
-    ------
-    OutOfRange
-        As `compute_kupiec`; if degrees are not above 1 or paths not a positive whole number.
-    """
-    total, _ = _check_counts(observations, 0)
-    check_probability("tail", tail)
-    require_whole("paths", paths, 1, 10_000_000)
-    if degrees is not None and not 1 < degrees < math.inf:
-        raise OutOfRange("degrees of freedom", degrees, "above 1", "any finite number")
-    law = stats.norm() if degrees is None else stats.t(degrees)
-    generator = np.random.default_rng(seed)
-    counts = generator.binomial(total, tail, size=paths)
-    probabilities = tail * (1.0 - generator.random(counts.sum()))
-    sizes = law.ppf(probabilities)
-    quantile = law.ppf(tail)
-    density = law.pdf(quantile)
-    mean = density / tail if degrees is None else density * (degrees + quantile**2) / ((degrees - 1) * tail)
-    sums = np.bincount(np.repeat(np.arange(paths), counts), weights=sizes, minlength=paths)
-    found = np.sort(sums / (total * tail * mean) + 1.0)
-    found.flags.writeable = False
-    return found
-
-
-def get_critical_z2(
-    observations: int, tail: float, level: float, degrees: float | None = None, paths: int = 100_000
-) -> float:
-    """The Z2 below which a model is refused at `level` (0.05, 0.0001), from `simulate_z2`."""
-    drawn = simulate_z2(observations, tail, degrees, paths)
-    return float(drawn[math.floor(check_probability("level", level) * len(drawn))])
-
-
-def get_p_value_z2(
-    statistic: float, observations: int, tail: float, degrees: float | None = None, paths: int = 100_000
-) -> float:
-    """Share of right models whose Z2 is at or below `statistic`; 0 means that none was seen among `paths`."""
-    drawn = simulate_z2(observations, tail, degrees, paths)
-    return float(np.searchsorted(drawn, statistic, side="right") / len(drawn))

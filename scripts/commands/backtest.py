@@ -10,23 +10,15 @@ import typer
 from engine.parameters import load_parameters
 from scripts import console
 
-SHOWN = {
-    "coverage": (
-        ("model", "model"), ("book", "archetype"), ("days", "observations"), ("exceptions", "exceptions"),
-        ("expected", "expected"), ("Kupiec p", "kupiec_p"),
-        ("independence p", "christoffersen_p"), ("both p", "conditional_p"),
-        ("Z2", "z2"), ("Z2 p (t3)", "z2_p_heavy"), ("zone", "zone"), ("worst 250", "worst_250"),
-        ("mean margin", "mean_margin"),
-        ("worst loss / margin", "worst_ratio"), ("struck", "worst_struck"),
-    ),
-    "crashes": (
-        ("crash", "crash"), ("model", "model"), ("book", "archetype"), ("struck", "struck"), ("loss USD", "loss"),
-        ("margin USD", "margin"), ("loss / margin", "ratio"),
-    ),
+SHORT = {
+    "ewma": "ewma", "garch": "garch", "delta_gamma": "d-gamma", "two_day": "2-day", "house_initial": "initial",
+    "house_maintenance": "maint.",
 }  # fmt: skip
-TEXT = ("model", "archetype", "zone", "crash", "struck", "worst_struck", "hour")
-SMALLEST_JOB = 100
-"""Updates of the bar in all."""
+"""Heads of columns that are models."""
+UPDATES = 100
+"""Of the progress bar."""
+PLOTTED = "house_initial"
+"""The model that a plot shows if it was run, else the first."""
 
 
 def backtest(
@@ -37,9 +29,7 @@ def backtest(
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of striking.")] = None,
     coin: Annotated[str, typer.Option(help="Coin of the books: BTC or ETH.")] = "BTC",
-    plot: Annotated[
-        Path | None, typer.Option(help="Write margin and loss through time to this PNG; needs one model.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Write margin and loss through time to this PNG.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ):
     """Backtest of margins on prices of 2016-2020 and 2024-2026: coverage, size of exceptions, procyclicality, crashes.
@@ -56,23 +46,22 @@ def backtest(
     from engine.backtest.report import build_document
     from engine.backtest.run import run_backtest
 
-    models = tuple(model or DAYS_HELD)
-    if plot is not None and len(models) != 1:
-        raise typer.BadParameter("a plot shows one model: give exactly one --model", param_hint="--plot")
+    models = tuple(dict.fromkeys(model or DAYS_HELD))
+    if plot is not None and (plot.suffix.lower() != ".png" or not plot.parent.is_dir()):
+        raise typer.BadParameter(f"{plot} is no PNG file in a folder that exists", param_hint="--plot")
+    books = tuple(dict.fromkeys(archetype or ARCHETYPES))
     history, parameters = load_history(), load_parameters()
     days = {name: np.datetime64(day.date()) for name, day in (("first", first), ("last", last)) if day is not None}
-    with console.show_steps(SMALLEST_JOB) as steps:
+    with console.show_steps(UPDATES) as steps:
         market = build_market(history)
         steps.start("days")
-        run = run_backtest(
-            market, parameters, tuple(archetype or ARCHETYPES), models, coin, progress=_advance(steps, 0.8), **days
-        )
+        run = run_backtest(market, parameters, books, models, coin, progress=_advance(steps, 0.8), **days)
         steps.start("statistics")
         document = build_document(run, market, history, parameters, progress=_advance(steps, 0.2))
         if plot is not None:
             from scripts.backtest_plot import plot_backtest
 
-            plot_backtest(run, models[0], plot)
+            plot_backtest(run, PLOTTED if PLOTTED in models else models[0], plot)
     if as_json:
         console.print_json(document)
         return
@@ -85,7 +74,7 @@ def _advance(steps: console.Steps, share: float):
 
     def progress(done: int, total: int) -> None:
         nonlocal shown
-        while shown < int(SMALLEST_JOB * share * done / total + 1e-9):
+        while shown < int(UPDATES * share * done / total + 1e-9):
             shown += 1
             steps.done()
 
@@ -93,76 +82,79 @@ def _advance(steps: console.Steps, share: float):
 
 
 def _print_tables(document: dict) -> None:
-    span = f"{document['first']} to {document['last']}, {document['days']} days"
-    span += f", {document['days_with_quotes']} with quotes"
-    for key, title in (
-        ("coverage", f"Coverage, {document['coin']}: {span}"),
-        ("crashes", "Crashes by name, close to close"),
-    ):
-        entries = document["results" if key == "coverage" else key]
-        if entries:
-            columns = SHOWN[key]
-            rows = [[_show(name, entry[name]) for _, name in columns] for entry in entries]
-            right = [at for at, (_, name) in enumerate(columns) if name not in TEXT]
-            console.out.print(console.make_table(title, [head for head, _ in columns], rows, right=right))
-    _print_hours(document)
-    _print_procyclicality(document)
+    console.out.print(
+        f"{document['coin']}, {document['first']} to {document['last']}: {document['days']} days, of them "
+        f"{document['days_with_quotes']} with quoted volatilities",
+        highlight=False,
+    )
+    for model, facts in document["models"].items():
+        found = [entry for entry in document["results"] if entry["model"] == model]
+        if found:
+            _print_coverage(
+                f"{model}, held {facts['days_held']} day(s): exceptions of days, p of frequency and independence", found
+            )
+            _print_procyclicality(f"{model}: procyclicality (peak/trough, steps; p/t and exceptions by option)", found)
+    for crash in dict.fromkeys(entry["crash"] for entry in document["crashes"]):
+        _print_crash(crash, document)
     for note in document["notes"]:
         console.out.print(f"- {note}", highlight=False)
 
 
-def _print_hours(document: dict) -> None:
-    models = list(document["models"])
+def _print_coverage(title: str, found: list[dict]) -> None:
+    heads = ("book", "exc.", "freq.", "ind.", "Z2", "zone", "margin", "worst")
     rows = [
         (
-            found["crash"],
-            found["archetype"],
-            found["hour"],
-            f"{found['loss']:,.0f}",
-            *(_ratio(found, name) for name in models),
+            entry["archetype"], f"{entry['exceptions']}/{entry['observations']}", f"{entry['kupiec_p']:.2f}",
+            f"{entry['christoffersen_p']:.2f}", _number(entry["z2"]), entry["zone"], f"{entry['mean_margin']:.2%}",
+            _number(entry["worst_ratio"]),
         )
-        for found in document["hours"]
-    ]
-    if rows:
-        heads = ("crash", "book", "hour (UTC)", "loss USD", *(f"/ {name}" for name in models))
-        console.out.print(console.make_table("Worst hour, loss over margin", heads, rows, right=range(3, len(heads))))
-
-
-def _ratio(found: dict, model: str) -> str:
-    margin = found["margins"][model]
-    return f"{found['loss'] / margin:.2f}" if margin else "-"
-
-
-def _print_procyclicality(document: dict) -> None:
-    rows = [
-        (
-            entry["model"], entry["archetype"], option, f"{found['peak_to_trough']:.2f}",
-            *(f"{found[f'step_{days}']:.0%}" for days in (1, 5, 30)), f"{found['mean_margin']:.2%}",
-            found["exceptions"],
-        )
-        for entry in document["results"]
-        for option, found in entry["procyclicality"].items()
+        for entry in found
     ]  # fmt: skip
-    heads = (
-        "model",
-        "book",
-        "option",
-        "peak / trough",
-        "1-day step",
-        "5-day step",
-        "30-day step",
-        "mean margin",
-        "exceptions",
-    )
+    console.out.print(console.make_table(title, heads, rows, right=(1, 2, 3, 4, 6, 7)))
+
+
+def _print_procyclicality(title: str, found: list[dict]) -> None:
+    """Peak to trough and steps as computed; peak to trough and exceptions under each option."""
+    rows = []
+    for entry in found:
+        options = entry["procyclicality"]
+        if options:
+            own = options["none"]
+            steps = (f"{own[f'step_{days}']:.0%}" for days in (1, 30))
+            treated = (
+                f"{options[name]['peak_to_trough']:.1f} ({options[name]['exceptions']})"
+                for name in ("buffer", "stressed", "floor")
+            )
+            rows.append((entry["archetype"], f"{own['peak_to_trough']:.1f}", *steps, *treated))
     if rows:
-        console.out.print(console.make_table("Procyclicality", heads, rows, right=range(3, len(heads))))
+        heads = ("book", "p/t", "1 day", "30 days", "buffer", "stressed", "floor")
+        console.out.print(console.make_table(title, heads, rows, right=range(1, 7)))
 
 
-def _show(name: str, value: object) -> str:
-    if value is None:
-        return "-"
-    if name == "mean_margin":
-        return f"{value:.2%}"
-    if name in ("loss", "margin"):
-        return f"{value:,.0f}"
-    return f"{value:.3f}" if isinstance(value, float) and name != "expected" else str(value)
+def _print_crash(crash: str, document: dict) -> None:
+    """Loss over margin by book and model, close to close, and in the worst hour where there are hours."""
+    models = list(document["models"])
+    heads = ("book", *(SHORT[model] for model in models))
+    ratios = {
+        (entry["archetype"], entry["model"]): entry["ratio"] for entry in document["crashes"] if entry["crash"] == crash
+    }
+    books = dict.fromkeys(book for book, _ in ratios)
+    rows = [(book, *(_number(ratios.get((book, model))) for model in models)) for book in books]
+    console.out.print(console.make_table(f"{crash}: loss / margin", heads, rows, right=range(1, len(heads))))
+    hours = [entry for entry in document["hours"] if entry["crash"] == crash]
+    if hours:
+        rows = [
+            (f"{entry['archetype']} {entry['hour'][5:]}h", *(_ratio(entry, model) for model in models))
+            for entry in hours
+        ]
+        title = f"{crash}: loss / margin in the worst hour (UTC)"
+        console.out.print(console.make_table(title, heads, rows, right=range(1, len(heads))))
+
+
+def _ratio(entry: dict, model: str) -> str:
+    margin = entry["margins"][model]
+    return _number(entry["loss"] / margin) if margin and margin > 0 else "-"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

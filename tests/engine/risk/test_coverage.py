@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from scipy import stats
 
@@ -12,8 +11,6 @@ from engine.risk import coverage
 from engine.risk.coverage import Transitions
 
 PUBLISHED = json.loads((Path(__file__).parents[2] / "vectors" / "risk_statistics.json").read_text())["var_backtests"]
-Z2 = PUBLISHED["acerbi_szekely_Z2"]
-DEGREES = {"normal": None, "t3": 3.0, "t5": 5.0, "t10": 10.0}
 
 
 @pytest.mark.parametrize("case", PUBLISHED["kupiec_pof"], ids=lambda case: f"{case['T']}-{case['x']}-{case['p']}")
@@ -79,44 +76,6 @@ def test_windows_of_one_day_are_binomial():
     assert found.green == exact.green and abs(found.amber - exact.amber) <= 1
 
 
-@pytest.mark.parametrize("law", DEGREES)
-def test_critical_values_of_z2(law):
-    published = Z2["T250_alpha2.5pct_sim"][law]
-    drawn = coverage.simulate_z2(250, 0.025, DEGREES[law], 50_000)
-    for level, value in published.items():
-        probability = float(level.rstrip("%")) / 100
-        # Five standard errors of the simulated probability below the published value.
-        below = np.searchsorted(drawn, value) / len(drawn)
-        assert below == pytest.approx(probability, abs=5 * (probability / len(drawn)) ** 0.5)
-
-
-def test_z2_of_a_long_backtest():
-    published = Z2["T1966_alpha2.5pct_MathWorks"]
-    for law, degrees in (("normal", None), ("t3", 3.0)):
-        value, p_value = (published[f"{law}_crit_1pct"], 0.01), (-0.38265, published[f"p_of_-0.38265_{law}"])
-        for statistic, expected in (value, p_value):
-            found = coverage.get_p_value_z2(statistic, 1966, 0.025, degrees, paths=20_000)
-            assert found == pytest.approx(expected, abs=5 * (expected / 20_000) ** 0.5)
-
-
-def test_z2_is_zero_on_average_and_falls_with_larger_losses():
-    generator = np.random.default_rng(6)
-    pnl = generator.standard_normal(200_000)
-    at_risk, shortfall = (np.full(len(pnl), value) for value in (1.959964, 2.337803))
-    assert coverage.compute_z2(pnl, at_risk, shortfall, 0.025) == pytest.approx(0.0, abs=0.06)
-    assert coverage.compute_z2(1.5 * pnl, at_risk, shortfall, 0.025) < -1
-    assert coverage.compute_z2([1.0, 2.0], [1.0, 1.0], [2.0, 2.0], 0.025) == 1.0
-
-
-def test_a_simulated_z2_is_what_the_statistic_of_simulated_days_is():
-    generator = np.random.default_rng(7)
-    quantile, mean = 1.959963984540054, 2.337802792201415
-    pnl = generator.standard_normal((4000, 250))
-    direct = [coverage.compute_z2(row, np.full(250, quantile), np.full(250, mean), 0.025) for row in pnl]
-    drawn = coverage.simulate_z2(250, 0.025, None, 50_000)
-    assert stats.ks_2samp(direct, drawn).pvalue > 0.001
-
-
 @pytest.mark.parametrize(
     "call",
     [
@@ -127,9 +86,6 @@ def test_a_simulated_z2_is_what_the_statistic_of_simulated_days_is():
         lambda: coverage.compute_christoffersen(Transitions(-1, 1, 1, 1)),
         lambda: coverage.simulate_lights(100, 0.01, 0),
         lambda: coverage.simulate_lights(100, 0.01, 2, 2, 1.5),
-        lambda: coverage.compute_z2([1.0], [1.0, 2.0], [1.0], 0.025),
-        lambda: coverage.compute_z2([1.0], [1.0], [0.0], 0.025),
-        lambda: coverage.simulate_z2(100, 0.025, 1.0),
     ],
 )
 def test_bad_input_is_refused(call):
