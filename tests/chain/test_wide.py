@@ -1,0 +1,78 @@
+"""A venue at the `wide` preset on Anvil: what a finer model costs there, and what its circuit refuses."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from contracts.chain import run_anvil
+from engine.certificate import Certificate
+from engine.market import load_snapshot
+from engine.policy import none_policy
+from engine.presets import get_preset
+from engine.relisting import relist
+from prover.errors import PolicyNotMet, UnsatisfiedConstraint
+from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
+from prover.typed_data import compute_digest
+from prover.witness import collect_transition_inputs, compute_transition_witness, compute_witness
+from scripts.keys import load_venue_keys
+from scripts.local import LocalVenue
+from scripts.setup import set_up
+
+from .conftest import MARKET, open_funded
+
+pytestmark = pytest.mark.slow
+
+WIDE = get_preset("wide")
+USD6 = 10**6
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[LocalVenue]:
+    set_up(["wide"])
+    snapshot = relist(load_snapshot(MARKET), WIDE)
+    with run_anvil(timestamp=snapshot.time) as chain:
+        venue = LocalVenue(chain, load_venue_keys("wide"), snapshot)
+        venue.post_epoch()
+        yield venue
+
+
+def spend(venue: LocalVenue) -> dict[str, int]:
+    """Gas of a withdrawal and of an attestation of a new account that holds cash and collateral."""
+    alice = open_funded(venue, "alice", 100_000, 1_000)
+    withdrawal = alice.trader.withdraw(venue.epoch.data, 10 * USD6, recipient=alice.address, deadline=venue.deadline)
+    used = {"withdraw": venue.submit(alice, withdrawal).gas_used}
+    attestation = alice.trader.attest(venue.epoch.data, deadline=venue.deadline)
+    used["attest"] = venue.submit(alice, attestation).gas_used
+    assert venue.contracts.house.get_account(alice.id).commitment == alice.trader.account.commitment
+    return used
+
+
+def test_a_wide_proof_costs_on_chain_what_a_standard_one_costs(venue, standard_venue):
+    """The model's size is in the policy's point, and the point is one addition; calldata differs by its zero bytes."""
+    wide, standard = spend(venue), spend(standard_venue)
+    assert wide == pytest.approx(standard, rel=0.005)
+
+
+def test_a_forced_witness_is_refused(venue):
+    """A withdrawal beyond the account's cash, with the slacks and scenario losses of one that was allowed."""
+    alice = open_funded(venue, "alice again", 1_000)
+    intent = Intent(Kind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
+    terms = {"domain": venue.domain, "key_version": 1, "epoch": venue.epoch.data}
+    with pytest.raises(PolicyNotMet):
+        build_transition(alice.trader.account, intent, **terms)
+    effects = compute_effects(alice.trader.account, intent, venue.epoch.data)
+    small = build_transition(alice.trader.account, dataclasses.replace(intent, cash_usd6=USD6), **terms)
+    changes = {"commitment_new": effects.commitment_new, "cash_flow": effects.cash_flow}
+    message = small.message.model_copy(update=changes)
+    forged = Transition(effects, message, compute_digest(venue.domain, message), small.certificate)
+    key = venue.keys.transition
+    with pytest.raises(UnsatisfiedConstraint):
+        key.native.prove(compute_witness(key.circuit, collect_transition_inputs(forged), force=True), True)
+
+    empty = dataclasses.replace(none_policy(WIDE), name="withdraw")
+    zeros = Certificate((0,) * WIDE.helpers, (0,) * WIDE.excess_rows, (0, 0), (0,) * WIDE.rows)
+    allowed = Transition(
+        dataclasses.replace(effects, policy=empty), message, compute_digest(venue.domain, message), zeros
+    )
+    assert compute_transition_witness(key.circuit, allowed) is not None
