@@ -134,6 +134,42 @@ class Programme:
         bounds[self.cash, 0] = -np.inf
         return bounds
 
+    def balance(
+        self, positions: np.ndarray, cash_usd6: int, traded: np.ndarray, paid: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Equalities of an account that trades: held - owed = positions + traded . y, cash = cash today - paid . y.
+
+        Parameters
+        ----------
+        positions : ndarray
+            (N,) lots today; slots without columns must be empty.
+        cash_usd6 : int
+            Cash today, micro-dollars.
+        traded : ndarray
+            (S, T) lots that one unit of each trade y adds.
+        paid : ndarray
+            (T,) US dollars that one unit pays.
+
+        Returns
+        -------
+        tuple of ndarray
+            (S + 1, size + T) and (S + 1,): the left side over the programme's columns and y, and the right side.
+
+        Raises
+        ------
+        OutOfRange
+            If a slot without columns is not empty.
+        """
+        outside = np.setdiff1d(np.flatnonzero(positions), self.slots)
+        if outside.size:
+            raise OutOfRange(f"lots in slot {int(outside[0])}", int(positions[outside[0]]), 0, 0)
+        count = len(self.slots)
+        left = np.zeros((count + 1, self.size + traded.shape[1]))
+        left[:count, self.held], left[:count, self.owed] = np.eye(count), -np.eye(count)
+        left[:count, self.size :] = -traded
+        left[count, self.cash], left[count, self.size :] = 1.0, paid
+        return left, np.append(np.asarray(positions)[self.slots].astype(float), cash_usd6 / USD6)
+
     # -------------------------------------------------------------------------------------------------- meaning
     @cached_property
     def equity_row(self) -> int:

@@ -112,15 +112,11 @@ class HedgeProgramme:
     @cached_property
     def equalities(self) -> tuple[np.ndarray, np.ndarray]:
         """What the account holds and pays: (S + 1, size) and (S + 1,)."""
-        programme, quotes = self.programme, self.liquidity
-        count = len(programme.slots)
-        left = np.zeros((count + 1, self.size))
-        left[:count, programme.held], left[:count, programme.owed] = np.eye(count), -np.eye(count)
-        traded = np.equal.outer(programme.slots, self.slots)
-        left[:count, self.buys], left[:count, self.sells] = -traded.astype(float), traded
-        left[count, programme.cash] = 1.0
-        left[count, self.buys], left[count, self.sells] = quotes.ask[self.slots] / USD6, -quotes.bid[self.slots] / USD6
-        return left, np.append(self.state.positions[programme.slots].astype(float), self.state.cash / USD6)
+        quotes = self.liquidity
+        lots = np.equal.outer(self.programme.slots, self.slots).astype(float)
+        traded = np.hstack([lots, -lots, np.zeros((len(lots), 2))])
+        paid = np.concatenate([quotes.ask[self.slots] / USD6, -quotes.bid[self.slots] / USD6, np.zeros(2)])
+        return self.programme.balance(self.state.positions, self.state.cash, traded, paid)
 
     def get_objective(self, goal: Goal) -> np.ndarray:
         """(size,) what `goal` minimises."""

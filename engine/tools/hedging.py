@@ -22,10 +22,12 @@ from engine.tools.hedge_programme import Goal, HedgeProgramme, Solution
 from engine.tools.liquidity import Liquidity
 from engine.tools.whatif import count_trades
 
-ROUNDS = 12
+ROUNDS = 4
 """Times that the programme is solved again with more room."""
 LEAST_ROOM = 0.01
 """Room added at least in each round, US dollars."""
+ALMOST_WHOLE = 1e-6
+"""Lots by which a solution may exceed a whole number and still be it."""
 GIVEN_BACK = 80
 """Most exact evaluations spent on giving lots back."""
 SECONDS = 10.0
@@ -83,28 +85,39 @@ class Search:
 
     def round(self, solution: Solution) -> np.ndarray:
         """Whole lots nearest to a solution, within the caps; where those exceed the budget, nearest to zero."""
-        nearest = np.rint(solution.trades).astype(np.int64)
-        nearest = np.clip(nearest, -self.liquidity.can_sell, self.liquidity.can_buy)
-        return nearest if self.get_cost(nearest) <= self.budget else np.trunc(solution.trades).astype(np.int64)
+        nearest = self._cap(np.rint(solution.trades))
+        return nearest if self.get_cost(nearest) <= self.budget else self._cap(np.trunc(solution.trades))
+
+    def round_up(self, solution: Solution) -> np.ndarray:
+        """Whole lots beyond a solution, within the caps: no trade is smaller than the programme asks."""
+        return self._cap(np.sign(solution.trades) * np.ceil(np.abs(solution.trades) - ALMOST_WHOLE))
+
+    def _cap(self, trades: np.ndarray) -> np.ndarray:
+        return np.clip(trades.astype(np.int64), -self.liquidity.can_sell, self.liquidity.can_buy)
 
     def find_rounded(self, programme: HedgeProgramme) -> np.ndarray | None:
         """Whole lots that meet the policy, near the programme's optimum; none when no rounding does."""
-        room = 0.0
+        beyond, room = None, 0.0
         for _ in range(ROUNDS):
             try:
-                trades = self.round(programme.solve(self.goal, self.budget, room))
+                solution = programme.solve(self.goal, self.budget, room)
             except ProgrammeFailed as failure:
                 if not failure.is_infeasible:
                     raise
                 break
-            if self.is_good(trades):
-                return self.give_back(trades)
-            room += max(1.1 * self.get_missing(trades), LEAST_ROOM)
-        trades = self.round(programme.solve(Goal.SPARE, self.budget))
-        return self.give_back(trades) if self.is_good(trades) else None
+            nearest, larger = self.round(solution), self.round_up(solution)
+            if self.is_good(nearest):
+                return self.give_back(nearest)
+            if beyond is None and self.is_good(larger):
+                beyond = larger
+            room += max(1.1 * self.get_missing(nearest), LEAST_ROOM)
+        if beyond is None:
+            beyond = self.round(programme.solve(Goal.SPARE, self.budget))
+        return self.give_back(beyond) if self.is_good(beyond) else None
 
     def give_back(self, trades: np.ndarray) -> np.ndarray:
-        """Fewer lots, dearest first, while the policy stays met; each lot given back lowers the cost."""
+        """Fewer lots, dearest first, while the policy stays met; each lot given back lowers the cost. A hedge that
+        minimises requirement plus cost stays as it is."""
         if self.goal is Goal.MINIMISE:
             return trades
         quotes = self.liquidity

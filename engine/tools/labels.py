@@ -29,9 +29,10 @@ def name_row(desk: Desk, policy: Policy, row: int) -> str:
     """A row in words, with its coin and scenario where it is one."""
     layout = Layout(policy.preset)
     if row in layout.shortfall and policy.priced[row]:
-        scenarios = desk.reference.scenarios
-        moves = zip(COINS, scenarios.returns[row], strict=True)
-        return ", ".join(f"{coin} {move:+.1%}" for coin, move in moves) + f" in {scenarios.margin_period_days} days"
+        model = desk.house.shortfall
+        moves = zip(COINS, model.returns[row], strict=True)
+        days = model.scenarios.margin_period_days
+        return ", ".join(f"{coin} {move:+.1%}" for coin, move in moves) + f" in {days} days, mean of group {row}"
     for index, coin in enumerate(COINS):
         if row in layout.grid(index):
             return f"{coin} {desk.house.grid.cells[coin][row - layout.grid(index).start].label}"

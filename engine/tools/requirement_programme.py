@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.integer import compute_base, compute_charges
-from engine.policy import Policy
+from engine.policy import ROUNDING, HelperKind, Policy
 from engine.programme import Programme, minimise
 from engine.rows import USD6
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
-TIE_USD, TIE_SHARE = 2e-6, 1e-10
-"""A row binds when its slack is at most so many US dollars plus that share of the requirement: the integers' own grid
-and what a float solver leaves."""
+TIE_USD, TIE_SHARE, TIE_ROUNDING = 2e-6, 1e-10, 10.0
+"""A row binds when its slack is at most so many US dollars, plus that share of the requirement, plus so many times K_2:
+the integers' own grid, what a float solver leaves, and what rounding per lot can hide."""
 PROBE_SEED = 20251010
 """Seed of the direction that tells whether the dual variables are unique."""
 ONE_VALUE = 1e-9
@@ -144,8 +144,10 @@ class RequirementProgramme:
     @cached_property
     def _face(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Binding rows, and the constraints on their duals under which they are optimal."""
-        values = self._inner @ self._optimum.x + self.base
-        tolerance = TIE_USD + TIE_SHARE * self.requirement
+        value = [kind is HelperKind.VALUE for kind in self.policy.helper_kinds]
+        scale = np.maximum(self.policy.helpers[self.rows][:, value].max(axis=1, initial=1), 1)  # rows in multiples of E
+        values = (self._inner @ self._optimum.x + self.base) / scale
+        tolerance = TIE_USD + TIE_SHARE * self.requirement + TIE_ROUNDING * float(self.charges[ROUNDING])
         binding = np.flatnonzero(values <= tolerance)
         positive = self._optimum.x > tolerance
         inner = self._inner[binding].T

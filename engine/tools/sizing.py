@@ -100,23 +100,19 @@ class Ray:
         programme = Programme(
             self.rule, np.union1d(np.flatnonzero(self.state.positions), [item.slot for item in items])
         )
-        lots, cost = np.zeros(self.rule.preset.slots), 0.0
+        traded, paid = np.zeros((len(programme.slots), 1)), 0.0
         for order, item in zip(self.direction, items, strict=True):
-            lots[item.slot] = order.lots
-            cost += order.lots * float(price_lot(self.desk, order)) / USD6
-        count = len(programme.slots)
-        equal = np.zeros((count + 1, programme.size + 1))
-        equal[:count, programme.held], equal[:count, programme.owed] = np.eye(count), -np.eye(count)
-        equal[:count, -1] = -lots[programme.slots]
-        equal[count, programme.cash], equal[count, -1] = 1.0, cost
+            traded[programme.slots == item.slot] = order.lots
+            paid += order.lots * float(price_lot(self.desk, order)) / USD6
+        left, right = programme.balance(self.state.positions, self.state.cash, traded, np.array([paid]))
         objective = np.zeros(programme.size + 1)
         objective[-1] = sign
         result = minimise(
             objective,
             A_ub=-np.hstack([programme.matrix, np.zeros((len(programme.matrix), 1))]),
             b_ub=programme.constants,
-            A_eq=equal,
-            b_eq=np.append(self.state.positions[programme.slots], self.state.cash / USD6),
+            A_eq=left,
+            b_eq=right,
             bounds=np.vstack([programme.bounds, [0.0, most]]),
         )
         return float(result.x[-1])

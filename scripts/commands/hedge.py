@@ -9,7 +9,8 @@ from engine.market import load_observations, load_snapshot
 from engine.portfolio import load_portfolio
 from engine.rows import USD6
 from engine.tools.desk import Desk
-from engine.tools.hedging import MOST_SECONDS, SECONDS, Hedge, Target, find_hedge
+from engine.tools.hedge import Hedge, Target
+from engine.tools.hedging import MOST_SECONDS, SECONDS, find_hedge
 from engine.tools.liquidity import LIQUIDITY_SHARE, make_liquidity
 from engine.tools.orders import pay_out
 from scripts import console

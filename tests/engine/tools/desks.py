@@ -16,7 +16,7 @@ from tests.engine.house import CALM, CRASH, get_snapshot, make_state
 MARKETS = (("standard", CALM), ("standard", CRASH), ("mini", CALM), ("mini", CRASH))
 """Size and market of the desks that the tests open."""
 
-SHIPPED = ("covered_call", "hedged_vol_book", "market_maker", "short_strangle")
+SHIPPED = ("covered_call", "market_maker", "hedged_vol_book", "short_strangle")
 
 
 @cache
@@ -30,12 +30,12 @@ def get_quotes(size: str, market: str) -> Liquidity:
 
 
 def get_books(size: str, market: str) -> dict[str, AccountState]:
-    """Shipped portfolios where they are listed, and random ones on any market, each with enough cash to pass."""
+    """Shipped portfolios where they are listed, random ones on other markets, each with enough cash to pass."""
     desk = get_desk(size, market)
     listing = desk.snapshot.listing
-    books = {}
     if (size, market) == ("standard", CALM):
-        books = {name: load_portfolio(name).to_state(listing) for name in SHIPPED}
+        return {name: load_portfolio(name).to_state(listing) for name in SHIPPED}
+    books = {}
     for seed in range(2):
         generator = np.random.default_rng(seed)
         items = [item for item in listing.by_name.values() if item.kind is not Kind.SPOT]

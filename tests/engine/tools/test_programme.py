@@ -61,6 +61,20 @@ def test_a_slot_that_does_not_exist():
         Programme(get_desk("mini", CALM).policies["initial"], [3, 16])
 
 
+def test_a_trade_moves_lots_and_cash():
+    programme = Programme(get_desk("mini", CALM).policies["initial"], [1, 9])
+    positions = np.zeros(16, dtype=np.int64)
+    positions[1] = -5
+    left, right = programme.balance(positions, 7_000_000, np.array([[2.0], [-1.0]]), np.array([100.0]))
+    values = np.zeros(programme.size + 1)  # three units: lots 1 and -3, cash 7 - 300
+    values[programme.held], values[programme.owed] = [1.0, 0.0], [0.0, 3.0]
+    values[programme.cash], values[-1] = -293.0, 3.0
+    assert np.allclose(left @ values, right)
+    with pytest.raises(OutOfRange, match="lots in slot 4 is 3; allowed: 0 to 0"):
+        positions[4] = 3
+        programme.balance(positions, 0, np.zeros((2, 0)), np.zeros(0))
+
+
 def test_no_optimum_is_an_error_that_says_why():
     with pytest.raises(ProgrammeFailed) as infeasible:
         minimise(np.ones(1), A_ub=np.ones((1, 1)), b_ub=[-1.0], bounds=(0, None))

