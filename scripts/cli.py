@@ -9,7 +9,7 @@ from contracts.errors import ContractsError
 from engine.errors import EngineError
 from prover.errors import ProverError
 from scripts import console
-from scripts.commands import account, venue
+from scripts.commands import account, simulate, venue
 from scripts.commands.backtest import backtest
 from scripts.commands.bench import bench
 from scripts.commands.demo import demo
@@ -36,6 +36,7 @@ for command in (whatif, size, hedge, explain, backtest):
 app.command()(bench)
 app.add_typer(account.app, name="account")
 app.add_typer(venue.app, name="venue")
+app.add_typer(simulate.app, name="simulate")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ import csv
 import json
 import sys
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,8 @@ def read_candles(folder: Path, coin: str, period: str) -> list[dict[str, str]]:
 def derive_event(folder: Path) -> dict:
     """Reported figures and the price path of the crash."""
     start = int(CRASH.timestamp())
-    candles = {int(row["open_time"]) // 1000: row for row in read(folder / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv")}
+    rows = read(folder / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv")
+    candles = {int(row["open_time"]) // 1000: row for row in rows}
     path = [candles[start + 300 * k] for k in range(CANDLES)]
     low = min(float(row["low"]) for row in path)
     day = next(row for time, row in sorted(candles.items()) if time % 86_400 == 0)
@@ -111,8 +113,8 @@ def derive_event(folder: Path) -> dict:
     return {
         "format": "zkmargin.event/1",
         "about": "The crash of 10 October 2025 in BTC: figures as published, five-minute closes as recorded.",
-        "source": "Open interest: CoinDesk, 15 October 2025. Liquidations: Amberdata, October 2025 (9.89 bn US dollars, "
-        "70 % in 40 minutes, 83.9 % long). Prices: Binance five-minute index candles from a public repository",
+        "source": "Open interest: CoinDesk, 15 October 2025. Liquidations: Amberdata, October 2025 (9.89 bn US "
+        "dollars, 70 % in 40 minutes, 83.9 % long). Prices: Binance five-minute index candles from a public repository",
         **REPORTED,
         "fall": round(1 - low / float(day["open"]), 6),
         "rebound": round(float(later["close"]) / low - 1, 6),
@@ -131,8 +133,9 @@ def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
     if rows[-1][0] < end - 86_400:
         stamps = {r["timestamp"]: float(r["index_price"]) for r in read(surface_path(folder, coin))}
         series = [(datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp(), p) for t, p in sorted(stamps.items())]
-        pairs = zip(series, series[1:], strict=False)
-        rows = [(late, (late - early) / 3_600, np.log(new / old)) for (early, old), (late, new) in pairs]
+        rows = [
+            (late, (late - early) / 3_600, np.log(new / old)) for (early, old), (late, new) in pairwise(series)
+        ]
     start = end - OBSERVED * 3_600
     return [
         round((time - start) / 3_600, 3)

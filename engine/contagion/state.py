@@ -3,7 +3,8 @@ jumps nor flickers.
 
     raw = (1 - n_0) / (1 - n) * (1 - g_0) / (1 - g)
 
-n is the branching ratio of large moves or liquidations, g the liquidation map's gain; n_0 and g_0 their values in calm markets. Each factor is the size of a chain reaction against a calm one.
+n is the branching ratio of large moves or liquidations, g the liquidation map's gain; n_0 and g_0 are their values in
+calm markets. Each factor is the size of a chain reaction against a calm one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class StateRule:
     calm_branching: float = 0.2
     """n_0: fits on calm months of 2025 and 2026 lie at 0.15 to 0.35, the robust estimator at 0 to 0.1."""
     calm_gain: float = 0.53
-    """g_0: BTC's gain on the side "down" on 10 October 2025 before the crash, with 16 bn US dollars of open interest."""
+    """g_0: BTC's gain on the side "down" before the crash of October 2025, at 16 bn US dollars of open interest."""
     largest: float = 2.0
     """theta_max, at most `MAX_STRESS`: depth, which also falls as volatility rises, must not be counted again."""
     largest_ratio: float = 0.9

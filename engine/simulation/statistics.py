@@ -1,0 +1,53 @@
+"""Means over seeds with bootstrap intervals; differences are paired, as all rules see the same accounts and noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 2_000
+"""Of the bootstrap, with a fixed seed."""
+LEVEL = 0.95
+"""Of the intervals."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its bootstrap interval."""
+
+    mean: float
+    """Over seeds."""
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether both ends lie on the same side of 0."""
+        return self.low > 0 or self.high < 0
+
+    def to_document(self) -> dict[str, float]:
+        """For JSON."""
+        return {"mean": self.mean, "low": self.low, "high": self.high}
+
+
+class Bootstrap:
+    """One set of resamples for all figures of one run: figures stay paired."""
+
+    def __init__(self, seeds: int):
+        self.picks = np.random.default_rng(7).integers(0, seeds, (RESAMPLES, seeds))
+
+    def get_interval(self, values: np.ndarray) -> Interval:
+        """Percentile interval of the mean of (S,) values; NaN (no such figure in a seed) is left out."""
+        values = np.asarray(values, dtype=float)
+        good = np.isfinite(values)
+        if not good.any():
+            return Interval(float("nan"), float("nan"), float("nan"))
+        filled, weight = np.where(good, values, 0.0)[self.picks], good[self.picks]
+        counts = weight.sum(axis=1)
+        means = filled.sum(axis=1)[counts > 0] / counts[counts > 0]
+        edge = 50.0 * (1.0 - LEVEL)
+        low, high = np.percentile(means, [edge, 100.0 - edge])
+        return Interval(float(values[good].mean()), float(low), float(high))
