@@ -2,6 +2,7 @@
 says otherwise (`engine.backtest.volatility`).
 
     ewma, garch     filtered historical simulation: z_t sigma_now, full revaluation, one day; VaR 99 %, ES 97.5 %
+    ewma_residual   ewma, with volatilities that also move by the response's error: one normal draw a day, both coins
     two_day         the same with the exponential filter over two days: sums of two consecutive z
     delta_gamma     first and second derivative, Cornish-Fisher, one day: for comparison
     house_initial   K + max(f grid, ES 97.5 % of two_day), the house model's initial level
@@ -32,10 +33,13 @@ from engine.risk.measures import compute_expected_shortfall, compute_value_at_ri
 
 CONFIDENCE, SHORTFALL_CONFIDENCE = 0.99, 0.975
 """Of the value at risk that exceptions are counted against, and of the shortfall with its own value at risk."""
-DAYS_HELD = {"ewma": 1, "garch": 1, "delta_gamma": 1, "two_day": 2, "house_initial": 2, "house_maintenance": 2}
+DAYS_HELD = {
+    "ewma": 1, "ewma_residual": 1, "garch": 1, "delta_gamma": 1, "two_day": 2, "house_initial": 2,
+    "house_maintenance": 2,
+}  # fmt: skip
 """Models, and the days over which their margin is to hold."""
 HOUSE = tuple(f"house_{level}" for level in LEVELS)
-HAS_SHORTFALL = ("ewma", "garch", "two_day", "delta_gamma")
+HAS_SHORTFALL = ("ewma", "ewma_residual", "garch", "two_day", "delta_gamma")
 """Models that state an expected shortfall, so that Z2 can test it."""
 
 
@@ -58,7 +62,12 @@ def check_models(names: tuple[str, ...]) -> None:
 
 
 def revalue_sample(
-    listed: Listed, moves: np.ndarray, responses: dict[str, Response], parameters: Parameters, days: int
+    listed: Listed,
+    moves: np.ndarray,
+    responses: dict[str, Response],
+    parameters: Parameters,
+    days: int,
+    draws: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """(S, n) change in value of one lot of each listed slot, US dollars; a loss is negative.
 
@@ -75,6 +84,8 @@ def revalue_sample(
         For the scaling with tenor.
     days : int
         Days that pass.
+    draws : ndarray or float
+        (S,) errors of the response, in its standard deviations.
     """
     snapshot, slots = listed.snapshot, listed.slots
     listing = snapshot.listing
@@ -83,7 +94,7 @@ def revalue_sample(
     prices = forward.copy()
     option = np.flatnonzero(listing.is_option[slots])
     at = slots[option]
-    changes = np.column_stack([responses[coin].compute(moves[:, place]) for place, coin in enumerate(COINS)])
+    changes = np.column_stack([responses[coin].compute(moves[:, place], draws) for place, coin in enumerate(COINS)])
     scale = scale_by_tenor(snapshot, parameters)[at]
     factor = np.maximum(1.0 + changes[:, own[option]] * scale, LEAST_VOLATILITY_FACTOR)
     years = np.maximum(snapshot.years[at] - days / 365.0, 0.0)

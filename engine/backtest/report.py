@@ -20,6 +20,8 @@ NOTES = (
     "implied volatility before 2025-12-30 is a proxy: filtered volatility times a ratio fitted in 2026, with a fitted "
     "response to returns and no noise; constants of proxy and scenario responses look ahead, and books of volatility "
     "are really tested only on the days with quotes",
+    "the samples of all models but ewma_residual move volatility only as returns do; books long of volatility lose "
+    "by its own moves",
     "the house's shortfall is that of the full sample; crowds are not recorded, so the contagion buffer asks nothing",
     "funding, fees and liquidity are left out; perpetual and index are one price, so basis risk is tested only by the "
     "books `basis` and `carry`",

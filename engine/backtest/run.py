@@ -32,6 +32,8 @@ LEAST_TESTED = 10
 """Days below which a backtest says nothing."""
 NO_FACTOR = (NEEDS_BASIS, NEEDS_SPOT)
 """Books whose risk is not a factor of the samples: models that have nothing else are not tested on them."""
+SEED = 20_251_010
+"""Of the response's errors: a day of the sample keeps its draw."""
 COVARIANCE_EVERY = 30
 """Days between two shrunk covariances."""
 
@@ -130,6 +132,8 @@ class _Walk:
     ):
         self.market, self.parameters, self.books, self.models, self.coin = market, parameters, books, models, coin
         self.garch, self.covariance_at, self.correlation = MonthlyGarch(), -COVARIANCE_EVERY, np.eye(len(COINS))
+        longest = sum(len(path.returns) for path in market.paths)
+        self.draws = np.random.default_rng(SEED).standard_normal(longest)
         self.dates: list[np.datetime64] = []
         self.quoted: list[bool] = []
         self.notional: list[np.ndarray] = []
@@ -182,11 +186,15 @@ class _Walk:
         found: dict[str, Figures] = {}
         wanted, responses = set(self.models), self.market.responses
 
-        def measure(moves: np.ndarray, days: int) -> Figures:
-            return compute_sample_figures(revalue_sample(listed, moves, responses[days], self.parameters, days), lots)
+        def measure(moves: np.ndarray, days: int, draws: np.ndarray | float = 0.0) -> Figures:
+            pnl = revalue_sample(listed, moves, responses[days], self.parameters, days, draws)
+            return compute_sample_figures(pnl, lots)
 
         if "ewma" in wanted:
             found["ewma"] = measure(self.get_sample(number, row, 1) * forecast, 1)
+        if "ewma_residual" in wanted:
+            moves = self.get_sample(number, row, 1) * forecast
+            found["ewma_residual"] = measure(moves, 1, self.draws[: len(moves)])
         if "garch" in wanted:
             self.garch.update(self.get_returns(number, row))
             found["garch"] = measure(self.garch.standardised * self.garch.latest, 1)

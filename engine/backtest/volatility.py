@@ -9,7 +9,7 @@ The proxy follows the exponentially weighted volatility sigma of the coin's retu
 Every constant is fitted by least squares on the days that have quotes (2026), so the proxy of earlier years looks ahead
 in its constants, though not in its path; and it has no noise of its own. Basis is 0 on proxy days.
 
-A response is the regression that scenarios use: the change of ln IV_30 over some days is a + b r + c |r|.
+A response is the regression that scenarios use: the change of ln IV_30 over some days is a + b r + c |r| and an error.
 """
 
 from __future__ import annotations
@@ -56,15 +56,18 @@ class Proxy(NamedTuple):
 
 
 class Response(NamedTuple):
-    """Change of ln IV_30 with the return over the same days: constant + slope r + size_slope |r|."""
+    """Change of ln IV_30 with the return over the same days: constant + slope r + size_slope |r|, and an error."""
 
     constant: float
     slope: float
     size_slope: float
+    residual: float
+    """Standard deviation of the error."""
 
-    def compute(self, returns: np.ndarray) -> np.ndarray:
-        """Relative change of a 30-day volatility, of the returns' shape."""
-        return np.expm1(self.constant + self.slope * returns + self.size_slope * np.abs(returns))
+    def compute(self, returns: np.ndarray, draws: np.ndarray | float = 0.0) -> np.ndarray:
+        """Relative change of a 30-day volatility, of the returns' shape; `draws` are errors in standard deviations."""
+        line = self.constant + self.slope * returns + self.size_slope * np.abs(returns)
+        return np.expm1(line + self.residual * draws)
 
 
 def fit_proxy(quotes: Quotes, forecast: np.ndarray, returns: np.ndarray) -> Proxy:
@@ -114,7 +117,9 @@ def fit_response(quotes: Quotes, closes: np.ndarray, days: int) -> Response:
     level, price = np.log(quotes.atm[:, MIDDLE]), np.log(closes)
     returns = price[days:] - price[:-days]
     design = np.column_stack([np.ones(len(returns)), returns, np.abs(returns)])
-    return Response(*np.linalg.lstsq(design, level[days:] - level[:-days], rcond=None)[0].tolist())
+    change = level[days:] - level[:-days]
+    constants = np.linalg.lstsq(design, change, rcond=None)[0]
+    return Response(*constants.tolist(), float((change - design @ constants).std()))
 
 
 def make_proxy_path(proxy: Proxy, forecast: np.ndarray, returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

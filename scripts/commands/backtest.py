@@ -11,8 +11,8 @@ from engine.parameters import load_parameters
 from scripts import console
 
 SHORT = {
-    "ewma": "ewma", "garch": "garch", "delta_gamma": "d-gamma", "two_day": "2-day", "house_initial": "initial",
-    "house_maintenance": "maint.",
+    "ewma": "ewma", "ewma_residual": "+res.", "garch": "garch", "delta_gamma": "d-g.", "two_day": "2-day",
+    "house_initial": "init.", "house_maintenance": "maint.",
 }  # fmt: skip
 """Heads of columns that are models."""
 UPDATES = 100
@@ -35,7 +35,7 @@ def backtest(
     """Backtest of margins on prices of 2016-2020 and 2024-2026: coverage, size of exceptions, procyclicality, crashes.
 
     Books: long, short, long_straddle, short_straddle, strangle, iron_fly, calendar, reverse_calendar, basis, carry,
-    pair. Models: ewma, garch, delta_gamma, two_day, house_initial, house_maintenance.
+    pair. Models: ewma, ewma_residual, garch, delta_gamma, two_day, house_initial, house_maintenance.
 
     Example: zkmargin backtest --archetype strangle --model house_initial --from 2020-01-01 --plot margin.png
     """

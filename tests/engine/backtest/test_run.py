@@ -118,3 +118,11 @@ def test_unknown_names_and_empty_spans_are_refused():
     with pytest.raises(OutOfRange):
         run_backtest(get_market(), PARAMETERS, first=np.datetime64("2022-01-01"), last=np.datetime64("2022-12-31"))
     assert set(HAS_SHORTFALL) < set(DAYS_HELD) and set(BOOKS) < set(ARCHETYPES)
+
+
+def test_a_volatility_that_moves_alone_is_what_long_straddles_lose_by():
+    first, last = np.datetime64("2026-03-01"), np.datetime64("2026-03-25")
+    run = run_backtest(get_market(), PARAMETERS, ("long_straddle",), ("ewma", "ewma_residual"), "BTC", first, last)
+    plain, wide = (run.figures[model].margin[:, 0] for model in ("ewma", "ewma_residual"))
+    assert (wide > 1.5 * plain).all()
+    assert (run.losses[1][:, 0] > plain).sum() > (run.losses[1][:, 0] > wide).sum()

@@ -46,7 +46,10 @@ def test_a_response_is_the_regression_over_its_days():
     quotes, *_ = make_quotes(300)
     atm = np.repeat(np.exp(level)[:, None], 3, axis=1)
     found = fit_response(Quotes(quotes.dates, atm, quotes.wings, quotes.basis), closes, 2)
-    assert found == pytest.approx((-0.01, -0.9, 0.5))
+    assert found == pytest.approx((-0.01, -0.9, 0.5, 0.0))
+    assert found._replace(residual=0.04).compute(0.0, np.array([1.0, -1.0])) == pytest.approx(
+        np.expm1([-0.01 + 0.04, -0.01 - 0.04])
+    )
     assert found.compute(np.array([-0.1])) == pytest.approx(np.exp(-0.01 + 0.09 + 0.05) - 1)
 
 
