@@ -136,6 +136,15 @@ def test_no_hedge_within_the_caps_is_said_with_the_best_achievable(size, market)
     assert poor.outcome is Outcome.NONE_WITHIN_CAPS and poor.cost <= 0.5 and poor.missing_usd6 >= hedge.missing_usd6
 
 
+def test_a_budget_for_half_a_lot_buys_none():
+    desk, quotes = get_desk("mini", CALM), get_quotes("mini", CALM)
+    state = spend(desk, make_state(16, {get_slot(desk, "BTC-PERPETUAL"): 100}, 10**12), "initial", 0.0005)
+    bound = find_hedge(desk, "x", state, quotes).bound
+    hedge = find_hedge(desk, "x", state, quotes, max_cost=1.5 * bound, seconds=1.0)
+    assert hedge.outcome is Outcome.NONE_IN_WHOLE_LOTS and hedge.bound == pytest.approx(bound)
+    assert hedge.missing_usd6 > 0 and hedge.objective is None and hedge.cost <= 1.5 * bound
+
+
 def test_an_exposure_beyond_its_limit_is_reduced():
     """More cash does not help there; only trades do."""
     desk, quotes = get_desk("standard", CALM), get_quotes("standard", CALM)
