@@ -23,6 +23,7 @@ from engine.policy import Policy
 from engine.portfolio import AccountState
 from engine.programme import Programme, minimise
 from engine.rows import USD6
+from engine.tools.interruptible import run_interruptible
 from engine.tools.liquidity import Liquidity
 
 
@@ -167,12 +168,14 @@ class HedgeProgramme:
         whole = np.zeros(self.size)
         whole[self.buys.start : self.sells.stop] = 1
         low, high = self.get_bounds(goal, room).T
-        result = milp(
-            self.get_objective(goal),
-            constraints=constraints,
-            integrality=whole,
-            bounds=Bounds(low, high),
-            options={"time_limit": seconds},
+        result = run_interruptible(
+            lambda: milp(
+                self.get_objective(goal),
+                constraints=constraints,
+                integrality=whole,
+                bounds=Bounds(low, high),
+                options={"time_limit": seconds},
+            )
         )
         if result.x is None:
             return None

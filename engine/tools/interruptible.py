@@ -1,0 +1,36 @@
+"""Work inside a solver that Ctrl-C can leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import TypeVar
+
+POLL_SECONDS = 0.05
+"""How often the caller looks whether it is interrupted."""
+
+Result = TypeVar("Result")
+
+
+def run_interruptible(work: Callable[[], Result]) -> Result:
+    """`work()`, on a thread of its own, so that an interrupt reaches the caller while a solver holds no lock.
+
+    The thread is a daemon: after an interrupt it ends with its own time limit, or with the process. What `work` raises
+    is raised here.
+    """
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(POLL_SECONDS)
+    if errors:
+        raise errors[0]
+    return results[0]
