@@ -12,7 +12,7 @@ from engine.parameters import load_parameters
 
 FIRST, LAST = np.datetime64("2020-03-02"), np.datetime64("2020-03-14")
 BOOKS = ("long", "short", "short_straddle", "pair")
-MODELS = ("ewma", "delta_gamma", "two_day", "house_initial", "house_maintenance")
+MODELS = ("ewma", "ewma_residual", "garch", "delta_gamma", "two_day", "house_initial", "house_maintenance")
 
 
 @cache
