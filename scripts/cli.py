@@ -9,9 +9,8 @@ from contracts.errors import ContractsError
 from engine.errors import EngineError
 from prover.errors import ProverError
 from scripts import console
-from scripts.commands import account, simulate, venue
+from scripts.commands import account, bench, simulate, venue
 from scripts.commands.backtest import backtest
-from scripts.commands.bench import bench
 from scripts.commands.demo import demo
 from scripts.commands.epoch import epoch
 from scripts.commands.explain import explain
@@ -33,7 +32,7 @@ for command in (margin, epoch, prove, verify, demo):
     app.command()(command)
 for command in (whatif, size, hedge, explain, backtest):
     app.command()(command)
-app.command()(bench)
+app.add_typer(bench.app, name="bench")
 app.add_typer(account.app, name="account")
 app.add_typer(venue.app, name="venue")
 app.add_typer(simulate.app, name="simulate")

@@ -1,4 +1,7 @@
-"""`zkmargin bench`: what proving costs on this machine, for `mini` and `standard`, on one witness each."""
+"""`zkmargin bench`: what proving costs on this machine, for `mini` and `standard`, on one witness each.
+
+`zkmargin bench engine` measures the batch margin and the pricing: `scripts.commands.bench_engine`.
+"""
 
 import json
 import os
@@ -27,6 +30,7 @@ from prover.proof import prove, verify_native
 from prover.transition import Intent, Kind, Transition, build_transition
 from prover.witness import compute_transition_witness
 from scripts import console
+from scripts.commands.bench_engine import engine
 from scripts.commands.prove import DOMAIN
 from scripts.keys import load_venue_keys, read_sizes
 
@@ -36,13 +40,31 @@ LEAST, LEAST_SNARKJS = 5, 3
 ROUNDS_PER_PRESET = 7
 
 
-def bench(
-    runs: Annotated[int, typer.Option(min=LEAST, help="Repetitions of each native figure.")] = LEAST,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+app = typer.Typer(
+    help="What the prover costs on this machine (also without a subcommand), and what the engine costs.",
+    invoke_without_command=True,
+)
+app.command("engine")(engine)
+
+Runs = Annotated[int, typer.Option(min=LEAST, help="Repetitions of each native figure.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+@app.callback()
+def bench(context: typer.Context, runs: Runs = LEAST, as_json: AsJson = False):
     """Prover figures for mini and standard, medians, beside snarkjs on the same key and witness.
 
     Example: zkmargin bench --json > bench.json
+    """
+    if context.invoked_subcommand is None:
+        prover(runs, as_json)
+
+
+@app.command()
+def prover(runs: Runs = LEAST, as_json: AsJson = False):
+    """Prover figures for mini and standard, medians, beside snarkjs on the same key and witness.
+
+    Example: zkmargin bench prover --json > bench.json
     """
     document: dict[str, object] = {}
     with console.show_steps(len(PRESETS) * ROUNDS_PER_PRESET) as steps:
