@@ -63,6 +63,10 @@ def hedge(
     if found.trades:
         console.out.print(_tabulate(found))
     console.out.print(console.make_key_values(f"{found.portfolio}, US dollars: {found.outcome}", _say(found)))
+    if found.needed_trades > 1:
+        console.out.print(
+            "Each trade must leave the account passing: one that fails as it is cannot begin with a part."
+        )
 
 
 def _tabulate(found: Hedge):
