@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::field::Limbs;
+use crate::msm::msm;
 use crate::proof::Proof;
 use crate::r1cs::R1cs;
 use crate::setup::domain;
 use crate::vkey::VerifyingKey;
 use crate::zkey::Zkey;
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, PrimeField, UniformRand, Zero};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use ark_std::rand::rngs::OsRng;
@@ -89,11 +90,11 @@ impl ProvingKey {
         let pick = |indices: &[u32]| indices.iter().map(|w| plain[*w as usize]).collect::<Vec<_>>();
         let a_scalars = pick(&self.a.0);
         let b_scalars = pick(&self.b_wires);
-        let a_sum = G1Projective::msm_bigint(&self.a.1, &a_scalars);
-        let b1_sum = G1Projective::msm_bigint(&self.b1, &b_scalars);
-        let b2_sum = G2Projective::msm_bigint(&self.b2, &b_scalars);
-        let c_sum = G1Projective::msm_bigint(&self.c, &plain[self.circuit.n_public() + 1..]);
-        let h_sum = G1Projective::msm_bigint(&self.h, h);
+        let a_sum = msm(&self.a.1, &a_scalars);
+        let b1_sum = msm(&self.b1, &b_scalars);
+        let b2_sum = msm(&self.b2, &b_scalars);
+        let c_sum = msm(&self.c, &plain[self.circuit.n_public() + 1..]);
+        let h_sum = msm(&self.h, h);
         let (r, s) = (Fr::rand(&mut OsRng), Fr::rand(&mut OsRng));
         let a = a_sum + self.vk.alpha + self.delta1 * r;
         let b1 = b1_sum + self.beta1 + self.delta1 * s;

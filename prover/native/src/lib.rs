@@ -3,12 +3,14 @@
 //! This file is the Python face, `prover._native`, and nothing else. Errors are the classes of `prover.errors`.
 
 mod babyjub;
+mod batch;
 mod binary;
 mod bits;
 mod error;
 mod field;
 mod groth16;
 mod lanes;
+mod msm;
 mod poseidon;
 mod proof;
 mod r1cs;

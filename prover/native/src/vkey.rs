@@ -1,11 +1,12 @@
 //! The verifying key, its checks, and Groth16's verification equation.
 
 use crate::error::{Error, Result};
-use crate::field::{checked_g1, checked_g2, element_be, write_be};
+use crate::field::{checked_g1, checked_g2, element_be, write_be, Limbs};
+use crate::msm::msm;
 use crate::proof::Proof;
 use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::pairing::Pairing;
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{PrimeField, Zero};
 use rayon::prelude::*;
 
@@ -98,7 +99,8 @@ impl VerifyingKey {
         let Some(end) = end else {
             return Err(Error::argument("public input", first.saturating_add(scalars.len()), 0, self.n_public()));
         };
-        Ok(msm(&self.ic[1 + first..1 + end], scalars).into_affine())
+        let plain: Vec<Limbs> = scalars.par_iter().with_min_len(1024).map(|s| s.into_bigint()).collect();
+        Ok(msm(&self.ic[1 + first..1 + end], &plain).into_affine())
     }
 
     pub fn verify(&self, proof: &Proof, public: &[Fr]) -> Result<bool> {
@@ -131,26 +133,6 @@ impl VerifyingKey {
         let right = [proof.b, self.beta, self.gamma, self.delta];
         Bn254::multi_pairing(left, right).is_zero()
     }
-}
-
-/// A multi-scalar multiplication that takes the shorter of s and p - s, so that small negative scalars are small too.
-pub fn msm(points: &[G1Affine], scalars: &[Fr]) -> G1Projective {
-    let half = Fr::MODULUS_MINUS_ONE_DIV_TWO;
-    let (points, scalars): (Vec<_>, Vec<_>) = points
-        .par_iter()
-        .zip(scalars)
-        .with_min_len(1024)
-        .filter(|(_, s)| !s.is_zero())
-        .map(|(p, s)| {
-            let plain = s.into_bigint();
-            if plain > half {
-                (-*p, (-*s).into_bigint())
-            } else {
-                (*p, plain)
-            }
-        })
-        .unzip();
-    G1Projective::msm_bigint(&points, &scalars)
 }
 
 fn write_g1(out: &mut Vec<u8>, p: &G1Affine) {

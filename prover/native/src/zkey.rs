@@ -3,11 +3,12 @@
 use crate::binary::{write_file, Sections};
 use crate::error::{Error, Result};
 use crate::field::{limbs_le, write_limbs_le, Limbs};
+use crate::msm::msm;
 use crate::r1cs::R1cs;
 use crate::vkey::VerifyingKey;
-use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ec::pairing::Pairing;
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, PrimeField};
 use ark_std::rand::{rngs::OsRng, RngCore};
 use rayon::prelude::*;
@@ -86,8 +87,8 @@ impl Zkey {
         }
         let weights: Vec<Limbs> =
             self.b2.iter().map(|_| Limbs::new([OsRng.next_u64(), OsRng.next_u64(), 0, 0])).collect();
-        let sum1 = G1Projective::msm_bigint(&self.b1, &weights).into_affine();
-        let sum2 = G2Projective::msm_bigint(&self.b2, &weights).into_affine();
+        let sum1 = msm(&self.b1, &weights).into_affine();
+        let sum2 = msm(&self.b2, &weights).into_affine();
         if !sum2.is_in_correct_subgroup_assuming_on_curve() {
             return Err(Error::key("a point of B2 is not in the subgroup"));
         }

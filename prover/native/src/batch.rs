@@ -1,0 +1,138 @@
+//! Many sums of affine points at once.
+//!
+//! An addition of two affine points takes one division. Montgomery's trick shares one inversion among thousands of them,
+//! which leaves 5 multiplications and a square, where a mixed projective addition takes 10. So the points of a group are
+//! added in pairs, round by round, all groups at once.
+
+use ark_ec::short_weierstrass::SWCurveConfig;
+use ark_ff::{AdditiveGroup, Field, Zero};
+
+/// An affine point that is not the identity.
+#[derive(Clone, Copy)]
+pub struct Point<F> {
+    pub x: F,
+    pub y: F,
+}
+
+/// Groups of points, one after the other, each to be summed.
+pub struct Batch<P: SWCurveConfig> {
+    points: Vec<Point<P::BaseField>>,
+    lengths: Vec<u32>,
+    /// Working space of a round.
+    inverses: Vec<P::BaseField>,
+    products: Vec<P::BaseField>,
+}
+
+impl<P: SWCurveConfig> Batch<P> {
+    /// `lengths` are those of the groups, in the order of the points.
+    pub fn new(points: Vec<Point<P::BaseField>>, lengths: Vec<u32>) -> Self {
+        let half = points.len() / 2;
+        Batch { points, lengths, inverses: Vec::with_capacity(half), products: Vec::with_capacity(half) }
+    }
+
+    /// The points that are there, group by group.
+    pub fn group<'a, G>(groups: impl Iterator<Item = G>) -> Self
+    where
+        G: Iterator<Item = &'a Option<Point<P::BaseField>>>,
+    {
+        let (mut points, mut lengths) = (Vec::new(), Vec::new());
+        for group in groups {
+            let before = points.len();
+            points.extend(group.flatten());
+            lengths.push((points.len() - before) as u32);
+        }
+        Batch::new(points, lengths)
+    }
+
+    /// The sum of each group, none for the identity.
+    pub fn reduce(mut self) -> Vec<Option<Point<P::BaseField>>> {
+        while self.halve() {}
+        let mut points = self.points.into_iter();
+        self.lengths.iter().map(|length| if *length > 0 { points.next() } else { None }).collect()
+    }
+
+    /// Adds the points of each group in pairs. False when no group holds two.
+    fn halve(&mut self) -> bool {
+        self.inverses.clear();
+        let mut rest = &self.points[..];
+        for length in &self.lengths {
+            let (own, others) = rest.split_at(*length as usize);
+            self.inverses.extend(own.chunks_exact(2).map(|pair| divisor(&pair[0], &pair[1])));
+            rest = others;
+        }
+        if self.inverses.is_empty() {
+            return false;
+        }
+        invert(&mut self.inverses, &mut self.products);
+        let mut inverses = self.inverses.iter();
+        // sums go to the front of the points: there is one sum for two points read
+        let (mut read, mut write) = (0, 0);
+        for length in &mut self.lengths {
+            let (first, end) = (write, read + *length as usize);
+            while read + 1 < end {
+                let inverse = inverses.next().copied().unwrap_or_default();
+                if let Some(sum) = add::<P>(&self.points[read], &self.points[read + 1], inverse) {
+                    self.points[write] = sum;
+                    write += 1;
+                }
+                read += 2;
+            }
+            if read < end {
+                self.points[write] = self.points[read];
+                (read, write) = (read + 1, write + 1);
+            }
+            *length = (write - first) as u32;
+        }
+        self.points.truncate(write);
+        true
+    }
+}
+
+/// What the slope of the line through two points is divided by; 1 where their sum is the identity.
+#[inline]
+fn divisor<F: Field>(p: &Point<F>, q: &Point<F>) -> F {
+    let difference = q.x - p.x;
+    if !difference.is_zero() {
+        difference
+    } else if p.y == q.y && !p.y.is_zero() {
+        p.y.double()
+    } else {
+        F::one()
+    }
+}
+
+/// p + q with the inverse of their divisor; none for the identity.
+#[inline]
+fn add<P: SWCurveConfig>(
+    p: &Point<P::BaseField>,
+    q: &Point<P::BaseField>,
+    inverse: P::BaseField,
+) -> Option<Point<P::BaseField>> {
+    let rise = if p.x != q.x {
+        q.y - p.y
+    } else if p.y == q.y && !p.y.is_zero() {
+        let square = p.x.square();
+        square.double() + square + P::COEFF_A
+    } else {
+        return None;
+    };
+    let slope = rise * inverse;
+    let x = slope.square() - p.x - q.x;
+    Some(Point { x, y: slope * (p.x - x) - p.y })
+}
+
+/// Each value becomes its inverse; none may be zero. `products` is working space.
+fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
+    products.clear();
+    let mut running = F::one();
+    for value in values.iter() {
+        products.push(running);
+        running *= value;
+    }
+    let mut inverse = running.inverse().unwrap_or_default();
+    for (value, product) in values.iter_mut().zip(products.iter()).rev() {
+        let own = inverse * product;
+        inverse *= *value;
+        *value = own;
+    }
+}

@@ -1,0 +1,197 @@
+//! Multi-scalar multiplication by buckets (Pippenger), over signed windows and affine points that are added in batches.
+//!
+//! For each window the points go into the bucket of their digit. The sum of each bucket is a batch of sums, and so is most
+//! of sum_b b B_b over the buckets: with b = high 2^k + low it is 2^k sum_high high R_high + sum_low low C_low, where R and
+//! C are the sums over rows and columns.
+
+use crate::batch::{Batch, Point};
+use crate::field::Limbs;
+use ark_ec::short_weierstrass::{Affine, Bucket, Projective, SWCurveConfig};
+use ark_ec::AffineRepr;
+use ark_ff::{AdditiveGroup, BigInteger, PrimeField, Zero};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Points that one task adds: they stay in a core's own cache.
+const RANGE_POINTS: usize = 4096;
+/// Widths of a window in bits among which the cheapest is taken.
+const WIDTHS: Range<usize> = 2..17;
+/// Multiplications in the base field: an addition in a batch, and what a bucket costs when its window is summed.
+const ADDITION_COST: usize = 6;
+const BUCKET_COST: usize = 2 * ADDITION_COST;
+
+/// sum_i scalars[i] points[i] for points of the subgroup of order p and scalars below p.
+///
+/// A scalar above p / 2 counts as negative, so that small negative numbers are short too.
+pub fn msm<P>(points: &[Affine<P>], scalars: &[Limbs]) -> Projective<P>
+where
+    P: SWCurveConfig,
+    P::ScalarField: PrimeField<BigInt = Limbs>,
+{
+    let terms: Vec<Term> = points
+        .par_iter()
+        .zip(scalars)
+        .enumerate()
+        .with_min_len(1024)
+        .filter(|(_, (point, scalar))| !point.is_zero() && !scalar.is_zero())
+        .map(|(index, (_, scalar))| Term::new::<P::ScalarField>(index as u32, *scalar))
+        .collect();
+    if terms.is_empty() {
+        return Projective::zero();
+    }
+    let windows = Windows::choose(&terms);
+    let terms: Vec<Term> = terms.into_iter().map(|term| windows.recode(term)).collect();
+    let sums: Vec<Projective<P>> =
+        (0..windows.count).into_par_iter().with_max_len(1).map(|w| sum_window(points, &terms, &windows, w)).collect();
+    sums.iter().rev().fold(Projective::zero(), |mut total, sum| {
+        for _ in 0..windows.width {
+            total.double_in_place();
+        }
+        total + sum
+    })
+}
+
+/// A point, by its place, with its scalar.
+#[derive(Clone, Copy)]
+struct Term {
+    magnitude: Limbs,
+    /// Twice the index of the point, plus 1 when it counts negative.
+    signed_index: u32,
+}
+
+impl Term {
+    fn new<F: PrimeField<BigInt = Limbs>>(index: u32, scalar: Limbs) -> Self {
+        if scalar <= F::MODULUS_MINUS_ONE_DIV_TWO {
+            return Term { magnitude: scalar, signed_index: index << 1 };
+        }
+        let mut magnitude = F::MODULUS;
+        magnitude.sub_with_borrow(&scalar);
+        Term { magnitude, signed_index: index << 1 | 1 }
+    }
+}
+
+/// How scalars are cut into signed digits: every window but the last has digits in -2^(width - 1) .. 2^(width - 1) - 1.
+struct Windows {
+    width: usize,
+    count: usize,
+    /// 2^(width - 1) in every window but the last: a scalar plus this has the digits plus 2^(width - 1) as plain bits.
+    offset: Limbs,
+}
+
+impl Windows {
+    /// The width at which the terms cost least.
+    fn choose(terms: &[Term]) -> Self {
+        let mut lengths = [0usize; 257];
+        terms.iter().for_each(|term| lengths[term.magnitude.num_bits() as usize] += 1);
+        let longest = lengths.iter().rposition(|n| *n > 0).unwrap_or(0);
+        let cost = |width: &usize| {
+            let digits: usize = lengths.iter().enumerate().map(|(bits, n)| n * (bits / width + 1)).sum();
+            ADDITION_COST * digits + BUCKET_COST * ((longest / width + 1) << (width - 1))
+        };
+        let width = WIDTHS.min_by_key(cost).unwrap_or(WIDTHS.start);
+        let count = longest / width + 1;
+        let mut bits = [false; 256];
+        (1..count).for_each(|window| bits[window * width - 1] = true);
+        Windows { width, count, offset: Limbs::from_bits_le(&bits) }
+    }
+
+    fn recode(&self, term: Term) -> Term {
+        let mut magnitude = term.magnitude;
+        magnitude.add_with_carry(&self.offset);
+        Term { magnitude, ..term }
+    }
+
+    fn buckets(&self) -> usize {
+        1 << (self.width - 1)
+    }
+
+    /// A recoded term's digit as a bucket, 0 for none, and the index with the sign of digit and scalar together.
+    #[inline]
+    fn bucket(&self, term: &Term, window: usize) -> (usize, u32) {
+        let (limb, shift) = (window * self.width / 64, window * self.width % 64);
+        let limbs = &term.magnitude.0;
+        let mut bits = limbs[limb] >> shift;
+        if shift + self.width > 64 && limb + 1 < limbs.len() {
+            bits |= limbs[limb + 1] << (64 - shift);
+        }
+        let digit = (bits & ((1 << self.width) - 1)) as i64;
+        let digit = if window + 1 < self.count { digit - self.buckets() as i64 } else { digit };
+        (digit.unsigned_abs() as usize, term.signed_index ^ u32::from(digit < 0))
+    }
+}
+
+/// The sum of the points times their digits in window `w`.
+fn sum_window<P: SWCurveConfig>(points: &[Affine<P>], terms: &[Term], windows: &Windows, w: usize) -> Projective<P> {
+    // sorted by bucket: places[starts[b] .. starts[b + 1]] are those of bucket b
+    let mut starts = vec![0u32; windows.buckets() + 2];
+    terms.iter().for_each(|term| starts[windows.bucket(term, w).0] += 1);
+    let mut total = 0;
+    starts[0] = 0;
+    for start in starts.iter_mut() {
+        total += std::mem::replace(start, total);
+    }
+    let mut places = vec![0u32; total as usize];
+    let mut next = starts.clone();
+    for term in terms {
+        let (bucket, signed_index) = windows.bucket(term, w);
+        if bucket > 0 {
+            places[next[bucket] as usize] = signed_index;
+            next[bucket] += 1;
+        }
+    }
+    let buckets: Vec<Option<Point<P::BaseField>>> = cut(&starts)
+        .into_par_iter()
+        .with_max_len(1)
+        .flat_map_iter(|buckets| {
+            let held = &starts[buckets.start..=buckets.end];
+            let lengths = held.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let own = places[held[0] as usize..held[held.len() - 1] as usize].iter();
+            Batch::<P>::new(own.map(|place| get_signed(points, *place)).collect(), lengths).reduce()
+        })
+        .collect();
+    sum_weighted::<P>(&buckets)
+}
+
+/// sum_b (b + 1) buckets[b].
+fn sum_weighted<P: SWCurveConfig>(buckets: &[Option<Point<P::BaseField>>]) -> Projective<P> {
+    let shift = buckets.len().ilog2().div_ceil(2);
+    let columns = 1 << shift;
+    let rows = Batch::<P>::group(buckets.chunks(columns).map(|row| row.iter()));
+    let columns = Batch::<P>::group((0..columns).map(|low| buckets[low..].iter().step_by(columns)));
+    let mut sum = sum_running::<P>(&rows.reduce()[1..]);
+    (0..shift).for_each(|_| {
+        sum.double_in_place();
+    });
+    sum + sum_running::<P>(&columns.reduce())
+}
+
+/// sum_k (k + 1) points[k], from the last to the first.
+fn sum_running<P: SWCurveConfig>(points: &[Option<Point<P::BaseField>>]) -> Projective<P> {
+    let (mut running, mut total) = (Bucket::<P>::ZERO, Bucket::<P>::ZERO);
+    for point in points.iter().rev() {
+        if let Some(Point { x, y }) = point {
+            running += &Affine::<P>::new_unchecked(*x, *y);
+        }
+        total += &running;
+    }
+    total.into()
+}
+
+/// Consecutive ranges of buckets from 1 on with about `RANGE_POINTS` points each.
+fn cut(starts: &[u32]) -> Vec<Range<usize>> {
+    let last = starts.len() - 1;
+    let mut ranges = Vec::new();
+    let mut from = 1;
+    while from < last {
+        let limit = starts[from] as usize + RANGE_POINTS;
+        let to = starts.partition_point(|start| *start as usize <= limit).saturating_sub(1).clamp(from + 1, last);
+        ranges.push(from..to);
+        from = to;
+    }
+    ranges
+}
+
+fn get_signed<P: SWCurveConfig>(points: &[Affine<P>], signed_index: u32) -> Point<P::BaseField> {
+    let Affine { x, y, .. } = points[(signed_index >> 1) as usize];
+    Point { x, y: if signed_index & 1 == 0 { y } else { -y } }
+}
