@@ -29,7 +29,7 @@ YEAR = 250
 HEAVY_TAIL = 3.0
 """Degrees of freedom of the heavier null of Z2."""
 PATHS = 20_000
-"""Simulated histories of each null."""
+"""Simulated histories of Z2's nulls."""
 GAP = np.timedelta64(10, "D")
 """Days without a margin that end a stretch: no step is measured across them."""
 
@@ -171,7 +171,7 @@ def evaluate(run: Run, model: str, book: str) -> Verdict | None:
 def _get_lights(observations: int, days: int) -> Lights:
     if days == 1:
         return get_lights(observations, TAIL)
-    return simulate_lights(observations, TAIL, days, paths=PATHS)
+    return simulate_lights(observations, TAIL, days)
 
 
 def _test_size(series: Series, days: int) -> SizeTest | None:

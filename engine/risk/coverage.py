@@ -148,7 +148,7 @@ def simulate_lights(
     days: int,
     portfolios: int = 1,
     correlation: float = 0.0,
-    paths: int = 20_000,
+    paths: int = 100_000,
     seed: int = SEED,
 ) -> Lights:
     """Zones for losses over overlapping periods [4]_: the count of exceptions is simulated from normal daily moves.

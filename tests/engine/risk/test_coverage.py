@@ -61,14 +61,14 @@ def test_lights_of_overlapping_windows(observations):
     green, amber = PUBLISHED["overlapping_10d_bounds"]["single"][observations]
     found = coverage.simulate_lights(int(observations), 0.01, 10)
     assert found.green == green
-    # The 99.99 % bound rests on two of 20,000 simulated histories, and the published one is a simulation too.
-    assert abs(found.amber - amber) <= 3
+    # Ten of 100,000 histories lie beyond the 99.99 % bound, and the published one is a simulation too.
+    assert abs(found.amber - amber) <= 2
 
 
 def test_lights_of_three_correlated_portfolios():
     green, amber = PUBLISHED["overlapping_10d_bounds"]["three_portfolios_corr0.5_obs250"]
-    found = coverage.simulate_lights(250, 0.01, 10, 3, 0.5)
-    assert found.green == green and abs(found.amber - amber) <= 4
+    found = coverage.simulate_lights(250, 0.01, 10, 3, 0.5, paths=50_000)
+    assert found.green == green and abs(found.amber - amber) <= 2
 
 
 def test_windows_of_one_day_are_binomial():
