@@ -19,6 +19,8 @@ from engine.pricing import delta_per_lot, greeks_per_lot
 
 DRAWS = 10
 """Books of each drawn kind, per coin and side."""
+NEAR_YEARS = 8 / 365
+"""Options that expire sooner are near-dated."""
 LEAST_DELTA = 0.03
 """Least size of an option's delta for a book's leg: farther options have no price to speak of."""
 
@@ -58,6 +60,7 @@ class _Coin:
             for found in sides.values():
                 found.sort(key=lambda slot: self.strike[slot])
         self.options = [slot for sides in self.expiries.values() for found in sides.values() for slot in found]
+        self.near = [slot for slot in self.options if snapshot.years[slot] <= NEAR_YEARS]
 
     def pick(self, candidates: list, count: int = 1) -> list:
         """`count` different candidates, fewer if there are not so many."""
@@ -157,6 +160,14 @@ class _Coin:
         chosen = self.pick(self.options, count)
         return {slot: float(self.generator.normal()) for slot in chosen} or None
 
+    def near_dated(self) -> dict[int, float] | None:
+        """A few options that expire soon, against another instrument: what loses only at some prices."""
+        chosen = self.pick(self.near, int(self.generator.integers(1, 5)))
+        book = {slot: float(self.generator.normal()) for slot in chosen}
+        for slot in self.pick(self.options, int(self.generator.integers(0, 3))):
+            book[slot] = book.get(slot, 0.0) + float(self.generator.normal())
+        return self.hedged(book) if book else None
+
     def sparse(self) -> dict[int, float] | None:
         return self.mixed(int(self.generator.integers(3, 11)))
 
@@ -171,7 +182,7 @@ class _Coin:
 
 DRAWN: tuple[str, ...] = (
     "naked", "straddle", "strangle", "risk_reversal", "vertical", "butterfly", "calendar", "vega_neutral", "box",
-    "covered", "hedged_option", "hedged_straddle", "hedged_book", "sparse", "basis",
+    "covered", "hedged_option", "hedged_straddle", "hedged_book", "near_dated", "near_dated", "sparse", "basis",
 )  # fmt: skip
 """Drawn kinds of one coin: methods of `_Coin`, each bought and sold."""
 

@@ -21,7 +21,7 @@ from engine.risk.reduction import cut_weights, expected_shortfall, group_days, l
 
 MARGIN = 1.02
 """Head room on the family's least multiplier."""
-SHARES_OF_MOVES = (0.1, 0.3, 0.6)
+SHARES_OF_MOVES = (0.02, 0.05, 0.3)
 """Candidates: root mean square of the moves' coordinates in units of the losses'."""
 REPEATS = 4
 """Groupings of a candidate with rising weight on the books that need most."""
