@@ -5,7 +5,8 @@ says otherwise (`engine.backtest.volatility`).
     ewma_residual   ewma, with volatilities that also move by the response's error: one normal draw a day, both coins
     two_day         the same with the exponential filter over two days: sums of two consecutive z
     delta_gamma     first and second derivative, Cornish-Fisher, one day: for comparison
-    house_initial   K + max(f grid, ES 97.5 % of two_day), the house model's initial level
+    house_initial   K + max(f grid, ES 97.5 %), the house model's initial level: the sample of two_day, scaled to the
+                    volatility that the house model scales to (a floor is in its parameters)
     house_maintenance   K + grid at the maintenance level
 
 Grid and K are the engine's own, of a snapshot made for the day. The house's shortfall is that of the full sample; the
@@ -39,6 +40,8 @@ DAYS_HELD = {
 }  # fmt: skip
 """Models, and the days over which their margin is to hold."""
 HOUSE = tuple(f"house_{level}" for level in LEVELS)
+TESTED_OPTIONS = ("none", "floor")
+"""Options against procyclicality that the house of a backtest may have in its parameters."""
 HAS_SHORTFALL = ("ewma", "ewma_residual", "garch", "two_day", "delta_gamma")
 """Models that state an expected shortfall, so that Z2 can test it."""
 
@@ -138,11 +141,22 @@ def compute_delta_gamma(
 
 
 class House:
-    """The house model at one listed day."""
+    """The house model at one listed day.
+
+    Raises `UnknownName` if the parameters have an option against procyclicality that changes the sample's weights or
+    its multiple: a backtest of those would be of another rule.
+    """
 
     def __init__(self, listed: Listed, parameters: Parameters):
+        if parameters.procyclicality not in TESTED_OPTIONS:
+            raise UnknownName("procyclicality of a backtested house", parameters.procyclicality, TESTED_OPTIONS)
         self.listed, self.parameters = listed, parameters
         self.model = HouseModel(listed.snapshot, parameters)
+
+    @property
+    def volatility(self) -> np.ndarray:
+        """(coins,) daily volatility to which the model scales its sample: the forecast, or its floor."""
+        return self.model.shortfall.volatility
 
     def compute_charge(self, lots: np.ndarray, level: str) -> np.ndarray:
         """(B,) K of books (n, B), US dollars; infinite for a closed side."""

@@ -34,6 +34,8 @@ NO_FACTOR = (NEEDS_BASIS, NEEDS_SPOT)
 """Books whose risk is not a factor of the samples: models that have nothing else are not tested on them."""
 SEED = 20_251_010
 """Of the response's errors: a day of the sample keeps its draw."""
+SAME_VOLATILITY = 1e-6
+"""Step to which a snapshot rounds its daily volatility."""
 COVARIANCE_EVERY = 30
 """Days between two shrunk covariances."""
 
@@ -202,11 +204,12 @@ class _Walk:
             covariance = self._get_correlation(number, row) * np.outer(forecast, forecast)
             found["delta_gamma"] = compute_delta_gamma(listed, lots, covariance, responses[1], self.parameters)
         if wanted & {"two_day", *HOUSE}:
-            two_day = measure(self.get_sample(number, row, 2) * forecast, 2)
-            house = House(listed, self.parameters)
-            found["two_day"] = two_day
+            house, sample = House(listed, self.parameters), self.get_sample(number, row, 2)
+            found["two_day"] = floored = measure(sample * forecast, 2)
+            if not np.allclose(house.volatility, forecast, rtol=0.0, atol=SAME_VOLATILITY):
+                floored = measure(sample * house.volatility, 2)
             for model in HOUSE:
-                found[model] = house.compute(lots, model.removeprefix("house_"), two_day.shortfall)
+                found[model] = house.compute(lots, model.removeprefix("house_"), floored.shortfall)
         return {model: found[model] for model in self.models}
 
     def _get_correlation(self, number: int, row: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Each margin against its definition: the engine's own grid, charges and shortfall, sums of z, derivatives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,19 @@ def test_forwards_are_linear_in_time():
     state: State = get_day()[2].state
     at = [np.log(float(state.forward(0, days)) / state.index[0]) for days in (0, 15, 30, 60, 90)]
     assert at == pytest.approx([0, state.basis[0, 0] / 2, state.basis[0, 0], state.basis[0].mean(), state.basis[0, 1]])
+
+
+def test_the_house_scales_its_sample_to_the_models_volatility():
+    path, row, listed = get_day("2025-08-10")
+    house = House(listed, PARAMETERS)
+    floor = np.array(list(PARAMETERS.shortfall_volatility_floor.values()))
+    assert (path.forecast[row] < floor).all() and np.array_equal(house.volatility, floor)
+    path, row, listed = get_day("2020-03-13")
+    assert House(listed, PARAMETERS).volatility == pytest.approx(path.forecast[row], abs=1e-6)
+
+
+def test_a_house_with_other_weights_is_refused():
+    _, _, listed = get_day()
+    with pytest.raises(UnknownName):
+        House(listed, replace(PARAMETERS, procyclicality="stressed"))
+    assert House(listed, replace(PARAMETERS, procyclicality="none")).volatility[0] < 0.0357
