@@ -20,6 +20,9 @@ AHEAD = 2
 
 MAX_WORKERS = 1_024
 
+SECONDS = 3
+"""How long a scheduler may take to answer."""
+
 
 class ClusterUnavailable(EngineError):
     """No cluster answers, or its client is not installed; carries the address and the reason."""
@@ -73,7 +76,7 @@ def _map_by_dask(function: Callable[[In], Out], blocks: Iterable[In], address: s
     except ImportError as error:
         raise ClusterUnavailable(address, str(error)) from None
     try:
-        client = Client(address, timeout=10, set_as_default=False)
+        client = Client(address, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterUnavailable(address, str(error)) from None
     with client:

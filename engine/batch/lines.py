@@ -132,16 +132,27 @@ def raise_to_tail(losses: np.ndarray, weights: np.ndarray, tail: float, least: n
         slope = tail - weights @ (excess > 0).astype(float)
         return weights @ np.maximum(excess, 0.0, out=excess) + tail * points, slope
 
+    total, slope = height(points, np.arange(len(at)))
+    low, high, points = _cut(low, high, points, total, slope)
     result = np.array(least)
-    result[at] = np.maximum(least[at], _close_in(height, low, high, points))
+    result[at] = np.maximum(least[at], np.minimum(total, _close_in(height, low, high, points)))
     return result
 
 
+def _cut(
+    low: np.ndarray, high: np.ndarray, points: np.ndarray, total: np.ndarray, slope: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The lines left and right of the minimum after an evaluation at `points`, and their crossing."""
+    line = np.stack([total - slope * points, slope])
+    low, high = np.where(slope < 0, line, low), np.where(slope > 0, line, high)
+    return low, high, (high[0] - low[0]) / (low[1] - high[1])
+
+
 def _close_in(function: Function, low: np.ndarray, high: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The search from `points` (A,): least value found, which is the minimum.
+    """The search from the crossings `points` (A,): least value found, which is the minimum.
 
     `low` and `high` (2, A) are (value at 0, slope) of supporting lines on the two sides of the minimum. Where the slope
-    at a crossing is that of one of them, the function is that line there.
+    at their crossing is that of one of them, the function is that line there, so the crossing is the minimum.
     """
     best, at = np.full(len(points), np.inf), np.arange(len(points))
     while len(at):
@@ -150,7 +161,5 @@ def _close_in(function: Function, low: np.ndarray, high: np.ndarray, points: np.
         going = (low[1] < slope) & (slope < high[1]) & (slope != 0)
         if not going.all():
             at, low, high, total, slope, points = (array[..., going] for array in (at, low, high, total, slope, points))
-        line = np.stack([total - slope * points, slope])
-        low, high = np.where(slope < 0, line, low), np.where(slope > 0, line, high)
-        points = (high[0] - low[0]) / (low[1] - high[1])
+        low, high, points = _cut(low, high, points, total, slope)
     return best

@@ -181,10 +181,9 @@ class BatchModel:
         if not len(losses):
             return grid
         shift = self.tail * (self.tail_shift @ k)
-        raised = raise_to_tail(losses, self.weights, self.tail, self.tail_divisor * grid - shift)
-        raised += shift
-        raised /= self.tail_divisor
-        return np.maximum(raised, grid)
+        least = self.tail_divisor * grid - shift
+        raised = raise_to_tail(losses, self.weights, self.tail, least)
+        return np.where(raised > least, (raised + shift) / self.tail_divisor, grid)
 
 
 def _reduce(losses: np.ndarray, rows: Sequence[slice]) -> np.ndarray:

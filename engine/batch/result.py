@@ -46,7 +46,7 @@ class BatchResult:
     @classmethod
     def join(cls, parts: Iterable[BatchResult]) -> BatchResult:
         """The results of consecutive blocks as one."""
-        parts = list(parts)
-        return cls(
-            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)}
-        )
+        parts, names = list(parts), [field.name for field in fields(cls)]
+        if not parts:
+            return cls(**{name: np.empty(0) for name in names})
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
