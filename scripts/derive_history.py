@@ -114,10 +114,11 @@ def derive(folder: Path) -> dict[str, object]:
         "name": DEFAULT,
         "about": "Daily prices of BTC and ETH, implied volatilities and basis where they were recorded, and hourly "
         "bars of two crashes; times in UTC.",
-        "source": "Daily closes BTC and ETH in US dollars 2015-12-31 to 2020-12-31, Binance USD-M perpetuals (daily "
-        "2024-01-10 to 2025-12-29, hourly bars of the events), Binance spot ETHUSDT (4-hour bars), Deribit index, "
-        "futures and option volatilities from 2025-12-30 (about four snapshots a day, the last of each day), all "
-        "collected from public repositories",
+        "source": "Daily closes BTC and ETH in US dollars 2015-12-31 to 2020-12-31; Binance USD-M perpetuals, daily "
+        "2024-01-10 to 2025-12-29 and hourly bars of the events (repository silertrades/gravestone-data); Binance spot "
+        "ETHUSDT, 4-hour bars (jirayuwannagul-tech/wave-structure-engine); Deribit index, futures and option "
+        "volatilities from 2025-12-30, about four snapshots a day, the last of each day "
+        "(znmahbub/SVCJ-Deribit-Inverse-Options-Pricer)",
         "price_columns": PRICE_COLUMNS,
         "option_columns": OPTION_COLUMNS,
         "event_columns": EVENT_COLUMNS,
