@@ -56,7 +56,7 @@ def test_traffic_light_of_a_year():
     assert stats.binom.cdf(range(11), 250, 0.01) == pytest.approx(table["cum_prob_0_to_10"], abs=5e-5)
 
 
-@pytest.mark.parametrize("observations", ["200", "300", "500"])
+@pytest.mark.parametrize("observations", ["200", "300", pytest.param("500", marks=pytest.mark.slow)])
 def test_lights_of_overlapping_windows(observations):
     green, amber = PUBLISHED["overlapping_10d_bounds"]["single"][observations]
     found = coverage.simulate_lights(int(observations), 0.01, 10)
@@ -67,12 +67,12 @@ def test_lights_of_overlapping_windows(observations):
 
 def test_lights_of_three_correlated_portfolios():
     green, amber = PUBLISHED["overlapping_10d_bounds"]["three_portfolios_corr0.5_obs250"]
-    found = coverage.simulate_lights(250, 0.01, 10, 3, 0.5, paths=50_000)
+    found = coverage.simulate_lights(250, 0.01, 10, 3, 0.5, paths=20_000)
     assert found.green == green and abs(found.amber - amber) <= 2
 
 
 def test_windows_of_one_day_are_binomial():
-    found, exact = coverage.simulate_lights(250, 0.01, 1), coverage.get_lights(250, 0.01)
+    found, exact = coverage.simulate_lights(250, 0.01, 1, paths=20_000), coverage.get_lights(250, 0.01)
     assert found.green == exact.green and abs(found.amber - exact.amber) <= 1
 
 
