@@ -15,7 +15,7 @@ from engine.tools.desk import Desk
 from engine.tools.explanation import explain
 from engine.tools.labels import BUFFER, GRID, SHORTFALL, name_row, name_rule
 from tests.engine.house import CALM, make_state
-from tests.engine.tools.desks import MARKETS, get_books, get_desk, get_slot
+from tests.engine.tools.desks import MARKETS, get_books, get_desk, get_large_book, get_slot
 
 LEVELS = ("initial", "maintenance")
 MICRO = 1e-6
@@ -32,23 +32,29 @@ def shift(state, slot, lots):
     return AccountState(positions, state.cash)
 
 
+def check_sum(desk, state, level):
+    found = explain(desk, "x", state, level)
+    assert found.total == pytest.approx(found.requirement, rel=1e-9)
+    by_marginal = sum(leg.lots * leg.marginal for leg in found.legs) + found.constants
+    assert by_marginal == pytest.approx(found.requirement, rel=1e-9)
+    exact = desk.measure(desk.policies[level], state) / 1e6
+    assert -MICRO <= exact - found.requirement <= whole_units(desk, level) + MICRO
+    assert -MICRO <= found.requirement - found.definition <= compute_allowance(desk.parameters, level, state) + MICRO
+    assert len(found.legs) == state.open_positions
+
+
 @pytest.mark.parametrize("size,market", MARKETS)
 @pytest.mark.parametrize("level", LEVELS)
 def test_legs_and_constants_add_up_to_the_requirement(size, market, level):
     desk = get_desk(size, market)
-    for name, state in get_books(size, market).items():
-        if level == "maintenance" and state.open_positions > 20:
-            continue  # the initial level covers the large book
-        found = explain(desk, name, state, level)
-        assert found.total == pytest.approx(found.requirement, rel=1e-9)
-        by_marginal = sum(leg.lots * leg.marginal for leg in found.legs) + found.constants
-        assert by_marginal == pytest.approx(found.requirement, rel=1e-9)
-        exact = desk.measure(desk.policies[level], state) / 1e6
-        assert -MICRO <= exact - found.requirement <= whole_units(desk, level) + MICRO
-        assert (
-            -MICRO <= found.requirement - found.definition <= compute_allowance(desk.parameters, level, state) + MICRO
-        )
-        assert len(found.legs) == state.open_positions
+    for state in get_books(size, market).values():
+        check_sum(desk, state, level)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_large_book_adds_up(level):
+    check_sum(get_desk("standard", CALM), get_large_book(), level)
 
 
 @pytest.mark.parametrize("size,market", MARKETS)

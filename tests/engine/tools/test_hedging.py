@@ -9,7 +9,7 @@ import pytest
 from engine.certificate import RequirementNotMet, find_certificate
 from engine.errors import OutOfRange, UnknownName
 from engine.market import Observation, load_observations
-from engine.portfolio import AccountState
+from engine.portfolio import AccountState, load_portfolio
 from engine.tools.hedge import Outcome, Target
 from engine.tools.hedge_programme import Goal, HedgeProgramme
 from engine.tools.hedging import find_hedge
@@ -54,7 +54,7 @@ def check_found(desk, state, hedge):
 def test_it_restores_the_requirement(size, market):
     desk, quotes = get_desk(size, market), get_quotes(size, market)
     books = get_books(size, market)
-    for name in set(books) - {"market_maker", "covered_call", "random 1"}:
+    for name in set(books) - {"covered_call", "random 1"}:
         state = spend(desk, books[name], "initial", 0.05)
         assert not passes(desk.policies["initial"], state)
         hedge = find_hedge(desk, name, state, quotes)
@@ -68,7 +68,7 @@ def test_it_restores_the_requirement(size, market):
 def test_it_restores_every_shipped_portfolio_or_says_that_it_cannot(share, level):
     desk, quotes = get_desk("standard", CALM), get_quotes("standard", CALM)
     for name in SHIPPED:
-        state = spend(desk, get_books("standard", CALM)[name], level, share)
+        state = spend(desk, load_portfolio(name).to_state(desk.snapshot.listing), level, share)
         hedge = find_hedge(desk, name, state, quotes, level=level)
         if hedge.outcome is Outcome.NONE_WITHIN_CAPS:
             least = HedgeProgramme(desk.policies[level], state, quotes).solve(Goal.REACH).missing

@@ -8,7 +8,7 @@ from engine.portfolio import MAX_LOTS, AccountState
 from engine.tools.orders import MAX_ORDER_LOTS, Order, parse_orders, trade
 from engine.tools.sizing import find_largest
 from tests.engine.house import CALM, CRASH, make_state
-from tests.engine.tools.desks import MARKETS, get_books, get_desk, get_slot, spend
+from tests.engine.tools.desks import MARKETS, get_books, get_desk, get_large_book, get_slot, spend
 
 DESK = get_desk("standard", CALM)
 DIRECTIONS = ("BTC-PERPETUAL:+1,ETH-PERPETUAL:-2", "BTC-PERPETUAL:-3", "ETH-PERPETUAL:+5", "BTC-PERPETUAL:+2")
@@ -22,20 +22,28 @@ def passes(policy, state):
     return True
 
 
+def check_largest(desk, state, direction):
+    found = find_largest(desk, "x", state, direction)
+    assert found.limit == "policy" and found.largest > 0
+    assert passes(desk.policies["initial"], trade(desk, state, direction, found.largest))
+    beyond = trade(desk, state, direction, found.largest + 1)
+    with pytest.raises(RequirementNotMet) as refusal:
+        find_certificate(desk.policies["initial"], beyond)
+    assert found.missing == refusal.value.missing_usd6 / 1e6 and len(found.rows) == len(refusal.value.rows)
+    assert found.binding == desk.report("x", beyond).levels["initial"].binding
+
+
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_the_largest_passes_and_the_next_one_fails(size, market):
     desk = get_desk(size, market)
-    books = {name: state for name, state in get_books(size, market).items() if state.open_positions < 20}
-    for index, (name, state) in enumerate(books.items()):
-        direction = parse_orders([DIRECTIONS[index % len(DIRECTIONS)]])
-        found = find_largest(desk, name, state, direction)
-        assert found.limit == "policy" and found.largest > 0
-        assert passes(desk.policies["initial"], trade(desk, state, direction, found.largest))
-        beyond = trade(desk, state, direction, found.largest + 1)
-        with pytest.raises(RequirementNotMet) as refusal:
-            find_certificate(desk.policies["initial"], beyond)
-        assert found.missing == refusal.value.missing_usd6 / 1e6 and len(found.rows) == len(refusal.value.rows)
-        assert found.binding == desk.report(name, beyond).levels["initial"].binding
+    for index, state in enumerate(get_books(size, market).values()):
+        check_largest(desk, state, parse_orders([DIRECTIONS[index % len(DIRECTIONS)]]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", DIRECTIONS)
+def test_the_largest_order_of_the_large_book(text):
+    check_largest(DESK, get_large_book(), parse_orders([text]))
 
 
 @pytest.mark.parametrize("policy", ["maintenance", "withdraw", "net_delta"])
