@@ -1,73 +1,162 @@
-"""The reduction of a sample to scenarios, on a synthetic sample: weights, tail, scale, determinism, and the file that
-is read back."""
+"""The derivation of the scenario record on a made-up history of the same format: windows, gaps, response, stress of the
+token, and the file that is read back."""
 
+import csv
 import json
+import math
+from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engine import scenarios as scenario_module
+from engine.parameters import load_parameters
+from engine.risk.filters import filter_ewma
 from engine.scenarios import load_scenarios
 from scripts import derive_scenarios as derive
 
-GENERATOR = np.random.default_rng(1)
-SAMPLE = GENERATOR.standard_t(4, (1200, 2)) @ np.array([[0.02, 0.016], [0.0, 0.015]])
+FIRST, PANEL, SURFACE = date(2016, 1, 1), date(2024, 1, 10), date(2024, 4, 1)
+MISSING = date(2016, 5, 1)
+RESPONSE = (0.01, -0.5, 0.8)
 
 
-@pytest.mark.parametrize("rows", [12, 64, 256])
-def test_reduction(rows):
-    points, sizes, factor = derive.reduce_sample(SAMPLE, rows)
-    assert len(points) == len(sizes) <= rows and sizes.sum() == len(SAMPLE)
-    assert sizes.min() >= 1 and sizes.max() <= derive.MAX_WEIGHT and factor >= 1
-    again = derive.reduce_sample(SAMPLE, rows)
-    assert np.array_equal(points, again[0]) and np.array_equal(sizes, again[1])
-    ones = np.ones(len(SAMPLE), dtype=np.int64)
-    for angle in 2 * np.pi * np.arange(derive.DIRECTIONS) / derive.DIRECTIONS:
-        direction = np.array([np.cos(angle), np.sin(angle)])
-        full = derive.expected_shortfall(-SAMPLE @ direction, ones, 30)
-        assert derive.expected_shortfall(-points @ direction, sizes, 30) >= full * (1 - 1e-9)
+def write_csv(path: Path, head: list[str], rows: list[list]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *rows])
 
 
-def test_more_rows_need_less_scaling():
-    factors = [derive.reduce_sample(SAMPLE, rows)[2] for rows in (12, 64, 256)]
-    assert factors == sorted(factors, reverse=True)
+def walk(days: int, seed: int) -> np.ndarray:
+    return 1000 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.03, (days, 2)), axis=0))
 
 
-def test_expected_shortfall_takes_the_last_scenario_in_part():
-    losses, weights = np.array([5.0, 10.0, 1.0]), np.array([4, 2, 10])
-    assert derive.expected_shortfall(losses, weights, 3) == pytest.approx((2 * 10 + 5) / 3)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Closes with one missing day, a panel, and a surface whose 30-day volatility follows RESPONSE exactly over two
+    days."""
+    path = tmp_path_factory.mktemp("history")
+    days = [FIRST + timedelta(days=count) for count in range(200)]
+    closes = [[day.isoformat(), *prices] for day, prices in zip(days, walk(200, 1), strict=True) if day != MISSING]
+    write_csv(path / "btc_eth_daily_close_usd_2016_2020.csv", ["date", "btc_usd", "eth_usd"], closes)
+    days = [PANEL + timedelta(days=count) for count in range(90)]
+    panel = [[day.isoformat(), *prices, 1.0] for day, prices in zip(days, walk(90, 2), strict=True)]
+    write_csv(path / "closes_daily_perp_panel_BTC_ETH_SOL.csv", ["date_utc", "BTC", "ETH", "SOL"], panel)
+    prices = walk(60, 3)
+    for coin, column in zip(("BTC", "ETH"), prices.T, strict=True):
+        volatility, rows = [0.5, 0.5], []
+        for count in range(2, 60):
+            move = math.log(column[count] / column[count - 2])
+            constant, slope, size = RESPONSE
+            volatility.append(volatility[count - 2] * math.exp(constant + slope * move + size * abs(move)))
+        for count in range(60):
+            day = (SURFACE + timedelta(days=count)).isoformat()
+            for years in (0.01, 0.5):
+                rows.append([f"{day}T12:00:00", column[count], years, volatility[count]])
+        head = ["timestamp", "index_price", "ttm_years", "atm_iv"]
+        write_csv(path / f"deribit_znmahbub_surface_series_{coin}.csv", head, rows)
+    return path
 
 
-def test_the_filter_removes_a_change_of_volatility():
-    generator = np.random.default_rng(2)
-    returns = np.vstack([generator.normal(0, 0.01, (800, 2)), generator.normal(0, 0.05, (800, 2))])
-    standardised, last = derive.filter_returns(100 * np.exp(np.vstack([np.zeros(2), np.cumsum(returns, axis=0)])))
-    assert len(standardised) == 1600 - derive.WARM_UP
-    quiet, wild = standardised[:600].std(), standardised[900:].std()
-    assert quiet == pytest.approx(wild, rel=0.15) and last == pytest.approx(0.05, rel=0.4)
+@pytest.fixture(scope="module")
+def record(folder) -> dict:
+    return derive.make_record(folder)
 
 
-def test_the_written_file_is_read_back(tmp_path, monkeypatch):
-    points, sizes, factor = derive.reduce_sample(SAMPLE, 12)
-    document = {
-        "format": "zkmargin.scenarios/1", "name": "test", "about": "x", "source": "x", "margin_period_days": 2,
-        "confidence": 0.975, "decay": 0.97, "sample": 1200, "daily_volatility": {"BTC": 0.02, "ETH": 0.03},
-        "volatility_response": {"BTC": [0.0, 0.0, 0.0]}, "columns": scenario_module.COLUMNS,
-        "sets": {
-            "12": {
-                "factor": factor,
-                "tail_weight": 30,
-                "scenarios": [
-                    [int(size), *(round(float(value), 6) for value in point), 0.1, 0.1]
-                    for point, size in zip(points, sizes, strict=True)
-                ],
-            }
-        },
+def test_segments(folder):
+    first, second = derive.read_closes(folder)
+    assert len(first[0]) == 199 and MISSING.isoformat() not in first[0]
+    assert second[0][0] == PANEL.isoformat() and second[0][-1] == (SURFACE + timedelta(days=59)).isoformat()
+    assert len(second[0]) == len(set(second[0])) == 142 and second[1].shape == (142, 2)
+
+
+def test_windows_are_standardised_sums(folder, record):
+    days, prices = derive.read_closes(folder)[1]
+    filtered = filter_ewma(np.diff(np.log(prices), axis=0))
+    rows = {row[0]: row for row in record["sample"]}
+    for place in (0, 10, 30):
+        day = days[1 + derive.WARM_UP + place + 1]
+        expected = filtered.standardised[place] + filtered.standardised[place + 1]
+        assert rows[day][1:3] == pytest.approx(expected, abs=6e-5)
+        assert rows[day][3:5] == pytest.approx(filtered.volatility[place], abs=6e-5)
+
+
+def test_windows_over_a_missing_day_are_left_out(record):
+    ends = {row[0] for row in record["sample"]}
+    assert (MISSING - timedelta(days=1)).isoformat() in ends
+    for after in (0, 1, 2):
+        assert (MISSING + timedelta(days=after)).isoformat() not in ends
+    assert (MISSING + timedelta(days=3)).isoformat() in ends
+
+
+def test_stress(record):
+    token = [row[5] for row in record["sample"] if row[5]]
+    assert token == [-0.12, -0.12, 0.125, 0.125, 0.06, 0.06]
+    assert all(row[1:3] == [0.0, 0.0] for row in record["sample"] if row[5])
+    stressed = np.array([row[6] for row in record["sample"]])
+    heat = np.array([row[3:5] for row in record["sample"]]) / list(record["long_volatility"].values())
+    assert stressed.sum() == math.ceil(0.1 * len(stressed))
+    assert heat.mean(axis=1)[stressed == 1].min() >= heat.mean(axis=1)[stressed == 0].max()
+
+
+def test_the_response_is_found(record):
+    for coin in ("BTC", "ETH"):
+        assert record["volatility_response"][coin] == pytest.approx(RESPONSE, abs=1e-4)
+
+
+def test_long_volatility_leaves_the_first_months_out(folder, record):
+    days, prices = derive.read_closes(folder)[1]
+    assert record["long_volatility"]["BTC"] == pytest.approx(np.diff(np.log(prices), axis=0).std(axis=0)[0], rel=1e-4)
+    assert days[0] > derive.LOOKBACK_START
+
+
+@pytest.mark.parametrize(("multiplier", "tail"), [(1.0, 66), (1.02, 66), (1.4, 79), (3.0, 5)])
+def test_the_integer_pair_is_no_smaller(multiplier, tail):
+    over, under = derive.to_pair(multiplier, tail)
+    assert over <= 1023 and over % tail == 0 and over + tail > 1023
+    assert multiplier <= over / under < multiplier * (1 + 2 / under)
+
+
+def test_the_written_file_is_read_back(record, tmp_path, monkeypatch):
+    bare = derive.read_sample(record)
+    groups = np.arange(len(bare.token)) % 12
+    entry = {
+        "multiplier": derive.to_pair(1.5, bare.count_tail(False)),
+        "stressed_multiplier": derive.to_pair(1.7, bare.count_tail(True)),
+        "trained": 1.4, "worst_ratio": 0.9, "groups": groups.tolist(),
     }  # fmt: skip
-    derive.write(document, tmp_path / "test.json")
-    assert json.loads((tmp_path / "test.json").read_text()) == document
+    document = {**record, "sets": {"12": entry}}
+    derive.write(document, tmp_path / f"{derive.NAME}.json")
+    assert json.loads((tmp_path / f"{derive.NAME}.json").read_text()) == document
     monkeypatch.setattr(scenario_module, "FOLDER", tmp_path)
     load_scenarios.cache_clear()
-    read = load_scenarios("test", 12)
+    read = load_scenarios(derive.NAME, 12)
     load_scenarios.cache_clear()
-    assert np.array_equal(read.weights, sizes) and read.returns == pytest.approx(points, abs=1e-6)
+    assert np.array_equal(read.groups, groups) and read.last_day == bare.last_day
+    for field in ("standardised", "volatility", "token", "stressed", "response"):
+        assert np.array_equal(getattr(read, field), getattr(bare, field))
+    assert read.plain_multiplier == tuple(entry["multiplier"])
+
+
+@pytest.mark.slow
+def test_a_whole_derivation(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(derive, "STARTS", {12: 4})
+    output = tmp_path / f"{derive.NAME}.json"
+    derive.main(["--history", str(folder), "--rows", "12", "--output", str(output)])
+    assert capsys.readouterr().out.startswith("12 rows: multiplier ")
+    first = output.read_text()
+    monkeypatch.setattr(scenario_module, "FOLDER", tmp_path)
+    load_scenarios.cache_clear()
+    read = load_scenarios(derive.NAME, 12)
+    load_scenarios.cache_clear()
+    assert read.groups.max() == 11 and read.plain_multiplier[1] <= read.plain_multiplier[0]
+    output.unlink()
+    derive.main(["--history", str(folder), "--rows", "12", "--output", str(output)])
+    assert output.read_text() == first
+
+
+def test_the_shipped_long_volatility_is_the_floor():
+    """The parameters name the record's long volatility, rounded, as the floor."""
+    parameters = load_parameters()
+    record = json.loads((scenario_module.FOLDER / f"{parameters.shortfall_scenarios}.json").read_text())
+    floor = {coin: round(value, 4) for coin, value in record["long_volatility"].items()}
+    assert dict(parameters.shortfall_volatility_floor) == floor
