@@ -19,8 +19,17 @@ from eth_hash.auto import keccak
 from pydantic import Field
 
 from engine import market_bytes
+from engine.arbitrage import check_prices
 from engine.crowding import MAX_STRESS, MIN_STRESS, STRESS_STEP, Crowding
-from engine.errors import DuplicateName, ExpiredInstrument, MalformedFile, OutOfRange, UnknownName, WrongKind
+from engine.errors import (
+    ArbitrageableSurface,
+    DuplicateName,
+    ExpiredInstrument,
+    MalformedFile,
+    OutOfRange,
+    UnknownName,
+    WrongKind,
+)
 from engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
 from engine.instruments import (
     MAX_EXPIRY,
@@ -222,6 +231,8 @@ class MarketSnapshot:
         ------
         MalformedFile
             If it is no JSON, a key is missing, unknown or repeated, or a value is of the wrong type.
+        StaticArbitrage
+            If the options' prices have a gross arbitrage (`engine.arbitrage`), ArbitrageableSurface if `svi` has one.
         MarketError
             As the records raise.
         """
@@ -468,7 +479,7 @@ def _from_file(file: MarketFile, source: str) -> MarketSnapshot:
             named = listing.instruments[int(np.flatnonzero(~np.isnan(volatility))[0])].name
             raise MalformedFile(source, f"{named} has a volatility and the file has svi; allowed: one of the two")
         volatility = _surface_of(file.svi, source).volatility_by_slot(listing, forward, file.time)
-    return MarketSnapshot(
+    snapshot = MarketSnapshot(
         time=file.time,
         source=file.source,
         index=file.index,
@@ -481,6 +492,8 @@ def _from_file(file: MarketFile, source: str) -> MarketSnapshot:
         crowding={coin: Crowding(**row.model_dump()) for coin, row in file.crowding.items()},
         stress=file.stress,
     )
+    check_prices(snapshot)
+    return snapshot
 
 
 def _surface_of(rows: tuple[SviRow, ...], source: str) -> VolatilitySurface:
@@ -489,5 +502,9 @@ def _surface_of(rows: tuple[SviRow, ...], source: str) -> VolatilitySurface:
         by_expiry = slices.setdefault(row.underlying, {})
         if row.expiry in by_expiry:
             raise MalformedFile(source, f"svi of {row.underlying} has expiry {row.expiry} twice; allowed: once")
-        by_expiry[row.expiry] = SviSlice(row.a, row.b, row.rho, row.m, row.sigma)
+        try:
+            by_expiry[row.expiry] = SviSlice(row.a, row.b, row.rho, row.m, row.sigma)
+        except ArbitrageableSurface as error:
+            place = f"svi of {row.underlying}, expiry {row.expiry}"
+            raise ArbitrageableSurface(error.parameters, f"{place}: {error.reason}") from None
     return VolatilitySurface(slices)
