@@ -1,0 +1,56 @@
+"""The measuring script: its figures on the smallest preset, and that they tell a bad reduction from a good one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from engine.parameters import load_parameters
+from scripts import measure_shortfall as measure
+
+CALM = "deribit_2026-08-22"
+
+
+@pytest.fixture(scope="module")
+def figures() -> measure.MarketFigures:
+    return measure.MarketFigures(CALM, 12)
+
+
+def test_figures_of_a_market(figures):
+    books = figures.get_books((7,))
+    found = figures.measure(books)
+    assert found["books"] == books.shape[1] and found["breaches"] == 0 and found["worst_ratio"] <= 1
+    assert 0 <= found["es_over_ask"]["median"] <= found["es_over_ask"]["p95"]
+    assert found["margin_over_ask"]["mean"] >= 0
+
+
+def test_a_bad_reduction_shows(figures, monkeypatch):
+    """Without the multiplier, and with the grid out of the way, books are breached."""
+    bare = dataclasses.replace(figures.reduced, multiplier=1.0)
+    monkeypatch.setattr(figures, "reduced", bare)
+    monkeypatch.setattr(figures, "terms", dataclasses.replace(figures.terms, factor=1e-9))
+    found = figures.measure(figures.get_books((7,)))
+    assert found["breaches"] > 0 and found["worst_ratio"] > 1
+    assert found["breaches_by_shortfall_alone"] >= found["breaches"]
+
+
+def test_volatility_is_scaled_on_both_sides_of_the_floor(figures):
+    other = measure.MarketFigures(CALM, 12, 1.5)
+    assert other.shortfall.volatility == pytest.approx(1.5 * figures.shortfall.volatility)
+
+
+def test_bootstrap_of_equal_days_has_no_error(figures):
+    terms = dataclasses.replace(figures.terms, sample=np.full_like(figures.terms.sample, -1.0))
+    books = np.ones((figures.terms.sample.shape[1], 2))
+    assert measure.bootstrap(terms, books, 1) == 0
+    assert 0.01 < measure.bootstrap(figures.terms, books, 1) < 0.3
+
+
+def test_relative_move(figures):
+    """Coins that move alike in the grid's units have none."""
+    scenarios = figures.shortfall.scenarios
+    same = dataclasses.replace(scenarios, standardised=np.repeat(scenarios.standardised[:, :1], 2, axis=1))
+    volatility = np.array([0.03, 0.03])
+    assert measure.measure_netting(same, volatility, {"BTC": 0.16, "ETH": 0.16}) < 1e-15
+    found = measure.measure_netting(scenarios, volatility, load_parameters().price_range)
+    assert found > measure.measure_netting(scenarios, volatility / 2, load_parameters().price_range) > 0
