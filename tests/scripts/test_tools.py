@@ -62,6 +62,7 @@ def test_hedge_says_when_there_is_none():
     assert "missing" in run(*arguments)
 
 
+@pytest.mark.slow
 def test_hedge_over_whole_lots(documents):
     document = json.loads(run("hedge", *COMMANDS["hedge"], "--milp", "--seconds", "1", "--json"))
     assert document["objective"] <= documents["hedge"]["objective"]

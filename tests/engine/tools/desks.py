@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 
 from engine.instruments import Kind
 from engine.market import load_observations
@@ -13,7 +14,12 @@ from engine.tools.desk import Desk
 from engine.tools.liquidity import Liquidity, make_liquidity
 from tests.engine.house import CALM, CRASH, get_snapshot, make_state
 
-MARKETS = (("standard", CALM), ("standard", CRASH), ("mini", CALM), ("mini", CRASH))
+MARKETS = (
+    ("standard", CALM),
+    pytest.param("standard", CRASH, marks=pytest.mark.slow),
+    ("mini", CALM),
+    ("mini", CRASH),
+)
 """Size and market of the desks that the tests open."""
 
 SHIPPED = ("covered_call", "market_maker", "hedged_vol_book", "short_strangle")
