@@ -1,0 +1,47 @@
+"""The script that measures the large presets, and the ledger that it writes."""
+
+import json
+
+import pytest
+
+from prover.compile import ROOT
+from scripts import measure_presets
+from scripts.setup import set_up
+
+SIZES = ("constraints", "public_inputs", "rows", "domain")
+
+
+def test_the_ledgers_agree_on_the_sizes():
+    exact = json.loads((ROOT / "costs/constraints.json").read_text())
+    measured = json.loads(measure_presets.LEDGER.read_text())["large"]
+    for preset in ("wide", "xl"):
+        assert {name: measured[preset][name] for name in SIZES} == {
+            name: exact[preset]["transition"][name] for name in SIZES
+        }
+        assert min(value for name, value in measured[preset].items() if name.endswith("_s")) > 0
+
+
+def test_writing_keeps_what_others_wrote(tmp_path):
+    ledger = tmp_path / "prover.json"
+    ledger.write_text(json.dumps({"standard": {"prove_s": 1}, "large": {"xl": {"prove_s": 3}}}))
+    measure_presets.write_ledger({"wide": {"prove_s": 2}}, ledger)
+    document = json.loads(ledger.read_text())
+    assert document["standard"] == {"prove_s": 1}
+    assert document["large"]["xl"] == {"prove_s": 3} and document["large"]["wide"] == {"prove_s": 2}
+    assert "scripts.measure_presets" in document["large"]["command"]
+
+
+@pytest.mark.parametrize("name", ["mini", "huge"])
+def test_a_preset_with_other_slots_is_refused(name, capsys):
+    with pytest.raises(SystemExit):
+        measure_presets.main(["--preset", name])
+    assert "choose from" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_standard_runs_through_the_same_stages(capsys):
+    """What is measured at wide and xl, at a size whose keys are there: the proof passes all three verifiers."""
+    set_up(["standard"])
+    measure_presets.main(["--preset", "standard", "--stage", "run"])
+    figures = json.loads(capsys.readouterr().out)
+    assert 0 < figures["verify_with_point_s"] < figures["verify_s"] < figures["verify_py_ecc_s"]
