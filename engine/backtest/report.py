@@ -22,7 +22,8 @@ NOTES = (
     "are really tested only on the days with quotes",
     "the samples of all models but ewma_residual move volatility only as returns do; books long of volatility lose "
     "by its own moves",
-    "the house's shortfall is that of the full sample; crowds are not recorded, so the contagion buffer asks nothing",
+    "the house's shortfall is that of the full sample so far; the floor of its volatility is a constant of the "
+    "parameters, from the whole record; crowds are not recorded, so the contagion buffer asks nothing",
     "funding, fees and liquidity are left out; perpetual and index are one price, so basis risk is tested only by the "
     "books `basis` and `carry`",
     "p-values of models held for two days are of every second window; zones are of all windows, with their overlap",
