@@ -40,10 +40,7 @@ LEAST, LEAST_SNARKJS = 5, 3
 ROUNDS_PER_PRESET = 7
 
 
-app = typer.Typer(
-    help="What the prover costs on this machine (also without a subcommand), and what the engine costs.",
-    invoke_without_command=True,
-)
+app = typer.Typer(invoke_without_command=True)
 app.command("engine")(engine)
 
 Runs = Annotated[int, typer.Option(min=LEAST, help="Repetitions of each native figure.")]
@@ -52,7 +49,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 
 @app.callback()
 def bench(context: typer.Context, runs: Runs = LEAST, as_json: AsJson = False):
-    """Prover figures for mini and standard, medians, beside snarkjs on the same key and witness.
+    """What this machine takes: the prover, also without a subcommand, and the engine.
 
     Example: zkmargin bench --json > bench.json
     """
