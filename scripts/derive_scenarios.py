@@ -50,6 +50,9 @@ FAMILY_SEED = 1
 SEED = 20_260_822
 STARTS = {12: 24, 64: 24, 256: 20, 640: 16}
 """Starts of the adversary per market and round, by excess rows."""
+CAPS = {12: 1.2, 64: 1.2}
+"""Multiple of a book's expected shortfall above which its losses are one, by excess rows: none where not named. Few
+rows are better spent at the edge of the tails."""
 ALONE = {640: 450}
 """Windows that are a scenario of their own, by excess rows: 0 where not named."""
 NAME = "filtered_2016_2026"
@@ -250,6 +253,7 @@ def derive_set(record: dict, rows: int) -> tuple[dict, Trained]:
         scenarios.standardised,
         rows,
         alone=ALONE.get(rows, 0),
+        cap=CAPS.get(rows, math.inf),
         starts=STARTS[rows],
         seed=SEED,
         say=lambda line: print(f"  {line}", file=sys.stderr, flush=True),

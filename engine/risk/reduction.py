@@ -92,14 +92,17 @@ def merge_days(values: np.ndarray, groups: np.ndarray, day_weights: np.ndarray |
     return sums / np.add.reduceat(weights[order], starts).reshape(shape)
 
 
-def make_points(losses: np.ndarray, scale: np.ndarray, book_weights: np.ndarray | None = None) -> np.ndarray:
-    """(days, d) principal coordinates of max(loss / scale, FLOOR), with `losses` (days, F) and `scale` (F,) > 0.
+def make_points(
+    losses: np.ndarray, scale: np.ndarray, book_weights: np.ndarray | None = None, cap: float = np.inf
+) -> np.ndarray:
+    """(days, d) principal coordinates of loss / scale between FLOOR and `cap`, `losses` (days, F), `scale` (F,) > 0.
 
-    A book counts by its weight, (F,) positive, 1 by default.
+    A book counts by its weight, (F,) positive, 1 by default. With a cap, days far inside a tail are one: averaging them
+    loses nothing for a book in whose tail they all are, which leaves more groups for the tail's edge.
     """
     from sklearn.utils.extmath import randomized_svd
 
-    cut = np.maximum(losses / scale, FLOOR)
+    cut = np.clip(losses / scale, FLOOR, cap)
     cut -= cut.mean(axis=0)
     if book_weights is not None:
         cut *= np.sqrt(book_weights)

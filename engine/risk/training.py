@@ -84,6 +84,8 @@ class Trainer:
         Largest number of groups.
     alone : int
         Days that stay alone: those that are in most of the family's tails.
+    cap : float
+        Losses above this multiple of a book's expected shortfall are one.
     starts : int
         Starts of the search per market and round.
     seed : int
@@ -98,11 +100,13 @@ class Trainer:
         rows: int,
         *,
         alone: int,
+        cap: float = np.inf,
         starts: int,
         seed: int,
         say: Callable[[str], None] = lambda line: None,
     ):
-        self.markets, self.rows, self.alone, self.starts, self.seed, self.say = markets, rows, alone, starts, seed, say
+        self.markets, self.rows, self.alone, self.cap = markets, rows, alone, cap
+        self.starts, self.seed, self.say = starts, seed, say
         self.tail = markets[0].terms.tail
         self.losses = np.hstack([-(market.terms.sample @ market.books) for market in markets])
         self.full = np.concatenate([market.terms.compute_full(market.books) for market in markets])
@@ -113,7 +117,7 @@ class Trainer:
         self.relevance = np.argsort(-often, kind="stable")
 
     def _group(self, share: float, book_weights: np.ndarray, seed: int) -> np.ndarray:
-        points = make_points(self.losses, np.maximum(self.full, self.charges), book_weights)
+        points = make_points(self.losses, np.maximum(self.full, self.charges), book_weights, self.cap)
         spread = np.sqrt((points**2).sum(axis=1).mean())
         points = np.hstack([points, share * spread * self.moves])
         together = np.sort(self.relevance[self.alone :])

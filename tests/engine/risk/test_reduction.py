@@ -187,3 +187,10 @@ class TestTrainer:
         losses, ones = -(SAMPLE @ market.books), np.ones(DAYS, dtype=int)
         again = fit_multiplier([losses], [market.terms.compute_charge(market.books)], groups, ones, TAIL)
         assert again == pytest.approx(multiplier, rel=1e-9)
+
+
+def test_points_tell_apart_only_what_is_between_floor_and_cap():
+    losses = np.array([[-1.0, 0.1], [0.2, 0.0], [0.9, 0.5], [2.0, 5.0], [3.0, 9.0]])
+    capped, free = (make_points(losses, np.ones(2), cap=cap) for cap in (1.2, np.inf))
+    assert capped[0] == pytest.approx(capped[1]) and capped[3] == pytest.approx(capped[4])
+    assert np.abs(free[3] - free[4]).max() > 1 and np.abs(capped[2] - capped[3]).max() > 0.3
