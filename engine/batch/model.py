@@ -58,6 +58,8 @@ class Group:
     """(D,) rising; what one unit of the transfer adds."""
     shift: np.ndarray
     """(2,) what K_1 and K_2 add to every row."""
+    is_floored: bool
+    """Whether there is a scenario in which nothing moves: it needs no product."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,7 @@ class BatchModel:
             lines = _reduce(losses, group.rows)
             shift = group.shift @ k
             level = int(np.searchsorted(group.slopes, 0.0))
-            np.maximum(lines[level], -shift, out=lines[level])
+            np.maximum(lines[level], np.maximum(-shift, 0.0) if group.is_floored else -shift, out=lines[level])
             total += factor * shift
             values.append(lines)
         envelopes = [Envelope(group.slopes, factor) for group, factor in zip(self.groups, self.factors, strict=True)]
@@ -200,5 +202,7 @@ def _reduce(losses: np.ndarray, rows: Sequence[slice]) -> np.ndarray:
 def _largest(losses: np.ndarray, group: Group, k: np.ndarray) -> np.ndarray:
     """(A,) max(0, largest loss + shift) of a group without a transfer."""
     top = _reduce(losses, group.rows)[0]
+    if group.is_floored:
+        np.maximum(top, 0.0, out=top)
     top += group.shift @ k
     return np.maximum(top, 0.0, out=top)

@@ -26,6 +26,10 @@ class Unit:
     """(R,) b."""
 
 
+Rows = tuple[int, np.ndarray, list[int], np.ndarray, bool]
+"""A group on its way to `Group`: (unit, slopes, rows per slope, shift, is_floored)."""
+
+
 class Reader:
     """Sorts the rows of one policy."""
 
@@ -157,10 +161,8 @@ def _read_tail(reader: Reader, without: bool) -> tuple[int | None, np.ndarray, f
     return reader.add_unit(priced), weights, tail, divisor, reader.get_shift(priced)
 
 
-def _read_group(
-    reader: Reader, helper: int, *, with_transfer: bool
-) -> tuple[int | None, np.ndarray, list[int], np.ndarray]:
-    """(unit, slopes, rows per slope, shift) of the rows that bound a loss, sorted by what the transfer adds."""
+def _read_group(reader: Reader, helper: int, *, with_transfer: bool) -> Rows:
+    """The rows that bound a loss, sorted by what the transfer adds; a scenario in which nothing moves is left out."""
     policy, plus, minus = reader.policy, Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS
     rows = reader.get_bounds(helper, 1)
     for row in rows:
@@ -169,10 +171,13 @@ def _read_group(
         if policy.helpers[row, helper] != 1 or policy.helpers[row, plus] != -policy.helpers[row, minus]:
             raise reader.refuse(row, "does not count its loss once, or the two sides of a transfer alike")
     slope_of = {row: -float(policy.helpers[row, plus]) for row in rows}
+    shift = reader.get_shift(rows)
+    idle = [row for row in rows if not (policy.positions[row].any() or policy.constants[row] or slope_of[row])]
+    rows = [row for row in rows if row not in idle]
     rows.sort(key=slope_of.__getitem__)
     slopes = sorted({0.0, *slope_of.values()})
     counts = [sum(slope_of[row] == slope for row in rows) for slope in slopes]
-    return reader.add_unit(rows), np.array(slopes), counts, reader.get_shift(rows)
+    return reader.add_unit(rows), np.array(slopes), counts, shift, bool(idle)
 
 
 def _read_total(reader: Reader) -> tuple[np.ndarray, float]:
@@ -189,11 +194,11 @@ def _read_total(reader: Reader) -> tuple[np.ndarray, float]:
     return -row[list(JOINED)], -row[Helper.TRANSFER_PLUS]
 
 
-def _place(group: tuple[int, np.ndarray, list[int], np.ndarray], starts: list[int]) -> Group:
-    unit, slopes, counts, shift = group
+def _place(group: Rows, starts: list[int]) -> Group:
+    unit, slopes, counts, shift, is_floored = group
     edges = starts[unit] + np.concatenate([[0], np.cumsum(counts)])
     rows = tuple(slice(int(low), int(high)) for low, high in pairwise(edges))
-    return Group(rows, slopes, shift)
+    return Group(rows, slopes, shift, is_floored)
 
 
 def _lay_out(reader: Reader, policy: Policy) -> tuple[tuple[Part, ...], list[int], np.ndarray]:
