@@ -50,9 +50,9 @@ FAMILY_SEED = 1
 SEED = 20_260_822
 STARTS = {12: 24, 64: 24, 256: 20, 640: 16}
 """Starts of the adversary per market and round, by excess rows."""
-CAPS = {12: 1.2, 64: 1.2}
+CAPS = {12: 1.2}
 """Multiple of a book's expected shortfall above which its losses are one, by excess rows: none where not named. Few
-rows are better spent at the edge of the tails."""
+rows on a small listing are better spent at the edge of the tails."""
 ALONE = {640: 450}
 """Windows that are a scenario of their own, by excess rows: 0 where not named."""
 NAME = "filtered_2016_2026"
