@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.batch.model import BatchModel
 from engine.batch.result import BatchResult
+from engine.batch.scratch import borrow_scratch
 from engine.errors import OutOfRange
 from engine.mapping import map_blocks
 
@@ -53,7 +54,8 @@ class Evaluate:
         """
         if block.positions.shape[1] != self.model.slots:
             raise OutOfRange("slots of a block", block.positions.shape[1], self.model.slots, self.model.slots)
-        result = self.model.evaluate(block.positions, block.cash)
+        with borrow_scratch():
+            result = self.model.evaluate(block.positions, block.cash)
         if not np.isfinite(result.slack).all():
             place = int(np.flatnonzero(~np.isfinite(result.slack))[0])
             raise OutOfRange(

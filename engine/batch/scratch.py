@@ -1,16 +1,34 @@
-"""Arrays that a thread uses again for its next block: fresh pages would cost more than the sums."""
+"""Arrays that the next block uses again: fresh pages would cost more than the sums."""
 
 import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 _local = threading.local()
+_spare: deque[dict[str, np.ndarray]] = deque()
+
+
+@contextmanager
+def borrow_scratch() -> Iterator[None]:
+    """Let this thread call `get_scratch`; the arrays go to whichever thread comes next."""
+    try:
+        _local.own = _spare.pop()
+    except IndexError:
+        _local.own = {}
+    try:
+        yield
+    finally:
+        _spare.append(_local.__dict__.pop("own"))
 
 
 def get_scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """An array of this thread with that shape and any content; the next call with the same name overwrites it."""
+    """An array with that shape and any content; the next call with the same name overwrites it."""
+    own: dict[str, np.ndarray] = _local.__dict__.get("own", {})
     size = int(np.prod(shape))
-    kept = _local.__dict__.get(name)
+    kept = own.get(name)
     if kept is None or kept.size < size:
-        kept = _local.__dict__[name] = np.empty(size)
+        kept = own[name] = np.empty(size)
     return kept[:size].reshape(shape)
