@@ -86,6 +86,8 @@ class Trainer:
         Days that stay alone: those that are in most of the family's tails.
     cap : float
         Losses above this multiple of a book's expected shortfall are one.
+    most : float
+        Largest multiplier: the search ends there, settled or not.
     starts : int
         Starts of the search per market and round.
     seed : int
@@ -101,12 +103,13 @@ class Trainer:
         *,
         alone: int,
         cap: float = np.inf,
+        most: float = np.inf,
         starts: int,
         seed: int,
         say: Callable[[str], None] = lambda line: None,
     ):
         self.markets, self.rows, self.alone, self.cap = markets, rows, alone, cap
-        self.starts, self.seed, self.say = starts, seed, say
+        self.most, self.starts, self.seed, self.say = most, starts, seed, say
         self.tail = markets[0].terms.tail
         self.losses = np.hstack([-(market.terms.sample @ market.books) for market in markets])
         self.full = np.concatenate([market.terms.compute_full(market.books) for market in markets])
@@ -188,9 +191,9 @@ class Trainer:
             worst, found = self.attack(adversaries, self.starts, self.seed + 1 + step, found)
             rounds.append(worst)
             self.say(f"{self.rows} rows, round {step + 1}: multiplier {multiplier:.4f}, worst ratio {worst:.4f}")
-            if worst <= 1.0:
+            if worst <= 1.0 or multiplier >= self.most:
                 break
-            multiplier *= 1.0 + OVERSHOOT * (worst - 1.0) + LEAST_RISE
+            multiplier = min(multiplier * (1.0 + OVERSHOOT * (worst - 1.0) + LEAST_RISE), self.most)
             for adversary in adversaries:
                 adversary.raise_multiplier(multiplier)
         return Trained(groups, trained, multiplier, tuple(rounds))
