@@ -54,9 +54,9 @@ CAPS = {12: 1.2}
 """Multiple of a book's expected shortfall above which its losses are one, by excess rows: none where not named. Few
 rows on a small listing are better spent at the edge of the tails."""
 MOST = {64: 1.25}
-"""Largest multiplier, by excess rows: no limit where not named. With 64 rows the search never settles: a book of options
-that expire within the margin period finds prices between the groups. More would charge all other books for it: the
-margin's mean over-ask is 1 % at 1.25, 3 to 4 % at 1.4 and over 20 % at 2.2."""
+"""Largest multiplier, by excess rows: no limit where not named. With 64 rows the search never settles: a book of
+options that expire within the margin period finds prices between the groups. More would charge all other books for it:
+the margin's mean over-ask is 1 % at 1.25, 3 to 4 % at 1.4 and over 20 % at 2.2."""
 ALONE = {640: 450}
 """Windows that are a scenario of their own, by excess rows: 0 where not named."""
 NAME = "filtered_2016_2026"
