@@ -12,9 +12,10 @@ import pytest
 
 from engine import scenarios as scenario_module
 from engine.parameters import load_parameters
-from engine.risk.filters import filter_ewma
+from engine.risk.filters import WARM_UP, filter_ewma
 from engine.scenarios import load_scenarios
 from scripts import derive_scenarios as derive
+from scripts import scenario_history as history
 
 FIRST, PANEL, SURFACE = date(2016, 1, 1), date(2024, 1, 10), date(2024, 4, 1)
 MISSING = date(2016, 5, 1)
@@ -63,18 +64,18 @@ def record(folder) -> dict:
 
 
 def test_segments(folder):
-    first, second = derive.read_closes(folder)
+    first, second = history.read_closes(folder)
     assert len(first[0]) == 199 and MISSING.isoformat() not in first[0]
     assert second[0][0] == PANEL.isoformat() and second[0][-1] == (SURFACE + timedelta(days=59)).isoformat()
     assert len(second[0]) == len(set(second[0])) == 142 and second[1].shape == (142, 2)
 
 
 def test_windows_are_standardised_sums(folder, record):
-    days, prices = derive.read_closes(folder)[1]
+    days, prices = history.read_closes(folder)[1]
     filtered = filter_ewma(np.diff(np.log(prices), axis=0))
     rows = {row[0]: row for row in record["sample"]}
     for place in (0, 10, 30):
-        day = days[1 + derive.WARM_UP + place + 1]
+        day = days[1 + WARM_UP + place + 1]
         expected = filtered.standardised[place] + filtered.standardised[place + 1]
         assert rows[day][1:3] == pytest.approx(expected, abs=6e-5)
         assert rows[day][3:5] == pytest.approx(filtered.volatility[place], abs=6e-5)
@@ -104,9 +105,9 @@ def test_the_response_is_found(record):
 
 
 def test_long_volatility_leaves_the_first_months_out(folder, record):
-    days, prices = derive.read_closes(folder)[1]
+    days, prices = history.read_closes(folder)[1]
     assert record["long_volatility"]["BTC"] == pytest.approx(np.diff(np.log(prices), axis=0).std(axis=0)[0], rel=1e-4)
-    assert days[0] > derive.LOOKBACK_START
+    assert days[0] > history.LOOKBACK_START
 
 
 @pytest.mark.parametrize(("multiplier", "tail"), [(1.0, 66), (1.02, 66), (1.4, 79), (3.0, 5)])
