@@ -133,9 +133,7 @@ def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
     if rows[-1][0] < end - 86_400:
         stamps = {r["timestamp"]: float(r["index_price"]) for r in read(surface_path(folder, coin))}
         series = [(datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp(), p) for t, p in sorted(stamps.items())]
-        rows = [
-            (late, (late - early) / 3_600, np.log(new / old)) for (early, old), (late, new) in pairwise(series)
-        ]
+        rows = [(late, (late - early) / 3_600, np.log(new / old)) for (early, old), (late, new) in pairwise(series)]
     start = end - OBSERVED * 3_600
     return [
         round((time - start) / 3_600, 3)

@@ -79,9 +79,7 @@ def run_scenario(
         done()
     figures = {rule: {name: bootstrap.get_interval(x) for name, x in own.items()} for rule, own in values.items()}
     differences = {
-        f"{one} - {other}": {
-            name: bootstrap.get_interval(values[one][name] - values[other][name]) for name in FIGURES
-        }
+        f"{one} - {other}": {name: bootstrap.get_interval(values[one][name] - values[other][name]) for name in FIGURES}
         for one, other in PAIRS
     }
     return Result(scenario, seeds, figures, differences, paths, first)

@@ -48,7 +48,9 @@ SCENARIOS = {
             "whales, each owner splits over 50 accounts: the square term falls to a fiftieth",
             replace(CROWDED, wealth_spread=2.0, split=50),
         ),
-        Scenario("calm", "no shock: capital is asked, and there is little to prevent", replace(OCTOBER, news=((0, 0.0),))),
+        Scenario(
+            "calm", "no shock: capital is asked, and there is little to prevent", replace(OCTOBER, news=((0, 0.0),))
+        ),
     )
 }
 """By name; all of them are the default run."""

@@ -139,7 +139,13 @@ def to_document(results: list[Result], targets: list[Target], seeds: int, change
             for result in results
         },
         "targets": [
-            {"name": t.name, "reported": [t.low, t.high], "tolerance": t.tolerance, "simulated": t.found.to_document(), "met": t.is_met}
+            {
+                "name": t.name,
+                "reported": [t.low, t.high],
+                "tolerance": t.tolerance,
+                "simulated": t.found.to_document(),
+                "met": t.is_met,
+            }
             for t in targets
         ],
     }
