@@ -70,7 +70,7 @@ def compute_trigger(model: MarketModel, side, coins, cash, held) -> np.ndarray:
     """
     slope = side * coins + held - model.maintenance * coins
     with np.errstate(divide="ignore", invalid="ignore"):
-        level = -cash / slope
+        level = np.divide(-cash, slope)
     open_ended = (coins <= 0) | (side * slope <= 0) | (level <= 0)
     return np.where(open_ended, -side * np.inf, level)
 

@@ -33,7 +33,7 @@ class MarketModel:
     minutes: int = 720
     """Length: to midnight."""
     news: tuple[tuple[int, float], ...] = (
-        (0, 0.0), (175, 0.0), (530, -0.038), (545, -0.05), (560, -0.088), (585, -0.068),
+        (0, 0.0), (175, 0.0), (530, -0.038), (550, -0.06), (560, -0.094), (580, -0.068),
     )  # fmt: skip
     """(minute, log change since the start) of the price without forced trading, joined by lines: quiet, the slow fall
     from 14:55, the shock from 20:50, and the level that the price came back to (measured at those times). The low at
@@ -50,14 +50,14 @@ class MarketModel:
     """Relative move when that depth is used up once (measured from the book's shape)."""
     book_levels: float = 4.0
     """Depth beyond the band, in multiples of it, at the same slope; then the book is empty (assumed)."""
-    refill_half_life: float = 7.0
+    refill_half_life: float = 3.5
     """Minutes in which half of the used depth comes back (from the recovery after the low)."""
     permanent: float = 0.02
     """Share of the impact that stays (assumed; the news already holds the level that was come back to)."""
-    withdrawal: float = 0.27
+    withdrawal: float = 0.08
     """How far makers withdraw: depth is divided by 1 + this times (volatility / normal - 1) (fitted: no depth of the
     crash is known)."""
-    least_depth: float = 0.1
+    least_depth: float = 0.25
     """Depth never falls below this share (assumed)."""
     agents: int = 600
     """Leveraged accounts per market."""
@@ -67,7 +67,7 @@ class MarketModel:
     """Share of the open interest that long accounts hold before any buffer; the rest of both sides is unlevered."""
     wealth_spread: float = 1.0
     """Standard deviation of the logarithm of an account's equity (assumed)."""
-    leverage_median: float = 1.1
+    leverage_median: float = 1.3
     """Wanted notional over equity: median (fitted to the fall of open interest)."""
     leverage_spread: float = 0.9
     """Standard deviation of its logarithm (assumed)."""
@@ -83,7 +83,7 @@ class MarketModel:
     """Asked at entry per notional, before any buffer (a common tier for positions of tens of millions)."""
     maintenance: float = 0.025
     """Below this equity per notional an account is liquidated."""
-    partial: float = 0.25
+    partial: float = 0.4
     """Share of a position that is closed per minute while below maintenance; all of it below a third of that."""
     oracle_lag: int = 1
     """Minutes by which the liquidation engine's price lags."""
@@ -97,7 +97,7 @@ class MarketModel:
     """Maintenance of a short put per notional (assumed)."""
     writers_interest: float = 0.06
     """Their notional as a share of the open interest (assumed)."""
-    dealer_puts: float = 3_000.0
+    dealer_puts: float = 4_000.0
     """Coins of puts that hedged dealers are net short of: they sell as the price falls (assumed)."""
     hedge_minutes: int = 5
     """Between two hedges of the dealers."""

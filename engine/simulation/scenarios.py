@@ -9,9 +9,9 @@ from engine.simulation.model import MarketModel
 
 OCTOBER = MarketModel()
 """Calibrated to 10 October 2025."""
-SMALLER_NEWS = ((0, 0.0), (175, 0.0), (530, -0.038), (545, -0.05), (565, -0.068))
+SMALLER_NEWS = ((0, 0.0), (175, 0.0), (530, -0.038), (550, -0.06), (560, -0.068))
 """The same shock without the overshoot."""
-CROWDED = replace(OCTOBER, leverage_median=1.4, news=SMALLER_NEWS)
+CROWDED = replace(OCTOBER, leverage_median=1.7, news=SMALLER_NEWS)
 """More leverage, a smaller shock: whether a cascade starts is open."""
 
 

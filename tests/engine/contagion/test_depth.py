@@ -39,7 +39,11 @@ def test_records_count_by_the_time_they_hold():
 
 
 def test_the_least_of_the_fresh_sources_counts():
-    sources = {"a": make_series(np.full(120, 3e8)), "b": make_series(np.full(120, 2e8)), "old": make_series([1.0], age=900)}
+    sources = {
+        "a": make_series(np.full(120, 3e8)),
+        "b": make_series(np.full(120, 2e8)),
+        "old": make_series([1.0], age=900),
+    }
     assert estimate_depth(sources, NOW, RULE) == 2e8
 
 

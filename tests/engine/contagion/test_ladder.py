@@ -44,7 +44,10 @@ def test_a_linear_account_is_closed_where_arithmetic_says():
 
 def test_sides_mirror_and_an_account_below_maintenance_stands_in_the_first_bucket():
     short = build_ladder(make_accounts([-10.0], [100.0]), PRICE, BAND, "up")
-    assert short.notional.sum() > 0 and build_ladder(make_accounts([-10.0], [100.0]), PRICE, BAND, "down").notional.sum() == 0
+    assert (
+        short.notional.sum() > 0
+        and build_ladder(make_accounts([-10.0], [100.0]), PRICE, BAND, "down").notional.sum() == 0
+    )
     late = build_ladder(make_accounts([10.0], [1.0]), PRICE, BAND, "down")
     assert late.notional[0] > 0 and not late.notional[1:].any()
 

@@ -1,0 +1,89 @@
+"""The estimate from the shipped records, and the shipped markets that carry it."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.contagion.estimate import compute_branching, estimate, estimate_crowding, round_figures
+from engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, load_record
+from engine.errors import MalformedFile, UnknownName
+from engine.instruments import Underlying
+from engine.market import load_snapshot
+from engine.models.buffer import compute_charge
+from engine.parameters import load_parameters
+
+BOOK = load_record(DepthRecord, "depth_2025-10-10")
+EVENT = load_record(EventRecord, "event_2025-10-10")
+BAND = load_parameters().price_range
+DATES = ("2026-02-05", "2026-08-22")
+
+
+def get_inputs(date):
+    snapshot = load_snapshot(f"deribit_{date}")
+    numbers = [{coin.value: value for coin, value in x.items()} for x in (snapshot.index, snapshot.daily_volatility)]
+    return snapshot, (load_record(StateRecord, f"state_{date}"), BOOK, EVENT, *numbers, BAND)
+
+
+@pytest.mark.parametrize("date", DATES)
+def test_the_shipped_markets_ask_no_less_than_the_estimate(date):
+    snapshot, inputs = get_inputs(date)
+    found = estimate(*inputs)
+    assert snapshot.stress == pytest.approx(found.stress, abs=0.005)
+    for coin in Underlying:
+        shipped, estimated = snapshot.crowding[coin], found.crowding[coin.value]
+        assert shipped.depth_down == pytest.approx(estimated.depth_down, rel=0.01)
+        assert shipped.depth_up == pytest.approx(estimated.depth_up, rel=0.01)
+        for size in (1e5, 1e8, -1e5, -1e8):
+            asked, needed = (compute_charge(size, crowding, snapshot.stress) for crowding in (shipped, estimated))
+            assert asked >= 0.99 * needed, (coin, size)
+            assert size < 0 or asked <= 1.15 * needed, (coin, size)
+
+
+def test_a_crash_raises_the_multiplier_and_lowers_depth():
+    (calm, crash) = (estimate(*get_inputs(date)[1]) for date in ("2026-08-22", "2026-02-05"))
+    assert calm.stress == 1.0 < 1.9 < crash.stress <= 2.0
+    for coin in ("BTC", "ETH"):
+        assert crash.crowding[coin].depth_down < calm.crowding[coin].depth_down
+    assert min(crash.branching) > 0.6 > max(calm.branching)
+
+
+def test_longs_are_the_crowd_that_october_showed():
+    scales = EVENT.get_distance_scales()
+    assert EVENT.closed_share == pytest.approx(1 - 481 / 560)
+    assert scales["up"] > 3 * scales["down"]
+    crowding, ladders = estimate_crowding(*get_inputs("2026-08-22")[1])
+    assert ladders["down"].notional.sum() == pytest.approx(
+        load_record(StateRecord, "state_2026-08-22").coins["BTC"].open_interest * 77_062.83 * EVENT.closed_share,
+        rel=0.02,
+    )
+    assert crowding["BTC"].ladder_up < 0.4 * crowding["BTC"].ladder_down
+
+
+def test_more_open_interest_raises_the_ladder_and_never_the_depth():
+    _, inputs = get_inputs("2026-08-22")
+    state = inputs[0]
+    doubled = state.coins["BTC"].model_copy(update={"open_interest": 2 * state.coins["BTC"].open_interest})
+    more = state.model_copy(update={"coins": {**state.coins, "BTC": doubled}})
+    one, other = (estimate_crowding(s, *inputs[1:])[0]["BTC"] for s in (state, more))
+    assert other.ladder_down == pytest.approx(2 * one.ladder_down, rel=0.01)
+    assert other == replace(one, ladder_down=other.ladder_down, ladder_up=other.ladder_up)
+
+
+def test_a_handful_of_events_is_no_estimate():
+    few = CoinState(open_interest=1.0, open_interest_time="", large_moves=[float(k) for k in range(600, 619)])
+    assert compute_branching(few, 768.0) == 0.0
+
+
+def test_figures_are_rounded():
+    assert round_figures(123_456.0) == 123_000.0 and round_figures(0.0) == 0.0
+
+
+def test_records_refuse_unknown_names_and_fields(tmp_path):
+    with pytest.raises(UnknownName, match="depth_2025-10-10"):
+        load_record(DepthRecord, "depth_2025-10-11")
+    with pytest.raises(MalformedFile):
+        load_record(DepthRecord, "event_2025-10-10")
+    text = BOOK.model_dump_json().replace('"price"', '"prize"')
+    (tmp_path / "book.json").write_text(text)
+    with pytest.raises(MalformedFile, match="price"):
+        load_record(DepthRecord, str(tmp_path / "book.json"))
