@@ -1,9 +1,6 @@
 """`zkmargin simulate cascade`: the same numbers twice, JSON alone on stdout, a plot where it is asked for, refusals."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -12,8 +9,7 @@ from engine.errors import UnknownName, WrongKind
 from engine.simulation.scenarios import SCENARIOS
 from scripts.commands.simulate import app
 
-ROOT = Path(__file__).parents[2]
-QUICK = ("cascade", "--seeds", "4", "--set", "agents=60", "--set", "minutes=100")
+QUICK = ("cascade", "--seeds", "3", "--set", "agents=60", "--set", "minutes=100")
 
 
 def run(*arguments: str):
@@ -59,13 +55,6 @@ def test_tables_show_every_rule_and_difference():
 def test_unknown_names_and_values_are_refused(arguments, error, words):
     shown = run(*QUICK[:3], *arguments)
     assert isinstance(shown.exception, error) and words in str(shown.exception) and shown.stdout == ""
-
-
-def test_a_refusal_is_one_line():
-    command = [sys.executable, "-m", "scripts.cli", "simulate", "cascade", "--set", "agents=1"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert shown.returncode == 1 and shown.stdout == ""
-    assert "agents is 1" in shown.stderr and "Traceback" not in shown.stderr
 
 
 def test_a_plot_needs_a_png_in_a_folder_that_exists(tmp_path):

@@ -30,7 +30,7 @@ def test_depth_shown_for_less_than_half_of_the_time_cannot_raise_it(share, facto
 
 
 def test_records_count_by_the_time_they_hold():
-    """One record a second for five minutes of fake depth, one in thirty seconds else: the number of records is not what counts."""
+    """Five minutes of fake depth with a record a second, honest depth with two a minute: time counts, not records."""
     quiet = NOW - 3_600 + 30.0 * np.arange(1, 111)
     burst = NOW - 300 + np.arange(1, 300)
     series = DepthSeries(np.concatenate([quiet, burst]), np.concatenate([np.full(110, 1e8), np.full(299, 1e9)]))

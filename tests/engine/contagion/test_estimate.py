@@ -1,6 +1,7 @@
 """The estimate from the shipped records, and the shipped markets that carry it."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 
@@ -24,10 +25,15 @@ def get_inputs(date):
     return snapshot, (load_record(StateRecord, f"state_{date}"), BOOK, EVENT, *numbers, BAND)
 
 
+@lru_cache
+def get_estimate(date):
+    return estimate(*get_inputs(date)[1])
+
+
 @pytest.mark.parametrize("date", DATES)
 def test_the_shipped_markets_ask_no_less_than_the_estimate(date):
-    snapshot, inputs = get_inputs(date)
-    found = estimate(*inputs)
+    snapshot, _ = get_inputs(date)
+    found = get_estimate(date)
     assert snapshot.stress == pytest.approx(found.stress, abs=0.005)
     for coin in Underlying:
         shipped, estimated = snapshot.crowding[coin], found.crowding[coin.value]
@@ -40,7 +46,7 @@ def test_the_shipped_markets_ask_no_less_than_the_estimate(date):
 
 
 def test_a_crash_raises_the_multiplier_and_lowers_depth():
-    (calm, crash) = (estimate(*get_inputs(date)[1]) for date in ("2026-08-22", "2026-02-05"))
+    (calm, crash) = (get_estimate(date) for date in ("2026-08-22", "2026-02-05"))
     assert calm.stress == 1.0 < 1.9 < crash.stress <= 2.0
     for coin in ("BTC", "ETH"):
         assert crash.crowding[coin].depth_down < calm.crowding[coin].depth_down
