@@ -30,6 +30,9 @@ LEVELS = ("initial", "maintenance")
 PROCYCLICALITY = ("none", "buffer", "stressed", "floor")
 """Measures against procyclicality: nothing, or options (a), (b), (c) of EMIR RTS 153/2013, article 28."""
 
+MAX_OFFSET = 0.8
+"""Largest share of the sum of both coins' losses that netting may take off (EMIR RTS 153/2013, article 27)."""
+
 PERCENT, MILLE = 100, 1000
 """Factors are whole percent, transfer moves and charges whole thousandths: they become integer coefficients exactly."""
 
@@ -219,6 +222,13 @@ def _check_together(parameters: Parameters, source: str) -> None:
             raise MalformedFile(source, f"haircut of {coin}: initial is below maintenance")
     if parameters.debt_limit["initial"] > parameters.debt_limit["maintenance"]:
         raise MalformedFile(source, "debt_limit: initial is above maintenance")
+    # With n moved, each group's loss falls by at most n M, M the first coin's price range, and none below zero. So with
+    # losses x and y alone the netted sum is at least max(x + y - 2 M n, 0) + c n, which is least at 2 M n = x + y:
+    # c (x + y) / (2 M).
+    least = 2.0 * parameters.price_range[COINS[0]] * (1.0 - MAX_OFFSET)
+    if parameters.transfer_charge < least - 1e-12:
+        allowed = f"{least:.3f} or more, or netting takes off more than {MAX_OFFSET:.0%}"
+        raise MalformedFile(source, f"transfer_charge is {parameters.transfer_charge}; allowed: {allowed}")
     for name, value, scale in (
         *((f"factor.{level}", parameters.factor[level], PERCENT) for level in LEVELS),
         ("transfer_charge", parameters.transfer_charge, MILLE),

@@ -110,8 +110,9 @@ def test_json_is_exact(shipped):
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
-        ("deribit_2026-08-22", "8cc78dd8b11e926749695dbed22319fb727262f09ee17ff650c383985fe5be2b"),
-        ("deribit_2026-02-05", "963ecb0f94313b813de653744d7df1bba098cd96106b2ef9ba0cf8307664e39b"),
+        ("deribit_2026-08-22", "54947a4ff5f99499c46769b160fc30b1f24dec230e60c1609de506ce2e2de380"),
+        ("deribit_2025-12-30", "d11637599752e242f3ffa3263ae18cb39af8fdb2cfe1efafe061bbb3abe21462"),
+        ("deribit_2026-02-05", "8828d1e7a7b7a7416fddc8f16b2bdf680bb68f4e3058a60a2effc995a4f5b218"),
     ],
 )
 def test_hashes_of_the_shipped_markets(name, digest):
@@ -368,7 +369,7 @@ def test_a_file_may_have_svi_parameters_instead_of_volatilities(mini):
 
 
 def test_an_unknown_market_names_the_shipped_ones():
-    with pytest.raises(UnknownName, match="'nowhere'; allowed: deribit_2026-02-05, deribit_2026-08-22"):
+    with pytest.raises(UnknownName, match="'nowhere'; allowed: deribit_2025-12-30, deribit_2026-02-05, deribit_2026-08-22"):
         load_snapshot("nowhere")
 
 
