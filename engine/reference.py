@@ -184,7 +184,21 @@ class Reference:
             reach = max(parameters.skew_width_floor, parameters.skew_width * root)
             moneyness = math.log(item.strike / float(self.snapshot.forward[item.slot]))
             return volatility * (1.0 - cell.skew * cap * min(max(moneyness / reach, -1.0), 1.0))
-        return volatility
+        short, middle, long = parameters.term_tenors
+        days = (item.expiry - self.snapshot.time) / 86_400.0
+        if days < middle:
+            weight = min(math.log(middle / days) / math.log(middle / short), 1.0)
+            return volatility * (1.0 + cell.short_tenors * parameters.term_short * weight)
+        weight = min(math.log(days / middle) / math.log(long / middle), 1.0)
+        return volatility * (1.0 + cell.long_tenors * parameters.term_long * weight)
+
+    def basis_shift(self, item: Instrument, cell: Cell) -> float:
+        """Relative change of an instrument's forward against spot and perpetual in a grid cell."""
+        if not cell.basis or item.kind not in (Kind.OPTION, Kind.FUTURE):
+            return 0.0
+        years = (item.expiry - self.snapshot.time) / (365.0 * 86_400.0)
+        grown = math.exp(cell.basis * self.parameters.basis_rate * years) - 1.0
+        return cell.basis * max(abs(grown), self.parameters.basis_floor)
 
     @cached_property
     def items(self) -> tuple[Instrument, ...]:
@@ -221,7 +235,8 @@ class Reference:
         for item in self.items:
             for index, cell in enumerate(self.cells[item.underlying.value]):
                 volatility = self.shocked_volatility(item, cell) if item.kind is Kind.OPTION else None
-                after = self.value(item, cell.move, volatility=volatility)
+                move = cell.move + self.basis_shift(item, cell)
+                after = self.value(item, move, volatility=volatility, days=cell.days)
                 pnl[index, item.slot] = cell.dampening * (after - self.prices[item.slot])
         return pnl
 

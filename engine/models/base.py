@@ -33,6 +33,20 @@ def scale_by_tenor(snapshot: MarketSnapshot, parameters: Parameters) -> np.ndarr
     return np.where(snapshot.listing.is_option, ratio**power, 1.0)
 
 
+def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) weights of the short and of the long end in each option's tenor, 0 to 1, 0 where no option is.
+
+    With `term_tenors` (a, b, c) days: short is 1 up to a and falls to 0 at b, long rises from 0 at b to 1 at c, both
+    linear in the logarithm of the tenor.
+    """
+    a, b, c = parameters.term_tenors
+    days = np.clip(np.where(snapshot.listing.is_option, snapshot.years * 365.0, b), a, c)
+    return (
+        np.clip(np.log(b / days) / np.log(b / a), 0.0, 1.0),
+        np.clip(np.log(days / b) / np.log(c / b), 0.0, 1.0),
+    )
+
+
 def drop_dead_collateral(snapshot: MarketSnapshot, parameters: Parameters, values: np.ndarray) -> np.ndarray:
     """`values` (…, N) with zero in the slots of collateral that is worth nothing at any level."""
     coins = snapshot.listing.preset.coins

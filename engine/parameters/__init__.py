@@ -52,6 +52,8 @@ _SHAPES = {
     "haircut": _PER_LEVEL_AND_COIN,
 }
 """Keys of the parameters that are not single numbers, outermost first."""
+_LENGTHS = {"tail_moves": 4, "between_moves": 4, "term_tenors": 3}
+"""Length of the parameters that are lists."""
 
 
 class ParameterEntry(StrictModel):
@@ -96,6 +98,20 @@ class Parameters:
     """Exponent beyond it."""
     tail_moves: tuple[float, ...]
     """Far price moves, each dampened to the price range."""
+    between_moves: tuple[float, ...]
+    """Price moves between the price range and the far tails, dampened alike."""
+    time_days: float
+    """Days that pass in the cells in which time passes."""
+    basis_rate: float
+    """Move of a dated forward against spot, per year of its tenor."""
+    basis_floor: float
+    """Least such move."""
+    term_tenors: tuple[float, ...]
+    """Days: the short end up to the first, neither at the second, the long end from the third."""
+    term_short: float
+    """Relative move of volatility at the short end."""
+    term_long: float
+    """Relative move of volatility at the long end."""
     skew_shift: float
     """Largest relative tilt of the volatilities at the wings."""
     skew_slope: float
@@ -175,9 +191,10 @@ def _check_entry(name: str, entry: ParameterEntry) -> None:
         return
     if len(entry.range) != 2:
         raise MalformedFile(f"parameter {name}", f"range is {entry.range!r}; allowed: two numbers")
-    if name == "tail_moves":
-        if not isinstance(entry.value, list) or len(entry.value) != 4:
-            raise MalformedFile(f"parameter {name}", f"value is {entry.value!r}; allowed: a list of 4 numbers")
+    if name in _LENGTHS:
+        length = _LENGTHS[name]
+        if not isinstance(entry.value, list) or len(entry.value) != length:
+            raise MalformedFile(f"parameter {name}", f"value is {entry.value!r}; allowed: a list of {length} numbers")
         for index, move in enumerate(entry.value):
             _check_number(f"{name}.{index}", move, entry)
         return
@@ -235,6 +252,12 @@ def _check_together(parameters: Parameters, source: str) -> None:
     ):
         if abs(value * scale - round(value * scale)) > 1e-9:
             raise MalformedFile(source, f"{name} is {value}; allowed: multiples of {1 / scale}")
+    for name in ("tail_moves", "between_moves"):
+        if 0.0 in getattr(parameters, name):
+            raise MalformedFile(source, f"{name} has a move of 0; allowed: other numbers")
+    tenors = parameters.term_tenors
+    if not tenors[0] < tenors[1] < tenors[2]:
+        raise MalformedFile(source, f"term_tenors are {list(tenors)}; allowed: rising")
 
 
 @lru_cache(maxsize=16)
