@@ -20,9 +20,6 @@ from engine.presets import Preset
 USD6 = 1_000_000
 """Micro-dollars per US dollar."""
 
-SUM_SCALE = 100
-"""Scale of the row that adds up the groups: factors are whole percent."""
-
 TRANSFER_UNIT_USD6 = 1_000
 """Exposure per unit of the transfer n, micro-dollars, so that a move of a thousandth is a coefficient of 1."""
 
@@ -111,7 +108,7 @@ class Layout:
 
     @property
     def total(self) -> int:
-        """100 E - factors (x_BTC + x_ETH + charge (n+ + n-)) >= 0."""
+        """a E - b (x_BTC + x_ETH + c (n+ + n-)) >= 0, b / a the factor."""
         return self.final[1]
 
     @property
@@ -188,12 +185,13 @@ class Draft:
         self.fields["helpers"][row, Helper.EQUITY] = -1
         self._set_kinds(EQUITY=HelperKind.VALUE)
 
-    def add_total(self, factor_percent: int, charge_mille: int) -> None:
-        """100 E - f (x_BTC + x_ETH) - f c (n+ + n-) >= 0 with f in percent, c in thousandths of the exposure."""
+    def add_total(self, equity: int, factor: int, charge_mille: int) -> None:
+        """a E - b (x_BTC + x_ETH) - b c (n+ + n-) >= 0, where b / a is the factor f and c is in thousandths of the
+        exposure."""
         row = self.fields["helpers"][self.layout.total]
-        row[Helper.EQUITY] = SUM_SCALE
-        row[[Helper.LOSS_BTC, Helper.LOSS_ETH]] = -factor_percent
-        row[[Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]] = -factor_percent * charge_mille
+        row[Helper.EQUITY] = equity
+        row[[Helper.LOSS_BTC, Helper.LOSS_ETH]] = -factor
+        row[[Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]] = -factor * charge_mille
         self._set_kinds(TRANSFER_PLUS=HelperKind.FREE_PLUS, TRANSFER_MINUS=HelperKind.FREE_MINUS)
 
     def add_shortfall(self, columns: np.ndarray, weights: np.ndarray, tail_weight: int, equity_weight: int) -> None:

@@ -424,7 +424,7 @@ class TestTransfer:
 
     def test_groups_with_different_factors(self):
         """Moving a loss to the group that counts less would be worth money."""
-        refuse(put("helpers", (LAYOUT.total, Helper.LOSS_ETH), -100), TransferForm, value=(-125, -100))
+        refuse(put("helpers", (LAYOUT.total, Helper.LOSS_ETH), -4), TransferForm, value=(-5, -4))
 
     def test_transfer_outside_the_groups(self):
         def change(fields):
