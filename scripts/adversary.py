@@ -130,8 +130,8 @@ def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
     yield "dated futures +3 %, options not", np.where(market.is_future, 0.03 * market.base, 0.0)
 
 
-def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray) -> float:
-    """Largest loss of a portfolio that meets `policy`, as a multiple of its equity.
+def find_worst_book(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray) -> tuple[float, np.ndarray]:
+    """The portfolio that meets `policy` at an equity of one million dollars and loses most.
 
     Parameters
     ----------
@@ -140,8 +140,15 @@ def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
 
     Returns
     -------
-    float
-        Infinite if the policy bounds nothing in that direction.
+    loss : float
+        As a multiple of equity; infinite if the policy bounds nothing in that direction.
+    lots : ndarray
+        (N,) what the portfolio holds, real numbers; zero where the loss is infinite.
+
+    Raises
+    ------
+    RuntimeError
+        If the solver ends without an answer.
     """
     slots = np.flatnonzero(snapshot.listing.is_listed & ~snapshot.listing.is_collateral)
     count, helpers = len(slots), policy.preset.helpers
@@ -158,11 +165,18 @@ def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
     cost = np.concatenate([change[slots], -change[slots], np.zeros(helpers + len(priced))])
     unit = np.concatenate([np.ones(2 * count), np.full(helpers + len(priced), 1 / scale)])
     result = linprog(cost, A_ub=-matrix * unit * scale, b_ub=free * scale, bounds=(0, None), method="highs")
+    lots = np.zeros(policy.preset.slots)
     if result.status == 3:
-        return float("inf")
+        return float("inf"), lots
     if result.status != 0:
         raise RuntimeError(f"the linear programme ended with: {result.message}")
-    return -float(result.fun) * USD6 / EQUITY_USD6
+    lots[slots] = result.x[:count] - result.x[count : 2 * count]
+    return -float(result.fun) * USD6 / EQUITY_USD6, lots
+
+
+def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray) -> float:
+    """The loss of `find_worst_book`, as a multiple of equity."""
+    return find_worst_book(policy, snapshot, change)[0]
 
 
 def measure(snapshot: MarketSnapshot) -> dict[str, dict[str, float]]:

@@ -32,22 +32,48 @@ def requirement(lots, level="initial", size="standard", cash=0):
     return reference.compute_requirement(make_state(reference.preset.slots, lots, cash), level)
 
 
-@pytest.mark.parametrize(("count", "standard"), [(33, 27), (15, 9)])
+SHAPES = {
+    33: dict(standard=19, timed=8, corners=4, tails=4, between=4),
+    15: dict(standard=6, timed=4, corners=4, tails=2, between=1),
+}
+
+
+@pytest.mark.parametrize("count", SHAPES)
 @pytest.mark.parametrize("coin", ["BTC", "ETH"])
-def test_cells(count, standard, coin):
-    cells = make_cells(coin, count, PARAMETERS)
-    assert len(cells) == count
-    plain = [cell for cell in cells if cell.dampening == 1 and not cell.skew]
-    tails = [cell for cell in cells if cell.dampening < 1]
-    assert len(plain) == standard and len(tails) == 4 and sorted(cell.skew for cell in cells)[0] == -1
-    reach = PARAMETERS.price_range[coin]
-    assert {cell.move for cell in plain} >= {-reach, 0.0, reach}
-    assert all(
-        cell.volatility == 1 and cell.move * cell.dampening == pytest.approx(reach * np.sign(cell.move))
-        for cell in tails
+def test_cells(count, coin):
+    cells, reach = make_cells(coin, count, PARAMETERS), PARAMETERS.price_range[coin]
+    assert len(cells) == len({cell.label for cell in cells}) == count
+    corners = [cell for cell in cells if cell.basis]
+    dampened = [cell for cell in cells if cell.dampening < 1]
+    standard = [cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis]
+    assert (
+        dict(
+            standard=len(standard),
+            timed=sum(cell.days == PARAMETERS.time_days for cell in cells),
+            corners=len(corners),
+            tails=sum(cell.volatility > 0 for cell in dampened),
+            between=sum(cell.volatility == 0 for cell in dampened),
+        )
+        == SHAPES[count]
     )
-    assert len({cell.label for cell in cells}) == count
-    assert {cell.volatility for cell in plain} == {1, 0, -1}
+    assert {cell.move for cell in standard} >= {-reach, 0.0, reach}
+    assert {cell.volatility for cell in standard} >= {1, -1}
+    assert all(cell.move * cell.dampening == pytest.approx(reach * np.sign(cell.move)) for cell in dampened)
+    assert [cell.skew for cell in cells if cell.skew] == [1, -1]
+    assert not any(cell.move or cell.volatility or cell.transfer_move or cell.skew for cell in corners)
+
+
+def test_a_label_says_all_that_moves():
+    labels = [cell.label for cell in make_cells("BTC", 33, PARAMETERS)]
+    assert "-16 %, vol down" in labels and "+4 %, vol unchanged, 1 d pass" in labels
+    assert "basis up, vol of short tenors down, of long ones down, 1 d pass" in labels
+    assert "+50 %, vol unchanged (tail, counts 32.0%)" in labels
+
+
+def test_no_cell_is_void():
+    """The cell in which nothing moves would be a row without use."""
+    for size in ("standard", "mini"):
+        assert np.abs(get_house(size).grid.pnl).max(axis=1).min() > 0
 
 
 def test_both_coins_offer_the_same_moves():
@@ -85,6 +111,68 @@ def test_volatility_up_has_a_floor_and_down_stays_positive():
             assert (shocked >= 0.4).all() and (shocked > base).all()
         elif cell.volatility < 0:
             assert (shocked >= 0).all() and (shocked < base).all()
+
+
+class TestCorners:
+    """Time, basis and term structure at unchanged price."""
+
+    def corners(self):
+        house = get_house("standard")
+        return house, [index for index, cell in enumerate(house.grid.cells["BTC"]) if cell.basis]
+
+    def test_signs_are_those_of_a_tetrahedron(self):
+        """Every one of the six signs alone is the mean of two corners."""
+        house, rows = self.corners()
+        signs = np.array(
+            [(c.basis, c.short_tenors, c.long_tenors) for c in (house.grid.cells["BTC"][row] for row in rows)]
+        )
+        for axis in range(3):
+            for sign in (1, -1):
+                mean = signs[signs[:, axis] == sign].mean(axis=0)
+                assert mean.tolist() == [sign if place == axis else 0 for place in range(3)]
+
+    def test_dated_forwards_move_and_spot_does_not(self):
+        house, rows = self.corners()
+        reference = get_reference("standard")
+        for item in reference.items:
+            shift = house.grid.forward_shift[rows, item.slot]
+            if item.kind in (Kind.SPOT, Kind.PERPETUAL):
+                assert not shift.any() and not house.grid.pnl[rows, item.slot].any()
+                continue
+            years = (item.expiry - reference.snapshot.time) / (365 * 86_400)
+            expected = [max(0.01, np.expm1(0.1 * years)), -max(0.01, -np.expm1(-0.1 * years))]
+            assert shift == pytest.approx([expected[0], expected[0], expected[1], expected[1]])
+
+    def test_volatility_moves_at_the_ends(self):
+        house, rows = self.corners()
+        ratio = house.grid.volatility[rows] / house.snapshot.volatility
+        days, options = house.snapshot.years * 365, house.snapshot.listing.is_option
+        assert ratio[0][options & (days < 7)] == pytest.approx(1.3) and ratio[1][options & (days < 7)] == pytest.approx(
+            0.7
+        )
+        assert ratio[0][options & (days > 120)] == pytest.approx(1.15)
+        assert ratio[2][options & (days > 120)] == pytest.approx(0.85)
+        between = options & (days > 7) & (days < 30)
+        assert ((ratio[0][between] > 1.0) & (ratio[0][between] < 1.3)).all() and between.any()
+
+    def test_a_held_option_decays(self):
+        """Without basis and term structure a corner is a day, which costs whoever holds options."""
+        house, rows = self.corners()
+        quiet = dataclasses.replace(PARAMETERS, term_short=0.0, term_long=0.0, basis_rate=0.0, basis_floor=0.0)
+        pnl = HouseModel(house.snapshot, quiet).grid.pnl[rows]
+        options = house.snapshot.listing.is_option
+        assert (pnl[:, options] < 1e-9).all() and (pnl[:, ~options] == 0).all()
+        assert pnl[0][options] == pytest.approx(pnl[3][options])
+
+    def test_a_calendar_of_futures_pays_for_the_basis(self):
+        reference = get_reference("standard")
+        futures = [item for item in reference.items if item.kind is Kind.FUTURE and item.underlying.value == "BTC"]
+        near, far = futures[0], futures[-1]
+        needed = requirement({near.slot: 100, far.slot: -100}, "maintenance")
+        assert "basis up" in reference.cells["BTC"][needed.worst["BTC"]].label
+        years = (far.expiry - reference.snapshot.time) / (365 * 86_400)
+        moved = 100 * (reference.prices[far.slot] * np.expm1(0.1 * years) - reference.prices[near.slot] * 0.01)
+        assert needed.losses["BTC"] == pytest.approx(moved)
 
 
 def test_skew_moves_the_wings_apart():
@@ -233,7 +321,7 @@ def test_larger_presets_build_and_pass_every_check(name):
     full = get_snapshot("standard")
     listing = dataclasses.replace(full.listing, preset=PRESETS[name])
     policies = build_policies(dataclasses.replace(full, listing=listing))
-    assert policies["initial"].priced.sum() in (256, 381)
+    assert policies["initial"].priced.sum() == PRESETS[name].excess_rows
     assert find_certificate(policies["initial"], make_state(256, {1: 10, 129: -20}, 10**12))
 
 
