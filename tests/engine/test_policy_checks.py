@@ -379,7 +379,9 @@ class TestExpectedShortfall:
         refuse(change, ExcessTotalForm, row=LAYOUT.tail, rule="m")
 
     def test_equity_counted_more_than_the_tail(self):
-        refuse(put("helpers", (LAYOUT.tail, Helper.EQUITY), 67), ExcessTotalForm, row=LAYOUT.tail, value=67)
+        tail = get_quiet_policies("mini")["initial"].helpers[LAYOUT.tail, Helper.THRESHOLD_MINUS]
+        more = int(tail) + 1
+        refuse(put("helpers", (LAYOUT.tail, Helper.EQUITY), more), ExcessTotalForm, row=LAYOUT.tail, value=more)
 
     def test_total_with_a_loss_beside_it(self):
         refuse(put("helpers", (LAYOUT.tail, Helper.LOSS_BTC), -1), ExcessTotalForm, row=LAYOUT.tail)

@@ -21,7 +21,7 @@ def test_the_standard_size_is_the_one_the_design_states():
 
 def test_the_mini_size():
     preset = get_preset("mini")
-    assert (preset.slots, preset.packed_rows, preset.collateral_slots) == (16, 16, (0, 8))
+    assert (preset.slots, preset.packed_rows, preset.collateral_slots) == (16, 18, (0, 8))
     assert preset.future_slots("BTC") == range(2, 3)
     assert preset.option_slots("BTC") == range(3, 8)
 
