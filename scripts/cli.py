@@ -18,6 +18,7 @@ from scripts.commands.hedge import hedge
 from scripts.commands.margin import margin
 from scripts.commands.prove import prove, verify
 from scripts.commands.size import size
+from scripts.commands.stress import stress
 from scripts.commands.surface import surface
 from scripts.commands.whatif import whatif
 
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (margin, epoch, prove, verify, demo):
     app.command()(command)
-for command in (whatif, size, hedge, explain, backtest, surface):
+for command in (whatif, size, hedge, explain, backtest, surface, stress):
     app.command()(command)
 app.add_typer(bench.app, name="bench")
 app.add_typer(account.app, name="account")

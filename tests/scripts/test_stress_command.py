@@ -1,0 +1,44 @@
+"""`zkmargin stress`: help with an example, JSON alone, a table with the same figures, an own stress, refusals."""
+
+import json
+import re
+
+from typer.testing import CliRunner
+
+from engine.errors import OutOfRange
+from engine.stress import STRESSES
+from scripts import cli
+
+BOOK = ("stress", "--portfolio", "short_strangle")
+
+
+def run(*arguments):
+    shown = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    return shown.stdout
+
+
+def test_help_has_an_example():
+    shown = re.sub(r"\s+", " ", run("stress", "--help").replace("│", " "))
+    assert "Example: zkmargin stress --portfolio" in shown
+
+
+def test_json_and_table_agree():
+    document, table = json.loads(run(*BOOK, "--json")), run(*BOOK)
+    assert [result["stress"]["name"] for result in document["results"]] == [stress.name for stress in STRESSES]
+    for result in (document["before"], *document["results"]):
+        assert f"{result['pnl']:,.2f}" in table and f"{result['requirement']['initial']:,.2f}" in table
+    assert f"{document['joint']['correlation_zero']:,.2f}" in table
+    assert "breaches initial" in table and "breaches maintenance" in table
+
+
+def test_a_stress_of_ones_own():
+    arguments = (*BOOK, "--btc", "-0.2", "--eth", "-0.25", "--volatility", "1.3")
+    own = json.loads(run(*arguments, "--json"))["results"][-1]
+    assert own["stress"]["btc"] == -0.2 and own["pnl"] < 0
+    assert "BTC -20%, ETH -25%, vol x1.3" in run(*arguments)
+
+
+def test_a_move_below_nothing_is_refused():
+    refused = CliRunner().invoke(cli.app, (*BOOK, "--btc", "-1.5"))
+    assert isinstance(refused.exception, OutOfRange) and refused.exception.value == -1.5
