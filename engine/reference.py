@@ -440,7 +440,7 @@ def compute_allowance(parameters: Parameters, level: str, state: AccountState) -
     to nearest in the lot's own group, K_2 in both), and for initial 2.5 in the two buffers likewise, that is 8.125 at
     f = 1.25; the expected shortfall's 1.5 kappa (P&L to nearest, K_2) take the place of 2.5 f where they are more. Per
     account, from whole units of the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1 micro-dollars, and
-    4 for whole units of the buffers and their constants: 313 with the shipped parameters.
+    4 for whole units of the buffers and their constants: 318 with the shipped parameters.
     """
     factor, buffers = parameters.factor[level], int(level == "initial")
     scenarios = 2.5 * factor
