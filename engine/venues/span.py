@@ -78,6 +78,35 @@ def compute_span_total(
     return max(ZERO, risk - net_option_value)
 
 
+def compute_inter_commodity_credit(
+    first: tuple[Decimal, Decimal], second: tuple[Decimal, Decimal], rate: Decimal
+) -> Decimal:
+    """Credit for opposite positions in two commodities: rate times the smaller of both risks in US dollars.
+
+    Net delta times scan range, d, is what a commodity's delta risks; a spread is formed of as much of it as the other
+    side has. The credit is rate (|d_1| + |d_2| - |d_1 + d_2|). Subtracted from a scan risk that does not grow with the
+    delta alike, as with options, the result is not convex in the positions, so no policy of linear rows can ask it: the
+    house model nets by a transfer instead (`engine.models.grid`).
+
+    Parameters
+    ----------
+    first, second : tuple of Decimal
+        (net delta, scan range in US dollars per unit of delta) of each commodity.
+    rate : Decimal
+        Share of both risks that is credited, 0 to 1.
+
+    Raises
+    ------
+    OutOfRange
+        If the rate is outside 0 to 1.
+    """
+    require_in_range("rate of an inter-commodity credit", float(rate), 0.0, 1.0)
+    risks = [delta * scan_range for delta, scan_range in (first, second)]
+    if risks[0] * risks[1] >= 0:
+        return ZERO
+    return 2 * rate * min(abs(risk) for risk in risks)
+
+
 class Span:
     """SPAN's scan of one book; a `VenueModel`. A contract's multiplier stands in the legs' quantities.
 

@@ -24,19 +24,17 @@ def test_help_has_an_example():
 
 
 def test_json_and_table_agree():
-    document, table = json.loads(run(*BOOK, "--json")), run(*BOOK)
-    assert [result["stress"]["name"] for result in document["results"]] == [stress.name for stress in STRESSES]
+    """The shipped stresses and one of one's own."""
+    arguments = (*BOOK, "--btc", "-0.2", "--eth", "-0.25", "--volatility", "1.3")
+    document, table = json.loads(run(*arguments, "--json")), run(*arguments)
+    names = [result["stress"]["name"] for result in document["results"]]
+    assert names == [*(stress.name for stress in STRESSES), "yours"]
     for result in (document["before"], *document["results"]):
         assert f"{result['pnl']:,.2f}" in table and f"{result['requirement']['initial']:,.2f}" in table
     assert f"{document['joint']['correlation_zero']:,.2f}" in table
     assert "breaches initial" in table and "breaches maintenance" in table
-
-
-def test_a_stress_of_ones_own():
-    arguments = (*BOOK, "--btc", "-0.2", "--eth", "-0.25", "--volatility", "1.3")
-    own = json.loads(run(*arguments, "--json"))["results"][-1]
-    assert own["stress"]["btc"] == -0.2 and own["pnl"] < 0
-    assert "BTC -20%, ETH -25%, vol x1.3" in run(*arguments)
+    assert document["results"][-1]["stress"]["btc"] == -0.2 and document["results"][-1]["pnl"] < 0
+    assert "BTC -20%, ETH -25%, vol x1.3" in table
 
 
 def test_a_move_below_nothing_is_refused():
