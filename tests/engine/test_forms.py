@@ -119,7 +119,7 @@ def test_new_helpers(kinds, entries, paired):
 
 
 def test_a_charge_of_its_own_is_accepted_and_makes_it_harder():
-    """Chords bound a spare loss, the sum subtracts it."""
+    """Chords bound a spare loss, the equity is lowered by it."""
     quiet = get_quiet_policies("mini")["initial"]
     before = [least_cash_by_programme(quiet, account) for account in ACCOUNTS]
     fields = to_fields(quiet)
@@ -127,7 +127,7 @@ def test_a_charge_of_its_own_is_accepted_and_makes_it_harder():
     for row, sign in zip(LAYOUT.buffer(0)[:2], (1, -1), strict=True):
         fields["positions"][row, 1], fields["constants"][row] = sign * 10**7, 10**8
         fields["charges"][row, 1], fields["helpers"][row, SPARE] = -1, 1
-    fields["helpers"][LAYOUT.total, SPARE] = -100
+    fields["helpers"][LAYOUT.equity, SPARE] = -1
     policy = accepted(fields)
     assert policy is not None
     check_no_easier(policy, before)
@@ -161,9 +161,11 @@ def test_a_transfer_needs_a_listed_linear_instrument(loss):
 
 
 def test_the_check_can_fail():
-    """Without the forms, one coefficient frees the account: the programme finds it."""
-    fields = to_fields(POLICY)
-    fields["helpers"][LAYOUT.total, Helper.LOSS_BTC] = 125
+    """Without the forms, one coefficient frees the account where the grid alone decides: the programme finds it."""
+    maintenance = get_policies("mini")["maintenance"]
+    fields = to_fields(maintenance)
+    fields["helpers"][LAYOUT.total, Helper.LOSS_BTC] *= -1
     freed = Policy(name="x", preset=MINI, **fields)
     assert accepted(fields) is None
-    assert least_cash_by_programme(freed, ACCOUNTS[2])[0] < NEEDED[2][0] - 10**9
+    needed, _ = least_cash_by_programme(maintenance, ACCOUNTS[2])
+    assert least_cash_by_programme(freed, ACCOUNTS[2])[0] < needed - 10**9

@@ -9,6 +9,7 @@ import pytest
 from engine.certificate import RequirementNotMet
 from engine.errors import UnknownName
 from engine.instruments import Kind
+from engine.parameters import load_parameters
 from engine.portfolio import AccountState
 from engine.reference import compute_allowance
 from engine.tools.desk import Desk
@@ -98,12 +99,13 @@ def test_one_lot_more_or_less_costs_at_least_the_derivative(size, market):
 
 
 def make_tied_desk(size: str) -> Desk:
-    """A market in which a future has the perpetual's price, so that one against the other loses in no scenario."""
+    """A market in which a future has the perpetual's price, and no basis moves: one against the other loses in no
+    scenario."""
     snapshot = get_desk(size, CALM).snapshot
     forward = np.array(snapshot.forward)
     future = next(item for item in snapshot.listing.by_name.values() if item.kind is Kind.FUTURE)
     forward[future.slot] = forward[get_slot(get_desk(size, CALM), "BTC-PERPETUAL")]
-    return Desk.open(replace(snapshot, forward=forward))
+    return Desk.open(replace(snapshot, forward=forward), replace(load_parameters(), basis_rate=0.0, basis_floor=0.0))
 
 
 @pytest.mark.parametrize("size", ["standard", "mini"])
