@@ -369,7 +369,8 @@ def test_a_file_may_have_svi_parameters_instead_of_volatilities(mini):
 
 
 def test_an_unknown_market_names_the_shipped_ones():
-    with pytest.raises(UnknownName, match="'nowhere'; allowed: deribit_2025-12-30, deribit_2026-02-05, deribit_2026-08-22"):
+    names = "deribit_2025-12-30, deribit_2026-02-05, deribit_2026-08-22"
+    with pytest.raises(UnknownName, match=f"'nowhere'; allowed: {names}"):
         load_snapshot("nowhere")
 
 

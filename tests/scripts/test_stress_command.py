@@ -2,18 +2,20 @@
 
 import json
 import re
+from unittest.mock import patch
 
 from typer.testing import CliRunner
 
 from engine.errors import OutOfRange
 from engine.stress import STRESSES
-from scripts import cli
+from scripts import cli, console
 
 BOOK = ("stress", "--portfolio", "short_strangle")
 
 
 def run(*arguments):
-    shown = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "200"})
+    with patch.object(console.out, "_width", 200):
+        shown = CliRunner().invoke(cli.app, arguments)
     assert shown.exit_code == 0, shown.output
     return shown.stdout
 

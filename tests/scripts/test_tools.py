@@ -2,12 +2,13 @@
 
 import json
 import re
+from unittest.mock import patch
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
-from scripts import cli
+from scripts import cli, console
 
 BOOK = ("--portfolio", "short_strangle")
 COMMANDS = {
@@ -19,7 +20,8 @@ COMMANDS = {
 
 
 def run(*arguments):
-    shown = CliRunner().invoke(cli.app, arguments, env={"COLUMNS": "180"})
+    with patch.object(console.out, "_width", 180):
+        shown = CliRunner().invoke(cli.app, arguments)
     assert shown.exit_code == 0, shown.output
     return shown.stdout
 
