@@ -2,8 +2,8 @@
 
 import json
 import re
-from unittest.mock import patch
 import sys
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner
