@@ -13,8 +13,8 @@ from engine.batch.scratch import borrow_scratch
 from engine.errors import OutOfRange
 from engine.mapping import map_blocks
 
-BLOCK = 10_000
-"""Accounts per block, 12 MB of losses: smaller ones lose time to the interpreter, larger ones memory."""
+BLOCK = 25_000
+"""Accounts per block, 30 MB of losses: smaller ones lose time to the interpreter, larger ones memory."""
 
 
 @dataclass(frozen=True, eq=False)
