@@ -10,7 +10,6 @@ import argparse
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import linprog
 
 from engine.compiler import build_policies
 from engine.instruments import KIND_CODES, Kind
@@ -20,10 +19,11 @@ from engine.parameters import load_parameters
 from engine.policy import Policy
 from engine.presets import COINS
 from engine.pricing import price_per_lot
+from engine.programme import Programme, ProgrammeFailed, minimise
 from scripts import console
 
-EQUITY_USD6 = 10**12
-USD6 = 1e6
+EQUITY = 1e6
+"""US dollars."""
 DAYS_PER_YEAR = 365
 LEVELS = ("initial", "maintenance")
 
@@ -147,31 +147,31 @@ def find_worst_book(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
 
     Raises
     ------
-    RuntimeError
+    ProgrammeFailed
         If the solver ends without an answer.
     """
     slots = np.flatnonzero(snapshot.listing.is_listed & ~snapshot.listing.is_collateral)
-    count, helpers = len(slots), policy.preset.helpers
-    priced = np.flatnonzero(policy.priced)
-    price = price_per_lot(snapshot)[slots] * USD6
-    # columns: lots held, lots owed, helpers, excess
-    own = policy.positions[:, slots] - policy.cash[:, None] * price[None, :]
-    rates = policy.charges @ np.hstack([policy.rate_long[:, slots], policy.rate_short[:, slots]])
-    excess = policy.excess_total[:, None] * policy.weights[priced][None, :].astype(float)
-    excess[priced, np.arange(len(priced))] += 1.0
-    matrix = np.hstack([np.hstack([own, -own]) + rates, policy.helpers, excess])
-    free = np.array([float(constant) for constant in policy.constants]) + policy.cash * EQUITY_USD6
-    scale = 1e-6
-    cost = np.concatenate([change[slots], -change[slots], np.zeros(helpers + len(priced))])
-    unit = np.concatenate([np.ones(2 * count), np.full(helpers + len(priced), 1 / scale)])
-    result = linprog(cost, A_ub=-matrix * unit * scale, b_ub=free * scale, bounds=(0, None), method="highs")
+    programme, price = Programme(policy, slots), price_per_lot(snapshot)[slots]
+    equity = np.zeros((1, programme.size))
+    equity[0, programme.held], equity[0, programme.owed], equity[0, programme.cash] = price, -price, 1.0
+    cost = np.zeros(programme.size)
+    cost[programme.held], cost[programme.owed] = change[slots], -change[slots]
     lots = np.zeros(policy.preset.slots)
-    if result.status == 3:
-        return float("inf"), lots
-    if result.status != 0:
-        raise RuntimeError(f"the linear programme ended with: {result.message}")
-    lots[slots] = result.x[:count] - result.x[count : 2 * count]
-    return -float(result.fun) * USD6 / EQUITY_USD6, lots
+    try:
+        result = minimise(
+            cost,
+            A_ub=-programme.matrix,
+            b_ub=programme.constants,
+            A_eq=equity,
+            b_eq=[EQUITY],
+            bounds=programme.bounds,
+        )
+    except ProgrammeFailed as failure:
+        if failure.is_unbounded:
+            return float("inf"), lots
+        raise
+    lots[slots] = result.x[programme.held] - result.x[programme.owed]
+    return -float(result.fun) / EQUITY, lots
 
 
 def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray) -> float:

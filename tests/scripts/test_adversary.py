@@ -13,7 +13,8 @@ from engine.compiler import build_policies
 from engine.market import load_snapshot
 from engine.parameters import load_parameters
 from engine.pricing import price_per_lot
-from scripts.adversary import EQUITY_USD6, USD6, Market, find_worst_book, find_worst_loss, name_moves
+from engine.rows import USD6
+from scripts.adversary import EQUITY, Market, find_worst_book, find_worst_loss, name_moves
 from tests.engine.house import CALM, CRASH, get_policies, get_snapshot, make_state
 
 PARAMETERS = load_parameters()
@@ -106,9 +107,9 @@ def test_a_book_that_only_a_kind_of_cell_refuses(snapshot, policies, moves, kind
     weaker = build_policies(snapshot, parameters)["maintenance"]
     loss, lots = find_worst_book(weaker, snapshot, moves[move])
     whole = np.rint(0.97 * lots).astype(np.int64)  # whole lots cost a little
-    cash = EQUITY_USD6 - round(USD6 * float(price_per_lot(snapshot) @ whole))
+    cash = round(USD6 * (EQUITY - float(price_per_lot(snapshot) @ whole)))
     state = make_state(256, {int(slot): int(whole[slot]) for slot in np.flatnonzero(whole)}, cash)
-    assert -float(moves[move] @ whole) * USD6 > 1.3 * EQUITY_USD6 and loss > 1.3
+    assert -float(moves[move] @ whole) > 1.3 * EQUITY and loss > 1.3
     assert find_certificate(weaker, state)
     with pytest.raises(RequirementNotMet):
         find_certificate(policies["maintenance"], state)
