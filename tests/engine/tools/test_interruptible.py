@@ -12,7 +12,9 @@ from engine.errors import OutOfRange
 from engine.tools.interruptible import run_interruptible
 
 WAIT = """
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 from engine.tools.interruptible import run_interruptible
 print("begun", flush=True)
 run_interruptible(lambda: time.sleep(60))
