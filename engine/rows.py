@@ -54,7 +54,7 @@ more rows per coin, and four rows remain."""
 
 @dataclass(frozen=True)
 class Layout:
-    """Which rows of a preset hold what: excess rows, a grid block per coin, reserved rows, and four final rows.
+    """Which rows of a preset hold what: excess rows, a grid and a buffer block per coin, and four final rows.
 
     Raises
     ------

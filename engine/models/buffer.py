@@ -92,8 +92,8 @@ def make_chords(curvature: float, ladder: float, count: int, share: float, margi
     """
     if not curvature:
         return Chords((0.0, float(MAX_NOTIONAL)), (0.0,), (0.0,))
-    largest = min(share * count**2 * margin_rate / curvature, float(MAX_NOTIONAL))
-    knots = [largest * (k / count) ** 2 for k in range(count + 1)]
+    largest = min(share * (count * count) * margin_rate / curvature, float(MAX_NOTIONAL))
+    knots = [largest * (k * k) / (count * count) for k in range(count + 1)]  # no power: exact on every machine
     slopes = [curvature * (low + high + 2.0 * ladder) for low, high in pairwise(knots)]
     constants = [curvature * low * high for low, high in pairwise(knots)]
     return Chords(tuple(knots), tuple(slopes), tuple(constants))

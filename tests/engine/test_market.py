@@ -265,6 +265,8 @@ def with_value(column, slot, value):
         (lambda s: {"crowding": {**s.crowding, "SOL": s.crowding["BTC"]}}, UnknownName, "SOL"),
         (lambda s: {"stress": 0.99}, OutOfRange, "stress is 0.99; allowed: 1.0 to 4.0"),
         (lambda s: {"stress": math.nan}, OutOfRange, "stress is nan"),
+        (lambda s: {"stress": 4.01}, OutOfRange, "stress is 4.01; allowed: 1.0 to 4.0"),
+        (lambda s: {"daily_volatility": {"BTC": 1.01, "ETH": 0.03}}, OutOfRange, "daily volatility of BTC is 1.01"),
         (lambda s: {"forward": with_value(s.forward, 3, math.nan)}, OutOfRange, r"forward of .* \(slot 3\) is nan"),
         (
             lambda s: {"forward": with_value(s.forward, 3, 0.0)},
