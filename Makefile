@@ -15,11 +15,11 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Python environment, with the native prover built into it (Rust).
-$(VENV)/.installed: pyproject.toml constraints.txt $(NATIVE)
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, found " + sys.version.split()[0])'
 	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --constraint constraints.txt pip maturin
+	$(PY) -m pip install --quiet --constraint constraints.txt pip setuptools setuptools-rust
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'
 	touch $@
 
@@ -30,7 +30,7 @@ node_modules/.installed: package.json package-lock.json
 	touch $@
 
 setup: $(VENV)/.installed node_modules/.installed ## install everything, compile the circuits, make development keys
-	$(PY) -m scripts.setup --preset mini --preset standard
+	$(PY) -m zkmargin.scripts.setup --preset mini --preset standard
 
 demo: setup ## the main job on Anvil, at full size
 	$(VENV)/bin/zkmargin demo
@@ -43,10 +43,10 @@ test-full: setup check ## also the slow suites
 
 check: $(VENV)/.installed ## style, and generated files that are stale
 	$(VENV)/bin/ruff check .
-	$(PY) -m scripts.generate --check
+	$(PY) -m zkmargin.scripts.generate --check
 
 generate: $(VENV)/.installed ## write the generated files again
-	$(PY) -m scripts.generate
+	$(PY) -m zkmargin.scripts.generate
 
 bench: setup ## prover figures for mini and standard
 	$(VENV)/bin/zkmargin bench

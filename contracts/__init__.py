@@ -1,0 +1,1 @@
+"""Solidity sources, and what compiles, deploys and calls them."""

@@ -22,8 +22,8 @@ from eth_utils.abi import get_abi_input_types, get_abi_output_types
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError, Web3Exception
 
-from contracts.compile import Artifact, compile_contracts
-from contracts.errors import ChainUnavailable, NotADevelopmentChain, Reverted
+from zkmargin.contracts.compile import Artifact, compile_contracts
+from zkmargin.contracts.errors import ChainUnavailable, NotADevelopmentChain, Reverted
 
 ROOT = Path(__file__).parents[1]
 DEVELOPMENT_CHAIN_IDS = (31337, 1337)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import solcx
 
-from contracts.errors import CompilationFailed
+from zkmargin.contracts.errors import CompilationFailed
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "contracts" / "src"

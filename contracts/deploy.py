@@ -16,11 +16,11 @@ from pathlib import Path
 import rlp
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
-from contracts.chain import Chain, Contract, Receipt, require_development_chain
-from contracts.compile import compile_contracts
-from contracts.errors import CallInvalid
-from contracts.keys import KeyMaterial, encode_key
-from prover.typed_data import Domain
+from zkmargin.contracts.chain import Chain, Contract, Receipt, require_development_chain
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.key_material import KeyMaterial, encode_key
+from zkmargin.prover.messages.typed_data import Domain
 
 WETH_LOT = 10**15
 """Wei per lot of the WETH collateral slot: 0.001 ETH."""
@@ -116,7 +116,7 @@ def deploy(
         Owner of registry and oracle, and who may pause; the deployer by default. The clearing house has no owner. The
         oracle is `owner`'s at once. The registry is handed over in two steps: the deployer, who registers version 1,
         names `owner` here, and stays its owner until `owner` calls `acceptOwnership`
-        (`contracts.clearing.KeyRegistry.accept_ownership`).
+        (`contracts.venue.KeyRegistry.accept_ownership`).
     activation_delay : int
         Seconds until a later key version is live; at least `LEAST_DELAY`, except on development chains.
     tokens : mapping of str to str, optional

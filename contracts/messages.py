@@ -1,8 +1,7 @@
 """The typed message Epoch as a quorum signs it, and the named points it covers.
 
-Records and EIP-712 digests of every message are the prover's (`prover.messages`, `prover.typed_data`); what is added
-here is what
-only the chain's side needs.
+Records and EIP-712 digests of every message are the prover's (`prover.messages.records`,
+`prover.messages.typed_data`). What only the chain's side needs is added here.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from dataclasses import dataclass
 from eth_abi import encode as abi_encode
 from eth_utils import keccak
 
-from contracts.errors import MessageInvalid
-from engine.epoch import Epoch as RiskEpoch
-from prover.account import Wallet
-from prover.messages import Epoch, encode_policy_name
-from prover.typed_data import Domain
+from zkmargin.contracts.errors import MessageInvalid
+from zkmargin.engine.epoch.record import Epoch as RiskEpoch
+from zkmargin.prover.account.account import Wallet
+from zkmargin.prover.messages.records import Epoch, encode_policy_name
+from zkmargin.prover.messages.typed_data import Domain
 
 IDENTITY = (0, 0)
 """The point of the all-zero policy and of the settlement that moves nothing."""
@@ -130,7 +129,7 @@ def make_epoch_message(
 def sign_unchecked(message: Epoch, wallets: Sequence[Wallet], domain: Domain) -> tuple[bytes, ...]:
     """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them.
 
-    A publisher signs by `contracts.publishing.sign_epoch`, which looks at what is signed first.
+    A publisher signs by `contracts.publisher.sign_epoch`, which looks at what is signed first.
     """
     ordered = sorted(wallets, key=lambda wallet: int(wallet.address, 16))
     return tuple(wallet.sign(domain, message) for wallet in ordered)

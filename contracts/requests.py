@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Self
 
-from contracts.errors import CallInvalid
-from contracts.messages import EpochPoints
-from prover.messages import Action, Flow, Open
-from prover.transition import Kind
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.messages import EpochPoints
+from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.messages.records import Action, Flow, Open
 
 Proof = tuple[int, int, int, int, int, int, int, int]
 """A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C (x,

@@ -1,0 +1,1 @@
+"""Margin of portfolios of derivatives as integer policies: markets, models, certificates. No chain, no circuit."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from engine.errors import DuplicateName, MalformedFile
+from zkmargin.engine.errors import DuplicateName, MalformedFile
 
 
 class StrictModel(BaseModel):

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from engine.errors import MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 
 LANES = 3
 """Policy rows per packed row: three 84-bit lanes fill one field element."""

@@ -1,0 +1,1 @@
+"""Proves in zero knowledge that a hidden account meets a policy."""

@@ -14,18 +14,17 @@ from typing import ClassVar
 
 from eth_utils import keccak
 
-from engine.epoch import read_policies
-from engine.policy import PolicyError
-from engine.presets import Preset
-from engine.settlement import identity_settlement
-
-from .account import Account
-from .errors import AttestationRefused, GenerationMismatch
-from .messages import Attestation, ProofBytes, Record, encode_policy_name
-from .proof import Proof
-from .prove import TransitionVerifier
-from .transition import EpochData, Intent, Kind, Transition, certify, compute_effects
-from .typed_data import Domain, compute_context, compute_digest
+from zkmargin.engine.epoch.expiry import identity_settlement
+from zkmargin.engine.epoch.record import read_policies
+from zkmargin.engine.policy.record import PolicyError
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.account.account import Account
+from zkmargin.prover.actions.transition import EpochData, Intent, Kind, Transition, certify, compute_effects
+from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
+from zkmargin.prover.groth16.proof import Proof
+from zkmargin.prover.groth16.provers import TransitionVerifier
+from zkmargin.prover.messages.records import Attestation, ProofBytes, Record, encode_policy_name
+from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 
 
 class ProvenAttestation(Record):

@@ -1,4 +1,6 @@
-"""`python -m scripts.setup`: compiles circuits and contracts and makes development keys, once per text of the sources.
+"""Compiles circuits and contracts and makes development keys, once per text of the sources.
+
+    python -m zkmargin.scripts.setup --preset mini
 
 Everything goes to build/, which git ignores. The keys come from this machine's randomness: for local chains only.
 """
@@ -8,12 +10,12 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from contracts.compile import compile_contracts
-from engine.presets import PRESETS
-from prover.compile import NAMES, compile_circuit
-from prover.keys import setup_keys
-from scripts import console
-from scripts.keys import ensure_committee
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.venue_keys import ensure_committee
+from zkmargin.engine.presets import PRESETS
+from zkmargin.prover.groth16.compile import NAMES, compile_circuit
+from zkmargin.prover.groth16.keys import setup_keys
+from zkmargin.scripts.cli import console
 
 
 def set_up(presets: list[str]) -> None:
@@ -37,7 +39,9 @@ def set_up(presets: list[str]) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m scripts.setup --preset mini")
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="example: python -m zkmargin.scripts.setup --preset mini"
+    )
     parser.add_argument("--preset", action="append", choices=sorted(PRESETS), required=True, help="may be repeated")
     presets = parser.parse_args().preset
     start = time.perf_counter()

@@ -7,14 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.backtest.paths import State
-from engine.backtest.volatility import DAYS_PER_YEAR, QUARTER_DELTA
-from engine.crowding import MIN_DEPTH, MIN_STRESS, Crowding
-from engine.errors import UnknownName
-from engine.instruments import USD_STEP, Kind, Listing, Underlying, make_instrument, quantize
-from engine.market import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
-from engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, get_preset
-from engine.pricing import black76_price
+from zkmargin.engine.backtest.paths import State
+from zkmargin.engine.backtest.volatility import DAYS_PER_YEAR, QUARTER_DELTA
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_STRESS, Crowding
+from zkmargin.engine.market.instruments import USD_STEP, Kind, Listing, Underlying, make_instrument, quantize
+from zkmargin.engine.market.snapshot import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
+from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, get_preset
 
 PRESET = get_preset("standard")
 LOT_SIZES = (0.01, 0.1)

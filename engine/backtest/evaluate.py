@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backtest.models import CONFIDENCE, DAYS_HELD, SHORTFALL_CONFIDENCE
-from engine.backtest.run import Run
-from engine.risk.coverage import (
+from zkmargin.engine.backtest.acerbi_szekely import compute_z2, get_p_value_z2
+from zkmargin.engine.backtest.coverage import (
     Lights,
     compute_christoffersen,
     compute_conditional_coverage,
@@ -18,8 +17,9 @@ from engine.risk.coverage import (
     get_lights,
     simulate_lights,
 )
-from engine.risk.procyclicality import OPTIONS, STEPS, Procyclicality, apply_option, get_largest_step
-from engine.risk.z2 import compute_z2, get_p_value_z2
+from zkmargin.engine.backtest.models import CONFIDENCE, DAYS_HELD, SHORTFALL_CONFIDENCE
+from zkmargin.engine.backtest.procyclicality import OPTIONS, STEPS, Procyclicality, apply_option, get_largest_step
+from zkmargin.engine.backtest.run import Run
 
 TAIL, SHORTFALL_TAIL = 1.0 - CONFIDENCE, 1.0 - SHORTFALL_CONFIDENCE
 LEAST_OBSERVATIONS = 50

@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backtest.books import NEEDS_BASIS, NEEDS_SPOT, Listed, list_day, make_lots
-from engine.backtest.history import Event
-from engine.backtest.models import DAYS_HELD
-from engine.backtest.paths import Market, State
-from engine.backtest.run import Run
-from engine.backtest.volatility import TENORS
-from engine.models.shortfall import LEAST_VOLATILITY_FACTOR
-from engine.parameters import Parameters
-from engine.presets import COINS
+from zkmargin.engine.backtest.books import NEEDS_BASIS, NEEDS_SPOT, Listed, list_day, make_lots
+from zkmargin.engine.backtest.history import Event
+from zkmargin.engine.backtest.models import DAYS_HELD
+from zkmargin.engine.backtest.paths import Market, State
+from zkmargin.engine.backtest.run import Run
+from zkmargin.engine.backtest.volatility import TENORS
+from zkmargin.engine.margin.parameters import Parameters
+from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
+from zkmargin.engine.presets import COINS
 
 CRASHES = {
     "March 2020": ("2020-03-12", "2020-03-13"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.errors import OutOfRange
-from engine.risk.filters import filter_garch
+from zkmargin.engine.calibration.filters import filter_garch
+from zkmargin.engine.errors import OutOfRange
 
 REFIT = 30
 """Days between fits."""

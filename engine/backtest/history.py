@@ -1,6 +1,6 @@
 """The record of prices and implied volatilities that backtests run on: the typed reader of engine/data/history.
 
-Derived by scripts/derive_history.py; the record names its sources.
+Derived by scripts/derive/history.py; the record names its sources.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import MalformedFile, OutOfRange, UnknownName
-from engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
-from engine.presets import COINS
+from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
+from zkmargin.engine.presets import COINS
 
 FORMAT = "zkmargin.history/1"
 """First field of a history file."""

@@ -19,18 +19,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backtest.books import Listed
-from engine.backtest.volatility import Response
-from engine.compiler import HouseModel
-from engine.errors import UnknownName
-from engine.models.base import scale_by_tenor
-from engine.models.grid import TRANSFER_SIGN
-from engine.models.shortfall import LEAST_VOLATILITY_FACTOR
-from engine.parameters import LEVELS, MILLE, Parameters
-from engine.presets import COINS
-from engine.pricing import black76_price, greeks_per_lot, price_per_lot
-from engine.risk.delta_gamma import compute_cornish_fisher, compute_moments
-from engine.risk.measures import compute_expected_shortfall, compute_value_at_risk
+from zkmargin.engine.backtest.books import Listed
+from zkmargin.engine.backtest.delta_gamma import compute_cornish_fisher, compute_moments
+from zkmargin.engine.backtest.measures import compute_expected_shortfall, compute_value_at_risk
+from zkmargin.engine.backtest.volatility import Response
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.margin.grid import TRANSFER_SIGN
+from zkmargin.engine.margin.parameters import LEVELS, MILLE, Parameters
+from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.margin.shocks import scale_by_tenor
+from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
+from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
+from zkmargin.engine.presets import COINS
 
 CONFIDENCE, SHORTFALL_CONFIDENCE = 0.99, 0.975
 """Of the value at risk that exceptions are counted against, and of the shortfall with its own value at risk."""

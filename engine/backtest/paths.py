@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backtest.history import History, Segment
-from engine.backtest.volatility import (
+from zkmargin.engine.backtest.history import History, Segment
+from zkmargin.engine.backtest.volatility import (
     Proxy,
     Response,
     fit_proxy,
@@ -16,8 +16,8 @@ from engine.backtest.volatility import (
     interpolate_volatility,
     make_proxy_path,
 )
-from engine.presets import COINS
-from engine.risk.filters import WARM_UP, filter_ewma
+from zkmargin.engine.calibration.filters import WARM_UP, filter_ewma
+from zkmargin.engine.presets import COINS
 
 PERIODS = (1, 2)
 """Days over which books are held."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from engine.backtest.evaluate import TAIL, Treated, Verdict, evaluate
-from engine.backtest.events import CrashLoss, HourLoss, get_crash_losses, get_hour_losses
-from engine.backtest.history import History
-from engine.backtest.models import DAYS_HELD
-from engine.backtest.paths import Market
-from engine.backtest.run import Run
-from engine.parameters import Parameters
+from zkmargin.engine.backtest.evaluate import TAIL, Treated, Verdict, evaluate
+from zkmargin.engine.backtest.events import CrashLoss, HourLoss, get_crash_losses, get_hour_losses
+from zkmargin.engine.backtest.history import History
+from zkmargin.engine.backtest.models import DAYS_HELD
+from zkmargin.engine.backtest.paths import Market
+from zkmargin.engine.backtest.run import Run
+from zkmargin.engine.margin.parameters import Parameters
 
 FORMAT = "zkmargin.backtest/1"
 """First field of the document."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.backtest.books import ARCHETYPES, NEEDS_BASIS, NEEDS_SPOT, SPOT_COIN, Listed, list_day, make_lots
-from engine.backtest.garch import MonthlyGarch
-from engine.backtest.models import (
+from zkmargin.engine.backtest.books import ARCHETYPES, NEEDS_BASIS, NEEDS_SPOT, SPOT_COIN, Listed, list_day, make_lots
+from zkmargin.engine.backtest.garch import MonthlyGarch
+from zkmargin.engine.backtest.models import (
     DAYS_HELD,
     HAS_SHORTFALL,
     HOUSE,
@@ -20,11 +20,11 @@ from engine.backtest.models import (
     compute_sample_figures,
     revalue_sample,
 )
-from engine.backtest.paths import PERIODS, Market, Path
-from engine.errors import OutOfRange, UnknownName
-from engine.parameters import Parameters
-from engine.presets import COINS
-from engine.risk.filters import shrink_covariance, sum_over_period
+from zkmargin.engine.backtest.paths import PERIODS, Market, Path
+from zkmargin.engine.calibration.filters import shrink_covariance, sum_over_period
+from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.margin.parameters import Parameters
+from zkmargin.engine.presets import COINS
 
 LEAST_SAMPLE = 250
 """Days in the sample before the first margin is tested."""

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.backtest.history import Quotes
-from engine.errors import OutOfRange
+from zkmargin.engine.backtest.history import Quotes
+from zkmargin.engine.errors import OutOfRange
 
 TENORS = (7.0, 30.0, 90.0)
 """Days at which volatilities are known."""

@@ -1,4 +1,4 @@
 """Where the contagion buffer's numbers come from: liquidation ladder, depth, impact, state of the system.
 
-The publishers run this outside the hot path and state the result as `engine.crowding.Crowding` and a multiplier.
+The publishers run this outside the hot path and state the result as `engine.market.crowding.Crowding` and a multiplier.
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.contagion.ladder import Accounts, compute_nearness, find_liquidations
+from zkmargin.engine.contagion.ladder import Accounts, compute_nearness, find_liquidations
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.contagion.ladder import require_between
-from engine.errors import MarketError, OutOfRange
+from zkmargin.engine.contagion.ladder import require_between
+from zkmargin.engine.errors import MarketError, OutOfRange
 
 
 class StaleDepth(MarketError):

@@ -14,13 +14,13 @@ from math import floor, log, log10
 
 import numpy as np
 
-from engine.contagion.depth import carry_depth
-from engine.contagion.hawkes import estimate_branching, fit_hawkes
-from engine.contagion.impact import fit_book_impact
-from engine.contagion.ladder import SIDES, Ladder, estimate_ladder
-from engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, get_bands
-from engine.contagion.state import StateRule
-from engine.crowding import Crowding
+from zkmargin.engine.contagion.depth import carry_depth
+from zkmargin.engine.contagion.hawkes import estimate_branching, fit_hawkes
+from zkmargin.engine.contagion.impact import fit_book_impact
+from zkmargin.engine.contagion.ladder import SIDES, Ladder, estimate_ladder
+from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, get_bands
+from zkmargin.engine.contagion.state import StateRule
+from zkmargin.engine.market.crowding import Crowding
 
 MEMORY = 720.0
 """Hours of large moves that a fit reads."""

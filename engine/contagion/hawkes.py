@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from engine.contagion.ladder import require_between
-from engine.errors import OutOfRange
+from zkmargin.engine.contagion.ladder import require_between
+from zkmargin.engine.errors import OutOfRange
 
 MAX_BRANCHING = 0.95
 """Largest branching ratio that a fit may return: at 1 the process explodes."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.errors import OutOfRange
-from engine.pricing import black76_greeks, black76_price
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.valuation import black76_greeks, black76_price
 
 SIDES = {"down": -1.0, "up": 1.0}
 """Sign of the price move of each side."""

@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from engine.contagion.ladder import fit_distance_scale
-from engine.errors import UnknownName
-from engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
+from zkmargin.engine.contagion.ladder import fit_distance_scale
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "contagion"
 """Where the shipped records are."""

@@ -13,8 +13,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.contagion.ladder import require_between
-from engine.crowding import MAX_STRESS, MIN_STRESS
+from zkmargin.engine.contagion.ladder import require_between
+from zkmargin.engine.market.crowding import MAX_STRESS, MIN_STRESS
 
 
 @dataclass(frozen=True)

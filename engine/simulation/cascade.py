@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.simulation.book import Book
-from engine.simulation.entry import Positions, compute_distance, compute_trigger, get_coins
-from engine.simulation.model import MarketModel
-from engine.simulation.options import Dealers, Writers
-from engine.simulation.population import Population
+from zkmargin.engine.simulation.market_model import MarketModel
+from zkmargin.engine.simulation.option_writers import Dealers, Writers
+from zkmargin.engine.simulation.order_book import Book
+from zkmargin.engine.simulation.population import Population
+from zkmargin.engine.simulation.position_sizing import Positions, compute_distance, compute_trigger, get_coins
 
 DUST = 1e-3
 """Share of a position below which the rest is closed with it."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.contagion.ladder import require_between
-from engine.contagion.records import EventRecord, load_record
-from engine.simulation.cascade import Cascade, Outcome
-from engine.simulation.entry import RULES, Positions, Rule, size_positions
-from engine.simulation.model import MarketModel
-from engine.simulation.population import draw_population
-from engine.simulation.scenarios import Scenario
-from engine.simulation.statistics import Bootstrap, Interval
+from zkmargin.engine.contagion.ladder import require_between
+from zkmargin.engine.contagion.records import EventRecord, load_record
+from zkmargin.engine.simulation.cascade import Cascade, Outcome
+from zkmargin.engine.simulation.market_model import MarketModel
+from zkmargin.engine.simulation.population import draw_population
+from zkmargin.engine.simulation.position_sizing import RULES, Positions, Rule, size_positions
+from zkmargin.engine.simulation.scenarios import Scenario
+from zkmargin.engine.simulation.statistics import Bootstrap, Interval
 
 FIGURES: dict[str, Callable[[Positions, Outcome], np.ndarray]] = {
     "bad_debt_usd": lambda taken, seen: seen.bad_debt,

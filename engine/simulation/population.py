@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.simulation.model import MarketModel
+from zkmargin.engine.simulation.market_model import MarketModel
 
 MINUTES_PER_DAY = 1_440.0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from engine.errors import UnknownName, WrongKind
-from engine.simulation.model import MarketModel
+from zkmargin.engine.errors import UnknownName, WrongKind
+from zkmargin.engine.simulation.market_model import MarketModel
 
 OCTOBER = MarketModel()
 """Calibrated to 10 October 2025."""

@@ -13,10 +13,10 @@ from itertools import product
 
 import numpy as np
 
-from engine.instruments import require_in_range
-from engine.venues.decimals import ZERO
-from engine.venues.grid import Book, PlainGrid, compute_worst_loss
-from engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.venues.decimals import ZERO
+from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 SHARES = tuple(Decimal(share) for share in ("1", "0.5", "0", "-0.5", "-1"))
 """Price moves as shares of the largest one."""

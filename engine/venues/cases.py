@@ -7,16 +7,18 @@ from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from pathlib import Path
 
-from engine.files import read_model, read_text
-from engine.venues import derive_pmrm1, derive_pmrm2, derive_srm
-from engine.venues.decimals import CONTEXT, render
-from engine.venues.derive_pmrm1_cases import NamedFile as NamedPmrm1File
-from engine.venues.derive_pmrm1_cases import PreciseFile
-from engine.venues.derive_pmrm2_cases import Pmrm2File
-from engine.venues.derive_srm_cases import ExactFile
-from engine.venues.derive_srm_cases import NamedFile as NamedSrmFile
-from engine.venues.evaluation import compute_venue_margin
-from engine.venues.interface import Margin, VenueModel
+from zkmargin.engine.files import read_model, read_text
+from zkmargin.engine.venues.decimals import CONTEXT, render
+from zkmargin.engine.venues.derive import pmrm1 as derive_pmrm1
+from zkmargin.engine.venues.derive import pmrm2 as derive_pmrm2
+from zkmargin.engine.venues.derive import srm as derive_srm
+from zkmargin.engine.venues.derive.pmrm1_cases import NamedFile as NamedPmrm1File
+from zkmargin.engine.venues.derive.pmrm1_cases import PreciseFile
+from zkmargin.engine.venues.derive.pmrm2_cases import Pmrm2File
+from zkmargin.engine.venues.derive.srm_cases import ExactFile
+from zkmargin.engine.venues.derive.srm_cases import NamedFile as NamedSrmFile
+from zkmargin.engine.venues.evaluation import compute_venue_margin
+from zkmargin.engine.venues.interface import Margin, VenueModel
 
 Cases = Iterator[tuple[str, bool, VenueModel]]
 """Identifier of a case, whether its source runs it, and its model."""

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from engine.errors import OutOfRange, WrongKind
+from zkmargin.engine.errors import OutOfRange, WrongKind
 
 CONTEXT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """What venue margins are computed in: sums and products of the files' numbers are exact or wrong in the 60th digit."""

@@ -12,9 +12,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from engine.venues.decimals import ZERO, to_decimal
-from engine.venues.grid import Book, PlainGrid, compute_worst_loss
-from engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.venues.decimals import ZERO, to_decimal
+from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 MOVES = tuple(Decimal(step) * Decimal("0.03") for step in range(-5, 6))
 FUTURE_CONTINGENCY = Decimal("0.006")

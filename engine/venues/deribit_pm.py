@@ -14,13 +14,13 @@ from itertools import product
 
 import numpy as np
 
-from engine.instruments import require_in_range, require_whole
-from engine.pricing import black76_greeks
-from engine.surface import SECONDS_PER_YEAR
-from engine.venues.decimals import ZERO, to_decimal
-from engine.venues.evaluation import scale_by_tenor, shock_in_proportion
-from engine.venues.grid import Book, compute_worst_loss
-from engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.market.instruments import require_in_range, require_whole
+from zkmargin.engine.market.svi import SECONDS_PER_YEAR
+from zkmargin.engine.market.valuation import black76_greeks
+from zkmargin.engine.venues.decimals import ZERO, to_decimal
+from zkmargin.engine.venues.evaluation import scale_by_tenor, shock_in_proportion
+from zkmargin.engine.venues.grid import Book, compute_worst_loss
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 EXTENDED_MOVES = tuple(Decimal(move) for move in ("-0.66", "-0.33", "0.5", "1", "2", "3", "4", "5"))
 """Relative price moves of the extended cells, volatility up."""

@@ -1,4 +1,4 @@
-"""Evaluation shared by all venue models: every option is priced here, by `engine.pricing.black76_price`."""
+"""Evaluation shared by all venue models: every option is priced here, by `engine.market.valuation.black76_price`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
-from engine.errors import OutOfRange
-from engine.pricing import black76_price
-from engine.venues.decimals import CONTEXT, ZERO, sum_products, to_decimal
-from engine.venues.interface import Margin, OptionExpiry, Scenario, VenueModel
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.venues.decimals import CONTEXT, ZERO, sum_products, to_decimal
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario, VenueModel
 
 REFERENCE_DAYS = 30.0
 """Tenor at which the venues state their volatility shocks."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from engine.errors import OutOfRange
-from engine.instruments import require_in_range
-from engine.venues.decimals import ZERO
-from engine.venues.interface import OptionExpiry, Scenario
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.venues.decimals import ZERO
+from zkmargin.engine.venues.interface import OptionExpiry, Scenario
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from engine.errors import OutOfRange, WrongKind
-from engine.instruments import require_in_range
-from engine.surface import SECONDS_PER_YEAR
+from zkmargin.engine.errors import OutOfRange, WrongKind
+from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.market.svi import SECONDS_PER_YEAR
 
 VolatilityMove = Literal["up", "none", "down", "linear", "abs"]
 """How a scenario moves volatilities: by the venue's shock, or by a tilt of the skew (`linear`, `abs`)."""

@@ -14,10 +14,10 @@ from itertools import product
 
 import numpy as np
 
-from engine.errors import OutOfRange
-from engine.venues.decimals import ZERO
-from engine.venues.grid import Book, PlainGrid, compute_worst_loss, interpolate_points
-from engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.venues.decimals import ZERO
+from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss, interpolate_points
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 Tier = tuple[Decimal, Decimal | None, Decimal]
 """From and to in US dollars (None: without end), and the multiplier of what lies between."""

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from engine.venues.decimals import ZERO
-from engine.venues.evaluation import scale_by_tenor, shock_in_proportion
-from engine.venues.grid import Book, PlainGrid, compute_worst_loss
-from engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.venues.decimals import ZERO
+from zkmargin.engine.venues.evaluation import scale_by_tenor, shock_in_proportion
+from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 VOLATILITY_UP, VOLATILITY_DOWN = 0.40, 0.22
 """Proportional volatility moves at 30 days."""

@@ -15,12 +15,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine.errors import OutOfRange
-from engine.instruments import require_in_range
-from engine.venues.decimals import ZERO
-from engine.venues.evaluation import shock_in_proportion, value_now
-from engine.venues.grid import Book, compute_worst_loss
-from engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.venues.decimals import ZERO
+from zkmargin.engine.venues.evaluation import shock_in_proportion, value_now
+from zkmargin.engine.venues.grid import Book, compute_worst_loss
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 THIRDS = (0, 1, -1, 2, -2, 3, -3)
 """Price moves of the first fourteen scenarios in thirds of the range, each with volatility up and down."""
@@ -86,7 +86,7 @@ def compute_inter_commodity_credit(
     Net delta times scan range, d, is what a commodity's delta risks; a spread is formed of as much of it as the other
     side has. The credit is rate (|d_1| + |d_2| - |d_1 + d_2|). Subtracted from a scan risk that does not grow with the
     delta alike, as with options, the result is not convex in the positions, so no policy of linear rows can ask it: the
-    house model nets by a transfer instead (`engine.models.grid`).
+    house model nets by a transfer instead (`engine.margin.grid`).
 
     Parameters
     ----------

@@ -1,13 +1,13 @@
-"""Derive's volatility from SVI parameters: the raw form of `engine.surface` with its wings cut flat."""
+"""Derive's volatility from SVI parameters: the raw form of `engine.market.svi` with its wings cut flat."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.errors import OutOfRange
-from engine.instruments import require_in_range
-from engine.surface import svi_total_variance
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.market.svi import svi_total_variance
 
 WING = 4.0
 """The wings are flat beyond WING sqrt(a + b sigma) of log-moneyness, that many deviations of the centre's variance."""

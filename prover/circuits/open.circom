@@ -5,7 +5,7 @@ include "state.circom";
 
 // Proves: a new account is empty, and the committee can read its key.
 template Open(N) {
-    ////// PUBLIC  //////  in the order of prover/statement.json
+    ////// PUBLIC  //////  in the order of prover/statement/statement.json
     signal input commitment;         // C_0
     signal input ephemeralX;         // rho Base8
     signal input ephemeralY;

@@ -17,7 +17,7 @@ template Transition(N, R, X, J) {
     assert(SLACK_BITS() < LANE_BITS() && 3 * LANE_BITS() <= 252);    // L1
     var P = R \ 3;
 
-    ////// PUBLIC  //////  in the order of prover/statement.json
+    ////// PUBLIC  //////  in the order of prover/statement/statement.json
     signal input commitmentOld;      // C
     signal input commitmentNew;      // C', or 0 if nothing is written
     signal input tradeTag;           // T

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from engine.portfolio import load_portfolio
-from engine.presets import BITS
-from engine.pricing import price_per_lot
-from scripts.local import LocalVenue
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.presets import BITS
 
 HALF_SPREAD = 0.0005
 """What the maker earns on each trade, as a share of the gross premium."""

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-from contracts.errors import ContractsError, Reverted
-from contracts.messages import EpochPoints
-from contracts.requests import DepositRequest, TradeRequest, TradeSide, WithdrawRequest
-from engine.epoch import Epoch
-from engine.policy import none_policy
-from prover._native import BASE_MODULUS
-from prover.errors import ProverError
-from prover.messages import Action
-from prover.trade import AgreedTrade, check_quote, make_quote, make_request
-from prover.trader import SignedAction
-from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
-from prover.typed_data import compute_digest
-from scripts.local import LocalVenue, Party
+from zkmargin.contracts.errors import ContractsError, Reverted
+from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.messages import EpochPoints
+from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide, WithdrawRequest
+from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.policy.record import none_policy
+from zkmargin.prover._native import BASE_MODULUS
+from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.client import SignedAction
+from zkmargin.prover.errors import ProverError
+from zkmargin.prover.messages.records import Action
+from zkmargin.prover.messages.typed_data import compute_digest
+from zkmargin.prover.negotiation import AgreedTrade, check_quote, make_quote, make_request
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from contracts.chain import Chain, Receipt, run_anvil
-from contracts.clearing import Status
-from engine.market import load_snapshot, reduce_to_mini
-from engine.presets import get_preset
-from engine.report import build_report
-from prover.attestation import ChainFacts, verify_attestation
-from prover.recovery import recover_accounts
-from prover.trade import check_accept, check_quote, make_accept, make_quote, make_request
-from prover.trader import SignedAction
-from scripts.console import Steps
-from scripts.demo.book import get_target, price_legs, split_into_trades
-from scripts.demo.refusals import Refusal, Refusals, agree, make_challenge
-from scripts.keys import VenueKeys
-from scripts.local import LocalVenue, Party
-from scripts.verify import verify_three_ways
+from zkmargin.contracts.chain import Chain, Receipt, run_anvil
+from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.venue import Status
+from zkmargin.contracts.venue_keys import VenueKeys
+from zkmargin.engine.margin.report import build_report
+from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.presets import get_preset
+from zkmargin.prover.account.recovery import recover_accounts
+from zkmargin.prover.attestation import ChainFacts, verify_attestation
+from zkmargin.prover.client import SignedAction
+from zkmargin.prover.negotiation import check_accept, check_quote, make_accept, make_quote, make_request
+from zkmargin.scripts.cli.console import Steps
+from zkmargin.scripts.demo.book import get_target, price_legs, split_into_trades
+from zkmargin.scripts.demo.refusals import Refusal, Refusals, agree, make_challenge
+from zkmargin.scripts.demo.verify import verify_three_ways
 
 USD6 = 10**6
 MARKET = "deribit_2026-08-22"

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from rich.console import RenderableType
 
-from scripts.comparison import estimate_derive_gas
-from scripts.console import make_table
+from zkmargin.scripts.cli.console import make_table
+from zkmargin.scripts.measure.comparison import estimate_derive_gas
 
 GAS_TARGETS = {
     "trade": 400_000,

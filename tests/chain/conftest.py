@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.chain import run_anvil
-from engine.market import load_snapshot, reduce_to_mini
-from scripts.keys import VenueKeys, load_venue_keys
-from scripts.local import LocalVenue, Party
-from scripts.setup import set_up
+from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.venue_keys import VenueKeys, load_venue_keys
+from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.scripts.setup import set_up
 
 MARKET = "deribit_2026-08-22"
 

@@ -5,18 +5,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from contracts.clearing import Status
-from contracts.errors import Reverted
-from engine.errors import ExpiredInstrument
-from engine.pricing import price_per_lot
-from engine.settlement import Settlement
-from prover.errors import PolicyNotMet
-from prover.recovery import recover_accounts
-from prover.transition import Kind
-from scripts.demo.refusals import agree
-from scripts.local import LocalVenue, Party
-
-from .conftest import open_funded
+from tests.chain.conftest import open_funded
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.venue import Status
+from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.errors import ExpiredInstrument
+from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.prover.account.recovery import recover_accounts
+from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.errors import PolicyNotMet
+from zkmargin.scripts.demo.refusals import agree
 
 OPTION, PERPETUAL = 3, 1
 USD6 = 10**6
@@ -158,7 +157,7 @@ def test_a_withdrawal_leaves_initial_margin(venue):
 
 def withdraw_builds(party: Party, venue: LocalVenue, amount: int) -> None:
     """Raises unless a withdrawal of this amount can be built; proves nothing."""
-    from prover.transition import Intent, build_transition
+    from zkmargin.prover.actions.transition import Intent, build_transition
 
     build_transition(
         party.trader.account,

@@ -7,10 +7,10 @@ import pytest
 from eth_account import Account as EthAccount
 from typer.testing import CliRunner, Result
 
-from prover.account import LocalWallet, compute_account_id, create_key_file
-from prover.trader import Trader
-from scripts.commands.account import app
-from scripts.local import LocalVenue, Party
+from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.prover.account.account import LocalWallet, compute_account_id, create_key_file
+from zkmargin.prover.client import Trader
+from zkmargin.scripts.cli.account import app
 
 USD6 = 10**6
 PASSWORD = "a password of a test"

@@ -4,17 +4,16 @@ import dataclasses
 
 import pytest
 
-from engine.certificate import Certificate
-from engine.policy import none_policy
-from prover.errors import PolicyNotMet, UnsatisfiedConstraint
-from prover.prove import compute_transition_witness
-from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
-from prover.typed_data import compute_digest
-from prover.witness import collect_transition_inputs, compute_witness
-from scripts.demo.refusals import agree
-from scripts.local import LocalVenue
-
-from .conftest import open_funded
+from tests.chain.conftest import open_funded
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.engine.policy.certificate import Certificate
+from zkmargin.engine.policy.record import none_policy
+from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.errors import PolicyNotMet, UnsatisfiedConstraint
+from zkmargin.prover.groth16.provers import compute_transition_witness
+from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_witness
+from zkmargin.prover.messages.typed_data import compute_digest
+from zkmargin.scripts.demo.refusals import agree
 
 USD6 = 10**6
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from eth_account import Account as EthAccount
 
-from contracts.chain import Contract
-from contracts.compile import compile_contracts
-from contracts.errors import Reverted
-from engine.presets import get_preset
-from prover.account import Account, LocalWallet, compute_account_id, derive_key
-from prover.transition import Intent, Kind, Transition, build_transition
-from scripts.make_vectors import read_policies
-from tests.engine.house import make_state
+from tests.support.house import make_state
+from zkmargin.contracts.chain import Contract
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.errors import Reverted
+from zkmargin.engine.presets import get_preset
+from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
+from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition
+from zkmargin.scripts.generate.vectors import read_policies
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors/margin_mini.json").read_text())
 PRESET = get_preset("mini")

@@ -5,21 +5,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from contracts.chain import run_anvil
-from engine.certificate import Certificate
-from engine.market import load_snapshot
-from engine.policy import none_policy
-from engine.presets import get_preset
-from engine.relisting import relist
-from prover.errors import PolicyNotMet, UnsatisfiedConstraint
-from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
-from prover.typed_data import compute_digest
-from prover.witness import collect_transition_inputs, compute_transition_witness, compute_witness
-from scripts.keys import load_venue_keys
-from scripts.local import LocalVenue
-from scripts.setup import set_up
-
-from .conftest import MARKET, open_funded
+from tests.chain.conftest import MARKET, open_funded
+from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.venue_keys import load_venue_keys
+from zkmargin.engine.market.listings import relist
+from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.policy.certificate import Certificate
+from zkmargin.engine.policy.record import none_policy
+from zkmargin.engine.presets import get_preset
+from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.errors import PolicyNotMet, UnsatisfiedConstraint
+from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_transition_witness, compute_witness
+from zkmargin.prover.messages.typed_data import compute_digest
+from zkmargin.scripts.setup import set_up
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts.chain import run_anvil
-from tests.contracts.world import World
+from tests.support.world import World
+from zkmargin.contracts.chain import run_anvil
 
 
 @pytest.fixture(scope="module")

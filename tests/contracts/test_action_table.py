@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from contracts.clearing import Status
-from contracts.errors import Reverted
-from contracts.messages import SignedEpoch
-from prover.messages import Action
-from prover.transition import Kind
-from tests.contracts.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
+from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.contracts.venue import Status
+from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.messages.records import Action
 
 CASH = 100 * USDC
 LOTS = 2

@@ -6,11 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from contracts.chain import Chain, decode_revert, find_anvil, find_revert_data, require_development_chain, run_anvil
-from contracts.clearing import Venue
-from contracts.deploy import LEAST_DELAY, Deployment, compute_create_address, deploy, deploy_contract
-from contracts.errors import CallInvalid, ChainUnavailable, NotADevelopmentChain, Reverted
-from tests.contracts.world import make_cached_material, make_wallet
+from tests.support.world import make_cached_material, make_wallet
+from zkmargin.contracts.chain import (
+    Chain,
+    decode_revert,
+    find_anvil,
+    find_revert_data,
+    require_development_chain,
+    run_anvil,
+)
+from zkmargin.contracts.deploy import LEAST_DELAY, Deployment, compute_create_address, deploy, deploy_contract
+from zkmargin.contracts.errors import CallInvalid, ChainUnavailable, NotADevelopmentChain, Reverted
+from zkmargin.contracts.venue import Venue
 
 TEST_TOKENS = {"cash": "TestUSDC", "weth": "TestWETH"}
 

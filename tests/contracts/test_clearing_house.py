@@ -9,19 +9,19 @@ from eth_utils import keccak
 from eth_utils.abi import get_abi_input_types
 from py_ecc.optimized_bn128 import curve_order
 
-from contracts.chain import run_anvil
-from contracts.clearing import Status
-from contracts.compile import compile_contracts
-from contracts.deploy import deploy_contract
-from contracts.errors import Reverted
-from contracts.messages import EpochPoints
-from contracts.requests import DepositRequest, TradeRequest, TradeSide
-from prover.messages import Flow, Invalidate, Open
-from prover.recovery import Opened, Transitioned
-from prover.transition import Kind
-from prover.typed_data import compute_digest
-from tests.contracts.simulator import to_point
-from tests.contracts.world import HOUR, LOT, STEP, USDC, World, change_side, make_wallet, tamper
+from tests.support.simulator import to_point
+from tests.support.world import HOUR, LOT, STEP, USDC, World, change_side, make_wallet, tamper
+from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.messages import EpochPoints
+from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide
+from zkmargin.contracts.venue import Status
+from zkmargin.prover.account.recovery import Opened, Transitioned
+from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.messages.records import Flow, Invalidate, Open
+from zkmargin.prover.messages.typed_data import compute_digest
 
 LIMIT = 2**63
 

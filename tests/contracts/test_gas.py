@@ -1,12 +1,12 @@
 """The cost ledger: gas and code sizes are what `costs/gas.json` says. Moved on purpose? `python -m
-tests.contracts.gas`."""
+tests.support.gas`."""
 
 import json
 
 import pytest
 
-from contracts.compile import CODE_LIMIT
-from tests.contracts.gas import LEDGER, measure
+from tests.support.gas import LEDGER, measure
+from zkmargin.contracts.compile import CODE_LIMIT
 
 LEAST_TOLERANCE = 1_000
 """Gas: calldata has more or fewer zero bytes from run to run."""

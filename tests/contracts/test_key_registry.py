@@ -6,13 +6,13 @@ import pytest
 from py_ecc.optimized_bn128 import curve_order
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
-from contracts.clearing import KeyRegistry
-from contracts.deploy import deploy_contract, encode_registration
-from contracts.errors import KeyUnusable, Reverted
-from contracts.keys import encode_key
-from engine.presets import get_preset
-from tests.contracts.simulator import SUBGROUP_GENERATOR, to_pairs
-from tests.contracts.world import make_cached_material, make_keys
+from tests.support.simulator import SUBGROUP_GENERATOR, to_pairs
+from tests.support.world import make_cached_material, make_keys
+from zkmargin.contracts.deploy import deploy_contract, encode_registration
+from zkmargin.contracts.errors import KeyUnusable, Reverted
+from zkmargin.contracts.key_material import encode_key
+from zkmargin.contracts.venue import KeyRegistry
+from zkmargin.engine.presets import get_preset
 
 GROUP_GENERATOR = (
     995203441582195749578291179787384436505546430278305826713579947235728471134,

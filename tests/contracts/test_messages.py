@@ -7,16 +7,16 @@ from types import SimpleNamespace
 import pytest
 from eth_utils import keccak
 
-from contracts.clearing import Contract
-from contracts.compile import CODE_LIMIT, compile_contracts
-from contracts.deploy import deploy_contract
-from contracts.errors import CallInvalid, MessageInvalid
-from contracts.messages import make_epoch_message, sort_points
-from contracts.requests import DepositRequest, encode_proof
-from prover.messages import Action, Epoch, Flow, Invalidate, Open
-from prover.transition import Kind
-from prover.typed_data import encode, load_table
-from scripts.generators.solidity import ROOT, render
+from zkmargin.contracts.compile import CODE_LIMIT, compile_contracts
+from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.errors import CallInvalid, MessageInvalid
+from zkmargin.contracts.messages import make_epoch_message, sort_points
+from zkmargin.contracts.requests import DepositRequest, encode_proof
+from zkmargin.contracts.venue import Contract
+from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
+from zkmargin.prover.messages.typed_data import encode, load_table
+from zkmargin.scripts.generate.solidity import ROOT, render
 
 RANDOM = random.Random(3)
 

@@ -6,12 +6,12 @@ import pytest
 from eth_utils import keccak, to_checksum_address
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
-from contracts.errors import Reverted
-from contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
-from prover.messages import encode_policy_name
-from prover.transition import Kind
-from tests.contracts.simulator import to_point
-from tests.contracts.world import HOUR, STEP, make_wallet
+from tests.support.simulator import to_point
+from tests.support.world import HOUR, STEP, make_wallet
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
+from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.messages.records import encode_policy_name
 
 
 def refused(error, call, *arguments, **options):

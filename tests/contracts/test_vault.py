@@ -8,12 +8,12 @@ from eth_account import Account as EthAccount
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
-from contracts.clearing import CollateralVault, Token
-from contracts.deploy import WETH_LOT, deploy_contract
-from contracts.errors import Reverted
-from prover.account import compute_account_id
-from prover.transition import Kind
-from tests.contracts.world import LOT, USDC, make_wallet
+from tests.support.world import LOT, USDC, make_wallet
+from zkmargin.contracts.deploy import WETH_LOT, deploy_contract
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.venue import CollateralVault, Token
+from zkmargin.prover.account.account import compute_account_id
+from zkmargin.prover.actions.transition import Kind
 
 INBOX = bytes(range(32))
 

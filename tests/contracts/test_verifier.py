@@ -6,11 +6,11 @@ import pytest
 from py_ecc.optimized_bn128 import FQ, FQ2, FQ12, b, b2, curve_order, is_on_curve, pairing
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
-from contracts.clearing import Contract
-from contracts.compile import compile_contracts
-from contracts.errors import Reverted
-from tests.contracts.simulator import to_point
-from tests.contracts.world import FLAT, STEP, tamper
+from tests.support.simulator import to_point
+from tests.support.world import FLAT, STEP, tamper
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.venue import Contract
 
 POLICY = 9_001
 FIXED = ("commitmentOld", "commitmentNew", "tradeTag", "ciphertext", "context")

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from engine.errors import OutOfRange, UnknownName
-from engine.presets import BITS, PRESETS, Preset, get_preset
+from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.presets import BITS, PRESETS, Preset, get_preset
 
 
 def test_the_standard_size_is_the_one_the_design_states():

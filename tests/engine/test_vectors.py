@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.certificate import RequirementNotMet, find_certificate
-from engine.integer import evaluate_rows
-from scripts.make_vectors import POLICIES, dump, make_document, read_policies
-from tests.engine.house import get_policies, get_reference, make_state
+from tests.support.house import get_policies, get_reference, make_state
+from zkmargin.engine.policy.arithmetic import evaluate_rows
+from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
+from zkmargin.scripts.generate.vectors import POLICIES, dump, make_document, read_policies
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 DOCUMENTS = {size: json.loads((FOLDER / f"margin_{size}.json").read_text()) for size in POLICIES}

@@ -5,10 +5,12 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from engine.epoch import read_policies
-from engine.settlement import identity_settlement
-from prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
-from prover.errors import (
+from tests.support.proving import get_transition_prover, make_market_epoch
+from tests.support.scenes import DOMAIN, MINI, make_account
+from zkmargin.engine.epoch.expiry import identity_settlement
+from zkmargin.engine.epoch.record import read_policies
+from zkmargin.prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
+from zkmargin.prover.errors import (
     ActionNotAllowed,
     AttestationRefused,
     GenerationMismatch,
@@ -17,12 +19,9 @@ from prover.errors import (
     PointRefused,
     PolicyNotMet,
 )
-from prover.messages import encode_policy_name
-from prover.signed import read_record, write_record
-from prover.typed_data import Domain
-
-from .proving import get_transition_prover, make_market_epoch
-from .scenes import DOMAIN, MINI, make_account
+from zkmargin.prover.messages.records import encode_policy_name
+from zkmargin.prover.messages.signed import read_record, write_record
+from zkmargin.prover.messages.typed_data import Domain
 
 RECIPIENT, CHALLENGE, NOW = "0x" + "44" * 20, b"\x09" * 32, 1000
 ACCOUNT = make_account(lots={1: 40, 9: -5}, cash=10**12 + 987_654_321)

@@ -7,13 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from engine.certificate import Certificate
-from engine.integer import compute_charges, evaluate_rows
-from engine.presets import get_preset
-from prover.account import derive_key
-from prover.attestation import ChainFacts, verify_attestation
-from prover.commitment import make_trade
-from prover.errors import (
+from tests.prover.account.test_recovery import to_event
+from tests.support.proving import get_provers, get_transition_prover, make_market_epoch
+from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
+from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
+from zkmargin.engine.policy.certificate import Certificate
+from zkmargin.engine.presets import get_preset
+from zkmargin.prover.account.account import derive_key
+from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
+from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
+from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.attestation import ChainFacts, verify_attestation
+from zkmargin.prover.client import Trader, VenueFacts
+from zkmargin.prover.errors import (
     AccountError,
     ActionNotAllowed,
     KeyMismatch,
@@ -23,15 +29,12 @@ from prover.errors import (
     TradeMessageRefused,
     WitnessError,
 )
-from prover.escrow import CommitteeKey, make_scalar
-from prover.messages import Quote, RequestForQuote
-from prover.packing import TradeTerms
-from prover.proof import Proof
-from prover.prove import OpenVerifier, TransitionVerifier
-from prover.recovery import Opened, Recovery, recover_accounts
-from prover.signed import read_record, read_signed, sign_message, write_record
-from prover.statement import FIELD_MODULUS
-from prover.trade import (
+from zkmargin.prover.groth16.proof import Proof
+from zkmargin.prover.groth16.provers import OpenVerifier, TransitionVerifier
+from zkmargin.prover.messages.records import Quote, RequestForQuote
+from zkmargin.prover.messages.signed import read_record, read_signed, sign_message, write_record
+from zkmargin.prover.messages.typed_data import check_signature, compute_digest
+from zkmargin.prover.negotiation import (
     SettlementProof,
     check_quote,
     check_settlement_proof,
@@ -39,13 +42,9 @@ from prover.trade import (
     make_request,
     verify_settlement_proof,
 )
-from prover.trader import Trader, VenueFacts
-from prover.transition import Intent, Kind, Transition, build_transition, compute_effects
-from prover.typed_data import check_signature, compute_digest
-
-from .proving import get_provers, get_transition_prover, make_market_epoch
-from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
-from .test_recovery import to_event
+from zkmargin.prover.statement.commitment import make_trade
+from zkmargin.prover.statement.packing import TradeTerms
+from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 USD = 10**6
 NOW, DEADLINE = 1000, 2000

@@ -11,23 +11,22 @@ from types import SimpleNamespace
 
 import pytest
 
-from prover import _native, errors
-from prover.account import LocalWallet, create_key_file, derive_key, load_key_file
-from prover.commitment import Trade, compute_state_digest, decrypt_word, hash_chain
-from prover.escrow import CommitteeKey, escrow_key
-from prover.messages import Quote, RequestForQuote
-from prover.packing import TradeTerms, pack_state_words, pack_trade, unpack_state_words, unpack_trade
-from prover.recovery import Opened, Transitioned, recover_account
-from prover.secret import Secret
-from prover.signed import Signed
-from prover.statement import FIELD_MODULUS as P
-from prover.statement import get_public_signals
-from prover.trade import check_quote, make_quote, make_request
-from prover.transition import Intent, Kind, build_transition
-from prover.witness import compute_witness, write_witness
-
-from .native_cases import ACCEPTED, make_small_key
-from .scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
+from tests.support.native_cases import ACCEPTED, make_small_key
+from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
+from zkmargin.prover import _native, errors
+from zkmargin.prover.account.account import LocalWallet, create_key_file, derive_key, load_key_file
+from zkmargin.prover.account.escrow import CommitteeKey, escrow_key
+from zkmargin.prover.account.recovery import Opened, Transitioned, recover_account
+from zkmargin.prover.account.secret import Secret
+from zkmargin.prover.actions.transition import Intent, Kind, build_transition
+from zkmargin.prover.groth16.witness import compute_witness, write_witness
+from zkmargin.prover.messages.records import Quote, RequestForQuote
+from zkmargin.prover.messages.signed import Signed
+from zkmargin.prover.negotiation import check_quote, make_quote, make_request
+from zkmargin.prover.statement.commitment import Trade, compute_state_digest, decrypt_word, hash_chain
+from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_state_words, unpack_trade
+from zkmargin.prover.statement.signals import FIELD_MODULUS as P
+from zkmargin.prover.statement.signals import get_public_signals
 
 LOTS, SLOT, CASH, SALT, KEY = 7_654_321, 200, 987_654_321_987, 10**40 + 12_345, 10**41 + 67_891
 LEG = (1 << 28) + LOTS  # just beyond a leg's range, as the next ones beyond theirs

@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.errors import OutOfRange, UnknownName
-from scripts.commands.backtest import backtest
+from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.scripts.cli.backtest import backtest
 
 app = typer.Typer()
 app.command()(backtest)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from scripts.commands import bench
-from scripts.commands.bench_engine import LARGEST, make_books
-from tests.engine.house import get_house
+from tests.support.house import get_house
+from zkmargin.scripts.cli import bench
+from zkmargin.scripts.cli.bench_engine import LARGEST, make_books
 
 
 def test_figures():

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.setup import set_up
+from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "scripts.cli", *arguments]
+    command = [sys.executable, "-m", "zkmargin.scripts.cli.main", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env=None)
 
 

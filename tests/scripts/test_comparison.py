@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.comparison import estimate_derive_gas
+from zkmargin.scripts.measure.comparison import estimate_derive_gas
 
 
 @pytest.mark.parametrize("options, gas", [(1, 562_000), (64, 20_263_000), (127, 41_339_000), (3, 1_166_500)])

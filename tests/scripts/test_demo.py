@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.chain import run_anvil
-from contracts.errors import ChainUnavailable, Reverted
-from engine.market import load_snapshot
-from scripts.demo.refusals import REASONS, NotRefused, expect_refusal
-from scripts.setup import set_up
+from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.errors import ChainUnavailable, Reverted
+from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.scripts.demo.refusals import REASONS, NotRefused, expect_refusal
+from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[2]
 CASES = {
@@ -26,7 +26,16 @@ def report(tmp_path_factory) -> dict:
     set_up(["mini"])
     path = tmp_path_factory.mktemp("demo") / "report.json"
     with run_anvil(timestamp=load_snapshot("deribit_2026-08-22").time) as chain:
-        command = [sys.executable, "-m", "scripts.cli", "demo", "--preset", "mini", "--rpc-url", chain.url]
+        command = [
+            sys.executable,
+            "-m",
+            "zkmargin.scripts.cli.main",
+            "demo",
+            "--preset",
+            "mini",
+            "--rpc-url",
+            chain.url,
+        ]
         done = subprocess.run([*command, "--out", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
     return json.loads(path.read_text())

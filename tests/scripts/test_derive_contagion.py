@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from engine.contagion.records import DepthRecord, EventRecord, StateRecord, load_record
-from scripts import derive_contagion
+from zkmargin.engine.contagion.records import DepthRecord, EventRecord, StateRecord, load_record
+from zkmargin.scripts.derive import contagion as derive_contagion
 
 DAY = datetime(2025, 10, 10, tzinfo=UTC)
 

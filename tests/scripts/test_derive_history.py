@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from engine.backtest.history import load_history
-from scripts import derive_history as derive
+from zkmargin.engine.backtest.history import load_history
+from zkmargin.scripts.derive import history as derive
 
 START = date(2025, 12, 1)
 SURFACE = (

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import scenarios as scenario_module
-from engine.parameters import load_parameters
-from engine.risk.filters import WARM_UP, filter_ewma
-from engine.scenarios import load_scenarios
-from scripts import derive_scenarios as derive
-from scripts import scenario_history as history
+from zkmargin.engine.calibration.filters import WARM_UP, filter_ewma
+from zkmargin.engine.margin import scenarios as scenario_module
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.scenarios import load_scenarios
+from zkmargin.scripts.derive import scenario_history as history
+from zkmargin.scripts.derive import scenarios as derive
 
 FIRST, PANEL, SURFACE = date(2016, 1, 1), date(2024, 1, 10), date(2024, 4, 1)
 MISSING = date(2016, 5, 1)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import generate
-from scripts.generators import circom
+from zkmargin.scripts.generate import __main__ as generate
+from zkmargin.scripts.generate import circom
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def test_no_two_generators_write_one_file(monkeypatch):
 
 def test_constants_are_those_of_the_sources():
     bits = json.loads((ROOT / "engine/presets.json").read_text())["bits"]
-    tags = json.loads((ROOT / "prover/statement.json").read_text())["tags"]
+    tags = json.loads((ROOT / "prover/statement/statement.json").read_text())["tags"]
     text = circom.render_constants(tags, bits)
     assert f"function LANE_BITS() {{ return {bits['lane']}; }}" in text
     assert f"function TAG_PAD() {{ return {int.from_bytes(tags['PAD'].encode(), 'big')}; }}" in text

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from prover.compile import ROOT
-from scripts import measure_presets
-from scripts.setup import set_up
+from zkmargin.prover.groth16.compile import ROOT
+from zkmargin.scripts.measure import presets as measure_presets
+from zkmargin.scripts.setup import set_up
 
 SIZES = ("constraints", "public_inputs", "rows", "domain")
 
@@ -28,7 +28,7 @@ def test_writing_keeps_what_others_wrote(tmp_path):
     document = json.loads(ledger.read_text())
     assert document["standard"] == {"prove_s": 1}
     assert document["large"]["xl"] == {"prove_s": 3} and document["large"]["wide"] == {"prove_s": 2}
-    assert "scripts.measure_presets" in document["large"]["command"]
+    assert "zkmargin.scripts.measure.presets" in document["large"]["command"]
 
 
 @pytest.mark.parametrize("name", ["mini", "huge"])

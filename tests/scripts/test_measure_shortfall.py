@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from engine.parameters import load_parameters
-from scripts import measure_shortfall as measure
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.scripts.measure import shortfall as measure
 
 CALM = "deribit_2026-08-22"
 

@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from engine.errors import UnknownName, WrongKind
-from engine.simulation.scenarios import SCENARIOS
-from scripts.commands.simulate import app
+from zkmargin.engine.errors import UnknownName, WrongKind
+from zkmargin.engine.simulation.scenarios import SCENARIOS
+from zkmargin.scripts.cli.simulate import app
 
 QUICK = ("cascade", "--seeds", "3", "--set", "agents=60", "--set", "minutes=100")
 

@@ -6,9 +6,10 @@ from unittest.mock import patch
 
 from typer.testing import CliRunner
 
-from engine.errors import OutOfRange
-from engine.stress import STRESSES
-from scripts import cli, console
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.margin.stress import STRESSES
+from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli import main as cli
 
 BOOK = ("stress", "--portfolio", "short_strangle")
 

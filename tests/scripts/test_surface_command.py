@@ -6,11 +6,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.errors import UnknownName
-from engine.market import load_snapshot
-from engine.surface_fit import Breach, SliceFit
-from scripts.commands import surface as command
-from scripts.commands.surface import surface
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.svi_fit import Breach, SliceFit
+from zkmargin.scripts.cli import surface as command
+from zkmargin.scripts.cli.surface import surface
 
 app = typer.Typer()
 app.command()(surface)

@@ -8,7 +8,8 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner
 
-from scripts import cli, console
+from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli import main as cli
 
 BOOK = ("--portfolio", "short_strangle")
 COMMANDS = {

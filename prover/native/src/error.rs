@@ -61,7 +61,7 @@ where
     PyErr: From<A::Error>,
 {
     let args = args.into_pyobject(py)?;
-    py.import("prover.errors")?.getattr(class)?.call1(args)
+    py.import("zkmargin.prover.errors")?.getattr(class)?.call1(args)
 }
 
 impl From<Error> for PyErr {

@@ -66,7 +66,7 @@ fn edwards_words(p: babyjub::Point) -> (BigUint, BigUint) {
 }
 
 /// Elements of BN254's scalar field, kept as such: thousands of public inputs without a Python integer for each.
-#[pyclass(frozen, module = "prover._native")]
+#[pyclass(frozen, module = "zkmargin.prover._native")]
 struct FieldVector {
     values: Vec<Fr>,
 }
@@ -148,7 +148,7 @@ impl FieldVector {
 }
 
 /// Values of all wires of a circuit.
-#[pyclass(frozen, module = "prover._native")]
+#[pyclass(frozen, module = "zkmargin.prover._native")]
 struct Witness {
     wires: Vec<Fr>,
     n_public: usize,
@@ -194,7 +194,7 @@ impl Witness {
 }
 
 /// A circuit: its constraints and the schedule that computes its wires.
-#[pyclass(frozen, module = "prover._native")]
+#[pyclass(frozen, module = "zkmargin.prover._native")]
 struct Circuit {
     solver: solver::Solver,
     sym: String,
@@ -267,7 +267,7 @@ impl Circuit {
     }
 }
 
-#[pyclass(frozen, eq, module = "prover._native")]
+#[pyclass(frozen, eq, module = "zkmargin.prover._native")]
 #[derive(PartialEq)]
 struct Proof {
     inner: proof::Proof,
@@ -287,7 +287,7 @@ impl Proof {
     }
 }
 
-#[pyclass(frozen, eq, module = "prover._native")]
+#[pyclass(frozen, eq, module = "zkmargin.prover._native")]
 #[derive(PartialEq)]
 struct VerifyingKey {
     inner: Arc<vkey::VerifyingKey>,
@@ -348,7 +348,7 @@ impl VerifyingKey {
     }
 }
 
-#[pyclass(frozen, module = "prover._native")]
+#[pyclass(frozen, module = "zkmargin.prover._native")]
 struct ProvingKey {
     inner: groth16::ProvingKey,
 }

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from engine.backtest.history import DEFAULT, FOLDER, load_history
-from engine.errors import MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.backtest.history import DEFAULT, FOLDER, load_history
+from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 
 
 def test_the_shipped_record_covers_the_crashes():

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.backtest.events import get_crash_losses
-from tests.engine.backtest.worlds import BOOKS, get_run
+from tests.support.histories import BOOKS, get_run
+from zkmargin.engine.backtest.events import get_crash_losses
 
 LEDGER = json.loads((Path(__file__).parents[3] / "costs" / "backtest.json").read_text())
 STABLE = ("ewma", "ewma_residual", "two_day", "house_initial", "house_maintenance")

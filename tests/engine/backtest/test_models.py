@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.backtest.books import ARCHETYPES, NEAR, list_day, make_lots
-from engine.backtest.models import House, compute_delta_gamma, compute_sample_figures, revalue_sample
-from engine.backtest.paths import State
-from engine.backtest.volatility import DAYS_PER_YEAR
-from engine.compiler import HouseModel
-from engine.errors import UnknownName
-from engine.parameters import load_parameters
-from engine.portfolio import AccountState
-from engine.pricing import black76_price, greeks_per_lot, price_per_lot
-from engine.reference import Reference
-from engine.risk.measures import get_normal_tail
-from tests.engine.backtest.worlds import get_market
+from tests.support.histories import get_market
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.backtest.books import ARCHETYPES, NEAR, list_day, make_lots
+from zkmargin.engine.backtest.measures import get_normal_tail
+from zkmargin.engine.backtest.models import House, compute_delta_gamma, compute_sample_figures, revalue_sample
+from zkmargin.engine.backtest.paths import State
+from zkmargin.engine.backtest.volatility import DAYS_PER_YEAR
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
 
 PARAMETERS = load_parameters()
 NAMES = tuple(ARCHETYPES)

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from engine.backtest.books import ARCHETYPES
-from engine.backtest.evaluate import evaluate, get_series
-from engine.backtest.events import get_crash_losses, get_hour_losses
-from engine.backtest.garch import REFIT, MonthlyGarch
-from engine.backtest.history import load_history
-from engine.backtest.models import DAYS_HELD, HAS_SHORTFALL
-from engine.backtest.paths import build_market
-from engine.backtest.report import build_document
-from engine.backtest.run import LEAST_SAMPLE, run_backtest, select_days
-from engine.errors import OutOfRange, UnknownName
-from engine.parameters import load_parameters
-from engine.risk.filters import WARM_UP, filter_garch
-from tests.engine.backtest.worlds import BOOKS, FIRST, LAST, MODELS, change_after, get_market, get_run
+from tests.support.histories import BOOKS, FIRST, LAST, MODELS, change_after, get_market, get_run
+from zkmargin.engine.backtest.books import ARCHETYPES
+from zkmargin.engine.backtest.evaluate import evaluate, get_series
+from zkmargin.engine.backtest.events import get_crash_losses, get_hour_losses
+from zkmargin.engine.backtest.garch import REFIT, MonthlyGarch
+from zkmargin.engine.backtest.history import load_history
+from zkmargin.engine.backtest.models import DAYS_HELD, HAS_SHORTFALL
+from zkmargin.engine.backtest.paths import build_market
+from zkmargin.engine.backtest.report import build_document
+from zkmargin.engine.backtest.run import LEAST_SAMPLE, run_backtest, select_days
+from zkmargin.engine.calibration.filters import WARM_UP, filter_garch
+from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.margin.parameters import load_parameters
 
 PARAMETERS = load_parameters()
 

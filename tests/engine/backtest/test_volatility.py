@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from engine.backtest.history import Quotes, load_history
-from engine.backtest.volatility import (
+from tests.support.histories import get_market
+from zkmargin.engine.backtest.history import Quotes, load_history
+from zkmargin.engine.backtest.volatility import (
     QUARTER_DELTA,
     Proxy,
     fit_proxy,
@@ -12,8 +13,7 @@ from engine.backtest.volatility import (
     interpolate_volatility,
     make_proxy_path,
 )
-from engine.errors import OutOfRange
-from tests.engine.backtest.worlds import get_market
+from zkmargin.engine.errors import OutOfRange
 
 TRUE = Proxy(0.9, 0.9, -1.2, 0.8, 0.02, ((0.1, 0.3), (-0.1, -0.2)), (1.1, 0.95), 0.0)
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.contagion.depth import DepthRule, DepthSeries, average_over_time
-from engine.crowding import MIN_DEPTH, Crowding
-from engine.models.buffer import compute_charge, make_chords
+from zkmargin.engine.contagion.depth import DepthRule, DepthSeries, average_over_time
+from zkmargin.engine.margin.buffer import compute_charge, make_chords
+from zkmargin.engine.market.crowding import MIN_DEPTH, Crowding
 
 notional = st.floats(0, 1e10)
 crowdings = st.builds(Crowding, notional, notional, st.floats(1e5, 1e10), st.floats(1e5, 1e10), st.floats(1e-4, 0.2))

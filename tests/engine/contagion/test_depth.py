@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.contagion.depth import DepthRule, DepthSeries, StaleDepth, average_over_time, carry_depth, estimate_depth
-from engine.contagion.impact import fit_book_impact, fit_flow_impact
-from engine.errors import OutOfRange
+from zkmargin.engine.contagion.depth import (
+    DepthRule,
+    DepthSeries,
+    StaleDepth,
+    average_over_time,
+    carry_depth,
+    estimate_depth,
+)
+from zkmargin.engine.contagion.impact import fit_book_impact, fit_flow_impact
+from zkmargin.engine.errors import OutOfRange
 
 NOW = 100_000.0
 RULE = DepthRule(window=3_600.0)

@@ -5,13 +5,13 @@ from functools import lru_cache
 
 import pytest
 
-from engine.contagion.estimate import compute_branching, estimate, estimate_crowding, round_figures
-from engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, load_record
-from engine.errors import MalformedFile, UnknownName
-from engine.instruments import Underlying
-from engine.market import load_snapshot
-from engine.models.buffer import compute_charge
-from engine.parameters import load_parameters
+from zkmargin.engine.contagion.estimate import compute_branching, estimate, estimate_crowding, round_figures
+from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, load_record
+from zkmargin.engine.errors import MalformedFile, UnknownName
+from zkmargin.engine.margin.buffer import compute_charge
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.market.instruments import Underlying
+from zkmargin.engine.market.snapshot import load_snapshot
 
 BOOK = load_record(DepthRecord, "depth_2025-10-10")
 EVENT = load_record(EventRecord, "event_2025-10-10")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.contagion.hawkes import MAX_BRANCHING, compute_log_likelihood, estimate_branching, fit_hawkes
-from engine.errors import OutOfRange
+from zkmargin.engine.contagion.hawkes import MAX_BRANCHING, compute_log_likelihood, estimate_branching, fit_hawkes
+from zkmargin.engine.errors import OutOfRange
 
 VECTOR = json.loads((Path(__file__).parents[2] / "vectors" / "hawkes_exponential.json").read_text())
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.contagion.concentration import compute_concentration, compute_fragility
-from engine.contagion.ladder import (
+from zkmargin.engine.contagion.concentration import compute_concentration, compute_fragility
+from zkmargin.engine.contagion.ladder import (
     Accounts,
     add_prints,
     build_ladder,
@@ -17,8 +17,8 @@ from engine.contagion.ladder import (
     find_liquidations,
     fit_distance_scale,
 )
-from engine.errors import OutOfRange
-from engine.pricing import black76_greeks
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.valuation import black76_greeks
 
 PRICE, MAINTENANCE, BAND = 100.0, 0.05, 0.2
 

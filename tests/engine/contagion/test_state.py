@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.contagion.state import StateRule
-from engine.errors import OutOfRange
+from zkmargin.engine.contagion.state import StateRule
+from zkmargin.engine.errors import OutOfRange
 
 RULE = StateRule()
 ratio = st.floats(0, 5)

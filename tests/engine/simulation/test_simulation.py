@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.crowding import Crowding
-from engine.errors import OutOfRange, UnknownName, WrongKind
-from engine.models.buffer import compute_charge
-from engine.simulation.book import Book
-from engine.simulation.cascade import Cascade
-from engine.simulation.entry import (
+from zkmargin.engine.errors import OutOfRange, UnknownName, WrongKind
+from zkmargin.engine.margin.buffer import compute_charge
+from zkmargin.engine.market.crowding import Crowding
+from zkmargin.engine.simulation.cascade import Cascade
+from zkmargin.engine.simulation.experiment import run_scenario
+from zkmargin.engine.simulation.market_model import MarketModel
+from zkmargin.engine.simulation.order_book import Book
+from zkmargin.engine.simulation.population import draw_population
+from zkmargin.engine.simulation.position_sizing import (
     RULES,
     compute_distance,
     compute_largest_notional,
@@ -20,11 +23,8 @@ from engine.simulation.entry import (
     get_ladder,
     size_positions,
 )
-from engine.simulation.experiment import run_scenario
-from engine.simulation.model import MarketModel
-from engine.simulation.population import draw_population
-from engine.simulation.scenarios import CROWDED, SCENARIOS, Scenario, get_scenarios, override
-from engine.simulation.statistics import Bootstrap
+from zkmargin.engine.simulation.scenarios import CROWDED, SCENARIOS, Scenario, get_scenarios, override
+from zkmargin.engine.simulation.statistics import Bootstrap
 
 SMALL = replace(CROWDED, agents=120, writers=8)
 SEEDS = 12

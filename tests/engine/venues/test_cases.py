@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DuplicateName, MalformedFile, OutOfRange, UnknownName
-from engine.venues.cases import compute_margins
-from tests.engine.venues.vectors import get_path, read_document
+from tests.support.venue_vectors import get_path, read_document
+from zkmargin.engine.errors import DuplicateName, MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.venues.cases import compute_margins
 
 ROOT = Path(__file__).parents[3]
 PLAIN = re.compile(r"-?[0-9]+\.[0-9]{12,}")
@@ -56,7 +56,7 @@ def test_the_switched_off_case_is_the_known_one():
 
 def test_the_command_prints_the_same_list():
     path = get_path("derive_srm_integer")
-    command = [sys.executable, "-m", "scripts.cli", "venue", "derive-srm", str(path), "--json"]
+    command = [sys.executable, "-m", "zkmargin.scripts.cli.main", "venue", "derive-srm", str(path), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == compute_margins("derive-srm", path)

@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from engine.venues.cases import READERS, compute_margins
-from engine.venues.decimals import render
-from engine.venues.derive_files import compute_naked_shorts
-from engine.venues.derive_pmrm2 import DerivePmrm2
-from engine.venues.derive_pmrm2_cases import CaseScenario
-from engine.venues.evaluation import compute_venue_margin, value_now
-from engine.venues.svi import compute_wing_clipped_volatility
-from tests.engine.venues.vectors import get_path, read_document
+from tests.support.venue_vectors import get_path, read_document
+from zkmargin.engine.venues.cases import READERS, compute_margins
+from zkmargin.engine.venues.decimals import render
+from zkmargin.engine.venues.derive.files import compute_naked_shorts
+from zkmargin.engine.venues.derive.pmrm2 import DerivePmrm2
+from zkmargin.engine.venues.derive.pmrm2_cases import CaseScenario
+from zkmargin.engine.venues.evaluation import compute_venue_margin, value_now
+from zkmargin.engine.venues.svi import compute_wing_clipped_volatility
 
 NOISE = Decimal("1e-8")
 """US dollars below which a relative error says nothing: published zeros are sums of large terms that cancel."""

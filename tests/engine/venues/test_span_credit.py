@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from engine.errors import OutOfRange
-from engine.venues.span import compute_inter_commodity_credit, compute_span_total
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.venues.span import compute_inter_commodity_credit, compute_span_total
 
 RATE = Decimal("0.5")
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.errors import OutOfRange
-from engine.pricing import black76_greeks, black76_price
-from engine.venues import aevo, dederi, deribit_pm, okx, paradex, span
-from engine.venues.evaluation import compute_venue_margin
-from engine.venues.grid import Book, LinearLeg, compute_worst_loss
-from engine.venues.interface import OptionExpiry, OptionLeg, Scenario
-from engine.venues.svi import compute_wing_clipped_volatility
-from tests.engine.venues.vectors import read_document
+from tests.support.venue_vectors import read_document
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.market.valuation import black76_greeks, black76_price
+from zkmargin.engine.venues import aevo, dederi, deribit_pm, okx, paradex, span
+from zkmargin.engine.venues.evaluation import compute_venue_margin
+from zkmargin.engine.venues.grid import Book, LinearLeg, compute_worst_loss
+from zkmargin.engine.venues.interface import OptionExpiry, OptionLeg, Scenario
+from zkmargin.engine.venues.svi import compute_wing_clipped_volatility
 
 VENUES = read_document("venues")
 SVI = read_document("derive_svi_points")

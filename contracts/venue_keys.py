@@ -1,0 +1,113 @@
+"""Both circuits' keys of a preset in memory, with what a deployment and the publishers need of them."""
+
+import json
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zkmargin.contracts.key_material import KeyMaterial
+from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.policy.record import Policy, flat_policy
+from zkmargin.engine.presets import Preset, get_preset
+from zkmargin.prover.account.escrow import CommitteeKey, create_committee_file, read_committee_file
+from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.client import Provers
+from zkmargin.prover.errors import KeyFileError
+from zkmargin.prover.groth16.compile import BUILD
+from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key
+from zkmargin.prover.groth16.proof import Proof, Proven, prove
+from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
+from zkmargin.prover.groth16.witness import compute_transition_witness
+from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
+
+COMMITTEE_FILE = "committee.json"
+
+
+class TimedProver(TransitionProver):
+    """A transition prover that notes the seconds of witness and proof."""
+
+    def __init__(self, key: ProvingKey, preset: Preset, seconds: dict[str, list[float]]):
+        super().__init__(key, preset)
+        self._seconds = seconds
+
+    def compute(self, transition: Transition) -> Proven:
+        start = time.perf_counter()
+        witness = compute_transition_witness(self.key.circuit, transition)
+        middle = time.perf_counter()
+        proven = prove(self.key, witness)
+        self._seconds["witness"].append(middle - start)
+        self._seconds["prove"].append(time.perf_counter() - middle)
+        return proven
+
+    def verify(self, proof: Proof, own_signals, policy: Policy) -> bool:
+        start = time.perf_counter()
+        verdict = super().verify(proof, own_signals, policy)
+        self._seconds["verify"].append(time.perf_counter() - start)
+        return verdict
+
+
+@dataclass(frozen=True)
+class VenueKeys:
+    """Development keys of one preset."""
+
+    preset: Preset
+    transition: ProvingKey
+    open: ProvingKey
+    material: KeyMaterial
+    """What `contracts.deploy` registers."""
+    provers: Provers
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Seconds of each witness, proof and verification made with these keys."""
+
+    def compute_policy_point(self, policy: Policy) -> Point:
+        """A policy's point under the transition key."""
+        return compute_policy_point(self.transition.verifying_key, policy)
+
+    def compute_settlement_point(self, settlement: Settlement) -> Point:
+        """A settlement's point; the identity where it changes nothing."""
+        return compute_settlement_point(self.transition.verifying_key, settlement, self.preset)
+
+
+def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
+    """The development keys that `make setup` made for a preset, with every check.
+
+    Raises
+    ------
+    KeyMissing
+        If there are none; says how to make them.
+    """
+    size = get_preset(preset)
+    transition, opening = (
+        load_proving_key(name, size, build=build, allow_insecure=True) for name in ("transition", "open")
+    )
+    committee = ensure_committee(build)
+    seconds: dict[str, list[float]] = defaultdict(list)
+    material = KeyMaterial(
+        preset=size,
+        transition_vkey=transition.verifying_key.to_json(),
+        open_vkey=opening.verifying_key.to_json(),
+        transition_hash=transition.verifying_key.hash,
+        open_hash=opening.verifying_key.hash,
+        flat_point=compute_policy_point(transition.verifying_key, flat_policy(size)),
+        committee=committee.public,
+        insecure=transition.manifest.insecure or opening.manifest.insecure,
+    )
+    provers = Provers(TimedProver(transition, size, seconds), OpenProver(opening, size))
+    return VenueKeys(size, transition, opening, material, provers, seconds)
+
+
+def ensure_committee(build: Path = BUILD) -> CommitteeKey:
+    """The development committee's key, fresh at the first call: mode 0600, marked insecure, never in the repository."""
+    path = build / COMMITTEE_FILE
+    if not path.exists():
+        try:
+            return create_committee_file(path)
+        except KeyFileError:  # another process made it meanwhile
+            pass
+    return read_committee_file(path)
+
+
+def read_sizes(preset: str, *, build: Path = BUILD) -> dict[str, int]:
+    """Constraints and public inputs of the compiled transition circuit."""
+    return json.loads((build / preset / "transition.json").read_text())

@@ -1,0 +1,1 @@
+"""How scenario groups and multipliers are trained, offline."""

@@ -1,0 +1,257 @@
+"""The cheapest hedge: trades that restore a requirement, or that free margin, at bid and ask within the liquidity.
+
+A linear programme (`engine.desk.hedge_programme`) gives real lots and a bound. They are rounded to whole lots; where
+rounding breaks the policy the programme is solved again with the room that was missing, and lots that are not needed
+are given back. Whether the result passes is said by the exact integer policy alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.desk.hedge_programme import Goal, HedgeProgramme, Solution
+from zkmargin.engine.desk.hedge_result import Hedge, HedgeTrade, Outcome, Target
+from zkmargin.engine.desk.liquidity import Liquidity
+from zkmargin.engine.desk.whatif import count_trades
+from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.policy.linear_programme import ProgrammeFailed
+from zkmargin.engine.policy.record import Policy
+
+ROUNDS = 4
+"""Times that the programme is solved again with more room."""
+LEAST_ROOM = 0.01
+"""Room added at least in each round, US dollars."""
+ALMOST_WHOLE = 1e-6
+"""Lots by which a solution may exceed a whole number and still be it."""
+GIVEN_BACK = 80
+"""Most exact evaluations spent on giving lots back."""
+SECONDS = 10.0
+"""Default time limit of the search over whole lots."""
+MOST_SECONDS = 600.0
+"""Largest time limit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The search for whole lots."""
+
+    desk: Desk
+    """Market and policies."""
+    policy: Policy
+    """What must be met."""
+    state: AccountState
+    """The account today."""
+    liquidity: Liquidity
+    """Prices and caps."""
+    goal: Goal
+    """`Goal.RESTORE` or `Goal.MINIMISE`."""
+    budget: float
+    """Largest cost, US dollars."""
+
+    @property
+    def level(self) -> str:
+        """The requirement that the policy asks for."""
+        return self.policy.name
+
+    def apply(self, trades: np.ndarray) -> AccountState:
+        """The account after whole trades (N,)."""
+        cash = self.state.cash - self.liquidity.get_payment(trades)
+        return AccountState(self.state.positions.astype(object) + trades, cash)
+
+    def get_missing(self, trades: np.ndarray) -> float:
+        """What the exact policy lacks after whole trades, US dollars; 0 if it is met."""
+        refusal = self.desk.find_refusal(self.policy, self.apply(trades))
+        return 0.0 if refusal is None else max(refusal.missing_usd6, 1) / USD6
+
+    def get_cost(self, trades: np.ndarray) -> float:
+        """Cost against the mark, US dollars."""
+        return self.liquidity.get_cost(trades) / USD6
+
+    def get_objective(self, trades: np.ndarray) -> float:
+        """What is minimised, US dollars."""
+        cost = self.get_cost(trades)
+        if self.goal is Goal.MINIMISE:
+            return cost + self.desk.measure(self.policy, self.apply(trades)) / USD6
+        return cost
+
+    def is_good(self, trades: np.ndarray) -> bool:
+        """Whether whole trades meet the policy within the budget."""
+        return self.get_cost(trades) <= self.budget and not self.get_missing(trades)
+
+    def round(self, solution: Solution) -> np.ndarray:
+        """Whole lots nearest to a solution, within the caps; where those exceed the budget, nearest to zero."""
+        nearest = self._cap(np.rint(solution.trades))
+        return nearest if self.get_cost(nearest) <= self.budget else self._cap(np.trunc(solution.trades))
+
+    def round_up(self, solution: Solution) -> np.ndarray:
+        """Whole lots beyond a solution, within the caps: no trade is smaller than the programme asks."""
+        return self._cap(np.sign(solution.trades) * np.ceil(np.abs(solution.trades) - ALMOST_WHOLE))
+
+    def _cap(self, trades: np.ndarray) -> np.ndarray:
+        return np.clip(trades.astype(np.int64), -self.liquidity.can_sell, self.liquidity.can_buy)
+
+    def find_rounded(self, programme: HedgeProgramme) -> np.ndarray | None:
+        """Whole lots that meet the policy, near the programme's optimum; none when no rounding does."""
+        beyond, room = None, 0.0
+        for _ in range(ROUNDS):
+            try:
+                solution = programme.solve(self.goal, self.budget, room)
+            except ProgrammeFailed as failure:
+                if not failure.is_infeasible:
+                    raise
+                break
+            nearest, larger = self.round(solution), self.round_up(solution)
+            if self.is_good(nearest):
+                return self.give_back(nearest)
+            if beyond is None and self.is_good(larger):
+                beyond = larger
+            room += max(1.1 * self.get_missing(nearest), LEAST_ROOM)
+        if beyond is None:
+            beyond = self.round(programme.solve(Goal.SPARE, self.budget))
+        return self.give_back(beyond) if self.is_good(beyond) else None
+
+    def give_back(self, trades: np.ndarray) -> np.ndarray:
+        """Fewer lots, dearest first, while the policy stays met; each lot given back lowers the cost. A hedge that
+        minimises requirement plus cost stays as it is."""
+        if self.goal is Goal.MINIMISE:
+            return trades
+        quotes = self.liquidity
+        per_lot = np.where(trades > 0, quotes.ask - quotes.mark, quotes.mark - quotes.bid)
+        left = GIVEN_BACK
+        for slot in sorted(np.flatnonzero(trades), key=lambda slot: -int(per_lot[slot])):
+            step = 1
+            while left and trades[slot]:
+                fewer = trades.copy()
+                fewer[slot] -= np.sign(trades[slot]) * min(step, abs(int(trades[slot])))
+                left -= 1
+                if self.is_good(fewer):
+                    trades, step = fewer, 2 * step
+                elif step == 1:
+                    break
+                else:
+                    step = 1
+        return trades
+
+
+def find_hedge(
+    desk: Desk,
+    name: str,
+    state: AccountState,
+    liquidity: Liquidity,
+    *,
+    target: Target = Target.REQUIREMENT,
+    level: str = "initial",
+    max_cost: float | None = None,
+    seconds: float | None = None,
+) -> Hedge:
+    """The cheapest trades that restore or free margin.
+
+    Parameters
+    ----------
+    desk : Desk
+    name : str
+        What the result calls the account.
+    state : AccountState
+    liquidity : Liquidity
+        Prices and caps, from `engine.desk.liquidity.make_liquidity`.
+    target : Target
+        Restore the requirement, or minimise requirement plus cost.
+    level : str
+        "initial" or "maintenance".
+    max_cost : float, optional
+        Largest cost against the mark, US dollars; without limit by default.
+    seconds : float, optional
+        Also search over whole lots for so long, and take the better result; not by default.
+
+    Raises
+    ------
+    OutOfRange
+        If a number is not in its range.
+    UnknownName
+        If there is no such level.
+    """
+    budget = np.inf if max_cost is None else require_in_range("largest cost", max_cost, 0.0, 1e12)
+    if seconds is not None:
+        require_in_range("seconds of the search", seconds, 0.1, MOST_SECONDS)
+    goal = Goal.MINIMISE if target is Target.MINIMISE else Goal.RESTORE
+    search = Search(desk, desk.get_solvency_policy(level), state, liquidity, goal, budget)
+    nothing = np.zeros(len(state.positions), dtype=np.int64)
+    passes = not search.get_missing(nothing)
+    if passes and goal is Goal.RESTORE:
+        return _describe(search, name, target, nothing, Outcome.NOT_NEEDED, bound=0.0)
+    programme = HedgeProgramme(search.policy, state, liquidity)
+    try:
+        bound = programme.solve(goal, budget).objective
+    except ProgrammeFailed as failure:
+        if not failure.is_infeasible:
+            raise
+        nearest = search.round(programme.solve(Goal.REACH, budget))
+        return _describe(search, name, target, nearest, Outcome.NONE_WITHIN_CAPS)
+    found = {"rounded": search.find_rounded(programme)}
+    gap = None
+    if seconds is not None:
+        whole = programme.solve_whole(goal, budget, LEAST_ROOM, seconds)
+        if whole is not None:
+            gap = whole.gap
+            found["whole lots"] = search.round(whole)
+    good = {method: trades for method, trades in found.items() if trades is not None and search.is_good(trades)}
+    if passes:
+        good.setdefault("nothing", nothing)
+    if not good:
+        nearest = search.round(programme.solve(Goal.SPARE, budget))
+        return _describe(search, name, target, nearest, Outcome.NONE_IN_WHOLE_LOTS, bound=bound, gap=gap)
+    method = min(good, key=lambda method: search.get_objective(good[method]))
+    outcome = Outcome.FOUND if good[method].any() else Outcome.NOT_NEEDED
+    return replace(_describe(search, name, target, good[method], outcome, bound=bound, gap=gap), method=method)
+
+
+def _describe(
+    search: Search,
+    name: str,
+    target: Target,
+    trades: np.ndarray,
+    outcome: Outcome,
+    bound: float | None = None,
+    gap: float | None = None,
+) -> Hedge:
+    desk, quotes = search.desk, search.liquidity
+    before, after = (desk.evaluate(state, search.level) for state in (search.state, search.apply(trades)))
+    missing = search.get_missing(trades)
+    rows = []
+    for slot in np.flatnonzero(trades):
+        item, lots = desk.snapshot.listing.instruments[slot], int(trades[slot])
+        only = np.zeros_like(trades)
+        only[slot] = lots
+        rows.append(
+            HedgeTrade(
+                name=item.name,
+                lots=lots,
+                price=int((quotes.ask if lots > 0 else quotes.bid)[slot]) / USD6 / item.lot_size,
+                mark=int(quotes.mark[slot]) / USD6 / item.lot_size,
+                cost=search.get_cost(only),
+                cap=int((quotes.can_buy if lots > 0 else quotes.can_sell)[slot]),
+            )
+        )
+    return Hedge(
+        portfolio=name,
+        policy=search.policy.name,
+        target=target,
+        outcome=outcome,
+        trades=tuple(rows),
+        needed_trades=count_trades(len(rows)),
+        method="rounded",
+        cost=search.get_cost(trades),
+        bound=bound,
+        objective=None if missing else search.get_objective(trades),
+        requirement_before=float(before.total),
+        requirement_after=float(after.total),
+        excess_before=float(before.excess),
+        excess_after=float(after.excess),
+        missing_usd6=round(missing * USD6),
+        gap=gap,
+    )

@@ -1,0 +1,45 @@
+"""Rows of a policy in words: the scenario or the charge that a row stands for."""
+
+from __future__ import annotations
+
+from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.policy.certificate import describe_row
+from zkmargin.engine.policy.draft import Layout
+from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import COINS
+
+GRID, SHORTFALL, BUFFER, OTHER = "scenario grid", "expected shortfall", "contagion buffer", "other"
+"""Rules that rows belong to."""
+
+
+def name_rule(policy: Policy, row: int) -> str:
+    """The rule that a row belongs to: `GRID`, `SHORTFALL`, `BUFFER`, else `OTHER`."""
+    layout = Layout(policy.preset)
+    if row in layout.shortfall:
+        return SHORTFALL
+    for index in range(len(COINS)):
+        if row in layout.grid(index):
+            return GRID
+        if row in layout.buffer(index):
+            return BUFFER
+    return OTHER
+
+
+def name_row(desk: Desk, policy: Policy, row: int) -> str:
+    """A row in words, with its coin and scenario where it is one."""
+    layout = Layout(policy.preset)
+    if row in layout.shortfall and policy.priced[row]:
+        model = desk.house.shortfall
+        moves = zip(COINS, model.returns[row], strict=True)
+        days = model.scenarios.margin_period_days
+        return ", ".join(f"{coin} {move:+.1%}" for coin, move in moves) + f" in {days} days, mean of group {row}"
+    for index, coin in enumerate(COINS):
+        if row in layout.grid(index):
+            return f"{coin} {desk.house.grid.cells[coin][row - layout.grid(index).start].label}"
+        if row in layout.buffer(index):
+            place = row - layout.buffer(index).start
+            if place >= 2 * layout.chords:
+                return f"{coin} largest {'long' if place == 2 * layout.chords else 'short'} exposure"
+            side, chord = divmod(place, layout.chords)
+            return f"{coin} {'short' if side else 'long'} exposure, chord {chord + 1} of {layout.chords}"
+    return describe_row(policy, row)

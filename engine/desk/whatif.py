@@ -1,0 +1,151 @@
+"""What an order would do: the account before and after it, and the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.desk.orders import Order, find_instruments, price_lot, trade
+from zkmargin.engine.margin.parameters import LEVELS
+from zkmargin.engine.margin.report import MarginReport
+from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.presets import BITS
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where an account stands. US dollars."""
+
+    equity: float
+    """Cash and the value of every position."""
+    initial: float
+    """Initial requirement."""
+    maintenance: float
+    """Maintenance requirement."""
+    contagion_buffer: float
+    """The part of the initial requirement that is the contagion buffer."""
+    excess_initial: float
+    """Equity less initial requirement."""
+    excess_maintenance: float
+    """Equity less maintenance requirement."""
+    missing_usd6: dict[str, int]
+    """By level, what the integer policy lacks, micro-dollars; 0 when a proof is possible."""
+    binding: str
+    """The rule that decides the initial requirement."""
+    worst: dict[str, str]
+    """By coin, the grid's worst scenario."""
+    worst_loss: dict[str, float]
+    """By coin, the loss in it."""
+
+    @classmethod
+    def of(cls, report: MarginReport) -> Standing:
+        """The standing that a margin report tells."""
+        initial, maintenance = (report.levels[level] for level in LEVELS)
+        return cls(
+            equity=report.equity,
+            initial=initial.requirement,
+            maintenance=maintenance.requirement,
+            contagion_buffer=initial.contagion_buffer,
+            excess_initial=initial.excess,
+            excess_maintenance=maintenance.excess,
+            missing_usd6={level: report.levels[level].missing_usd6 for level in LEVELS},
+            binding=initial.binding,
+            worst={coin: row.worst_scenario for coin, row in report.coins.items()},
+            worst_loss={coin: row.worst_loss for coin, row in report.coins.items()},
+        )
+
+
+AMOUNTS = ("equity", "initial", "maintenance", "contagion_buffer", "excess_initial", "excess_maintenance")
+"""Fields of a standing that are US dollars."""
+
+
+@dataclass(frozen=True)
+class PricedOrder:
+    """An order with what it pays. US dollars."""
+
+    name: str
+    """Instrument."""
+    lots: int
+    """Signed."""
+    coins_per_lot: float
+    """Coin per lot."""
+    price: float
+    """Per coin."""
+    mark: float
+    """Per coin."""
+    cash: float
+    """What the account pays, negative when it receives."""
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """An account before and after orders."""
+
+    portfolio: str
+    """Whose."""
+    orders: tuple[PricedOrder, ...]
+    """What is traded."""
+    trades: int
+    """Trades that the orders need, since one has few legs."""
+    before: Standing
+    """As it is."""
+    after: Standing
+    """As it would be."""
+
+    @property
+    def change(self) -> dict[str, float]:
+        """After less before, US dollars, by field."""
+        return {name: getattr(self.after, name) - getattr(self.before, name) for name in AMOUNTS}
+
+    def passes(self, level: str) -> bool:
+        """Whether the account after the orders could prove the level."""
+        return not self.after.missing_usd6[level]
+
+    def to_document(self) -> dict[str, object]:
+        """Plain dictionaries and numbers."""
+        return {**asdict(self), "change": self.change, "passes": {level: self.passes(level) for level in LEVELS}}
+
+
+def price_orders(desk: Desk, orders: Sequence[Order]) -> tuple[PricedOrder, ...]:
+    """Orders with prices per coin and the cash that each pays; raises `UnknownName` for one that is not listed."""
+    priced = []
+    for order, item in zip(orders, find_instruments(desk, orders), strict=True):
+        lot, mark = price_lot(desk, order), int(desk.marks[item.slot]) / USD6
+        priced.append(
+            PricedOrder(
+                name=order.name,
+                lots=order.lots,
+                coins_per_lot=item.lot_size,
+                price=float(lot) / USD6 / item.lot_size,
+                mark=mark / item.lot_size,
+                cash=float(lot * order.lots) / USD6,
+            )
+        )
+    return tuple(priced)
+
+
+def count_trades(instruments: int) -> int:
+    """Trades that so many instruments need."""
+    return -(-instruments // BITS.legs)
+
+
+def weigh_orders(desk: Desk, name: str, state: AccountState, orders: Sequence[Order]) -> WhatIf:
+    """What `orders` do to the account `name` in `state`.
+
+    Raises
+    ------
+    UnknownName
+        If an instrument is not listed.
+    OutOfRange
+        If the trade's cash or a new position is beyond its range.
+    """
+    priced, after = price_orders(desk, orders), trade(desk, state, orders)
+    return WhatIf(
+        portfolio=name,
+        orders=priced,
+        trades=count_trades(len(orders)),
+        before=Standing.of(desk.report(name, state)),
+        after=Standing.of(desk.report(name, after)),
+    )

@@ -1,0 +1,188 @@
+"""Which epoch may follow which: what a publisher checks before signing, and an auditor for every pair of epochs.
+
+A proof speaks of slots, and a slot means what the listing of its generation says. So a slot's instrument may change
+only at a step of generation that drops the slot, also when the slot was empty: lots of nothing bought yesterday would
+else be lots of something tomorrow. Collateral never changes, as its slots stand for tokens in a vault.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+from zkmargin.engine.calibration.filters import DECAY
+from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.market.crowding import Crowding
+from zkmargin.engine.market.instruments import Instrument, Kind, Underlying, collateral_lot_sizes
+from zkmargin.engine.market.snapshot import MarketSnapshot
+from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.policy.record import PolicyError
+
+MAX_LAG = 60
+"""Seconds by which an epoch's time may lie after its snapshot's: proofs count the age of prices from the epoch's."""
+NUMBER_LEAP = 1_000_000
+"""Farthest that a number may lie above the last one's, as `RiskOracle` has it: 2^64 - 1 would be the last of all."""
+CALL_BOUND = 10
+"""An expired call pays at most this often the last forward: what a market did between the last price and expiry is
+the quorum's word, within this."""
+
+EASING = 2.0
+"""What lowers the contagion buffer (more depth, a smaller ladder or impact) moves at most by this factor per epoch."""
+STRESS_FALL = 0.25
+"""The state multiplier falls at most so much per epoch. It may rise at once: a rise blocks new risk only."""
+
+
+class RefusedSuccession(PolicyError):
+    """An epoch that may not follow another one; carries what, value, what is allowed, and the slot or None."""
+
+    def __init__(self, what: str, value: object, allowed: str, slot: int | None = None):
+        self.what, self.value, self.allowed, self.slot = what, value, allowed, slot
+        place = "" if slot is None else f" in slot {slot}"
+        super().__init__(f"{what}{place} is {value}; allowed: {allowed}")
+
+
+def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX_LAG) -> None:
+    """Whether `epoch` may follow `previous`; the first epoch of all follows None.
+
+    * The time is the snapshot's or at most `max_lag` seconds later.
+    * The number rises, by at most `NUMBER_LEAP` (from 0 for the first epoch), the time does not fall, the preset stays,
+      the generation stays or rises by one.
+    * The collateral slots keep their instruments and lot sizes for ever.
+    * At an equal generation the listing is identical and so is the settlement: it is the vector of the step into that
+      generation, which every epoch of it carries for the accounts that have not made the step yet.
+    * At a step the settlement is not the identity, drops every slot whose instrument changes, also from or to empty,
+      and pays nothing on a slot that was empty.
+    * What a dropped slot pays is bounded by the snapshot of `previous`. An instrument that is live at the epoch's time
+      (a perpetual always, a dated one until its expiry) and a future pay within 50 % of their last price. An option
+      that has expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
+    * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
+      closes are daily); depth, ladder and impact ease by `EASING` at most, the stress falls by `STRESS_FALL` at most.
+    * The first epoch's generation began without a step: its settlement is the identity.
+
+    Within these bounds a payoff is the quorum's settlement price, which no data of the two epochs show.
+
+    Parameters
+    ----------
+    previous, epoch : Epoch
+    max_lag : int
+        Seconds; more than `MAX_LAG` only for the replay of a recorded market on a chain with a clock of its own.
+
+    Raises
+    ------
+    RefusedSuccession
+        If one of these does not hold; says which value and what is allowed.
+    """
+    _check_header(previous, epoch, max_lag)
+    if previous is None:
+        if not epoch.settlement.is_identity:
+            dropped = int(epoch.settlement.drop.sum())
+            raise RefusedSuccession("number of slots that the first epoch drops", dropped, "0, as no step led to it")
+        return
+    _check_collateral(previous, epoch)
+    _check_easing(previous, epoch)
+    if epoch.generation == previous.generation:
+        _check_same_generation(previous, epoch)
+    else:
+        _check_step(previous, epoch)
+
+
+def _check_header(previous: Epoch | None, epoch: Epoch, max_lag: int) -> None:
+    moment = epoch.snapshot.time
+    if not 0 <= epoch.time - moment <= max_lag:
+        raise RefusedSuccession("time", epoch.time, f"{moment} to {moment + max_lag}, as the snapshot is of {moment}")
+    last = previous.number if previous else 0
+    if epoch.number > last + NUMBER_LEAP:
+        raise RefusedSuccession("number", epoch.number, f"at most {last + NUMBER_LEAP}")
+    if previous is None:
+        return
+    if epoch.number <= last:
+        raise RefusedSuccession("number", epoch.number, f"{last + 1} or more")
+    if epoch.time < previous.time:
+        raise RefusedSuccession("time", epoch.time, f"{previous.time} or later")
+    before, after = previous.snapshot.listing.preset, epoch.snapshot.listing.preset
+    if before != after:
+        raise RefusedSuccession("preset", after.name, before.name)
+    if epoch.generation not in (previous.generation, previous.generation + 1):
+        raise RefusedSuccession("generation", epoch.generation, f"{previous.generation} or {previous.generation + 1}")
+
+
+def _check_collateral(previous: Epoch, epoch: Epoch) -> None:
+    """A collateral slot's only facts are whether it is listed and its lot size: kind and coin follow from the slot."""
+    before, after = (collateral_lot_sizes(each.snapshot.listing) for each in (previous, epoch))
+    for slot in previous.snapshot.listing.preset.collateral_slots:
+        if after.get(slot) != before.get(slot):
+            raise RefusedSuccession("lot size of collateral", after.get(slot), f"{before.get(slot)}, for ever", slot)
+
+
+def _check_easing(previous: Epoch, epoch: Epoch) -> None:
+    before, after = previous.snapshot, epoch.snapshot
+    days = (after.time - before.time) / 86_400 + 1
+    for coin in Underlying:
+        least = before.daily_volatility[coin] * DECAY ** (days / 2)
+        if after.daily_volatility[coin] < least - 1e-6:
+            value = after.daily_volatility[coin]
+            raise RefusedSuccession(f"daily volatility of {coin.value}", value, f"{least:.6f} or more")
+        for field in fields(Crowding):
+            old, new = getattr(before.crowding[coin], field.name), getattr(after.crowding[coin], field.name)
+            if field.name.startswith("depth"):
+                if new > old * EASING:
+                    raise RefusedSuccession(f"{field.name} of {coin.value}", new, f"at most {old * EASING:g}")
+            elif new < old / EASING:
+                raise RefusedSuccession(f"{field.name} of {coin.value}", new, f"{old / EASING:g} or more")
+    if after.stress < before.stress - STRESS_FALL - 1e-9:
+        raise RefusedSuccession("stress", after.stress, f"{before.stress - STRESS_FALL:g} or more")
+
+
+def _check_same_generation(previous: Epoch, epoch: Epoch) -> None:
+    for slot, old, new in _changes(previous, epoch):
+        raise RefusedSuccession("instrument", new, f"{old}, as the generation stays {epoch.generation}", slot)
+    if epoch.settlement != previous.settlement:
+        raise RefusedSuccession(
+            "settlement",
+            f"0x{epoch.settlement_hash.hex()}",
+            f"0x{previous.settlement_hash.hex()}, the step into generation {epoch.generation}",
+        )
+
+
+def _check_step(previous: Epoch, epoch: Epoch) -> None:
+    drop, payoff = epoch.settlement.drop, epoch.settlement.payoff
+    if epoch.settlement.is_identity:
+        raise RefusedSuccession("number of slots that a step drops", 0, "1 or more")
+    for slot, old, new in _changes(previous, epoch):
+        if not drop[slot]:
+            raise RefusedSuccession("instrument", new, f"{old}, as the step does not drop the slot", slot)
+    prices = price_per_lot(previous.snapshot)
+    for slot in drop.nonzero()[0].tolist():
+        paid, held = int(payoff[slot]), previous.snapshot.listing.instruments[slot]
+        if held is None:
+            if paid:
+                raise RefusedSuccession("payoff", paid, "0, as the slot was empty", slot)
+            continue
+        low, high, reason = _bound_payoff(held, previous.snapshot, float(prices[slot]), epoch.time)
+        if not low <= paid <= high:
+            raise RefusedSuccession("payoff", paid, f"{low} to {high}, as {held.name} {reason}", slot)
+
+
+def _bound_payoff(held: Instrument, before: MarketSnapshot, price: float, time: int) -> tuple[int, int, str]:
+    """Least and most that one lot of `held` may pay when it is dropped at `time`, micro-dollars, and why.
+
+    `price` is the lot's in the snapshot `before`, US dollars.
+    """
+    has_expired = held.expiry is not None and held.expiry <= time
+    if held.kind is Kind.OPTION and has_expired:
+        most = CALL_BOUND * float(before.forward[held.slot]) if held.is_call else held.strike
+        return 0, math.floor(USD6 * most * held.lot_size), f"expired at {held.expiry}"
+    usd6 = round(USD6 * price)
+    state = "expired" if has_expired else "is live"
+    return -(-usd6 // 2), usd6 + usd6 // 2, f"{state} and its last price is {usd6}, from which 50 % are allowed"
+
+
+def _changes(previous: Epoch, epoch: Epoch) -> list[tuple[int, str, str]]:
+    """(slot, what it held, what it holds) where the two differ."""
+    pairs = zip(previous.snapshot.listing.instruments, epoch.snapshot.listing.instruments, strict=True)
+    return [(slot, _name(old), _name(new)) for slot, (old, new) in enumerate(pairs) if old != new]
+
+
+def _name(instrument: Instrument | None) -> str:
+    return "empty" if instrument is None else f"{instrument.name} (lot {instrument.lot_size:g})"

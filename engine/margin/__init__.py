@@ -1,0 +1,1 @@
+"""The house's requirement: scenarios, models, and the policies that they become."""

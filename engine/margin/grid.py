@@ -1,0 +1,248 @@
+"""The scenario grid: worst loss per coin over moves of price, volatility, its term structure, the basis and time,
+summed with bounded netting between the coins.
+
+Per coin at standard size, 33 cells:
+
+* 19 standard ones: price moves up to the price range, with volatility down at all nine, up at six, and unchanged at
+  four, where a day passes. A move with volatility between two of these states is covered by them together;
+* 4 corners at unchanged price: a day passes, the basis of dated instruments goes up or down, and volatility at the
+  short and at the long tenors goes up or down. The signs are those of a tetrahedron's corners: two of the four share
+  any one of the six signs and cancel in the rest, so each move alone is covered as their mean;
+* 4 far tails with volatility up and 4 moves between range and far tails with volatility unchanged, all dampened so that
+  a linear position loses what it loses at the edge of the range;
+* 2 tilts of the skew.
+
+Volatility moves are stated at 30 days and scale with tenor. `mini` has 15: three price moves with volatility up and
+down, the corners, two tails, one move between, the skew. Which cells stand where was chosen by measuring what the worst
+accepted portfolio can lose (`scripts/measure/worst_accepted_book.py`).
+
+    requirement = f (x_BTC + x_ETH + c |n|)   minimised over n
+    x_BTC >= loss of BTC in cell s + n move(s);   x_ETH >= loss of ETH in cell s - n move(s)
+
+n is an exposure in the grid's own steps: the edge of one coin's price range answers the edge of the other's, valued at
+the range of the first coin. Two cells with the same move cancel it, so every joint scenario in which both coins move
+alike is covered in full; a pair of cells that differ by d in the move is covered up to n d, which is what the charge c
+n pays for.
+
+Lemma (netting saves at most 80 % [1]_). Let M be the largest |move|, the price range of the first coin, and R(n) =
+x_1(n) + x_2(n) + c |n|. Each x is the largest of lines in n with slopes of at most M in size and 0, so x_i(n) >=
+x_i(0) - M |n| and x_i(n) >= 0. Hence R(n) >= S - (2 M - c) |n| and R(n) >= c |n| with S = x_1(0) + x_2(0), and the
+larger of the two is least, for c <= 2 M, at |n| = S / 2 M: R(n) >= S c / 2 M. So c >= 0.4 M keeps a fifth of the sum;
+`engine.margin.parameters` refuses less. The shipped c of 0.137 keeps 42 % at M = 0.16.
+
+References
+----------
+.. [1] Commission Delegated Regulation (EU) 153/2013 (EMIR), article 27: margin reductions of at most 80 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+from typing import NamedTuple
+
+import numpy as np
+
+from zkmargin.engine.margin.parameters import MILLE, PERCENT, Parameters
+from zkmargin.engine.margin.shocks import drop_dead_collateral, scale_by_tenor, weigh_tenors
+from zkmargin.engine.market.instruments import KIND_CODES, Kind
+from zkmargin.engine.market.snapshot import MarketSnapshot
+from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.policy.draft import Draft, Helper, Layout, to_usd6
+from zkmargin.engine.presets import COINS
+
+LOSSES = {"BTC": Helper.LOSS_BTC, "ETH": Helper.LOSS_ETH}
+"""Helper of each coin's group."""
+
+TRANSFER_SIGN = {"BTC": 1, "ETH": -1}
+"""What the transfer takes from one group it gives to the other."""
+
+DAYS_PER_YEAR = 365.0
+
+
+class _Plan(NamedTuple):
+    """Which cells a grid has: fractions of the price range by state of volatility, places in the lists of moves."""
+
+    up: tuple[float, ...]
+    down: tuple[float, ...]
+    unchanged: tuple[float, ...]
+    tails: tuple[int, ...]
+    between: tuple[int, ...]
+
+
+_PLANS = {
+    33: _Plan(
+        up=(-1.0, -0.5, 0.0, 0.5, 0.75, 1.0),
+        down=(-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),
+        unchanged=(-0.75, -0.25, 0.25, 0.75),
+        tails=(0, 1, 2, 3),
+        between=(0, 1, 2, 3),
+    ),
+    15: _Plan(up=(-1.0, 0.0, 1.0), down=(-1.0, 0.0, 1.0), unchanged=(), tails=(0, 3), between=(1,)),
+}
+"""By number of cells per coin."""
+
+_CORNERS = ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
+"""Signs of (basis, volatility at short tenors, volatility at long tenors)."""
+
+VOLATILITY_STATES = {1: "vol up", 0: "vol unchanged", -1: "vol down"}
+_SIGN_NAMES = {1: "up", -1: "down"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One scenario of one coin's grid."""
+
+    move: float
+    """Relative change of every forward, mark and index of the coin."""
+    volatility: int
+    """1 up, 0 unchanged, -1 down."""
+    skew: int
+    """1 puts dearer and calls cheaper, -1 the reverse, 0 none."""
+    dampening: float
+    """Share of the change in value that counts."""
+    transfer_move: int
+    """Thousandths that one unit of transferred exposure gains."""
+    days: float = 0.0
+    """Days that pass."""
+    basis: int = 0
+    """1 dated forwards rise against spot and perpetual, -1 they fall, 0 none; such a cell has no price move."""
+    short_tenors: int = 0
+    """1 volatility at short tenors up, -1 down, 0 none."""
+    long_tenors: int = 0
+    """1 volatility at long tenors up, -1 down, 0 none."""
+
+    @property
+    def label(self) -> str:
+        """How a report names it, without the coin."""
+        if self.skew:
+            return "skew: puts dearer, calls cheaper" if self.skew > 0 else "skew: puts cheaper, calls dearer"
+        passed = f", {self.days:g} d pass" if self.days else ""
+        if self.basis:
+            basis, short, long = (_SIGN_NAMES[sign] for sign in (self.basis, self.short_tenors, self.long_tenors))
+            return f"basis {basis}, vol of short tenors {short}, of long ones {long}{passed}"
+        tail = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
+        price = f"{self.move * 100:+g} %" if self.move else "price unchanged"
+        return f"{price}, {VOLATILITY_STATES[self.volatility]}{passed}{tail}"
+
+
+def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...]:
+    """The cells of one coin's grid: standard, corners, tails, moves between, skew."""
+    plan, days = _PLANS[count], parameters.time_days
+    reach, reference = parameters.price_range[coin], parameters.price_range[COINS[0]]
+
+    def standard(fraction: float, state: int, passed: float = 0.0) -> Cell:
+        transfer = round(MILLE * fraction * reference)
+        return Cell(round(fraction * reach, 10), state, 0, 1.0, transfer, days=passed)
+
+    def dampened(move: float, state: int) -> Cell:
+        dampening = min(1.0, reach / abs(move))
+        return Cell(move, state, 0, dampening, round(MILLE * move * dampening / reach * reference))
+
+    return (
+        *(standard(fraction, 1) for fraction in plan.up),
+        *(standard(fraction, -1) for fraction in plan.down),
+        *(standard(fraction, 0, days) for fraction in plan.unchanged),
+        *(Cell(0.0, 0, 0, 1.0, 0, days, *signs) for signs in _CORNERS),
+        *(dampened(parameters.tail_moves[place], 1) for place in plan.tails),
+        *(dampened(parameters.between_moves[place], 0) for place in plan.between),
+        *(Cell(0.0, 0, tilt, 1.0, 0) for tilt in (1, -1)),
+    )
+
+
+class GridModel:
+    """The grid at one snapshot.
+
+    Parameters
+    ----------
+    snapshot : MarketSnapshot
+    parameters : Parameters
+    """
+
+    name = "grid"
+
+    def __init__(self, snapshot: MarketSnapshot, parameters: Parameters):
+        self.snapshot, self.parameters = snapshot, parameters
+        self.preset = snapshot.listing.preset
+        count = Layout(self.preset).cells
+        self.cells = {coin: make_cells(coin, count, parameters) for coin in COINS}
+
+    def _by_slot(self, attribute: str) -> np.ndarray:
+        """(cells, N) an attribute of each slot's own coin's cells."""
+        columns = np.array([[getattr(cell, attribute) for cell in self.cells[coin]] for coin in COINS], dtype=float)
+        return columns[self.snapshot.listing.underlying].T
+
+    @cached_property
+    def volatility(self) -> np.ndarray:
+        """(cells, N) shocked volatility of each option; NaN where no option is."""
+        parameters, snapshot = self.parameters, self.snapshot
+        scale, base = scale_by_tenor(snapshot, parameters), snapshot.volatility
+        own = snapshot.listing.underlying
+        rise, fall, floor = (
+            np.array([by_coin[coin] for coin in COINS])[own]
+            for by_coin in (parameters.volatility_up, parameters.volatility_down, parameters.volatility_floor_up)
+        )
+        up = np.maximum(base * (1.0 + rise * scale), floor)
+        down = np.maximum(base * (1.0 - fall * scale), 0.0)
+        state, skew = self._by_slot("volatility"), self._by_slot("skew")
+        shocked = np.where(state > 0, up, np.where(state < 0, down, base))
+        return shocked * np.maximum(1.0 - skew * self._tilt, 0.0) * self._term_factor
+
+    @cached_property
+    def _term_factor(self) -> np.ndarray:
+        """(cells, N) factor of an option's volatility when the term structure moves."""
+        parameters = self.parameters
+        short, long = weigh_tenors(self.snapshot, parameters)
+        rise = self._by_slot("short_tenors") * parameters.term_short * short
+        return 1.0 + rise + self._by_slot("long_tenors") * parameters.term_long * long
+
+    @cached_property
+    def forward_shift(self) -> np.ndarray:
+        """(cells, N) relative change of each slot's forward: the price move, and the basis of dated instruments."""
+        listing, sign = self.snapshot.listing, self._by_slot("basis")
+        dated = listing.is_option | (listing.kind == KIND_CODES[Kind.FUTURE])
+        years = np.where(dated, self.snapshot.years, 0.0)
+        size = np.maximum(np.abs(np.expm1(sign * self.parameters.basis_rate * years)), self.parameters.basis_floor)
+        return self._by_slot("move") + np.where(dated, sign * size, 0.0)
+
+    @cached_property
+    def _tilt(self) -> np.ndarray:
+        """(N,) relative fall of an option's volatility when the skew tilts: positive above the forward."""
+        parameters, listing = self.parameters, self.snapshot.listing
+        root = np.sqrt(np.where(listing.is_option, self.snapshot.years, np.nan))
+        cap = np.maximum(parameters.skew_shift - parameters.skew_slope * root, 0.0)
+        reach = np.maximum(parameters.skew_width_floor, parameters.skew_width * root)
+        moneyness = np.log(listing.strike / self.snapshot.forward)
+        return cap * np.clip(moneyness / reach, -1.0, 1.0)
+
+    @cached_property
+    def pnl(self) -> np.ndarray:
+        """(cells, N) change in value of one lot in each cell of its own coin, US dollars, dampened; a loss is
+        negative."""
+        shocked = price_per_lot(
+            self.snapshot,
+            forward_shift=self.forward_shift,
+            volatility=self.volatility,
+            time_shift=self._by_slot("days") / DAYS_PER_YEAR,
+        )
+        change = (shocked - price_per_lot(self.snapshot)) * self._by_slot("dampening")
+        return drop_dead_collateral(self.snapshot, self.parameters, change)
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """`pnl` in micro-dollars per lot, int64."""
+        return to_usd6(self.pnl)
+
+    def add_rows(self, draft: Draft, level: str) -> None:
+        """One group per coin and the row that adds them up; position columns are the same at every level."""
+        for index, coin in enumerate(COINS):
+            slots = self.preset.coins[coin]
+            moves = np.array([cell.transfer_move for cell in self.cells[coin]], dtype=np.int64) * TRANSFER_SIGN[coin]
+            draft.add_group(
+                draft.layout.grid(index), LOSSES[coin], slots, self.columns[:, slots.start : slots.stop], moves
+            )
+        factors = {name: round(PERCENT * factor) for name, factor in self.parameters.factor.items()}
+        unit = gcd(PERCENT, *factors.values())  # the same at every level, so that one row can imply another
+        charge = round(MILLE * self.parameters.transfer_charge)
+        draft.add_total(PERCENT // unit, factors[level] // unit, charge)

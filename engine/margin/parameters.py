@@ -1,0 +1,281 @@
+"""The house model's parameters: the typed reader of the versioned files beside this module.
+
+A file gives for each parameter its value, unit, allowed range and source; a value outside its range, a parameter too
+many or too few, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.files import StrictModel, read_model, read_text
+from zkmargin.engine.presets import COINS
+
+FORMAT = "zkmargin.parameters/1"
+"""First field of a parameter file."""
+
+FOLDER = Path(__file__).parent
+DEFAULT = "house_v1"
+"""Name of the parameter file that is used unless another is asked for."""
+
+LEVELS = ("initial", "maintenance")
+"""Requirements: initial for taking risk on, maintenance for keeping it."""
+
+PROCYCLICALITY = ("none", "buffer", "stressed", "floor")
+"""Measures against procyclicality: nothing, or options (a), (b), (c) of EMIR RTS 153/2013, article 28."""
+
+MAX_OFFSET = 0.8
+"""Largest share of the sum of both coins' losses that netting may take off (EMIR RTS 153/2013, article 27)."""
+
+PERCENT, MILLE = 100, 1000
+"""Factors are whole percent, transfer moves and charges whole thousandths: they become integer coefficients exactly."""
+
+_PER_COIN, _PER_LEVEL, _PER_LEVEL_AND_COIN = (COINS,), (LEVELS,), (LEVELS, COINS)
+_SHAPES = {
+    "price_range": _PER_COIN,
+    "volatility_up": _PER_COIN,
+    "volatility_down": _PER_COIN,
+    "volatility_floor_up": _PER_COIN,
+    "delta_limit": _PER_COIN,
+    "shortfall_volatility_floor": _PER_COIN,
+    "factor": _PER_LEVEL,
+    "option_short": _PER_LEVEL,
+    "option_long": _PER_LEVEL,
+    "linear": _PER_LEVEL,
+    "debt_limit": _PER_LEVEL,
+    "haircut": _PER_LEVEL_AND_COIN,
+}
+"""Keys of the parameters that are not single numbers, outermost first."""
+_LENGTHS = {"tail_moves": 4, "between_moves": 4, "term_tenors": 3}
+"""Length of the parameters that are lists."""
+
+
+class ParameterEntry(StrictModel):
+    """One parameter in a file."""
+
+    value: Any
+    unit: str
+    range: list[Any]
+    source: str
+
+
+class ParameterFile(StrictModel):
+    """A parameter file as it stands on disk."""
+
+    format: str
+    name: str
+    about: str
+    parameters: dict[str, ParameterEntry]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The house model's numbers; unit, range and source of each stand in its file."""
+
+    name: str
+    """Name of the file without its ending."""
+    price_range: Mapping[str, float]
+    """By coin: the outermost standard price move."""
+    volatility_up: Mapping[str, float]
+    """By coin: relative rise of a 30-day volatility."""
+    volatility_down: Mapping[str, float]
+    """By coin: relative fall of a 30-day volatility."""
+    volatility_floor_up: Mapping[str, float]
+    """By coin: least volatility in the up state."""
+    tenor_reference: float
+    """Days at which a volatility shock is stated."""
+    tenor_floor: float
+    """Days below which a shock grows no more."""
+    tenor_power_short: float
+    """Exponent of (reference / tenor) up to the reference."""
+    tenor_power_long: float
+    """Exponent beyond it."""
+    tail_moves: tuple[float, ...]
+    """Far price moves, each dampened to the price range."""
+    between_moves: tuple[float, ...]
+    """Price moves between the price range and the far tails, dampened alike."""
+    time_days: float
+    """Days that pass in the cells in which time passes."""
+    basis_rate: float
+    """Move of a dated forward against spot, per year of its tenor."""
+    basis_floor: float
+    """Least such move."""
+    term_tenors: tuple[float, ...]
+    """Days: the short end up to the first, neither at the second, the long end from the third."""
+    term_short: float
+    """Relative move of volatility at the short end."""
+    term_long: float
+    """Relative move of volatility at the long end."""
+    skew_shift: float
+    """Largest relative tilt of the volatilities at the wings."""
+    skew_slope: float
+    """Fall of that cap per square root of a year."""
+    skew_width: float
+    """Moneyness per square root of a year at which the cap is reached."""
+    skew_width_floor: float
+    """Least such moneyness."""
+    transfer_charge: float
+    """Charge per unit of exposure netted between the coins."""
+    factor: Mapping[str, float]
+    """By level: multiple of the grid's loss."""
+    option_short: Mapping[str, float]
+    """By level: contingency per option owed, fraction of the index."""
+    option_long: Mapping[str, float]
+    """By level: contingency per option held."""
+    linear: Mapping[str, float]
+    """By level: contingency per perpetual or future."""
+    haircut: Mapping[str, Mapping[str, float]]
+    """By level and coin: share of the spot collateral that counts for nothing."""
+    debt_limit: Mapping[str, float]
+    """By level: largest negative cash, US dollars."""
+    delta_limit: Mapping[str, float]
+    """By coin: net-delta limit, US dollars."""
+    buffer_error: float
+    """Largest error of the contagion buffer's chords, fraction of the initial margin of a linear position."""
+    shortfall_scenarios: str
+    """Name of the scenario record."""
+    shortfall_volatility_floor: Mapping[str, float]
+    """By coin: least daily volatility to which the scenarios are scaled, where `procyclicality` says so."""
+    procyclicality: str
+    """Which measure against procyclicality the expected shortfall takes, one of `PROCYCLICALITY`."""
+
+    @property
+    def dead_collateral(self) -> tuple[str, ...]:
+        """Coins whose spot collateral is worth nothing at any level: their slots are reserved."""
+        return tuple(coin for coin in COINS if all(self.haircut[level][coin] == 1 for level in LEVELS))
+
+
+def _leaves(name: str, value: Any, shape: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, Any]]:
+    """Each single number of a parameter with its full name; refuses other keys than `shape` states."""
+    if not shape:
+        yield name, value
+        return
+    if not isinstance(value, dict) or tuple(value) != shape[0]:
+        found = list(value) if isinstance(value, dict) else value
+        raise MalformedFile(f"parameter {name}", f"keys are {found!r}; allowed: {list(shape[0])}")
+    for key in shape[0]:
+        yield from _leaves(f"{name}.{key}", value[key], shape[1:])
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, dict):
+        return MappingProxyType({key: _freeze(inner) for key, inner in value.items()})
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_number(name: str, value: Any, entry: ParameterEntry) -> None:
+    low, high = entry.range
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise OutOfRange(f"parameter {name} ({entry.unit})", value, low, high)
+
+
+def _check_entry(name: str, entry: ParameterEntry) -> None:
+    for text in (entry.unit, entry.source):
+        if not text.strip():
+            raise MalformedFile(f"parameter {name}", "has no unit or no source")
+    if name == "shortfall_scenarios":
+        if not (isinstance(entry.value, str) and entry.value.replace("_", "").isalnum() and entry.value.isascii()):
+            raise MalformedFile(
+                f"parameter {name}", f"value is {entry.value!r}; allowed: a name of letters, digits and _"
+            )
+        return
+    if name == "procyclicality":
+        if entry.value not in PROCYCLICALITY or tuple(entry.range) != PROCYCLICALITY:
+            raise UnknownName(f"parameter {name}", entry.value, PROCYCLICALITY)
+        return
+    if len(entry.range) != 2:
+        raise MalformedFile(f"parameter {name}", f"range is {entry.range!r}; allowed: two numbers")
+    if name in _LENGTHS:
+        length = _LENGTHS[name]
+        if not isinstance(entry.value, list) or len(entry.value) != length:
+            raise MalformedFile(f"parameter {name}", f"value is {entry.value!r}; allowed: a list of {length} numbers")
+        for index, move in enumerate(entry.value):
+            _check_number(f"{name}.{index}", move, entry)
+        return
+    for leaf, value in _leaves(name, entry.value, _SHAPES.get(name, ())):
+        _check_number(leaf, value, entry)
+
+
+def read_parameters(text: str, source: str) -> Parameters:
+    """Parameters of a file's text; `source` names it in errors.
+
+    Raises
+    ------
+    MalformedFile
+        If a parameter is missing, unknown, without unit or source, or of the wrong shape; or if the initial requirement
+        is lower than the maintenance requirement in some number, so that initial would not imply maintenance.
+    OutOfRange
+        If a number is outside the range that the file itself states.
+    """
+    file = read_model(ParameterFile, text, source)
+    if file.format != FORMAT:
+        raise MalformedFile(source, f"format is {file.format!r}; allowed: {FORMAT!r}")
+    names = [field.name for field in fields(Parameters) if field.name != "name"]
+    if set(names) != set(file.parameters):
+        raise MalformedFile(source, f"parameters {sorted(set(names) ^ set(file.parameters))} are missing or unknown")
+    for name, entry in file.parameters.items():
+        _check_entry(name, entry)
+    values = {name: _freeze(entry.value) for name, entry in file.parameters.items()}
+    parameters = Parameters(name=file.name, **values)
+    _check_together(parameters, source)
+    return parameters
+
+
+def _check_together(parameters: Parameters, source: str) -> None:
+    for name in ("factor", "option_short", "option_long", "linear"):
+        by_level = getattr(parameters, name)
+        if by_level["initial"] < by_level["maintenance"]:
+            raise MalformedFile(
+                source, f"{name}: initial {by_level['initial']} is below maintenance {by_level['maintenance']}"
+            )
+    for coin in COINS:
+        if parameters.haircut["initial"][coin] < parameters.haircut["maintenance"][coin]:
+            raise MalformedFile(source, f"haircut of {coin}: initial is below maintenance")
+    if parameters.debt_limit["initial"] > parameters.debt_limit["maintenance"]:
+        raise MalformedFile(source, "debt_limit: initial is above maintenance")
+    # With n moved, each group's loss falls by at most n M, M the first coin's price range, and none below zero. So with
+    # losses x and y alone the netted sum is at least max(x + y - 2 M n, 0) + c n, which is least at 2 M n = x + y:
+    # c (x + y) / (2 M).
+    least = 2.0 * parameters.price_range[COINS[0]] * (1.0 - MAX_OFFSET)
+    if parameters.transfer_charge < least - 1e-12:
+        allowed = f"{least:.3f} or more, or netting takes off more than {MAX_OFFSET:.0%}"
+        raise MalformedFile(source, f"transfer_charge is {parameters.transfer_charge}; allowed: {allowed}")
+    for name, value, scale in (
+        *((f"factor.{level}", parameters.factor[level], PERCENT) for level in LEVELS),
+        ("transfer_charge", parameters.transfer_charge, MILLE),
+    ):
+        if abs(value * scale - round(value * scale)) > 1e-9:
+            raise MalformedFile(source, f"{name} is {value}; allowed: multiples of {1 / scale}")
+    for name in ("tail_moves", "between_moves"):
+        if 0.0 in getattr(parameters, name):
+            raise MalformedFile(source, f"{name} has a move of 0; allowed: other numbers")
+    tenors = parameters.term_tenors
+    if not tenors[0] < tenors[1] < tenors[2]:
+        raise MalformedFile(source, f"term_tenors are {list(tenors)}; allowed: rising")
+
+
+@lru_cache(maxsize=16)
+def load_parameters(name: str = DEFAULT) -> Parameters:
+    """The shipped parameter file `name`.
+
+    Raises
+    ------
+    UnknownName
+        If there is none of that name.
+    MalformedFile, OutOfRange
+        As `read_parameters`.
+    """
+    path = FOLDER / f"{name}.json"
+    shipped = sorted(found.stem for found in FOLDER.glob("*.json"))
+    if name not in shipped:
+        raise UnknownName("parameter file", name, shipped)
+    parameters = read_parameters(read_text(path), path.name)
+    if parameters.name != name:
+        raise MalformedFile(path.name, f"name is {parameters.name!r}; allowed: {name!r}")
+    return parameters

@@ -1,0 +1,1 @@
+"""What is listed, and at what prices."""

@@ -1,0 +1,199 @@
+"""The canonical bytes of a market snapshot, which are posted with a risk epoch and hashed into it.
+
+Big-endian; N is the preset's number of slots, slots in order.
+
+| field | bytes | meaning |
+|---|---|---|
+| magic | 4 | "ZKM" and the version, 2 |
+| preset | 1 + n | length, ASCII name |
+| generation | 3 | |
+| time | 5 | unix seconds |
+| source | 2 + n | length, UTF-8 |
+| per coin, in slot order: index, rate, funding | 6 + 4 + 4 | micro-dollars; signed 1e-9; signed 1e-9 |
+| daily volatility | 3 | millionths |
+| crowding: ladder down, up, depth down, up, impact | 5 + 5 + 5 + 5 + 3 | US dollars; impact in millionths |
+| stress | 2 | thousandths |
+| lot sizes | 1 + 8 n | count, then distinct sizes rising, in 1e-8 coin |
+| expiries | 1 + 5 n | count, then distinct expiries rising, unix seconds |
+| per slot: kind | 1 | 0 empty, 1 spot, 2 perpetual, 3 future, 4 put, 5 call |
+| lot size | 1 | place in the lot sizes |
+| expiry | 1 | 0 none, else 1 + place in the expiries |
+| strike | 6 | micro-dollars, 0 none |
+| forward | 6 | micro-dollars, 0 where nothing is listed |
+| volatility | 3 | millionths, 0 where no option is |
+
+Names are left out: they follow from the other facts (`engine.market.instruments.canonical_name`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zkmargin.engine.errors import MalformedFile
+from zkmargin.engine.market.crowding import IMPACT_STEP, STRESS_STEP, Crowding
+from zkmargin.engine.market.instruments import (
+    LOT_STEP,
+    USD_STEP,
+    Instrument,
+    Kind,
+    Listing,
+    Underlying,
+    make_instrument,
+)
+from zkmargin.engine.presets import get_preset
+
+if TYPE_CHECKING:
+    from zkmargin.engine.market.snapshot import MarketSnapshot
+
+MAGIC = b"ZKM\x02"
+"""First bytes; the last is the version of the layout."""
+VOLATILITY_STEP = 1_000_000
+"""Steps per 1.00 of volatility."""
+RATE_STEP = 1_000_000_000
+"""Steps per 1.00 of a rate or funding."""
+
+CROWDING_FIELDS = (
+    *((f"{what}_{side}", 5, 1) for what in ("ladder", "depth") for side in ("down", "up")),
+    ("impact", 3, IMPACT_STEP),
+)
+"""(field, bytes, steps per unit) of a coin's crowding, in order."""
+
+PUT_CODE, CALL_CODE = 4, 5
+KIND_OF_CODE = {1: Kind.SPOT, 2: Kind.PERPETUAL, 3: Kind.FUTURE, PUT_CODE: Kind.OPTION, CALL_CODE: Kind.OPTION}
+CODE_OF_KIND = {Kind.SPOT: 1, Kind.PERPETUAL: 2, Kind.FUTURE: 3}
+
+
+def _steps(value: float, steps: int) -> int:
+    return round(value * steps)
+
+
+def encode(snapshot: MarketSnapshot) -> bytes:
+    """Canonical bytes of a snapshot whose numbers are on their grids (the constructor puts them there)."""
+    listing = snapshot.listing
+    items = list(listing.by_name.values())
+    lots = sorted({_steps(item.lot_size, LOT_STEP) for item in items})
+    expiries = sorted({item.expiry for item in items if item.expiry is not None})
+    out = bytearray(MAGIC)
+
+    def put(number: int, size: int, signed: bool = False) -> None:
+        out.extend(number.to_bytes(size, "big", signed=signed))
+
+    name, source = listing.preset.name.encode("ascii"), snapshot.source.encode()
+    put(len(name), 1)
+    out.extend(name)
+    put(listing.generation, 3)
+    put(snapshot.time, 5)
+    put(len(source), 2)
+    out.extend(source)
+    for coin in Underlying:
+        put(_steps(snapshot.index[coin], USD_STEP), 6)
+        put(_steps(snapshot.rates[coin], RATE_STEP), 4, signed=True)
+        put(_steps(snapshot.funding[coin], RATE_STEP), 4, signed=True)
+        put(_steps(snapshot.daily_volatility[coin], VOLATILITY_STEP), 3)
+        for field, size, steps in CROWDING_FIELDS:
+            put(_steps(getattr(snapshot.crowding[coin], field), steps), size)
+    put(_steps(snapshot.stress, STRESS_STEP), 2)
+    for table, size in ((lots, 8), (expiries, 5)):
+        put(len(table), 1)
+        for entry in table:
+            put(entry, size)
+    for slot, item in enumerate(listing.instruments):
+        if item is None:
+            out.extend(bytes(18))
+            continue
+        is_option = item.kind is Kind.OPTION
+        put((CALL_CODE if item.is_call else PUT_CODE) if is_option else CODE_OF_KIND[item.kind], 1)
+        put(lots.index(_steps(item.lot_size, LOT_STEP)), 1)
+        put(0 if item.expiry is None else 1 + expiries.index(item.expiry), 1)
+        put(_steps(item.strike, USD_STEP) if is_option else 0, 6)
+        put(_steps(float(snapshot.forward[slot]), USD_STEP), 6)
+        put(_steps(float(snapshot.volatility[slot]), VOLATILITY_STEP) if is_option else 0, 3)
+    return bytes(out)
+
+
+class _Reader:
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def raw(self, size: int) -> bytes:
+        if self.at + size > len(self.data):
+            raise MalformedFile("snapshot bytes", f"end at byte {len(self.data)}; allowed: at least {self.at + size}")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def number(self, size: int, signed: bool = False) -> int:
+        return int.from_bytes(self.raw(size), "big", signed=signed)
+
+    def text(self, size: int) -> str:
+        try:
+            return self.raw(size).decode()
+        except UnicodeDecodeError as error:
+            raise MalformedFile("snapshot bytes", f"text before byte {self.at} is not UTF-8: {error}") from None
+
+    def entry(self, what: str, table: list[int], place: int) -> int:
+        if place >= len(table):
+            raise MalformedFile("snapshot bytes", f"{what} {place} before byte {self.at}; allowed: below {len(table)}")
+        return table[place]
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    """Arguments of `MarketSnapshot` for canonical bytes.
+
+    Raises `MalformedFile` on a truncated, overlong or otherwise impossible string, and as the records raise. Whether
+    the bytes are canonical is checked by the caller, who encodes the result again.
+    """
+    reader = _Reader(bytes(data))
+    if (magic := reader.raw(4)) != MAGIC:
+        raise MalformedFile("snapshot bytes", f"begin with {magic.hex()}; allowed: {MAGIC.hex()}")
+    preset = get_preset(reader.text(reader.number(1)))
+    generation, time = reader.number(3), reader.number(5)
+    source = reader.text(reader.number(2))
+    index, rates, funding, daily_volatility, crowding = {}, {}, {}, {}, {}
+    for coin in Underlying:
+        index[coin] = reader.number(6) / USD_STEP
+        rates[coin] = reader.number(4, signed=True) / RATE_STEP
+        funding[coin] = reader.number(4, signed=True) / RATE_STEP
+        daily_volatility[coin] = reader.number(3) / VOLATILITY_STEP
+        crowding[coin] = Crowding(**{field: reader.number(size) / steps for field, size, steps in CROWDING_FIELDS})
+    stress = reader.number(2) / STRESS_STEP
+    lots = [reader.number(8) for _ in range(reader.number(1))]
+    expiries = [reader.number(5) for _ in range(reader.number(1))]
+    instruments: list[Instrument | None] = []
+    forward, volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
+    for slot in range(preset.slots):
+        code, lot, expiry, strike, price, vol = (reader.number(size) for size in (1, 1, 1, 6, 6, 3))
+        if code == 0:
+            instruments.append(None)
+            continue
+        if code not in KIND_OF_CODE:
+            raise MalformedFile("snapshot bytes", f"kind {code} in slot {slot}; allowed: 0 to {CALL_CODE}")
+        kind = KIND_OF_CODE[code]
+        facts = {
+            "strike": strike / USD_STEP if kind is Kind.OPTION else None,
+            "expiry": reader.entry("expiry", [0, *expiries], expiry) or None,
+            "is_call": code == CALL_CODE if kind is Kind.OPTION else None,
+        }
+        underlying = Underlying(list(Underlying)[slot // preset.slots_per_coin])
+        lot_size = reader.entry("lot size", lots, lot) / LOT_STEP
+        instruments.append(make_instrument(slot, kind, underlying, lot_size, **facts))
+        forward[slot] = price / USD_STEP
+        if kind is Kind.OPTION:
+            volatility[slot] = vol / VOLATILITY_STEP
+    if reader.at != len(reader.data):
+        raise MalformedFile("snapshot bytes", f"have {len(reader.data)} bytes; allowed: {reader.at}")
+    listing = Listing(preset, generation, tuple(instruments))
+    return {
+        "time": time,
+        "source": source,
+        "index": index,
+        "listing": listing,
+        "forward": forward,
+        "volatility": volatility,
+        "rates": rates,
+        "funding": funding,
+        "daily_volatility": daily_volatility,
+        "crowding": crowding,
+        "stress": stress,
+    }

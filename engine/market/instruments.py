@@ -1,0 +1,325 @@
+"""Instruments and the listing that puts them into slots.
+
+Everything is linear and settles in USDC: an instrument's value is a price in US dollars times lots. Its name follows
+from its facts (`canonical_name`), so a name cannot say one strike and the record another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from fractions import Fraction
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
+from zkmargin.engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, Preset
+
+USD_STEP = 1_000_000
+"""Steps per US dollar: strikes, forwards and indices are whole micro-dollars."""
+MAX_USD = 100_000_000
+"""Largest strike, forward or index, US dollars."""
+LOT_STEP = 100_000_000
+"""Steps per coin: lot sizes are whole multiples of 1e-8 coin."""
+MAX_LOT_SIZE = 1_000
+"""Largest lot size, coin per lot."""
+MAX_EXPIRY = 253_402_300_799
+"""Largest time or expiry, unix seconds: the end of the year 9999, within the 40 bits of times on chain."""
+MAX_GENERATION = 2**24 - 1
+"""Largest generation of a listing (24 bits in an account's storage word)."""
+
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+"""Months in instrument names, free of the locale."""
+
+
+class Kind(StrEnum):
+    """What an instrument is."""
+
+    SPOT = "spot"
+    """Collateral held in kind; worth index times lot size."""
+    PERPETUAL = "perpetual"
+    """Worth its mark times lot size."""
+    FUTURE = "future"
+    """Dated future, worth its forward times lot size."""
+    OPTION = "option"
+    """European option on the forward of its own expiry."""
+
+
+class Underlying(StrEnum):
+    """The coins, in slot order (`engine.presets.COINS`)."""
+
+    BTC = "BTC"
+    ETH = "ETH"
+
+
+KIND_CODES: Mapping[Kind, int] = MappingProxyType({kind: code for code, kind in enumerate(Kind, start=1)})
+"""Code of each kind in numpy columns; 0 is an empty slot."""
+
+SPOT_NAMES: Mapping[Underlying, str] = MappingProxyType({Underlying.BTC: "BTC-SPOT", Underlying.ETH: "WETH-SPOT"})
+"""Names of the spot collaterals: ether is held as its ERC-20 wrapper."""
+
+
+def quantize(value: float, steps: int) -> float:
+    """`value` rounded to the nearest multiple of 1 / `steps`, ties to even; idempotent below 2^51 steps."""
+    return round(value * steps) / steps
+
+
+def require_in_range(what: str, value: object, low: float, high: float) -> float:
+    """`value` as a float; raises `OutOfRange` unless it is a finite number (not a bool) in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise OutOfRange(what, value, low, high)
+    if not low <= value <= high:  # also refuses NaN
+        raise OutOfRange(what, value, low, high)
+    return float(value)
+
+
+def require_whole(what: str, value: object, low: int, high: int) -> int:
+    """`value` as an int; raises `OutOfRange` unless it is a whole number (not a bool or float) in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+        raise OutOfRange(what, value, low, high)
+    return int(value)
+
+
+def require_on_grid(what: str, value: float, low: float, high: float, steps: int) -> float:
+    """`value` as a float; raises `OutOfRange` unless it lies in [low, high] and is a multiple of 1 / `steps`."""
+    number = require_in_range(what, value, low, high)
+    if quantize(number, steps) != number:
+        raise OutOfRange(what, value, low, f"{high}, a multiple of {1 / steps:g}")
+    return number
+
+
+def canonical_name(
+    kind: Kind,
+    underlying: Underlying,
+    expiry: int | None = None,
+    strike: float | None = None,
+    is_call: bool | None = None,
+) -> str:
+    """Name of an instrument in Deribit's style: BTC-SPOT, BTC-PERPETUAL, BTC-25DEC26, BTC-25DEC26-90000-C.
+
+    The date is the UTC day of expiry; a fractional strike is written with `d` for the decimal point.
+    """
+    if kind is Kind.SPOT:
+        return SPOT_NAMES[underlying]
+    if kind is Kind.PERPETUAL:
+        return f"{underlying}-PERPETUAL"
+    day = datetime.fromtimestamp(expiry, UTC)
+    dated = f"{underlying}-{day.day}{MONTHS[day.month - 1]}{day.year % 100:02d}"
+    if kind is Kind.FUTURE:
+        return dated
+    text = f"{strike:.6f}".rstrip("0").rstrip(".").replace(".", "d")
+    return f"{dated}-{text}-{'C' if is_call else 'P'}"
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One listed instrument.
+
+    Raises
+    ------
+    OutOfRange
+        If a number is not finite, out of range or off its grid.
+    UnknownName
+        If kind or underlying is not one of the enumerations'.
+    WrongKind
+        If a field is missing or present against the kind, or the name is not `canonical_name`.
+    """
+
+    slot: int
+    """Position in the listing, from 0."""
+    name: str
+    """`canonical_name` of the other fields."""
+    kind: Kind
+    """Spot, perpetual, future or option."""
+    underlying: Underlying
+    """The coin."""
+    lot_size: float
+    """Coin per lot, a multiple of 1e-8, at most `MAX_LOT_SIZE`."""
+    strike: float | None = None
+    """US dollars per coin, a multiple of 1e-6; options only."""
+    expiry: int | None = None
+    """Unix seconds; futures and options only."""
+    is_call: bool | None = None
+    """True for a call, False for a put; options only."""
+
+    def __post_init__(self) -> None:
+        for field, enum in (("kind", Kind), ("underlying", Underlying)):
+            try:
+                object.__setattr__(self, field, enum(getattr(self, field)))
+            except ValueError:
+                raise UnknownName(field, getattr(self, field), list(enum)) from None
+        require_whole(f"slot of {self.name}", self.slot, 0, 255)
+        require_on_grid(f"lot size of {self.name}", self.lot_size, 1 / LOT_STEP, MAX_LOT_SIZE, LOT_STEP)
+        is_option, is_dated = self.kind is Kind.OPTION, self.kind in (Kind.OPTION, Kind.FUTURE)
+        for field, wanted in (("strike", is_option), ("is_call", is_option), ("expiry", is_dated)):
+            value = getattr(self, field)
+            if (value is not None) != wanted:
+                rule = f"{'a value' if wanted else 'nothing'} for kind {self.kind.value}"
+                raise WrongKind(f"{field} of {self.name}", value, rule)
+        if is_dated:
+            require_whole(f"expiry of {self.name}", self.expiry, 1, MAX_EXPIRY)
+        if is_option:
+            strike = require_on_grid(f"strike of {self.name}", self.strike, 1 / USD_STEP, MAX_USD, USD_STEP)
+            object.__setattr__(self, "strike", strike)
+            if not isinstance(self.is_call, bool):
+                raise WrongKind(f"is_call of {self.name}", self.is_call, "true or false")
+        expected = canonical_name(self.kind, self.underlying, self.expiry, self.strike, self.is_call)
+        if self.name != expected:
+            raise WrongKind(f"name in slot {self.slot}", self.name, f"{expected}, which follows from the other fields")
+
+
+def make_instrument(
+    slot: int,
+    kind: Kind,
+    underlying: Underlying,
+    lot_size: float,
+    *,
+    strike: float | None = None,
+    expiry: int | None = None,
+    is_call: bool | None = None,
+) -> Instrument:
+    """An `Instrument` whose name is derived from its facts; raises as `Instrument` does."""
+    kind, underlying = Kind(kind), Underlying(underlying)
+    is_dated = kind in (Kind.OPTION, Kind.FUTURE)
+    if is_dated:
+        require_whole(f"expiry of slot {slot}", expiry, 1, MAX_EXPIRY)
+    if kind is Kind.OPTION:
+        require_in_range(f"strike of slot {slot}", strike, 1 / USD_STEP, MAX_USD)
+    name = canonical_name(kind, underlying, expiry, strike, is_call)
+    return Instrument(slot, name, kind, underlying, lot_size, strike, expiry, is_call)
+
+
+def _column(values: list, dtype: type) -> np.ndarray:
+    column = np.array(values, dtype=dtype)
+    column.flags.writeable = False
+    return column
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which instrument each slot of a preset holds, with read-only numpy columns of shape (N,), in slot order.
+
+    Within a coin's slots: +0 spot collateral, +1 perpetual, then dated futures, then options. None is an empty slot.
+
+    Raises
+    ------
+    OutOfRange
+        If there are not exactly `preset.slots` entries, or an instrument's slot is not its position.
+    WrongKind
+        If an instrument stands in a slot of another kind or another coin.
+    DuplicateName
+        If two slots hold the same instrument.
+    """
+
+    preset: Preset
+    """Sizes and slot layout."""
+    generation: int
+    """Raised by one whenever a slot's instrument changes; 0 to `MAX_GENERATION`."""
+    instruments: tuple[Instrument | None, ...]
+    """By slot."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "instruments", tuple(self.instruments))
+        require_whole("generation", self.generation, 0, MAX_GENERATION)
+        if len(self.instruments) != self.preset.slots:
+            raise OutOfRange("number of slots listed", len(self.instruments), self.preset.slots, self.preset.slots)
+        seen = set()
+        for slot, instrument in enumerate(self.instruments):
+            if instrument is None:
+                continue
+            if instrument.slot != slot:
+                raise OutOfRange(f"slot of {instrument.name}", instrument.slot, slot, slot)
+            allowed = self.expected_kind(slot)
+            if (instrument.underlying, instrument.kind) != allowed:
+                found = f"{instrument.underlying} {instrument.kind.value}"
+                raise WrongKind(f"instrument in slot {slot}", found, f"{allowed[0]} {allowed[1].value}")
+            if instrument.name in seen:
+                raise DuplicateName("instrument", instrument.name)
+            seen.add(instrument.name)
+
+    def expected_kind(self, slot: int) -> tuple[Underlying, Kind]:
+        """Which coin and kind may stand in `slot`."""
+        underlying = Underlying(COINS[slot // self.preset.slots_per_coin])
+        offset = slot - self.preset.coin_slots(underlying).start
+        if offset == SPOT_OFFSET:
+            return underlying, Kind.SPOT
+        if offset == PERPETUAL_OFFSET:
+            return underlying, Kind.PERPETUAL
+        return underlying, Kind.FUTURE if slot in self.preset.future_slots(underlying) else Kind.OPTION
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Instrument]:
+        """Listed instruments by name, in slot order."""
+        return MappingProxyType({item.name: item for item in self.instruments if item is not None})
+
+    def get(self, name: str) -> Instrument:
+        """The instrument called `name`; raises `UnknownName`, which shows the nearest listed names."""
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise UnknownName("instrument", name, self.by_name) from None
+
+    def _facts(self, field: str, missing: object, dtype: type) -> np.ndarray:
+        found = [getattr(item, field, None) for item in self.instruments]
+        return _column([missing if value is None else value for value in found], dtype)
+
+    @cached_property
+    def kind(self) -> np.ndarray:
+        """int8: `KIND_CODES`, 0 where nothing is listed."""
+        return _column([0 if item is None else KIND_CODES[item.kind] for item in self.instruments], np.int8)
+
+    @cached_property
+    def underlying(self) -> np.ndarray:
+        """int8: index into `COINS` of the coin that owns the slot, listed or not."""
+        return _column([slot // self.preset.slots_per_coin for slot in range(self.preset.slots)], np.int8)
+
+    @cached_property
+    def strike(self) -> np.ndarray:
+        """float64: US dollars, NaN where there is none."""
+        return self._facts("strike", math.nan, float)
+
+    @cached_property
+    def expiry(self) -> np.ndarray:
+        """int64: unix seconds, 0 where there is none."""
+        return self._facts("expiry", 0, np.int64)
+
+    @cached_property
+    def is_call(self) -> np.ndarray:
+        """bool: True for calls only."""
+        return self._facts("is_call", False, bool)
+
+    @cached_property
+    def lot_size(self) -> np.ndarray:
+        """float64: coin per lot, 0 where nothing is listed."""
+        return self._facts("lot_size", 0.0, float)
+
+    @cached_property
+    def is_listed(self) -> np.ndarray:
+        """bool: True where an instrument is listed."""
+        return _column([item is not None for item in self.instruments], bool)
+
+    @cached_property
+    def is_option(self) -> np.ndarray:
+        """bool: True where an option is listed."""
+        return _column(list(self.kind == KIND_CODES[Kind.OPTION]), bool)
+
+    @cached_property
+    def is_collateral(self) -> np.ndarray:
+        """bool: True on the preset's collateral slots, listed or not."""
+        return _column([slot in self.preset.collateral_slots for slot in range(self.preset.slots)], bool)
+
+
+def collateral_lot_sizes(listing: Listing) -> Mapping[int, Fraction]:
+    """Coin per lot of each listed collateral slot, exact, by slot.
+
+    A vault that holds a token of d decimals must count `size * 10**d` token units, a whole number, as one lot.
+    """
+    held = ((slot, listing.instruments[slot]) for slot in listing.preset.collateral_slots)
+    return MappingProxyType(
+        {slot: Fraction(round(item.lot_size * LOT_STEP), LOT_STEP) for slot, item in held if item is not None}
+    )

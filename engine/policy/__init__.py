@@ -1,0 +1,1 @@
+"""A margin rule as integers, and what its rows mean."""

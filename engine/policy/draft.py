@@ -1,0 +1,255 @@
+"""The building blocks of a policy: which row holds what, and one method per form of design's table.
+
+Coefficients are micro-dollars per lot, rounded to nearest; every block with rounded columns subtracts K_2, which has
+rate 1 per lot on both sides. Rounding moves a row by at most half a micro-dollar per lot, so the row's real value is at
+least its integer value plus half of K_2: "the rows hold" implies the real requirement, with half a micro-dollar per lot
+left for the floating point of whoever evaluates it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields
+from zkmargin.engine.presets import Preset
+
+USD6 = 1_000_000
+"""Micro-dollars per US dollar."""
+
+TRANSFER_UNIT_USD6 = 1_000
+"""Exposure per unit of the transfer n, micro-dollars, so that a move of a thousandth is a coefficient of 1."""
+
+
+class Helper(IntEnum):
+    """Which helper variable stands for what, in every policy of the house model; the rest are spare."""
+
+    LOSS_BTC = 0
+    """Worst loss of the BTC group, micro-dollars."""
+    LOSS_ETH = 1
+    """Worst loss of the ETH group."""
+    EQUITY = 2
+    """E, equity after charges."""
+    TRANSFER_PLUS = 3
+    """n+, exposure moved from BTC to ETH, in units of `TRANSFER_UNIT_USD6`."""
+    TRANSFER_MINUS = 4
+    """n-, exposure moved from ETH to BTC."""
+    THRESHOLD_PLUS = 5
+    """t+, the quantile of the expected shortfall, micro-dollars."""
+    THRESHOLD_MINUS = 6
+    """t-."""
+    BUFFER_BTC = 7
+    """Contagion buffer of BTC, micro-dollars."""
+    BUFFER_ETH = 8
+    """Contagion buffer of ETH."""
+
+
+_BLOCKS = {86: (33, 3), 42: (15, 1)}
+"""Hard rows of a preset: (grid rows per coin, chords per coin and side of the contagion buffer). The buffer has two
+more rows per coin, and four rows remain."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which rows of a preset hold what: excess rows, a grid and a buffer block per coin, and four final rows.
+
+    Raises
+    ------
+    OutOfRange
+        If the preset's number of hard rows has no layout.
+    """
+
+    preset: Preset
+    """Sizes."""
+
+    def __post_init__(self):
+        hard = self.preset.rows - self.preset.excess_rows
+        if hard not in _BLOCKS:
+            raise OutOfRange(f"hard rows of preset {self.preset.name}", hard, *sorted(_BLOCKS))
+
+    @property
+    def cells(self) -> int:
+        """Grid rows per coin."""
+        return _BLOCKS[self.preset.rows - self.preset.excess_rows][0]
+
+    @property
+    def shortfall(self) -> range:
+        """Excess rows."""
+        return range(self.preset.excess_rows)
+
+    def grid(self, coin_index: int) -> range:
+        """Grid rows of the coin with that place in `engine.presets.COINS`."""
+        first = self.preset.excess_rows + coin_index * self.cells
+        return range(first, first + self.cells)
+
+    @property
+    def chords(self) -> int:
+        """Chords per coin and side of the contagion buffer."""
+        return _BLOCKS[self.preset.rows - self.preset.excess_rows][1]
+
+    def buffer(self, coin_index: int) -> range:
+        """Buffer rows of a coin: chords of the side "down", chords of "up", largest long and largest short exposure."""
+        size = 2 * self.chords + 2
+        first = self.grid(1).stop + coin_index * size
+        return range(first, first + size)
+
+    @property
+    def final(self) -> range:
+        """The last four rows."""
+        return range(self.preset.rows - 4, self.preset.rows)
+
+    @property
+    def equity(self) -> int:
+        """cash + price . q - K_1 - K_2 - buffers - E >= 0."""
+        return self.final[0]
+
+    @property
+    def total(self) -> int:
+        """a E - b (x_BTC + x_ETH + c (n+ + n-)) >= 0, b / a the factor."""
+        return self.final[1]
+
+    @property
+    def tail(self) -> int:
+        """m' E - m t - X >= 0."""
+        return self.final[2]
+
+    @property
+    def debt(self) -> int:
+        """limit + cash >= 0."""
+        return self.final[3]
+
+
+def to_usd6(dollars: np.ndarray) -> np.ndarray:
+    """US dollars to micro-dollars, int64, rounded to nearest (ties to even): the one rounding of a policy's columns."""
+    return np.rint(np.asarray(dollars) * USD6).astype(np.int64)
+
+
+def ceil_usd6(dollars: np.ndarray) -> np.ndarray:
+    """US dollars to micro-dollars, int64, rounded up: charges are rounded against the account."""
+    return np.ceil(np.asarray(dollars) * USD6).astype(np.int64)
+
+
+class Draft:
+    """A policy in the making: zero arrays and a method per block; `finish` makes the immutable record."""
+
+    def __init__(self, preset: Preset):
+        self.preset, self.layout = preset, Layout(preset)
+        self.fields = blank_policy_fields(preset)
+
+    def _set_kinds(self, **kinds: HelperKind) -> None:
+        for name, kind in kinds.items():
+            self.fields["helper_kinds"][Helper[name]] = kind
+
+    def add_rounding(self) -> None:
+        """K_2 counts every lot once."""
+        self.fields["rate_long"][ROUNDING] = 1
+        self.fields["rate_short"][ROUNDING] = 1
+
+    def add_contingency(self, long: np.ndarray, short: np.ndarray) -> None:
+        """Rates (N,) of K_1, micro-dollars per lot."""
+        self.fields["rate_long"][CONTINGENCY] = long
+        self.fields["rate_short"][CONTINGENCY] = short
+
+    def add_group(self, rows: range, helper: Helper, slots: range, columns: np.ndarray, moves: np.ndarray) -> None:
+        """Worst case of a group: x - n move + P&L . q - K_2 >= 0 per scenario.
+
+        Parameters
+        ----------
+        rows : range
+        helper : Helper
+            x.
+        slots : range
+            Slots of the group.
+        columns : ndarray of int
+            (rows, slots) change in value, micro-dollars per lot.
+        moves : ndarray of int
+            (rows,) thousandths that one unit of the transfer gains in the scenario, with this group's sign.
+        """
+        at = slice(rows.start, rows.stop)
+        self.fields["positions"][at, slots.start : slots.stop] = columns
+        self.fields["helpers"][at, helper] = 1
+        self.fields["helpers"][at, Helper.TRANSFER_PLUS] = -moves
+        self.fields["helpers"][at, Helper.TRANSFER_MINUS] = moves
+        self.fields["charges"][at, ROUNDING] = -1
+        self._set_kinds(**{helper.name: HelperKind.LOSS})
+
+    def add_equity(self, prices: np.ndarray) -> None:
+        """cash + price . q - K_1 - K_2 - E >= 0, prices (N,) in micro-dollars per lot."""
+        row = self.layout.equity
+        self.fields["positions"][row] = prices
+        self.fields["cash"][row] = 1
+        self.fields["charges"][row] = -1
+        self.fields["helpers"][row, Helper.EQUITY] = -1
+        self._set_kinds(EQUITY=HelperKind.VALUE)
+
+    def add_total(self, equity: int, factor: int, charge_mille: int) -> None:
+        """a E - b (x_BTC + x_ETH) - b c (n+ + n-) >= 0, where b / a is the factor f and c is in thousandths of the
+        exposure."""
+        row = self.fields["helpers"][self.layout.total]
+        row[Helper.EQUITY] = equity
+        row[[Helper.LOSS_BTC, Helper.LOSS_ETH]] = -factor
+        row[[Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]] = -factor * charge_mille
+        self._set_kinds(TRANSFER_PLUS=HelperKind.FREE_PLUS, TRANSFER_MINUS=HelperKind.FREE_MINUS)
+
+    def add_shortfall(self, columns: np.ndarray, weights: np.ndarray, tail_weight: int, equity_weight: int) -> None:
+        """Expected shortfall times m / m': e_h + t + P&L . q - K_2 >= 0 per scenario, and m' E - m t - X >= 0.
+
+        Parameters
+        ----------
+        columns : ndarray of int
+            (scenarios, N) change in value, micro-dollars per lot.
+        weights : ndarray of int
+            (scenarios,) at least 1.
+        tail_weight : int
+            m, the weight of the tail that is averaged.
+        equity_weight : int
+            m', from 1 to m: the expected shortfall is asked m / m' times.
+        """
+        count = len(columns)
+        if count > self.preset.excess_rows:
+            raise OutOfRange("number of scenarios", count, 1, self.preset.excess_rows)
+        self.fields["positions"][:count] = columns
+        self.fields["charges"][:count, ROUNDING] = -1
+        self.fields["helpers"][:count, Helper.THRESHOLD_PLUS] = 1
+        self.fields["helpers"][:count, Helper.THRESHOLD_MINUS] = -1
+        self.fields["priced"][:count] = 1
+        self.fields["weights"][:count] = weights
+        row = self.layout.tail
+        self.fields["helpers"][row, Helper.EQUITY] = equity_weight
+        self.fields["helpers"][row, Helper.THRESHOLD_PLUS] = -tail_weight
+        self.fields["helpers"][row, Helper.THRESHOLD_MINUS] = tail_weight
+        self.fields["excess_total"][row] = -1
+        self._set_kinds(THRESHOLD_PLUS=HelperKind.FREE_PLUS, THRESHOLD_MINUS=HelperKind.FREE_MINUS)
+
+    def add_debt_limit(self, limit_usd6: int) -> None:
+        """limit + cash >= 0."""
+        self.fields["cash"][self.layout.debt] = 1
+        self.fields["constants"][self.layout.debt] = limit_usd6
+
+    def add_chord(self, row: int, helper: Helper, columns: np.ndarray, constant_usd6: int) -> None:
+        """x + columns . q + constant - K_2 >= 0: a chord of a charge x that is convex in one exposure.
+
+        `columns` (N,) are micro-dollars per lot, negative where a lot raises the charge; the constant is at least 0.
+        """
+        self.fields["positions"][row] = columns
+        self.fields["helpers"][row, helper] = 1
+        self.fields["charges"][row, ROUNDING] = -1
+        self.fields["constants"][row] = constant_usd6
+        self._set_kinds(**{helper.name: HelperKind.LOSS})
+
+    def subtract_from_equity(self, helper: Helper) -> None:
+        """The charge lowers E, whatever is asked of E."""
+        self.fields["helpers"][self.layout.equity, helper] = -1
+
+    def add_exposure_cap(self, row: int, columns: np.ndarray, limit_usd6: int) -> None:
+        """limit + columns . q - K_2 >= 0, columns (N,) the negated exposure in micro-dollars per lot."""
+        self.fields["positions"][row] = columns
+        self.fields["charges"][row, ROUNDING] = -1
+        self.fields["constants"][row] = limit_usd6
+
+    def finish(self, name: str) -> Policy:
+        """The immutable record; checks are the compiler's."""
+        return Policy(name=name, preset=self.preset, **self.fields)

@@ -1,0 +1,1 @@
+"""Derive's three margin models, with readers of its published cases."""

@@ -1,0 +1,1 @@
+"""A hidden account: its commitment, its secrets, its escrow, and how it is rebuilt from the chain."""

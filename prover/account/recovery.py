@@ -1,0 +1,237 @@
+"""Recovery: the full account state from chain events and the wallet (or key file) alone.
+
+Every trade's ciphertext is decrypted with the viewing key, every event is applied, and every commitment is checked
+on the way, so the first event that does not fit is the one that is named. The chain's side is given as typed
+records; the contract bindings make them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.policy.record import PolicyError
+from zkmargin.engine.presets import BITS, Preset
+from zkmargin.prover.account.account import Account, Wallet, compute_account_id, derive_key
+from zkmargin.prover.account.secret import Secret
+from zkmargin.prover.actions.transition import ACTION_RULES, Kind
+from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
+from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.statement.commitment import decrypt_word
+from zkmargin.prover.statement.packing import check_private
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An account was opened."""
+
+    account: bytes
+    """32 bytes."""
+    auth: str
+    index: int
+    generation: int
+    """Generation that the account was opened at."""
+    commitment: int
+    """C_0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transitioned:
+    """An account's commitment was replaced. Events of actions that write nothing may be there too: they are skipped."""
+
+    kind: Kind
+    account: bytes
+    """32 bytes."""
+    generation: int
+    """The account's generation after it."""
+    commitment_new: int
+    trade_tag: int = 0
+    ciphertext: int = 0
+    side: int = 0
+    cash_flow: int = 0
+    """Micro-dollars, signed, fee included."""
+    flows: tuple[tuple[int, int], ...] = ()
+    """(slot, signed lots)."""
+
+
+Event = Opened | Transitioned
+
+
+def find_openings(wallet: Wallet, domain: Domain, events: Iterable[Event]) -> tuple[Opened, ...]:
+    """Openings of the wallet's accounts: auth is the wallet's address, and the number follows from it and the index."""
+    return tuple(
+        event
+        for event in events
+        if isinstance(event, Opened)
+        and event.auth.lower() == wallet.address.lower()
+        and event.account == compute_account_id(domain, event.auth, event.index)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecovered:
+    """An account that could not be rebuilt, and why."""
+
+    account: bytes
+    """32 bytes."""
+    error: ProverError
+
+    @property
+    def reason(self) -> str:
+        """The error's kind and text; no secret is in it."""
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What came of each account, in the order of opening."""
+
+    accounts: tuple[Account, ...]
+    failures: tuple[Unrecovered, ...]
+
+
+def recover_accounts(
+    wallet: Wallet | None,
+    domain: Domain,
+    preset: Preset,
+    events: Iterable[Event],
+    settlements: Mapping[int, Settlement],
+    keys: Mapping[bytes, Secret] = MappingProxyType({}),
+) -> Recovery:
+    """Every account of the wallet and of the key files; one that cannot be rebuilt does not keep the others back.
+
+    Parameters
+    ----------
+    wallet : Wallet, optional
+        None recovers the accounts of `keys` alone.
+    settlements : mapping of int to Settlement
+        As for `recover_account`.
+    keys : mapping of bytes to Secret
+        Viewing keys from key files by account number; these accounts' keys are not asked of the wallet.
+    """
+    history = list(events)
+    openings = find_openings(wallet, domain, history) if wallet else ()
+    accounts, failures = [], []
+    for account_id in dict.fromkeys([*(opening.account for opening in openings), *keys]):
+        try:
+            key = keys.get(account_id) or derive_key(wallet, domain, account_id)
+            accounts.append(recover_account(account_id, history, domain, preset, settlements, key))
+        except ProverError as error:
+            failures.append(Unrecovered(account_id, error))
+    return Recovery(tuple(accounts), tuple(failures))
+
+
+def recover_account(
+    account_id: bytes,
+    events: Iterable[Event],
+    domain: Domain,
+    preset: Preset,
+    settlements: Mapping[int, Settlement],
+    key: Secret,
+) -> Account:
+    """The account as it is after the last event.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        In the order of the chain; those of other accounts are passed over.
+    settlements : mapping of int to Settlement
+        By generation, the vector of the step that led to it. Asked only for the steps that the account took, so a
+        mapping may parse each as it is asked for.
+    key : Secret
+        Viewing key, from the wallet (`derive_key`) or a key file.
+
+    Raises
+    ------
+    RecoveryError
+        If an event does not fit; `index` counts the account's own events from 0. At 0 the key is not this
+        account's: the wrong wallet, or the wrong key file.
+    """
+    account: Account | None = None
+    index = -1
+    for event in events:
+        if event.account != account_id:
+            continue
+        index += 1
+        if isinstance(event, Opened):
+            account = _apply_opening(index, event, account, domain, preset, key)
+        elif account is None:
+            raise RecoveryError(index, event.kind.name, "comes before the account was opened")
+        elif ACTION_RULES[event.kind].writes:
+            account = _apply_transition(index, event, account, settlements)
+    if account is None:
+        raise RecoveryError(0, "Opened", f"account 0x{account_id.hex()} was never opened in these events")
+    return account
+
+
+def _apply_opening(
+    index: int, event: Opened, before: Account | None, domain: Domain, preset: Preset, key: Secret
+) -> Account:
+    if before is not None:
+        raise RecoveryError(index, "Opened", "the account is open already; its number is used once")
+    account = Account.create(domain, event.auth, event.index, key, preset, event.generation)
+    if account.id != event.account:
+        raise RecoveryError(
+            index, "Opened", f"auth and index give account 0x{account.id.hex()}: another chain or contract?"
+        )
+    if account.commitment != event.commitment:
+        raise RecoveryError(
+            index, "Opened", "the key does not open the first commitment: wrong wallet, key file, chain or preset"
+        )
+    return account
+
+
+def _apply_transition(
+    index: int, event: Transitioned, account: Account, settlements: Mapping[int, Settlement]
+) -> Account:
+    name, preset = event.kind.name, account.preset
+    held, cash = [int(lots) for lots in account.state.positions], account.state.cash + event.cash_flow
+    for slot, lots in event.flows:
+        if not 0 <= slot < preset.slots:
+            raise RecoveryError(index, name, f"flow of slot {slot}, allowed: 0 to {preset.slots - 1}")
+        held[slot] += lots
+    if event.side:
+        try:
+            terms = decrypt_word(event.ciphertext, account.key, account.nonce, event.trade_tag, preset)
+        except (OutOfRange, StatementError):
+            raise RecoveryError(index, name, "the ciphertext does not decrypt to a trade word under this key") from None
+        cash += event.side * terms.cash_usd6
+        for slot, lots in terms.legs:
+            held[slot] += event.side * lots
+    try:
+        for slot, lots in enumerate(held):
+            check_private(f"position in slot {slot}", lots, BITS.position)
+        if event.generation != account.generation:
+            held, cash = _settle(index, event, account, held, cash, settlements)
+        check_private("cash", cash, BITS.cash)
+    except OutOfRange as error:
+        raise RecoveryError(index, name, str(error)) from None
+    after = account.advance(AccountState(np.array(held, dtype=np.int64), cash), event.generation)
+    if after.commitment != event.commitment_new:
+        raise RecoveryError(index, name, f"gives commitment {after.commitment}, the chain has {event.commitment_new}")
+    return after
+
+
+def _settle(
+    index: int, event: Transitioned, account: Account, held: list[int], cash: int, settlements: Mapping[int, Settlement]
+) -> tuple[list[int], int]:
+    name = event.kind.name
+    if event.generation != account.generation + 1:
+        raise RecoveryError(
+            index, name, f"steps from generation {account.generation} to {event.generation}; allowed: one step"
+        )
+    if event.generation not in settlements:
+        raise RecoveryError(index, name, f"the settlement vector of generation {event.generation} was not given")
+    try:
+        settlement = settlements[event.generation]
+    except PolicyError as error:
+        raise RecoveryError(
+            index, name, f"the settlement vector of generation {event.generation} is malformed: {error}"
+        ) from None
+    if settlement.preset != account.preset:
+        raise RecoveryError(index, name, f"the settlement vector is of preset {settlement.preset.name}")
+    cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))
+    return [0 if drop else lots for drop, lots in zip(settlement.drop.tolist(), held, strict=True)], cash

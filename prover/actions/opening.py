@@ -1,0 +1,72 @@
+"""Opening an account: commitment to the empty state, the key escrowed to the committee, and the context auth signs."""
+
+from dataclasses import dataclass
+
+from zkmargin.prover.account.account import Account
+from zkmargin.prover.account.escrow import Escrow, Point, escrow_key, make_scalar
+from zkmargin.prover.account.secret import Secret
+from zkmargin.prover.messages.records import Open
+from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
+from zkmargin.prover.statement.signals import get_public_signals
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Everything that the circuit `open` and the contract's open need."""
+
+    account: Account
+    """The account as it will be once opened."""
+    message: Open
+    """What auth signs."""
+    digest: bytes
+    """EIP-712 digest of the message."""
+    escrow: Escrow
+    """Goes into the event."""
+    rho: Secret
+    """Ephemeral scalar, private."""
+
+    def name_public_signals(self) -> dict[str, int]:
+        """Public signals of `open` by name."""
+        (ephemeral_x, ephemeral_y), (committee_x, committee_y) = self.escrow.ephemeral, self.escrow.committee
+        return {
+            "commitment": self.message.commitment,
+            "ephemeralX": ephemeral_x,
+            "ephemeralY": ephemeral_y,
+            "escrowedKey": self.escrow.escrowed_key,
+            "committeeX": committee_x,
+            "committeeY": committee_y,
+            "context": compute_context(self.digest),
+        }
+
+    def flatten_public_signals(self) -> list[int]:
+        """Public signals of `open` in the statement's order."""
+        return get_public_signals("open", self.account.preset).flatten(self.name_public_signals())
+
+    def name_private_inputs(self) -> dict[str, int]:
+        """Private inputs of `open` by circom name. Secret: they go to the witness and nowhere else."""
+        return {"key": self.account.key.reveal(), "ephemeralScalar": self.rho.reveal()}
+
+
+def build_opening(account: Account, domain: Domain, committee: Point, key_version: int, deadline: int) -> Opening:
+    """The opening of a new account under the committee's key of `key_version`, valid until `deadline` (unix seconds).
+
+    Raises
+    ------
+    PointRefused
+        If the committee key is not acceptable.
+    MessageInvalid
+        If version or deadline is outside its type.
+    """
+    rho = make_scalar()
+    escrow = escrow_key(account.key, committee, rho)
+    message = Open(
+        account=account.id,
+        auth=account.auth,
+        index=account.index,
+        key_version=key_version,
+        generation=account.generation,
+        commitment=account.commitment,
+        escrow_hash=escrow.compute_hash(key_version),
+        deadline=deadline,
+    )
+    return Opening(account, message, compute_digest(domain, message), escrow, rho)

@@ -1,0 +1,280 @@
+"""One owner's account in use: keeps the state, and turns wishes into signed, proved actions that anybody may submit.
+
+An action changes nothing here until `confirm` is called, once the chain has accepted it: a proof that is dropped or
+refused on the way leaves the account as it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.account.account import Account, Wallet, compute_account_id, derive_key
+from zkmargin.prover.account.escrow import Point
+from zkmargin.prover.account.secret import Secret
+from zkmargin.prover.actions.opening import Opening, build_opening
+from zkmargin.prover.actions.transition import EpochData, Intent, Kind, Transition, build_transition
+from zkmargin.prover.attestation import ProvenAttestation, build_attestation
+from zkmargin.prover.errors import AccountError, ActionNotAllowed
+from zkmargin.prover.groth16.compile import BUILD
+from zkmargin.prover.groth16.keys import load_proving_key
+from zkmargin.prover.groth16.proof import Proof
+from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
+from zkmargin.prover.messages.records import Action, Open
+from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFacts:
+    """What an owner needs to know of a deployment."""
+
+    domain: Domain
+    preset: Preset
+    key_version: int
+    """Version of the proving keys in use."""
+    committee: Point
+    """The committee's public key of that version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provers:
+    """Both circuits' provers, keys in memory."""
+
+    transition: TransitionProver
+    open: OpenProver
+
+    @classmethod
+    def load(cls, preset: Preset, *, build: Path = BUILD, allow_insecure: bool = False) -> Self:
+        """Over the keys of a set-up; parameters and errors as `prover.groth16.keys.load_proving_key`."""
+        transition, opening = (
+            load_proving_key(name, preset, build=build, allow_insecure=allow_insecure)
+            for name in ("transition", "open")
+        )
+        return cls(TransitionProver(transition, preset), OpenProver(opening, preset))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOpening:
+    """Everything that the contract's open takes."""
+
+    opening: Opening
+    proof: Proof = field(repr=False)
+    signature: bytes = field(repr=False)
+    """auth's, over the message."""
+
+    @property
+    def message(self) -> Open:
+        """What was signed."""
+        return self.opening.message
+
+    @property
+    def proof_words(self) -> tuple[int, ...]:
+        """The proof as the contract takes it: eight words in the order of the pairing precompile."""
+        return self.proof.words
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAction:
+    """Everything that the contract takes of one account's action."""
+
+    transition: Transition
+    proof: Proof = field(repr=False)
+    signature: bytes = field(repr=False)
+    """auth's, over the action; empty for an attestation, which takes none."""
+
+    @property
+    def message(self) -> Action:
+        """What was signed and what the proof is bound to."""
+        return self.transition.message
+
+    @property
+    def proof_words(self) -> tuple[int, ...]:
+        """The proof as the contract takes it: eight words in the order of the pairing precompile."""
+        return self.proof.words
+
+    def to_settlement_proof(self, *, with_signature: bool = True) -> SettlementProof:
+        """A trade's side as it is sent to the counterparty; without the signature it is inert."""
+        return SettlementProof(
+            action=self.message, proof=self.proof.to_bytes(), signature=self.signature if with_signature else None
+        )
+
+
+class Trader:
+    """An account with its wallet. Amounts are positive micro-dollars and lots, deadlines unix seconds.
+
+    Every method that acts raises what `prover.actions.transition.build_transition` raises: in particular
+    `PolicyNotMet`, before proving.
+    """
+
+    def __init__(self, wallet: Wallet, account: Account, venue: VenueFacts, provers: Provers):
+        if wallet.address.lower() != account.auth.lower():
+            raise AccountError(f"account 0x{account.id.hex()} belongs to {account.auth}, not to {wallet.address}")
+        self.wallet, self.account, self.venue, self._provers = wallet, account, venue, provers
+
+    @classmethod
+    def create(
+        cls,
+        wallet: Wallet,
+        venue: VenueFacts,
+        provers: Provers,
+        *,
+        index: int = 0,
+        generation: int = 0,
+        key: Secret | None = None,
+    ) -> Self:
+        """A trader whose account is not open yet; the key comes from the wallet unless a key file's is given."""
+        account_id = compute_account_id(venue.domain, wallet.address, index)
+        key = key or derive_key(wallet, venue.domain, account_id)
+        account = Account.create(venue.domain, wallet.address, index, key, venue.preset, generation)
+        return cls(wallet, account, venue, provers)
+
+    def __repr__(self) -> str:
+        return f"Trader({self.account!r})"
+
+    def open(self, *, deadline: int) -> SignedOpening:
+        """The opening of the account, its key escrowed to the committee."""
+        if self.account.nonce:
+            raise AccountError(f"account 0x{self.account.id.hex()} is open already")
+        venue = self.venue
+        opening = build_opening(self.account, venue.domain, venue.committee, venue.key_version, deadline)
+        proof = self._provers.open.prove(opening)
+        return SignedOpening(opening, proof, self.wallet.sign(venue.domain, opening.message))
+
+    def deposit(
+        self, cash_usd6: int = 0, lots: Mapping[int, int] | None = None, *, deadline: int, fee_usd6: int = 0
+    ) -> SignedAction:
+        """Takes cash and collateral out of the inbox; the fee is paid from the cash."""
+        return self.act(Intent(Kind.DEPOSIT, cash_usd6, lots or {}, fee_usd6, deadline=deadline))
+
+    def cure(
+        self,
+        epoch: EpochData,
+        cash_usd6: int = 0,
+        lots: Mapping[int, int] | None = None,
+        *,
+        deadline: int,
+        fee_usd6: int = 0,
+    ) -> SignedAction:
+        """A deposit that proves maintenance margin."""
+        return self.act(Intent(Kind.CURE, cash_usd6, lots or {}, fee_usd6, deadline=deadline), epoch)
+
+    def withdraw(
+        self,
+        epoch: EpochData,
+        cash_usd6: int = 0,
+        lots: Mapping[int, int] | None = None,
+        *,
+        recipient: str,
+        deadline: int,
+        fee_usd6: int = 0,
+    ) -> SignedAction:
+        """Pays out while the withdraw policy holds."""
+        return self.act(
+            Intent(Kind.WITHDRAW, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline), epoch
+        )
+
+    def withdraw_flat(
+        self,
+        cash_usd6: int = 0,
+        lots: Mapping[int, int] | None = None,
+        *,
+        recipient: str,
+        deadline: int,
+        fee_usd6: int = 0,
+    ) -> SignedAction:
+        """Pays out of an account without derivatives and debt; needs no epoch."""
+        return self.act(
+            Intent(Kind.WITHDRAW_FLAT, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline)
+        )
+
+    def close(
+        self,
+        cash_usd6: int = 0,
+        lots: Mapping[int, int] | None = None,
+        *,
+        recipient: str,
+        deadline: int,
+        fee_usd6: int = 0,
+    ) -> SignedAction:
+        """Pays out and ends the account for good; what is not paid out is forfeited."""
+        return self.act(Intent(Kind.CLOSE, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline))
+
+    def trade(self, agreed: AgreedTrade, epoch: EpochData, *, deadline: int, fee_usd6: int = 0) -> SignedAction:
+        """This account's side of an agreed trade.
+
+        Raises
+        ------
+        TradeMessageRefused
+            If this account is no party of it.
+        ActionNotAllowed
+            If the epoch or its generation is not the agreed one, the deadline lies beyond the agreement's end, or this
+            account is the maker and has moved since the quote.
+        """
+        mine = self.account.id
+        intent = Intent(
+            Kind.TRADE,
+            fee_usd6=fee_usd6,
+            trade=agreed.trade,
+            side=agreed.get_side(mine),
+            counterparty=agreed.get_counterparty(mine),
+            deadline=deadline,
+        )
+        if epoch.number != agreed.epoch:
+            raise ActionNotAllowed("TRADE", f"epoch {epoch.number} is not the agreed {agreed.epoch}")
+        if epoch.generation != agreed.generation:
+            raise ActionNotAllowed(
+                "TRADE", f"the epoch is of generation {epoch.generation}, agreed: {agreed.generation}"
+            )
+        if deadline > agreed.valid_until:
+            raise ActionNotAllowed("TRADE", f"deadline {deadline} is after the agreement's end {agreed.valid_until}")
+        if mine == agreed.maker and agreed.maker_commitment != self.account.commitment:
+            raise ActionNotAllowed("TRADE", "the account has moved since its quote")
+        return self.act(intent, epoch)
+
+    def attest(self, epoch: EpochData, policy: str = "maintenance", *, deadline: int) -> SignedAction:
+        """An attestation on chain; it writes nothing, and takes no signature."""
+        return self.act(Intent(Kind.ATTEST, policy=policy, deadline=deadline), epoch)
+
+    def attest_to(
+        self, epoch: EpochData, policy: str, *, recipient: str, challenge: bytes, valid_until: int
+    ) -> ProvenAttestation:
+        """An attestation off-chain, to the recipient that chose the challenge.
+
+        It is transferable: the recipient can show it on, and whoever gets it can check it.
+        """
+        transition = build_attestation(
+            self.account,
+            policy,
+            domain=self.venue.domain,
+            key_version=self.venue.key_version,
+            epoch=epoch,
+            recipient=recipient,
+            challenge=challenge,
+            valid_until=valid_until,
+        )
+        proof = self._provers.transition.prove(transition)
+        return ProvenAttestation(message=transition.message, proof=proof.to_bytes())
+
+    def act(self, intent: Intent, epoch: EpochData | None = None) -> SignedAction:
+        """Any intent: built, proved and, but for an attestation, signed."""
+        venue = self.venue
+        transition = build_transition(
+            self.account, intent, domain=venue.domain, key_version=venue.key_version, epoch=epoch
+        )
+        proof = self._provers.transition.prove(transition)
+        signature = b"" if intent.kind is Kind.ATTEST else self.wallet.sign(venue.domain, transition.message)
+        return SignedAction(transition, proof, signature)
+
+    def confirm(self, action: SignedAction) -> None:
+        """Takes over the new state, after the chain has accepted the action.
+
+        Raises
+        ------
+        AccountError
+            If the action does not start from the present state.
+        """
+        if action.transition.before.commitment != self.account.commitment:
+            raise AccountError(f"the action does not start from account 0x{self.account.id.hex()} as it is")
+        self.account = action.transition.after

@@ -1,0 +1,369 @@
+"""Keys: the development set-up, and loading with every check.
+
+A set-up writes into `build/<preset>/`::
+
+    <circuit>.zkey          proving key in snarkjs's format
+    <circuit>.vkey.json     verification key in snarkjs's format
+    manifest.json           for each circuit: insecure, circuit hash, key hash, hashes of the two files, when made
+
+The manifest is written last and names the files by hash, so an interrupted set-up leaves nothing that loads.
+
+These keys come from one party's randomness: whoever had read the memory of the set-up could forge. They are marked
+`insecure` and refused unless the caller allows them, which only a local development chain may do.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from zkmargin.engine.presets import Preset, get_preset
+from zkmargin.prover import _native
+from zkmargin.prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused
+from zkmargin.prover.groth16.compile import BUILD, compile_circuit
+from zkmargin.prover.statement.signals import get_public_signals
+
+MANIFEST = "manifest.json"
+WORD = 32
+"""Bytes of one number in a key's canonical bytes."""
+
+
+@dataclass(frozen=True)
+class ManifestEntry:
+    """What the manifest says of one circuit's key."""
+
+    insecure: bool
+    """True for every key of a development set-up."""
+    circuit_hash: str
+    """SHA-256 of the constraint file, hex."""
+    key_hash: str
+    """keccak256 of the verifying key's canonical bytes, hex: what an epoch signs."""
+    zkey_hash: str
+    """SHA-256 of the proving key file, hex."""
+    vkey_hash: str
+    """SHA-256 of the verification key file, hex."""
+    created: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True)
+class VerifyingKey:
+    """A verifying key that has passed every check."""
+
+    native: _native.VerifyingKey
+
+    @cached_property
+    def hash(self) -> bytes:
+        """keccak256 over alpha, beta, gamma, delta, IC as 32-byte big-endian words.
+
+        A point of G1 is x, y; a point of G2 is x.c1, x.c0, y.c1, y.c0, as the EVM's pairing precompile takes it.
+        """
+        return keccak(self.to_bytes())
+
+    @property
+    def n_public(self) -> int:
+        """Number of public inputs."""
+        return self.native.n_public
+
+    def get_ic(self, index: int) -> tuple[int, int]:
+        """IC[index]: 0 is the constant's, 1 + i belongs to public input i."""
+        return self.native.ic(index)
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes, see `hash`."""
+        return self.native.to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "VerifyingKey":
+        """The key of its canonical bytes.
+
+        Raises
+        ------
+        FormatError, PointRefused, KeyRefused
+            If the bytes are no key, a point is not valid, or the key would let anybody forge.
+        """
+        return cls(_native.VerifyingKey.from_bytes(data))
+
+    def to_json(self) -> dict[str, Any]:
+        """snarkjs's verification key (without `vk_alphabeta_12`, which its verifier does not read)."""
+        words = _to_words(self.to_bytes())
+        points = [_g1_json(words[i : i + 2]) for i in range(14, len(words), 2)]
+        return {
+            "protocol": "groth16",
+            "curve": "bn128",
+            "nPublic": self.n_public,
+            "vk_alpha_1": _g1_json(words[0:2]),
+            "vk_beta_2": _g2_json(words[2:6]),
+            "vk_gamma_2": _g2_json(words[6:10]),
+            "vk_delta_2": _g2_json(words[10:14]),
+            "IC": points,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "VerifyingKey":
+        """The key of snarkjs's JSON.
+
+        Raises
+        ------
+        FormatError, PointRefused, KeyRefused
+            If the document is no key, a point is not valid, or the key would let anybody forge.
+        """
+        try:
+            if document["protocol"] != "groth16" or document["curve"] != "bn128":
+                raise FormatError("verification key", "protocol or curve is not groth16 on bn128")
+            words = _g1_words(document["vk_alpha_1"])
+            for name in ("vk_beta_2", "vk_gamma_2", "vk_delta_2"):
+                words += _g2_words(document[name])
+            for point in document["IC"]:
+                words += _g1_words(point)
+            if len(document["IC"]) != document["nPublic"] + 1:
+                raise FormatError("verification key", f"{len(document['IC'])} IC for {document['nPublic']} inputs")
+            return cls.from_bytes(b"".join(word.to_bytes(WORD, "big") for word in words))
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            raise FormatError("verification key", f"{type(error).__name__}: {error}") from None
+
+
+@dataclass(frozen=True)
+class ProvingKey:
+    """A proving key in memory, with its circuit."""
+
+    name: str
+    """transition or open."""
+    preset: Preset
+    circuit: _native.Circuit
+    native: _native.ProvingKey
+    manifest: ManifestEntry
+
+    @cached_property
+    def verifying_key(self) -> VerifyingKey:
+        """Its verifying half."""
+        return VerifyingKey(self.native.verifying_key())
+
+
+def load_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> _native.Circuit:
+    """Constraints of `circuit` and the schedule that computes its wires, compiled first where that is needed.
+
+    Raises
+    ------
+    CompilationError
+        If circom is needed and not there.
+    KeyMismatch
+        If the constraints do not have the public inputs of the statement.
+    """
+    compiled = compile_circuit(circuit, preset, build=build)
+    native = _native.Circuit(compiled.r1cs.read_bytes(), compiled.sym.read_text())
+    expected = get_public_signals(circuit, _get_preset(preset)).size
+    if native.n_public != expected:
+        raise KeyMismatch(f"{circuit}: the constraints have {native.n_public} public inputs, the statement {expected}")
+    return native
+
+
+def setup_keys(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> ManifestEntry:
+    """A development key of `circuit`, made once per circuit hash.
+
+    Raises
+    ------
+    CompilationError
+        If circom is needed and not there.
+    """
+    preset = _get_preset(preset)
+    compiled = compile_circuit(circuit, preset, build=build)
+    folder = build / preset.name
+    with _locked(folder / ".keys.lock"):
+        circuit_hash = _hash_file(compiled.r1cs)
+        known = _read_manifest(folder).get(circuit)
+        if known and known.circuit_hash == circuit_hash and _files_match(folder, circuit, known):
+            return known
+        native = load_circuit(circuit, preset, build=build)
+        return _write_keys(folder, circuit, circuit_hash, native)
+
+
+def load_proving_key(
+    circuit: str, preset: Preset | str, *, build: Path = BUILD, allow_insecure: bool = False
+) -> ProvingKey:
+    """The proving key of `circuit`, checked against circuit, manifest and curve.
+
+    Parameters
+    ----------
+    allow_insecure
+        Take a development key. Only a local development chain may.
+
+    Raises
+    ------
+    KeyMissing
+        If no set-up was made, or its files are gone.
+    KeyMismatch
+        If a file is not the one that the manifest names, or the key was made for other constraints.
+    KeyRefused
+        If the key is a development key and that is not allowed, or fails a check.
+    FormatError
+        If the file is not a zkey.
+    """
+    preset = _get_preset(preset)
+    folder = build / preset.name
+    entry = _get_entry(folder, circuit, allow_insecure)
+    if _hash_file(compile_circuit(circuit, preset, build=build).r1cs) != entry.circuit_hash:
+        raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; run the set-up again")
+    data = _read_checked(folder / f"{circuit}.zkey", entry.zkey_hash)
+    native_circuit = load_circuit(circuit, preset, build=build)
+    native = _native.ProvingKey.load(data, native_circuit)
+    key = ProvingKey(circuit, preset, native_circuit, native, entry)
+    if key.verifying_key.hash.hex() != entry.key_hash:
+        raise KeyMismatch(f"{circuit}: the key's hash is {key.verifying_key.hash.hex()}, manifest {entry.key_hash}")
+    return key
+
+
+def load_verifying_key(
+    circuit: str, preset: Preset | str, *, build: Path = BUILD, allow_insecure: bool = False
+) -> VerifyingKey:
+    """The verifying key of `circuit`; parameters and errors as `load_proving_key`, but no circuit is needed."""
+    preset = _get_preset(preset)
+    folder = build / preset.name
+    entry = _get_entry(folder, circuit, allow_insecure)
+    data = _read_checked(folder / f"{circuit}.vkey.json", entry.vkey_hash)
+    key = VerifyingKey.from_json(json.loads(data))
+    if key.hash.hex() != entry.key_hash:
+        raise KeyMismatch(f"{circuit}: the key's hash is {key.hash.hex()}, the manifest says {entry.key_hash}")
+    expected = get_public_signals(circuit, preset).size
+    if key.n_public != expected:
+        raise KeyMismatch(f"{circuit}: the key has {key.n_public} public inputs, the statement {expected}")
+    return key
+
+
+# ---------------------------------------------------------------------------------------------------------- manifest
+def _write_keys(folder: Path, circuit: str, circuit_hash: str, native: _native.Circuit) -> ManifestEntry:
+    zkey = native.set_up()
+    verifying = VerifyingKey(_native.ProvingKey.load(zkey, native).verifying_key())
+    vkey = (json.dumps(verifying.to_json(), indent=1) + "\n").encode()
+    entry = ManifestEntry(
+        insecure=True,
+        circuit_hash=circuit_hash,
+        key_hash=verifying.hash.hex(),
+        zkey_hash=hashlib.sha256(zkey).hexdigest(),
+        vkey_hash=hashlib.sha256(vkey).hexdigest(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    entries = {name: known for name, known in _read_manifest(folder).items() if name != circuit}
+    _write_manifest(folder, entries)  # the old key is gone before its files are
+    _write_file(folder / f"{circuit}.zkey", zkey)
+    _write_file(folder / f"{circuit}.vkey.json", vkey)
+    _write_manifest(folder, {**entries, circuit: entry})
+    return entry
+
+
+def _read_manifest(folder: Path) -> dict[str, ManifestEntry]:
+    """Entries by circuit; what cannot be read counts as absent, so that a set-up makes it again."""
+    try:
+        document = json.loads((folder / MANIFEST).read_text())
+        return {name: ManifestEntry(**entry) for name, entry in document["keys"].items()}
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _write_manifest(folder: Path, entries: Mapping[str, ManifestEntry]) -> None:
+    document = {
+        "about": "Keys of a development set-up: one party, no ceremony. For local chains only.",
+        "insecure": True,
+        "keys": {name: asdict(entry) for name, entry in sorted(entries.items())},
+    }
+    _write_file(folder / MANIFEST, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def _get_entry(folder: Path, circuit: str, allow_insecure: bool) -> ManifestEntry:
+    entry = _read_manifest(folder).get(circuit)
+    if entry is None:
+        raise KeyMissing(f"no key of {circuit} in {folder}: run the set-up first")
+    if entry.insecure is not False and not allow_insecure:
+        raise KeyRefused(f"the key of {circuit} in {folder} is a development key, allowed on local chains only")
+    return entry
+
+
+def _files_match(folder: Path, circuit: str, entry: ManifestEntry) -> bool:
+    try:
+        _read_checked(folder / f"{circuit}.zkey", entry.zkey_hash)
+        _read_checked(folder / f"{circuit}.vkey.json", entry.vkey_hash)
+    except (KeyMissing, KeyMismatch):
+        return False
+    return True
+
+
+def _read_checked(path: Path, expected: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise KeyMissing(f"{path} is missing: run the set-up first") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected:
+        raise KeyMismatch(f"{path} has SHA-256 {found}, the manifest says {expected}")
+    return data
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_file(path: Path, data: bytes) -> None:
+    """Writes beside `path` and renames, so that `path` is whole or as before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _get_preset(preset: Preset | str) -> Preset:
+    return preset if isinstance(preset, Preset) else get_preset(preset)
+
+
+# -------------------------------------------------------------------------------------------------------------- json
+def _to_words(data: bytes) -> list[int]:
+    return [int.from_bytes(data[i : i + WORD], "big") for i in range(0, len(data), WORD)]
+
+
+def _g1_json(words: list[int]) -> list[str]:
+    x, y = words
+    return [str(x), str(y), "1"] if (x, y) != (0, 0) else ["0", "1", "0"]
+
+
+def _g2_json(words: list[int]) -> list[list[str]]:
+    x1, x0, y1, y0 = (str(word) for word in words)
+    return [[x0, x1], [y0, y1], ["1", "0"]]
+
+
+def _g1_words(point: list[str]) -> list[int]:
+    x, y, z = (int(coordinate) for coordinate in point)
+    if z != 1:
+        raise ValueError(f"a point of G1 has z = {z}, expected affine coordinates")
+    return [x, y]
+
+
+def _g2_words(point: list[list[str]]) -> list[int]:
+    (x0, x1), (y0, y1), (z0, z1) = ((int(a), int(b)) for a, b in point)
+    if (z0, z1) != (1, 0):
+        raise ValueError(f"a point of G2 has z = ({z0}, {z1}), expected affine coordinates")
+    return [x1, x0, y1, y0]

@@ -1,0 +1,148 @@
+"""Proofs: making one, its forms, and verifying it two ways."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from zkmargin.prover._native import FieldVector, Witness
+from zkmargin.prover._native import Proof as NativeProof
+from zkmargin.prover.errors import FormatError
+from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
+from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
+from zkmargin.prover.statement.points import Point
+
+__all__ = ["Proof", "Proven", "prove", "verify_native", "verify_py_ecc", "verify_with_points"]
+
+WORDS = 8
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A Groth16 proof whose points are on their curves and in their subgroups."""
+
+    words: tuple[int, ...]
+    """A.x, A.y, B.x.c1, B.x.c0, B.y.c1, B.y.c0, C.x, C.y: eight uint256 in the order of the EVM's pairing precompile.
+
+    Raises
+    ------
+    NotInField, PointRefused, InputShape
+        If the words are not a proof.
+    """
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(int(word) for word in self.words))
+        self.native  # noqa: B018 - checks the points
+
+    @cached_property
+    def native(self) -> NativeProof:
+        """The same for the native module."""
+        return NativeProof.from_words(list(self.words))
+
+    def to_bytes(self) -> bytes:
+        """256 bytes: the words, big-endian."""
+        return b"".join(word.to_bytes(32, "big") for word in self.words)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Proof":
+        """Inverse of `to_bytes`; raises `FormatError` for another length, else like the constructor."""
+        if len(data) != 32 * WORDS:
+            raise FormatError("proof", f"{len(data)} bytes, expected {32 * WORDS}")
+        return cls(tuple(int.from_bytes(data[i : i + 32], "big") for i in range(0, len(data), 32)))
+
+    def to_json(self) -> dict[str, Any]:
+        """snarkjs's proof."""
+        ax, ay, bx1, bx0, by1, by0, cx, cy = (str(word) for word in self.words)
+        return {
+            "pi_a": [ax, ay, "1"],
+            "pi_b": [[bx0, bx1], [by0, by1], ["1", "0"]],
+            "pi_c": [cx, cy, "1"],
+            "protocol": "groth16",
+            "curve": "bn128",
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Proof":
+        """The proof of snarkjs's JSON.
+
+        Raises
+        ------
+        FormatError
+            If the document is not such a proof.
+        NotInField, PointRefused
+            If a coordinate is not reduced, or a point is off its curve or subgroup.
+        """
+        try:
+            if (document["protocol"], document["curve"]) != ("groth16", "bn128"):
+                raise FormatError("proof", "protocol or curve is not groth16 on bn128")
+            ax, ay, az = (int(c) for c in document["pi_a"])
+            (bx0, bx1), (by0, by1), (bz0, bz1) = ((int(a), int(b)) for a, b in document["pi_b"])
+            cx, cy, cz = (int(c) for c in document["pi_c"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FormatError("proof", f"{type(error).__name__}: {error}") from None
+        if (az, bz0, bz1, cz) != (1, 1, 0, 1):
+            raise FormatError("proof", "points are not in affine coordinates")
+        return cls((ax, ay, bx1, bx0, by1, by0, cx, cy))
+
+
+@dataclass(frozen=True)
+class Proven:
+    """A proof with the public inputs that it is for."""
+
+    proof: Proof
+    public: FieldVector
+    """In the statement's order."""
+
+    def public_json(self) -> list[str]:
+        """snarkjs's public signals."""
+        return [str(value) for value in self.public.to_list()]
+
+
+def prove(key: ProvingKey, witness: Witness, *, check_constraints: bool = True) -> Proven:
+    """A proof for the witness, verified before it is released. Blinding comes from the operating system's randomness.
+
+    Parameters
+    ----------
+    check_constraints
+        False leaves it to the final verification to find a bad witness. For tests.
+
+    Raises
+    ------
+    UnsatisfiedConstraint
+        With the first constraint that the witness breaks.
+    InputShape, KeyMismatch
+        If the witness is not one of this key's circuit.
+    ProofRejected
+        If the finished proof does not verify.
+    """
+    native = key.native.prove(witness, check_constraints)
+    return Proven(Proof(tuple(native.words())), witness.public_inputs())
+
+
+def verify_native(key: VerifyingKey, proof: Proof, public: Sequence[int] | FieldVector) -> bool:
+    """Whether the proof holds for the public inputs, with the full public sum.
+
+    Raises
+    ------
+    NotInField
+        If an input is not in 0 .. r - 1: an input and the same plus r would be one statement with two names.
+    InputShape
+        If it is not the key's number of inputs.
+    """
+    fields = public if isinstance(public, FieldVector) else FieldVector.from_canonical(list(public), "public")
+    return key.native.verify(proof.native, fields)
+
+
+def verify_with_points(
+    key: VerifyingKey, proof: Proof, inputs: Mapping[int, int], points: Sequence[Point] = ()
+) -> bool:
+    """Verifies as the contract does: some inputs by index, all others through points that carry their sums.
+
+    An input that is neither given nor in a point counts as zero.
+
+    Raises
+    ------
+    NotInField, PointRefused, OutOfRange
+        If an input is not in 0 .. r - 1, a point is not on the curve, or an index is not the key's.
+    """
+    return key.native.verify_with_points(proof.native, sorted(inputs.items()), list(points))

@@ -1,0 +1,128 @@
+"""From a built transition or opening to a proof that is verified before it is released; from public data to a verdict.
+
+Refusals happen earlier, in the builder. Here the witness is computed natively, every constraint is checked, and the
+finished proof is verified against the public signals that Python computed by itself: a proof that leaves this
+module is one that the chain accepts.
+"""
+
+from collections.abc import Mapping
+
+from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import Preset
+from zkmargin.prover._native import FieldVector
+from zkmargin.prover.actions.opening import Opening
+from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.errors import KeyMismatch, ProofRejected, StatementError
+from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
+from zkmargin.prover.groth16.proof import Proof, Proven, prove, verify_native
+from zkmargin.prover.groth16.witness import compute_opening_witness, compute_transition_witness, to_fields
+from zkmargin.prover.statement.points import pack_policy_fields
+from zkmargin.prover.statement.signals import get_public_signals
+
+
+class TransitionVerifier:
+    """Verifies `transition` at one preset from public data.
+
+    Raises
+    ------
+    KeyMismatch
+        If the key has another number of public inputs than the statement at that preset.
+    """
+
+    def __init__(self, key: VerifyingKey, preset: Preset):
+        _check_size(key, "transition", preset)
+        self.verifying_key, self.preset = key, preset
+
+    def verify(self, proof: Proof, own_signals: Mapping[str, int | list], policy: Policy) -> bool:
+        """Whether the proof holds for these signals and this policy.
+
+        Parameters
+        ----------
+        own_signals : mapping
+            The public signals that are not the policy's, by name; signed integers allowed.
+
+        Raises
+        ------
+        StatementError
+            If a signal is missing, unknown or of another size.
+        """
+        return verify_native(self.verifying_key, proof, self.collect(own_signals, policy))
+
+    def verify_transition(self, proof: Proof, transition: Transition) -> bool:
+        """Whether the proof is one of this transition."""
+        return self.verify(proof, transition.name_own_signals(), transition.effects.policy)
+
+    def collect(self, own_signals: Mapping[str, int | list], policy: Policy) -> FieldVector:
+        """Every public signal as field elements, in the statement's order; raises like `verify`."""
+        signals = get_public_signals("transition", self.preset)
+        fields = {name: to_fields(name, value) for name, value in own_signals.items()} | pack_policy_fields(policy)
+        given = {name: len(vector) for name, vector in fields.items()}
+        expected = {signal.name: signal.size for signal in signals}
+        if given != expected:
+            wrong = sorted({name for name, _ in given.items() ^ expected.items()})
+            raise StatementError(f"transition: signals {wrong} are missing, unknown or of another size")
+        return FieldVector.concatenate([fields[signal.name] for signal in signals])
+
+
+class TransitionProver(TransitionVerifier):
+    """Proves `transition` at one preset, and verifies it; raises like `TransitionVerifier`."""
+
+    def __init__(self, key: ProvingKey, preset: Preset):
+        super().__init__(key.verifying_key, preset)
+        self.key = key
+
+    def prove(self, transition: Transition) -> Proof:
+        """A verified proof of the transition.
+
+        Raises
+        ------
+        WitnessError
+            If the circuit has no witness for it: the builder and the circuit disagree.
+        ProofRejected
+            If the proof does not verify; it is not released.
+        """
+        return _release(
+            self.compute(transition), self.collect(transition.name_own_signals(), transition.effects.policy)
+        )
+
+    def compute(self, transition: Transition) -> Proven:
+        """Witness and proof; `prove` compares its public signals with Python's own before it lets the proof out."""
+        return prove(self.key, compute_transition_witness(self.key.circuit, transition))
+
+
+class OpenVerifier:
+    """Verifies `open` at one preset from public data; raises like `TransitionVerifier`."""
+
+    def __init__(self, key: VerifyingKey, preset: Preset):
+        _check_size(key, "open", preset)
+        self.verifying_key, self.preset = key, preset
+
+    def verify(self, proof: Proof, signals: Mapping[str, int]) -> bool:
+        """Whether the proof holds for these public signals, by name; raises like `TransitionVerifier.verify`."""
+        return verify_native(self.verifying_key, proof, get_public_signals("open", self.preset).flatten(signals))
+
+
+class OpenProver(OpenVerifier):
+    """Proves `open` at one preset, and verifies it; raises like `TransitionVerifier`."""
+
+    def __init__(self, key: ProvingKey, preset: Preset):
+        super().__init__(key.verifying_key, preset)
+        self.key = key
+
+    def prove(self, opening: Opening) -> Proof:
+        """A verified proof of the opening; raises like `TransitionProver.prove`."""
+        proven = prove(self.key, compute_opening_witness(self.key.circuit, opening))
+        return _release(proven, FieldVector.from_canonical(opening.flatten_public_signals()))
+
+
+def _check_size(key: VerifyingKey, circuit: str, preset: Preset) -> None:
+    expected = get_public_signals(circuit, preset).size
+    if key.n_public != expected:
+        raise KeyMismatch(f"the key has {key.n_public} public inputs, {circuit} at {preset.name} has {expected}")
+
+
+def _release(proven: Proven, expected: FieldVector) -> Proof:
+    """The proof was verified for the signals of the witness; those must be the ones that Python computed."""
+    if proven.public != expected:
+        raise ProofRejected("the witness shows other public signals than those asked for")
+    return proven.proof

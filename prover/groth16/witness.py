@@ -1,0 +1,88 @@
+"""Witnesses: the value of every wire of a circuit from its inputs, natively."""
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from zkmargin.prover._native import Circuit, FieldVector, Witness
+from zkmargin.prover.actions.opening import Opening
+from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.statement.points import pack_policy_fields, pack_settlement_fields
+
+Value = int | Iterable | np.ndarray | FieldVector
+"""One input: a signed integer, nested integers in row-major order, an integer array, or packed elements."""
+
+
+def compute_witness(circuit: Circuit, inputs: Mapping[str, Value], *, force: bool = False) -> Witness:
+    """All wires from the inputs by circom name, public and private.
+
+    Parameters
+    ----------
+    force
+        Go on where a number does not fit its bits or a division has no result, as a cheating prover would. For tests:
+        such a witness breaks a constraint.
+
+    Raises
+    ------
+    MissingInput, UnknownInput, InputShape
+        If the inputs are not the circuit's; carries the name.
+    NotInField
+        If a number is not below the modulus in absolute value.
+    RangeCheckFailed
+        If a number does not fit the bits that the circuit gives it; carries the check, the number and the bits.
+    UnsatisfiedConstraint
+        If a wire has no value. Constraints that follow no wire are checked by the prover.
+    """
+    return circuit.solve({name: to_fields(name, value) for name, value in inputs.items()}, force)
+
+
+def compute_transition_witness(circuit: Circuit, transition: Transition) -> Witness:
+    """The witness of `transition`; raises like `compute_witness`."""
+    return compute_witness(circuit, collect_transition_inputs(transition))
+
+
+def compute_opening_witness(circuit: Circuit, opening: Opening) -> Witness:
+    """The witness of `open`; raises like `compute_witness`."""
+    return compute_witness(circuit, {**opening.name_public_signals(), **opening.name_private_inputs()})
+
+
+def collect_transition_inputs(transition: Transition) -> dict[str, Value]:
+    """Every input of the circuit `transition` by name. Holds the account's secrets."""
+    return {
+        **transition.name_own_signals(),
+        **transition.name_private_inputs(),
+        **pack_settlement_fields(transition.effects.settlement),
+        **pack_policy_fields(transition.effects.policy),
+    }
+
+
+def write_witness(witness: Witness, path: Path) -> None:
+    """Writes snarkjs's .wtns, whole or not at all, mode 0600: it holds every secret of the account."""
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # created 0600, exclusively
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(witness.to_wtns())
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def to_fields(name: str, value: Value) -> FieldVector:
+    """`value` as field elements, signed integers taken mod p; raises `NotInField` with the name."""
+    if isinstance(value, FieldVector):
+        return value
+    if isinstance(value, np.ndarray) and value.dtype == np.int64:
+        return FieldVector.pack(np.ascontiguousarray(value, dtype="<i8").tobytes(), 1)
+    return FieldVector.from_signed(list(_flatten(value)), name)
+
+
+def _flatten(value: int | Iterable) -> Iterable[int]:
+    if isinstance(value, Iterable):
+        for item in value:
+            yield from _flatten(item)
+    else:
+        yield int(value)

@@ -1,0 +1,1 @@
+"""The typed messages (EIP-712) that are signed."""

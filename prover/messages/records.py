@@ -1,0 +1,330 @@
+"""Every typed message (EIP-712) of the protocol as a frozen, validated record.
+
+The table of types is `messages.json` beside this file, read as data by `typed_data`; a test holds these records and
+the table together. Python names are snake_case, the table's are camelCase. In JSON, integers of types wider than 53
+bits are decimal strings and bytes are 0x-hex.
+"""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic.alias_generators import to_camel
+
+from zkmargin.prover.errors import MessageInvalid, OutOfRange
+
+MAX_BYTES = 4096
+"""Longest signature or proof that a message carries."""
+PROOF_BYTES = 256
+"""A, B and C as eight big-endian words, in the order of the pairing precompile."""
+JSON_SAFE_BITS = 53
+"""Integers of wider types are strings in JSON, as many readers hold numbers as doubles."""
+
+
+def _to_int(value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool | float):
+        raise ValueError(f"an integer in [{low}, {high}) is needed, not a {type(value).__name__}")
+    if isinstance(value, str):
+        if not value.removeprefix("-").isascii() or not value.removeprefix("-").isdigit() or len(value) > 80:
+            raise ValueError(f"a decimal integer in [{low}, {high}) is needed")
+        number = int(value)
+    else:
+        try:
+            number = value.__index__()
+        except AttributeError:
+            raise ValueError(f"an integer in [{low}, {high}) is needed, not a {type(value).__name__}") from None
+    if not low <= number < high:
+        raise ValueError(f"{number} is outside [{low}, {high})")
+    return number
+
+
+def _integer(low: int, high: int, bits: int) -> Any:
+    wide = bits > JSON_SAFE_BITS
+    return Annotated[
+        int,
+        BeforeValidator(lambda value: _to_int(value, low, high)),
+        PlainSerializer(lambda value: str(value) if wide else value, when_used="json"),
+    ]
+
+
+def _to_bytes32(value: Any) -> bytes:
+    if isinstance(value, str):
+        try:
+            value = bytes.fromhex(value.removeprefix("0x"))
+        except ValueError:
+            raise ValueError("32 bytes in hex are needed") from None
+    if not isinstance(value, bytes | bytearray) or len(value) != 32:
+        got = f"{len(value)} bytes" if isinstance(value, bytes | bytearray) else type(value).__name__
+        raise ValueError(f"32 bytes are needed, got {got}")
+    return bytes(value)
+
+
+def _to_bytes(value: Any) -> bytes:
+    if isinstance(value, str) and value.startswith("0x"):
+        try:
+            value = bytes.fromhex(value[2:])
+        except ValueError:
+            raise ValueError("bytes in 0x-hex are needed") from None
+    if not isinstance(value, bytes | bytearray) or len(value) > MAX_BYTES:
+        raise ValueError(f"at most {MAX_BYTES} bytes are needed, in JSON as 0x-hex")
+    return bytes(value)
+
+
+def _to_proof(value: Any) -> bytes:
+    proof = _to_bytes(value)
+    if len(proof) != PROOF_BYTES:
+        raise ValueError(f"{len(proof)} bytes; allowed: {PROOF_BYTES}")
+    return proof
+
+
+def _to_hex(value: bytes) -> str:
+    return "0x" + value.hex()
+
+
+def _to_address(value: Any) -> str:
+    uniform = isinstance(value, str) and value[2:] in (value[2:].lower(), value[2:].upper())
+    if not is_hex_address(value) or not (uniform or is_checksum_address(value)):
+        raise ValueError("an address of 20 bytes is needed, with a right checksum if it has mixed case")
+    return to_checksum_address(value)
+
+
+Uint8, Uint16, Uint24, Uint32 = (_integer(0, 1 << bits, bits) for bits in (8, 16, 24, 32))
+Uint40, Uint64, Uint256 = (_integer(0, 1 << bits, bits) for bits in (40, 64, 256))
+Int8, Int64, Int128 = (_integer(-(1 << bits - 1), 1 << bits - 1, bits) for bits in (8, 64, 128))
+Bytes32 = Annotated[bytes, BeforeValidator(_to_bytes32), PlainSerializer(_to_hex, when_used="json")]
+HexBytes = Annotated[bytes, BeforeValidator(_to_bytes), PlainSerializer(_to_hex, when_used="json")]
+ProofBytes = Annotated[bytes, BeforeValidator(_to_proof), PlainSerializer(_to_hex, when_used="json")]
+Address = Annotated[str, BeforeValidator(_to_address)]
+
+ZERO_BYTES32 = bytes(32)
+ZERO_ADDRESS = "0x" + "00" * 20
+
+
+def encode_policy_name(name: str) -> bytes:
+    """A policy's name as the chain has it: ASCII, left-aligned, zero-padded to 32 bytes; "none" is all zeros.
+
+    Raises
+    ------
+    OutOfRange
+        If the name has more than 31 ASCII characters, or none.
+    """
+    if name == "none":
+        return ZERO_BYTES32
+    raw = name.encode("ascii")
+    if not 1 <= len(raw) <= 31:
+        raise OutOfRange(f"length of the policy name {name!r}", len(raw), 1, 31)
+    return raw.ljust(32, b"\0")
+
+
+class Record(BaseModel):
+    """A frozen record with validated fields, from Python or from JSON that somebody sent."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
+    )
+    secret_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that repr and error texts never show."""
+
+    def __init__(self, /, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _translate(type(self).__name__, error, self.secret_fields) from None
+
+    @classmethod
+    def parse(cls, values: Any) -> Self:
+        """A message from untrusted values, camelCase or snake_case.
+
+        Raises
+        ------
+        MessageInvalid
+            If a field is missing, unknown, or outside its type.
+        """
+        if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+            raise MessageInvalid(cls.__name__, "(message)", "an object with named fields is needed")
+        return cls(**values)
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Values under camelCase names, as they travel in JSON."""
+        return self.model_dump(by_alias=True, mode="json")
+
+    def __repr_args__(self):
+        for name, value in super().__repr_args__():
+            yield name, "(hidden)" if name in self.secret_fields else value
+
+
+class TypedMessage(Record):
+    """A message of the table; the class's name is the type's name."""
+
+    def to_message(self) -> dict[str, Any]:
+        """Values under the table's names, as eth-account takes them."""
+        return _to_lists(self.model_dump(by_alias=True))
+
+
+def _to_lists(value: Any) -> Any:
+    """eth-account takes arrays as lists only."""
+    if isinstance(value, dict):
+        return {key: _to_lists(item) for key, item in value.items()}
+    return [_to_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _translate(name: str, error: ValidationError, secret_fields: frozenset[str]) -> MessageInvalid:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(to_camel(part) if isinstance(part, str) else str(part) for part in first["loc"]) or "(message)"
+    hidden = field.split(".")[0] in {to_camel(secret) for secret in secret_fields}
+    return MessageInvalid(name, field, "not of its type" if hidden else first["msg"].removeprefix("Value error, "))
+
+
+class Epoch(TypedMessage):
+    """Header of a risk epoch, signed by the quorum of risk publishers."""
+
+    number: Uint64
+    time: Uint40
+    generation: Uint24
+    min_epoch: Uint64
+    """Lowest number still served: the last urgent epoch's. Its own number makes the epoch urgent."""
+    snapshot_hash: Bytes32
+    policy_hash: Bytes32
+    settlement_hash: Bytes32
+    key_hash: Bytes32
+    points_hash: Bytes32
+    settlement_x: Uint256
+    settlement_y: Uint256
+
+
+class Flow(TypedMessage):
+    """Lots that enter (+) or leave (-) a slot."""
+
+    slot: Uint16
+    lots: Int64
+
+
+class Action(TypedMessage):
+    """What auth signs and the proof binds: one signature, one transition."""
+
+    kind: Uint8
+    """`prover.actions.transition.Kind`."""
+    account: Bytes32
+    counterparty: Bytes32 = ZERO_BYTES32
+    """The other account of a trade, else zero."""
+    key_version: Uint16
+    epoch: Uint64 = 0
+    """Number of the epoch whose policy is proved, 0 where none is."""
+    policy: Bytes32 = ZERO_BYTES32
+    generation_old: Uint24
+    generation_new: Uint24
+    commitment_old: Uint256
+    commitment_new: Uint256
+    trade_tag: Uint256 = 0
+    ciphertext: Uint256 = 0
+    side: Int8 = 0
+    cash_flow: Int128 = 0
+    """Micro-dollars, fee included."""
+    flows: tuple[Flow, ...] = ()
+    """Strictly increasing slots."""
+    recipient: Address = ZERO_ADDRESS
+    fee: Uint64 = 0
+    """Micro-dollars to the submitter."""
+    deadline: Uint40
+    """Unix seconds."""
+
+
+class Open(TypedMessage):
+    """What auth signs and the proof `open` binds."""
+
+    account: Bytes32
+    auth: Address
+    index: Uint64
+    key_version: Uint16
+    generation: Uint24
+    commitment: Uint256
+    escrow_hash: Bytes32
+    deadline: Uint40
+
+
+class Invalidate(TypedMessage):
+    """Revokes a signed action before it is used."""
+
+    digest: Bytes32
+
+
+class KeyDerivation(TypedMessage):
+    """The text whose signature is the viewing key's seed."""
+
+    purpose: str
+    account: Bytes32
+    key_index: Uint32 = 0
+    """0 at open; one more at each rekey."""
+
+
+class Leg(TypedMessage):
+    """Lots that the taker asks to receive (+) or give (-)."""
+
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"slot", "lots"})
+
+    slot: Uint16
+    lots: Int64
+
+
+class RequestForQuote(TypedMessage):
+    """The taker asks the maker for a price of these legs."""
+
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"legs"})
+
+    taker: Bytes32
+    maker: Bytes32
+    generation: Uint24
+    """Generation of the listing that the legs' slots refer to."""
+    legs: tuple[Leg, ...]
+    valid_until: Uint40
+    id: Bytes32
+    """Random, so that two requests for the same legs differ."""
+
+
+class Quote(TypedMessage):
+    """The maker's firm price: a whole trade word."""
+
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"word", "salt"})
+
+    request: Bytes32
+    """Digest of the request."""
+    maker: Bytes32
+    taker: Bytes32
+    maker_side: Int8
+    word: Uint256
+    salt: Uint256
+    maker_commitment_old: Uint256
+    epoch: Uint64
+    generation: Uint24
+    """Generation of the epoch and of the word's slots; the request's."""
+    valid_until: Uint40
+
+
+class Accept(TypedMessage):
+    """The taker takes the quote."""
+
+    quote: Bytes32
+    """Digest of the quote."""
+    taker_commitment_old: Uint256
+
+
+class Attestation(TypedMessage):
+    """Context of an attestation that is shown off-chain to one recipient."""
+
+    account: Bytes32
+    recipient: Address
+    challenge: Bytes32
+    """Chosen by the recipient."""
+    policy: Bytes32
+    epoch: Uint64
+    key_version: Uint16
+    generation: Uint24
+    commitment_old: Uint256
+    valid_until: Uint40
+
+
+MESSAGES: dict[str, type[TypedMessage]] = {
+    cls.__name__: cls
+    for cls in (Epoch, Flow, Action, Open, Invalidate, KeyDerivation, Leg, RequestForQuote, Quote, Accept, Attestation)
+}
+"""Record class of each type of the table."""

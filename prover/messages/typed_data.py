@@ -1,0 +1,150 @@
+"""EIP-712 digests over the one table of typed messages, `prover/messages/messages.json`, which is read here as data.
+
+The only implementation in Python; the contract bindings use it, and a test compares its digests with Solidity's.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from eth_account import Account as EthAccount
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_utils import keccak
+
+from zkmargin.prover.errors import MessageInvalid, WrongSigner
+from zkmargin.prover.messages.records import TypedMessage, _to_address, _to_int
+
+MESSAGES_PATH = Path(__file__).with_name("messages.json")
+CONTEXT_SHIFT = 8
+"""A digest has 256 bits and a field element fewer than 254, so the context is the digest without its lowest 8 bits."""
+HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+"""Half the order of secp256k1's group, rounded down; EIP-2."""
+_DOMAIN_TYPE = (
+    {"name": "name", "type": "string"},
+    {"name": "version", "type": "string"},
+    {"name": "chainId", "type": "uint256"},
+    {"name": "verifyingContract", "type": "address"},
+)
+
+
+@cache
+def load_table() -> Mapping:
+    """The table: domain, verifying_contract, solidity, types."""
+    return MappingProxyType(json.loads(MESSAGES_PATH.read_text()))
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Where a signature counts: one deployment on one chain."""
+
+    chain_id: int
+    """EIP-155."""
+    clearing_house: str
+    """Address of the ClearingHouse, which verifies every message but the epoch's."""
+    risk_oracle: str
+    """Address of the RiskOracle, which verifies epochs."""
+
+    def __post_init__(self):
+        try:
+            object.__setattr__(self, "chain_id", _to_int(self.chain_id, 0, 1 << 256))
+            object.__setattr__(self, "clearing_house", _to_address(self.clearing_house))
+            object.__setattr__(self, "risk_oracle", _to_address(self.risk_oracle))
+        except ValueError as error:
+            raise MessageInvalid("Domain", "(domain)", str(error)) from None
+
+    def get_verifying_contract(self, name: str) -> str:
+        """Address of the contract that verifies messages of type `name`.
+
+        Raises
+        ------
+        MessageInvalid
+            If the table has no such top-level message.
+        """
+        contract = load_table()["verifying_contract"].get(name)
+        if contract is None:
+            signed = sorted(load_table()["verifying_contract"])
+            raise MessageInvalid(name, "(type)", f"not signed by itself; signed are {signed}")
+        return {"ClearingHouse": self.clearing_house, "RiskOracle": self.risk_oracle}[contract]
+
+
+def _collect_types(name: str) -> dict[str, list[dict[str, str]]]:
+    """The type and those it refers to; eth-account takes no others."""
+    table, found, waiting = load_table()["types"], {}, [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found[current] = table[current]
+            waiting += [base for field in table[current] if (base := field["type"].split("[")[0]) in table]
+    return found
+
+
+def encode(domain: Domain, message: TypedMessage) -> SignableMessage:
+    """The message as eth-account signs it.
+
+    Raises
+    ------
+    MessageInvalid
+        If the message is not one that is signed by itself.
+    """
+    name = type(message).__name__
+    return encode_typed_data(
+        full_message={
+            "types": {"EIP712Domain": list(_DOMAIN_TYPE), **_collect_types(name)},
+            "primaryType": name,
+            "domain": {
+                **load_table()["domain"],
+                "chainId": domain.chain_id,
+                "verifyingContract": domain.get_verifying_contract(name),
+            },
+            "message": message.to_message(),
+        }
+    )
+
+
+def compute_digest(domain: Domain, message: TypedMessage) -> bytes:
+    """EIP-712 digest, 32 bytes: what is signed, and what `Invalidate` names."""
+    signable = encode(domain, message)
+    return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def compute_context(digest: bytes) -> int:
+    """The digest as the proof binds it: uint256(digest) >> 8, below 2^248.
+
+    Raises
+    ------
+    MessageInvalid
+        If the digest is not 32 bytes.
+    """
+    if len(digest) != 32:
+        raise MessageInvalid("context", "digest", f"32 bytes are needed, got {len(digest)}")
+    return int.from_bytes(digest, "big") >> CONTEXT_SHIFT
+
+
+def recover_signer(domain: Domain, message: TypedMessage, signature: bytes) -> str | None:
+    """Address that made an ECDSA signature of the message, None if the signature is one that the contracts refuse.
+
+    As in OpenZeppelin's ECDSA: 65 bytes, v of 27 or 28, s in the lower half, so that a signature has one form.
+    """
+    if len(signature) != 65 or signature[64] not in (27, 28) or int.from_bytes(signature[32:64], "big") > HALF_ORDER:
+        return None
+    try:
+        return EthAccount.recover_message(encode(domain, message), signature=signature)
+    except Exception:
+        # eth-account raises several unrelated classes for values outside the curve; each means that nobody signed.
+        return None
+
+
+def check_signature(domain: Domain, message: TypedMessage, signature: bytes, expected: str) -> None:
+    """Refuse a signature that is not `expected`'s. Contract wallets (ERC-1271) are checked on chain instead.
+
+    Raises
+    ------
+    WrongSigner
+        If another address signed, or the signature is malformed.
+    """
+    actual = recover_signer(domain, message, signature)
+    if actual is None or actual.lower() != expected.lower():
+        raise WrongSigner(expected, actual, type(message).__name__)

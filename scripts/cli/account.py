@@ -1,0 +1,141 @@
+"""`zkmargin account`: what the chain and the wallet know of an account."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from eth_account import Account as EthAccount
+
+from zkmargin.contracts.chain import Chain
+from zkmargin.contracts.deploy import Deployment
+from zkmargin.contracts.venue import Venue
+from zkmargin.engine.presets import get_preset
+from zkmargin.prover.account.account import LocalWallet, compute_account_id, load_key_file
+from zkmargin.prover.account.recovery import recover_accounts
+from zkmargin.scripts.cli import console
+
+app = typer.Typer(
+    help="Account numbers, what the chain stores, and recovery from chain and wallet.", no_args_is_help=True
+)
+
+DeploymentFile = Annotated[Path, typer.Option(help="Addresses of a deployment, as `zkmargin demo` writes them.")]
+RpcUrl = Annotated[str, typer.Option(help="URL of the chain's node.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def _show(title: str, document: dict, as_json: bool) -> None:
+    if as_json:
+        console.print_json(document)
+    else:
+        console.out.print(console.make_key_values(title, document))
+
+
+@app.command("id")
+def show_id(
+    deployment: DeploymentFile,
+    auth: Annotated[str, typer.Option(help="Address that signs.")],
+    index: int = 0,
+    as_json: Json = False,
+):
+    """The account number of an address, before it is opened.
+
+    Example: zkmargin account id --deployment deployment.json --auth 0x7099…79C8
+    """
+    number = compute_account_id(Deployment.load(deployment).domain, auth, index)
+    _show("Account number", {"auth": auth, "index": index, "account": "0x" + number.hex()}, as_json)
+
+
+@app.command("show")
+def show(
+    deployment: DeploymentFile,
+    account: Annotated[str, typer.Option(help="Account number, 0x-hex.")],
+    rpc_url: RpcUrl,
+    as_json: Json = False,
+):
+    """What the chain stores of an account: a commitment, and no position.
+
+    Example: zkmargin account show --deployment deployment.json --rpc-url http://127.0.0.1:8545 --account 0x…
+    """
+    venue = Venue(Chain(rpc_url), Deployment.load(deployment))
+    seen = venue.house.get_account(_parse_number(account))
+    _show(
+        f"Account {account}",
+        {
+            "auth": seen.auth,
+            "status": seen.status.name.lower(),
+            "key_version": seen.key_version,
+            "generation": seen.generation,
+            "proven_at": seen.proven_at,
+            "commitment": str(seen.commitment),
+            "escrow_hash": "0x" + seen.escrow_hash.hex(),
+        },
+        as_json,
+    )
+
+
+@app.command("recover")
+def recover(
+    deployment: DeploymentFile,
+    rpc_url: RpcUrl,
+    keystore: Annotated[
+        Path | None, typer.Option(help="Encrypted wallet file (Web3 secret storage); the password is asked for.")
+    ] = None,
+    key_file: Annotated[
+        list[Path] | None, typer.Option(help="Key file of an account whose wallet cannot derive its key; repeatable.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Size of the deployment's statement.")] = "standard",
+    as_json: Json = False,
+):
+    """Rebuild every account of a wallet, and of key files, from chain events alone; exit code 1 if one cannot be.
+
+    Example: zkmargin account recover --deployment deployment.json --rpc-url http://127.0.0.1:8545 --keystore w.json
+    """
+    if keystore is None and not key_file:
+        raise typer.BadParameter("--keystore or --key-file is needed")
+    wallet, keys = _read_wallet(keystore) if keystore else None, dict(map(load_key_file, key_file or ()))
+    size = get_preset(preset)
+    venue = Venue(Chain(rpc_url), Deployment.load(deployment))
+    found = recover_accounts(
+        wallet, venue.domain, size, venue.house.read_history(), venue.oracle.read_settlements(size), keys
+    )
+    document = [
+        {
+            "account": "0x" + account.id.hex(),
+            "nonce": account.nonce,
+            "cash_usd6": account.state.cash,
+            "positions": {str(slot): int(lots) for slot, lots in enumerate(account.state.positions) if lots},
+        }
+        for account in found.accounts
+    ]
+    failed = [{"account": "0x" + failure.account.hex(), "reason": failure.reason} for failure in found.failures]
+    if as_json:
+        console.print_json({"recovered": document, "failed": failed})
+    for item in document if not as_json else ():
+        console.out.print(
+            console.make_key_values(
+                item["account"], {"nonce": item["nonce"], "cash": item["cash_usd6"], **item["positions"]}
+            )
+        )
+    for item in failed if not as_json else ():
+        console.out.print(f"not recovered: {item['account']}: {item['reason']}", highlight=False, markup=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _read_wallet(keystore: Path) -> LocalWallet:
+    password = typer.prompt("Password", hide_input=True, err=True)
+    try:
+        return LocalWallet(EthAccount.from_key(EthAccount.decrypt(json.loads(keystore.read_text()), password)))
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{keystore}: {error}") from None
+
+
+def _parse_number(text: str) -> bytes:
+    try:
+        number = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        number = b""
+    if len(number) != 32:
+        raise typer.BadParameter(f"account {text!r}: 32 bytes in hex are needed")
+    return number

@@ -1,0 +1,133 @@
+"""`zkmargin bench engine`: the batch margin beside the bare matrix product of the same shape, and the pricing."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
+from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.policy.batch import BatchModel, compute_batch
+from zkmargin.scripts.cli import console
+
+MARKET, SEED = "deribit_2026-08-22", 20_260_822
+LEAST = 5
+THREADS = 2
+OPTIONS, SCENARIOS = 256, 66
+LARGEST = 100
+"""Lots of a position in the random books."""
+
+
+def engine(
+    runs: Annotated[int, typer.Option(min=LEAST, help="Repetitions of each figure.")] = 9,
+    accounts: Annotated[int, typer.Option(min=1_000, help="Number of random accounts.")] = 100_000,
+    scheduler: Annotated[str | None, typer.Option(help="Also time it on the Dask scheduler at this address.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+):
+    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul, and pricing; medians.
+
+    Example: zkmargin bench engine --json > engine.json
+    """
+    with console.show_steps(2 + runs) as steps:
+        document = measure(runs, accounts, scheduler, steps)
+    if as_json:
+        console.print_json(document)
+    else:
+        console.out.print(console.make_key_values(f"Medians of {runs} runs, {THREADS} threads", document))
+
+
+def make_books(house: HouseModel, accounts: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Random accounts: positions (A, N) in lots, as floats, and cash (A,) in micro-dollars.
+
+    Each holds 2 to 30 % of the listed derivatives, up to `LARGEST` lots on either side; every second one is hedged in
+    delta with the perpetuals, since it is hedged books that the expected shortfall binds.
+    """
+    generator, listing = np.random.default_rng(seed), house.snapshot.listing
+    slots = listing.preset.slots
+    positions = generator.integers(-LARGEST, LARGEST, (accounts, slots), endpoint=True).astype(float)
+    positions *= generator.random((accounts, slots)) < generator.uniform(0.02, 0.3, (accounts, 1))
+    positions[:, ~listing.is_listed] = 0.0
+    positions[:, list(listing.preset.collateral_slots)] = 0.0
+    for own in listing.preset.coins.values():
+        perpetual, exposures = own.start + 1, house.exposures[own.start : own.stop]
+        delta = positions[::2, own.start : own.stop] @ exposures
+        positions[::2, perpetual] -= np.rint(delta / house.exposures[perpetual])
+    return positions, generator.uniform(0.0, 1e13, accounts)
+
+
+def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Steps) -> dict[str, object]:
+    """Medians over `runs`; the three products of a run follow each other, and a ratio is taken within its run."""
+    steps.start("policy and random books")
+    house = HouseModel(load_snapshot(MARKET), load_parameters())
+    policy = house.build("initial")
+    model, bare = BatchModel.from_policy(policy), BatchModel.from_policy(policy, without_shortfall=True)
+    positions, cash = make_books(house, accounts)
+    matrix = np.ascontiguousarray(policy.positions.T, dtype=float)
+    product = np.empty((accounts, policy.preset.rows))
+    result = compute_batch(model, positions, cash)
+    works: dict[str, Callable[[], object]] = {
+        "matmul": lambda: np.matmul(positions, matrix, out=product),
+        "batch": lambda: compute_batch(model, positions, cash, workers=THREADS),
+        "batch_without_shortfall": lambda: compute_batch(bare, positions, cash, workers=THREADS),
+    }
+    if scheduler is not None:
+        works["cluster"] = lambda: compute_batch(model, positions, cash, scheduler=scheduler)
+    steps.done()
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    with _limit_threads():
+        for work in works.values():
+            work()
+        for number in range(runs):
+            steps.start(f"run {number + 1}")
+            for name, work in works.items():
+                seconds[name].append(_time(work))
+            steps.done()
+    steps.start("pricing")
+    pricing = statistics.median(time_pricing(house.snapshot) for _ in range(runs))
+    steps.done()
+    ratios = {
+        name: statistics.median(own / base for own, base in zip(seconds[name], seconds["matmul"], strict=True))
+        for name in ("batch", "batch_without_shortfall")
+    }
+    return {
+        "accounts": accounts,
+        "slots": policy.preset.slots,
+        "rows": policy.preset.rows,
+        "threads": THREADS,
+        "runs": runs,
+        "ratio_to_matmul": round(ratios["batch"], 3),
+        "ratio_without_shortfall": round(ratios["batch_without_shortfall"], 3),
+        **{f"{name}_ms": round(1e3 * statistics.median(own), 1) for name, own in seconds.items()},
+        "pricing_ms": round(1e3 * pricing, 2),
+        "share_bound_by_shortfall": round(float((result.scenario > result.grid).mean()), 4),
+        "load": round(os.getloadavg()[0], 2),
+    }
+
+
+def time_pricing(snapshot: MarketSnapshot) -> float:
+    """Seconds for the prices of `OPTIONS` options in `SCENARIOS` scenarios."""
+    listing = snapshot.listing
+    slots = np.resize(np.flatnonzero(listing.is_option), OPTIONS)
+    shift = np.linspace(-0.5, 0.5, SCENARIOS)[:, None]
+    forward, volatility = snapshot.forward[slots] * (1 + shift), snapshot.volatility[slots] * (1 + shift / 2)
+    return _time(
+        lambda: black76_price(forward, listing.strike[slots], snapshot.years[slots], volatility, listing.is_call[slots])
+    )
+
+
+def _limit_threads():
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(THREADS)
+
+
+def _time(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,74 @@
+"""`zkmargin explain`: where a requirement comes from."""
+
+from typing import Annotated
+
+import typer
+
+from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.desk.explanation import Explanation
+from zkmargin.engine.desk.explanation import explain as take_apart
+from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.scripts.cli import console
+
+
+def explain(
+    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
+    level: Annotated[str, typer.Option(help="initial or maintenance.")] = "initial",
+    market: Annotated[
+        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
+    ] = "deribit_2026-08-22",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+):
+    """Which scenarios bind and with what weight, what each leg contributes, and what one more lot would cost.
+
+    Example: zkmargin explain --portfolio hedged_vol_book --level initial
+    """
+    desk = Desk.open(load_snapshot(market))
+    held = load_portfolio(portfolio)
+    found = take_apart(desk, held.name, held.to_state(desk.snapshot.listing), level)
+    if as_json:
+        console.print_json(found.to_document())
+        return
+    for table in (_tabulate_binding(found), _tabulate_legs(found), _tabulate_rules(found)):
+        console.out.print(table)
+    for note in _notes(found):
+        console.out.print(note)
+
+
+def _tabulate_binding(found: Explanation):
+    rows = [(row.rule, row.label, f"{row.weight:.4f}", f"{row.loss:,.2f}", f"{row.part:,.2f}") for row in found.binding]
+    columns = ("rule", "scenario", "weight", "loss", "weight x loss")
+    return console.make_table(f"What binds in {found.portfolio}, {found.level}, US dollars", columns, rows, (2, 3, 4))
+
+
+def _tabulate_legs(found: Explanation):
+    rows = [
+        (
+            leg.name,
+            f"{leg.lots:+,}",
+            *(f"{value:,.2f}" for value in (leg.contribution, leg.scenarios, leg.buffer, leg.charges)),
+            f"{leg.left:,.4f}",
+            f"{leg.right:,.4f}",
+        )
+        for leg in found.legs
+    ]
+    rows.append(("constants of the buffer", "", f"{found.constants:,.2f}", "", "", "", "", ""))
+    rows.append(("requirement", "", f"{found.total:,.2f}", "", "", "", "", ""))
+    columns = ("leg", "lots", "contribution", "scenarios", "buffer", "charges", "last lot", "next lot")
+    return console.make_table("Contributions, and the requirement's change per lot", columns, rows, tuple(range(1, 8)))
+
+
+def _tabulate_rules(found: Explanation):
+    shown = {name: f"{value:,.2f}" for name, value in found.rules.items() if value}
+    shown |= {"definition": f"{found.definition:,.2f}", "policy, with its rounding": f"{found.requirement:,.2f}"}
+    return console.make_key_values("The same requirement by rule, US dollars", shown)
+
+
+def _notes(found: Explanation) -> list[str]:
+    notes = []
+    if not found.is_unique:
+        notes.append("Scenarios tie: the weights are one choice of several.")
+    if not found.has_unique_marginals:
+        notes.append("The requirement has a kink here: marginals lie between the last and the next lot's.")
+    return notes

@@ -1,0 +1,103 @@
+"""`zkmargin hedge`: the cheapest trades that restore the requirement, or that free margin."""
+
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+
+from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.desk.find_hedge import MOST_SECONDS, SECONDS, find_hedge
+from zkmargin.engine.desk.hedge_result import Hedge, Target
+from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE, make_liquidity
+from zkmargin.engine.desk.orders import pay_out
+from zkmargin.engine.market.snapshot import load_observations, load_snapshot
+from zkmargin.engine.policy.draft import USD6
+from zkmargin.scripts.cli import console
+
+
+def hedge(
+    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
+    target: Annotated[
+        Target, typer.Option(help="Meet the requirement at least cost, or minimise requirement plus cost.")
+    ] = Target.REQUIREMENT,
+    level: Annotated[str, typer.Option(help="initial or maintenance.")] = "initial",
+    max_cost: Annotated[float | None, typer.Option(help="Largest cost against the marks, US dollars.")] = None,
+    withdraw: Annotated[float, typer.Option(help="US dollars that the account first pays out.")] = 0.0,
+    liquidity: Annotated[
+        float, typer.Option(help="Share of the day's volume, open interest and depth that may be taken.")
+    ] = LIQUIDITY_SHARE,
+    milp: Annotated[bool, typer.Option("--milp", help="Also search over whole lots and take the better.")] = False,
+    seconds: Annotated[float, typer.Option(help=f"Time limit of that search, at most {MOST_SECONDS:g}.")] = SECONDS,
+    market: Annotated[
+        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
+    ] = "deribit_2026-08-22",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+):
+    """Trades at bid and ask, within the market's liquidity, after which the account meets its requirement.
+
+    A linear programme gives real lots and a bound on the cost; whole lots are then checked by the exact policy.
+
+    Example: zkmargin hedge --portfolio short_strangle --withdraw 300000 --max-cost 2000
+    """
+    desk = Desk.open(load_snapshot(market))
+    held = load_portfolio(portfolio)
+    state = pay_out(held.to_state(desk.snapshot.listing), withdraw)
+    quotes = make_liquidity(desk, load_observations(market), liquidity)
+    with console.show_steps(1) if milp else nullcontext() as steps:
+        if steps is not None:
+            steps.start(f"whole lots, at most {seconds:g} s")
+        found = find_hedge(
+            desk,
+            held.name,
+            state,
+            quotes,
+            target=target,
+            level=level,
+            max_cost=max_cost,
+            seconds=seconds if milp else None,
+        )
+    if as_json:
+        console.print_json(found.to_document())
+        return
+    if found.trades:
+        console.out.print(_tabulate(found))
+    console.out.print(console.make_key_values(f"{found.portfolio}, US dollars: {found.outcome}", _say(found)))
+    if found.needed_trades > 1:
+        console.out.print(
+            "Each trade must leave the account passing: one that fails as it is cannot begin with a part."
+        )
+
+
+def _tabulate(found: Hedge):
+    rows = [
+        (
+            trade.name,
+            f"{trade.lots:+,}",
+            f"{trade.cap:,}",
+            f"{trade.price:,.2f}",
+            f"{trade.mark:,.2f}",
+            f"{trade.cost:,.2f}",
+        )
+        for trade in found.trades
+    ]
+    columns = ("instrument", "lots", "most lots", "USD per coin", "mark", "cost, USD")
+    return console.make_table(
+        f"Trades ({found.needed_trades} of up to four legs)", columns, rows, right=(1, 2, 3, 4, 5)
+    )
+
+
+def _say(found: Hedge) -> dict[str, object]:
+    shown = {
+        "cost against the marks": f"{found.cost:,.2f}",
+        f"{found.policy} requirement before, after": f"{found.requirement_before:,.2f}, {found.requirement_after:,.2f}",
+        "excess before, after": f"{found.excess_before:,.2f}, {found.excess_after:,.2f}",
+    }
+    if found.rounding_loss is not None:
+        what = "requirement plus cost" if found.target is Target.MINIMISE else "cost"
+        shown[f"{what}: real lots, whole lots"] = f"{found.bound:,.2f}, {found.objective:,.2f} ({found.method})"
+        shown["lost to rounding"] = f"{found.rounding_loss:,.2f}"
+    if found.gap is not None:
+        shown["gap of the search over whole lots"] = f"{found.gap:.2%}"
+    shown["exact policy"] = f"fails, {found.missing_usd6 / USD6:,.2f} missing" if found.missing_usd6 else "passes"
+    return shown

@@ -1,0 +1,55 @@
+"""The `zkmargin` command."""
+
+import sys
+
+import typer
+from rich.markup import escape
+
+from zkmargin.contracts.errors import ContractsError
+from zkmargin.engine.errors import EngineError
+from zkmargin.prover.errors import ProverError
+from zkmargin.scripts.cli import account, bench, console, simulate, venue
+from zkmargin.scripts.cli.backtest import backtest
+from zkmargin.scripts.cli.demo import demo
+from zkmargin.scripts.cli.epoch import epoch
+from zkmargin.scripts.cli.explain import explain
+from zkmargin.scripts.cli.hedge import hedge
+from zkmargin.scripts.cli.margin import margin
+from zkmargin.scripts.cli.prove import prove, verify
+from zkmargin.scripts.cli.size import size
+from zkmargin.scripts.cli.stress import stress
+from zkmargin.scripts.cli.surface import surface
+from zkmargin.scripts.cli.whatif import whatif
+
+app = typer.Typer(
+    name="zkmargin",
+    help="Zero-knowledge portfolio margin: compute it, prove it, settle it on a chain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (margin, epoch, prove, verify, demo):
+    app.command()(command)
+for command in (whatif, size, hedge, explain, backtest, surface, stress):
+    app.command()(command)
+app.add_typer(bench.app, name="bench")
+app.add_typer(account.app, name="account")
+app.add_typer(venue.app, name="venue")
+app.add_typer(simulate.app, name="simulate")
+
+
+def main() -> None:
+    """Run the command; an error of the project is one line on stderr and exit code 1, Ctrl-C is exit code 130."""
+    try:
+        app(standalone_mode=True)
+    except (EngineError, ProverError, ContractsError) as error:
+        console.err.print(f"[bold red]error[/] {type(error).__name__}: {escape(str(error))}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.err.print("interrupted")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

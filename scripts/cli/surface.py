@@ -1,0 +1,109 @@
+"""`zkmargin surface`: SVI per expiry of a market, with the arbitrage of the fit and of the listed prices."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zkmargin.engine.market.arbitrage import TOLERANCE, find_violations
+from zkmargin.engine.market.instruments import Underlying
+from zkmargin.engine.market.snapshot import load_observations, load_snapshot
+from zkmargin.engine.market.svi_fit import Breach, SliceFit, fit_coin, read_quotes
+from zkmargin.scripts.cli import console
+
+SHOWN = 10
+"""Violations of listed prices in the table; JSON has all."""
+
+
+def surface(
+    market: Annotated[
+        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
+    ] = "deribit_2026-08-22",
+    plot: Annotated[Path | None, typer.Option(help="Write quotes and fits to this PNG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+):
+    """Fit SVI to every expiry, and report butterfly and calendar arbitrage of the fits and of the listed prices.
+
+    The fits are free of butterfly arbitrage where that can be had; calendar arbitrage is reported as it is.
+
+    Example: zkmargin surface --market deribit_2026-02-05 --plot surface.png
+    """
+    if plot is not None and (plot.suffix.lower() != ".png" or not plot.parent.is_dir()):
+        raise typer.BadParameter(f"{plot} is no PNG file in a folder that exists", param_hint="--plot")
+    snapshot, observations = load_snapshot(market), load_observations(market)
+    fits: list[SliceFit] = []
+    with console.show_steps(len(Underlying)) as steps:
+        for coin in Underlying:
+            steps.start(f"{coin.value} expiries")
+            fits += fit_coin(snapshot, observations, coin)
+            steps.done()
+    violations = find_violations(snapshot)
+    if plot is not None:
+        from zkmargin.scripts.cli.plots.surface import plot_surface
+
+        quotes = {
+            (coin.value, expiry): own
+            for coin in Underlying
+            for expiry, own in read_quotes(snapshot, observations, coin).items()
+        }
+        plot_surface(fits, quotes, plot)
+    if as_json:
+        console.print_json(
+            {
+                "format": "zkmargin.surface/1",
+                "market": market,
+                "time": snapshot.time,
+                "slices": [describe(fit) for fit in fits],
+                "listed_prices": {
+                    "tolerance_of_forward": TOLERANCE,
+                    "violations": [
+                        {"kind": found.kind, "names": list(found.names), "size_of_forward": found.size}
+                        for found in violations
+                    ],
+                },
+            }
+        )
+        return
+    console.out.print(_make_fit_table(market, fits))
+    rows = [(found.kind, ", ".join(found.names), f"{1e4 * found.size:.3f}") for found in violations[:SHOWN]]
+    title = f"Static arbitrage in the listed prices: {len(violations)} found, at most {1e4 * TOLERANCE:g} bp accepted"
+    console.out.print(console.make_table(title, ("kind", "options", "bp of the forward"), rows, right=(2,)))
+
+
+def describe(fit: SliceFit) -> dict[str, object]:
+    """A fit as a JSON document."""
+
+    def point(breach: Breach | None) -> dict[str, float] | None:
+        return None if breach is None else {"value": breach.value, "log_moneyness": breach.moneyness}
+
+    return {
+        "underlying": fit.coin,
+        "expiry": fit.expiry,
+        "days": 365 * fit.years,
+        "quotes": fit.quotes,
+        **dict(zip(("a", "b", "rho", "m", "sigma"), fit.parameters, strict=True)),
+        "rmse_points": fit.rmse_points,
+        "free_rmse_points": fit.free_rmse_points,
+        "butterfly_repaired": fit.was_repaired,
+        "least_density": point(fit.butterfly),
+        "largest_calendar_fall": point(fit.calendar),
+        "is_butterfly_free": fit.is_butterfly_free,
+        "is_calendar_free": fit.is_calendar_free,
+    }
+
+
+def _make_fit_table(market: str, fits: list[SliceFit]):
+    rows = []
+    for fit in fits:
+        day = datetime.fromtimestamp(fit.expiry, UTC).strftime("%Y-%m-%d")
+        numbers = " ".join(f"{value:.4g}" for value in fit.parameters)
+        butterfly = ("repaired" if fit.was_repaired else "free") if fit.is_butterfly_free else _show(fit.butterfly)
+        calendar = "free" if fit.is_calendar_free else _show(fit.calendar)
+        rows.append((fit.coin, day, fit.quotes, numbers, f"{fit.rmse_points:.2f}", butterfly, calendar))
+    columns = ("", "expiry", "quotes", "a b rho m sigma", "RMSE, points", "butterfly", "calendar")
+    return console.make_table(f"SVI of {market}", columns, rows, right=(2, 4))
+
+
+def _show(breach: Breach) -> str:
+    return f"{breach.value:.2g} at {breach.moneyness:.2f}"

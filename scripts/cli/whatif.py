@@ -1,0 +1,83 @@
+"""`zkmargin whatif`: what an order would do to an account."""
+
+from typing import Annotated
+
+import typer
+
+from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.desk.orders import parse_orders
+from zkmargin.engine.desk.whatif import AMOUNTS, PricedOrder, WhatIf, weigh_orders
+from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.policy.draft import USD6
+from zkmargin.scripts.cli import console
+
+
+def whatif(
+    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
+    order: Annotated[list[str], typer.Option(help="NAME:LOTS, whole lots, + buys and - sells; repeat or use commas.")],
+    price: Annotated[
+        list[str], typer.Option(help="NAME:USD, US dollars per coin, instead of the mark; repeat or use commas.")
+    ] = (),
+    market: Annotated[
+        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
+    ] = "deribit_2026-08-22",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+):
+    """What orders would change: equity, both requirements, contagion buffer, worst scenarios, and whether it passes.
+
+    Example: zkmargin whatif --portfolio market_maker --order "BTC-25DEC26-80000-C:+10" --order "BTC-PERPETUAL:-5"
+    """
+    desk = Desk.open(load_snapshot(market))
+    held = load_portfolio(portfolio)
+    orders = parse_orders(order, price)
+    found = weigh_orders(desk, held.name, held.to_state(desk.snapshot.listing), orders)
+    if as_json:
+        console.print_json(found.to_document())
+        return
+    console.out.print(tabulate_orders("Orders", found.orders))
+    console.out.print(_tabulate(found))
+    if found.trades > 1:
+        console.out.print(f"{len(found.orders)} instruments need {found.trades} trades, each of which must pass alone.")
+
+
+def tabulate_orders(title: str, orders: tuple[PricedOrder, ...]):
+    """Orders with units and cash."""
+    rows = [
+        (
+            order.name,
+            f"{order.lots:+,}",
+            f"{order.lots * order.coins_per_lot:+,.6g}",
+            f"{order.price:,.2f}",
+            f"{order.mark:,.2f}",
+            f"{order.cash:,.2f}",
+        )
+        for order in orders
+    ]
+    columns = ("instrument", "lots", "coins", "USD per coin", "mark", "USD paid")
+    return console.make_table(title, columns, rows, right=(1, 2, 3, 4, 5))
+
+
+def _tabulate(found: WhatIf):
+    names = dict(zip(AMOUNTS, (
+        "equity", "initial requirement", "maintenance requirement", "  contagion buffer, in the initial one",
+        "excess over initial", "excess over maintenance",
+    ), strict=True))  # fmt: skip
+    rows = [
+        (names[key], *(f"{getattr(side, key):,.2f}" for side in (found.before, found.after)), f"{change:+,.2f}")
+        for key, change in found.change.items()
+    ]
+    for level in found.before.missing_usd6:
+        rows.append(
+            (f"{level} can be proved", *(_say(side.missing_usd6[level]) for side in (found.before, found.after)), "")
+        )
+    rows.append(("binding rule", found.before.binding, found.after.binding, ""))
+    for coin in found.before.worst:
+        rows.append((f"worst {coin} scenario", found.before.worst[coin], found.after.worst[coin], ""))
+    return console.make_table(
+        f"{found.portfolio}, US dollars", ("", "before", "after", "change"), rows, right=(1, 2, 3)
+    )
+
+
+def _say(missing_usd6: int) -> str:
+    return f"no, {missing_usd6 / USD6:,.2f} missing" if missing_usd6 else "yes"

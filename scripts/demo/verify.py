@@ -1,0 +1,45 @@
+"""One proof, verified three ways that share no code: native (arkworks), py_ecc in pure Python, snarkjs over node."""
+
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from zkmargin.contracts.venue_keys import VenueKeys
+from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.errors import ProofRejected
+from zkmargin.prover.groth16.compile import LIBRARIES
+from zkmargin.prover.groth16.proof import Proof, verify_native, verify_py_ecc
+
+
+def verify_three_ways(keys: VenueKeys, transition: Transition, proof: Proof) -> list[str]:
+    """The names of the verifiers that accept, which must be all.
+
+    Raises
+    ------
+    ProofRejected
+        If one does not.
+    """
+    public = keys.provers.transition.collect(transition.name_own_signals(), transition.effects.policy)
+    key = keys.transition.verifying_key
+    verdicts = {
+        "native": verify_native(key, proof, public),
+        "py_ecc": verify_py_ecc(key, proof, public),
+        "snarkjs": verify_snarkjs(key.to_json(), proof.to_json(), [str(value) for value in public.to_list()]),
+    }
+    refused = [name for name, verdict in verdicts.items() if not verdict]
+    if refused:
+        raise ProofRejected(f"{', '.join(refused)} rejects a proof that others accept")
+    return list(verdicts)
+
+
+def verify_snarkjs(vkey: dict, proof: dict, public: list[str]) -> bool:
+    """The verdict of `snarkjs groth16 verify` on files of the three."""
+    with TemporaryDirectory() as folder:
+        paths = []
+        for name, document in (("vkey", vkey), ("public", public), ("proof", proof)):
+            paths.append(Path(folder) / f"{name}.json")
+            paths[-1].write_text(json.dumps(document))
+        command = ["node", str(LIBRARIES / "snarkjs/build/cli.cjs"), "groth16", "verify", *map(str, paths)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return done.returncode == 0 and "OK!" in done.stdout

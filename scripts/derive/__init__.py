@@ -1,0 +1,1 @@
+"""Derives the shipped records from public data."""

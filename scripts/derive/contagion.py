@@ -1,0 +1,190 @@
+"""Derive the records behind the contagion buffer's numbers: depth, the crash of October 2025, public figures at a date.
+
+    python -m zkmargin.scripts.derive.contagion HISTORY_FOLDER [OUTPUT_FOLDER]
+
+HISTORY_FOLDER holds a book-depth file (`binance_um_BTCUSDT_bookDepth_2025-10-10_0000-1500.csv`), daily and hourly
+candles (`binance_um_perp_{BTC,ETH}USDT_{1d,1h}_silertrades.csv`), five-minute candles of the crash
+(`binance_BTCUSDT_5m_nonvolume_2025-10-10.csv`), open interest (`binance_um_oi_4h_2026Q1_silertrades.csv`) and the
+surface series (`deribit_znmahbub_surface_series_{BTC,ETH}.csv`), whose index fills the months without candles. The
+records hold derived numbers only and are the same on every run.
+
+What cannot be derived is stated in them: no trustworthy depth exists for the minutes of the crash, none at all for
+ETH beyond five levels, and no open interest for the two dates themselves (the nearest record is used).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from zkmargin.engine.contagion.records import DATA
+
+COINS = ("BTC", "ETH")
+DECAY = 0.97
+"""Of the variance filter per day."""
+THRESHOLD = 0.01
+"""Hourly move that counts as large; over h hours it is multiplied by sqrt(h)."""
+OBSERVED = 768.0
+"""Hours of large moves that a record holds."""
+CRASH = datetime(2025, 10, 10, 12, 0, tzinfo=UTC)
+"""Start of the stored price path."""
+CANDLES = 144
+"""Five-minute candles of it: twelve hours."""
+DATES = {"2026-02-05": "2026-02-05T21:29:37", "2026-08-22": "2026-08-22T15:33:51"}
+"""Shipped markets and their times."""
+REPORTED = {
+    "open_interest_before": 560_000.0, "open_interest_after": 481_000.0, "venue_open_interest": 16e9,
+    "long_share": 0.839, "share_in_40_minutes": 0.70, "lowest": [101_516.5, 104_800.0],
+}  # fmt: skip
+"""Figures of October 2025 as published: open interest of BTC in coins and of the venue in US dollars (CoinDesk, 15
+October 2025); long share and concentration in time (Amberdata, October 2025); lows of the Binance perpetual and as
+reported across venues."""
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header."""
+    with path.open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def filter_volatility(closes: list[tuple[float, float]], until: float) -> float:
+    """EWMA volatility of daily log returns from (unix seconds, close) of days that ended by `until`."""
+    prices = np.array([close for time, close in closes if time + 86_400 <= until])
+    variance = None
+    for value in np.diff(np.log(prices)):
+        variance = value**2 if variance is None else DECAY * variance + (1 - DECAY) * value**2
+    return float(np.sqrt(variance))
+
+
+def derive_depth(folder: Path) -> dict:
+    """The book of 10 October 2025 before the crash, per side and band."""
+    rows = read(folder / "binance_um_BTCUSDT_bookDepth_2025-10-10_0000-1500.csv")
+    book: dict[str, dict[int, tuple[float, float]]] = {}
+    for row in rows:
+        band = round(float(row["percentage"]))
+        book.setdefault(row["timestamp"], {})[band] = (float(row["notional"]), float(row["depth"]))
+    complete = [bands for bands in book.values() if {-1, 1} <= bands.keys()]
+    mid = [sum(bands[side][0] / bands[side][1] for side in (-1, 1)) / 2 for bands in complete]
+    bands = sorted({abs(band) for bands in complete for band in bands})
+
+    def side(sign: int) -> list[dict]:
+        found = []
+        for band in bands:
+            shown = [(*bands[sign * band], price) for bands, price in zip(complete, mid, strict=True)]
+            notional = float(np.median([value for value, _, _ in shown]))
+            distance = float(np.median([abs(value / coins / price - 1) for value, coins, price in shown]))
+            found.append({"band": band / 100, "notional": round(notional, -3), "distance": round(distance, 6)})
+        return found
+
+    daily = [(float(r["timestamp"]) / 1e3, float(r["close"])) for r in read_candles(folder, "BTC", "1d")]
+    return {
+        "format": "zkmargin.depth/1",
+        "about": "Median cumulative notional of a book per band, and the distance of its average price from mid. "
+        "Ends at 15:00, before the crash: later bands of that day are corrupt, so no depth of the crash is known.",
+        "source": "Binance USD-M BTCUSDT bookDepth of 2025-10-10, 00:00 to 15:00 UTC, from a public repository",
+        "price": round(float(np.median(mid)), 2),
+        "daily_volatility": round(filter_volatility(daily, datetime(2025, 10, 10, tzinfo=UTC).timestamp()), 6),
+        "records": len(complete),
+        "down": side(-1),
+        "up": side(1),
+    }
+
+
+def read_candles(folder: Path, coin: str, period: str) -> list[dict[str, str]]:
+    """Candles of a coin's perpetual."""
+    return read(folder / f"binance_um_perp_{coin}USDT_{period}_silertrades.csv")
+
+
+def derive_event(folder: Path) -> dict:
+    """Reported figures and the price path of the crash."""
+    start = int(CRASH.timestamp())
+    rows = read(folder / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv")
+    candles = {int(row["open_time"]) // 1000: row for row in rows}
+    path = [candles[start + 300 * k] for k in range(CANDLES)]
+    low = min(float(row["low"]) for row in path)
+    day = next(row for time, row in sorted(candles.items()) if time % 86_400 == 0)
+    later = candles[int(datetime(2025, 10, 10, 22, 0, tzinfo=UTC).timestamp())]
+    return {
+        "format": "zkmargin.event/1",
+        "about": "The crash of 10 October 2025 in BTC: figures as published, five-minute closes as recorded.",
+        "source": "Open interest: CoinDesk, 15 October 2025. Liquidations: Amberdata, October 2025 (9.89 bn US "
+        "dollars, 70 % in 40 minutes, 83.9 % long). Prices: Binance five-minute index candles from a public repository",
+        **REPORTED,
+        "fall": round(1 - low / float(day["open"]), 6),
+        "rebound": round(float(later["close"]) / low - 1, 6),
+        "start": start,
+        "candle": 300,
+        "close": [round(float(row["close"]), 2) for row in path],
+    }
+
+
+def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
+    """Hours since the start of the observation at which a large move ended: hourly candles, else the index series."""
+    rows = [
+        (float(r["timestamp"]) / 1e3 + 3_600, 1.0, np.log(float(r["close"]) / float(r["open"])))
+        for r in read_candles(folder, coin, "1h")
+    ]
+    if rows[-1][0] < end - 86_400:
+        stamps = {r["timestamp"]: float(r["index_price"]) for r in read(surface_path(folder, coin))}
+        series = [(datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp(), p) for t, p in sorted(stamps.items())]
+        rows = [(late, (late - early) / 3_600, np.log(new / old)) for (early, old), (late, new) in pairwise(series)]
+    start = end - OBSERVED * 3_600
+    return [
+        round((time - start) / 3_600, 3)
+        for time, hours, move in rows
+        if start < time <= end and abs(move) > THRESHOLD * np.sqrt(hours)
+    ]
+
+
+def surface_path(folder: Path, coin: str) -> Path:
+    """The surface series of a coin."""
+    return folder / f"deribit_znmahbub_surface_series_{coin}.csv"
+
+
+def derive_state(folder: Path, stamp: str) -> dict:
+    """Public figures at a date."""
+    end = datetime.fromisoformat(stamp).replace(tzinfo=UTC).timestamp()
+    interest = read(folder / "binance_um_oi_4h_2026Q1_silertrades.csv")
+    coins = {}
+    for coin in COINS:
+        own = [row for row in interest if row["symbol"] == f"{coin}USDT"]
+        nearest = min(own, key=lambda row: abs(float(row["timestamp"]) / 1e3 - end))
+        coins[coin] = {
+            "open_interest": round(float(nearest["sum_open_interest"]), 3),
+            "open_interest_time": datetime.fromtimestamp(float(nearest["timestamp"]) / 1e3, UTC).isoformat(),
+            "large_moves": find_large_moves(folder, coin, end),
+        }
+    return {
+        "format": "zkmargin.state/1",
+        "about": f"Public figures at {stamp} UTC. Open interest: the nearest record to that time, see its date. Large "
+        f"moves: hours with more than {THRESHOLD:.0%}, or where no hourly candles exist steps of the index series with "
+        "more than that times the square root of their hours.",
+        "source": "Open interest and hourly candles of Binance USD-M perpetuals; Deribit index; public repositories",
+        "hours": OBSERVED,
+        "threshold": THRESHOLD,
+        "coins": coins,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) not in (1, 2):
+        print(__doc__, file=sys.stderr)
+        return 2
+    folder, output = Path(arguments[0]), Path(arguments[1]) if len(arguments) == 2 else DATA
+    output.mkdir(parents=True, exist_ok=True)
+    documents = {"depth_2025-10-10": derive_depth(folder), "event_2025-10-10": derive_event(folder)}
+    documents |= {f"state_{name}": derive_state(folder, stamp) for name, stamp in DATES.items()}
+    for name, document in documents.items():
+        (output / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        print(f"{name}.json")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

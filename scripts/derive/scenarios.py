@@ -1,0 +1,211 @@
+"""Derive the expected-shortfall record: a sample of standardised joint days, and its reductions.
+
+    python -m zkmargin.scripts.derive.scenarios --history HISTORY_FOLDER
+
+HISTORY_FOLDER holds daily closes (`btc_eth_daily_close_usd_2016_2020.csv`, `closes_daily_perp_panel_BTC_ETH_SOL.csv`)
+and the surface series (`deribit_znmahbub_surface_series_{BTC,ETH}.csv`). The record holds derived numbers only and is
+the same on every run: fixed seeds, no clock.
+
+Steps: daily log returns, divided by an exponentially weighted volatility forecast (`engine.calibration.filters`);
+overlapping sums over the margin period; a volatility response by regression of the change of 30-day implied volatility
+on r and abs(r); documented stress of the cash token as windows of their own; the windows with the highest forecast
+volatility are marked as stressed. Then, for each number of excess rows, groups and multiplier
+(`engine.calibration.training`): trained on two markets, hardened by an adversary on both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from zkmargin.engine.calibration.filters import DECAY, WARM_UP
+from zkmargin.engine.calibration.sample_books import make_family
+from zkmargin.engine.calibration.training import Trained, Trainer, TrainingMarket, fit_multiplier, has_loss
+from zkmargin.engine.calibration.worst_book_search import read_terms
+from zkmargin.engine.margin.parameters import Parameters, load_parameters
+from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.margin.scenarios import COLUMNS, FORMAT, ScenarioSet
+from zkmargin.engine.margin.shortfall import ShortfallModel
+from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.presets import BITS, COINS, PRESETS
+from zkmargin.scripts.derive.scenario_history import (
+    PERIOD,
+    TOKEN_STRESS,
+    fit_volatility_response,
+    make_windows,
+    read_closes,
+)
+
+CONFIDENCE = 0.975
+MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30")
+"""Markets of the training; that of 2026-02-05 is held out."""
+FAMILY_SEED = 1
+SEED = 20_260_822
+STARTS = {12: 24, 64: 24, 256: 20, 640: 16}
+"""Starts of the adversary per market and round, by excess rows."""
+CAPS = {12: 1.2}
+"""Multiple of a book's expected shortfall above which its losses are one, by excess rows: none where not named. Few
+rows on a small listing are better spent at the edge of the tails."""
+MOST = {64: 1.25}
+"""Largest multiplier, by excess rows: no limit where not named. With 64 rows the search never settles: a book of
+options that expire within the margin period finds prices between the groups. More would charge all other books for it:
+the margin's mean over-ask is 1 % at 1.25, 3 to 4 % at 1.4 and over 20 % at 2.2."""
+ALONE = {640: 450}
+"""Windows that are a scenario of their own, by excess rows: 0 where not named."""
+NAME = "filtered_2016_2026"
+OUTPUT = Path(__file__).resolve().parents[2] / "engine" / "data" / "scenarios" / f"{NAME}.json"
+
+
+def make_record(folder: Path) -> dict:
+    """The record without its sets."""
+    windows, level, latest = make_windows(read_closes(folder))
+    return {
+        "format": FORMAT,
+        "name": NAME,
+        "about": "Joint moves of BTC and ETH over two days in units of their forecast volatility, moves of the cash "
+        "token, and reductions by number of excess rows. groups: the scenario of each window, in the sample's order. "
+        "multiplier: [m, m'], kappa = m / m'.",
+        "source": "Daily closes BTC and ETH in US dollars 2016-2020; daily closes of Binance USD-M perpetuals "
+        "2024-01-10 to 2026-03-18; Deribit index and at-the-money volatilities 2025-12-30 to 2026-08-22, all collected "
+        "from public repositories",
+        "margin_period_days": PERIOD,
+        "confidence": CONFIDENCE,
+        "decay": DECAY,
+        "warm_up": WARM_UP,
+        "long_volatility": {coin: round(float(value), 6) for coin, value in zip(COINS, level, strict=True)},
+        "latest_volatility": {coin: round(float(value), 6) for coin, value in zip(COINS, latest, strict=True)},
+        "volatility_response": {
+            coin: [round(value, 6) for value in fit_volatility_response(folder, coin)] for coin in COINS
+        },
+        "token_stress": list(TOKEN_STRESS),
+        "columns": COLUMNS,
+        "sets": {},
+        "sample": windows,
+    }
+
+
+def write(document: dict, path: Path) -> None:
+    """One window and one set a line."""
+    lists = {"sets": "@sets", "sample": "@sample"}
+    text = json.dumps({**document, **lists}, indent=1)
+    sets = ",\n".join(f'  "{rows}": {json.dumps(entry)}' for rows, entry in document["sets"].items())
+    sample = ",\n".join("  " + json.dumps(row) for row in document["sample"])
+    text = text.replace('"@sets"', "{\n" + sets + "\n }").replace('"@sample"', "[\n" + sample + "\n ]")
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def read_sample(record: dict) -> ScenarioSet:
+    """The record's sample without a reduction: one group."""
+    table = np.array([row[1:] for row in record["sample"]], dtype=float)
+    bare = ScenarioSet(
+        name=record["name"],
+        margin_period_days=record["margin_period_days"],
+        confidence=record["confidence"],
+        last_day=tuple(row[0] for row in record["sample"]),
+        standardised=table[:, :2],
+        volatility=table[:, 2:4],
+        token=table[:, 4],
+        stressed=table[:, 5] == 1,
+        response=np.array([record["volatility_response"][coin] for coin in COINS]),
+        groups=np.zeros(len(table), dtype=np.int64),
+        plain_multiplier=(1, 1),
+        stressed_multiplier=(1, 1),
+    )
+    tails = [bare.count_tail(more_stress) for more_stress in (False, True)]
+    return dataclasses.replace(bare, plain_multiplier=(tails[0], tails[0]), stressed_multiplier=(tails[1], tails[1]))
+
+
+def load_markets(rows: int) -> list[MarketSnapshot]:
+    """The training's markets, with the listing of the preset that has so many excess rows."""
+    loaded = [load_snapshot(name) for name in MARKETS]
+    preset = next(preset for preset in PRESETS.values() if preset.excess_rows == rows)
+    return [reduce_to_mini(market) for market in loaded] if preset.name == "mini" else loaded
+
+
+def make_training_market(
+    snapshot: MarketSnapshot, parameters: Parameters, scenarios: ScenarioSet, seed: int
+) -> TrainingMarket:
+    """Terms of a market and the family's books on it that can lose."""
+    slots, terms = read_terms(HouseModel(snapshot, parameters), ShortfallModel(snapshot, parameters, scenarios))
+    books = make_family(snapshot, seed).lots[slots]
+    return TrainingMarket(terms, books[:, has_loss(terms, books)])
+
+
+def to_pair(multiplier: float, tail: int) -> list[int]:
+    """[m, m'] with m the largest multiple of the tail that weights can have, and m / m' >= multiplier."""
+    weight = tail * (((1 << BITS.weight) - 1) // tail)
+    return [weight, int(weight / multiplier)]
+
+
+def fit_stressed(
+    trained: Trained, markets: list[MarketSnapshot], parameters: Parameters, scenarios: ScenarioSet
+) -> float:
+    """The multiplier where stressed windows weigh more: the family's, raised as the adversary raised the plain one."""
+    option = dataclasses.replace(parameters, procyclicality="stressed")
+    losses, charges = [], []
+    for snapshot in markets:
+        market = make_training_market(snapshot, parameters, scenarios, FAMILY_SEED)
+        slots, _ = read_terms(HouseModel(snapshot, parameters), ShortfallModel(snapshot, parameters, scenarios))
+        losses.append(-(ShortfallModel(snapshot, option, scenarios).sample_pnl[:, slots] @ market.books))
+        charges.append(market.terms.compute_charge(market.books))
+    weights, tail = scenarios.window_weights(True), scenarios.count_tail(True)
+    return fit_multiplier(losses, charges, trained.groups, weights, tail) * trained.hardened / trained.trained
+
+
+def derive_set(record: dict, rows: int) -> tuple[dict, Trained]:
+    """The reduction for `rows` excess rows, as in the record, and how it was found."""
+    parameters, scenarios, markets = load_parameters(), read_sample(record), load_markets(rows)
+    trainer = Trainer(
+        [make_training_market(market, parameters, scenarios, FAMILY_SEED) for market in markets],
+        scenarios.standardised,
+        rows,
+        alone=ALONE.get(rows, 0),
+        cap=CAPS.get(rows, math.inf),
+        most=MOST.get(rows, math.inf),
+        starts=STARTS[rows],
+        seed=SEED,
+        say=lambda line: print(f"  {line}", file=sys.stderr, flush=True),
+    )
+    trained = trainer.train()
+    stressed = fit_stressed(trained, markets, parameters, scenarios)
+    return {
+        "multiplier": to_pair(trained.hardened, scenarios.count_tail(False)),
+        "stressed_multiplier": to_pair(stressed, scenarios.count_tail(True)),
+        "trained": round(trained.trained, 4),
+        "worst_ratio": round(trained.rounds[-1], 4),
+        "groups": trained.groups.tolist(),
+    }, trained
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the record; what was found for each number of rows goes to stdout."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="Example: python -m zkmargin.scripts.derive.scenarios --history ~/history --rows 64 256",
+    )
+    parser.add_argument("--history", type=Path, required=True, help="folder of the CSV files named in the module")
+    parser.add_argument("--rows", type=int, nargs="+", default=sorted(STARTS), choices=sorted(STARTS))
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON file; sets of other rows in it are kept")
+    options = parser.parse_args(arguments)
+    record = make_record(options.history)
+    if options.output.exists():
+        before = json.loads(options.output.read_text(encoding="utf-8"))
+        if before["sample"] == record["sample"]:
+            record["sets"] = before["sets"]
+    for rows in options.rows:
+        entry, trained = derive_set(record, rows)
+        record["sets"] = dict(sorted({**record["sets"], str(rows): entry}.items(), key=lambda item: int(item[0])))
+        write(record, options.output)
+        state = "settled" if trained.settled else "NOT settled"
+        pair = entry["multiplier"]
+        print(f"{rows} rows: multiplier {pair[0] / pair[1]:.4f} (family {trained.trained:.4f}), adversary {state}")
+
+
+if __name__ == "__main__":
+    main()

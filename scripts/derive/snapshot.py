@@ -1,0 +1,277 @@
+"""Derive a market snapshot of 256 slots from an options chain of Deribit's tickers, as CSV.
+
+    python -m zkmargin.scripts.derive.snapshot --chain deribit_options_snapshot_20260822T153351Z.csv \\
+        --date 2026-08-22 --facts facts.json --output engine/data/deribit_2026-08-22.json
+
+What the chain does not quote comes from the facts, a JSON object with `daily_volatility` (by coin), `crowding` (by
+coin) and `stress`, as in a market file.
+
+What is kept are market facts of the listed instruments; the chain itself is not copied.
+
+Listing rule, per coin. An option is a candidate when it has an ask, more than 1.5 days to live, and
+abs(ln(strike / forward)) < 4.5 * volatility * sqrt(years). Its score is (open interest + 5 * volume) * index. Each
+expiry takes its 6 best candidates, then the best of the rest fill the 120 slots; ties go by name. Futures are the
+expiries over 7 days with most open interest in options; an expiry with a listed future comes before one whose forward
+is synthetic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+
+from zkmargin.engine.errors import MalformedFile, OutOfRange
+from zkmargin.engine.files import StrictModel, read_model, read_text
+from zkmargin.engine.market.crowding import Crowding
+from zkmargin.engine.market.instruments import Instrument, Kind, Listing, Underlying, make_instrument
+from zkmargin.engine.market.snapshot import CrowdingRow, MarketSnapshot, dump_document
+from zkmargin.engine.presets import Preset, get_preset
+
+MIN_OPTION_DAYS = 1.5
+"""An option that expires sooner is not listed."""
+MIN_FUTURE_DAYS = 7.0
+"""An expiry that is nearer gets no future."""
+MAX_DEVIATIONS = 4.5
+"""Farthest strike, standard deviations of the log forward."""
+VOLUME_WEIGHT = 5.0
+"""A coin traded today counts as so many coins of open interest."""
+MIN_PER_EXPIRY = 6
+"""Options that each expiry gets before the score decides."""
+DERIVATIVE_LOT = {Underlying.BTC: 0.01, Underlying.ETH: 0.1}
+"""Coin per lot of options, futures and perpetuals."""
+COLLATERAL_LOT = {Underlying.BTC: 0.0001, Underlying.ETH: 0.001}
+"""Coin per lot of collateral."""
+
+SOURCE = (
+    "Deribit option tickers (public API) of {time}, collected in github znmahbub/SVCJ-Deribit-Inverse-Options-Pricer"
+    " at 516b0cb, data/{file}"
+)
+"""What a derived snapshot names as its source."""
+ABOUT = (
+    "Derived market facts. Per option: forward = the ticker's own underlying price, volatility = its mark volatility;"
+    " observations are the venue's mark, bid and ask (coin per option), delta, open interest and volume (coin)."
+    " Futures: median of the forwards in the tickers of their expiry. Index: median over the coin's tickers."
+    " Perpetuals: the chain does not quote them, so the index stands for their mark; funding is not known and set to 0."
+    " Rates: 0, the venue's convention; prices are undiscounted."
+    " The tickers of one chain were read over one to two minutes, so forwards of one expiry may differ."
+)
+"""Conventions, written into the file."""
+
+COLUMNS = [
+    *("timestamp", "instrument_name", "option_type", "strike", "expiry_datetime", "currency", "index_price"),
+    *("futures_price", "futures_instrument_name", "mark_price", "bid_price", "ask_price", "implied_volatility"),
+    *("delta", "open_interest", "volume"),
+]
+"""Columns that the chain must have; prices in coin, strike, forward and index in US dollars, volatility a fraction."""
+
+
+@dataclass(frozen=True)
+class Ticker:
+    """One row of the chain."""
+
+    name: str
+    underlying: Underlying
+    expiry: int
+    strike: float
+    is_call: bool
+    forward: float
+    has_future: bool
+    volatility: float
+    index: float
+    mark: float
+    delta: float
+    bid: float | None
+    ask: float | None
+    open_interest: float
+    volume: float
+
+
+def read_chain(path: Path) -> tuple[int, list[Ticker]]:
+    """Time (unix seconds) and rows of a chain in CSV.
+
+    Raises `MalformedFile` if a column is missing, a number is none or not finite, there is no row, or rows have several
+    times.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
+        if missing:
+            raise MalformedFile(path.name, f"columns {missing} are missing; allowed: all of {COLUMNS}")
+        rows = list(reader)
+    times = {row["timestamp"] for row in rows}
+    if len(times) != 1:
+        raise MalformedFile(path.name, f"has {len(times)} times in {len(rows)} rows; allowed: one")
+    time = int(datetime.fromisoformat(times.pop()).timestamp())
+    return time, [_ticker(path, line, row) for line, row in enumerate(rows, start=2)]
+
+
+def _ticker(path: Path, line: int, row: dict[str, str]) -> Ticker:
+    def number(column: str) -> float:
+        try:
+            value = float(row[column])
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise MalformedFile(path.name, f"line {line}, {column} is {row[column]!r}; allowed: a finite number")
+        return value
+
+    def quote(column: str) -> float | None:
+        return number(column) if row[column] else None
+
+    if row["option_type"] not in ("call", "put"):
+        raise MalformedFile(path.name, f"line {line}, option_type is {row['option_type']!r}; allowed: call, put")
+    return Ticker(
+        name=row["instrument_name"],
+        underlying=Underlying(row["currency"]),
+        expiry=int(datetime.fromisoformat(row["expiry_datetime"]).timestamp()),
+        strike=number("strike"),
+        is_call=row["option_type"] == "call",
+        forward=number("futures_price"),
+        has_future=not row["futures_instrument_name"].startswith("SYN."),
+        volatility=number("implied_volatility"),
+        index=number("index_price"),
+        mark=number("mark_price"),
+        delta=number("delta"),
+        bid=quote("bid_price"),
+        ask=quote("ask_price"),
+        open_interest=number("open_interest"),
+        volume=number("volume"),
+    )
+
+
+def select_options(tickers: Iterable[Ticker], time: int, count: int, index: float) -> list[Ticker]:
+    """At most `count` options by the listing rule (see the module), in the order expiry, strike, put before call."""
+
+    def is_candidate(ticker: Ticker) -> bool:
+        years = (ticker.expiry - time) / (365 * 86_400)
+        if not ticker.ask or years * 365 <= MIN_OPTION_DAYS:
+            return False
+        return abs(math.log(ticker.strike / ticker.forward)) < MAX_DEVIATIONS * ticker.volatility * math.sqrt(years)
+
+    def rank(ticker: Ticker) -> tuple[float, str]:
+        return -(ticker.open_interest + VOLUME_WEIGHT * ticker.volume) * index, ticker.name
+
+    candidates = sorted(filter(is_candidate, tickers), key=rank)
+    taken: dict[int, int] = defaultdict(int)
+    first, rest = [], []
+    for ticker in candidates:
+        taken[ticker.expiry] += 1
+        (first if taken[ticker.expiry] <= MIN_PER_EXPIRY else rest).append(ticker)
+    chosen = (first + rest)[:count]
+    return sorted(chosen, key=lambda ticker: (ticker.expiry, ticker.strike, ticker.is_call))
+
+
+def select_futures(tickers: Iterable[Ticker], time: int, count: int) -> list[tuple[int, float]]:
+    """At most `count` dated futures as (expiry, forward in US dollars), rising expiry, by the rule of the module."""
+    by_expiry: dict[int, list[Ticker]] = defaultdict(list)
+    for ticker in tickers:
+        if ticker.expiry - time > MIN_FUTURE_DAYS * 86_400:
+            by_expiry[ticker.expiry].append(ticker)
+
+    def rank(expiry: int) -> tuple[bool, float, int]:
+        rows = by_expiry[expiry]
+        return not rows[0].has_future, -sum(row.open_interest for row in rows), expiry
+
+    chosen = sorted(by_expiry, key=rank)[:count]
+    return [(expiry, statistics.median(row.forward for row in by_expiry[expiry])) for expiry in sorted(chosen)]
+
+
+class Facts(StrictModel):
+    """What a chain does not quote; the fields are those of a market file."""
+
+    daily_volatility: dict[str, float]
+    crowding: dict[str, CrowdingRow]
+    stress: float
+
+
+def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict[str, object]:
+    """The market file of a chain as plain dictionaries: the snapshot, its conventions and the venue's observations.
+
+    Raises `OutOfRange` if the chain is of another day than `day` (UTC), else as `read_chain` and the records raise.
+    """
+    time, tickers = read_chain(path)
+    moment = datetime.fromtimestamp(time, UTC)
+    if moment.date() != day:
+        raise OutOfRange(f"day of {path.name}", moment.date().isoformat(), day.isoformat(), day.isoformat())
+    instruments: list[Instrument | None] = [None] * preset.slots
+    forward, volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
+    index, listed = {}, {}
+    for coin in Underlying:
+        of_coin = [ticker for ticker in tickers if ticker.underlying is coin]
+        if not of_coin:
+            raise MalformedFile(path.name, f"has no row of {coin.value}; allowed: rows of every coin")
+        index[coin] = statistics.median(ticker.index for ticker in of_coin)
+        slot = preset.coin_slots(coin).start
+        instruments[slot] = make_instrument(slot, Kind.SPOT, coin, COLLATERAL_LOT[coin])
+        instruments[slot + 1] = make_instrument(slot + 1, Kind.PERPETUAL, coin, DERIVATIVE_LOT[coin])
+        forward[slot] = forward[slot + 1] = index[coin]
+        futures = select_futures(of_coin, time, preset.futures_per_coin)
+        for slot, (expiry, price) in zip(preset.future_slots(coin), futures, strict=False):
+            instruments[slot] = make_instrument(slot, Kind.FUTURE, coin, DERIVATIVE_LOT[coin], expiry=expiry)
+            forward[slot] = price
+        slots = preset.option_slots(coin)
+        for slot, ticker in zip(slots, select_options(of_coin, time, len(slots), index[coin]), strict=False):
+            facts = {"strike": ticker.strike, "expiry": ticker.expiry, "is_call": ticker.is_call}
+            instruments[slot] = make_instrument(slot, Kind.OPTION, coin, DERIVATIVE_LOT[coin], **facts)
+            if instruments[slot].name != ticker.name:
+                raise MalformedFile(
+                    path.name, f"{ticker.name!r} has the facts of {instruments[slot].name}; allowed: its own"
+                )
+            forward[slot], volatility[slot] = ticker.forward, ticker.volatility
+            listed[instruments[slot].name] = ticker
+    snapshot = MarketSnapshot(
+        time=time,
+        source=SOURCE.format(time=moment.isoformat().replace("+00:00", "Z"), file=_name_at_source(moment)),
+        index=index,
+        listing=Listing(preset, 0, tuple(instruments)),
+        forward=forward,
+        volatility=volatility,
+        daily_volatility=given.daily_volatility,
+        crowding={coin: Crowding(**row.model_dump()) for coin, row in given.crowding.items()},
+        stress=given.stress,
+    )
+    fields = ("mark", "delta", "bid", "ask", "open_interest", "volume")
+    observations = [
+        {"name": name, **{field: _tidy(getattr(ticker, field)) for field in fields}} for name, ticker in listed.items()
+    ]
+    document = snapshot.to_document()
+    return {"format": document.pop("format"), "about": ABOUT, **document, "observations": observations}
+
+
+def _name_at_source(moment: datetime) -> str:
+    return f"deribit_options_snapshot_{moment:%Y%m%dT%H%M%SZ}.csv"
+
+
+def _tidy(value: float | None) -> float | None:
+    """Without the noise of binary arithmetic in the last digits; tickers have at most 8 decimals."""
+    return None if value is None else round(value, 8)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the derived snapshot of a chain; what was derived goes to stdout."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--chain", type=Path, required=True, help="CSV of the chain")
+    parser.add_argument("--date", type=date.fromisoformat, required=True, help="UTC day that the chain must be of")
+    parser.add_argument("--facts", type=Path, required=True, help="JSON of what the chain does not quote")
+    parser.add_argument("--output", type=Path, required=True, help="JSON file to write")
+    options = parser.parse_args(arguments)
+    facts = read_model(Facts, read_text(options.facts), options.facts.name)
+    document = derive_document(options.chain, options.date, get_preset("standard"), facts)
+    options.output.write_text(dump_document(document), encoding="utf-8")
+    snapshot = MarketSnapshot.from_json(options.output.read_text(encoding="utf-8"), source=options.output.name)
+    size, digest = len(snapshot.to_bytes()), snapshot.hash.hex()
+    listed = int(snapshot.listing.is_listed.sum())
+    print(f"{options.output}: {listed} instruments, {size} bytes canonical, keccak256 {digest}")
+
+
+if __name__ == "__main__":
+    main()

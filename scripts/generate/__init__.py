@@ -1,0 +1,1 @@
+"""Writes the generated sources: `python -m zkmargin.scripts.generate [--check]`."""

@@ -1,0 +1,180 @@
+"""Write the margin vectors that engine, circuit and contract tests share: tests/vectors/margin_{mini,standard}.json.
+
+    python -m zkmargin.scripts.generate.vectors [--check]
+
+A file holds the policies' canonical bytes (zlib, base64), so that a case means the same on every machine, and per case
+the account, the float requirement and either the certificate with every row's value or the refusal. Integers are
+decimal strings.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState, load_portfolio
+from zkmargin.engine.epoch.record import build_epoch
+from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
+from zkmargin.engine.policy.record import Policy
+
+FOLDER = Path(__file__).resolve().parents[2] / "tests" / "vectors"
+MARKET = "deribit_2026-08-22"
+POLICIES = {"mini": ("initial", "maintenance", "net_delta", "withdraw"), "standard": ("initial", "maintenance")}
+"""Which policies a file holds; the bytes of more would make the standard file too large."""
+USD = 10**6
+SEED = 20_260_822
+
+
+def make_accounts(snapshot: MarketSnapshot) -> dict[str, tuple[dict[int, int], int]]:
+    """Accounts by name: (lots by slot, cash in micro-dollars)."""
+    preset, generator = snapshot.listing.preset, np.random.default_rng(SEED)
+    items = snapshot.listing.by_name.values()
+    first = {
+        (item.underlying.value, item.kind): item.slot for item in reversed([item for item in items if item.slot != 0])
+    }
+    btc, eth = first["BTC", Kind.PERPETUAL], first["ETH", Kind.PERPETUAL]
+    call = next(item.slot for item in items if item.kind is Kind.OPTION and item.is_call)
+    collateral, slots = preset.collateral_slots[1], preset.slots
+
+    def book(size: int) -> dict[int, int]:
+        lots = generator.integers(-size, size, slots, endpoint=True)
+        lots[list(preset.collateral_slots)] = 0, abs(int(lots[collateral]))
+        return {slot: int(count) for slot, count in enumerate(lots) if count}
+
+    accounts = {
+        "empty": ({}, 0),
+        "one lot long": ({btc: 1}, 0),
+        "one lot short": ({btc: -1}, 2_000 * USD),
+        "one option owed": ({call: -1}, 5_000 * USD),
+        "netted coins": ({btc: 1000, eth: -3000}, 300_000 * USD),
+        "hedged collateral": ({collateral: 50_000, eth: -500}, 60_000 * USD),
+        "borrowed cash": ({collateral: 4_000_000}, -5_000_000 * USD),
+        "borrowed beyond the limit": ({collateral: 4_000_000}, -5_000_000 * USD - 1),
+        "no margin": ({btc: -100, eth: 50}, 80_000 * USD),
+        "every slot": (book(40), 2_000_000 * USD),
+        "every slot, large": (book(10**6), 10**18),
+        "largest position": ({eth: MAX_LOTS}, 0),
+        "largest short position and largest cash": ({btc: -MAX_LOTS}, MAX_CASH),
+        "owed collateral": ({collateral: -1}, 10**9),
+        "all edges": ({slot: MAX_LOTS if slot % 2 else -MAX_LOTS for slot in range(slots)}, -MAX_CASH),
+    }
+    if preset.name == "standard":
+        for name in ("market_maker", "short_strangle"):
+            portfolio = load_portfolio(name)
+            state = portfolio.to_state(snapshot.listing)
+            held = {int(slot): int(state.positions[slot]) for slot in np.flatnonzero(state.positions)}
+            accounts[name] = (held, state.cash)
+    return accounts
+
+
+def make_case(name: str, policy: Policy, lots: dict[int, int], cash: int, reference: Reference) -> dict[str, object]:
+    """One account under one policy."""
+    positions = np.zeros(policy.preset.slots, dtype=np.int64)
+    for slot, count in lots.items():
+        positions[slot] = count
+    state = AccountState(positions, cash)
+    case: dict[str, object] = {
+        "name": name,
+        "policy": policy.name,
+        "positions": {str(slot): count for slot, count in lots.items()},
+        "cash": str(cash),
+    }
+    if policy.name != "net_delta":
+        level = "maintenance" if policy.name == "maintenance" else "initial"
+        needed = reference.compute_requirement(state, level, exact=True)
+        case["float"] = {
+            "equity": float(needed.equity),
+            "requirement": float(needed.total),
+            "grid": float(needed.grid),
+            "expected_shortfall": float(needed.shortfall),
+            "charge": float(needed.charge),
+            "excess": float(needed.excess),
+        }
+    try:
+        certificate = find_certificate(policy, state)
+    except RequirementNotMet as refusal:
+        case["refused"] = {"rows": list(refusal.rows), "missing_usd6": str(refusal.missing_usd6)}
+        return case
+    case["certificate"] = {
+        key: [str(value) for value in getattr(certificate, key)] for key in ("helpers", "excess", "charges", "slacks")
+    }
+    return case
+
+
+def make_document(size: str) -> dict[str, object]:
+    """The content of one file."""
+    snapshot = load_snapshot(MARKET)
+    if size == "mini":
+        snapshot = reduce_to_mini(snapshot)
+    parameters = load_parameters()
+    epoch = build_epoch(snapshot, number=1, parameters=parameters)
+    reference = Reference(snapshot, parameters, HouseModel(snapshot, parameters))
+    chosen = {name: epoch.policies[name] for name in POLICIES[size]}
+    accounts = make_accounts(snapshot)
+    return {
+        "about": "Written by scripts/generate/vectors.py. Integers are decimal strings; cash, helpers, excess, "
+        "charges and slacks in micro-dollars (transfer in thousandths of a dollar); float requirements in US dollars.",
+        "preset": size,
+        "market": MARKET,
+        "parameters": parameters.name,
+        "snapshot_hash": epoch.snapshot_hash.hex(),
+        "policies": {
+            name: {
+                "hash": policy.hash.hex(),
+                "zlib_base64": base64.b64encode(zlib.compress(policy.to_bytes(), 9)).decode("ascii"),
+            }
+            for name, policy in chosen.items()
+        },
+        "cases": [
+            make_case(name, policy, lots, cash, reference)
+            for name, (lots, cash) in accounts.items()
+            for policy in chosen.values()
+        ],
+    }
+
+
+def dump(document: dict[str, object]) -> str:
+    """JSON with one case a line."""
+    text = json.dumps({**document, "cases": "@"}, indent=1)
+    lines = ",\n".join("  " + json.dumps(case) for case in document["cases"])
+    return text.replace('"@"', f"[\n{lines}\n ]") + "\n"
+
+
+def read_policies(document: dict) -> dict[str, Policy]:
+    """The policies of a vector file, with all checks."""
+    return {
+        name: Policy.from_bytes(zlib.decompress(base64.b64decode(entry["zlib_base64"])))
+        for name, entry in document["policies"].items()
+    }
+
+
+def main(arguments: list[str]) -> int:
+    stale = []
+    for size in POLICIES:
+        path, text = FOLDER / f"margin_{size}.json", dump(make_document(size))
+        if "--check" in arguments:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                stale.append(path.name)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"{path.name}: {len(text) / 1000:.0f} kB")
+    if stale:
+        print(
+            f"stale: {', '.join(stale)}; write them again with python -m zkmargin.scripts.generate.vectors",
+            file=sys.stderr,
+        )
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,1 +1,0 @@
-"""One module per language; each has `render()`, which returns the text of every file it generates, by path."""

@@ -1,0 +1,265 @@
+"""Measure the reduced expected shortfall against the full sample, on held-out books and markets and by an adversary.
+
+    python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json
+
+The multipliers were fitted with the family's seed 1 on two markets (`scripts.derive.scenarios`). Here the books are of
+other seeds, and the market of the crash of 5 February 2026 is new as well. Every figure is at the volatility that the
+model uses there. Margin is initial margin without the contagion buffer, which only adds.
+
+- over-ask of the expected shortfall: kappa ES_reduced / ES_full - 1, on books whose ES_full exceeds their K;
+- over-ask of the margin: margin / (K + max(grid, ES_full)) - 1, on all books;
+- breach: margin < ES_full; "by shortfall alone": K + kappa ES_reduced < ES_full, the grid left aside;
+- adversary: largest ES_full / margin that a local search finds (`engine.calibration.worst_book_search`), not a bound;
+- sampling error: standard deviation of ES_full over a moving-block bootstrap of the windows, relative, median over
+  books.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from zkmargin.engine.calibration.sample_books import make_family
+from zkmargin.engine.calibration.training import has_loss
+from zkmargin.engine.calibration.worst_book_search import Adversary, Reduced, Terms, compute_margin, read_terms
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
+from zkmargin.engine.margin.shortfall import ShortfallModel
+from zkmargin.engine.market.instruments import Listing
+from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.presets import COINS, PRESETS
+from zkmargin.scripts.cli import console
+
+MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30", "deribit_2026-02-05")
+HELD_OUT = "deribit_2026-02-05"
+SEEDS = (101, 102)
+"""Families that no multiplier was fitted to."""
+STARTS = 24
+"""Starts of the adversary per market."""
+BLOCK, RESAMPLES = 10, 200
+"""Block of the bootstrap in windows, and resamples."""
+VOLATILITIES = (0.65, 1.5)
+"""Other volatilities at which breaches are counted, times the model's."""
+EXACT = 1e-9
+"""Relative difference up to which a reduced expected shortfall equals the full one."""
+
+
+def get_listing(name: str, rows: int) -> MarketSnapshot:
+    """A market with the listing of the preset that has `rows` excess rows."""
+    snapshot = load_snapshot(name)
+    preset = next(preset for preset in PRESETS.values() if preset.excess_rows == rows)
+    if preset.name == "mini":
+        return reduce_to_mini(snapshot)
+    listing = Listing(preset, snapshot.listing.generation, snapshot.listing.instruments)
+    return dataclasses.replace(snapshot, listing=listing)
+
+
+class MarketFigures:
+    """What one market has to say about one reduction."""
+
+    def __init__(self, name: str, rows: int, scale: float = 1.0):
+        snapshot, parameters = get_listing(name, rows), load_parameters()
+        floor = {coin: scale * value for coin, value in parameters.shortfall_volatility_floor.items()}
+        daily = {coin: scale * value for coin, value in snapshot.daily_volatility.items()}
+        snapshot = dataclasses.replace(snapshot, daily_volatility=daily)
+        parameters = dataclasses.replace(parameters, shortfall_volatility_floor=floor)
+        self.snapshot, self.shortfall = snapshot, ShortfallModel(snapshot, parameters)
+        self.slots, self.terms = read_terms(HouseModel(snapshot, parameters), self.shortfall)
+        self.reduced = Reduced(
+            self.shortfall.pnl[:, self.slots],
+            self.shortfall.weights,
+            self.shortfall.tail_weight,
+            self.shortfall.tail_weight / self.shortfall.equity_weight,
+        )
+
+    def get_books(self, seeds: tuple[int, ...]) -> np.ndarray:
+        """(n, F) books of the families that can lose."""
+        books = np.hstack([make_family(self.snapshot, seed).lots[self.slots] for seed in seeds])
+        return books[:, has_loss(self.terms, books)]
+
+    def measure(self, books: np.ndarray) -> dict:
+        """Over-asks and breaches of books (n, F)."""
+        terms = self.terms
+        full, asked, charge = terms.compute_full(books), self.reduced.compute(books), terms.compute_charge(books)
+        grid = terms.compute_grid(books)
+        margin = charge + np.maximum(grid, asked)
+        risky = full > charge
+        over = asked[risky] / full[risky] - 1
+        margin_over = margin / (charge + np.maximum(grid, full)) - 1
+        ratio = asked[risky] / self.reduced.multiplier / full[risky]
+        return {
+            "books": int(books.shape[1]),
+            "es_over_ask": _quantiles(over),
+            "margin_over_ask": {"mean": round(float(margin_over.mean()), 4), **_quantiles(margin_over)},
+            "es_exceeds_grid": round(float((asked > grid).mean()), 4),
+            "breaches": int((margin < full).sum()),
+            "worst_ratio": round(float((full / margin).max()), 4),
+            "breaches_by_shortfall_alone": int((charge + asked < full * (1 - EXACT)).sum()),
+            "worst_ratio_by_shortfall_alone": round(float((full / (charge + asked)).max()), 4),
+            "reduced_is_exact": round(float((ratio > 1 - EXACT).mean()), 4),
+            "reduced_within_1_percent": round(float((ratio > 0.99).mean()), 4),
+        }
+
+    def attack(self, books: np.ndarray, starts: int) -> dict:
+        """The adversary from the worst books and random ones."""
+        adversary = Adversary(self.terms, self.reduced)
+        ratio = self.terms.compute_full(books) / compute_margin(self.terms, self.reduced, books)
+        near = np.argsort(-ratio, kind="stable")[: starts // 4]
+        drawn = np.random.default_rng(SEEDS[0]).choice(books.shape[1], starts - len(near), replace=False)
+        found = np.array([adversary.climb(books[:, place])[1] for place in (*near, *drawn)])
+        return {
+            "starts": starts,
+            "worst_ratio": round(float(found.max()), 4),
+            "starts_above_1": int((found > 1).sum()),
+        }
+
+
+def _quantiles(values: np.ndarray) -> dict:
+    return {"median": round(float(np.median(values)), 4), "p95": round(float(np.quantile(values, 0.95)), 4)}
+
+
+def bootstrap(terms: Terms, books: np.ndarray, seed: int) -> float:
+    """Median over books (n, F) of the relative standard deviation of ES_full, by a moving-block bootstrap."""
+    losses, generator = -(terms.sample @ books), np.random.default_rng(seed)
+    days = len(losses)
+    resampled = []
+    for _ in range(RESAMPLES):
+        starts = generator.integers(0, days - BLOCK + 1, -(-days // BLOCK))
+        chosen = losses[(starts[:, None] + np.arange(BLOCK)).ravel()[:days]]
+        resampled.append(np.partition(chosen, days - terms.tail, axis=0)[days - terms.tail :].mean(axis=0))
+    resampled = np.array(resampled)
+    return float(np.median(resampled.std(axis=0) / resampled.mean(axis=0)))
+
+
+def measure_netting(scenarios: ScenarioSet, volatility: np.ndarray, price_range: dict[str, float]) -> float:
+    """99 % quantile (`inverted_cdf`) over windows of the relative move in units of the grid: abs(r_ETH g - r_BTC) with
+    g the ratio of the coins' price ranges, at a daily volatility (2,)."""
+    first, second = np.expm1(scenarios.log_moves(volatility)).T
+    relative = np.abs(second * price_range[COINS[0]] / price_range[COINS[1]] - first)
+    return float(np.quantile(relative, 0.99, method="inverted_cdf"))
+
+
+def compute_netting_effect(terms: Terms, books: np.ndarray) -> dict:
+    """Grid with netting over grid without, on books with losses in both coins."""
+    apart = terms.factor * sum(np.maximum(-(grid @ books), 0.0).max(axis=0) for grid in terms.grids)
+    both = np.all([np.maximum(-(grid @ books), 0.0).max(axis=0) > 0.05 * apart for grid in terms.grids], axis=0)
+    share = terms.compute_grid(books)[both] / apart[both]
+    return {"books_of_two_coins": int(both.sum()), "mean": round(float(share.mean()), 4), **_quantiles(share)}
+
+
+def measure_rows(rows: int, say) -> dict:
+    """All figures of one number of excess rows."""
+    scenarios = load_scenarios(load_parameters().shortfall_scenarios, rows)
+    over, under = scenarios.plain_multiplier
+    found = {"groups": int(scenarios.groups.max()) + 1, "kappa": round(over / under, 4), "markets": {}}
+    for name in MARKETS:
+        say(f"{rows} rows, {name}")
+        figures = MarketFigures(name, rows)
+        seeds = SEEDS if name != HELD_OUT else (1, *SEEDS)
+        books = figures.get_books(seeds)
+        entry = {"held_out_market": name == HELD_OUT, "seeds": list(seeds), **figures.measure(books)}
+        entry["adversary"] = figures.attack(books, STARTS)
+        for scale in VOLATILITIES:
+            other = MarketFigures(name, rows, scale)
+            there = other.measure(other.get_books(seeds[:1]))
+            kept = ("books", "breaches", "worst_ratio", "breaches_by_shortfall_alone", "worst_ratio_by_shortfall_alone")
+            entry[f"at_{scale}_of_the_volatility"] = {key: there[key] for key in kept}
+        found["markets"][name] = entry
+    return found
+
+
+def measure(rows: list[int], say) -> dict:
+    """The whole document."""
+    parameters = load_parameters()
+    scenarios = load_scenarios(parameters.shortfall_scenarios, 64)
+    figures = MarketFigures(MARKETS[0], 64)
+    books = figures.get_books(SEEDS[:1])
+    latest = np.array([figures.snapshot.daily_volatility[coin] for coin in COINS])
+    return {
+        "command": "python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json",
+        "sample": {
+            "record": parameters.shortfall_scenarios,
+            "windows": len(scenarios.token),
+            "tail_windows": scenarios.count_tail(False),
+            "margin_period_days": scenarios.margin_period_days,
+            "confidence": scenarios.confidence,
+            "volatility": dict(zip(COINS, np.round(figures.shortfall.volatility, 6).tolist(), strict=True)),
+        },
+        "bootstrap": {
+            "block_windows": BLOCK,
+            "resamples": RESAMPLES,
+            "relative_standard_deviation": round(bootstrap(figures.terms, books, SEEDS[0]), 4),
+        },
+        "netting": {
+            "transfer_charge": parameters.transfer_charge,
+            "q99_at_model_volatility": round(
+                measure_netting(scenarios, figures.shortfall.volatility, parameters.price_range), 4
+            ),
+            "q99_at_forecast_of_2026_08_22": round(measure_netting(scenarios, latest, parameters.price_range), 4),
+            "grid_with_netting_over_without": compute_netting_effect(figures.terms, books),
+        },
+        "rows": {str(count): measure_rows(count, say) for count in rows},
+    }
+
+
+HEAD = ("rows", "kappa", "market", "ES over", "p95", "IM over", "p95", "breaches", "worst", "adversary")
+"""Columns of the table: medians of the over-asks, the mean for the margin, and their 95 % quantiles."""
+
+
+def make_rows(document: dict) -> list[tuple]:
+    """Rows of the table."""
+    table = []
+    for rows, found in document["rows"].items():
+        for name, market in found["markets"].items():
+            es, margin = market["es_over_ask"], market["margin_over_ask"]
+            table.append(
+                (
+                    rows,
+                    f"{found['kappa']:.3f}",
+                    name.removeprefix("deribit_") + "*" * market["held_out_market"],
+                    f"{es['median']:.1%}",
+                    f"{es['p95']:.1%}",
+                    f"{margin['mean']:.2%}",
+                    f"{margin['p95']:.2%}",
+                    f"{market['breaches']}/{market['books']}",
+                    f"{market['worst_ratio']:.3f}",
+                    f"{market['adversary']['worst_ratio']:.3f}",
+                )
+            )
+    return table
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, write the document where asked, and print a table or the JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="Example: python -m zkmargin.scripts.measure.shortfall --rows 64 --json",
+    )
+    choices = sorted(preset.excess_rows for preset in PRESETS.values())
+    parser.add_argument("--rows", type=int, nargs="+", default=choices, choices=choices, help="numbers of excess rows")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args(arguments)
+    with console.show_steps(len(options.rows) * len(MARKETS)) as steps:
+
+        def say(text: str) -> None:
+            steps.start(text)
+            steps.done()
+
+        document = measure(options.rows, say)
+    if options.output is not None:
+        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if options.json:
+        console.print_json(document)
+        return
+    title = "Reduced against full expected shortfall (* held out: no multiplier was fitted there)"
+    console.out.print(console.make_table(title, HEAD, make_rows(document), right=range(3, len(HEAD))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""One import package, `zkmargin`, over the folders at the top of the repository, with the Rust module inside it."""
+
+from setuptools import find_packages, setup
+from setuptools_rust import Binding, RustExtension, Strip
+
+FOLDERS = ("engine", "prover", "contracts", "scripts")
+
+setup(
+    packages=[
+        "zkmargin",
+        *(
+            f"zkmargin.{name}"
+            for folder in FOLDERS
+            for name in (folder, *(f"{folder}.{package}" for package in find_packages(folder)))
+        ),
+    ],
+    package_dir={"zkmargin": "zkmargin", **{f"zkmargin.{folder}": folder for folder in FOLDERS}},
+    rust_extensions=[
+        RustExtension(
+            "zkmargin.prover._native",
+            "prover/native/Cargo.toml",
+            binding=Binding.PyO3,
+            args=["--locked"],
+            features=["pyo3/extension-module"],
+            py_limited_api=True,
+            debug=False,
+            strip=Strip.All,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    zip_safe=False,
+)

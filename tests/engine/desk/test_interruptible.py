@@ -1,0 +1,47 @@
+"""Work on a thread gives its result or its error, and an interrupt does not wait for its end."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from zkmargin.engine.desk.interruptible import run_interruptible
+from zkmargin.engine.errors import OutOfRange
+
+WAIT = """
+import signal
+import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
+from engine.desk.interruptible import run_interruptible
+print("begun", flush=True)
+run_interruptible(lambda: time.sleep(60))
+"""
+
+
+def test_the_result_and_the_error_come_back():
+    assert run_interruptible(lambda: 7) == 7
+
+    def fail():
+        raise OutOfRange("lots", 3, 0, 2)
+
+    with pytest.raises(OutOfRange, match="lots is 3"):
+        run_interruptible(fail)
+
+
+def test_an_interrupt_ends_the_wait():
+    command = [sys.executable, "-c", WAIT]
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.2)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert time.monotonic() - begun < 20 and "KeyboardInterrupt" in errors
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,349 @@
+"""The scenario grid: cells, shocks by tenor, tails, skew, netting, collateral, empty slots."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.support.house import get_house, get_policies, get_reference, get_snapshot, make_state
+from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.grid import make_cells
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.policies import HouseModel, build_policies
+from zkmargin.engine.margin.shocks import scale_by_tenor
+from zkmargin.engine.market.instruments import Kind, Listing
+from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
+from zkmargin.engine.policy.checks import PROHIBITIVE
+from zkmargin.engine.policy.draft import Layout, ceil_usd6, to_usd6
+from zkmargin.engine.presets import PRESETS
+
+PARAMETERS = load_parameters()
+
+
+def slot_of(reference, kind, coin="BTC", **facts):
+    for item in reference.items:
+        if item.kind is kind and item.underlying.value == coin and all(getattr(item, k) == v for k, v in facts.items()):
+            return item.slot
+    raise LookupError(kind)
+
+
+def requirement(lots, level="initial", size="standard", cash=0):
+    reference = get_reference(size)
+    return reference.compute_requirement(make_state(reference.preset.slots, lots, cash), level)
+
+
+SHAPES = {
+    33: dict(standard=19, timed=8, corners=4, tails=4, between=4),
+    15: dict(standard=6, timed=4, corners=4, tails=2, between=1),
+}
+
+
+@pytest.mark.parametrize("count", SHAPES)
+@pytest.mark.parametrize("coin", ["BTC", "ETH"])
+def test_cells(count, coin):
+    cells, reach = make_cells(coin, count, PARAMETERS), PARAMETERS.price_range[coin]
+    assert len(cells) == len({cell.label for cell in cells}) == count
+    corners = [cell for cell in cells if cell.basis]
+    dampened = [cell for cell in cells if cell.dampening < 1]
+    standard = [cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis]
+    assert (
+        dict(
+            standard=len(standard),
+            timed=sum(cell.days == PARAMETERS.time_days for cell in cells),
+            corners=len(corners),
+            tails=sum(cell.volatility > 0 for cell in dampened),
+            between=sum(cell.volatility == 0 for cell in dampened),
+        )
+        == SHAPES[count]
+    )
+    assert {cell.move for cell in standard} >= {-reach, 0.0, reach}
+    assert {cell.volatility for cell in standard} >= {1, -1}
+    assert all(cell.move * cell.dampening == pytest.approx(reach * np.sign(cell.move)) for cell in dampened)
+    assert [cell.skew for cell in cells if cell.skew] == [1, -1]
+    assert not any(cell.move or cell.volatility or cell.transfer_move or cell.skew for cell in corners)
+
+
+def test_a_label_says_all_that_moves():
+    labels = [cell.label for cell in make_cells("BTC", 33, PARAMETERS)]
+    assert "-16 %, vol down" in labels and "+4 %, vol unchanged, 1 d pass" in labels
+    assert "basis up, vol of short tenors down, of long ones down, 1 d pass" in labels
+    assert "+50 %, vol unchanged (tail, counts 32.0%)" in labels
+
+
+def test_no_cell_is_void():
+    """The cell in which nothing moves would be a row without use."""
+    for size in ("standard", "mini"):
+        assert np.abs(get_house(size).grid.pnl).max(axis=1).min() > 0
+
+
+def test_both_coins_offer_the_same_moves():
+    moves = [{cell.transfer_move for cell in make_cells(coin, 33, PARAMETERS)} for coin in ("BTC", "ETH")]
+    assert moves[0] == moves[1] == {-160, -120, -80, -40, 0, 40, 80, 120, 160}
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_layout_covers_every_row_once(name):
+    layout = Layout(PRESETS[name])
+    rows = [*layout.shortfall, *layout.grid(0), *layout.grid(1), *layout.buffer(0), *layout.buffer(1), *layout.final]
+    assert rows == list(range(PRESETS[name].rows)) and len(layout.final) == 4
+
+
+def test_volatility_shocks_scale_with_tenor():
+    reference, scale = get_reference("standard"), scale_by_tenor(get_snapshot("standard"), PARAMETERS)
+    for item in reference.items:
+        if item.kind is not Kind.OPTION:
+            assert scale[item.slot] == 1.0
+            continue
+        days = (item.expiry - reference.snapshot.time) / 86_400
+        expected = (30 / max(days, 1)) ** (0.30 if days <= 30 else 0.13)
+        assert scale[item.slot] == pytest.approx(expected, rel=1e-12)
+    assert scale.max() > 1.5 and scale.min() < 0.8
+
+
+def test_volatility_up_has_a_floor_and_down_stays_positive():
+    house = get_house("standard")
+    cells = house.grid.cells["BTC"]
+    options = house.snapshot.listing.is_option
+    for index, cell in enumerate(cells):
+        shocked = house.grid.volatility[index][options]
+        base = house.snapshot.volatility[options]
+        if cell.volatility > 0:
+            assert (shocked >= 0.4).all() and (shocked > base).all()
+        elif cell.volatility < 0:
+            assert (shocked >= 0).all() and (shocked < base).all()
+
+
+class TestCorners:
+    """Time, basis and term structure at unchanged price."""
+
+    def corners(self):
+        house = get_house("standard")
+        return house, [index for index, cell in enumerate(house.grid.cells["BTC"]) if cell.basis]
+
+    def test_signs_are_those_of_a_tetrahedron(self):
+        """Every one of the six signs alone is the mean of two corners."""
+        house, rows = self.corners()
+        signs = np.array(
+            [(c.basis, c.short_tenors, c.long_tenors) for c in (house.grid.cells["BTC"][row] for row in rows)]
+        )
+        for axis in range(3):
+            for sign in (1, -1):
+                mean = signs[signs[:, axis] == sign].mean(axis=0)
+                assert mean.tolist() == [sign if place == axis else 0 for place in range(3)]
+
+    def test_dated_forwards_move_and_spot_does_not(self):
+        house, rows = self.corners()
+        reference = get_reference("standard")
+        for item in reference.items:
+            shift = house.grid.forward_shift[rows, item.slot]
+            if item.kind in (Kind.SPOT, Kind.PERPETUAL):
+                assert not shift.any() and not house.grid.pnl[rows, item.slot].any()
+                continue
+            years = (item.expiry - reference.snapshot.time) / (365 * 86_400)
+            expected = [max(0.01, np.expm1(0.1 * years)), -max(0.01, -np.expm1(-0.1 * years))]
+            assert shift == pytest.approx([expected[0], expected[0], expected[1], expected[1]])
+
+    def test_volatility_moves_at_the_ends(self):
+        house, rows = self.corners()
+        ratio = house.grid.volatility[rows] / house.snapshot.volatility
+        days, options = house.snapshot.years * 365, house.snapshot.listing.is_option
+        assert ratio[0][options & (days < 7)] == pytest.approx(1.3) and ratio[1][options & (days < 7)] == pytest.approx(
+            0.7
+        )
+        assert ratio[0][options & (days > 120)] == pytest.approx(1.15)
+        assert ratio[2][options & (days > 120)] == pytest.approx(0.85)
+        between = options & (days > 7) & (days < 30)
+        assert ((ratio[0][between] > 1.0) & (ratio[0][between] < 1.3)).all() and between.any()
+
+    def test_a_held_option_decays(self):
+        """Without basis and term structure a corner is a day, which costs whoever holds options."""
+        house, rows = self.corners()
+        quiet = dataclasses.replace(PARAMETERS, term_short=0.0, term_long=0.0, basis_rate=0.0, basis_floor=0.0)
+        pnl = HouseModel(house.snapshot, quiet).grid.pnl[rows]
+        options = house.snapshot.listing.is_option
+        assert (pnl[:, options] < 1e-9).all() and (pnl[:, ~options] == 0).all()
+        assert pnl[0][options] == pytest.approx(pnl[3][options])
+
+    def test_a_calendar_of_futures_pays_for_the_basis(self):
+        reference = get_reference("standard")
+        futures = [item for item in reference.items if item.kind is Kind.FUTURE and item.underlying.value == "BTC"]
+        near, far = futures[0], futures[-1]
+        needed = requirement({near.slot: 100, far.slot: -100}, "maintenance")
+        assert "basis up" in reference.cells["BTC"][needed.worst["BTC"]].label
+        years = (far.expiry - reference.snapshot.time) / (365 * 86_400)
+        moved = 100 * (reference.prices[far.slot] * np.expm1(0.1 * years) - reference.prices[near.slot] * 0.01)
+        assert needed.losses["BTC"] == pytest.approx(moved)
+
+
+def test_skew_moves_the_wings_apart():
+    house = get_house("standard")
+    cells = house.grid.cells["ETH"]
+    puts_dearer = next(index for index, cell in enumerate(cells) if cell.skew == 1)
+    below = house.snapshot.listing.strike < house.snapshot.forward * 0.9
+    above = house.snapshot.listing.strike > house.snapshot.forward * 1.1
+    ratio = house.grid.volatility / house.snapshot.volatility
+    assert (ratio[puts_dearer][below] > 1).all() and (ratio[puts_dearer][above] < 1).all()
+    assert (ratio[puts_dearer + 1][below] < 1).all() and (ratio[puts_dearer + 1][above] > 1).all()
+    assert np.nanmax(np.abs(ratio[puts_dearer] - 1)) <= PARAMETERS.skew_shift
+
+
+def test_a_perpetual_loses_the_range_and_its_contingency():
+    reference = get_reference("standard")
+    slot = slot_of(reference, Kind.PERPETUAL)
+    price = reference.prices[slot]
+    for lots in (100, -100):
+        needed = requirement({slot: lots})
+        contingency = 100 * 0.01 * reference.snapshot.index["BTC"] * PARAMETERS.linear["initial"]
+        assert needed.grid == pytest.approx(1.25 * 0.16 * 100 * price, rel=1e-12)
+        assert needed.charges["perpetuals and futures"] == pytest.approx(contingency, rel=1e-12)
+        assert requirement({slot: lots}, "maintenance").grid == pytest.approx(0.16 * 100 * price, rel=1e-12)
+
+
+def test_a_long_option_cannot_lose_more_than_it_is_worth():
+    reference = get_reference("standard")
+    for item in reference.items:
+        if item.kind is Kind.OPTION:
+            assert (
+                requirement({item.slot: 10}, "maintenance").losses[item.underlying.value]
+                <= 10 * reference.prices[item.slot] + 1e-9
+            )
+
+
+def test_a_naked_short_call_pays_for_the_far_tail():
+    reference = get_reference("standard")
+    calls = [
+        item for item in reference.items if item.kind is Kind.OPTION and item.is_call and item.underlying.value == "BTC"
+    ]
+    wing = max(calls, key=lambda item: item.strike)
+    needed = requirement({wing.slot: -100}, "maintenance")
+    worst = reference.cells["BTC"][needed.worst["BTC"]]
+    assert worst.move == max(PARAMETERS.tail_moves) and needed.losses["BTC"] > 0
+
+
+class TestNetting:
+    """Long BTC against short ETH pays less than the sum; long against long pays the sum."""
+
+    def books(self):
+        reference = get_reference("standard")
+        btc, eth = slot_of(reference, Kind.PERPETUAL, "BTC"), slot_of(reference, Kind.PERPETUAL, "ETH")
+        notional = 1_000_000
+        # ETH in the grid's own steps: its range is wider by 18/16
+        return {btc: round(notional / reference.prices[btc])}, {eth: round(notional * 16 / 18 / reference.prices[eth])}
+
+    def test_opposite_sides(self):
+        btc, eth = self.books()
+        alone = requirement(btc).grid + requirement(eth).grid
+        short = {slot: -lots for slot, lots in eth.items()}
+        together = requirement(btc | short)
+        assert together.transfer == pytest.approx(1_000_000, rel=1e-3)
+        charge = 1.25 * PARAMETERS.transfer_charge * 1_000_000
+        assert together.grid == pytest.approx(charge, rel=2e-3) and together.grid < 0.45 * alone
+
+    def test_same_side(self):
+        btc, eth = self.books()
+        together = requirement(btc | eth)
+        assert together.transfer == 0 and together.grid == pytest.approx(requirement(btc).grid + requirement(eth).grid)
+
+    def test_netting_never_costs(self):
+        rng = np.random.default_rng(3)
+        for _ in range(10):
+            lots = dict(enumerate(rng.integers(-200, 200, 256).tolist()))
+            coins = [{slot: n for slot, n in lots.items() if slot // 128 == coin} for coin in (0, 1)]
+            assert requirement(lots).grid <= sum(requirement(own).grid for own in coins) + 1e-6
+
+
+class TestCollateral:
+    def test_ether_hedges_short_ether_perpetuals(self):
+        reference = get_reference("standard")
+        spot, perpetual = slot_of(reference, Kind.SPOT, "ETH"), slot_of(reference, Kind.PERPETUAL, "ETH")
+        assert spot == 128
+        naked, hedged = requirement({perpetual: -100}), requirement({perpetual: -100, spot: 10_000})
+        assert hedged.grid < 0.01 * naked.grid
+
+    def test_haircut(self):
+        reference = get_reference("standard")
+        needed = requirement({128: 1000})
+        assert needed.equity == pytest.approx(1000 * reference.prices[128])
+        assert needed.charges["haircut"] == pytest.approx(0.05 * needed.equity)
+        assert needed.grid == pytest.approx(1.25 * 0.18 * needed.equity)
+
+    def test_reserved_collateral_is_worth_nothing_anywhere(self):
+        policy = get_policies("standard")["initial"]
+        assert not policy.positions[:, 0].any() and policy.rate_long[0, 0] == 0
+        state, richer = (make_state(256, {1: 10, **more}, 10**10) for more in ({}, {0: 10**6}))
+        plain, with_coins = (find_certificate(policy, held) for held in (state, richer))
+        assert with_coins.helpers[2] == plain.helpers[2] - 3 * 10**6  # K_2 alone, also in both buffers
+        assert not get_policies("standard")["net_delta"].positions[:, 0].any()
+
+    @pytest.mark.parametrize("slot", [0, 128])
+    def test_owed_collateral_is_prohibitive(self, slot):
+        policy = get_policies("standard")["maintenance"]
+        assert policy.rate_short[0, slot] == PROHIBITIVE
+        with pytest.raises(RequirementNotMet):
+            find_certificate(policy, make_state(256, {slot: -100}, cash=6_000_000 * 10**6))
+
+
+class TestEmptySlot:
+    """Lots of nothing help nobody, cannot be taken on, and cannot become something."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def snapshot(cls):
+        full = get_snapshot("mini")
+        instruments = list(full.listing.instruments)
+        instruments[5] = None
+        listing = Listing(full.listing.preset, full.listing.generation, tuple(instruments))
+        forward, volatility = np.array(full.forward), np.array(full.volatility)
+        forward[5] = volatility[5] = np.nan
+        return dataclasses.replace(full, listing=listing, forward=forward, volatility=volatility)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def policies(cls, snapshot):
+        return build_policies(snapshot)
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
+    @pytest.mark.parametrize("lots", [1, -1])
+    def test_one_lot_costs_the_prohibitive_rate(self, policies, name, lots):
+        assert not policies[name].positions[:, 5].any()
+        with pytest.raises(RequirementNotMet):
+            find_certificate(policies[name], make_state(16, {5: lots}, cash=PROHIBITIVE))
+        assert find_certificate(policies[name], make_state(16, {5: lots}, cash=PROHIBITIVE + 10))
+
+    def test_the_definition_says_the_same(self, snapshot):
+        reference = Reference(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
+        needed = reference.compute_requirement(make_state(16, {5: 3}), "initial")
+        assert needed.charges["closed slots"] == pytest.approx(3 * PROHIBITIVE / 1e6) and needed.equity == 0
+
+
+@pytest.mark.parametrize("name", ["wide", "xl"])
+def test_larger_presets_build_and_pass_every_check(name):
+    full = get_snapshot("standard")
+    listing = dataclasses.replace(full.listing, preset=PRESETS[name])
+    policies = build_policies(dataclasses.replace(full, listing=listing))
+    assert policies["initial"].priced.sum() == PRESETS[name].excess_rows
+    assert find_certificate(policies["initial"], make_state(256, {1: 10, 129: -20}, 10**12))
+
+
+def test_position_columns_are_the_same_at_every_level():
+    initial, maintenance = (get_policies("standard")[name] for name in ("initial", "maintenance"))
+    layout = Layout(initial.preset)
+    shared = [*layout.grid(0), *layout.grid(1), *layout.final]
+    assert np.array_equal(initial.positions[shared], maintenance.positions[shared])
+    assert not maintenance.positions[list(layout.shortfall)].any() and not maintenance.priced.any()
+
+
+def test_rounding():
+    assert to_usd6(np.array([1.0000004, 1.0000006, -0.0000004, 2.5e-6])).tolist() == [1_000_000, 1_000_001, 0, 2]
+    assert ceil_usd6(np.array([0.0000001, 1.0])).tolist() == [1, 1_000_000]
+
+
+def test_columns_are_the_models_values_to_half_a_micro_dollar():
+    house, policy = get_house("standard"), get_policies("standard")["initial"]
+    layout = Layout(policy.preset)
+    for index, slots in enumerate(policy.preset.coins.values()):
+        rows, own = layout.grid(index), slice(slots.start, slots.stop)
+        assert np.abs(policy.positions[rows.start : rows.stop, own] - house.grid.pnl[:, own] * 1e6).max() <= 0.5 + 1e-6
+        others = np.delete(policy.positions[rows.start : rows.stop], np.r_[own], axis=1)
+        assert not others.any()
+    assert np.abs(policy.positions[layout.equity] - house.prices * 1e6).max() <= 0.5 + 1e-6

@@ -1,0 +1,103 @@
+"""The margin report adds up, names the worst scenario, and agrees with policy and definition."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from tests.support.house import get_policies, get_reference, get_snapshot, make_state
+from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.margin.report import build_report, render
+from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.policy.certificate import find_certificate
+
+PORTFOLIOS = ("covered_call", "hedged_vol_book", "market_maker", "short_strangle")
+SNAPSHOT = get_snapshot("standard")
+
+
+def report_of(name):
+    portfolio = load_portfolio(name)
+    return build_report(
+        portfolio.name, portfolio.to_state(SNAPSHOT.listing), SNAPSHOT, policies=get_policies("standard")
+    )
+
+
+@pytest.mark.parametrize("name", PORTFOLIOS)
+def test_it_adds_up(name):
+    report = report_of(name)
+    for level in report.levels.values():
+        assert sum(level.contributions.values()) == pytest.approx(level.requirement, rel=1e-9)
+        assert level.excess == pytest.approx(report.equity - level.requirement, rel=1e-9)
+        assert level.is_met == (level.missing_usd6 == 0)
+    assert report.levels["initial"].requirement >= report.levels["maintenance"].requirement > 0
+    compared = report.segregated
+    assert compared.each_position >= compared.each_coin - 1e-6 >= report.levels["initial"].requirement - 2e-6
+    assert compared.saving == pytest.approx(1 - report.levels["initial"].requirement / compared.each_position)
+    assert report.netting >= -1e-6
+
+
+@pytest.mark.parametrize("name", PORTFOLIOS)
+def test_json_and_table(name):
+    report = report_of(name)
+    document = json.loads(report.to_json())
+    assert document == json.loads(json.dumps(report.to_document())) and document["levels"]["initial"]["binding"]
+    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(render(report))
+    text = console.export_text()
+    assert report.portfolio in text and f"{report.levels['initial'].requirement:,.2f}" in text
+    assert report.coins["BTC"].worst_scenario in text
+
+
+def test_worst_scenario_in_words():
+    reference = get_reference("standard")
+    perpetual = next(item for item in reference.items if item.kind is Kind.PERPETUAL)
+    report = build_report(
+        "long", make_state(256, {perpetual.slot: 10}, 10**10), SNAPSHOT, policies=get_policies("standard")
+    )
+    assert report.coins["BTC"].worst_scenario.startswith("BTC -16 %, vol ")
+    assert report.coins["BTC"].worst_position == "BTC-PERPETUAL"
+    assert report.coins["BTC"].worst_loss == pytest.approx(0.16 * 10 * reference.prices[perpetual.slot])
+    assert report.coins["ETH"].worst_scenario == "none loses" and report.coins["ETH"].positions == 0
+    assert report.levels["initial"].binding == "scenario grid"
+    assert report.worst_shortfall_scenario.startswith("BTC -")
+
+
+def test_missing_margin():
+    reference = get_reference("standard")
+    perpetual = next(item for item in reference.items if item.kind is Kind.PERPETUAL)
+    state = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6)
+    report = build_report("short", state, SNAPSHOT, policies=get_policies("standard"))
+    level = report.levels["initial"]
+    assert not level.is_met and level.excess < 0
+    assert level.missing_usd6 / 1e6 == pytest.approx(-level.excess, abs=0.01)
+    richer = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6 + level.missing_usd6)
+    assert find_certificate(get_policies("standard")["initial"], richer)
+
+
+def test_the_expected_shortfall_binds():
+    """A call owed against one that expires within the margin period: in the grid at most a day of that passes."""
+    owed, held = (SNAPSHOT.listing.get(name).slot for name in ("BTC-28AUG26-80000-C", "BTC-24AUG26-81000-C"))
+    state = make_state(256, {owed: -900, held: 1300}, 10**11)
+    report = build_report("calendar", state, SNAPSHOT, policies=get_policies("standard"))
+    initial, maintenance = report.levels["initial"], report.levels["maintenance"]
+    assert initial.binding == "expected shortfall" and initial.expected_shortfall > 1.2 * initial.grid
+    assert initial.contributions["expected shortfall"] == initial.expected_shortfall
+    assert maintenance.binding == "scenario grid" and maintenance.expected_shortfall == 0
+    certificate = find_certificate(get_policies("standard")["initial"], state)
+    poorer = make_state(256, {owed: -900, held: 1300}, 10**11 - round(initial.excess * 1e6) - 10**6)
+    assert certificate and build_report("x", poorer, SNAPSHOT).levels["initial"].missing_usd6 > 0
+
+
+def test_debt_limit_binds():
+    state = make_state(256, {128: 5_000_000}, -6_000_000 * 10**6)
+    report = build_report("borrower", state, SNAPSHOT, policies=get_policies("standard"))
+    assert report.levels["initial"].binding == "debt limit" and not report.levels["initial"].is_met
+    assert report.levels["initial"].missing_usd6 == 1_000_000 * 10**6
+    assert report.levels["maintenance"].is_met
+
+
+def test_an_empty_account():
+    report = build_report("empty", make_state(256, {}, 0), SNAPSHOT, policies=get_policies("standard"))
+    assert report.levels["initial"].requirement == 0 and report.levels["initial"].is_met
+    assert report.segregated.saving == 0 and report.worst_shortfall_scenario == "none loses"
+    render(report)

@@ -1,0 +1,41 @@
+"""A listing at a preset with more rows: nothing but the rows changes."""
+
+import numpy as np
+import pytest
+
+from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.margin.policies import build_policies
+from zkmargin.engine.market.listings import relist
+from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
+from zkmargin.engine.presets import get_preset
+
+STANDARD = load_snapshot("deribit_2026-08-22")
+
+
+def test_only_the_preset_changes():
+    wide = relist(STANDARD, "wide")
+    assert wide.listing.preset == get_preset("wide")
+    assert wide.listing.instruments == STANDARD.listing.instruments
+    assert wide != STANDARD
+    assert relist(wide, get_preset("standard")) == STANDARD
+    assert MarketSnapshot.from_bytes(wide.to_bytes()) == wide
+    assert MarketSnapshot.from_json(wide.to_json()) == wide
+
+
+@pytest.mark.parametrize("name", ["wide", "xl"])
+def test_policies_of_every_size_have_the_same_hard_rows(name):
+    """The grid, the charges and the equity do not know how many scenarios the expected shortfall has."""
+    preset = get_preset(name)
+    large, small = build_policies(relist(STANDARD, name)), build_policies(STANDARD)
+    assert list(large) == list(small)
+    assert large["initial"].priced.sum() > small["initial"].priced.sum() > 0
+    for policy in large:
+        hard = large[policy].positions[preset.excess_rows :]
+        assert np.array_equal(hard, small[policy].positions[STANDARD.listing.preset.excess_rows :])
+
+
+def test_other_slots_are_refused():
+    with pytest.raises(OutOfRange, match="slots of preset mini is 16; allowed: 256"):
+        relist(STANDARD, "mini")
+    with pytest.raises(UnknownName, match="preset"):
+        relist(STANDARD, "huge")

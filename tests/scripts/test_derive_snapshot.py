@@ -1,0 +1,226 @@
+"""The deriving script on a small made-up chain in the source's format: the listing rule, one candidate at a time."""
+
+import csv
+import json
+import math
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from zkmargin.engine.errors import MalformedFile, OutOfRange
+from zkmargin.engine.market.instruments import Kind, Underlying, canonical_name
+from zkmargin.engine.market.snapshot import CrowdingRow, load_observations, load_snapshot
+from zkmargin.engine.market.valuation import black76_greeks, black76_price
+from zkmargin.engine.presets import get_preset
+from zkmargin.scripts.derive.snapshot import (
+    COLUMNS,
+    Facts,
+    derive_document,
+    main,
+    read_chain,
+    select_futures,
+    select_options,
+)
+
+TIME = datetime(2026, 3, 1, 12, 30, 5, 250_000, tzinfo=UTC)
+DAY = date(2026, 3, 1)
+CROWD = {"ladder_down": 1e6, "ladder_up": 2e6, "depth_down": 3e6, "depth_up": 4e6, "impact": 0.01}
+FACTS = Facts(
+    daily_volatility={"BTC": 0.02, "ETH": 0.03},
+    crowding={coin: CrowdingRow(**CROWD) for coin in ("BTC", "ETH")},
+    stress=1.5,
+)
+FORWARDS = {"BTC": 50_000.0, "ETH": 2_000.0}
+
+
+def make_row(coin="BTC", days=30, moneyness=1.0, is_call=True, **changes):
+    """A row whose mark and delta follow from the rest; `changes` override columns."""
+    expiry = (TIME + timedelta(days=days)).replace(hour=8, minute=0, second=0, microsecond=0)
+    forward, volatility = FORWARDS[coin], 0.5
+    strike = round(forward * moneyness)
+    years = (expiry - TIME).total_seconds() / (365 * 86_400)
+    inputs = (forward, strike, max(years, 0), volatility, is_call)
+    name = canonical_name(Kind.OPTION, Underlying(coin), int(expiry.timestamp()), float(strike), is_call)
+    return {
+        "timestamp": TIME.isoformat(),
+        "instrument_name": name,
+        "option_type": "call" if is_call else "put",
+        "strike": strike,
+        "expiry_datetime": expiry.isoformat(),
+        "futures_price": forward,
+        "futures_instrument_name": name.rsplit("-", 2)[0],
+        "mark_price": float(black76_price(*inputs)) / forward,
+        "bid_price": "",
+        "ask_price": 0.05,
+        "implied_volatility": volatility,
+        "delta": float(black76_greeks(*inputs).delta),
+        "open_interest": 10.0,
+        "volume": 1.0,
+        "currency": coin,
+        "index_price": forward * 0.999,
+    } | changes
+
+
+def write_chain(path, rows, columns=COLUMNS):
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def small_chain():
+    return [
+        make_row(coin, days, moneyness, is_call)
+        for coin in ("BTC", "ETH")
+        for days in (3, 30, 60)
+        for moneyness in (0.95, 1.0, 1.05)
+        for is_call in (True, False)
+    ]
+
+
+@pytest.fixture
+def chosen(tmp_path):
+    """Names that the rule takes of some rows of bitcoin options."""
+
+    def choose(rows, count=120):
+        time, tickers = read_chain(write_chain(tmp_path / "chain.csv", rows))
+        return [ticker.name for ticker in select_options(tickers, time, count, index=50_000.0)]
+
+    return choose
+
+
+def test_the_script_writes_a_market_that_loads(tmp_path, capsys):
+    chain, output = write_chain(tmp_path / "chain.csv", small_chain()), tmp_path / "market.json"
+    facts = tmp_path / "facts.json"
+    facts.write_text(FACTS.model_dump_json())
+    main(["--chain", str(chain), "--date", "2026-03-01", "--facts", str(facts), "--output", str(output)])
+    snapshot = load_snapshot(output)
+    assert snapshot.time == int(TIME.timestamp())
+    assert snapshot.hash.hex() in capsys.readouterr().out
+    assert "deribit_options_snapshot_20260301T123005Z.csv" in snapshot.source
+    assert snapshot.index == {"BTC": 49_950.0, "ETH": 1_998.0}
+    assert snapshot.daily_volatility == {"BTC": 0.02, "ETH": 0.03} and snapshot.stress == 1.5
+    assert snapshot.crowding["ETH"].depth_up == 4e6
+    listing = snapshot.listing
+    # Per coin: spot, perpetual, two futures (the third expiry is too near), 18 options.
+    assert [int((listing.kind[:128] == code).sum()) for code in (1, 2, 3, 4)] == [1, 1, 2, 18]
+    assert listing.instruments[0].name == "BTC-SPOT" and listing.instruments[128].name == "WETH-SPOT"
+    assert snapshot.forward[1] == 49_950.0 and snapshot.forward[2] == 50_000.0
+    keys = [(item.expiry, item.strike, item.is_call) for item in listing.instruments[8:26]]
+    assert keys == sorted(keys)
+    assert listing.instruments[26] is None
+    observation = load_observations(output)[listing.instruments[8].name]
+    assert observation.bid is None and observation.ask == 0.05
+    years = snapshot.years[8]
+    price = black76_price(snapshot.forward[8], listing.strike[8], years, 0.5, listing.is_call[8])
+    # The snapshot's time is in whole seconds.
+    assert price / snapshot.forward[8] == pytest.approx(observation.mark, abs=1e-6)
+
+
+def test_the_same_chain_gives_the_same_file(tmp_path):
+    rows = small_chain()
+    forward = write_chain(tmp_path / "a.csv", rows)
+    backward = write_chain(tmp_path / "b.csv", rows[::-1])
+    documents = [derive_document(path, DAY, get_preset("standard"), FACTS) for path in (forward, backward)]
+    assert json.dumps(documents[0]) == json.dumps(documents[1])
+
+
+NEAR = make_row()
+
+
+@pytest.mark.parametrize(
+    ("row", "is_listed"),
+    [
+        (make_row(moneyness=1.02), True),
+        (make_row(moneyness=1.02, ask_price=""), False),
+        (make_row(moneyness=1.02, ask_price=0.0), False),
+        (make_row(moneyness=1.02, bid_price=""), True),
+        (make_row(days=1), False),
+        (make_row(days=2), True),  # expires at 8:00, 1.8 days away
+        (make_row(moneyness=math.exp(4.45 * 0.5 * math.sqrt(29.81 / 365))), True),
+        (make_row(moneyness=math.exp(4.55 * 0.5 * math.sqrt(29.81 / 365))), False),
+        (make_row(moneyness=math.exp(-4.55 * 0.5 * math.sqrt(29.81 / 365))), False),
+    ],
+)
+def test_who_is_a_candidate(chosen, row, is_listed):
+    names = chosen([NEAR, row])
+    assert NEAR["instrument_name"] in names
+    assert (row["instrument_name"] in names) == is_listed
+
+
+def test_the_score_counts_volume_five_times_and_names_break_ties(chosen):
+    rows = [
+        make_row(moneyness=1.0, open_interest=100.0, volume=0.0),
+        make_row(moneyness=1.01, open_interest=0.0, volume=21.0),
+        make_row(moneyness=1.02, open_interest=0.0, volume=19.0),
+        make_row(moneyness=1.03, open_interest=95.0, volume=0.0),
+    ]
+    names = [row["instrument_name"] for row in rows]
+    assert chosen(rows, 1) == [names[1]]
+    assert chosen(rows, 2) == [names[0], names[1]]
+    # The third and fourth score the same: the first name wins.
+    assert chosen(rows, 3) == names[:3]
+
+
+def test_each_expiry_gets_six_before_the_score_decides(chosen):
+    busy = [make_row(moneyness=1 + k / 100, open_interest=1000.0 + k) for k in range(10)]
+    quiet = [make_row(days=60, moneyness=1 + k / 100, open_interest=1.0 + k) for k in range(10)]
+    names = chosen(busy + quiet, 13)
+    assert sum(row["instrument_name"] in names for row in quiet) == 6
+    assert sum(row["instrument_name"] in names for row in busy) == 7
+    assert {row["instrument_name"] for row in quiet[4:]} <= set(names)
+
+
+def test_futures_are_the_expiries_of_most_interest_and_real_ones_first(tmp_path):
+    rows = [
+        make_row(days=3, open_interest=1e6),
+        make_row(days=20, open_interest=5.0, futures_price=50_100.0),
+        make_row(days=20, moneyness=1.1, open_interest=5.0, futures_price=50_300.0),
+        make_row(days=40, open_interest=7.0),
+        make_row(days=60, open_interest=1e5, futures_instrument_name="SYN.BTC-30APR26"),
+    ]
+    time, tickers = read_chain(write_chain(tmp_path / "chain.csv", rows))
+    expiries = [int(datetime.fromisoformat(row["expiry_datetime"]).timestamp()) for row in rows]
+    assert select_futures(tickers, time, 1) == [(expiries[1], 50_200.0)]
+    assert [expiry for expiry, _ in select_futures(tickers, time, 2)] == [expiries[1], expiries[3]]
+    assert [expiry for expiry, _ in select_futures(tickers, time, 6)] == [expiries[1], expiries[3], expiries[4]]
+
+
+def test_a_name_that_contradicts_its_row_is_refused(tmp_path):
+    rows = small_chain()
+    chain = write_chain(tmp_path / "chain.csv", [rows[-1] | {"instrument_name": "ETH-1APR26-9999-C"}, *rows[:-1]])
+    with pytest.raises(MalformedFile, match="'ETH-1APR26-9999-C' has the facts of ETH-30APR26-2100-P"):
+        derive_document(chain, DAY, get_preset("standard"), FACTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"futures_price": "nan"}, "line 3, futures_price is 'nan'; allowed: a finite number"),
+        ({"strike": ""}, "line 3, strike is ''"),
+        ({"delta": "low"}, "line 3, delta is 'low'"),
+        ({"option_type": "straddle"}, "line 3, option_type is 'straddle'; allowed: call, put"),
+        ({"timestamp": "2026-03-01T12:30:06+00:00"}, "has 2 times in 2 rows; allowed: one"),
+    ],
+)
+def test_a_chain_with_one_wrong_field_is_refused(tmp_path, change, message):
+    read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1)]))
+    with pytest.raises(MalformedFile, match=message):
+        read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))
+
+
+def test_a_chain_without_a_column_or_without_rows_is_refused(tmp_path):
+    columns = [column for column in COLUMNS if column != "delta"]
+    with pytest.raises(MalformedFile, match=r"columns \['delta'\] are missing"):
+        read_chain(write_chain(tmp_path / "chain.csv", [NEAR], columns))
+    with pytest.raises(MalformedFile, match="has 0 times in 0 rows"):
+        read_chain(write_chain(tmp_path / "chain.csv", []))
+
+
+def test_a_chain_of_another_day_or_of_one_coin_is_refused(tmp_path):
+    chain = write_chain(tmp_path / "chain.csv", small_chain())
+    with pytest.raises(OutOfRange, match=r"day of chain\.csv is '2026-03-01'; allowed: 2026-03-02"):
+        derive_document(chain, date(2026, 3, 2), get_preset("standard"), FACTS)
+    with pytest.raises(MalformedFile, match="has no row of ETH"):
+        derive_document(write_chain(chain, [NEAR]), DAY, get_preset("standard"), FACTS)

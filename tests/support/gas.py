@@ -1,0 +1,93 @@
+"""Gas of every entry point at the `standard` preset, with simulated keys: the same bytes on chain as real keys of
+that size.
+
+`python -m tests.support.gas` measures and writes `costs/gas.json`, the ledger that `test_gas.py` holds the
+contracts to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+from tests.support.world import LOT, USDC, Party, World
+from zkmargin.contracts.chain import Receipt, run_anvil
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.prover.actions.transition import Kind
+
+LEDGER = Path(__file__).parents[2] / "costs" / "gas.json"
+REPEATS = 3
+CONTRACTS = ("ClearingHouse", "CollateralVault", "KeyRegistry", "MarginVerifier", "RiskOracle")
+
+
+def measure() -> dict[str, dict[str, int]]:
+    """Medians of gasUsed of whole transactions, by entry point, and sizes of the deployed code in bytes.
+
+    Every slot that an action writes is warm in the sense that it was not zero before, as on a venue in use; an epoch
+    is new each time.
+    """
+    with run_anvil() as chain:
+        world = World(chain, "standard")
+        world.prepare()
+        samples = {name: [] for name in _entry_points(world)}
+        for repeat in range(REPEATS + 1):
+            for name, call in _entry_points(world).items():
+                chain.travel(15)
+                used = call(world.post(), f"user {repeat}").gas_used
+                if repeat:  # the first round makes the slots non-zero
+                    samples[name].append(used)
+    sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
+    return {"gas": {name: int(median(values)) for name, values in samples.items()}, "size": sizes}
+
+
+def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receipt]]:
+    house, vault, alice, bob = world.house, world.vault, world.alice, world.bob
+    sender = world.submitter
+
+    def open_account(epoch: SignedEpoch, name: str) -> Receipt:
+        return house.open(world.make_open(name)[1], sender=sender)
+
+    def deposit(lots: int, fee: int) -> Callable[[SignedEpoch, str], Receipt]:
+        return lambda epoch, name: house.deposit(world.make_deposit(alice, 10 * USDC, lots, fee), sender=sender)
+
+    def trade(fee: int) -> Callable[[SignedEpoch, str], Receipt]:
+        return lambda epoch, name: house.trade(world.make_trade(alice, bob, epoch, (fee, fee)), sender=sender)
+
+    def withdraw(lots: int, fee: int) -> Callable[[SignedEpoch, str], Receipt]:
+        return lambda epoch, name: house.withdraw(world.make_withdraw(alice, epoch, USDC, lots, fee), sender=sender)
+
+    def close(epoch: SignedEpoch, name: str) -> Receipt:
+        party: Party = world.open(f"closing {name}")
+        world.deposit(party, 5 * USDC)
+        return house.close(world.make_flat(Kind.CLOSE, party, USDC), sender=sender)
+
+    return {
+        "open": open_account,
+        "fund": lambda epoch, name: vault.fund(alice.id, world.cash.address, 100 * USDC, sender=world.funder),
+        "fund_weth": lambda epoch, name: vault.fund(alice.id, world.weth.address, 9 * LOT, sender=world.funder),
+        "deposit": deposit(0, 0),
+        "deposit_weth": deposit(1, 0),
+        "deposit_fee": deposit(0, 50_000),
+        "trade": trade(0),
+        "trade_fee": trade(50_000),
+        "withdraw": withdraw(0, 0),
+        "withdraw_weth_fee": withdraw(1, 50_000),
+        "cure": lambda epoch, name: house.cure(world.make_cure(alice, epoch, 10 * USDC), sender=sender),
+        "attest": lambda epoch, name: house.attest(world.make_attest(alice, epoch), sender=sender),
+        "attest_named": lambda epoch, name: house.attest(world.make_attest(alice, epoch, "net_delta"), sender=sender),
+        "withdraw_flat": lambda epoch, name: house.withdraw_flat(
+            world.make_flat(Kind.WITHDRAW_FLAT, alice, USDC), sender=sender
+        ),
+        "close": close,
+        "claim": lambda epoch, name: vault.claim(world.cash.address, world.funder, sender=world.chain.accounts[5]),
+        "epoch": lambda epoch, name: world.oracle.post_epoch(world.make_epoch(), with_snapshot=False, sender=sender),
+    }
+
+
+if __name__ == "__main__":
+    LEDGER.parent.mkdir(exist_ok=True)
+    LEDGER.write_text(json.dumps(measure(), indent=2) + "\n")
+    print(LEDGER.read_text())

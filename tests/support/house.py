@@ -1,0 +1,86 @@
+"""Shared by the engine's tests: snapshots, policies and references built once, and random account states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from hypothesis import strategies as st
+
+from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
+from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.margin.policies import HouseModel, build_policies
+from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.policy.record import Policy
+
+CALM, CRASH = "deribit_2026-08-22", "deribit_2026-02-05"
+
+
+@cache
+def get_snapshot(size: str, name: str = CALM) -> MarketSnapshot:
+    snapshot = load_snapshot(name)
+    return reduce_to_mini(snapshot) if size == "mini" else snapshot
+
+
+@cache
+def get_policies(size: str, name: str = CALM) -> dict[str, Policy]:
+    return build_policies(get_snapshot(size, name), load_parameters())
+
+
+@cache
+def get_quiet_policies(size: str) -> dict[str, Policy]:
+    """Policies of a market without impact: the contagion buffer's rows are spare."""
+    snapshot = get_snapshot(size)
+    quiet = {coin: replace(crowding, impact=0.0) for coin, crowding in snapshot.crowding.items()}
+    return build_policies(replace(snapshot, crowding=quiet), load_parameters())
+
+
+@cache
+def get_house(size: str, name: str = CALM) -> HouseModel:
+    return HouseModel(get_snapshot(size, name), load_parameters())
+
+
+@cache
+def get_reference(size: str, name: str = CALM) -> Reference:
+    return Reference(get_snapshot(size, name), load_parameters(), get_house(size, name))
+
+
+def to_fields(policy: Policy) -> dict:
+    """Writable copies of a policy's data, to break one thing in."""
+    names = (
+        "positions", "cash", "charges", "excess_total", "helpers", "priced", "weights", "rate_long", "rate_short",
+    )  # fmt: skip
+    fields = {name: np.array(getattr(policy, name)) for name in names}
+    return {**fields, "constants": list(policy.constants), "helper_kinds": list(policy.helper_kinds)}
+
+
+def make_state(slots: int, lots: dict[int, int], cash: int = 0) -> AccountState:
+    positions = np.zeros(slots, dtype=np.int64)
+    for slot, count in lots.items():
+        positions[slot] = count
+    return AccountState(positions, cash)
+
+
+EDGES = (0, 1, -1, 2**15, -(2**15), 2**15 - 1, MAX_LOTS, -MAX_LOTS)
+CASH_EDGES = (0, 1, -1, MAX_CASH, -MAX_CASH, 2**63, -(2**63))
+
+
+@st.composite
+def states(draw, slots: int, largest: int = MAX_LOTS, cash: st.SearchStrategy[int] | None = None) -> AccountState:
+    """Accounts: a few or all slots, each lot count an edge, small, or anything up to `largest`."""
+    edges = [edge for edge in EDGES if abs(edge) <= largest]
+    lots = st.one_of(
+        st.sampled_from(edges),
+        st.integers(-min(1000, largest), min(1000, largest)),
+        st.integers(-largest, largest),
+    )
+    held = draw(st.dictionaries(st.integers(0, slots - 1), lots, max_size=min(slots, 24)))
+    if draw(st.integers(0, 7)) == 0:  # a full account
+        seed = draw(st.integers(0, 2**32 - 1))
+        positions = np.random.default_rng(seed).integers(-largest, largest, slots, endpoint=True)
+        held = dict(enumerate(int(count) for count in positions)) | held
+    if cash is None:
+        cash = st.one_of(st.sampled_from(CASH_EDGES), st.integers(-(10**16), 10**16), st.integers(-MAX_CASH, MAX_CASH))
+    return make_state(slots, held, draw(cash))

@@ -1,0 +1,35 @@
+"""Provers at a preset under development keys, and an epoch of the shipped market reduced to `mini`."""
+
+from functools import cache
+
+from zkmargin.engine.epoch.record import Epoch, build_epoch
+from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.client import Provers
+from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key, setup_keys
+from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
+
+SNAPSHOT = "deribit_2026-08-22"
+
+
+@cache
+def get_transition_prover(preset: Preset) -> TransitionProver:
+    """Under the development key of `build/`, made on first use."""
+    return TransitionProver(_get_key("transition", preset), preset)
+
+
+@cache
+def get_provers(preset: Preset) -> Provers:
+    """Both provers."""
+    return Provers(get_transition_prover(preset), OpenProver(_get_key("open", preset), preset))
+
+
+def _get_key(circuit: str, preset: Preset) -> ProvingKey:
+    setup_keys(circuit, preset)
+    return load_proving_key(circuit, preset, allow_insecure=True)
+
+
+@cache
+def make_market_epoch(number: int = 9) -> Epoch:
+    """All named policies from the real market, at sixteen slots."""
+    return build_epoch(reduce_to_mini(load_snapshot(SNAPSHOT)), number=number)

@@ -1,0 +1,399 @@
+"""A deployment with simulated keys, and short words for what tests do on it. Nothing here decides what is allowed: it
+builds the
+message, the signature and the proof that an honest party would, and a test then changes one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from random import Random
+
+from eth_abi import encode as abi_encode
+from eth_account import Account as EthAccount
+from eth_utils import keccak
+
+from tests.support.simulator import SimulatedKey, make_material, to_point
+from zkmargin.contracts.chain import Chain, Receipt
+from zkmargin.contracts.deploy import deploy
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.messages import NamedPoint, SignedEpoch, compute_points_hash, sign_unchecked
+from zkmargin.contracts.requests import (
+    AttestRequest,
+    CureRequest,
+    DepositRequest,
+    FlatRequest,
+    OpenRequest,
+    Proof,
+    TradeRequest,
+    TradeSide,
+    WithdrawRequest,
+)
+from zkmargin.contracts.venue import Status, Venue
+from zkmargin.engine.presets import Preset, get_preset
+from zkmargin.prover.account.account import LocalWallet, compute_account_id
+from zkmargin.prover.actions.transition import ACTION_RULES, Kind
+from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, Epoch, Flow, Open, encode_policy_name
+from zkmargin.prover.messages.typed_data import compute_context, compute_digest
+from zkmargin.prover.statement.signals import FIELD_MODULUS
+
+SEED = 20260822
+HOUR = 3600
+FLAT = 7_001
+"""Discrete logarithm of the flat point."""
+POLICIES = {"initial": 9_001, "maintenance": 9_002, "net_delta": 9_003, "withdraw": 9_004}
+"""Discrete logarithm of each named policy's point."""
+STEP = 5_001
+"""Discrete logarithm of a settlement point; generation is added."""
+ACCOUNTS_SLOT = 2
+"""Where the mapping of accounts stands in the clearing house's storage, after the two words of EIP712."""
+USDC = 10**6
+LOT = 10**15
+
+
+def make_wallet(name: str) -> LocalWallet:
+    """The wallet of that name, the same in every run."""
+    return LocalWallet(EthAccount.from_key(keccak(text=f"zkmargin test {name}")))
+
+
+@cache
+def make_keys(preset_name: str, seed: int = SEED) -> tuple[SimulatedKey, SimulatedKey]:
+    """Keys of `transition` and `open`, the same in every run."""
+    preset = get_preset(preset_name)
+    return SimulatedKey("transition", preset, seed), SimulatedKey("open", preset, seed)
+
+
+@cache
+def make_cached_material(preset_name: str, seed: int = SEED):
+    """The key version of `make_keys`; the points take a moment, so once per run."""
+    return make_material(*make_keys(preset_name, seed), FLAT)
+
+
+@dataclass(frozen=True)
+class Party:
+    """An account and who acts for it."""
+
+    id: bytes
+    wallet: LocalWallet
+    index: int
+    auth: str
+
+
+class World:
+    """A venue on a chain, with its publishers, epochs and proofs."""
+
+    def __init__(self, chain: Chain, preset_name: str = "mini"):
+        self.chain = chain
+        self.preset: Preset = get_preset(preset_name)
+        self.key, self.open_key = make_keys(preset_name)
+        self.material = make_cached_material(preset_name)
+        self.key_version, self.step = 1, STEP
+        self.publishers = [make_wallet(f"publisher {number}") for number in range(5)]
+        self.deployment = deploy(chain, self.material, [wallet.address for wallet in self.publishers])
+        self.venue = Venue(chain, self.deployment)
+        self.house, self.vault, self.oracle = self.venue.house, self.venue.vault, self.venue.oracle
+        self.cash, self.weth = self.venue.cash, self.venue.weth
+        self.domain = self.venue.domain
+        self.weth_slot = self.deployment.weth_slot
+        self.submitter = chain.accounts[1]
+        self.funder = chain.accounts[2]
+        self._random = Random(SEED)
+        self._indices: dict[str, int] = {}
+        for token in (self.cash, self.weth):
+            token.mint(self.funder, 10**30)
+            token.approve(self.vault.contract.address, 2**256 - 1, sender=self.funder)
+
+    # -------------------------------------------------------------- numbers
+    def number(self) -> int:
+        """A fresh field element: stands for a commitment, a tag or a ciphertext."""
+        return self._random.randrange(1, FIELD_MODULUS)
+
+    def deadline(self) -> int:
+        return self.chain.time + HOUR
+
+    # -------------------------------------------------------------- epochs
+    def make_epoch(self, **changes) -> SignedEpoch:
+        """The next epoch at the chain's time, signed by three publishers. `points`, `settlement` and `wallets` may be
+        given too."""
+        points = changes.pop("points", self.points())
+        wallets = changes.pop("wallets", self.publishers[:3])
+        snapshot = changes.pop("snapshot", b"snapshot " * 20)
+        generation = changes.get("generation", self.oracle.get_generation())
+        is_step = generation != self.oracle.get_generation()
+        if changes.pop("urgent", False):
+            changes["min_epoch"] = changes.get("number", self.oracle.get_latest_number() + 1)
+        settlement = changes.pop("settlement", b"settlement" if is_step else b"")
+        x, y = to_point(self.step + generation) if is_step else (0, 0)
+        fields = {
+            "number": self.oracle.get_latest_number() + 1,
+            "time": self.chain.time,
+            "generation": generation,
+            "min_epoch": 0,
+            "snapshot_hash": keccak(snapshot),
+            "policy_hash": keccak(b"policy"),
+            "settlement_hash": keccak(settlement),
+            "key_hash": self.key.hash,
+            "points_hash": compute_points_hash(points),
+            "settlement_x": x,
+            "settlement_y": y,
+        }
+        message = Epoch(**{**fields, **changes})
+        return SignedEpoch(message, points, snapshot, settlement, sign_unchecked(message, wallets, self.domain))
+
+    @staticmethod
+    def points() -> tuple[NamedPoint, ...]:
+        return _make_points()
+
+    def post(self, **changes) -> SignedEpoch:
+        epoch = self.make_epoch(**changes)
+        self.oracle.post_epoch(epoch)
+        return epoch
+
+    # -------------------------------------------------------------- keys
+    @contextmanager
+    def under_key(self, seed: int) -> Iterator[int]:
+        """Inside the block the world opens, proves and posts under another key, registered at the first use; gives its
+        version."""
+        before = self.key, self.open_key, self.material, self.key_version, self.step
+        self.key, self.open_key = make_keys(self.preset.name, seed)
+        self.material = make_cached_material(self.preset.name, seed)
+        self.step = STEP + 1_000 * seed
+        try:
+            try:
+                self.key_version = self.venue.registry.get_version_of(self.key.hash)
+            except Reverted:
+                self.venue.registry.register(self.material)
+                self.key_version = self.venue.registry.get_latest()
+            yield self.key_version
+        finally:
+            self.key, self.open_key, self.material, self.key_version, self.step = before
+
+    # -------------------------------------------------------------- accounts
+    def set_status(self, party: Party, status: Status) -> None:
+        """Writes an account's status straight into storage: FROZEN has no entry point yet."""
+        place = "0x" + keccak(party.id + ACCOUNTS_SLOT.to_bytes(32, "big")).hex()
+        address = self.house.contract.address
+        word = bytearray(self.chain.w3.eth.get_storage_at(address, int(place, 16)))
+        assert word[12:] == bytes.fromhex(party.auth[2:])
+        word[11] = int(status)
+        self.chain._request("anvil_setStorageAt", address, place, "0x" + bytes(word).hex())
+        assert self.house.get_account(party.id).status is status
+
+    def make_open(self, name: str, auth: str | None = None, **changes) -> tuple[Party, OpenRequest]:
+        """A request to open the next account of a wallet; `auth` may be a contract wallet owned by it."""
+        wallet = make_wallet(name)
+        auth = auth or wallet.address
+        index = changes.pop("index", self._indices.setdefault(name, 0))
+        account = compute_account_id(self.domain, auth, index)
+        ephemeral, escrowed = changes.pop("ephemeral", (self.number(), self.number())), self.number()
+        escrow_hash = keccak(abi_encode(["uint256"] * 4, [*ephemeral, escrowed, self.key_version]))
+        fields = {
+            "account": account,
+            "auth": auth,
+            "index": index,
+            "key_version": self.key_version,
+            "generation": self.oracle.get_generation(),
+            "commitment": self.number(),
+            "escrow_hash": escrow_hash,
+            "deadline": self.deadline(),
+        }
+        message = Open(**{**fields, **changes})
+        digest = compute_digest(self.domain, message)
+        proof = self.open_key.prove(
+            {
+                "commitment": message.commitment,
+                "ephemeralX": ephemeral[0],
+                "ephemeralY": ephemeral[1],
+                "escrowedKey": escrowed,
+                "committeeX": self.material.committee[0],
+                "committeeY": self.material.committee[1],
+                "context": compute_context(digest),
+            }
+        )
+        request = OpenRequest.from_message(message, ephemeral, escrowed, proof, wallet.sign(self.domain, message))
+        return Party(account, wallet, index, auth), request
+
+    def open(self, name: str, **changes) -> Party:
+        party, request = self.make_open(name, **changes)
+        self.house.open(request, sender=self.submitter)
+        self._indices[name] = party.index + 1
+        return party
+
+    def fund(self, party: Party, cash: int = 0, weth: int = 0) -> None:
+        if cash:
+            self.vault.fund(party.id, self.cash.address, cash, sender=self.funder)
+        if weth:
+            self.vault.fund(party.id, self.weth.address, weth, sender=self.funder)
+
+    # -------------------------------------------------------------- actions
+    def draft(self, kind: Kind, party: Party, epoch: SignedEpoch | None = None, **changes) -> Action:
+        """The action as the contract will build it, from what the chain says of the account now."""
+        stored = self.house.get_account(party.id)
+        rule = ACTION_RULES[kind]
+        message = epoch.message if epoch else None
+        fields = {
+            "kind": int(kind),
+            "account": party.id,
+            "key_version": stored.key_version,
+            "epoch": message.number if message else 0,
+            "policy": encode_policy_name(rule.policy or changes.pop("policy_name", "maintenance")),
+            "generation_old": stored.generation,
+            "generation_new": message.generation if message else stored.generation,
+            "commitment_old": stored.commitment,
+            "commitment_new": self.number() if rule.writes else 0,
+            "recipient": self.chain.accounts[5] if rule.flow_sign < 0 else ZERO_ADDRESS,
+            "deadline": self.deadline(),
+        }
+        return Action(**{**fields, **changes})
+
+    def prove(self, action: Action, **changes) -> Proof:
+        """A proof of exactly what the action says; `changes` set another signal, policy or settlement."""
+        policy = changes.pop("policy", self.policy_scalar(action.policy))
+        stepped = action.generation_new != action.generation_old
+        settlement = changes.pop("settlement", self.step + action.generation_new if stepped else 0)
+        context = compute_context(compute_digest(self.domain, action))
+        flow = [0] * self.preset.slots
+        for item in action.flows:
+            if item.slot < self.preset.slots:
+                flow[item.slot] += item.lots
+        values = {
+            "commitmentOld": action.commitment_old,
+            "commitmentNew": action.commitment_new,
+            "tradeTag": action.trade_tag,
+            "ciphertext": action.ciphertext,
+            "side": action.side,
+            "write": int(ACTION_RULES[Kind(action.kind)].writes),
+            "context": context,
+            "cashFlow": action.cash_flow,
+            "flow": flow,
+        }
+        return self.key.prove({**values, **changes}, policy, settlement)
+
+    @staticmethod
+    def policy_scalar(name: bytes) -> int:
+        text = name.rstrip(b"\0").decode()
+        return {"": 0, "flat": FLAT, **POLICIES}[text]
+
+    def sign(self, party: Party, action: Action) -> bytes:
+        return party.wallet.sign(self.domain, action)
+
+    def make_deposit(self, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> DepositRequest:
+        action = self.draft(Kind.DEPOSIT, party, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
+        return DepositRequest.from_action(action, self.prove(action), self.sign(party, action))
+
+    def make_cure(
+        self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
+    ) -> CureRequest:
+        action = self.draft(Kind.CURE, party, epoch, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
+        return CureRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
+
+    def make_withdraw(
+        self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
+    ) -> WithdrawRequest:
+        action = self.draft(
+            Kind.WITHDRAW, party, epoch, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes
+        )
+        return WithdrawRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
+
+    def make_flat(self, kind: Kind, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> FlatRequest:
+        action = self.draft(kind, party, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes)
+        return FlatRequest.from_action(action, self.prove(action), self.sign(party, action))
+
+    def make_attest(
+        self, party: Party, epoch: SignedEpoch, policy_name: str = "maintenance", **changes
+    ) -> AttestRequest:
+        action = self.draft(Kind.ATTEST, party, epoch, policy_name=policy_name, **changes)
+        return AttestRequest.from_action(action, epoch.epoch_points, self.prove(action))
+
+    def draft_sides(
+        self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes
+    ) -> tuple[Action, Action]:
+        tag = changes.pop("trade_tag", self.number())
+        sides = []
+        for party, other, side, fee in ((plus, minus, 1, fees[0]), (minus, plus, -1, fees[1])):
+            fields = {
+                "counterparty": other.id,
+                "trade_tag": tag,
+                "ciphertext": self.number(),
+                "side": side,
+                "cash_flow": -fee,
+                "fee": fee,
+            }
+            sides.append(self.draft(Kind.TRADE, party, epoch, **{**fields, **changes}))
+        return sides[0], sides[1]
+
+    def make_trade(
+        self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes
+    ) -> TradeRequest:
+        first, second = self.draft_sides(plus, minus, epoch, fees, **changes)
+        return TradeRequest(
+            first.trade_tag,
+            epoch.epoch_points,
+            TradeSide.from_action(first, self.prove(first), self.sign(plus, first)),
+            TradeSide.from_action(second, self.prove(second), self.sign(minus, second)),
+        )
+
+    def submit(
+        self,
+        party: Party,
+        action: Action,
+        epoch: SignedEpoch | None = None,
+        proof: Proof | None = None,
+        signature: bytes | None = None,
+    ) -> Receipt:
+        """Sends an action on one account; proof and signature are honest unless given."""
+        proof = proof or self.prove(action)
+        signature = signature or self.sign(party, action)
+        kind = Kind(action.kind)
+        if kind is Kind.DEPOSIT:
+            return self.house.deposit(DepositRequest.from_action(action, proof, signature), sender=self.submitter)
+        if kind is Kind.CURE:
+            return self.house.cure(
+                CureRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
+            )
+        if kind is Kind.WITHDRAW:
+            return self.house.withdraw(
+                WithdrawRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
+            )
+        if kind is Kind.ATTEST:
+            return self.house.attest(
+                AttestRequest.from_action(action, epoch.epoch_points, proof), sender=self.submitter
+            )
+        send = {Kind.WITHDRAW_FLAT: self.house.withdraw_flat, Kind.CLOSE: self.house.close}[kind]
+        return send(FlatRequest.from_action(action, proof, signature), sender=self.submitter)
+
+    def flows(self, lots: int) -> tuple[Flow, ...]:
+        return (Flow(slot=self.weth_slot, lots=lots),) if lots else ()
+
+    def deposit(self, party: Party, cash: int = 0, lots: int = 0, fee: int = 0) -> Receipt:
+        """Funds and absorbs."""
+        self.fund(party, cash, lots * LOT)
+        return self.house.deposit(self.make_deposit(party, cash, lots, fee), sender=self.submitter)
+
+    def prepare(self) -> None:
+        """Opens two accounts with money absorbed and more in the inbox; done once per module, before the tests'
+        snapshots."""
+        self.alice, self.bob = self.open("alice"), self.open("bob")
+        for party in (self.alice, self.bob):
+            self.deposit(party, 1_000 * USDC, 10)
+            self.fund(party, 1_000 * USDC, 10 * LOT)
+
+    def pair(self) -> tuple[Party, Party, SignedEpoch]:
+        """The two prepared accounts, and a fresh epoch."""
+        return self.alice, self.bob, self.post()
+
+
+def tamper(proof: Proof) -> Proof:
+    """Another point in place of C: on the curve, so that only the equation can refuse."""
+    return (*proof[:6], *to_point(12_345))
+
+
+def change_side(request: TradeRequest, name: str, **changes) -> TradeRequest:
+    """The trade with one side changed."""
+    return replace(request, **{name: replace(getattr(request, name), **changes)})
+
+
+@cache
+def _make_points() -> tuple[NamedPoint, ...]:
+    return tuple(sorted(NamedPoint(encode_policy_name(name), *to_point(scalar)) for name, scalar in POLICIES.items()))

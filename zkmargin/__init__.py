@@ -1,0 +1,1 @@
+"""Zero-knowledge portfolio margin."""
