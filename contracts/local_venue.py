@@ -26,12 +26,12 @@ from zkmargin.contracts.requests import (
 )
 from zkmargin.contracts.venue import Venue
 from zkmargin.contracts.venue_keys import VenueKeys
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.prover.account.account import LocalWallet
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
 from zkmargin.prover.negotiation import AgreedTrade
 
@@ -120,7 +120,7 @@ class LocalVenue:
 
     # ------------------------------------------------------------------------------------------------------ publishers
     def make_epoch(
-        self, *, urgent: bool = False, settlement: Settlement | None = None, snapshot: MarketSnapshot | None = None
+        self, *, urgent: bool = False, settlement: ExpiryStep | None = None, snapshot: MarketSnapshot | None = None
     ):
         """The next epoch, signed by a quorum that has checked it, with the seconds of each step; nothing is posted.
 
@@ -162,7 +162,7 @@ class LocalVenue:
         self,
         *,
         urgent: bool = False,
-        settlement: Settlement | None = None,
+        settlement: ExpiryStep | None = None,
         snapshot: MarketSnapshot | None = None,
         with_snapshot: bool = True,
     ) -> LiveEpoch:
@@ -175,7 +175,7 @@ class LocalVenue:
     def refresh(self) -> LiveEpoch:
         """The present epoch, or a new one when less than a minute of its age is left for a trade."""
         age = self.chain.time - self.epoch.data.time
-        if age + 60 > self.contracts.oracle.get_max_age(Kind.TRADE):
+        if age + 60 > self.contracts.oracle.get_max_age(ActionKind.TRADE):
             self.post_epoch(with_snapshot=False)
         return self.epoch
 
@@ -221,20 +221,20 @@ class LocalVenue:
         """Sends a party's action that is no trade, as the relayer; takes over the new state once it is mined."""
         message, proof, signature = action.message, action.proof_words, action.signature
         house, points = self.contracts.house, self.epoch.points if self.epoch else None
-        match Kind(message.kind):
-            case Kind.DEPOSIT:
+        match ActionKind(message.kind):
+            case ActionKind.DEPOSIT:
                 receipt = house.deposit(DepositRequest.from_action(message, proof, signature), sender=self.relayer)
-            case Kind.CURE:
+            case ActionKind.CURE:
                 receipt = house.cure(CureRequest.from_action(message, points, proof, signature), sender=self.relayer)
-            case Kind.WITHDRAW:
+            case ActionKind.WITHDRAW:
                 receipt = house.withdraw(
                     WithdrawRequest.from_action(message, points, proof, signature), sender=self.relayer
                 )
-            case Kind.ATTEST:
+            case ActionKind.ATTEST:
                 receipt = house.attest(AttestRequest.from_action(message, points, proof), sender=self.relayer)
-            case Kind.WITHDRAW_FLAT:
+            case ActionKind.WITHDRAW_FLAT:
                 receipt = house.withdraw_flat(FlatRequest.from_action(message, proof, signature), sender=self.relayer)
-            case Kind.CLOSE:
+            case ActionKind.CLOSE:
                 receipt = house.close(FlatRequest.from_action(message, proof, signature), sender=self.relayer)
             case kind:
                 raise ValueError(f"{kind.name} is not submitted here")

@@ -14,7 +14,7 @@ from typing import Self
 
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.messages.records import Action, Flow, Open
 
 Proof = tuple[int, int, int, int, int, int, int, int]
@@ -90,7 +90,7 @@ class DepositRequest(_Request):
     @classmethod
     def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind DEPOSIT."""
-        _require_kind(action, Kind.DEPOSIT)
+        _require_kind(action, ActionKind.DEPOSIT)
         cash = action.cash_flow + action.fee
         return cls(
             action.account, action.commitment_new, cash, action.fee, action.deadline, action.flows, proof, signature
@@ -114,7 +114,7 @@ class CureRequest(_Request):
     @classmethod
     def from_action(cls, action: Action, epoch: EpochPoints, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind CURE."""
-        _require_kind(action, Kind.CURE)
+        _require_kind(action, ActionKind.CURE)
         cash = action.cash_flow + action.fee
         return cls(
             action.account,
@@ -147,7 +147,7 @@ class WithdrawRequest(_Request):
     @classmethod
     def from_action(cls, action: Action, epoch: EpochPoints, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind WITHDRAW."""
-        _require_kind(action, Kind.WITHDRAW)
+        _require_kind(action, ActionKind.WITHDRAW)
         return cls(
             action.account, action.commitment_new, -action.cash_flow - action.fee, action.fee, action.deadline,
             action.recipient, action.flows, epoch, proof, signature,
@@ -171,7 +171,7 @@ class FlatRequest(_Request):
     @classmethod
     def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind WITHDRAW_FLAT or CLOSE."""
-        _require_kind(action, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+        _require_kind(action, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
         return cls(
             action.account, action.commitment_new, -action.cash_flow - action.fee, action.fee, action.deadline,
             action.recipient, action.flows, proof, signature,
@@ -191,7 +191,7 @@ class AttestRequest(_Request):
     @classmethod
     def from_action(cls, action: Action, epoch: EpochPoints, proof: Proof) -> Self:
         """From an action of kind ATTEST."""
-        _require_kind(action, Kind.ATTEST)
+        _require_kind(action, ActionKind.ATTEST)
         return cls(action.account, action.policy, action.deadline, epoch, proof)
 
 
@@ -210,7 +210,7 @@ class TradeSide(_Request):
     @classmethod
     def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind TRADE."""
-        _require_kind(action, Kind.TRADE)
+        _require_kind(action, ActionKind.TRADE)
         return cls(
             action.account, action.commitment_new, action.ciphertext, action.fee, action.deadline, proof, signature
         )
@@ -226,9 +226,11 @@ class TradeRequest(_Request):
     minus: TradeSide
 
 
-def _require_kind(action: Action, *allowed: Kind) -> None:
+def _require_kind(action: Action, *allowed: ActionKind) -> None:
     if action.kind not in allowed:
-        raise CallInvalid("kind of the action", Kind(action.kind).name, " or ".join(kind.name for kind in allowed))
+        raise CallInvalid(
+            "kind of the action", ActionKind(action.kind).name, " or ".join(kind.name for kind in allowed)
+        )
 
 
 def _to_abi(value: object) -> object:

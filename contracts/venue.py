@@ -25,10 +25,10 @@ from zkmargin.contracts.requests import (
     TradeRequest,
     WithdrawRequest,
 )
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.messages.records import encode_policy_name
 
 
@@ -140,7 +140,7 @@ class RiskOracle:
             "setSigners", sorted(signers, key=lambda item: int(item, 16)), threshold, sender=sender
         )
 
-    def set_max_age(self, kind: Kind, seconds: int, *, sender: str | None = None) -> Receipt:
+    def set_max_age(self, kind: ActionKind, seconds: int, *, sender: str | None = None) -> Receipt:
         """Sets for how long an epoch serves an action (60 to 900 s; trade and withdraw share one, cure and attest the
         other)."""
         return self.contract.send("setMaxAge", int(kind), seconds, sender=sender)
@@ -153,7 +153,7 @@ class RiskOracle:
         """Ends a pause; only the owner."""
         return self.contract.send("unpause", sender=sender)
 
-    def get_max_age(self, kind: Kind) -> int:
+    def get_max_age(self, kind: ActionKind) -> int:
         """Seconds for which an epoch serves an action."""
         return self.contract.call("maxAgeOf", int(kind))
 
@@ -161,7 +161,7 @@ class RiskOracle:
         """An epoch still in the ring, fresh or not."""
         return EpochView(*self.contract.call("getEpoch", number))
 
-    def require_fresh(self, number: int, kind: Kind) -> EpochView:
+    def require_fresh(self, number: int, kind: ActionKind) -> EpochView:
         """The epoch, if it may serve `kind` now. Its snapshot hash is not read."""
         return EpochView(*self.contract.call("requireFresh", number, int(kind)))
 
@@ -193,7 +193,7 @@ class RiskOracle:
         """Block time of the latest generation step, 0 before the first."""
         return self.contract.call("steppedAt")
 
-    def read_settlements(self, preset: Preset) -> Mapping[int, Settlement]:
+    def read_settlements(self, preset: Preset) -> Mapping[int, ExpiryStep]:
         """The settlement vector of every step, by generation, from the events; each is parsed when it is asked for."""
         events = self.contract.read_events("SettlementPublished", first_block=self._first_block)
         return Settlements(
@@ -206,8 +206,8 @@ class RiskOracle:
         return {int(event["args"]["number"]): bytes(event["args"]["snapshot"]) for event in events}
 
 
-class Settlements(Mapping[int, Settlement]):
-    """Settlement vectors by generation, parsed one by one: bytes that are none spoil their own step alone.
+class Settlements(Mapping[int, ExpiryStep]):
+    """ExpiryStep vectors by generation, parsed one by one: bytes that are none spoil their own step alone.
 
     Getting an item raises `engine.policy.record.PolicyError` where the published bytes are not canonical or not
     allowed.
@@ -216,8 +216,8 @@ class Settlements(Mapping[int, Settlement]):
     def __init__(self, data: Mapping[int, bytes], preset: Preset):
         self._data, self._preset = data, preset
 
-    def __getitem__(self, generation: int) -> Settlement:
-        return Settlement.from_bytes(self._data[generation], self._preset)
+    def __getitem__(self, generation: int) -> ExpiryStep:
+        return ExpiryStep.from_bytes(self._data[generation], self._preset)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._data)
@@ -399,7 +399,7 @@ def _to_flowed(event: Mapping) -> list[Event]:
     flows = tuple((int(flow["slot"]), int(flow["lots"])) for flow in event["flows"])
     return [
         Transitioned(
-            kind=Kind(event["kind"]),
+            kind=ActionKind(event["kind"]),
             account=bytes(event["account"]),
             generation=event["generation"],
             commitment_new=event["commitment"],
@@ -412,7 +412,7 @@ def _to_flowed(event: Mapping) -> list[Event]:
 def _to_sides(event: Mapping) -> list[Event]:
     return [
         Transitioned(
-            kind=Kind.TRADE,
+            kind=ActionKind.TRADE,
             account=bytes(event[name.lower()]),
             generation=event["generation"],
             commitment_new=event[f"commitment{name}"],

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zkmargin.contracts.key_material import KeyMaterial
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy, flat_policy
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.escrow import CommitteeKey, create_committee_file, read_committee_file
@@ -64,7 +64,7 @@ class VenueKeys:
         """A policy's point under the transition key."""
         return compute_policy_point(self.transition.verifying_key, policy)
 
-    def compute_settlement_point(self, settlement: Settlement) -> Point:
+    def compute_settlement_point(self, settlement: ExpiryStep) -> Point:
         """A settlement's point; the identity where it changes nothing."""
         return compute_settlement_point(self.transition.verifying_key, settlement, self.preset)
 

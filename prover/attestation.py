@@ -14,12 +14,12 @@ from typing import ClassVar
 
 from eth_utils import keccak
 
-from zkmargin.engine.epoch.expiry import identity_settlement
+from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
 from zkmargin.engine.policy.record import PolicyError
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.transition import EpochData, Intent, Kind, Transition, certify, compute_effects
+from zkmargin.prover.actions.transition import ActionKind, EpochData, Intent, Transition, certify, compute_effects
 from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
@@ -83,7 +83,7 @@ def build_attestation(
     """
     if epoch.generation != account.generation:
         raise GenerationMismatch(account.generation, epoch.generation, str(account.generation))
-    effects = compute_effects(account, Intent(Kind.ATTEST, policy=policy), epoch)
+    effects = compute_effects(account, Intent(ActionKind.ATTEST, policy=policy), epoch)
     message = Attestation(
         account=account.id,
         recipient=recipient,
@@ -100,7 +100,7 @@ def build_attestation(
 
 def name_attestation_signals(commitment: int, context: int, preset: Preset) -> dict[str, int | list]:
     """Public signals of an attestation but for the policy's, from public data alone: the recipient's side."""
-    still = identity_settlement(preset)
+    still = identity_expiry_step(preset)
     return {
         "commitmentOld": commitment,
         "commitmentNew": 0,

@@ -14,7 +14,7 @@ from zkmargin.prover.account.account import Account, Wallet, compute_account_id,
 from zkmargin.prover.account.escrow import Point
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.opening import Opening, build_opening
-from zkmargin.prover.actions.transition import EpochData, Intent, Kind, Transition, build_transition
+from zkmargin.prover.actions.transition import ActionKind, EpochData, Intent, Transition, build_transition
 from zkmargin.prover.attestation import ProvenAttestation, build_attestation
 from zkmargin.prover.errors import AccountError, ActionNotAllowed
 from zkmargin.prover.groth16.compile import BUILD
@@ -146,7 +146,7 @@ class Trader:
         self, cash_usd6: int = 0, lots: Mapping[int, int] | None = None, *, deadline: int, fee_usd6: int = 0
     ) -> SignedAction:
         """Takes cash and collateral out of the inbox; the fee is paid from the cash."""
-        return self.act(Intent(Kind.DEPOSIT, cash_usd6, lots or {}, fee_usd6, deadline=deadline))
+        return self.act(Intent(ActionKind.DEPOSIT, cash_usd6, lots or {}, fee_usd6, deadline=deadline))
 
     def cure(
         self,
@@ -158,7 +158,7 @@ class Trader:
         fee_usd6: int = 0,
     ) -> SignedAction:
         """A deposit that proves maintenance margin."""
-        return self.act(Intent(Kind.CURE, cash_usd6, lots or {}, fee_usd6, deadline=deadline), epoch)
+        return self.act(Intent(ActionKind.CURE, cash_usd6, lots or {}, fee_usd6, deadline=deadline), epoch)
 
     def withdraw(
         self,
@@ -172,7 +172,7 @@ class Trader:
     ) -> SignedAction:
         """Pays out while the withdraw policy holds."""
         return self.act(
-            Intent(Kind.WITHDRAW, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline), epoch
+            Intent(ActionKind.WITHDRAW, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline), epoch
         )
 
     def withdraw_flat(
@@ -186,7 +186,7 @@ class Trader:
     ) -> SignedAction:
         """Pays out of an account without derivatives and debt; needs no epoch."""
         return self.act(
-            Intent(Kind.WITHDRAW_FLAT, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline)
+            Intent(ActionKind.WITHDRAW_FLAT, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline)
         )
 
     def close(
@@ -199,7 +199,9 @@ class Trader:
         fee_usd6: int = 0,
     ) -> SignedAction:
         """Pays out and ends the account for good; what is not paid out is forfeited."""
-        return self.act(Intent(Kind.CLOSE, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline))
+        return self.act(
+            Intent(ActionKind.CLOSE, cash_usd6, lots or {}, fee_usd6, recipient=recipient, deadline=deadline)
+        )
 
     def trade(self, agreed: AgreedTrade, epoch: EpochData, *, deadline: int, fee_usd6: int = 0) -> SignedAction:
         """This account's side of an agreed trade.
@@ -214,7 +216,7 @@ class Trader:
         """
         mine = self.account.id
         intent = Intent(
-            Kind.TRADE,
+            ActionKind.TRADE,
             fee_usd6=fee_usd6,
             trade=agreed.trade,
             side=agreed.get_side(mine),
@@ -235,7 +237,7 @@ class Trader:
 
     def attest(self, epoch: EpochData, policy: str = "maintenance", *, deadline: int) -> SignedAction:
         """An attestation on chain; it writes nothing, and takes no signature."""
-        return self.act(Intent(Kind.ATTEST, policy=policy, deadline=deadline), epoch)
+        return self.act(Intent(ActionKind.ATTEST, policy=policy, deadline=deadline), epoch)
 
     def attest_to(
         self, epoch: EpochData, policy: str, *, recipient: str, challenge: bytes, valid_until: int
@@ -264,7 +266,7 @@ class Trader:
             self.account, intent, domain=venue.domain, key_version=venue.key_version, epoch=epoch
         )
         proof = self._provers.transition.prove(transition)
-        signature = b"" if intent.kind is Kind.ATTEST else self.wallet.sign(venue.domain, transition.message)
+        signature = b"" if intent.kind is ActionKind.ATTEST else self.wallet.sign(venue.domain, transition.message)
         return SignedAction(transition, proof, signature)
 
     def confirm(self, action: SignedAction) -> None:

@@ -20,11 +20,11 @@ import secrets
 from dataclasses import dataclass
 from typing import ClassVar
 
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import ACTION_RULES, Kind, name_action_signals
+from zkmargin.prover.actions.transition import ACTION_RULES, ActionKind, name_action_signals
 from zkmargin.prover.errors import OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
@@ -308,8 +308,8 @@ def check_settlement_proof(
     def refuse(reason: str) -> TradeMessageRefused:
         return TradeMessageRefused("SettlementProof", reason)
 
-    if action.kind != Kind.TRADE:
-        raise refuse(f"the action's kind is {action.kind}; allowed: {int(Kind.TRADE)}")
+    if action.kind != ActionKind.TRADE:
+        raise refuse(f"the action's kind is {action.kind}; allowed: {int(ActionKind.TRADE)}")
     if action.side != agreed.get_side(action.account):
         raise refuse(f"side {action.side} is not the agreed one")
     if action.counterparty != agreed.get_counterparty(action.account):
@@ -318,7 +318,7 @@ def check_settlement_proof(
         raise refuse("shows another trade tag: another word or salt")
     if action.epoch != agreed.epoch:
         raise refuse(f"proves epoch {action.epoch}; agreed: {agreed.epoch}")
-    if action.policy != encode_policy_name(policy := ACTION_RULES[Kind.TRADE].policy):
+    if action.policy != encode_policy_name(policy := ACTION_RULES[ActionKind.TRADE].policy):
         raise refuse(f"proves another policy than {policy!r}")
     if action.generation_new != agreed.generation:
         raise refuse(f"leads to generation {action.generation_new}; agreed: {agreed.generation}")
@@ -345,7 +345,7 @@ def check_settlement_proof(
 
 
 def verify_settlement_proof(
-    domain: Domain, side: SettlementProof, verifier: TransitionVerifier, policy: Policy, settlement: Settlement
+    domain: Domain, side: SettlementProof, verifier: TransitionVerifier, policy: Policy, settlement: ExpiryStep
 ) -> bool:
     """Whether the other party's proof holds for its action, so that the joint transaction will not fail on it.
 
@@ -353,7 +353,7 @@ def verify_settlement_proof(
     ----------
     policy : Policy
         `initial` of the agreed epoch.
-    settlement : Settlement
+    settlement : ExpiryStep
         The identity, or the epoch's where the action steps to its generation.
 
     Raises

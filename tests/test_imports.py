@@ -20,7 +20,9 @@ def imported_folders(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             modules.add(node.module)
     folders = {name.split(".")[1] for name in modules if name.startswith("zkmargin.")}
-    return folders & set(ORDER) | {f"bare {top}" for name in modules if (top := name.split(".")[0]) in {*ORDER, "tests"}}
+    return folders & set(ORDER) | {
+        f"bare {top}" for name in modules if (top := name.split(".")[0]) in {*ORDER, "tests"}
+    }
 
 
 @pytest.mark.parametrize("folder", ORDER)

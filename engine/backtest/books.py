@@ -10,8 +10,8 @@ import numpy as np
 from zkmargin.engine.backtest.paths import State
 from zkmargin.engine.backtest.volatility import DAYS_PER_YEAR, QUARTER_DELTA
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_STRESS, Crowding
-from zkmargin.engine.market.instruments import USD_STEP, Kind, Listing, Underlying, make_instrument, quantize
+from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_MULTIPLIER, Crowding
+from zkmargin.engine.market.instruments import USD_STEP, InstrumentKind, Listing, Underlying, make_instrument, quantize
 from zkmargin.engine.market.snapshot import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
 from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, get_preset
@@ -126,10 +126,10 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
     for place, coin in enumerate(COINS):
         spot, perpetual, future, *options = SLOTS[coin].tolist()
         lot, far = LOT_SIZES[place], time + int(FAR * DAY)
-        for slot, kind in ((spot, Kind.SPOT), (perpetual, Kind.PERPETUAL)):
+        for slot, kind in ((spot, InstrumentKind.SPOT), (perpetual, InstrumentKind.PERPETUAL)):
             instruments[slot] = make_instrument(slot, kind, Underlying(coin), lot)
             forward[slot] = float(state.index[place])
-        instruments[future] = make_instrument(future, Kind.FUTURE, Underlying(coin), lot, expiry=far)
+        instruments[future] = make_instrument(future, InstrumentKind.FUTURE, Underlying(coin), lot, expiry=far)
         forward[future] = state.forward(place, FAR)
         centre = state.forward(place, NEAR)
         for slot, (name, days, side) in zip(options, OPTIONS, strict=True):
@@ -139,7 +139,7 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
                 strike = centre * np.exp(side * QUARTER_DELTA * own + 0.5 * own**2)
             strike = quantize(float(strike), USD_STEP)
             instruments[slot] = make_instrument(
-                slot, Kind.OPTION, Underlying(coin), lot, strike=strike, expiry=time + int(days * DAY),
+                slot, InstrumentKind.OPTION, Underlying(coin), lot, strike=strike, expiry=time + int(days * DAY),
                 is_call="call" in name,
             )  # fmt: skip
             forward[slot] = state.forward(place, days)
@@ -154,7 +154,7 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
         volatility=volatility,
         daily_volatility={Underlying(coin): float(daily[place]) for place, coin in enumerate(COINS)},
         crowding=dict.fromkeys(Underlying, NO_CROWD),
-        stress=MIN_STRESS,
+        stress=MIN_MULTIPLIER,
     )
     return Listed(snapshot, state)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkmargin.engine.market.instruments import KIND_CODES, Kind
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import delta_per_lot, greeks_per_lot
 from zkmargin.engine.presets import COINS
@@ -45,9 +45,9 @@ class _Coin:
         listing, slots = snapshot.listing, snapshot.listing.preset.coins[coin]
         own = np.arange(slots.start, slots.stop)
         self.generator, self.name, self.strike = generator, coin, listing.strike
-        self.perpetual = next((int(s) for s in own if listing.kind[s] == KIND_CODES[Kind.PERPETUAL]), None)
-        self.spot = next((int(s) for s in own if listing.kind[s] == KIND_CODES[Kind.SPOT]), None)
-        self.futures = [int(s) for s in own if listing.kind[s] == KIND_CODES[Kind.FUTURE]]
+        self.perpetual = next((int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.PERPETUAL]), None)
+        self.spot = next((int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.SPOT]), None)
+        self.futures = [int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.FUTURE]]
         with np.errstate(divide="ignore", invalid="ignore"):
             self.delta = delta_per_lot(snapshot) / listing.lot_size
             self.vega = greeks_per_lot(snapshot).vega / listing.lot_size

@@ -40,7 +40,7 @@ class Estimate:
 
     crowding: Mapping[str, Crowding]
     """By coin."""
-    stress: float
+    contagion_multiplier: float
     """theta."""
     branching: tuple[float, ...]
     """Largest branching ratio over the coins, per epoch of the last 48 hours."""

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zkmargin.engine.contagion.ladder import require_between
-from zkmargin.engine.market.crowding import MAX_STRESS, MIN_STRESS
+from zkmargin.engine.market.crowding import MAX_MULTIPLIER, MIN_MULTIPLIER
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class StateRule:
     calm_gain: float = 0.53
     """g_0: BTC's gain on the side "down" before the crash of October 2025, at 16 bn US dollars of open interest."""
     largest: float = 2.0
-    """theta_max, at most `MAX_STRESS`: depth, which also falls as volatility rises, must not be counted again."""
+    """theta_max, at most `MAX_MULTIPLIER`: depth, which also falls as volatility rises, must not be counted again."""
     largest_ratio: float = 0.9
     """Cap on n and g: keeps the slope of 1 / (1 - x) at most 100."""
     rise_half_life: float = 6.0
@@ -39,11 +39,11 @@ class StateRule:
     """Largest change of theta per hour."""
 
     def __post_init__(self) -> None:
-        require_between("largest multiplier", self.largest, MIN_STRESS, MAX_STRESS)
+        require_between("largest multiplier", self.largest, MIN_MULTIPLIER, MAX_MULTIPLIER)
         require_between("largest ratio", self.largest_ratio, 0.0, 0.99)
 
     def compute_raw(self, branching: float, gain: float) -> float:
-        """The multiplier before smoothing, `MIN_STRESS` to `largest`.
+        """The multiplier before smoothing, `MIN_MULTIPLIER` to `largest`.
 
         Raises
         ------
@@ -53,11 +53,11 @@ class StateRule:
         n = min(require_between("branching ratio", branching, 0.0, math.inf), self.largest_ratio)
         g = min(require_between("gain", gain, 0.0, math.inf), self.largest_ratio)
         raw = (1.0 - self.calm_branching) / (1.0 - n) * (1.0 - self.calm_gain) / (1.0 - g)
-        return min(max(raw, MIN_STRESS), self.largest)
+        return min(max(raw, MIN_MULTIPLIER), self.largest)
 
     def update(self, previous: float, branching: float, gain: float, hours: float = 1.0) -> float:
         """The next multiplier after `hours`."""
-        require_between("previous multiplier", previous, MIN_STRESS, self.largest)
+        require_between("previous multiplier", previous, MIN_MULTIPLIER, self.largest)
         gap = self.compute_raw(branching, gain) - previous
         if -self.hysteresis < gap < 0:
             return previous

@@ -9,7 +9,7 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.margin.definition import Reference, Requirement
+from zkmargin.engine.margin.definition import Definition, Requirement
 from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.report import MarginReport, build_report
@@ -41,9 +41,9 @@ class Desk:
         return HouseModel(self.snapshot, self.parameters)
 
     @cached_property
-    def reference(self) -> Reference:
+    def definition(self) -> Definition:
         """The definition."""
-        return Reference(self.snapshot, self.parameters, self.house)
+        return Definition(self.snapshot, self.parameters, self.house)
 
     @cached_property
     def policies(self) -> dict[str, Policy]:
@@ -99,7 +99,7 @@ class Desk:
 
     def evaluate(self, state: AccountState, level: str) -> Requirement:
         """The definition's requirement, US dollars."""
-        return self.reference.compute_requirement(state, level)
+        return self.definition.compute_requirement(state, level)
 
     def report(self, name: str, state: AccountState) -> MarginReport:
         """The margin report of an account."""

@@ -250,8 +250,8 @@ def _describe(
         objective=None if missing else search.get_objective(trades),
         requirement_before=float(before.total),
         requirement_after=float(after.total),
-        excess_before=float(before.excess),
-        excess_after=float(after.excess),
+        margin_excess_before=float(before.margin_excess),
+        margin_excess_after=float(after.margin_excess),
         missing_usd6=round(missing * USD6),
         gap=gap,
     )

@@ -75,9 +75,9 @@ class Hedge:
     """At the policy's level."""
     requirement_after: float
     """After the trades."""
-    excess_before: float
+    margin_excess_before: float
     """Equity less requirement."""
-    excess_after: float
+    margin_excess_after: float
     """After the trades."""
     missing_usd6: int
     """What the integer policy lacks after the trades, micro-dollars; 0 when it is met."""

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.desk.desk import Desk
-from zkmargin.engine.market.instruments import Instrument, Kind, require_in_range
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, require_in_range
 from zkmargin.engine.market.snapshot import Observation
 from zkmargin.engine.policy.draft import USD6
 
-HALF_SPREAD: Mapping[Kind, float] = {Kind.PERPETUAL: 0.0006, Kind.FUTURE: 0.001}
+HALF_SPREAD: Mapping[InstrumentKind, float] = {InstrumentKind.PERPETUAL: 0.0006, InstrumentKind.FUTURE: 0.001}
 """Half of bid to ask and a taker's fee as a fraction of the mark. Our choice: a fee of 5 basis points, and 1 and 5 of
 spread."""
 
@@ -27,7 +27,7 @@ OPTION_FEE, OPTION_FEE_CAP = 0.0003, 0.125
 """A taker's fee for an option: a fraction of the forward, at most so much of the price paid or received. Our choice,
 the size of fee that exchanges publish."""
 
-DEPTH_SHARE: Mapping[Kind, float] = {Kind.PERPETUAL: 1.0, Kind.FUTURE: 0.1}
+DEPTH_SHARE: Mapping[InstrumentKind, float] = {InstrumentKind.PERPETUAL: 1.0, InstrumentKind.FUTURE: 0.1}
 """Share of the coin's depth that stands in one instrument of the kind. Our choice."""
 
 LIQUIDITY_SHARE = 0.1
@@ -93,7 +93,7 @@ def make_liquidity(desk: Desk, observations: Mapping[str, Observation], share: f
     columns = {name: np.zeros(slots, dtype=np.int64) for name in ("ask", "bid", "can_buy", "can_sell")}
     columns["ask"][:], columns["bid"][:] = desk.marks, desk.marks
     for item in desk.snapshot.listing.by_name.values():
-        if item.kind is Kind.OPTION and item.name in observations:
+        if item.kind is InstrumentKind.OPTION and item.name in observations:
             found = _quote_option(desk, item, observations[item.name], share)
         elif item.kind in HALF_SPREAD:
             found = _quote_linear(desk, item, share)

@@ -41,7 +41,7 @@ class Sizing:
     """What ends it: "policy", or "range" when lots or cash leave what a trade or an account can hold."""
     passes_now: bool
     """Whether the account passes without any order."""
-    excess: float
+    margin_excess: float
     """Equity less initial requirement at the largest multiple."""
     rows: tuple[str, ...]
     """Rows that fail one multiple further, in words; none where the limit is the range."""
@@ -177,7 +177,7 @@ def find_largest(
         largest=largest,
         limit="policy" if refusal else "range",
         passes_now=passes_now,
-        excess=float(desk.evaluate(ray.at(max(largest, 0)), "initial").excess),
+        margin_excess=float(desk.evaluate(ray.at(max(largest, 0)), "initial").margin_excess),
         rows=tuple(f"row {row}: {describe_row(ray.rule, row)}" for row in refusal.rows) if refusal else (),
         missing=refusal.missing_usd6 / USD6 if refusal else 0.0,
         binding=report.levels["initial"].binding,

@@ -26,9 +26,9 @@ class Standing:
     """Maintenance requirement."""
     contagion_buffer: float
     """The part of the initial requirement that is the contagion buffer."""
-    excess_initial: float
+    margin_excess_initial: float
     """Equity less initial requirement."""
-    excess_maintenance: float
+    margin_excess_maintenance: float
     """Equity less maintenance requirement."""
     missing_usd6: dict[str, int]
     """By level, what the integer policy lacks, micro-dollars; 0 when a proof is possible."""
@@ -48,8 +48,8 @@ class Standing:
             initial=initial.requirement,
             maintenance=maintenance.requirement,
             contagion_buffer=initial.contagion_buffer,
-            excess_initial=initial.excess,
-            excess_maintenance=maintenance.excess,
+            margin_excess_initial=initial.margin_excess,
+            margin_excess_maintenance=maintenance.margin_excess,
             missing_usd6={level: report.levels[level].missing_usd6 for level in LEVELS},
             binding=initial.binding,
             worst={coin: row.worst_scenario for coin, row in report.coins.items()},
@@ -57,7 +57,7 @@ class Standing:
         )
 
 
-AMOUNTS = ("equity", "initial", "maintenance", "contagion_buffer", "excess_initial", "excess_maintenance")
+AMOUNTS = ("equity", "initial", "maintenance", "contagion_buffer", "margin_excess_initial", "margin_excess_maintenance")
 """Fields of a standing that are US dollars."""
 
 

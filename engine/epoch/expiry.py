@@ -27,7 +27,7 @@ class RefusedSettlement(PolicyError):
 
 
 @dataclass(frozen=True, eq=False)
-class Settlement:
+class ExpiryStep:
     """(drop, payoff): q'_i = r_i - drop_i r_i and cash' gains payoff_i r_i.
 
     Raises
@@ -79,7 +79,7 @@ class Settlement:
         )
 
     @classmethod
-    def from_bytes(cls, data: bytes, preset: Preset) -> Settlement:
+    def from_bytes(cls, data: bytes, preset: Preset) -> ExpiryStep:
         """Read canonical bytes of `preset`'s size.
 
         Raises
@@ -104,14 +104,14 @@ class Settlement:
         return keccak(self.to_bytes())
 
     def __eq__(self, other) -> bool:
-        return isinstance(other, Settlement) and self.to_bytes() == other.to_bytes()
+        return isinstance(other, ExpiryStep) and self.to_bytes() == other.to_bytes()
 
     def __hash__(self) -> int:
         return hash(self.to_bytes())
 
 
-def identity_settlement(preset: Preset) -> Settlement:
+def identity_expiry_step(preset: Preset) -> ExpiryStep:
     """Nothing is dropped and nothing paid: for an account that makes no step, and a generation that began without
     one."""
     zeros = np.zeros(preset.slots, dtype=np.int64)
-    return Settlement(preset, zeros, zeros)
+    return ExpiryStep(preset, zeros, zeros)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from eth_hash.auto import keccak
 
-from zkmargin.engine.epoch.expiry import Settlement, identity_settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.policies import build_policies
@@ -61,7 +61,7 @@ class Epoch:
     """Market facts."""
     policies: Mapping[str, Policy]
     """By name; kept sorted."""
-    settlement: Settlement
+    settlement: ExpiryStep
     """What the step into this epoch's generation drops and pays. Every epoch of the generation carries the same vector,
     as an account may make the step at any of them; it is the identity only where the generation began without a step.
     `engine.epoch.succession` checks it against the epoch before."""
@@ -169,7 +169,7 @@ def build_epoch(
     number: int,
     time: int | None = None,
     urgent: bool = False,
-    settlement: Settlement | None = None,
+    settlement: ExpiryStep | None = None,
     parameters: Parameters | None = None,
 ) -> Epoch:
     """An epoch with the house model's policies.
@@ -181,7 +181,7 @@ def build_epoch(
     time : int, optional
         Unix seconds; the snapshot's by default.
     urgent : bool
-    settlement : Settlement, optional
+    settlement : ExpiryStep, optional
         Of the step into the snapshot's generation, also where an earlier epoch made it; the identity by default, for a
         generation that began without a step.
     parameters : Parameters, optional
@@ -199,5 +199,5 @@ def build_epoch(
         urgent=urgent,
         snapshot=snapshot,
         policies=build_policies(snapshot, parameters),
-        settlement=settlement or identity_settlement(snapshot.listing.preset),
+        settlement=settlement or identity_expiry_step(snapshot.listing.preset),
     )

@@ -13,7 +13,7 @@ from dataclasses import fields
 from zkmargin.engine.calibration.filters import DECAY
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.market.crowding import Crowding
-from zkmargin.engine.market.instruments import Instrument, Kind, Underlying, collateral_lot_sizes
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Underlying, collateral_lot_sizes
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.draft import USD6
@@ -29,7 +29,7 @@ the quorum's word, within this."""
 
 EASING = 2.0
 """What lowers the contagion buffer (more depth, a smaller ladder or impact) moves at most by this factor per epoch."""
-STRESS_FALL = 0.25
+MULTIPLIER_FALL = 0.25
 """The state multiplier falls at most so much per epoch. It may rise at once: a rise blocks new risk only."""
 
 
@@ -57,7 +57,8 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
       (a perpetual always, a dated one until its expiry) and a future pay within 50 % of their last price. An option
       that has expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
     * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
-      closes are daily); depth, ladder and impact ease by `EASING` at most, the stress falls by `STRESS_FALL` at most.
+      closes are daily); depth, ladder and impact ease by `EASING` at most, the contagion multiplier falls by
+      `MULTIPLIER_FALL` at most.
     * The first epoch's generation began without a step: its settlement is the identity.
 
     Within these bounds a payoff is the quorum's settlement price, which no data of the two epochs show.
@@ -130,8 +131,12 @@ def _check_easing(previous: Epoch, epoch: Epoch) -> None:
                     raise RefusedSuccession(f"{field.name} of {coin.value}", new, f"at most {old * EASING:g}")
             elif new < old / EASING:
                 raise RefusedSuccession(f"{field.name} of {coin.value}", new, f"{old / EASING:g} or more")
-    if after.stress < before.stress - STRESS_FALL - 1e-9:
-        raise RefusedSuccession("stress", after.stress, f"{before.stress - STRESS_FALL:g} or more")
+    if after.contagion_multiplier < before.contagion_multiplier - MULTIPLIER_FALL - 1e-9:
+        raise RefusedSuccession(
+            "contagion_multiplier",
+            after.contagion_multiplier,
+            f"{before.contagion_multiplier - MULTIPLIER_FALL:g} or more",
+        )
 
 
 def _check_same_generation(previous: Epoch, epoch: Epoch) -> None:
@@ -170,7 +175,7 @@ def _bound_payoff(held: Instrument, before: MarketSnapshot, price: float, time: 
     `price` is the lot's in the snapshot `before`, US dollars.
     """
     has_expired = held.expiry is not None and held.expiry <= time
-    if held.kind is Kind.OPTION and has_expired:
+    if held.kind is InstrumentKind.OPTION and has_expired:
         most = CALL_BOUND * float(before.forward[held.slot]) if held.is_call else held.strike
         return 0, math.floor(USD6 * most * held.lot_size), f"expired at {held.expiry}"
     usd6 = round(USD6 * price)

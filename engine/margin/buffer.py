@@ -33,7 +33,7 @@ BUFFERS = {"BTC": Helper.BUFFER_BTC, "ETH": Helper.BUFFER_ETH}
 """Helper of each coin's buffer."""
 
 
-def compute_charge(exposure: float, crowding: Crowding, stress: float) -> float:
+def compute_charge(exposure: float, crowding: Crowding, multiplier: float) -> float:
     """The curve: charge of a signed delta notional, US dollars, both; positive exposure is long.
 
     Raises
@@ -45,7 +45,7 @@ def compute_charge(exposure: float, crowding: Crowding, stress: float) -> float:
         raise OutOfRange("exposure", exposure, -np.inf, np.inf)
     ladder, depth = crowding.get_side(exposure)
     size = abs(exposure)
-    return stress * crowding.impact * (size * size + 2.0 * size * ladder) / (2.0 * depth)
+    return multiplier * crowding.impact * (size * size + 2.0 * size * ladder) / (2.0 * depth)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,11 @@ class BufferModel:
             rate = parameters.price_range[coin] * parameters.factor["initial"]
             found[coin] = tuple(
                 make_chords(
-                    self.snapshot.stress * crowding.impact / (2.0 * depth), ladder, count, parameters.buffer_error, rate
+                    self.snapshot.contagion_multiplier * crowding.impact / (2.0 * depth),
+                    ladder,
+                    count,
+                    parameters.buffer_error,
+                    rate,
                 )
                 for ladder, depth in (crowding.get_side(1.0), crowding.get_side(-1.0))
             )

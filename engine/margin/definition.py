@@ -1,4 +1,4 @@
-"""The float reference: the definition of the house model's requirement, written to be read.
+"""The float definition: the definition of the house model's requirement, written to be read.
 
     requirement = K + buffer + max(grid, expected shortfall)
     buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta (initial only)
@@ -34,10 +34,10 @@ from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.scenarios import load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel, compute_multiplier
-from zkmargin.engine.market.instruments import Instrument, Kind
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import black76_price
-from zkmargin.engine.policy.checks import PROHIBITIVE
+from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE
 from zkmargin.engine.policy.draft import USD6, Layout
 from zkmargin.engine.presets import COINS, PRESETS
 
@@ -99,17 +99,17 @@ class Requirement:
         return self.charge + self.buffer + self.scenario_margin
 
     @property
-    def excess(self) -> Number:
+    def margin_excess(self) -> Number:
         """equity - requirement; negative when margin is missing."""
         return self.equity - self.total
 
     @property
     def is_met(self) -> bool:
         """Whether the account meets the requirement."""
-        return self.excess >= 0 and self.cash_slack >= 0 and self.exposure_slack >= 0
+        return self.margin_excess >= 0 and self.cash_slack >= 0 and self.exposure_slack >= 0
 
 
-class Reference:
+class Definition:
     """The requirement's definition at one snapshot.
 
     Parameters
@@ -131,7 +131,7 @@ class Reference:
     # ------------------------------------------------------------------------------------------- value of one lot
     def is_dead(self, item: Instrument) -> bool:
         """Whether the instrument is collateral that counts for nothing."""
-        return item.kind is Kind.SPOT and item.underlying.value in self.parameters.dead_collateral
+        return item.kind is InstrumentKind.SPOT and item.underlying.value in self.parameters.unaccepted_collateral
 
     def value(
         self,
@@ -145,7 +145,7 @@ class Reference:
         if self.is_dead(item):
             return 0.0
         forward = float(self.snapshot.forward[item.slot]) * (1.0 + move)
-        if item.kind is not Kind.OPTION:
+        if item.kind is not InstrumentKind.OPTION:
             return forward * item.lot_size
         years = max((item.expiry - self.snapshot.time) / (365.0 * 86_400.0) - days / 365.0, 0.0)
         shocked = (
@@ -155,7 +155,7 @@ class Reference:
 
     def delta(self, item: Instrument) -> float:
         """Change in value per change of the forward, for one coin."""
-        if item.kind is not Kind.OPTION:
+        if item.kind is not InstrumentKind.OPTION:
             return 1.0
         years = (item.expiry - self.snapshot.time) / (365.0 * 86_400.0)
         spread = float(self.snapshot.volatility[item.slot]) * math.sqrt(years)
@@ -194,7 +194,7 @@ class Reference:
 
     def basis_shift(self, item: Instrument, cell: Cell) -> float:
         """Relative change of an instrument's forward against spot and perpetual in a grid cell."""
-        if not cell.basis or item.kind not in (Kind.OPTION, Kind.FUTURE):
+        if not cell.basis or item.kind not in (InstrumentKind.OPTION, InstrumentKind.FUTURE):
             return 0.0
         years = (item.expiry - self.snapshot.time) / (365.0 * 86_400.0)
         grown = math.exp(cell.basis * self.parameters.basis_rate * years) - 1.0
@@ -234,7 +234,7 @@ class Reference:
         pnl = np.zeros((Layout(self.preset).cells, self.preset.slots))
         for item in self.items:
             for index, cell in enumerate(self.cells[item.underlying.value]):
-                volatility = self.shocked_volatility(item, cell) if item.kind is Kind.OPTION else None
+                volatility = self.shocked_volatility(item, cell) if item.kind is InstrumentKind.OPTION else None
                 move = cell.move + self.basis_shift(item, cell)
                 after = self.value(item, move, volatility=volatility, days=cell.days)
                 pnl[index, item.slot] = cell.dampening * (after - self.prices[item.slot])
@@ -262,9 +262,9 @@ class Reference:
         level, slope, size = self.scenarios.response[coin]
         moved = self.shortfall.log_moves[:, coin]
         forward = float(self.snapshot.forward[item.slot]) * np.exp(moved)
-        if item.kind is Kind.SPOT:
+        if item.kind is InstrumentKind.SPOT:
             return forward * item.lot_size / (1.0 + self.scenarios.token) - self.prices[item.slot]
-        if item.kind is not Kind.OPTION:
+        if item.kind is not InstrumentKind.OPTION:
             return forward * item.lot_size - self.prices[item.slot]
         rise = np.exp(level + slope * moved + size * np.abs(moved)) - 1.0
         volatility = float(self.snapshot.volatility[item.slot]) * np.maximum(1.0 + rise * self.tenor_scale(item), 0.1)
@@ -275,14 +275,14 @@ class Reference:
 
     def charge_rates(self, item: Instrument | None, slot: int, level: str) -> tuple[str, float, str, float]:
         """(add-on, rate per lot held, add-on, rate per lot owed) of a slot."""
-        closed = PROHIBITIVE / USD6
+        closed = CLOSED_SIDE_RATE / USD6
         if slot in self.preset.collateral_slots:
             coin = COINS[self.preset.collateral_slots.index(slot)]
             return "haircut", self.prices[slot] * self.parameters.haircut[level][coin], "closed slots", closed
         if item is None:
             return "closed slots", closed, "closed slots", closed
         notional = self.snapshot.index[item.underlying] * item.lot_size
-        if item.kind is Kind.OPTION:
+        if item.kind is InstrumentKind.OPTION:
             return (
                 "options held",
                 notional * self.parameters.option_long[level],
@@ -323,7 +323,7 @@ class Reference:
         shortfall = 0
         if level == "initial":
             scenario_losses = _losses(self.shortfall_pnl, state.positions, exact)
-            tail, divisor = self.shortfall.tail_weight, self.shortfall.equity_weight
+            tail, divisor = self.shortfall.tail_weight, self.shortfall.tail_divisor
             mean = tail_mean(scenario_losses, self.shortfall.weights.tolist(), tail)
             shortfall = mean * (Fraction(tail, divisor) if exact else tail / divisor)
         buffers, exposure_slack = self._buffers(state, level, exact)
@@ -355,7 +355,7 @@ class Reference:
             rate = self.parameters.price_range[coin] * self.parameters.factor["initial"]
             for sign in (1.0, -1.0):
                 ladder, depth = crowding.get_side(sign)
-                curvature = self.snapshot.stress * crowding.impact / (2.0 * depth)
+                curvature = self.snapshot.contagion_multiplier * crowding.impact / (2.0 * depth)
                 if not curvature:
                     continue
                 count = Layout(self.preset).chords

@@ -45,8 +45,8 @@ from typing import NamedTuple
 import numpy as np
 
 from zkmargin.engine.margin.parameters import MILLE, PERCENT, Parameters
-from zkmargin.engine.margin.shocks import drop_dead_collateral, scale_by_tenor, weigh_tenors
-from zkmargin.engine.market.instruments import KIND_CODES, Kind
+from zkmargin.engine.margin.shocks import scale_by_tenor, weigh_tenors, zero_unaccepted_collateral
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.draft import Draft, Helper, Layout, to_usd6
@@ -201,7 +201,7 @@ class GridModel:
     def forward_shift(self) -> np.ndarray:
         """(cells, N) relative change of each slot's forward: the price move, and the basis of dated instruments."""
         listing, sign = self.snapshot.listing, self._by_slot("basis")
-        dated = listing.is_option | (listing.kind == KIND_CODES[Kind.FUTURE])
+        dated = listing.is_option | (listing.kind == KIND_CODES[InstrumentKind.FUTURE])
         years = np.where(dated, self.snapshot.years, 0.0)
         size = np.maximum(np.abs(np.expm1(sign * self.parameters.basis_rate * years)), self.parameters.basis_floor)
         return self._by_slot("move") + np.where(dated, sign * size, 0.0)
@@ -227,7 +227,7 @@ class GridModel:
             time_shift=self._by_slot("days") / DAYS_PER_YEAR,
         )
         change = (shocked - price_per_lot(self.snapshot)) * self._by_slot("dampening")
-        return drop_dead_collateral(self.snapshot, self.parameters, change)
+        return zero_unaccepted_collateral(self.snapshot, self.parameters, change)
 
     @cached_property
     def columns(self) -> np.ndarray:

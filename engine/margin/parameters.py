@@ -146,7 +146,7 @@ class Parameters:
     """Which measure against procyclicality the expected shortfall takes, one of `PROCYCLICALITY`."""
 
     @property
-    def dead_collateral(self) -> tuple[str, ...]:
+    def unaccepted_collateral(self) -> tuple[str, ...]:
         """Coins whose spot collateral is worth nothing at any level: their slots are reserved."""
         return tuple(coin for coin in COINS if all(self.haircut[level][coin] == 1 for level in LEVELS))
 

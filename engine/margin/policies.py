@@ -11,12 +11,12 @@ import numpy as np
 from zkmargin.engine.margin.buffer import BufferModel
 from zkmargin.engine.margin.grid import GridModel
 from zkmargin.engine.margin.parameters import Parameters, load_parameters
-from zkmargin.engine.margin.shocks import drop_dead_collateral
+from zkmargin.engine.margin.shocks import zero_unaccepted_collateral
 from zkmargin.engine.margin.shortfall import ShortfallModel
-from zkmargin.engine.market.instruments import KIND_CODES, Kind
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import delta_per_lot, price_per_lot
-from zkmargin.engine.policy.checks import PROHIBITIVE, check_implies, check_policy
+from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE, check_implies, check_policy
 from zkmargin.engine.policy.draft import USD6, Draft, ceil_usd6, to_usd6
 from zkmargin.engine.policy.record import Policy, PolicyError
 from zkmargin.engine.presets import COINS
@@ -24,10 +24,10 @@ from zkmargin.engine.presets import COINS
 NAMES = ("initial", "maintenance", "net_delta", "withdraw")
 """Named policies of an epoch, sorted."""
 
-SLACK = {"positions": 1, "rate_long": 1, "rate_short": 1}
+REBUILD_TOLERANCE = {"positions": 1, "rate_long": 1, "rate_short": 1}
 """Units by which two builds may differ in a coefficient: exp and log of two machines may differ in the last bit. What
 is not named here is exact."""
-EXACT = ("cash", "charges", "excess_total", "helpers", "constants", "priced", "weights", "helper_kinds")
+REBUILT_EXACTLY = ("cash", "charges", "excess_total", "helpers", "constants", "priced", "weights", "helper_kinds")
 
 
 class PolicyNotRebuilt(PolicyError):
@@ -40,7 +40,7 @@ class PolicyNotRebuilt(PolicyError):
         self.policy, self.what, self.row, self.column = policy, what, row, column
         self.value, self.expected = value, expected
         place = "".join(f", {name} {at}" for name, at in (("row", row), ("column", column)) if at is not None)
-        slack = SLACK.get(what, 0)
+        slack = REBUILD_TOLERANCE.get(what, 0)
         super().__init__(
             f"policy {policy!r}: {what}{place} is {value}; allowed: {expected}, as built from the snapshot"
             + (f", within {slack}" if slack else "")
@@ -74,13 +74,13 @@ class HouseModel:
     @cached_property
     def prices(self) -> np.ndarray:
         """(N,) value of one lot, US dollars, zero where it counts for nothing."""
-        return drop_dead_collateral(self.snapshot, self.parameters, price_per_lot(self.snapshot))
+        return zero_unaccepted_collateral(self.snapshot, self.parameters, price_per_lot(self.snapshot))
 
     @cached_property
     def exposures(self) -> np.ndarray:
         """(N,) delta of one lot times the coin's index, US dollars."""
         deltas = delta_per_lot(self.snapshot) * self.snapshot.index_by_slot
-        return drop_dead_collateral(self.snapshot, self.parameters, deltas)
+        return zero_unaccepted_collateral(self.snapshot, self.parameters, deltas)
 
     def contingency(self, level: str) -> tuple[np.ndarray, np.ndarray]:
         """K_1 per lot held and per lot owed, (N,) each, US dollars: options, linear instruments, collateral haircuts.
@@ -89,7 +89,7 @@ class HouseModel:
         """
         listing, parameters = self.snapshot.listing, self.parameters
         notional = self.snapshot.index_by_slot * listing.lot_size
-        linear = np.isin(listing.kind, [KIND_CODES[Kind.PERPETUAL], KIND_CODES[Kind.FUTURE]])
+        linear = np.isin(listing.kind, [KIND_CODES[InstrumentKind.PERPETUAL], KIND_CODES[InstrumentKind.FUTURE]])
         long = notional * (listing.is_option * parameters.option_long[level] + linear * parameters.linear[level])
         short = notional * (listing.is_option * parameters.option_short[level] + linear * parameters.linear[level])
         long[~listing.is_listed] = np.inf
@@ -138,7 +138,7 @@ class HouseModel:
 def _to_rates(dollars: np.ndarray) -> np.ndarray:
     """Charge rates, micro-dollars per lot, rounded up; infinite becomes the prohibitive rate."""
     closed = np.isinf(dollars)
-    return np.where(closed, PROHIBITIVE, ceil_usd6(np.where(closed, 0.0, dollars)))
+    return np.where(closed, CLOSED_SIDE_RATE, ceil_usd6(np.where(closed, 0.0, dollars)))
 
 
 def build_policies(snapshot: MarketSnapshot, parameters: Parameters | None = None) -> dict[str, Policy]:
@@ -171,7 +171,7 @@ def build_policies(snapshot: MarketSnapshot, parameters: Parameters | None = Non
 
 
 def check_rebuilt(policies: Mapping[str, Policy], expected: Mapping[str, Policy]) -> None:
-    """Whether `policies` are the `expected` ones: the same names, every number equal within `SLACK`.
+    """Whether `policies` are the `expected` ones: the same names, every number equal within `REBUILD_TOLERANCE`.
 
     Raises
     ------
@@ -187,9 +187,9 @@ def check_rebuilt(policies: Mapping[str, Policy], expected: Mapping[str, Policy]
             raise PolicyNotRebuilt(
                 name, "name and preset", None, None, (given.name, given.preset.name), (built.name, built.preset.name)
             )
-        for what in (*EXACT, *SLACK):
+        for what in (*REBUILT_EXACTLY, *REBUILD_TOLERANCE):
             ours, theirs = (np.array(getattr(policy, what), dtype=object) for policy in (built, given))
-            wrong = np.argwhere(np.abs(theirs - ours) > SLACK.get(what, 0))
+            wrong = np.argwhere(np.abs(theirs - ours) > REBUILD_TOLERANCE.get(what, 0))
             if len(wrong):
                 at = tuple(wrong[0].tolist())
                 row, column = (*at, None)[:2]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.margin.definition import Reference, Requirement
+from zkmargin.engine.margin.definition import Definition, Requirement
 from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.instruments import Listing
@@ -30,7 +30,7 @@ class LevelReport:
 
     requirement: float
     """What the account must have."""
-    excess: float
+    margin_excess: float
     """Equity less requirement; negative when margin is missing."""
     is_met: bool
     """Whether the definition's requirement is met, the debt limit included."""
@@ -148,13 +148,13 @@ def _report_level(requirement: Requirement, missing: int) -> LevelReport:
     contributions |= {f"contagion buffer {coin}": value for coin, value in requirement.buffers.items()}
     contributions |= requirement.charges
     binding = "scenario grid" if by_grid else "expected shortfall"
-    if requirement.excess >= 0 > requirement.cash_slack:
+    if requirement.margin_excess >= 0 > requirement.cash_slack:
         binding = "debt limit"
-    if requirement.excess >= 0 > requirement.exposure_slack:
+    if requirement.margin_excess >= 0 > requirement.exposure_slack:
         binding = "exposure limit"
     return LevelReport(
         requirement=float(requirement.total),
-        excess=float(requirement.excess),
+        margin_excess=float(requirement.margin_excess),
         is_met=requirement.is_met,
         binding=binding,
         grid=float(requirement.grid),
@@ -166,12 +166,12 @@ def _report_level(requirement: Requirement, missing: int) -> LevelReport:
 
 
 def _report_coin(
-    coin: str, reference: Reference, house: HouseModel, state: AccountState, requirement: Requirement, alone: float
+    coin: str, definition: Definition, house: HouseModel, state: AccountState, requirement: Requirement, alone: float
 ) -> CoinReport:
-    slots = reference.preset.coins[coin]
+    slots = definition.preset.coins[coin]
     own = slice(slots.start, slots.stop)
     lots = state.positions[own]
-    cell, listing = requirement.worst[coin], reference.snapshot.listing
+    cell, listing = requirement.worst[coin], definition.snapshot.listing
     by_position = -(house.grid.pnl[cell, own] * lots)
     held = np.flatnonzero(lots)
     loses = requirement.losses[coin] > 0
@@ -179,7 +179,7 @@ def _report_coin(
     return CoinReport(
         positions=int(held.size),
         net_delta=float(house.exposures[own] @ lots),
-        worst_scenario=f"{coin} {reference.cells[coin][cell].label}" if loses else "none loses",
+        worst_scenario=f"{coin} {definition.cells[coin][cell].label}" if loses else "none loses",
         worst_loss=float(requirement.losses[coin]),
         worst_loss_alone=alone,
         worst_position=_name(listing, slots.start + worst) if worst is not None else "",
@@ -220,18 +220,18 @@ def build_report(
     """
     parameters = parameters or load_parameters()
     house = HouseModel(snapshot, parameters)
-    reference = Reference(snapshot, parameters, house)
+    definition = Definition(snapshot, parameters, house)
     policies = policies or build_policies(snapshot, parameters)
     missing = {level: _find_missing(policies[level], state) for level in LEVELS}
-    requirements = {level: reference.compute_requirement(state, level) for level in LEVELS}
+    requirements = {level: definition.compute_requirement(state, level) for level in LEVELS}
     initial = requirements["initial"]
     held = np.flatnonzero(state.positions)
     coin_alone = {
-        coin: reference.compute_requirement(_restrict(state, list(reference.preset.coins[coin])), "initial")
+        coin: definition.compute_requirement(_restrict(state, list(definition.preset.coins[coin])), "initial")
         for coin in COINS
     }
     each_position = sum(
-        float(reference.compute_requirement(_restrict(state, [slot]), "initial").total) for slot in held
+        float(definition.compute_requirement(_restrict(state, [slot]), "initial").total) for slot in held
     )
     loss_alone = {coin: float(max(coin_alone[coin].losses[coin], 0)) for coin in COINS}
     each_coin = sum(float(requirement.total) for requirement in coin_alone.values())
@@ -247,10 +247,10 @@ def build_report(
         cash=state.cash / USD6,
         equity=float(initial.equity),
         levels={level: _report_level(requirements[level], missing[level]) for level in LEVELS},
-        coins={coin: _report_coin(coin, reference, house, state, initial, loss_alone[coin]) for coin in COINS},
+        coins={coin: _report_coin(coin, definition, house, state, initial, loss_alone[coin]) for coin in COINS},
         netting=float(initial.factor) * sum(loss_alone.values()) - float(initial.grid),
         transfer=float(initial.transfer),
-        worst_shortfall_scenario=f"{moves} in {reference.scenarios.margin_period_days} days"
+        worst_shortfall_scenario=f"{moves} in {definition.scenarios.margin_period_days} days"
         if scenario_losses[worst] > 0
         else "none loses",
         segregated=Segregated(
@@ -285,7 +285,10 @@ def render(report: MarginReport) -> RenderableType:
     margin.add_row("requirement", *(f"[bold]{usd(level.requirement)}[/]" for level in report.levels.values()))
     margin.add_row(
         "excess",
-        *(f"[{'green' if level.excess >= 0 else 'red'}]{usd(level.excess)}[/]" for level in report.levels.values()),
+        *(
+            f"[{'green' if level.margin_excess >= 0 else 'red'}]{usd(level.margin_excess)}[/]"
+            for level in report.levels.values()
+        ),
     )
     margin.add_row("binding rule", *(level.binding for level in report.levels.values()))
     margin.add_row(

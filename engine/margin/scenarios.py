@@ -155,12 +155,12 @@ def _read_multiplier(what: str, pair: list[int], tail: int) -> tuple[int, int]:
     high = (1 << BITS.weight) - 1
     if len(pair) != 2:
         raise MalformedFile(what, f"is {pair}; allowed: [m, m']")
-    tail_weight, equity_weight = pair
+    tail_weight, tail_divisor = pair
     if tail_weight % tail or not tail <= tail_weight <= high:
         raise OutOfRange(f"m of {what}", tail_weight, tail, f"{high}, a multiple of {tail}")
-    if not 1 <= equity_weight <= tail_weight:
-        raise OutOfRange(f"m' of {what}", equity_weight, 1, tail_weight)
-    return tail_weight, equity_weight
+    if not 1 <= tail_divisor <= tail_weight:
+        raise OutOfRange(f"m' of {what}", tail_divisor, 1, tail_weight)
+    return tail_weight, tail_divisor
 
 
 def _check_table(name: str, table: np.ndarray) -> None:

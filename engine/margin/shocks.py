@@ -47,10 +47,10 @@ def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.n
     )
 
 
-def drop_dead_collateral(snapshot: MarketSnapshot, parameters: Parameters, values: np.ndarray) -> np.ndarray:
+def zero_unaccepted_collateral(snapshot: MarketSnapshot, parameters: Parameters, values: np.ndarray) -> np.ndarray:
     """`values` (…, N) with zero in the slots of collateral that is worth nothing at any level."""
     coins = snapshot.listing.preset.coins
     for coin, slot in zip(coins, snapshot.listing.preset.collateral_slots, strict=True):
-        if coin in parameters.dead_collateral:
+        if coin in parameters.unaccepted_collateral:
             values[..., slot] = 0.0
     return values

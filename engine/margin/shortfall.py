@@ -30,7 +30,7 @@ import numpy as np
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.reduction import cut_weights, merge_days
 from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
-from zkmargin.engine.margin.shocks import drop_dead_collateral, scale_by_tenor
+from zkmargin.engine.margin.shocks import scale_by_tenor, zero_unaccepted_collateral
 from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
@@ -106,7 +106,7 @@ class ShortfallModel:
             )
             after[:, collateral] /= 1.0 + scenarios.token[block, None]
             pnl[block] = after - before
-        return drop_dead_collateral(snapshot, self.parameters, pnl)
+        return zero_unaccepted_collateral(snapshot, self.parameters, pnl)
 
     @cached_property
     def pnl(self) -> np.ndarray:
@@ -140,7 +140,7 @@ class ShortfallModel:
         return compute_multiplier(self.scenarios, self.option)[0]
 
     @property
-    def equity_weight(self) -> int:
+    def tail_divisor(self) -> int:
         """m': the multiplier kappa is m / m'."""
         return compute_multiplier(self.scenarios, self.option)[1]
 
@@ -152,4 +152,4 @@ class ShortfallModel:
     def add_rows(self, draft: Draft, level: str) -> None:
         """The scenarios' rows and the row that averages the tail; nothing at the maintenance level."""
         if level == "initial":
-            draft.add_shortfall(self.columns, self.weights, self.tail_weight, self.equity_weight)
+            draft.add_shortfall(self.columns, self.weights, self.tail_weight, self.tail_divisor)

@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.crowding import MIN_DEPTH
-from zkmargin.engine.market.instruments import KIND_CODES, Kind, require_in_range
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind, require_in_range
 from zkmargin.engine.market.snapshot import MAX_VOLATILITY, MIN_VOLATILITY, MarketSnapshot
 from zkmargin.engine.presets import COINS
 
@@ -69,7 +69,7 @@ class Stress:
         shift = np.array([moves[coin] for coin in COINS])[listing.underlying]
         forward = snapshot.forward * (1.0 + shift)
         index = {coin: value * (1.0 + moves[coin.value]) / (1.0 + self.token) for coin, value in snapshot.index.items()}
-        forward = np.where(listing.kind == KIND_CODES[Kind.SPOT], forward / (1.0 + self.token), forward)
+        forward = np.where(listing.kind == KIND_CODES[InstrumentKind.SPOT], forward / (1.0 + self.token), forward)
         return replace(
             snapshot,
             source=f"stress {self.name} of a snapshot",
@@ -115,7 +115,7 @@ class StressResult:
     """By level, in the market afterwards."""
     buffer: float
     """Contagion buffer within the initial requirement."""
-    excess: dict[str, float]
+    margin_excess: dict[str, float]
     """By level: equity less requirement; negative when margin is missing."""
     is_met: dict[str, bool]
     """By level: whether the requirement is met, debt and exposure limits included."""
@@ -163,9 +163,9 @@ def _evaluate(
 ) -> StressResult:
     """The account after `stress`; `before` is the equity without it, none for the market as it is."""
     moved = stress.apply(snapshot)
-    reference = Reference(moved, parameters, HouseModel(moved, parameters))
+    definition = Definition(moved, parameters, HouseModel(moved, parameters))
     dollars = 1.0 + stress.token
-    levels = {level: reference.compute_requirement(state, level) for level in LEVELS}
+    levels = {level: definition.compute_requirement(state, level) for level in LEVELS}
     equity = float(levels["initial"].equity) * dollars
     return StressResult(
         stress=stress,
@@ -173,22 +173,22 @@ def _evaluate(
         equity=equity,
         requirement={level: float(needed.total) * dollars for level, needed in levels.items()},
         buffer=float(levels["initial"].buffer) * dollars,
-        excess={level: float(needed.excess) * dollars for level, needed in levels.items()},
+        margin_excess={level: float(needed.margin_excess) * dollars for level, needed in levels.items()},
         is_met={level: bool(needed.is_met) for level, needed in levels.items()},
     )
 
 
-def compute_joint_stress(reference: Reference, state: AccountState) -> JointStress:
+def compute_joint_stress(definition: Definition, state: AccountState) -> JointStress:
     """The grid's losses of `state` with the coins' moves of one sign, and without any relation."""
     by_sign, alone = {1: 0.0, -1: 0.0}, 0.0
     for coin in COINS:
-        own = slice(reference.preset.coins[coin].start, reference.preset.coins[coin].stop)
-        losses = -(reference.grid_pnl[:, own] @ state.positions[own].astype(float))
-        moves = np.array([cell.move for cell in reference.cells[coin]])
+        own = slice(definition.preset.coins[coin].start, definition.preset.coins[coin].stop)
+        losses = -(definition.grid_pnl[:, own] @ state.positions[own].astype(float))
+        moves = np.array([cell.move for cell in definition.cells[coin]])
         for sign in by_sign:
             by_sign[sign] += max(0.0, float(losses[moves * sign >= 0].max()))
         alone += max(0.0, float(losses.max()))
-    needed = {level: reference.compute_requirement(state, level) for level in LEVELS}
+    needed = {level: definition.compute_requirement(state, level) for level in LEVELS}
     return JointStress(
         correlation_one=max(by_sign.values()),
         correlation_zero=alone,
@@ -223,10 +223,10 @@ def run_stresses(
     """
     parameters = parameters or load_parameters()
     before = _evaluate(Stress("as it is"), state, snapshot, parameters)
-    reference = Reference(snapshot, parameters, HouseModel(snapshot, parameters))
+    definition = Definition(snapshot, parameters, HouseModel(snapshot, parameters))
     return StressReport(
         portfolio=portfolio,
         before=before,
         results=tuple(_evaluate(stress, state, snapshot, parameters, before.equity) for stress in stresses),
-        joint=compute_joint_stress(reference, state),
+        joint=compute_joint_stress(definition, state),
     )

@@ -12,7 +12,7 @@ Big-endian; N is the preset's number of slots, slots in order.
 | per coin, in slot order: index, rate, funding | 6 + 4 + 4 | micro-dollars; signed 1e-9; signed 1e-9 |
 | daily volatility | 3 | millionths |
 | crowding: ladder down, up, depth down, up, impact | 5 + 5 + 5 + 5 + 3 | US dollars; impact in millionths |
-| stress | 2 | thousandths |
+| contagion_multiplier | 2 | thousandths |
 | lot sizes | 1 + 8 n | count, then distinct sizes rising, in 1e-8 coin |
 | expiries | 1 + 5 n | count, then distinct expiries rising, unix seconds |
 | per slot: kind | 1 | 0 empty, 1 spot, 2 perpetual, 3 future, 4 put, 5 call |
@@ -32,12 +32,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zkmargin.engine.errors import MalformedFile
-from zkmargin.engine.market.crowding import IMPACT_STEP, STRESS_STEP, Crowding
+from zkmargin.engine.market.crowding import IMPACT_STEP, MULTIPLIER_STEP, Crowding
 from zkmargin.engine.market.instruments import (
     LOT_STEP,
     USD_STEP,
     Instrument,
-    Kind,
+    InstrumentKind,
     Listing,
     Underlying,
     make_instrument,
@@ -61,8 +61,14 @@ CROWDING_FIELDS = (
 """(field, bytes, steps per unit) of a coin's crowding, in order."""
 
 PUT_CODE, CALL_CODE = 4, 5
-KIND_OF_CODE = {1: Kind.SPOT, 2: Kind.PERPETUAL, 3: Kind.FUTURE, PUT_CODE: Kind.OPTION, CALL_CODE: Kind.OPTION}
-CODE_OF_KIND = {Kind.SPOT: 1, Kind.PERPETUAL: 2, Kind.FUTURE: 3}
+KIND_OF_CODE = {
+    1: InstrumentKind.SPOT,
+    2: InstrumentKind.PERPETUAL,
+    3: InstrumentKind.FUTURE,
+    PUT_CODE: InstrumentKind.OPTION,
+    CALL_CODE: InstrumentKind.OPTION,
+}
+CODE_OF_KIND = {InstrumentKind.SPOT: 1, InstrumentKind.PERPETUAL: 2, InstrumentKind.FUTURE: 3}
 
 
 def _steps(value: float, steps: int) -> int:
@@ -94,7 +100,7 @@ def encode(snapshot: MarketSnapshot) -> bytes:
         put(_steps(snapshot.daily_volatility[coin], VOLATILITY_STEP), 3)
         for field, size, steps in CROWDING_FIELDS:
             put(_steps(getattr(snapshot.crowding[coin], field), steps), size)
-    put(_steps(snapshot.stress, STRESS_STEP), 2)
+    put(_steps(snapshot.contagion_multiplier, MULTIPLIER_STEP), 2)
     for table, size in ((lots, 8), (expiries, 5)):
         put(len(table), 1)
         for entry in table:
@@ -103,7 +109,7 @@ def encode(snapshot: MarketSnapshot) -> bytes:
         if item is None:
             out.extend(bytes(18))
             continue
-        is_option = item.kind is Kind.OPTION
+        is_option = item.kind is InstrumentKind.OPTION
         put((CALL_CODE if item.is_call else PUT_CODE) if is_option else CODE_OF_KIND[item.kind], 1)
         put(lots.index(_steps(item.lot_size, LOT_STEP)), 1)
         put(0 if item.expiry is None else 1 + expiries.index(item.expiry), 1)
@@ -157,7 +163,7 @@ def decode(data: bytes) -> dict[str, Any]:
         funding[coin] = reader.number(4, signed=True) / RATE_STEP
         daily_volatility[coin] = reader.number(3) / VOLATILITY_STEP
         crowding[coin] = Crowding(**{field: reader.number(size) / steps for field, size, steps in CROWDING_FIELDS})
-    stress = reader.number(2) / STRESS_STEP
+    contagion_multiplier = reader.number(2) / MULTIPLIER_STEP
     lots = [reader.number(8) for _ in range(reader.number(1))]
     expiries = [reader.number(5) for _ in range(reader.number(1))]
     instruments: list[Instrument | None] = []
@@ -171,15 +177,15 @@ def decode(data: bytes) -> dict[str, Any]:
             raise MalformedFile("snapshot bytes", f"kind {code} in slot {slot}; allowed: 0 to {CALL_CODE}")
         kind = KIND_OF_CODE[code]
         facts = {
-            "strike": strike / USD_STEP if kind is Kind.OPTION else None,
+            "strike": strike / USD_STEP if kind is InstrumentKind.OPTION else None,
             "expiry": reader.entry("expiry", [0, *expiries], expiry) or None,
-            "is_call": code == CALL_CODE if kind is Kind.OPTION else None,
+            "is_call": code == CALL_CODE if kind is InstrumentKind.OPTION else None,
         }
         underlying = Underlying(list(Underlying)[slot // preset.slots_per_coin])
         lot_size = reader.entry("lot size", lots, lot) / LOT_STEP
         instruments.append(make_instrument(slot, kind, underlying, lot_size, **facts))
         forward[slot] = price / USD_STEP
-        if kind is Kind.OPTION:
+        if kind is InstrumentKind.OPTION:
             volatility[slot] = vol / VOLATILITY_STEP
     if reader.at != len(reader.data):
         raise MalformedFile("snapshot bytes", f"have {len(reader.data)} bytes; allowed: {reader.at}")
@@ -195,5 +201,5 @@ def decode(data: bytes) -> dict[str, Any]:
         "funding": funding,
         "daily_volatility": daily_volatility,
         "crowding": crowding,
-        "stress": stress,
+        "contagion_multiplier": contagion_multiplier,
     }

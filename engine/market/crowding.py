@@ -19,9 +19,9 @@ MAX_IMPACT = 1.0
 """Largest impact, fraction of the price."""
 IMPACT_STEP = 1_000_000
 """Steps per 1.00 of impact."""
-MIN_STRESS, MAX_STRESS = 1.0, 4.0
+MIN_MULTIPLIER, MAX_MULTIPLIER = 1.0, 4.0
 """Range of the state multiplier."""
-STRESS_STEP = 1_000
+MULTIPLIER_STEP = 1_000
 """Steps per 1.00 of the multiplier."""
 
 

@@ -37,7 +37,7 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 """Months in instrument names, free of the locale."""
 
 
-class Kind(StrEnum):
+class InstrumentKind(StrEnum):
     """What an instrument is."""
 
     SPOT = "spot"
@@ -57,7 +57,9 @@ class Underlying(StrEnum):
     ETH = "ETH"
 
 
-KIND_CODES: Mapping[Kind, int] = MappingProxyType({kind: code for code, kind in enumerate(Kind, start=1)})
+KIND_CODES: Mapping[InstrumentKind, int] = MappingProxyType(
+    {kind: code for code, kind in enumerate(InstrumentKind, start=1)}
+)
 """Code of each kind in numpy columns; 0 is an empty slot."""
 
 SPOT_NAMES: Mapping[Underlying, str] = MappingProxyType({Underlying.BTC: "BTC-SPOT", Underlying.ETH: "WETH-SPOT"})
@@ -94,7 +96,7 @@ def require_on_grid(what: str, value: float, low: float, high: float, steps: int
 
 
 def canonical_name(
-    kind: Kind,
+    kind: InstrumentKind,
     underlying: Underlying,
     expiry: int | None = None,
     strike: float | None = None,
@@ -104,13 +106,13 @@ def canonical_name(
 
     The date is the UTC day of expiry; a fractional strike is written with `d` for the decimal point.
     """
-    if kind is Kind.SPOT:
+    if kind is InstrumentKind.SPOT:
         return SPOT_NAMES[underlying]
-    if kind is Kind.PERPETUAL:
+    if kind is InstrumentKind.PERPETUAL:
         return f"{underlying}-PERPETUAL"
     day = datetime.fromtimestamp(expiry, UTC)
     dated = f"{underlying}-{day.day}{MONTHS[day.month - 1]}{day.year % 100:02d}"
-    if kind is Kind.FUTURE:
+    if kind is InstrumentKind.FUTURE:
         return dated
     text = f"{strike:.6f}".rstrip("0").rstrip(".").replace(".", "d")
     return f"{dated}-{text}-{'C' if is_call else 'P'}"
@@ -134,7 +136,7 @@ class Instrument:
     """Position in the listing, from 0."""
     name: str
     """`canonical_name` of the other fields."""
-    kind: Kind
+    kind: InstrumentKind
     """Spot, perpetual, future or option."""
     underlying: Underlying
     """The coin."""
@@ -148,14 +150,17 @@ class Instrument:
     """True for a call, False for a put; options only."""
 
     def __post_init__(self) -> None:
-        for field, enum in (("kind", Kind), ("underlying", Underlying)):
+        for field, enum in (("kind", InstrumentKind), ("underlying", Underlying)):
             try:
                 object.__setattr__(self, field, enum(getattr(self, field)))
             except ValueError:
                 raise UnknownName(field, getattr(self, field), list(enum)) from None
         require_whole(f"slot of {self.name}", self.slot, 0, 255)
         require_on_grid(f"lot size of {self.name}", self.lot_size, 1 / LOT_STEP, MAX_LOT_SIZE, LOT_STEP)
-        is_option, is_dated = self.kind is Kind.OPTION, self.kind in (Kind.OPTION, Kind.FUTURE)
+        is_option, is_dated = (
+            self.kind is InstrumentKind.OPTION,
+            self.kind in (InstrumentKind.OPTION, InstrumentKind.FUTURE),
+        )
         for field, wanted in (("strike", is_option), ("is_call", is_option), ("expiry", is_dated)):
             value = getattr(self, field)
             if (value is not None) != wanted:
@@ -175,7 +180,7 @@ class Instrument:
 
 def make_instrument(
     slot: int,
-    kind: Kind,
+    kind: InstrumentKind,
     underlying: Underlying,
     lot_size: float,
     *,
@@ -184,11 +189,11 @@ def make_instrument(
     is_call: bool | None = None,
 ) -> Instrument:
     """An `Instrument` whose name is derived from its facts; raises as `Instrument` does."""
-    kind, underlying = Kind(kind), Underlying(underlying)
-    is_dated = kind in (Kind.OPTION, Kind.FUTURE)
+    kind, underlying = InstrumentKind(kind), Underlying(underlying)
+    is_dated = kind in (InstrumentKind.OPTION, InstrumentKind.FUTURE)
     if is_dated:
         require_whole(f"expiry of slot {slot}", expiry, 1, MAX_EXPIRY)
-    if kind is Kind.OPTION:
+    if kind is InstrumentKind.OPTION:
         require_in_range(f"strike of slot {slot}", strike, 1 / USD_STEP, MAX_USD)
     name = canonical_name(kind, underlying, expiry, strike, is_call)
     return Instrument(slot, name, kind, underlying, lot_size, strike, expiry, is_call)
@@ -242,15 +247,17 @@ class Listing:
                 raise DuplicateName("instrument", instrument.name)
             seen.add(instrument.name)
 
-    def expected_kind(self, slot: int) -> tuple[Underlying, Kind]:
+    def expected_kind(self, slot: int) -> tuple[Underlying, InstrumentKind]:
         """Which coin and kind may stand in `slot`."""
         underlying = Underlying(COINS[slot // self.preset.slots_per_coin])
         offset = slot - self.preset.coin_slots(underlying).start
         if offset == SPOT_OFFSET:
-            return underlying, Kind.SPOT
+            return underlying, InstrumentKind.SPOT
         if offset == PERPETUAL_OFFSET:
-            return underlying, Kind.PERPETUAL
-        return underlying, Kind.FUTURE if slot in self.preset.future_slots(underlying) else Kind.OPTION
+            return underlying, InstrumentKind.PERPETUAL
+        return underlying, InstrumentKind.FUTURE if slot in self.preset.future_slots(
+            underlying
+        ) else InstrumentKind.OPTION
 
     @cached_property
     def by_name(self) -> Mapping[str, Instrument]:
@@ -306,7 +313,7 @@ class Listing:
     @cached_property
     def is_option(self) -> np.ndarray:
         """bool: True where an option is listed."""
-        return _column(list(self.kind == KIND_CODES[Kind.OPTION]), bool)
+        return _column(list(self.kind == KIND_CODES[InstrumentKind.OPTION]), bool)
 
     @cached_property
     def is_collateral(self) -> np.ndarray:

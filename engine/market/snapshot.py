@@ -31,13 +31,13 @@ from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_
 from zkmargin.engine.market import bytes as market_bytes
 from zkmargin.engine.market.arbitrage import check_prices
 from zkmargin.engine.market.bytes import RATE_STEP, VOLATILITY_STEP
-from zkmargin.engine.market.crowding import MAX_STRESS, MIN_STRESS, STRESS_STEP, Crowding
+from zkmargin.engine.market.crowding import MAX_MULTIPLIER, MIN_MULTIPLIER, MULTIPLIER_STEP, Crowding
 from zkmargin.engine.market.instruments import (
     MAX_EXPIRY,
     MAX_USD,
     USD_STEP,
     Instrument,
-    Kind,
+    InstrumentKind,
     Listing,
     Underlying,
     quantize,
@@ -99,7 +99,7 @@ class MarketSnapshot:
     expected shortfall are scaled to. Filtered with decay 0.97 from closes up to `time`."""
     crowding: Mapping[Underlying, Crowding]
     """The publishers' estimate of crowd and depth per coin, for the contagion buffer."""
-    stress: float
+    contagion_multiplier: float
     """State multiplier of the contagion buffer, 1 to 4, rounded to 0.001."""
     rates: Mapping[Underlying, float] = dataclasses.field(default_factory=_zero_per_coin)
     """Discount rate per coin, fraction per year, continuous. A recorded fact: prices are undiscounted."""
@@ -124,7 +124,10 @@ class MarketSnapshot:
                 VOLATILITY_STEP,
             ),
             "crowding": _crowding_per_coin(self.crowding),
-            "stress": quantize(require_in_range("stress", self.stress, MIN_STRESS, MAX_STRESS), STRESS_STEP),
+            "contagion_multiplier": quantize(
+                require_in_range("contagion_multiplier", self.contagion_multiplier, MIN_MULTIPLIER, MAX_MULTIPLIER),
+                MULTIPLIER_STEP,
+            ),
             "forward": _by_slot("forward", self.forward, listing, listing.is_listed, (1 / USD_STEP, MAX_USD), USD_STEP),
             "volatility": _by_slot(
                 "volatility",
@@ -140,7 +143,7 @@ class MarketSnapshot:
         for item in listing.by_name.values():
             if item.expiry is not None and item.expiry <= self.time:
                 raise ExpiredInstrument(item.name, item.expiry, self.time)
-            if item.kind is Kind.SPOT and self.forward[item.slot] != self.index[item.underlying]:
+            if item.kind is InstrumentKind.SPOT and self.forward[item.slot] != self.index[item.underlying]:
                 allowed = f"the index of {item.underlying.value}, {self.index[item.underlying]}"
                 raise WrongKind(f"forward of {item.name}", float(self.forward[item.slot]), allowed)
 
@@ -211,14 +214,14 @@ class MarketSnapshot:
             "generation": self.listing.generation,
             **per_coin,
             "crowding": {coin.value: dataclasses.asdict(self.crowding[coin]) for coin in Underlying},
-            "stress": self.stress,
+            "contagion_multiplier": self.contagion_multiplier,
             "instruments": [self._row(item) for item in self.listing.by_name.values()],
         }
 
     def _row(self, item: Instrument) -> dict[str, object]:
         row = {key: value for key, value in dataclasses.asdict(item).items() if value is not None}
         row |= {"kind": item.kind.value, "underlying": item.underlying.value, "forward": float(self.forward[item.slot])}
-        return row | ({"volatility": float(self.volatility[item.slot])} if item.kind is Kind.OPTION else {})
+        return row | ({"volatility": float(self.volatility[item.slot])} if item.kind is InstrumentKind.OPTION else {})
 
     @classmethod
     def from_json(cls, text: str, *, source: str = "market file") -> MarketSnapshot:
@@ -310,7 +313,7 @@ class MarketFile(StrictModel):
     funding: dict[str, float]
     daily_volatility: dict[str, float]
     crowding: dict[str, CrowdingRow]
-    stress: float
+    contagion_multiplier: float
     instruments: list[InstrumentRow]
     svi: tuple[SviRow, ...] = Field(default=(), strict=False)
     observations: tuple[Observation, ...] = Field(default=(), strict=False)
@@ -385,10 +388,10 @@ def _slots_of_mini(snapshot: MarketSnapshot, underlying: Underlying) -> list[int
 
     spot, perpetual = (
         pick(kind.value, [item for item in items if item.kind is kind], lambda item: 0)
-        for kind in (Kind.SPOT, Kind.PERPETUAL)
+        for kind in (InstrumentKind.SPOT, InstrumentKind.PERPETUAL)
     )
-    future = pick("future", [item for item in items if item.kind is Kind.FUTURE], lambda item: -item.expiry)
-    options = [item for item in items if item.kind is Kind.OPTION]
+    future = pick("future", [item for item in items if item.kind is InstrumentKind.FUTURE], lambda item: -item.expiry)
+    options = [item for item in items if item.kind is InstrumentKind.OPTION]
     puts = {(item.expiry, item.strike): item for item in options if not item.is_call}
     paired = [item for item in options if item.is_call and (item.expiry, item.strike) in puts]
     days_30 = snapshot.time + 30 * 86_400
@@ -491,7 +494,7 @@ def _from_file(file: MarketFile, source: str) -> MarketSnapshot:
         funding=file.funding,
         daily_volatility=file.daily_volatility,
         crowding={coin: Crowding(**row.model_dump()) for coin, row in file.crowding.items()},
-        stress=file.stress,
+        contagion_multiplier=file.contagion_multiplier,
     )
     check_prices(snapshot)
     return snapshot

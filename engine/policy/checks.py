@@ -24,7 +24,7 @@ import numpy as np
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, PolicyError
 from zkmargin.engine.presets import BITS, PERPETUAL_OFFSET, SPOT_OFFSET
 
-PROHIBITIVE = (1 << BITS.charge_rate) - 1
+CLOSED_SIDE_RATE = (1 << BITS.charge_rate) - 1
 """Charge per lot, micro-dollars (68,719 USD), that closes a side of a slot: empty slots on both sides, collateral when
 owed."""
 
@@ -165,8 +165,8 @@ def check_bit_budget(policy: Policy) -> None:
     _check_range(policy, "W on helpers", policy.helpers, -helper, helper)
     _check_range(policy, "u", policy.priced, 0, 1)
     _check_range(policy, "weight", policy.weights, 0, (1 << BITS.weight) - 1)
-    _check_range(policy, "rate_long", policy.rate_long, 0, PROHIBITIVE)
-    _check_range(policy, "rate_short", policy.rate_short, 0, PROHIBITIVE)
+    _check_range(policy, "rate_long", policy.rate_long, 0, CLOSED_SIDE_RATE)
+    _check_range(policy, "rate_short", policy.rate_short, 0, CLOSED_SIDE_RATE)
     price = (1 << BITS.price) - 1
     for j in _columns(policy, HelperKind.VALUE):
         for row in np.flatnonzero(policy.helpers[:, j] < 0):
@@ -515,9 +515,9 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
     Raises
     ------
     UnlistedSlot
-        If an empty slot has a non-zero coefficient, or a charge below `PROHIBITIVE` on a side that must be closed.
+        If an empty slot has a non-zero coefficient, or a charge below `CLOSED_SIDE_RATE` on a side that must be closed.
     CollateralSlot
-        If a collateral slot may be owed at less than `PROHIBITIVE`.
+        If a collateral slot may be owed at less than `CLOSED_SIDE_RATE`.
     TransferForm
         If a transfer between groups does not move a linear exposure.
     ContingencyMissing
@@ -545,19 +545,19 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
             )
     collateral = policy.preset.collateral_slots
     for slot in collateral:
-        if policy.rate_short[CONTINGENCY, slot] != PROHIBITIVE:
+        if policy.rate_short[CONTINGENCY, slot] != CLOSED_SIDE_RATE:
             raise CollateralSlot(
                 policy.name,
                 "rate_short of K_1",
                 int(policy.rate_short[CONTINGENCY, slot]),
-                f"{PROHIBITIVE}",
+                f"{CLOSED_SIDE_RATE}",
                 column=slot,
             )
     for slot in np.flatnonzero(~is_listed):
         for side in ("rate_long", "rate_short"):
             rate = int(getattr(policy, side)[CONTINGENCY, slot])
-            if rate != PROHIBITIVE and int(slot) not in collateral:
-                raise UnlistedSlot(policy.name, f"{side} of K_1", rate, f"{PROHIBITIVE}", column=int(slot))
+            if rate != CLOSED_SIDE_RATE and int(slot) not in collateral:
+                raise UnlistedSlot(policy.name, f"{side} of K_1", rate, f"{CLOSED_SIDE_RATE}", column=int(slot))
 
 
 def _check_name(policy: Policy) -> None:

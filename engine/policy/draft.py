@@ -194,7 +194,7 @@ class Draft:
         row[[Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]] = -factor * charge_mille
         self._set_kinds(TRANSFER_PLUS=HelperKind.FREE_PLUS, TRANSFER_MINUS=HelperKind.FREE_MINUS)
 
-    def add_shortfall(self, columns: np.ndarray, weights: np.ndarray, tail_weight: int, equity_weight: int) -> None:
+    def add_shortfall(self, columns: np.ndarray, weights: np.ndarray, tail_weight: int, tail_divisor: int) -> None:
         """Expected shortfall times m / m': e_h + t + P&L . q - K_2 >= 0 per scenario, and m' E - m t - X >= 0.
 
         Parameters
@@ -205,7 +205,7 @@ class Draft:
             (scenarios,) at least 1.
         tail_weight : int
             m, the weight of the tail that is averaged.
-        equity_weight : int
+        tail_divisor : int
             m', from 1 to m: the expected shortfall is asked m / m' times.
         """
         count = len(columns)
@@ -218,7 +218,7 @@ class Draft:
         self.fields["priced"][:count] = 1
         self.fields["weights"][:count] = weights
         row = self.layout.tail
-        self.fields["helpers"][row, Helper.EQUITY] = equity_weight
+        self.fields["helpers"][row, Helper.EQUITY] = tail_divisor
         self.fields["helpers"][row, Helper.THRESHOLD_PLUS] = -tail_weight
         self.fields["helpers"][row, Helper.THRESHOLD_MINUS] = tail_weight
         self.fields["excess_total"][row] = -1

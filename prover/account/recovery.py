@@ -12,12 +12,12 @@ from types import MappingProxyType
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import PolicyError
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account, Wallet, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import ACTION_RULES, Kind
+from zkmargin.prover.actions.transition import ACTION_RULES, ActionKind
 from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.statement.commitment import decrypt_word
@@ -42,7 +42,7 @@ class Opened:
 class Transitioned:
     """An account's commitment was replaced. Events of actions that write nothing may be there too: they are skipped."""
 
-    kind: Kind
+    kind: ActionKind
     account: bytes
     """32 bytes."""
     generation: int
@@ -98,7 +98,7 @@ def recover_accounts(
     domain: Domain,
     preset: Preset,
     events: Iterable[Event],
-    settlements: Mapping[int, Settlement],
+    settlements: Mapping[int, ExpiryStep],
     keys: Mapping[bytes, Secret] = MappingProxyType({}),
 ) -> Recovery:
     """Every account of the wallet and of the key files; one that cannot be rebuilt does not keep the others back.
@@ -107,7 +107,7 @@ def recover_accounts(
     ----------
     wallet : Wallet, optional
         None recovers the accounts of `keys` alone.
-    settlements : mapping of int to Settlement
+    settlements : mapping of int to ExpiryStep
         As for `recover_account`.
     keys : mapping of bytes to Secret
         Viewing keys from key files by account number; these accounts' keys are not asked of the wallet.
@@ -129,7 +129,7 @@ def recover_account(
     events: Iterable[Event],
     domain: Domain,
     preset: Preset,
-    settlements: Mapping[int, Settlement],
+    settlements: Mapping[int, ExpiryStep],
     key: Secret,
 ) -> Account:
     """The account as it is after the last event.
@@ -138,7 +138,7 @@ def recover_account(
     ----------
     events : iterable of Event
         In the order of the chain; those of other accounts are passed over.
-    settlements : mapping of int to Settlement
+    settlements : mapping of int to ExpiryStep
         By generation, the vector of the step that led to it. Asked only for the steps that the account took, so a
         mapping may parse each as it is asked for.
     key : Secret
@@ -185,7 +185,7 @@ def _apply_opening(
 
 
 def _apply_transition(
-    index: int, event: Transitioned, account: Account, settlements: Mapping[int, Settlement]
+    index: int, event: Transitioned, account: Account, settlements: Mapping[int, ExpiryStep]
 ) -> Account:
     name, preset = event.kind.name, account.preset
     held, cash = [int(lots) for lots in account.state.positions], account.state.cash + event.cash_flow
@@ -216,7 +216,7 @@ def _apply_transition(
 
 
 def _settle(
-    index: int, event: Transitioned, account: Account, held: list[int], cash: int, settlements: Mapping[int, Settlement]
+    index: int, event: Transitioned, account: Account, held: list[int], cash: int, settlements: Mapping[int, ExpiryStep]
 ) -> tuple[list[int], int]:
     name = event.kind.name
     if event.generation != account.generation + 1:

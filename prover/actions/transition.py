@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import Settlement, identity_settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.policy.certificate import Certificate, RequirementNotMet, find_certificate
 from zkmargin.engine.policy.record import Policy, flat_policy, none_policy
 from zkmargin.engine.presets import BITS
@@ -28,7 +28,7 @@ from zkmargin.prover.statement.points import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals, to_field
 
 
-class Kind(IntEnum):
+class ActionKind(IntEnum):
     """`Action.kind`."""
 
     OPEN = 1
@@ -58,16 +58,16 @@ class ActionRule:
     """Whether an epoch is named, whose generation is then the account's or the next; else the policy is a constant."""
 
 
-ACTION_RULES: Mapping[Kind, ActionRule] = MappingProxyType(
+ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
     {
-        Kind.DEPOSIT: ActionRule("none", +1, False, True, False),
-        Kind.TRADE: ActionRule("initial", 0, True, True, True),
-        Kind.WITHDRAW: ActionRule("withdraw", -1, False, True, True),
-        Kind.CURE: ActionRule("maintenance", +1, False, True, True),
-        Kind.ATTEST: ActionRule(None, 0, False, False, True),
-        Kind.ROLL: ActionRule("none", 0, False, True, True),
-        Kind.WITHDRAW_FLAT: ActionRule("flat", -1, False, True, False),
-        Kind.CLOSE: ActionRule("flat", -1, False, True, False),
+        ActionKind.DEPOSIT: ActionRule("none", +1, False, True, False),
+        ActionKind.TRADE: ActionRule("initial", 0, True, True, True),
+        ActionKind.WITHDRAW: ActionRule("withdraw", -1, False, True, True),
+        ActionKind.CURE: ActionRule("maintenance", +1, False, True, True),
+        ActionKind.ATTEST: ActionRule(None, 0, False, False, True),
+        ActionKind.ROLL: ActionRule("none", 0, False, True, True),
+        ActionKind.WITHDRAW_FLAT: ActionRule("flat", -1, False, True, False),
+        ActionKind.CLOSE: ActionRule("flat", -1, False, True, False),
     }
 )
 """What each kind may do. OPEN has a circuit of its own (`prover.actions.opening`)."""
@@ -79,7 +79,7 @@ class EpochData(Protocol):
     number: int
     generation: int
     policies: Mapping[str, Policy]
-    settlement: Settlement
+    settlement: ExpiryStep
     """Vector of the step from generation - 1 into `generation`, the same at every epoch of that generation; the
     identity only where the generation began without a step, as the first one does."""
 
@@ -88,7 +88,7 @@ class EpochData(Protocol):
 class Intent:
     """What the owner wants. Amounts are positive; the kind says in which direction they move."""
 
-    kind: Kind
+    kind: ActionKind
     cash_usd6: int = 0
     """Micro-dollars taken from the inbox (deposit, cure) or paid out (withdrawals, close)."""
     lots: Mapping[int, int] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Effects:
     before: Account
     after: Account
     """The same object as `before` where nothing is written."""
-    kind: Kind
+    kind: ActionKind
     trade: Trade | None
     side: int
     trade_tag: int
@@ -132,7 +132,7 @@ class Effects:
     generation: int
     """Generation of the epoch, hence of `new_state`: the account's or the next. Stored only by what writes."""
     policy: Policy = field(repr=False)
-    settlement: Settlement = field(repr=False)
+    settlement: ExpiryStep = field(repr=False)
 
     @property
     def commitment_new(self) -> int:
@@ -220,14 +220,14 @@ class Transition:
         }
 
 
-def name_action_signals(action: Action, digest: bytes, settlement: Settlement) -> dict[str, int | list]:
+def name_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) -> dict[str, int | list]:
     """Public signals of an action but for the policy's, from its message alone: enough to verify a proof against.
 
     Parameters
     ----------
     digest : bytes
         EIP-712 digest of the action.
-    settlement : Settlement
+    settlement : ExpiryStep
         The identity, or the step's where the action's generations differ.
 
     Raises
@@ -244,7 +244,7 @@ def name_action_signals(action: Action, digest: bytes, settlement: Settlement) -
         "tradeTag": action.trade_tag,
         "ciphertext": action.ciphertext,
         "side": action.side,
-        "write": int(ACTION_RULES[Kind(action.kind)].writes),
+        "write": int(ACTION_RULES[ActionKind(action.kind)].writes),
         "context": compute_context(digest),
         "cashFlow": action.cash_flow,
         "flow": flow,
@@ -352,7 +352,7 @@ def certify(effects: Effects) -> Certificate:
 
 
 def _get_rule(intent: Intent) -> ActionRule:
-    kind = Kind(intent.kind)
+    kind = ActionKind(intent.kind)
     if kind not in ACTION_RULES:
         raise ActionNotAllowed(kind.name, "has a circuit of its own: prover.actions.opening")
     rule = ACTION_RULES[kind]
@@ -368,13 +368,15 @@ def _get_rule(intent: Intent) -> ActionRule:
     return rule
 
 
-def _get_settlement(account: Account, kind: Kind, rule: ActionRule, epoch: EpochData | None) -> tuple[int, Settlement]:
+def _get_settlement(
+    account: Account, kind: ActionKind, rule: ActionRule, epoch: EpochData | None
+) -> tuple[int, ExpiryStep]:
     if rule.needs_epoch != (epoch is not None):
         raise ActionNotAllowed(kind.name, "needs an epoch" if rule.needs_epoch else "takes no epoch")
     if epoch is None or epoch.generation == account.generation:
-        if kind is Kind.ROLL:
+        if kind is ActionKind.ROLL:
             raise GenerationMismatch(account.generation, account.generation, f"{account.generation + 1} for a roll")
-        return account.generation, identity_settlement(account.preset)
+        return account.generation, identity_expiry_step(account.preset)
     if epoch.generation != account.generation + 1:
         raise GenerationMismatch(
             account.generation, epoch.generation, f"{account.generation} or {account.generation + 1}"
@@ -389,7 +391,7 @@ def _get_settlement(account: Account, kind: Kind, rule: ActionRule, epoch: Epoch
     return epoch.generation, epoch.settlement
 
 
-def _check_legs(account: Account, trade: Trade, generation: int, settlement: Settlement) -> None:
+def _check_legs(account: Account, trade: Trade, generation: int, settlement: ExpiryStep) -> None:
     """Legs are added before the step settles, so on a dropped slot they would be lots of what expired."""
     for slot, _ in trade.terms.legs:
         if settlement.drop[slot]:

@@ -10,7 +10,7 @@ from functools import reduce
 
 import numpy as np
 
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover._native import FieldVector, g1_add
@@ -58,7 +58,7 @@ def pack_policy_fields(policy: Policy) -> dict[str, FieldVector]:
     }
 
 
-def pack_settlement_fields(settlement: Settlement) -> dict[str, FieldVector]:
+def pack_settlement_fields(settlement: ExpiryStep) -> dict[str, FieldVector]:
     """The settlement's public signals by name."""
     return {"drop": _pack(settlement.drop), "payoff": _pack(settlement.payoff)}
 
@@ -75,7 +75,7 @@ def compute_policy_point(key: VerifyingKey, policy: Policy) -> Point:
     return _sum(key, signals, "policy", pack_policy_fields(policy))
 
 
-def compute_settlement_point(key: VerifyingKey, settlement: Settlement, preset: Preset) -> Point:
+def compute_settlement_point(key: VerifyingKey, settlement: ExpiryStep, preset: Preset) -> Point:
     """The settlement's share of the verifier's sum; the identity for the settlement that changes nothing."""
     signals = get_public_signals("transition", preset)
     return _sum(key, signals, "settlement", pack_settlement_fields(settlement))

@@ -25,7 +25,7 @@ from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
 from zkmargin.prover.groth16.compile import BUILD, ROOT
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
@@ -129,7 +129,7 @@ def make_case(preset: Preset) -> tuple[Epoch, Transition]:
     wallet = LocalWallet(EthAccount.create())
     number = compute_account_id(DOMAIN, wallet.address, 0)
     account = Account.create(DOMAIN, wallet.address, 0, derive_key(wallet, DOMAIN, number), preset, epoch.generation)
-    intent = Intent(Kind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
+    intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
     account = account.advance(state, epoch.generation)
     return epoch, build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=epoch)
 

@@ -91,7 +91,7 @@ def _say(found: Hedge) -> dict[str, object]:
     shown = {
         "cost against the marks": f"{found.cost:,.2f}",
         f"{found.policy} requirement before, after": f"{found.requirement_before:,.2f}, {found.requirement_after:,.2f}",
-        "excess before, after": f"{found.excess_before:,.2f}, {found.excess_after:,.2f}",
+        "excess before, after": f"{found.margin_excess_before:,.2f}, {found.margin_excess_after:,.2f}",
     }
     if found.rounding_loss is not None:
         what = "requirement plus cost" if found.target is Target.MINIMISE else "cost"

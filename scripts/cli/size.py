@@ -47,7 +47,7 @@ def _say(found: Sizing) -> dict[str, object]:
     else:
         shown = {"largest multiple": f"{found.largest:,}"}
         shown |= {order.name: f"{found.largest * order.lots:+,} lots" for order in found.direction}
-        shown["excess over initial there, USD"] = f"{found.excess:,.2f}"
+        shown["excess over initial there, USD"] = f"{found.margin_excess:,.2f}"
         place = "one multiple further" if found.limit == "policy" else "there"
     if not found.passes_now and found.largest >= 0:
         shown["passes as it is"] = "no, only after the order"

@@ -12,7 +12,7 @@ from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide,
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover._native import BASE_MODULUS
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.errors import ProverError
 from zkmargin.prover.messages.records import Action
@@ -144,7 +144,7 @@ class Refusals:
     def withdraw_too_large(self) -> list[Refusal]:
         """More cash than the account has."""
         amount = self.poor.state.cash + 1_000_000
-        intent = Intent(Kind.WITHDRAW, amount, recipient=self.poor.address, deadline=self.venue.deadline)
+        intent = Intent(ActionKind.WITHDRAW, amount, recipient=self.poor.address, deadline=self.venue.deadline)
 
         def withdraw_without_margin() -> None:
             self._submit_withdrawal(self.poor.trader.act(intent, self._toothless()))
@@ -180,7 +180,7 @@ class Refusals:
         agreed = agree(self.venue, self.poor, self.maker, {self.option: 5}, 0)
         trader, venue = self.poor.trader, self.venue
         wish = Intent(
-            Kind.TRADE,
+            ActionKind.TRADE,
             trade=agreed.trade,
             side=agreed.get_side(self.poor.id),
             counterparty=self.maker.id,
@@ -188,7 +188,7 @@ class Refusals:
         )
         effects = compute_effects(trader.account, wish, self._toothless())
         honest = build_transition(
-            trader.account, Intent(Kind.DEPOSIT, deadline=venue.deadline), domain=venue.domain, key_version=1
+            trader.account, Intent(ActionKind.DEPOSIT, deadline=venue.deadline), domain=venue.domain, key_version=1
         )
         message: Action = honest.message.model_copy(update={"commitment_new": effects.commitment_new})
         forged = Transition(effects, message, compute_digest(venue.domain, message), honest.certificate)
@@ -199,7 +199,7 @@ class Refusals:
     def wrong_points(self) -> Refusal:
         """The zero policy's point in the place of the withdraw policy's."""
         intent = Intent(
-            Kind.WITHDRAW, self.poor.state.cash + 1, recipient=self.poor.address, deadline=self.venue.deadline
+            ActionKind.WITHDRAW, self.poor.state.cash + 1, recipient=self.poor.address, deadline=self.venue.deadline
         )
         action = self.poor.trader.act(intent, self._toothless())
         points = tuple(replace(point, x=0, y=0) for point in self.venue.epoch.points.points)
@@ -209,7 +209,7 @@ class Refusals:
     def stale_epoch(self) -> Refusal:
         """A good withdrawal at prices that are too old."""
         action = self._withdrawal(self.other)
-        self.venue.chain.travel(self.venue.contracts.oracle.get_max_age(Kind.WITHDRAW) + 1)
+        self.venue.chain.travel(self.venue.contracts.oracle.get_max_age(ActionKind.WITHDRAW) + 1)
         return expect_refusal("stale_epoch", "contract", lambda: self._submit_withdrawal(action))
 
     def replay(self, actions: dict[int, SignedAction]) -> Refusal:

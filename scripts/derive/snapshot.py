@@ -4,7 +4,7 @@
         --date 2026-08-22 --facts facts.json --output engine/data/deribit_2026-08-22.json
 
 What the chain does not quote comes from the facts, a JSON object with `daily_volatility` (by coin), `crowding` (by
-coin) and `stress`, as in a market file.
+coin) and `contagion_multiplier`, as in a market file.
 
 What is kept are market facts of the listed instruments; the chain itself is not copied.
 
@@ -32,7 +32,7 @@ import numpy as np
 from zkmargin.engine.errors import MalformedFile, OutOfRange
 from zkmargin.engine.files import StrictModel, read_model, read_text
 from zkmargin.engine.market.crowding import Crowding
-from zkmargin.engine.market.instruments import Instrument, Kind, Listing, Underlying, make_instrument
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, Underlying, make_instrument
 from zkmargin.engine.market.snapshot import CrowdingRow, MarketSnapshot, dump_document
 from zkmargin.engine.presets import Preset, get_preset
 
@@ -190,7 +190,7 @@ class Facts(StrictModel):
 
     daily_volatility: dict[str, float]
     crowding: dict[str, CrowdingRow]
-    stress: float
+    contagion_multiplier: float
 
 
 def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict[str, object]:
@@ -211,17 +211,17 @@ def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict
             raise MalformedFile(path.name, f"has no row of {coin.value}; allowed: rows of every coin")
         index[coin] = statistics.median(ticker.index for ticker in of_coin)
         slot = preset.coin_slots(coin).start
-        instruments[slot] = make_instrument(slot, Kind.SPOT, coin, COLLATERAL_LOT[coin])
-        instruments[slot + 1] = make_instrument(slot + 1, Kind.PERPETUAL, coin, DERIVATIVE_LOT[coin])
+        instruments[slot] = make_instrument(slot, InstrumentKind.SPOT, coin, COLLATERAL_LOT[coin])
+        instruments[slot + 1] = make_instrument(slot + 1, InstrumentKind.PERPETUAL, coin, DERIVATIVE_LOT[coin])
         forward[slot] = forward[slot + 1] = index[coin]
         futures = select_futures(of_coin, time, preset.futures_per_coin)
         for slot, (expiry, price) in zip(preset.future_slots(coin), futures, strict=False):
-            instruments[slot] = make_instrument(slot, Kind.FUTURE, coin, DERIVATIVE_LOT[coin], expiry=expiry)
+            instruments[slot] = make_instrument(slot, InstrumentKind.FUTURE, coin, DERIVATIVE_LOT[coin], expiry=expiry)
             forward[slot] = price
         slots = preset.option_slots(coin)
         for slot, ticker in zip(slots, select_options(of_coin, time, len(slots), index[coin]), strict=False):
             facts = {"strike": ticker.strike, "expiry": ticker.expiry, "is_call": ticker.is_call}
-            instruments[slot] = make_instrument(slot, Kind.OPTION, coin, DERIVATIVE_LOT[coin], **facts)
+            instruments[slot] = make_instrument(slot, InstrumentKind.OPTION, coin, DERIVATIVE_LOT[coin], **facts)
             if instruments[slot].name != ticker.name:
                 raise MalformedFile(
                     path.name, f"{ticker.name!r} has the facts of {instruments[slot].name}; allowed: its own"
@@ -237,7 +237,7 @@ def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict
         volatility=volatility,
         daily_volatility=given.daily_volatility,
         crowding={coin: Crowding(**row.model_dump()) for coin, row in given.crowding.items()},
-        stress=given.stress,
+        contagion_multiplier=given.contagion_multiplier,
     )
     fields = ("mark", "delta", "bid", "ask", "open_interest", "volume")
     observations = [

@@ -19,10 +19,10 @@ import numpy as np
 
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState, load_portfolio
 from zkmargin.engine.epoch.record import build_epoch
-from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.record import Policy
@@ -42,8 +42,8 @@ def make_accounts(snapshot: MarketSnapshot) -> dict[str, tuple[dict[int, int], i
     first = {
         (item.underlying.value, item.kind): item.slot for item in reversed([item for item in items if item.slot != 0])
     }
-    btc, eth = first["BTC", Kind.PERPETUAL], first["ETH", Kind.PERPETUAL]
-    call = next(item.slot for item in items if item.kind is Kind.OPTION and item.is_call)
+    btc, eth = first["BTC", InstrumentKind.PERPETUAL], first["ETH", InstrumentKind.PERPETUAL]
+    call = next(item.slot for item in items if item.kind is InstrumentKind.OPTION and item.is_call)
     collateral, slots = preset.collateral_slots[1], preset.slots
 
     def book(size: int) -> dict[int, int]:
@@ -77,7 +77,7 @@ def make_accounts(snapshot: MarketSnapshot) -> dict[str, tuple[dict[int, int], i
     return accounts
 
 
-def make_case(name: str, policy: Policy, lots: dict[int, int], cash: int, reference: Reference) -> dict[str, object]:
+def make_case(name: str, policy: Policy, lots: dict[int, int], cash: int, definition: Definition) -> dict[str, object]:
     """One account under one policy."""
     positions = np.zeros(policy.preset.slots, dtype=np.int64)
     for slot, count in lots.items():
@@ -91,14 +91,14 @@ def make_case(name: str, policy: Policy, lots: dict[int, int], cash: int, refere
     }
     if policy.name != "net_delta":
         level = "maintenance" if policy.name == "maintenance" else "initial"
-        needed = reference.compute_requirement(state, level, exact=True)
+        needed = definition.compute_requirement(state, level, exact=True)
         case["float"] = {
             "equity": float(needed.equity),
             "requirement": float(needed.total),
             "grid": float(needed.grid),
             "expected_shortfall": float(needed.shortfall),
             "charge": float(needed.charge),
-            "excess": float(needed.excess),
+            "margin_excess": float(needed.margin_excess),
         }
     try:
         certificate = find_certificate(policy, state)
@@ -118,7 +118,7 @@ def make_document(size: str) -> dict[str, object]:
         snapshot = reduce_to_mini(snapshot)
     parameters = load_parameters()
     epoch = build_epoch(snapshot, number=1, parameters=parameters)
-    reference = Reference(snapshot, parameters, HouseModel(snapshot, parameters))
+    definition = Definition(snapshot, parameters, HouseModel(snapshot, parameters))
     chosen = {name: epoch.policies[name] for name in POLICIES[size]}
     accounts = make_accounts(snapshot)
     return {
@@ -136,7 +136,7 @@ def make_document(size: str) -> dict[str, object]:
             for name, policy in chosen.items()
         },
         "cases": [
-            make_case(name, policy, lots, cash, reference)
+            make_case(name, policy, lots, cash, definition)
             for name, (lots, cash) in accounts.items()
             for policy in chosen.values()
         ],

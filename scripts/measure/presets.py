@@ -26,7 +26,7 @@ from zkmargin.engine.market.listings import relist
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
 from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
 from zkmargin.prover.groth16.compile import BUILD, ROOT, compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
 from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, verify_with_points
@@ -52,7 +52,7 @@ def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> Transition:
     wallet = LocalWallet(EthAccount.create())
     key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, 0))
     account = Account.create(DOMAIN, wallet.address, 0, key, preset, epoch.generation).advance(state, epoch.generation)
-    intent = Intent(Kind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
+    intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
     return build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=epoch)
 
 

@@ -74,7 +74,7 @@ class MarketFigures:
             self.shortfall.pnl[:, self.slots],
             self.shortfall.weights,
             self.shortfall.tail_weight,
-            self.shortfall.tail_weight / self.shortfall.equity_weight,
+            self.shortfall.tail_weight / self.shortfall.tail_divisor,
         )
 
     def get_books(self, seeds: tuple[int, ...]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import build_policies
 from zkmargin.engine.margin.shocks import scale_by_tenor
-from zkmargin.engine.market.instruments import KIND_CODES, Kind
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
@@ -42,7 +42,7 @@ class Market:
         listing = snapshot.listing
         self.snapshot, self.base = snapshot, price_per_lot(snapshot)
         self.is_coin = [listing.underlying == place for place in range(len(COINS))]
-        self.is_future = listing.kind == KIND_CODES[Kind.FUTURE]
+        self.is_future = listing.kind == KIND_CODES[InstrumentKind.FUTURE]
         self.is_dated = listing.is_option | self.is_future
         self.years = np.where(self.is_dated, snapshot.years, 0.0)
         self.days = self.years * DAYS_PER_YEAR

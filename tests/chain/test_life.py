@@ -9,11 +9,11 @@ from tests.chain.conftest import open_funded
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.local_venue import LocalVenue, Party
 from zkmargin.contracts.venue import Status
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.scripts.demo.refusals import agree
 
@@ -108,14 +108,14 @@ def test_a_generation_step_pays_out_on_both_sides(venue):
     )
     market = dataclasses.replace(venue.snapshot, listing=later, forward=forward, volatility=volatility)
     old = venue.epoch
-    step = venue.post_epoch(settlement=Settlement(preset, drop, payoff), snapshot=market)
+    step = venue.post_epoch(settlement=ExpiryStep(preset, drop, payoff), snapshot=market)
     later_epoch = venue.post_epoch(with_snapshot=False)  # who slept through the step makes it at any later epoch
     assert later_epoch.signed.message.settlement_hash == step.signed.message.settlement_hash
     assert (later_epoch.signed.message.settlement_x, later_epoch.signed.settlement) == (0, b"")
     assert later_epoch.data.settlement == step.data.settlement and not step.data.settlement.is_identity
 
     with pytest.raises(Reverted, match="EpochRevoked"):
-        venue.contracts.oracle.require_fresh(old.data.number, Kind.TRADE)
+        venue.contracts.oracle.require_fresh(old.data.number, ActionKind.TRADE)
     trade(venue, alice, bob, {PERPETUAL: 1}, 0)
     assert (alice.state.cash, bob.state.cash) == (before[0] + 280 * USD6, before[1] - 280 * USD6)
     assert alice.state.positions[OPTION] == bob.state.positions[OPTION] == 0
@@ -161,7 +161,7 @@ def withdraw_builds(party: Party, venue: LocalVenue, amount: int) -> None:
 
     build_transition(
         party.trader.account,
-        Intent(Kind.WITHDRAW, amount, recipient=party.address, deadline=venue.deadline),
+        Intent(ActionKind.WITHDRAW, amount, recipient=party.address, deadline=venue.deadline),
         domain=venue.domain,
         key_version=1,
         epoch=venue.epoch.data,

@@ -8,7 +8,7 @@ from tests.chain.conftest import open_funded
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.engine.policy.certificate import Certificate
 from zkmargin.engine.policy.record import none_policy
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
 from zkmargin.prover.errors import PolicyNotMet, UnsatisfiedConstraint
 from zkmargin.prover.groth16.provers import compute_transition_witness
 from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_witness
@@ -39,7 +39,7 @@ def test_a_forced_witness_is_refused(standard_venue: LocalVenue):
     """A withdrawal beyond the account's cash, with the slack of a row that is below zero shown as it is, or as zero."""
     venue = standard_venue
     alice = open_funded(venue, "alice again", 1_000)
-    intent = Intent(Kind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
+    intent = Intent(ActionKind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
     terms = {"domain": venue.domain, "key_version": 1, "epoch": venue.epoch.data}
     with pytest.raises(PolicyNotMet):
         build_transition(alice.trader.account, intent, **terms)

@@ -13,7 +13,7 @@ from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import Reverted
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
 from zkmargin.scripts.generate.vectors import read_policies
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors/margin_mini.json").read_text())
@@ -35,7 +35,7 @@ def make_attestation(venue, case) -> Transition:
     account = Account.create(venue.domain, wallet.address, 0, derive_key(wallet, venue.domain, number), PRESET, 0)
     held = {int(slot): lots for slot, lots in case["positions"].items()}
     account = account.advance(make_state(PRESET.slots, held, int(case["cash"])), 0)
-    intent = Intent(Kind.ATTEST, policy=case["policy"], deadline=1 << 32)
+    intent = Intent(ActionKind.ATTEST, policy=case["policy"], deadline=1 << 32)
     return build_transition(account, intent, domain=venue.domain, key_version=1, epoch=VectorEpoch)
 
 

@@ -14,7 +14,7 @@ from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.policy.certificate import Certificate
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.engine.presets import get_preset
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
 from zkmargin.prover.errors import PolicyNotMet, UnsatisfiedConstraint
 from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_transition_witness, compute_witness
 from zkmargin.prover.messages.typed_data import compute_digest
@@ -56,7 +56,7 @@ def test_a_wide_proof_costs_on_chain_what_a_standard_one_costs(venue, standard_v
 def test_a_forced_witness_is_refused(venue):
     """A withdrawal beyond the account's cash, with the slacks and scenario losses of one that was allowed."""
     alice = open_funded(venue, "alice again", 1_000)
-    intent = Intent(Kind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
+    intent = Intent(ActionKind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
     terms = {"domain": venue.domain, "key_version": 1, "epoch": venue.epoch.data}
     with pytest.raises(PolicyNotMet):
         build_transition(alice.trader.account, intent, **terms)

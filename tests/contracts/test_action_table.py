@@ -9,26 +9,33 @@ from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import SignedEpoch
 from zkmargin.contracts.venue import Status
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.messages.records import Action
 
 CASH = 100 * USDC
 LOTS = 2
-SINGLE = (Kind.DEPOSIT, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST, Kind.WITHDRAW_FLAT, Kind.CLOSE)
-ALL = (*SINGLE, Kind.TRADE)
-INWARD = (Kind.DEPOSIT, Kind.CURE)
-OUTWARD = (Kind.WITHDRAW, Kind.WITHDRAW_FLAT, Kind.CLOSE)
-AT_EPOCH = (Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST)
-WHILE_PAUSED = (Kind.DEPOSIT, Kind.CURE, Kind.WITHDRAW_FLAT, Kind.CLOSE)
-WHILE_FROZEN = (Kind.CURE, Kind.ATTEST, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+SINGLE = (
+    ActionKind.DEPOSIT,
+    ActionKind.WITHDRAW,
+    ActionKind.CURE,
+    ActionKind.ATTEST,
+    ActionKind.WITHDRAW_FLAT,
+    ActionKind.CLOSE,
+)
+ALL = (*SINGLE, ActionKind.TRADE)
+INWARD = (ActionKind.DEPOSIT, ActionKind.CURE)
+OUTWARD = (ActionKind.WITHDRAW, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
+AT_EPOCH = (ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST)
+WHILE_PAUSED = (ActionKind.DEPOSIT, ActionKind.CURE, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
+WHILE_FROZEN = (ActionKind.CURE, ActionKind.ATTEST, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
 POLICY = {
-    Kind.DEPOSIT: "none",
-    Kind.TRADE: "initial",
-    Kind.WITHDRAW: "withdraw",
-    Kind.CURE: "maintenance",
-    Kind.ATTEST: "maintenance",
-    Kind.WITHDRAW_FLAT: "flat",
-    Kind.CLOSE: "flat",
+    ActionKind.DEPOSIT: "none",
+    ActionKind.TRADE: "initial",
+    ActionKind.WITHDRAW: "withdraw",
+    ActionKind.CURE: "maintenance",
+    ActionKind.ATTEST: "maintenance",
+    ActionKind.WITHDRAW_FLAT: "flat",
+    ActionKind.CLOSE: "flat",
 }
 SCALARS = {"none": 0, "flat": 7_001, **POLICIES}
 
@@ -38,7 +45,7 @@ class Scene:
     """An account with money, and the honest action on it."""
 
     world: World
-    kind: Kind
+    kind: ActionKind
     party: Party
     other: Party
     epoch: SignedEpoch
@@ -52,7 +59,7 @@ class Scene:
 
     def run(self, **proof_changes):
         """Sends the honest action, with a proof of something else if asked."""
-        if self.kind is Kind.TRADE:
+        if self.kind is ActionKind.TRADE:
             plus, minus = self.world.draft_sides(self.party, self.other, self.epoch)
             request = self.world.make_trade(self.party, self.other, self.epoch)
             if proof_changes:
@@ -106,7 +113,7 @@ def test_side_is_zero_so_no_trade_word_enters(scene):
 
 @rows(*SINGLE)
 def test_a_signed_trade_word_does_not_fit_an_action_without_sides(scene):
-    if scene.kind is Kind.ATTEST:
+    if scene.kind is ActionKind.ATTEST:
         action = scene.draft(trade_tag=scene.world.number(), side=1)
         expected = "ProofRejected"
     else:
@@ -117,7 +124,7 @@ def test_a_signed_trade_word_does_not_fit_an_action_without_sides(scene):
     assert refusal.value.error == expected
 
 
-@rows(Kind.TRADE)
+@rows(ActionKind.TRADE)
 @pytest.mark.parametrize("side", [0, -1])
 def test_the_first_side_of_a_trade_is_plus_one(scene, side):
     with pytest.raises(Reverted) as refusal:
@@ -152,7 +159,7 @@ def test_the_proof_is_bound_to_cash_and_lots(scene):
         assert refusal.value.error == "ProofRejected"
 
 
-@rows(Kind.TRADE, Kind.ATTEST)
+@rows(ActionKind.TRADE, ActionKind.ATTEST)
 def test_nothing_flows_but_the_fee(scene):
     flow = [0] * scene.world.preset.slots
     flow[scene.world.weth_slot] = 1
@@ -162,7 +169,7 @@ def test_nothing_flows_but_the_fee(scene):
         assert refusal.value.error == "ProofRejected"
 
 
-@rows(Kind.TRADE)
+@rows(ActionKind.TRADE)
 def test_a_trade_takes_each_sides_fee_out_of_its_cash(scene):
     world = scene.world
     request = world.make_trade(scene.party, scene.other, scene.epoch, fees=(3, 4))
@@ -181,7 +188,7 @@ def test_only_the_actions_own_policy_is_taken(scene):
     scene.run(policy=SCALARS[POLICY[scene.kind]])
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_an_attestation_may_name_any_policy_of_the_epoch_and_no_other(scene):
     world = scene.world
     world.house.attest(world.make_attest(scene.party, scene.epoch, "net_delta"))
@@ -192,7 +199,7 @@ def test_an_attestation_may_name_any_policy_of_the_epoch_and_no_other(scene):
 
 
 # ------------------------------------------------------------------------------------------------------- signature
-@rows(*(kind for kind in SINGLE if kind is not Kind.ATTEST))
+@rows(*(kind for kind in SINGLE if kind is not ActionKind.ATTEST))
 def test_auth_signs(scene):
     action = scene.draft()
     stranger = make_wallet("stranger").sign(scene.world.domain, action)
@@ -202,7 +209,7 @@ def test_auth_signs(scene):
     scene.run()
 
 
-@rows(Kind.TRADE)
+@rows(ActionKind.TRADE)
 @pytest.mark.parametrize("side", ["plus", "minus"])
 def test_both_sides_of_a_trade_sign(scene, side):
     request = scene.world.make_trade(scene.party, scene.other, scene.epoch)
@@ -213,14 +220,14 @@ def test_both_sides_of_a_trade_sign(scene, side):
     assert refusal.value.fields["account"] == getattr(request, side).account
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_an_attestation_needs_no_signature(scene):
     assert "signature" not in scene.world.make_attest(scene.party, scene.epoch).to_abi()
     scene.run()
 
 
 # -------------------------------------------------------------------------------------------------------- writes C
-@rows(*(kind for kind in ALL if kind is not Kind.ATTEST))
+@rows(*(kind for kind in ALL if kind is not ActionKind.ATTEST))
 def test_the_new_commitment_is_stored(scene):
     before = scene.account.commitment
     scene.run()
@@ -230,7 +237,7 @@ def test_the_new_commitment_is_stored(scene):
         scene.run(write=0)
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_an_attestation_writes_no_commitment(scene):
     before = scene.account
     for change in ({"write": 1}, {"commitmentNew": scene.world.number()}):
@@ -242,7 +249,7 @@ def test_an_attestation_writes_no_commitment(scene):
 
 
 # -------------------------------------------------------------------------------------------------------- provenAt
-@rows(Kind.DEPOSIT, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+@rows(ActionKind.DEPOSIT, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
 def test_proven_at_stays(scene):
     before = scene.account.proven_at
     scene.world.chain.travel(60)
@@ -251,7 +258,7 @@ def test_proven_at_stays(scene):
     assert scene.account.proven_at == before
 
 
-@rows(Kind.TRADE, Kind.WITHDRAW, Kind.CURE)
+@rows(ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE)
 def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
     world = scene.world
     old = scene.epoch
@@ -266,7 +273,7 @@ def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
     assert refusal.value.error == "EpochOlderThanProof"
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_maintenance_raises_proven_at_and_never_lowers_it(scene):
     world, old = scene.world, scene.epoch
     world.chain.travel(60)
@@ -278,7 +285,7 @@ def test_maintenance_raises_proven_at_and_never_lowers_it(scene):
     assert scene.account.proven_at == later.message.time
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_a_named_policy_at_an_older_epoch_does_not_lower_its_time(scene):
     world, old = scene.world, scene.epoch
     world.chain.travel(60)
@@ -288,7 +295,7 @@ def test_a_named_policy_at_an_older_epoch_does_not_lower_its_time(scene):
     assert world.house.get_attested(scene.party.id, "net_delta") == new.message.time > old.message.time
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_a_named_policy_is_no_solvency(scene):
     world, before = scene.world, scene.account.proven_at
     world.chain.travel(60)
@@ -331,7 +338,7 @@ def test_pause(scene):
 @rows(*ALL)
 def test_a_closed_account_does_nothing_more(scene):
     world = scene.world
-    world.submit(scene.party, world.draft(Kind.CLOSE, scene.party))
+    world.submit(scene.party, world.draft(ActionKind.CLOSE, scene.party))
     assert scene.account.status is Status.CLOSED
     with pytest.raises(Reverted) as refusal:
         scene.run()
@@ -352,7 +359,7 @@ def test_frozen(scene):
         scene.run()
 
 
-@rows(Kind.TRADE)
+@rows(ActionKind.TRADE)
 def test_a_frozen_counterparty_does_not_trade_either(scene):
     scene.world.set_status(scene.other, Status.FROZEN)
     with pytest.raises(Reverted) as refusal:
@@ -361,7 +368,7 @@ def test_a_frozen_counterparty_does_not_trade_either(scene):
 
 
 # -------------------------------------------------------------------------------------------------------- generation
-@rows(Kind.TRADE, Kind.WITHDRAW, Kind.CURE)
+@rows(ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE)
 def test_a_step_of_generation_uses_its_settlement_and_moves_the_account(scene):
     scene.epoch = scene.world.post(generation=1)
     with pytest.raises(Reverted) as refusal:
@@ -371,7 +378,7 @@ def test_a_step_of_generation_uses_its_settlement_and_moves_the_account(scene):
     assert scene.account.generation == 1
 
 
-@rows(Kind.ATTEST)
+@rows(ActionKind.ATTEST)
 def test_an_attestation_over_a_step_uses_its_settlement_and_does_not_move_the_account(scene):
     scene.epoch = scene.world.post(generation=1)
     with pytest.raises(Reverted) as refusal:
@@ -391,7 +398,7 @@ def test_two_steps_at_once_are_refused(scene):
     assert (refusal.value.error, refusal.value.fields["generation"]) == ("GenerationWrong", 2)
 
 
-@rows(Kind.DEPOSIT, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+@rows(ActionKind.DEPOSIT, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
 def test_constant_policies_leave_the_generation(scene):
     scene.world.post(generation=1)
     scene.run()
@@ -461,7 +468,7 @@ def test_an_account_number_is_used_once_even_after_close(world):
     with pytest.raises(Reverted) as refusal:
         world.house.open(again)
     assert refusal.value.error == "AccountTaken"
-    world.submit(party, world.draft(Kind.CLOSE, party))
+    world.submit(party, world.draft(ActionKind.CLOSE, party))
     with pytest.raises(Reverted) as refusal:
         world.house.open(again)
     assert (refusal.value.error, refusal.value.fields["status"]) == ("AccountTaken", Status.CLOSED)

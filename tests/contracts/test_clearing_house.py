@@ -19,7 +19,7 @@ from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide
 from zkmargin.contracts.venue import Status
 from zkmargin.prover.account.recovery import Opened, Transitioned
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.messages.records import Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import compute_digest
 
@@ -49,7 +49,7 @@ def test_a_trade_counts_once(world):
 
 def test_one_signature_allows_one_transition(world):
     """Another new commitment, with a proof of its own, does not pass under the signature of the first."""
-    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     signature = world.sign(world.alice, action)
     other = action.model_copy(update={"commitment_new": world.number()})
     refused("SignatureWrong", world.house.deposit, DepositRequest.from_action(other, world.prove(other), signature))
@@ -102,7 +102,7 @@ def test_a_deadline_ends_a_signature(world):
 # contract
 def test_a_proof_of_another_account_is_refused(world):
     first, second, epoch = world.pair()
-    alien = world.prove(world.draft(Kind.DEPOSIT, second, cash_flow=USDC))
+    alien = world.prove(world.draft(ActionKind.DEPOSIT, second, cash_flow=USDC))
     refused("ProofRejected", world.house.deposit, replace(world.make_deposit(first, USDC), proof=alien))
     refused("ProofRejected", world.house.attest, replace(world.make_attest(second, epoch), account=first.id))
 
@@ -122,7 +122,7 @@ def test_an_unopened_account_does_nothing(world):
 
 @pytest.mark.parametrize("change", [{"chain_id": 1}, {"clearing_house": "0x" + "22" * 20}])
 def test_a_signature_and_a_proof_for_another_chain_or_contract_are_refused(world, change):
-    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     foreign = replace(world.domain, **change)
     signature = world.alice.wallet.sign(foreign, action)
     refused("SignatureWrong", world.house.deposit, DepositRequest.from_action(action, world.prove(action), signature))
@@ -177,7 +177,13 @@ def test_a_trade_names_its_counterparty(world):
     epoch = world.post()
     request = world.make_trade(first, second, epoch)
     action = world.draft(
-        Kind.TRADE, third, epoch, counterparty=first.id, trade_tag=request.trade_tag, ciphertext=world.number(), side=-1
+        ActionKind.TRADE,
+        third,
+        epoch,
+        counterparty=first.id,
+        trade_tag=request.trade_tag,
+        ciphertext=world.number(),
+        side=-1,
     )
     side = TradeSide.from_action(action, world.prove(action), world.sign(third, action))
     assert refused("SignatureWrong", world.house.trade, replace(request, minus=side))["account"] == first.id
@@ -279,7 +285,7 @@ def test_a_proof_at_an_older_generation_is_refused(world):
     step = world.post(generation=1)
     world.house.withdraw(world.make_withdraw(first, step, USDC))
     refused("EpochRevoked", world.house.withdraw, stale)
-    action = world.draft(Kind.WITHDRAW, first, old, cash_flow=-USDC, generation_new=0)
+    action = world.draft(ActionKind.WITHDRAW, first, old, cash_flow=-USDC, generation_new=0)
     refused("EpochRevoked", world.submit, first, action, old)
 
 
@@ -307,7 +313,7 @@ def test_a_step_serves_another_key_version_only_with_that_keys_own_point(world):
         }
         x, y = to_point(world.step + 1)
         epoch = world.post(settlement=step.settlement, settlement_x=x, settlement_y=y)
-        action = world.draft(Kind.WITHDRAW, party, epoch, cash_flow=-USDC)
+        action = world.draft(ActionKind.WITHDRAW, party, epoch, cash_flow=-USDC)
         foreign = world.prove(action, settlement=STEP + 1)
         refused("ProofRejected", world.submit, party, action, epoch, foreign)
         world.submit(party, action, epoch)
@@ -368,7 +374,7 @@ def test_a_fee_above_the_amount_is_refused(world):
 )
 def test_flows_are_rising_bounded_and_collateral(world, flows, error):
     given = tuple(Flow(slot=slot, lots=lots) for slot, lots in flows)
-    action = world.draft(Kind.DEPOSIT, world.alice, flows=given)
+    action = world.draft(ActionKind.DEPOSIT, world.alice, flows=given)
     refused(error, world.submit, world.alice, action)
 
 
@@ -386,7 +392,7 @@ def test_a_withdrawal_names_a_recipient(world):
     refused("SignatureWrong", world.house.withdraw, replace(request, fee=1))
 
 
-@pytest.mark.parametrize("kind", [Kind.WITHDRAW_FLAT, Kind.CLOSE])
+@pytest.mark.parametrize("kind", [ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE])
 def test_a_flat_exit_names_a_recipient(world, kind):
     action = world.draft(kind, world.alice, cash_flow=-USDC, recipient="0x" + "00" * 20)
     refused("RecipientZero", world.submit, world.alice, action)
@@ -421,7 +427,7 @@ def test_malformed_signatures_are_refused(world):
 
 
 def test_auth_burns_a_digest_before_use(world):
-    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     digest = compute_digest(world.domain, action)
     signature = world.alice.wallet.sign(world.domain, Invalidate(digest=digest))
     refused(
@@ -440,7 +446,7 @@ def test_auth_burns_a_digest_before_use(world):
 
 
 def test_nobody_burns_a_digest_of_somebody_else(world):
-    action = world.draft(Kind.DEPOSIT, world.alice, cash_flow=USDC)
+    action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     digest = compute_digest(world.domain, action)
     world.house.invalidate(world.alice.index, digest, sender=world.chain.accounts[6])
     assert not world.house.is_invalidated(world.alice.id, digest)
@@ -518,7 +524,7 @@ def test_the_history_is_what_recovery_takes(world):
     history = world.house.read_history()
     assert isinstance(history[0], Opened) and history[0].account == first.id
     plus, minus, out = history[before:]
-    assert (plus.kind, plus.account, plus.side, plus.cash_flow) == (Kind.TRADE, first.id, 1, -3)
+    assert (plus.kind, plus.account, plus.side, plus.cash_flow) == (ActionKind.TRADE, first.id, 1, -3)
     assert (minus.account, minus.side, minus.cash_flow, minus.trade_tag) == (second.id, -1, -4, plus.trade_tag)
     assert isinstance(out, Transitioned) and (out.cash_flow, out.flows) == (-USDC - 5, ((world.weth_slot, -2),))
     assert out.commitment_new == world.house.get_account(first.id).commitment
@@ -542,6 +548,6 @@ def test_fees_are_not_collected_for_nobody(world):
 
 def test_close_ends_current_and_keeps_the_rest(world):
     held = world.vault.get_held(world.cash.address)
-    world.submit(world.alice, world.draft(Kind.CLOSE, world.alice, cash_flow=-USDC))
+    world.submit(world.alice, world.draft(ActionKind.CLOSE, world.alice, cash_flow=-USDC))
     assert not world.house.is_current(world.alice.id, 10**9)
     assert world.vault.get_held(world.cash.address) == held - USDC

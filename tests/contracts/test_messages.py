@@ -13,7 +13,7 @@ from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
 from zkmargin.contracts.requests import DepositRequest, encode_proof
 from zkmargin.contracts.venue import Contract
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import encode, load_table
 from zkmargin.scripts.generate.solidity import ROOT, render
@@ -25,7 +25,7 @@ def make_action(flows: int, extreme: bool = False) -> Action:
     word = lambda: RANDOM.randbytes(32)  # noqa: E731
     number = lambda bits: (1 << bits) - 1 if extreme else RANDOM.randrange(1 << bits)  # noqa: E731
     return Action(
-        kind=int(Kind.TRADE), account=word(), counterparty=word(), key_version=number(16), epoch=number(64),
+        kind=int(ActionKind.TRADE), account=word(), counterparty=word(), key_version=number(16), epoch=number(64),
         policy=word(),
         generation_old=number(24), generation_new=number(24), commitment_old=number(256), commitment_new=number(256),
         trade_tag=number(256), ciphertext=number(256), side=-1, cash_flow=-(1 << 127) if extreme else -number(60),

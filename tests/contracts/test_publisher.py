@@ -11,7 +11,7 @@ from zkmargin.contracts.deploy import WETH_LOT
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, sort_points
 from zkmargin.contracts.publisher import PublishedEpoch, check_epoch, make_signed_epoch, sign_epoch
-from zkmargin.engine.epoch.expiry import Settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import build_epoch
 from zkmargin.engine.epoch.succession import RefusedSuccession
 from zkmargin.engine.margin.parameters import load_parameters
@@ -56,10 +56,10 @@ def step(key, ordinary):
     return publish(key, ordinary, build_epoch(make_later(), number=7, settlement=make_settlement()), is_step=True)
 
 
-def make_settlement() -> Settlement:
+def make_settlement() -> ExpiryStep:
     drop, payoff = (np.zeros(MINI.slots, dtype=np.int64) for _ in range(2))
     drop[OPTION], payoff[OPTION] = 1, 30_000_000
-    return Settlement(MINI, drop, payoff)
+    return ExpiryStep(MINI, drop, payoff)
 
 
 def make_later():

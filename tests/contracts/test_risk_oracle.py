@@ -10,7 +10,7 @@ from tests.support.simulator import to_point
 from tests.support.world import HOUR, STEP, make_wallet
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 from zkmargin.prover.messages.records import encode_policy_name
 
 
@@ -238,7 +238,8 @@ def test_points_are_points_with_rising_names(world, points, error):
 
 # -------------------------------------------------------------------------------------------------- freshness, revoking
 @pytest.mark.parametrize(
-    ("kind", "age"), [(Kind.TRADE, 180), (Kind.WITHDRAW, 180), (Kind.CURE, 300), (Kind.ATTEST, 300)]
+    ("kind", "age"),
+    [(ActionKind.TRADE, 180), (ActionKind.WITHDRAW, 180), (ActionKind.CURE, 300), (ActionKind.ATTEST, 300)],
 )
 def test_an_epoch_serves_to_the_second(world, kind, age):
     epoch = world.post()
@@ -254,30 +255,33 @@ def test_an_epoch_serves_to_the_second(world, kind, age):
 
 
 def test_ages_are_set_within_bounds_by_the_owner(world):
-    world.oracle.set_max_age(Kind.TRADE, 900)
-    world.oracle.set_max_age(Kind.CURE, 60)
-    assert [world.oracle.get_max_age(kind) for kind in (Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST)] == [
+    world.oracle.set_max_age(ActionKind.TRADE, 900)
+    world.oracle.set_max_age(ActionKind.CURE, 60)
+    assert [
+        world.oracle.get_max_age(kind)
+        for kind in (ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST)
+    ] == [
         900,
         900,
         60,
         60,
     ]
-    for kind, seconds in ((Kind.TRADE, 901), (Kind.CURE, 59), (Kind.DEPOSIT, 100)):
+    for kind, seconds in ((ActionKind.TRADE, 901), (ActionKind.CURE, 59), (ActionKind.DEPOSIT, 100)):
         assert refused("MaxAgeOutOfRange", world.oracle.set_max_age, kind, seconds)["high"] == 900
     with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
-        world.oracle.set_max_age(Kind.TRADE, 100, sender=world.chain.accounts[3])
+        world.oracle.set_max_age(ActionKind.TRADE, 100, sender=world.chain.accounts[3])
 
 
 @pytest.mark.parametrize("change", [{"urgent": True}, {"generation": 1}])
 def test_an_urgent_epoch_or_a_step_revokes_its_predecessors(world, change):
     before = world.post().message.number
-    world.oracle.require_fresh(before, Kind.TRADE)
+    world.oracle.require_fresh(before, ActionKind.TRADE)
     after = world.post(**change).message.number
-    assert refused("EpochRevoked", world.oracle.require_fresh, before, Kind.TRADE) == {
+    assert refused("EpochRevoked", world.oracle.require_fresh, before, ActionKind.TRADE) == {
         "number": before,
         "minEpoch": after,
     }
-    world.oracle.require_fresh(after, Kind.TRADE)
+    world.oracle.require_fresh(after, ActionKind.TRADE)
 
 
 def test_an_urgent_epoch_cannot_be_jumped_over(world):
@@ -286,7 +290,7 @@ def test_an_urgent_epoch_cannot_be_jumped_over(world):
     urgent = world.make_epoch(urgent=True)
     number = urgent.message.number
     world.post(number=number + 1, min_epoch=number)
-    assert refused("EpochRevoked", world.oracle.require_fresh, before, Kind.TRADE)["minEpoch"] == number
+    assert refused("EpochRevoked", world.oracle.require_fresh, before, ActionKind.TRADE)["minEpoch"] == number
     refused("EpochNumberTooLow", world.oracle.post_epoch, urgent)
 
 
@@ -295,7 +299,7 @@ def test_what_is_revoked_stays_revoked(world):
     urgent = world.post(urgent=True).message.number
     world.post(min_epoch=first)
     assert world.oracle.get_min_epoch() == urgent
-    refused("EpochRevoked", world.oracle.require_fresh, first, Kind.TRADE)
+    refused("EpochRevoked", world.oracle.require_fresh, first, ActionKind.TRADE)
     number = world.oracle.get_latest_number() + 1
     assert refused("MinEpochTooHigh", world.oracle.post_epoch, world.make_epoch(min_epoch=number + 1)) == {
         "minEpoch": number + 1,
@@ -306,15 +310,15 @@ def test_what_is_revoked_stays_revoked(world):
 def test_an_ordinary_epoch_revokes_none(world):
     before = world.post().message.number
     world.post()
-    world.oracle.require_fresh(before, Kind.ATTEST)
+    world.oracle.require_fresh(before, ActionKind.ATTEST)
 
 
 def test_an_unknown_epoch_is_refused(world):
     latest = world.post().message.number
     for number in (0, latest + 1, latest + 128):
-        assert refused("EpochUnknown", world.oracle.require_fresh, number, Kind.TRADE)["number"] == number
+        assert refused("EpochUnknown", world.oracle.require_fresh, number, ActionKind.TRADE)["number"] == number
     world.post(number=latest + 128)
-    refused("EpochUnknown", world.oracle.require_fresh, latest, Kind.TRADE)
+    refused("EpochUnknown", world.oracle.require_fresh, latest, ActionKind.TRADE)
     refused("EpochUnknown", world.oracle.get_epoch, latest)
 
 
@@ -336,5 +340,7 @@ def test_the_guardian_pauses_and_only_the_owner_ends_it(world):
 def test_epochs_are_still_posted_while_paused(world):
     world.oracle.pause()
     number = world.post().message.number
-    assert refused("ActionPaused", world.oracle.require_fresh, number, Kind.TRADE) == {"kind": int(Kind.TRADE)}
-    world.oracle.require_fresh(number, Kind.CURE)
+    assert refused("ActionPaused", world.oracle.require_fresh, number, ActionKind.TRADE) == {
+        "kind": int(ActionKind.TRADE)
+    }
+    world.oracle.require_fresh(number, ActionKind.CURE)

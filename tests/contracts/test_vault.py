@@ -13,7 +13,7 @@ from zkmargin.contracts.deploy import WETH_LOT, deploy_contract
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.venue import CollateralVault, Token
 from zkmargin.prover.account.account import compute_account_id
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 
 INBOX = bytes(range(32))
 
@@ -170,7 +170,7 @@ def test_a_contract_wallet_pulls_back_from_its_closed_account(world):
 
 
 def test_the_inbox_of_a_closed_account_is_still_its_auths(world):
-    world.submit(world.alice, world.draft(Kind.CLOSE, world.alice))
+    world.submit(world.alice, world.draft(ActionKind.CLOSE, world.alice))
     world.chain._request("anvil_impersonateAccount", world.alice.auth)
     world.chain._request("anvil_setBalance", world.alice.auth, hex(10**19))
     left = world.vault.get_inbox(world.alice.id, world.cash.address)
@@ -308,7 +308,7 @@ def test_the_books_add_up_after_any_run_of_actions(world):
                 world.house.withdraw(world.make_withdraw(party, epoch, cash, lots, fee), sender=world.submitter)
             else:
                 world.house.withdraw_flat(
-                    world.make_flat(Kind.WITHDRAW_FLAT, party, cash, lots, fee), sender=world.submitter
+                    world.make_flat(ActionKind.WITHDRAW_FLAT, party, cash, lots, fee), sender=world.submitter
                 )
             ghost[world.cash.address] -= cash
             ghost[world.weth.address] -= lots * LOT

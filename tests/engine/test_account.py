@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, PORTFOLIOS, AccountState, Portfolio, load_portfolio
 from zkmargin.engine.errors import DuplicateName, MalformedFile, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.files import list_shipped
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.market.valuation import delta_per_lot, price_per_lot
 
@@ -159,7 +159,7 @@ def test_the_market_maker_is_what_the_demo_needs():
     assert len(items) >= 60
     for underlying in ("BTC", "ETH"):
         kinds = {item.kind for item in items if item.underlying == underlying}
-        assert kinds == {Kind.OPTION, Kind.FUTURE, Kind.PERPETUAL}
+        assert kinds == {InstrumentKind.OPTION, InstrumentKind.FUTURE, InstrumentKind.PERPETUAL}
     # Its delta is flat, to within one lot a coin.
     deltas = delta_per_lot(MARKET) * portfolio.to_state(MARKET.listing).positions
     assert abs(deltas[:128].sum()) < 0.01

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.house import get_policies, get_reference, make_state
+from tests.support.house import get_definition, get_policies, make_state
 from zkmargin.engine.policy.arithmetic import evaluate_rows
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.scripts.generate.vectors import POLICIES, dump, make_document, read_policies
@@ -71,8 +71,8 @@ def test_case(size, case):
         assert {key: getattr(certificate, key) for key in stored} == stored
     if "float" in case:
         level = "maintenance" if case["policy"] == "maintenance" else "initial"
-        needed = get_reference(size).compute_requirement(state, level)
+        needed = get_definition(size).compute_requirement(state, level)
         size_usd = 1e-9 * (1 + abs(needed.equity) + float(np.abs(state.positions).sum()) * 1e4)
-        assert needed.excess == pytest.approx(case["float"]["excess"], rel=1e-9, abs=size_usd)
+        assert needed.margin_excess == pytest.approx(case["float"]["margin_excess"], rel=1e-9, abs=size_usd)
         if "certificate" in case:
-            assert case["float"]["excess"] >= 0
+            assert case["float"]["margin_excess"] >= 0

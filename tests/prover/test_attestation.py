@@ -7,7 +7,7 @@ from eth_utils import keccak
 
 from tests.support.proving import get_transition_prover, make_market_epoch
 from tests.support.scenes import DOMAIN, MINI, make_account
-from zkmargin.engine.epoch.expiry import identity_settlement
+from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
 from zkmargin.prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
 from zkmargin.prover.errors import (
@@ -177,4 +177,4 @@ def test_the_owner_is_refused_before_proving(epoch):
     for account in (make_account(generation=1), make_account(generation=2)):
         with pytest.raises(GenerationMismatch):
             build_attestation(account, "net_delta", epoch=epoch, **asked)
-    assert epoch.settlement == identity_settlement(MINI)
+    assert epoch.settlement == identity_expiry_step(MINI)

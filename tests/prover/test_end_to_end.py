@@ -16,7 +16,7 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
 from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
 from zkmargin.prover.attestation import ChainFacts, verify_attestation
 from zkmargin.prover.client import Trader, VenueFacts
 from zkmargin.prover.errors import (
@@ -72,7 +72,7 @@ class World:
     def accept(self, trader, action):
         """What the contract does: the proof for the message's own signals, auth's signature, then the state."""
         assert self.provers.transition.verify_transition(action.proof, action.transition)
-        if action.message.kind != Kind.ATTEST:
+        if action.message.kind != ActionKind.ATTEST:
             check_signature(DOMAIN, action.message, action.signature, trader.wallet.address)
         assert action.message.commitment_old == trader.account.commitment
         self.events.append(to_event(action.transition))
@@ -174,21 +174,23 @@ def test_a_whole_life(world, epoch):
         assert recover_accounts(trader.wallet, DOMAIN, MINI, world.events, {}) == Recovery((trader.account,), ())
 
 
-@pytest.mark.parametrize("kind", [Kind.TRADE, Kind.ROLL, Kind.ATTEST])
+@pytest.mark.parametrize("kind", [ActionKind.TRADE, ActionKind.ROLL, ActionKind.ATTEST])
 def test_a_step_of_generation_settles_expired_slots(kind, prover):
     """Slots 3 and 11 are dropped, one pays and one costs; the proof holds for this settlement and no other."""
     step = Scene(generation=1, settlement=make_settlement({3: 30 * USD, 11: -2 * USD, 5: 7}))
     account = make_account(lots={3: 3, 11: 4, 13: -1}, cash=10**12)
-    intent = {Kind.TRADE: TRADE, Kind.ROLL: Intent(Kind.ROLL), Kind.ATTEST: Intent(Kind.ATTEST, policy="maintenance")}[
-        kind
-    ]
+    intent = {
+        ActionKind.TRADE: TRADE,
+        ActionKind.ROLL: Intent(ActionKind.ROLL),
+        ActionKind.ATTEST: Intent(ActionKind.ATTEST, policy="maintenance"),
+    }[kind]
     transition = build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=step)
     proof = prover.prove(transition)
     own, policy = transition.name_own_signals(), transition.effects.policy
     assert not prover.verify(proof, {**own, "payoff": [0] * 16}, policy)
     assert not prover.verify(proof, {**own, "drop": [0] * 16}, policy)
     settled = transition.effects.new_state
-    traded = {1: 20, 12: -5} if kind is Kind.TRADE else {}
+    traded = {1: 20, 12: -5} if kind is ActionKind.TRADE else {}
     assert settled.cash == 10**12 + 3 * 30 * USD - 4 * 2 * USD + (-30_000 * USD if traded else 0)
     assert {slot: int(q) for slot, q in enumerate(settled.positions) if q} == {13: -1, **traded}
 
@@ -196,7 +198,7 @@ def test_a_step_of_generation_settles_expired_slots(kind, prover):
 # ------------------------------------------------------------------------------------------------- what is not accepted
 RICH = make_account(lots={8: 40}, cash=10**12)
 TRADE = Intent(
-    Kind.TRADE, trade=make_trade(TradeTerms(((1, 20), (12, -5)), -30_000 * USD)), side=1, counterparty=b"\5" * 32
+    ActionKind.TRADE, trade=make_trade(TradeTerms(((1, 20), (12, -5)), -30_000 * USD)), side=1, counterparty=b"\5" * 32
 )
 
 

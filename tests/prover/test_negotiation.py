@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, Scene, make_account
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import Intent, Kind, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, build_transition
 from zkmargin.prover.errors import MessageInvalid, OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.messages.records import Accept, Flow, Quote, RequestForQuote, encode_policy_name
 from zkmargin.prover.messages.signed import MAX_JSON_BYTES, Signed, read_record, read_signed, sign_message, write_record
@@ -54,7 +54,7 @@ AGREED = check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW, preset=MINI)
 
 def settle(account, wallet=None, agreed=AGREED, signed=True, change=None):
     intent = Intent(
-        Kind.TRADE,
+        ActionKind.TRADE,
         trade=agreed.trade,
         side=agreed.get_side(account.id),
         counterparty=agreed.get_counterparty(account.id),

@@ -18,7 +18,7 @@ from zkmargin.prover.account.account import LocalWallet, create_key_file, derive
 from zkmargin.prover.account.escrow import CommitteeKey, escrow_key
 from zkmargin.prover.account.recovery import Opened, Transitioned, recover_account
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import Intent, Kind, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, build_transition
 from zkmargin.prover.groth16.witness import compute_witness, write_witness
 from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import Signed
@@ -50,7 +50,11 @@ def build(account, intent, epoch=None):
 
 def trade(legs, cash=-CASH, side=1):
     return Intent(
-        Kind.TRADE, trade=Trade(TradeTerms(legs, cash), Secret(SALT)), side=side, counterparty=b"\5" * 32, deadline=9
+        ActionKind.TRADE,
+        trade=Trade(TradeTerms(legs, cash), Secret(SALT)),
+        side=side,
+        counterparty=b"\5" * 32,
+        deadline=9,
     )
 
 
@@ -66,7 +70,7 @@ def check_words(word, legs):
 
 
 def flat_exit():
-    return Intent(Kind.WITHDRAW_FLAT, recipient=RECIPIENT)
+    return Intent(ActionKind.WITHDRAW_FLAT, recipient=RECIPIENT)
 
 
 class Fickle(LocalWallet):
@@ -82,7 +86,7 @@ class Fickle(LocalWallet):
 def recover_wrongly():
     account = make_account()
     opened = Opened(account.id, account.auth, 0, 0, replace(account, nonce=0).commitment)
-    moved = Transitioned(Kind.DEPOSIT, account.id, 0, 5, cash_flow=1)
+    moved = Transitioned(ActionKind.DEPOSIT, account.id, 0, 5, cash_flow=1)
     recover_account(account.id, [opened, moved], DOMAIN, MINI, {}, account.key)
 
 
@@ -92,7 +96,7 @@ def settle_wrongly():
     opened = Opened(account.id, account.auth, 0, 0, replace(account, nonce=0).commitment)
     lots = {"flows": ((8, (1 << 30) - 1),), "commitment_new": 5}
     recover_account(
-        account.id, [opened, Transitioned(Kind.DEPOSIT, account.id, 0, **lots)], DOMAIN, MINI, {}, account.key
+        account.id, [opened, Transitioned(ActionKind.DEPOSIT, account.id, 0, **lots)], DOMAIN, MINI, {}, account.key
     )
 
 
@@ -119,7 +123,7 @@ CASES: dict[type, list[Callable]] = {
     errors.OutOfRange: [
         lambda: build(FULL, trade(((1, LOTS),)), Scene()),
         lambda: build(FULL, trade(((2, 1),), cash=CASH), Scene()),
-        lambda: build(make_account(lots={3: LOTS}, cash=(1 << 80) - 1), Intent(Kind.ROLL), DROPPED),
+        lambda: build(make_account(lots={3: LOTS}, cash=(1 << 80) - 1), Intent(ActionKind.ROLL), DROPPED),
         lambda: TradeTerms(((1, LEG),), 0),
         lambda: TradeTerms(((1, -LEG),), 0),
         lambda: TradeTerms(((1, 1),), FEE_ROOM),
@@ -182,7 +186,7 @@ CASES: dict[type, list[Callable]] = {
         lambda: build(make_account(lots={1: LOTS}, cash=CASH), flat_exit()),
         lambda: build(make_account(lots={1: -LOTS}, cash=CASH), flat_exit()),
         lambda: build(make_account(cash=-CASH), flat_exit()),
-        lambda: build(make_account(lots={1: LOTS}, cash=CASH), Intent(Kind.ATTEST, policy="net_delta"), Scene()),
+        lambda: build(make_account(lots={1: LOTS}, cash=CASH), Intent(ActionKind.ATTEST, policy="net_delta"), Scene()),
     ],
     errors.RecoveryError: [recover_wrongly, settle_wrongly],
     errors.TradeMessageRefused: [
@@ -245,7 +249,7 @@ def test_quantity_and_range_are_named():
         compute_witness(SMALL, {**ACCEPTED, "amount": LOTS, "divisor": 1})
     assert caught.value.component in str(caught.value) and "2^9 - 1" in str(caught.value)
     with pytest.raises(errors.OutOfRange) as caught:  # a public amount is shown
-        build(make_account(), Intent(Kind.DEPOSIT, cash_usd6=1 << 63))
+        build(make_account(), Intent(ActionKind.DEPOSIT, cash_usd6=1 << 63))
     assert str(1 << 63) in str(caught.value)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange
-from zkmargin.engine.market.instruments import Kind, Underlying, canonical_name
+from zkmargin.engine.market.instruments import InstrumentKind, Underlying, canonical_name
 from zkmargin.engine.market.snapshot import CrowdingRow, load_observations, load_snapshot
 from zkmargin.engine.market.valuation import black76_greeks, black76_price
 from zkmargin.engine.presets import get_preset
@@ -28,7 +28,7 @@ CROWD = {"ladder_down": 1e6, "ladder_up": 2e6, "depth_down": 3e6, "depth_up": 4e
 FACTS = Facts(
     daily_volatility={"BTC": 0.02, "ETH": 0.03},
     crowding={coin: CrowdingRow(**CROWD) for coin in ("BTC", "ETH")},
-    stress=1.5,
+    contagion_multiplier=1.5,
 )
 FORWARDS = {"BTC": 50_000.0, "ETH": 2_000.0}
 
@@ -40,7 +40,7 @@ def make_row(coin="BTC", days=30, moneyness=1.0, is_call=True, **changes):
     strike = round(forward * moneyness)
     years = (expiry - TIME).total_seconds() / (365 * 86_400)
     inputs = (forward, strike, max(years, 0), volatility, is_call)
-    name = canonical_name(Kind.OPTION, Underlying(coin), int(expiry.timestamp()), float(strike), is_call)
+    name = canonical_name(InstrumentKind.OPTION, Underlying(coin), int(expiry.timestamp()), float(strike), is_call)
     return {
         "timestamp": TIME.isoformat(),
         "instrument_name": name,
@@ -100,7 +100,7 @@ def test_the_script_writes_a_market_that_loads(tmp_path, capsys):
     assert snapshot.hash.hex() in capsys.readouterr().out
     assert "deribit_options_snapshot_20260301T123005Z.csv" in snapshot.source
     assert snapshot.index == {"BTC": 49_950.0, "ETH": 1_998.0}
-    assert snapshot.daily_volatility == {"BTC": 0.02, "ETH": 0.03} and snapshot.stress == 1.5
+    assert snapshot.daily_volatility == {"BTC": 0.02, "ETH": 0.03} and snapshot.contagion_multiplier == 1.5
     assert snapshot.crowding["ETH"].depth_up == 4e6
     listing = snapshot.listing
     # Per coin: spot, perpetual, two futures (the third expiry is too near), 18 options.

@@ -11,7 +11,7 @@ from tests.support.house import CALM, CRASH, get_snapshot, make_state
 from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.liquidity import Liquidity, make_liquidity
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import load_observations
 
 MARKETS = (
@@ -50,7 +50,7 @@ def get_books(size: str, market: str) -> dict[str, AccountState]:
     books = {}
     for seed in range(2):
         generator = np.random.default_rng(seed)
-        items = [item for item in listing.by_name.values() if item.kind is not Kind.SPOT]
+        items = [item for item in listing.by_name.values() if item.kind is not InstrumentKind.SPOT]
         chosen = generator.choice(len(items), size=min(8, len(items)), replace=False)
         lots = {items[index].slot: int(generator.integers(1, 400)) * (-1) ** int(index) for index in chosen}
         books[f"random {seed}"] = make_state(listing.preset.slots, lots, 3_000_000 * 10**6)
@@ -64,4 +64,4 @@ def get_slot(desk: Desk, name: str) -> int:
 def spend(desk: Desk, state: AccountState, level: str, share: float) -> AccountState:
     """The account with less cash, so that `share` of its requirement at `level` is missing."""
     now = desk.evaluate(state, level)
-    return AccountState(state.positions, state.cash - round((now.excess + share * now.total) * 10**6))
+    return AccountState(state.positions, state.cash - round((now.margin_excess + share * now.total) * 10**6))

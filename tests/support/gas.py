@@ -16,7 +16,7 @@ from tests.support.world import LOT, USDC, Party, World
 from zkmargin.contracts.chain import Receipt, run_anvil
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.messages import SignedEpoch
-from zkmargin.prover.actions.transition import Kind
+from zkmargin.prover.actions.transition import ActionKind
 
 LEDGER = Path(__file__).parents[2] / "costs" / "gas.json"
 REPEATS = 3
@@ -62,7 +62,7 @@ def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receip
     def close(epoch: SignedEpoch, name: str) -> Receipt:
         party: Party = world.open(f"closing {name}")
         world.deposit(party, 5 * USDC)
-        return house.close(world.make_flat(Kind.CLOSE, party, USDC), sender=sender)
+        return house.close(world.make_flat(ActionKind.CLOSE, party, USDC), sender=sender)
 
     return {
         "open": open_account,
@@ -79,7 +79,7 @@ def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receip
         "attest": lambda epoch, name: house.attest(world.make_attest(alice, epoch), sender=sender),
         "attest_named": lambda epoch, name: house.attest(world.make_attest(alice, epoch, "net_delta"), sender=sender),
         "withdraw_flat": lambda epoch, name: house.withdraw_flat(
-            world.make_flat(Kind.WITHDRAW_FLAT, alice, USDC), sender=sender
+            world.make_flat(ActionKind.WITHDRAW_FLAT, alice, USDC), sender=sender
         ),
         "close": close,
         "claim": lambda epoch, name: vault.claim(world.cash.address, world.funder, sender=world.chain.accounts[5]),

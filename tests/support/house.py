@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
-from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
@@ -43,8 +43,8 @@ def get_house(size: str, name: str = CALM) -> HouseModel:
 
 
 @cache
-def get_reference(size: str, name: str = CALM) -> Reference:
-    return Reference(get_snapshot(size, name), load_parameters(), get_house(size, name))
+def get_definition(size: str, name: str = CALM) -> Definition:
+    return Definition(get_snapshot(size, name), load_parameters(), get_house(size, name))
 
 
 def to_fields(policy: Policy) -> dict:

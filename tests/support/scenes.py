@@ -7,7 +7,7 @@ import numpy as np
 from eth_account import Account as EthAccount
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import Settlement, identity_settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.policy.record import blank_policy_fields as blank
 from zkmargin.engine.presets import Preset, get_preset
@@ -58,7 +58,7 @@ class Scene:
 
     number: int = 9
     generation: int = 0
-    settlement: Settlement = field(default_factory=lambda: identity_settlement(MINI))
+    settlement: ExpiryStep = field(default_factory=lambda: identity_expiry_step(MINI))
     policies: dict = field(
         default_factory=lambda: {
             "initial": make_policy("initial", MARGIN),
@@ -69,12 +69,12 @@ class Scene:
     )
 
 
-def make_settlement(drops: dict[int, int], preset: Preset = MINI) -> Settlement:
+def make_settlement(drops: dict[int, int], preset: Preset = MINI) -> ExpiryStep:
     """Drop these slots, each with its payoff per lot."""
     drop, payoff = (np.zeros(preset.slots, dtype=np.int64) for _ in range(2))
     for slot, paid in drops.items():
         drop[slot], payoff[slot] = 1, paid
-    return Settlement(preset, drop, payoff)
+    return ExpiryStep(preset, drop, payoff)
 
 
 @cache

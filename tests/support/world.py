@@ -33,7 +33,7 @@ from zkmargin.contracts.requests import (
 from zkmargin.contracts.venue import Status, Venue
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import LocalWallet, compute_account_id
-from zkmargin.prover.actions.transition import ACTION_RULES, Kind
+from zkmargin.prover.actions.transition import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, Epoch, Flow, Open, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -227,7 +227,7 @@ class World:
             self.vault.fund(party.id, self.weth.address, weth, sender=self.funder)
 
     # -------------------------------------------------------------- actions
-    def draft(self, kind: Kind, party: Party, epoch: SignedEpoch | None = None, **changes) -> Action:
+    def draft(self, kind: ActionKind, party: Party, epoch: SignedEpoch | None = None, **changes) -> Action:
         """The action as the contract will build it, from what the chain says of the account now."""
         stored = self.house.get_account(party.id)
         rule = ACTION_RULES[kind]
@@ -263,7 +263,7 @@ class World:
             "tradeTag": action.trade_tag,
             "ciphertext": action.ciphertext,
             "side": action.side,
-            "write": int(ACTION_RULES[Kind(action.kind)].writes),
+            "write": int(ACTION_RULES[ActionKind(action.kind)].writes),
             "context": context,
             "cashFlow": action.cash_flow,
             "flow": flow,
@@ -279,31 +279,35 @@ class World:
         return party.wallet.sign(self.domain, action)
 
     def make_deposit(self, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> DepositRequest:
-        action = self.draft(Kind.DEPOSIT, party, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
+        action = self.draft(ActionKind.DEPOSIT, party, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
         return DepositRequest.from_action(action, self.prove(action), self.sign(party, action))
 
     def make_cure(
         self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
     ) -> CureRequest:
-        action = self.draft(Kind.CURE, party, epoch, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
+        action = self.draft(
+            ActionKind.CURE, party, epoch, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes
+        )
         return CureRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
 
     def make_withdraw(
         self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
     ) -> WithdrawRequest:
         action = self.draft(
-            Kind.WITHDRAW, party, epoch, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes
+            ActionKind.WITHDRAW, party, epoch, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes
         )
         return WithdrawRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
 
-    def make_flat(self, kind: Kind, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> FlatRequest:
+    def make_flat(
+        self, kind: ActionKind, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes
+    ) -> FlatRequest:
         action = self.draft(kind, party, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes)
         return FlatRequest.from_action(action, self.prove(action), self.sign(party, action))
 
     def make_attest(
         self, party: Party, epoch: SignedEpoch, policy_name: str = "maintenance", **changes
     ) -> AttestRequest:
-        action = self.draft(Kind.ATTEST, party, epoch, policy_name=policy_name, **changes)
+        action = self.draft(ActionKind.ATTEST, party, epoch, policy_name=policy_name, **changes)
         return AttestRequest.from_action(action, epoch.epoch_points, self.prove(action))
 
     def draft_sides(
@@ -320,7 +324,7 @@ class World:
                 "cash_flow": -fee,
                 "fee": fee,
             }
-            sides.append(self.draft(Kind.TRADE, party, epoch, **{**fields, **changes}))
+            sides.append(self.draft(ActionKind.TRADE, party, epoch, **{**fields, **changes}))
         return sides[0], sides[1]
 
     def make_trade(
@@ -345,22 +349,22 @@ class World:
         """Sends an action on one account; proof and signature are honest unless given."""
         proof = proof or self.prove(action)
         signature = signature or self.sign(party, action)
-        kind = Kind(action.kind)
-        if kind is Kind.DEPOSIT:
+        kind = ActionKind(action.kind)
+        if kind is ActionKind.DEPOSIT:
             return self.house.deposit(DepositRequest.from_action(action, proof, signature), sender=self.submitter)
-        if kind is Kind.CURE:
+        if kind is ActionKind.CURE:
             return self.house.cure(
                 CureRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
             )
-        if kind is Kind.WITHDRAW:
+        if kind is ActionKind.WITHDRAW:
             return self.house.withdraw(
                 WithdrawRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
             )
-        if kind is Kind.ATTEST:
+        if kind is ActionKind.ATTEST:
             return self.house.attest(
                 AttestRequest.from_action(action, epoch.epoch_points, proof), sender=self.submitter
             )
-        send = {Kind.WITHDRAW_FLAT: self.house.withdraw_flat, Kind.CLOSE: self.house.close}[kind]
+        send = {ActionKind.WITHDRAW_FLAT: self.house.withdraw_flat, ActionKind.CLOSE: self.house.close}[kind]
         return send(FlatRequest.from_action(action, proof, signature), sender=self.submitter)
 
     def flows(self, lots: int) -> tuple[Flow, ...]:

@@ -13,7 +13,7 @@ from zkmargin.engine.backtest.models import House, compute_delta_gamma, compute_
 from zkmargin.engine.backtest.paths import State
 from zkmargin.engine.backtest.volatility import DAYS_PER_YEAR
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
@@ -37,11 +37,11 @@ def test_grid_and_charges_are_the_references(date, level):
     house = House(listed, PARAMETERS)
     lots = np.round(10 * make_lots(listed, NAMES, "BTC"))
     grid, charge = house.compute_grid(lots, level), house.compute_charge(lots, level)
-    reference = Reference(listed.snapshot, PARAMETERS, HouseModel(listed.snapshot, PARAMETERS))
+    definition = Definition(listed.snapshot, PARAMETERS, HouseModel(listed.snapshot, PARAMETERS))
     for book in range(len(NAMES)):
         positions = np.zeros(listed.snapshot.listing.preset.slots, dtype=np.int64)
         positions[listed.slots] = lots[:, book]
-        found = reference.compute_requirement(AccountState(positions, 0), level)
+        found = definition.compute_requirement(AccountState(positions, 0), level)
         assert grid[book] == pytest.approx(found.grid, rel=1e-12, abs=1e-6)
         assert charge[book] == pytest.approx(found.charge, rel=1e-12)
         assert found.buffer == 0

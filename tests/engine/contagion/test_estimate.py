@@ -34,20 +34,22 @@ def get_estimate(date):
 def test_the_shipped_markets_ask_no_less_than_the_estimate(date):
     snapshot, _ = get_inputs(date)
     found = get_estimate(date)
-    assert snapshot.stress == pytest.approx(found.stress, abs=0.005)
+    assert snapshot.contagion_multiplier == pytest.approx(found.contagion_multiplier, abs=0.005)
     for coin in Underlying:
         shipped, estimated = snapshot.crowding[coin], found.crowding[coin.value]
         assert shipped.depth_down == pytest.approx(estimated.depth_down, rel=0.01)
         assert shipped.depth_up == pytest.approx(estimated.depth_up, rel=0.01)
         for size in (1e5, 1e8, -1e5, -1e8):
-            asked, needed = (compute_charge(size, crowding, snapshot.stress) for crowding in (shipped, estimated))
+            asked, needed = (
+                compute_charge(size, crowding, snapshot.contagion_multiplier) for crowding in (shipped, estimated)
+            )
             assert asked >= 0.99 * needed, (coin, size)
             assert size < 0 or asked <= 1.15 * needed, (coin, size)
 
 
 def test_a_crash_raises_the_multiplier_and_lowers_depth():
     (calm, crash) = (get_estimate(date) for date in ("2026-08-22", "2026-02-05"))
-    assert calm.stress == 1.0 < 1.9 < crash.stress <= 2.0
+    assert calm.contagion_multiplier == 1.0 < 1.9 < crash.contagion_multiplier <= 2.0
     for coin in ("BTC", "ETH"):
         assert crash.crowding[coin].depth_down < calm.crowding[coin].depth_down
     assert min(crash.branching) > 0.6 > max(calm.branching)

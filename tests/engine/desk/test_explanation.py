@@ -15,7 +15,7 @@ from zkmargin.engine.desk.labels import BUFFER, GRID, SHORTFALL, name_row, name_
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.definition import compute_allowance
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.policy.certificate import RequirementNotMet
 
 LEVELS = ("initial", "maintenance")
@@ -103,7 +103,7 @@ def make_tied_desk(size: str) -> Desk:
     scenario."""
     snapshot = get_desk(size, CALM).snapshot
     forward = np.array(snapshot.forward)
-    future = next(item for item in snapshot.listing.by_name.values() if item.kind is Kind.FUTURE)
+    future = next(item for item in snapshot.listing.by_name.values() if item.kind is InstrumentKind.FUTURE)
     forward[future.slot] = forward[get_slot(get_desk(size, CALM), "BTC-PERPETUAL")]
     return Desk.open(replace(snapshot, forward=forward), replace(load_parameters(), basis_rate=0.0, basis_floor=0.0))
 
@@ -112,7 +112,7 @@ def make_tied_desk(size: str) -> Desk:
 @pytest.mark.parametrize("level", LEVELS)
 def test_at_a_tie_left_and_right_differ_and_it_is_said(size, level):
     desk = make_tied_desk(size)
-    future = next(item for item in desk.snapshot.listing.by_name.values() if item.kind is Kind.FUTURE)
+    future = next(item for item in desk.snapshot.listing.by_name.values() if item.kind is InstrumentKind.FUTURE)
     perpetual = get_slot(desk, "BTC-PERPETUAL")
     slots = desk.snapshot.listing.preset.slots
     state = make_state(slots, {perpetual: 100, future.slot: -100}, 10**12)

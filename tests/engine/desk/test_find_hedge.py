@@ -59,7 +59,7 @@ def test_it_restores_the_requirement(size, market):
         assert not passes(desk.policies["initial"], state)
         hedge = find_hedge(desk, name, state, quotes)
         check_found(desk, state, hedge)
-        assert hedge.excess_before < 0 <= hedge.excess_after
+        assert hedge.margin_excess_before < 0 <= hedge.margin_excess_after
 
 
 @pytest.mark.slow

@@ -40,7 +40,9 @@ def test_changes_are_differences_of_full_evaluations(size, market):
         for level in LEVELS:
             full = [desk.evaluate(account, level) for account in (state, after)]
             assert found.change[level] == pytest.approx(full[1].total - full[0].total, abs=1e-6)
-            assert found.change[f"excess_{level}"] == pytest.approx(full[1].excess - full[0].excess, abs=1e-6)
+            assert found.change[f"margin_excess_{level}"] == pytest.approx(
+                full[1].margin_excess - full[0].margin_excess, abs=1e-6
+            )
             assert found.passes(level) == passes(desk.policies[level], after)
         initial = [desk.evaluate(account, "initial") for account in (state, after)]
         assert found.change["contagion_buffer"] == pytest.approx(initial[1].buffer - initial[0].buffer, abs=1e-6)

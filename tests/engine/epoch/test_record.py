@@ -11,7 +11,7 @@ import pytest
 from eth_hash.auto import keccak
 
 from tests.support.house import CRASH, get_policies, get_snapshot, to_fields
-from zkmargin.engine.epoch.expiry import Settlement, identity_settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.epoch.record import MAGIC, Epoch, RefusedEpoch, build_epoch, read_policies
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -79,7 +79,7 @@ def test_defaults():
         ({"policies": {"initial": EPOCH.policies["maintenance"]}}, RefusedEpoch),
         ({"policies": {"flat": flat_policy(SNAPSHOT.listing.preset)}}, RefusedEpoch),
         ({"policies": dict(get_policies("standard"))}, RefusedEpoch),
-        ({"settlement": identity_settlement(get_snapshot("standard").listing.preset)}, RefusedEpoch),
+        ({"settlement": identity_expiry_step(get_snapshot("standard").listing.preset)}, RefusedEpoch),
     ],
 )
 def test_refusals(changes, error):
@@ -90,7 +90,7 @@ def test_refusals(changes, error):
 def test_a_settlement_is_carried():
     drop, payoff = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
     drop[3], payoff[3] = 1, 12_345
-    settlement = Settlement(SNAPSHOT.listing.preset, drop, payoff)
+    settlement = ExpiryStep(SNAPSHOT.listing.preset, drop, payoff)
     epoch = build_epoch(SNAPSHOT, number=1, settlement=settlement, urgent=True, time=5)
     assert epoch.settlement_hash == settlement.hash != EPOCH.settlement_hash and epoch.urgent and epoch.time == 5
 

@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from tests.support.house import get_snapshot
-from zkmargin.engine.epoch.expiry import Settlement, identity_settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import RefusedSuccession, check_succession
-from zkmargin.engine.market.instruments import Kind, Listing, Underlying, collateral_lot_sizes, make_instrument
+from zkmargin.engine.market.instruments import (
+    InstrumentKind,
+    Listing,
+    Underlying,
+    collateral_lot_sizes,
+    make_instrument,
+)
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 
@@ -21,12 +27,12 @@ PERPETUAL, FUTURE, OPTION, OTHER_OPTION = 1, 2, 3, 4
 FIRST = build_epoch(SNAPSHOT, number=7)
 
 
-def settle(payoffs: dict[int, int]) -> Settlement:
+def settle(payoffs: dict[int, int]) -> ExpiryStep:
     """Drops these slots and pays that much on each."""
     drop, payoff = np.zeros(PRESET.slots, dtype=np.int64), np.zeros(PRESET.slots, dtype=np.int64)
     for slot, paid in payoffs.items():
         drop[slot], payoff[slot] = 1, paid
-    return Settlement(PRESET, drop, payoff)
+    return ExpiryStep(PRESET, drop, payoff)
 
 
 def relist(snapshot: MarketSnapshot, changes: dict, *, step: int = 0) -> MarketSnapshot:
@@ -39,7 +45,7 @@ def relist(snapshot: MarketSnapshot, changes: dict, *, step: int = 0) -> MarketS
             forward[slot] = volatility[slot] = np.nan
         elif np.isnan(forward[slot]):
             forward[slot] = snapshot.index[item.underlying]
-            volatility[slot] = 0.5 if item.kind is Kind.OPTION else np.nan
+            volatility[slot] = 0.5 if item.kind is InstrumentKind.OPTION else np.nan
     listing = Listing(PRESET, snapshot.listing.generation + step, tuple(instruments))
     return dataclasses.replace(snapshot, listing=listing, forward=forward, volatility=volatility)
 
@@ -75,7 +81,7 @@ SEPTEMBER = [slot for slot, item in enumerate(LISTING.instruments) if item and i
 """Slots whose instruments expire first, all at once."""
 
 
-def expire(moment: int, settlement: Settlement) -> Epoch:
+def expire(moment: int, settlement: ExpiryStep) -> Epoch:
     """The step at `moment` that drops what `settlement` does and leaves these slots empty."""
     dropped = dict.fromkeys(np.flatnonzero(settlement.drop).tolist())
     return follow(FIRST, snapshot=relist(SNAPSHOT, dropped, step=1), time=moment, settlement=settlement)
@@ -200,10 +206,14 @@ class TestEasing:
         refuse(FIRST, self.move(crowding=crowd(eased * (1.01 if eased > 1 else 0.99))), f"{field} of {coin.value}")
 
     def test_stress_falls_slowly(self):
-        high = follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, stress=3.0))
+        high = follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, contagion_multiplier=3.0))
         check_succession(FIRST, high)
-        check_succession(high, follow(high, snapshot=dataclasses.replace(SNAPSHOT, stress=2.75)))
-        refuse(high, follow(high, snapshot=dataclasses.replace(SNAPSHOT, stress=2.74)), "stress")
+        check_succession(high, follow(high, snapshot=dataclasses.replace(SNAPSHOT, contagion_multiplier=2.75)))
+        refuse(
+            high,
+            follow(high, snapshot=dataclasses.replace(SNAPSHOT, contagion_multiplier=2.74)),
+            "contagion_multiplier",
+        )
 
 
 class TestSameGeneration:
@@ -226,7 +236,7 @@ class TestSameGeneration:
 
     @pytest.mark.parametrize(
         "settlement",
-        [identity_settlement(PRESET), settle({OPTION: PAID + 1}), settle({OPTION: PAID, OTHER_OPTION: 0})],
+        [identity_expiry_step(PRESET), settle({OPTION: PAID + 1}), settle({OPTION: PAID, OTHER_OPTION: 0})],
     )
     def test_another_settlement(self, settlement):
         """An account that steps later would be paid something else than one that stepped at once."""
@@ -295,7 +305,9 @@ class TestStep:
 
     def test_an_expired_future_pays_about_its_price(self):
         moment, usd6 = LISTING.instruments[FUTURE].expiry, price(FUTURE)
-        others = {slot: 0 for slot, item in enumerate(LISTING.instruments) if item and item.kind is Kind.OPTION}
+        others = {
+            slot: 0 for slot, item in enumerate(LISTING.instruments) if item and item.kind is InstrumentKind.OPTION
+        }
         others[10] = price(10)
         for paid in ((usd6 + 1) // 2, usd6 * 3 // 2):
             check_succession(FIRST, expire(moment, settle({**others, FUTURE: paid})))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.support.house import CALM, CRASH, get_house, get_policies, get_reference, get_snapshot, make_state, states
+from tests.support.house import CALM, CRASH, get_definition, get_house, get_policies, get_snapshot, make_state, states
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
 from zkmargin.engine.margin.definition import compute_allowance
 from zkmargin.engine.margin.parameters import load_parameters
@@ -29,9 +29,9 @@ def passes(policy, state) -> bool:
     return True
 
 
-def near_boundary(reference, state, level, offset: Fraction) -> AccountState:
+def near_boundary(definition, state, level, offset: Fraction) -> AccountState:
     """The same positions with the cash that leaves `offset` dollars above the exact requirement."""
-    exact = reference.compute_requirement(AccountState(state.positions, 0), level, exact=True)
+    exact = definition.compute_requirement(AccountState(state.positions, 0), level, exact=True)
     cash = math.floor((exact.total - exact.equity + offset) * USD6)
     if abs(cash) > MAX_CASH:
         assume(False)
@@ -40,17 +40,17 @@ def near_boundary(reference, state, level, offset: Fraction) -> AccountState:
 
 def check_agreement(size, market, level, state):
     """Both directions of the agreement for one state; returns whether the policy passed."""
-    reference = get_reference(size, market)
-    exact = reference.compute_requirement(state, level, exact=True)
+    definition = get_definition(size, market)
+    exact = definition.compute_requirement(state, level, exact=True)
     passed = passes(get_policies(size, market)[level], state)
     if passed:
-        assert exact.is_met, float(exact.excess)
+        assert exact.is_met, float(exact.margin_excess)
     allowance = Fraction(compute_allowance(PARAMETERS, level, state))
     largest = max(exact.equity * 0, *exact.losses.values(), exact.shortfall, exact.scenario_margin, exact.charge)
     in_range = largest + allowance < Fraction(2**60, USD6)
     has_room = exact.exposure_slack >= Fraction(3 * int(np.abs(state.positions).sum()) + 4, 2 * USD6)
-    if exact.excess >= allowance and exact.cash_slack >= 0 and has_room and in_range:
-        assert passed, float(exact.excess)
+    if exact.margin_excess >= allowance and exact.cash_slack >= 0 and has_room and in_range:
+        assert passed, float(exact.margin_excess)
     return passed
 
 
@@ -71,10 +71,10 @@ def test_any_state(market, level, state):
 @settings(max_examples=100, deadline=None)
 def test_at_the_requirement(level, state, offset, scale):
     """Cash within a dollar of the requirement, or within the allowance: where rounding decides."""
-    reference = get_reference("mini")
+    definition = get_definition("mini")
     if scale:
         offset = offset * Fraction(compute_allowance(PARAMETERS, level, state))
-    check_agreement("mini", CALM, level, near_boundary(reference, state, level, offset))
+    check_agreement("mini", CALM, level, near_boundary(definition, state, level, offset))
 
 
 @pytest.mark.parametrize("market", [CALM, CRASH])
@@ -82,7 +82,7 @@ def test_at_the_requirement(level, state, offset, scale):
 @settings(max_examples=20, deadline=None)
 def test_at_the_requirement_at_standard_size(market, state, offset):
     allowance = Fraction(compute_allowance(PARAMETERS, "initial", state))
-    near = near_boundary(get_reference("standard", market), state, "initial", offset * allowance)
+    near = near_boundary(get_definition("standard", market), state, "initial", offset * allowance)
     check_agreement("standard", market, "initial", near)
 
 
@@ -91,19 +91,19 @@ def test_at_the_requirement_at_standard_size(market, state, offset):
 @pytest.mark.parametrize("lots", [1, -1, MAX_LOTS, -MAX_LOTS])
 def test_one_position_at_its_edges(size, level, lots):
     """Every kind of instrument, one lot and the largest position, just at and just below its requirement."""
-    reference = get_reference(size)
-    listing = reference.snapshot.listing
-    slots = {(item.kind, item.is_call): item.slot for item in reversed(reference.items) if item.slot != 0}
+    definition = get_definition(size)
+    listing = definition.snapshot.listing
+    slots = {(item.kind, item.is_call): item.slot for item in reversed(definition.items) if item.slot != 0}
     for slot in slots.values():
         if slot in listing.preset.collateral_slots and lots < 0:
             continue
         state = make_state(SIZES[size], {slot: lots})
         allowance = Fraction(compute_allowance(PARAMETERS, level, state))
-        above = near_boundary(reference, state, level, allowance + Fraction(1, USD6))
-        needed = reference.compute_requirement(above, level, exact=True)
+        above = near_boundary(definition, state, level, allowance + Fraction(1, USD6))
+        needed = definition.compute_requirement(above, level, exact=True)
         if needed.cash_slack >= 0 and needed.exposure_slack >= 3 * abs(lots):
             assert check_agreement(size, CALM, level, above), listing.instruments[slot].name
-        below = near_boundary(reference, state, level, -Fraction(1, USD6))
+        below = near_boundary(definition, state, level, -Fraction(1, USD6))
         assert not check_agreement(size, CALM, level, below), listing.instruments[slot].name
 
 
@@ -111,7 +111,7 @@ def test_one_position_at_its_edges(size, level, lots):
 def test_nothing_needs_nothing(size):
     empty = make_state(SIZES[size], {}, 0)
     for level in ("initial", "maintenance"):
-        assert get_reference(size).compute_requirement(empty, level, exact=True).total == 0
+        assert get_definition(size).compute_requirement(empty, level, exact=True).total == 0
         assert check_agreement(size, CALM, level, empty)
 
 
@@ -127,7 +127,7 @@ def test_withdraw_implies_initial_implies_maintenance(state):
 @settings(max_examples=60, deadline=None)
 def test_initial_implies_maintenance_at_the_initial_requirement(state, offset):
     near = near_boundary(
-        get_reference("mini"), state, "initial", offset * Fraction(compute_allowance(PARAMETERS, "initial", state))
+        get_definition("mini"), state, "initial", offset * Fraction(compute_allowance(PARAMETERS, "initial", state))
     )
     if passes(get_policies("mini")["initial"], near):
         assert passes(get_policies("mini")["maintenance"], near)
@@ -163,10 +163,10 @@ def test_net_delta_limit_is_reached():
 @pytest.mark.parametrize("market", [CALM, CRASH])
 def test_scenario_values_written_out_one_by_one(size, market):
     """The reference's own loops against the vectorised models."""
-    from zkmargin.engine.margin.definition import Reference
+    from zkmargin.engine.margin.definition import Definition
 
     house = get_house(size, market)
-    loops = Reference(get_snapshot(size, market), PARAMETERS)
+    loops = Definition(get_snapshot(size, market), PARAMETERS)
     assert np.abs(loops.prices - house.prices).max() < 1e-9
     assert np.abs(loops.grid_pnl - house.grid.pnl).max() < 1e-9
     assert np.abs(loops.shortfall_pnl - house.shortfall.pnl).max() < 1e-9
@@ -175,10 +175,10 @@ def test_scenario_values_written_out_one_by_one(size, market):
 @given(state=states(16, largest=10**6, cash=st.integers(-(10**12), 10**12)))
 @settings(max_examples=50, deadline=None)
 def test_float_and_exact_sums_agree(state):
-    reference = get_reference("mini")
+    definition = get_definition("mini")
     for level in ("initial", "maintenance"):
-        rough = reference.compute_requirement(state, level)
-        exact = reference.compute_requirement(state, level, exact=True)
+        rough = definition.compute_requirement(state, level)
+        exact = definition.compute_requirement(state, level, exact=True)
         assert abs(rough.total - float(exact.total)) <= 1e-9 * (
             1 + abs(float(exact.total)) + np.abs(state.positions).sum()
         )

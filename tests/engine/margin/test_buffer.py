@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.house import CALM, get_house, get_policies, get_reference, get_snapshot, make_state
+from tests.support.house import CALM, get_definition, get_house, get_policies, get_snapshot, make_state
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.buffer import compute_charge, make_chords
-from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.crowding import Crowding
@@ -71,9 +71,9 @@ def test_knots_equalise_the_error():
         assert share == pytest.approx(0.02, rel=1e-6)
 
 
-def asked(policy, reference, positions):
+def asked(policy, definition, positions):
     """Buffer of each coin in a certificate with ample cash, US dollars."""
-    certificate = find_certificate(policy, make_state(len(reference.prices), positions, 10**20))
+    certificate = find_certificate(policy, make_state(len(definition.prices), positions, 10**20))
     return {coin: certificate.helpers[Helper[f"BUFFER_{coin}"]] / USD6 for coin in COINS}
 
 
@@ -81,33 +81,35 @@ def asked(policy, reference, positions):
 @pytest.mark.parametrize("coin", COINS)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_policy_asks_the_chords_and_refuses_beyond_the_last_knot(size, coin, sign):
-    reference, house, policy = get_reference(size), get_house(size), get_policies(size)["initial"]
+    definition, house, policy = get_definition(size), get_house(size), get_policies(size)["initial"]
     slot = PERPETUAL[size][coin]
     chords = house.buffer.chords[coin][0 if sign > 0 else 1]
     unit = house.exposures[slot]
     for part in (0.001, 0.05, 0.3, 0.9, 0.9999):
         lots = sign * int(part * chords.largest / unit)
-        found = asked(policy, reference, {slot: lots})
+        found = asked(policy, definition, {slot: lots})
         expected = chords.get_charge(abs(lots) * unit)
         assert found[coin] == pytest.approx(expected, abs=1e-5 * abs(lots) + 1e-5)
         assert all(found[other] <= 2e-6 * abs(lots) + 1e-5 for other in COINS if other != coin)
-        curve = compute_charge(lots * unit, reference.snapshot.crowding[Underlying(coin)], reference.snapshot.stress)
+        curve = compute_charge(
+            lots * unit, definition.snapshot.crowding[Underlying(coin)], definition.snapshot.contagion_multiplier
+        )
         assert found[coin] >= curve
     over = sign * (int(chords.largest / unit) + 1)
     with pytest.raises(RequirementNotMet) as refusal:
-        asked(policy, reference, {slot: over})
+        asked(policy, definition, {slot: over})
     index = COINS.index(coin)
     assert refusal.value.rows == (Layout(get_preset(size)).buffer(index)[-2 if sign > 0 else -1],)
-    assert find_certificate(get_policies(size)["maintenance"], make_state(len(reference.prices), {slot: over}, 10**20))
+    assert find_certificate(get_policies(size)["maintenance"], make_state(len(definition.prices), {slot: over}, 10**20))
 
 
 def test_a_hedge_lowers_it_and_maintenance_never_asks_it():
-    reference = get_reference("standard")
+    definition = get_definition("standard")
     outright, hedged = {1: 100_000}, {1: 100_000, 2: -60_000}
     states = [make_state(256, book, 10**16) for book in (outright, hedged)]
-    alone, less = (reference.compute_requirement(state, "initial").buffer for state in states)
+    alone, less = (definition.compute_requirement(state, "initial").buffer for state in states)
     assert 0 < less < 0.5 * alone
-    assert all(reference.compute_requirement(state, "maintenance").buffer == 0 for state in states)
+    assert all(definition.compute_requirement(state, "maintenance").buffer == 0 for state in states)
     rows = [row for index in (0, 1) for row in Layout(get_preset("standard")).buffer(index)]
     maintenance = get_policies("standard")["maintenance"]
     assert not maintenance.positions[rows].any() and not maintenance.helpers[:, [7, 8]].any()
@@ -115,10 +117,12 @@ def test_a_hedge_lowers_it_and_maintenance_never_asks_it():
 
 def requirement(crowding, stress, lots):
     snapshot = replace(
-        get_snapshot("mini"), crowding={**get_snapshot("mini").crowding, Underlying.BTC: crowding}, stress=stress
+        get_snapshot("mini"),
+        crowding={**get_snapshot("mini").crowding, Underlying.BTC: crowding},
+        contagion_multiplier=stress,
     )
-    reference = Reference(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
-    return reference.compute_requirement(make_state(16, {1: lots}, 10**14), "initial").buffer
+    definition = Definition(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
+    return definition.compute_requirement(make_state(16, {1: lots}, 10**14), "initial").buffer
 
 
 def test_crowd_and_stress_raise_it_and_depth_lowers_it():
@@ -142,8 +146,8 @@ def test_a_market_without_impact_has_no_buffer_rows():
 
 def test_the_reference_without_the_house_agrees():
     """Delta by Black's formula written out for single options, and chords applied to it."""
-    own, shared = Reference(get_snapshot("mini"), PARAMETERS), get_reference("mini")
+    own, shared = Definition(get_snapshot("mini"), PARAMETERS), get_definition("mini")
     np.testing.assert_allclose(own.exposures, shared.exposures, rtol=1e-12)
     state = make_state(16, {1: 400, 4: -700, 10: 3_000, 13: 250}, 10**13)
-    one, other = (reference.compute_requirement(state, "initial") for reference in (own, shared))
+    one, other = (definition.compute_requirement(state, "initial") for definition in (own, shared))
     assert one.buffer == pytest.approx(other.buffer, rel=1e-9) and one.buffer > 0

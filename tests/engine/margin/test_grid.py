@@ -5,31 +5,31 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.support.house import get_house, get_policies, get_reference, get_snapshot, make_state
-from zkmargin.engine.margin.definition import Reference
+from tests.support.house import get_definition, get_house, get_policies, get_snapshot, make_state
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.grid import make_cells
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.shocks import scale_by_tenor
-from zkmargin.engine.market.instruments import Kind, Listing
+from zkmargin.engine.market.instruments import InstrumentKind, Listing
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.checks import PROHIBITIVE
+from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE
 from zkmargin.engine.policy.draft import Layout, ceil_usd6, to_usd6
 from zkmargin.engine.presets import PRESETS
 
 PARAMETERS = load_parameters()
 
 
-def slot_of(reference, kind, coin="BTC", **facts):
-    for item in reference.items:
+def slot_of(definition, kind, coin="BTC", **facts):
+    for item in definition.items:
         if item.kind is kind and item.underlying.value == coin and all(getattr(item, k) == v for k, v in facts.items()):
             return item.slot
     raise LookupError(kind)
 
 
 def requirement(lots, level="initial", size="standard", cash=0):
-    reference = get_reference(size)
-    return reference.compute_requirement(make_state(reference.preset.slots, lots, cash), level)
+    definition = get_definition(size)
+    return definition.compute_requirement(make_state(definition.preset.slots, lots, cash), level)
 
 
 SHAPES = {
@@ -89,12 +89,12 @@ def test_layout_covers_every_row_once(name):
 
 
 def test_volatility_shocks_scale_with_tenor():
-    reference, scale = get_reference("standard"), scale_by_tenor(get_snapshot("standard"), PARAMETERS)
-    for item in reference.items:
-        if item.kind is not Kind.OPTION:
+    definition, scale = get_definition("standard"), scale_by_tenor(get_snapshot("standard"), PARAMETERS)
+    for item in definition.items:
+        if item.kind is not InstrumentKind.OPTION:
             assert scale[item.slot] == 1.0
             continue
-        days = (item.expiry - reference.snapshot.time) / 86_400
+        days = (item.expiry - definition.snapshot.time) / 86_400
         expected = (30 / max(days, 1)) ** (0.30 if days <= 30 else 0.13)
         assert scale[item.slot] == pytest.approx(expected, rel=1e-12)
     assert scale.max() > 1.5 and scale.min() < 0.8
@@ -133,13 +133,13 @@ class TestCorners:
 
     def test_dated_forwards_move_and_spot_does_not(self):
         house, rows = self.corners()
-        reference = get_reference("standard")
-        for item in reference.items:
+        definition = get_definition("standard")
+        for item in definition.items:
             shift = house.grid.forward_shift[rows, item.slot]
-            if item.kind in (Kind.SPOT, Kind.PERPETUAL):
+            if item.kind in (InstrumentKind.SPOT, InstrumentKind.PERPETUAL):
                 assert not shift.any() and not house.grid.pnl[rows, item.slot].any()
                 continue
-            years = (item.expiry - reference.snapshot.time) / (365 * 86_400)
+            years = (item.expiry - definition.snapshot.time) / (365 * 86_400)
             expected = [max(0.01, np.expm1(0.1 * years)), -max(0.01, -np.expm1(-0.1 * years))]
             assert shift == pytest.approx([expected[0], expected[0], expected[1], expected[1]])
 
@@ -165,13 +165,15 @@ class TestCorners:
         assert pnl[0][options] == pytest.approx(pnl[3][options])
 
     def test_a_calendar_of_futures_pays_for_the_basis(self):
-        reference = get_reference("standard")
-        futures = [item for item in reference.items if item.kind is Kind.FUTURE and item.underlying.value == "BTC"]
+        definition = get_definition("standard")
+        futures = [
+            item for item in definition.items if item.kind is InstrumentKind.FUTURE and item.underlying.value == "BTC"
+        ]
         near, far = futures[0], futures[-1]
         needed = requirement({near.slot: 100, far.slot: -100}, "maintenance")
-        assert "basis up" in reference.cells["BTC"][needed.worst["BTC"]].label
-        years = (far.expiry - reference.snapshot.time) / (365 * 86_400)
-        moved = 100 * (reference.prices[far.slot] * np.expm1(0.1 * years) - reference.prices[near.slot] * 0.01)
+        assert "basis up" in definition.cells["BTC"][needed.worst["BTC"]].label
+        years = (far.expiry - definition.snapshot.time) / (365 * 86_400)
+        moved = 100 * (definition.prices[far.slot] * np.expm1(0.1 * years) - definition.prices[near.slot] * 0.01)
         assert needed.losses["BTC"] == pytest.approx(moved)
 
 
@@ -188,35 +190,37 @@ def test_skew_moves_the_wings_apart():
 
 
 def test_a_perpetual_loses_the_range_and_its_contingency():
-    reference = get_reference("standard")
-    slot = slot_of(reference, Kind.PERPETUAL)
-    price = reference.prices[slot]
+    definition = get_definition("standard")
+    slot = slot_of(definition, InstrumentKind.PERPETUAL)
+    price = definition.prices[slot]
     for lots in (100, -100):
         needed = requirement({slot: lots})
-        contingency = 100 * 0.01 * reference.snapshot.index["BTC"] * PARAMETERS.linear["initial"]
+        contingency = 100 * 0.01 * definition.snapshot.index["BTC"] * PARAMETERS.linear["initial"]
         assert needed.grid == pytest.approx(1.25 * 0.16 * 100 * price, rel=1e-12)
         assert needed.charges["perpetuals and futures"] == pytest.approx(contingency, rel=1e-12)
         assert requirement({slot: lots}, "maintenance").grid == pytest.approx(0.16 * 100 * price, rel=1e-12)
 
 
 def test_a_long_option_cannot_lose_more_than_it_is_worth():
-    reference = get_reference("standard")
-    for item in reference.items:
-        if item.kind is Kind.OPTION:
+    definition = get_definition("standard")
+    for item in definition.items:
+        if item.kind is InstrumentKind.OPTION:
             assert (
                 requirement({item.slot: 10}, "maintenance").losses[item.underlying.value]
-                <= 10 * reference.prices[item.slot] + 1e-9
+                <= 10 * definition.prices[item.slot] + 1e-9
             )
 
 
 def test_a_naked_short_call_pays_for_the_far_tail():
-    reference = get_reference("standard")
+    definition = get_definition("standard")
     calls = [
-        item for item in reference.items if item.kind is Kind.OPTION and item.is_call and item.underlying.value == "BTC"
+        item
+        for item in definition.items
+        if item.kind is InstrumentKind.OPTION and item.is_call and item.underlying.value == "BTC"
     ]
     wing = max(calls, key=lambda item: item.strike)
     needed = requirement({wing.slot: -100}, "maintenance")
-    worst = reference.cells["BTC"][needed.worst["BTC"]]
+    worst = definition.cells["BTC"][needed.worst["BTC"]]
     assert worst.move == max(PARAMETERS.tail_moves) and needed.losses["BTC"] > 0
 
 
@@ -224,11 +228,16 @@ class TestNetting:
     """Long BTC against short ETH pays less than the sum; long against long pays the sum."""
 
     def books(self):
-        reference = get_reference("standard")
-        btc, eth = slot_of(reference, Kind.PERPETUAL, "BTC"), slot_of(reference, Kind.PERPETUAL, "ETH")
+        definition = get_definition("standard")
+        btc, eth = (
+            slot_of(definition, InstrumentKind.PERPETUAL, "BTC"),
+            slot_of(definition, InstrumentKind.PERPETUAL, "ETH"),
+        )
         notional = 1_000_000
         # ETH in the grid's own steps: its range is wider by 18/16
-        return {btc: round(notional / reference.prices[btc])}, {eth: round(notional * 16 / 18 / reference.prices[eth])}
+        return {btc: round(notional / definition.prices[btc])}, {
+            eth: round(notional * 16 / 18 / definition.prices[eth])
+        }
 
     def test_opposite_sides(self):
         btc, eth = self.books()
@@ -254,16 +263,19 @@ class TestNetting:
 
 class TestCollateral:
     def test_ether_hedges_short_ether_perpetuals(self):
-        reference = get_reference("standard")
-        spot, perpetual = slot_of(reference, Kind.SPOT, "ETH"), slot_of(reference, Kind.PERPETUAL, "ETH")
+        definition = get_definition("standard")
+        spot, perpetual = (
+            slot_of(definition, InstrumentKind.SPOT, "ETH"),
+            slot_of(definition, InstrumentKind.PERPETUAL, "ETH"),
+        )
         assert spot == 128
         naked, hedged = requirement({perpetual: -100}), requirement({perpetual: -100, spot: 10_000})
         assert hedged.grid < 0.01 * naked.grid
 
     def test_haircut(self):
-        reference = get_reference("standard")
+        definition = get_definition("standard")
         needed = requirement({128: 1000})
-        assert needed.equity == pytest.approx(1000 * reference.prices[128])
+        assert needed.equity == pytest.approx(1000 * definition.prices[128])
         assert needed.charges["haircut"] == pytest.approx(0.05 * needed.equity)
         assert needed.grid == pytest.approx(1.25 * 0.18 * needed.equity)
 
@@ -278,7 +290,7 @@ class TestCollateral:
     @pytest.mark.parametrize("slot", [0, 128])
     def test_owed_collateral_is_prohibitive(self, slot):
         policy = get_policies("standard")["maintenance"]
-        assert policy.rate_short[0, slot] == PROHIBITIVE
+        assert policy.rate_short[0, slot] == CLOSED_SIDE_RATE
         with pytest.raises(RequirementNotMet):
             find_certificate(policy, make_state(256, {slot: -100}, cash=6_000_000 * 10**6))
 
@@ -307,13 +319,13 @@ class TestEmptySlot:
     def test_one_lot_costs_the_prohibitive_rate(self, policies, name, lots):
         assert not policies[name].positions[:, 5].any()
         with pytest.raises(RequirementNotMet):
-            find_certificate(policies[name], make_state(16, {5: lots}, cash=PROHIBITIVE))
-        assert find_certificate(policies[name], make_state(16, {5: lots}, cash=PROHIBITIVE + 10))
+            find_certificate(policies[name], make_state(16, {5: lots}, cash=CLOSED_SIDE_RATE))
+        assert find_certificate(policies[name], make_state(16, {5: lots}, cash=CLOSED_SIDE_RATE + 10))
 
     def test_the_definition_says_the_same(self, snapshot):
-        reference = Reference(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
-        needed = reference.compute_requirement(make_state(16, {5: 3}), "initial")
-        assert needed.charges["closed slots"] == pytest.approx(3 * PROHIBITIVE / 1e6) and needed.equity == 0
+        definition = Definition(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
+        needed = definition.compute_requirement(make_state(16, {5: 3}), "initial")
+        assert needed.charges["closed slots"] == pytest.approx(3 * CLOSED_SIDE_RATE / 1e6) and needed.equity == 0
 
 
 @pytest.mark.parametrize("name", ["wide", "xl"])

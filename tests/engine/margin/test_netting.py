@@ -7,25 +7,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from tests.support.house import get_house, get_reference, make_state, states
+from tests.support.house import get_definition, get_house, make_state, states
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import MalformedFile
-from zkmargin.engine.margin.definition import Reference
+from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import FOLDER, MAX_OFFSET, load_parameters, read_parameters
 from zkmargin.engine.presets import COINS
 
 PARAMETERS = load_parameters()
 
 
-def share(reference: Reference, state: AccountState) -> float:
+def share(definition: Definition, state: AccountState) -> float:
     """Netted loss over the sum of both coins' losses alone."""
     alone = 0.0
     for coin in COINS:
         positions = np.zeros_like(state.positions)
-        slots = reference.preset.coins[coin]
+        slots = definition.preset.coins[coin]
         positions[slots.start : slots.stop] = state.positions[slots.start : slots.stop]
-        alone += reference.compute_requirement(AccountState(positions, 0), "maintenance").grid
-    netted = reference.compute_requirement(state, "maintenance").grid
+        alone += definition.compute_requirement(AccountState(positions, 0), "maintenance").grid
+    netted = definition.compute_requirement(state, "maintenance").grid
     return netted / alone if alone > 1e-6 else 1.0
 
 
@@ -34,17 +34,17 @@ def share(reference: Reference, state: AccountState) -> float:
 def test_the_offset_stays_within_its_bound(state):
     floor = PARAMETERS.transfer_charge / (2 * PARAMETERS.price_range["BTC"])
     assert floor >= 1 - MAX_OFFSET
-    assert share(get_reference("mini"), state) >= floor - 1e-9
+    assert share(get_definition("mini"), state) >= floor - 1e-9
 
 
 @pytest.mark.parametrize("charge, within", [(0.137, True), (0.064, True), (0.03, False)])
 def test_a_hedge_across_coins_reaches_it_only_with_a_smaller_charge(charge, within):
     """Long BTC against short ETH of the same loss at the edges: the book that netting helps most."""
     house = get_house("mini")
-    reference = Reference(house.snapshot, replace(PARAMETERS, transfer_charge=charge), house)
+    definition = Definition(house.snapshot, replace(PARAMETERS, transfer_charge=charge), house)
     reach = [abs(house.grid.pnl[:, slot]).max() for slot in (1, 9)]
     state = make_state(16, {1: 1_000, 9: -round(1_000 * reach[0] / reach[1])})
-    found = share(reference, state)
+    found = share(definition, state)
     assert found < 0.6
     assert (found >= 1 - MAX_OFFSET - 1e-6) is within
 

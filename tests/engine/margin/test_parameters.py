@@ -20,7 +20,7 @@ def test_the_shipped_file_is_complete():
     for name, entry in DOCUMENT["parameters"].items():
         assert entry["unit"] and entry["source"] and entry["range"], name
     parameters = load_parameters()
-    assert parameters.name == DEFAULT and parameters.dead_collateral == ("BTC",)
+    assert parameters.name == DEFAULT and parameters.unaccepted_collateral == ("BTC",)
     assert read(lambda *_: None) == parameters
 
 

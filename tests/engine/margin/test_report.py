@@ -5,10 +5,10 @@ import json
 import pytest
 from rich.console import Console
 
-from tests.support.house import get_policies, get_reference, get_snapshot, make_state
+from tests.support.house import get_definition, get_policies, get_snapshot, make_state
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.margin.report import build_report, render
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.policy.certificate import find_certificate
 
 PORTFOLIOS = ("covered_call", "hedged_vol_book", "market_maker", "short_strangle")
@@ -27,7 +27,7 @@ def test_it_adds_up(name):
     report = report_of(name)
     for level in report.levels.values():
         assert sum(level.contributions.values()) == pytest.approx(level.requirement, rel=1e-9)
-        assert level.excess == pytest.approx(report.equity - level.requirement, rel=1e-9)
+        assert level.margin_excess == pytest.approx(report.equity - level.requirement, rel=1e-9)
         assert level.is_met == (level.missing_usd6 == 0)
     assert report.levels["initial"].requirement >= report.levels["maintenance"].requirement > 0
     compared = report.segregated
@@ -49,27 +49,27 @@ def test_json_and_table(name):
 
 
 def test_worst_scenario_in_words():
-    reference = get_reference("standard")
-    perpetual = next(item for item in reference.items if item.kind is Kind.PERPETUAL)
+    definition = get_definition("standard")
+    perpetual = next(item for item in definition.items if item.kind is InstrumentKind.PERPETUAL)
     report = build_report(
         "long", make_state(256, {perpetual.slot: 10}, 10**10), SNAPSHOT, policies=get_policies("standard")
     )
     assert report.coins["BTC"].worst_scenario.startswith("BTC -16 %, vol ")
     assert report.coins["BTC"].worst_position == "BTC-PERPETUAL"
-    assert report.coins["BTC"].worst_loss == pytest.approx(0.16 * 10 * reference.prices[perpetual.slot])
+    assert report.coins["BTC"].worst_loss == pytest.approx(0.16 * 10 * definition.prices[perpetual.slot])
     assert report.coins["ETH"].worst_scenario == "none loses" and report.coins["ETH"].positions == 0
     assert report.levels["initial"].binding == "scenario grid"
     assert report.worst_shortfall_scenario.startswith("BTC -")
 
 
 def test_missing_margin():
-    reference = get_reference("standard")
-    perpetual = next(item for item in reference.items if item.kind is Kind.PERPETUAL)
+    definition = get_definition("standard")
+    perpetual = next(item for item in definition.items if item.kind is InstrumentKind.PERPETUAL)
     state = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6)
     report = build_report("short", state, SNAPSHOT, policies=get_policies("standard"))
     level = report.levels["initial"]
-    assert not level.is_met and level.excess < 0
-    assert level.missing_usd6 / 1e6 == pytest.approx(-level.excess, abs=0.01)
+    assert not level.is_met and level.margin_excess < 0
+    assert level.missing_usd6 / 1e6 == pytest.approx(-level.margin_excess, abs=0.01)
     richer = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6 + level.missing_usd6)
     assert find_certificate(get_policies("standard")["initial"], richer)
 
@@ -84,7 +84,7 @@ def test_the_expected_shortfall_binds():
     assert initial.contributions["expected shortfall"] == initial.expected_shortfall
     assert maintenance.binding == "scenario grid" and maintenance.expected_shortfall == 0
     certificate = find_certificate(get_policies("standard")["initial"], state)
-    poorer = make_state(256, {owed: -900, held: 1300}, 10**11 - round(initial.excess * 1e6) - 10**6)
+    poorer = make_state(256, {owed: -900, held: 1300}, 10**11 - round(initial.margin_excess * 1e6) - 10**6)
     assert certificate and build_report("x", poorer, SNAPSHOT).levels["initial"].missing_usd6 > 0
 
 

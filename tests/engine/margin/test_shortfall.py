@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from tests.support.house import CALM, CRASH, get_house, get_policies, get_reference, get_snapshot, make_state
+from tests.support.house import CALM, CRASH, get_definition, get_house, get_policies, get_snapshot, make_state
 from zkmargin.engine.calibration.sample_books import make_family
 from zkmargin.engine.calibration.training import has_loss
 from zkmargin.engine.calibration.worst_book_search import Reduced, compute_margin, read_terms
@@ -20,7 +20,7 @@ from zkmargin.engine.margin.parameters import PROCYCLICALITY, load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.scenarios import FOLDER, STRESS_SHARE, load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel
-from zkmargin.engine.market.instruments import KIND_CODES, Kind
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.policy.certificate import find_certificate
 from zkmargin.engine.policy.draft import Helper, Layout
 from zkmargin.engine.presets import COINS, PRESETS
@@ -125,8 +125,8 @@ class TestOptions:
     def test_the_buffer_asks_a_quarter_more(self, size):
         plain, buffered = make_model(size, "none"), make_model(size, "buffer")
         assert buffered.tail_weight == plain.tail_weight and np.array_equal(buffered.columns, plain.columns)
-        asked = Fraction(buffered.tail_weight, buffered.equity_weight)
-        least = Fraction(5, 4) * Fraction(plain.tail_weight, plain.equity_weight)
+        asked = Fraction(buffered.tail_weight, buffered.tail_divisor)
+        least = Fraction(5, 4) * Fraction(plain.tail_weight, plain.tail_divisor)
         assert least <= asked <= least * Fraction(101, 100)
 
     def test_stressed_windows_are_heavier_and_keep_their_own_volatility(self):
@@ -151,7 +151,7 @@ class TestRows:
         assert policy.priced.tolist() == [1] * count + [0] * (policy.preset.excess_rows - count)
         assert np.array_equal(policy.weights[:count], model.weights)
         asked = row[[Helper.EQUITY, Helper.THRESHOLD_PLUS, Helper.THRESHOLD_MINUS]].tolist()
-        assert asked == [model.equity_weight, -model.tail_weight, model.tail_weight]
+        assert asked == [model.tail_divisor, -model.tail_weight, model.tail_weight]
 
     def test_weights_are_windows_up_to_the_tail(self):
         model = get_house("standard").shortfall
@@ -162,7 +162,7 @@ class TestRows:
     def test_the_certificate_holds_kappa_times_the_tail_mean(self, size):
         """(m t + X) / m' of the certificate is the definition's, within K_2 and rounding: the integer rows and the
         float reference ask the same."""
-        policy, reference = get_policies(size)["initial"], get_reference(size)
+        policy, definition = get_policies(size)["initial"], get_definition(size)
         row, rng = policy.helpers[Layout(policy.preset).tail], np.random.default_rng(11)
         tail, divisor = -int(row[Helper.THRESHOLD_PLUS]), int(row[Helper.EQUITY])
         slots = policy.preset.slots
@@ -171,7 +171,7 @@ class TestRows:
             certificate = find_certificate(policy, state)
             t = certificate.helpers[Helper.THRESHOLD_PLUS] - certificate.helpers[Helper.THRESHOLD_MINUS]
             total = sum(int(w) * e for w, e in zip(policy.weights, certificate.excess, strict=True))
-            shortfall = reference.compute_requirement(state, "initial").shortfall
+            shortfall = definition.compute_requirement(state, "initial").shortfall
             lots = int(np.abs(state.positions).sum())
             least, most = -1e-6, (1.5e-6 * lots + 1e-6) * tail / divisor
             assert least <= (tail * t + total) / divisor / 1e6 - shortfall <= most
@@ -182,11 +182,11 @@ class TestRows:
         lots = rng.integers(-50, 50, 16)
         losses, weights = -(model.pnl @ lots), model.weights
         count = len(losses)
-        cost = np.concatenate([weights, [model.tail_weight]]) / model.equity_weight
+        cost = np.concatenate([weights, [model.tail_weight]]) / model.tail_divisor
         rows = np.hstack([-np.eye(count), -np.ones((count, 1))])
         result = linprog(cost, A_ub=rows, b_ub=-losses, bounds=[(0, None)] * count + [(None, None)], method="highs")
         mean = tail_mean(losses.tolist(), weights.tolist(), model.tail_weight)
-        assert result.fun == pytest.approx(mean * model.tail_weight / model.equity_weight, rel=1e-9)
+        assert result.fun == pytest.approx(mean * model.tail_weight / model.tail_divisor, rel=1e-9)
 
     def test_options_are_revalued_after_the_margin_period(self):
         """A straddle held loses time value in a window without moves; an option that expires in it is worth its
@@ -220,7 +220,7 @@ class TestAgainstTheFullSample:
         house = HouseModel(get_snapshot(size, name), PARAMETERS)
         slots, terms = read_terms(house, house.shortfall)
         model = house.shortfall
-        kappa = model.tail_weight / model.equity_weight
+        kappa = model.tail_weight / model.tail_divisor
         reduced = Reduced(model.pnl[:, slots], model.weights, model.tail_weight, kappa)
         books = make_family(house.snapshot, HELD_OUT_SEED).lots[slots]
         return terms, reduced, books[:, has_loss(terms, books)]
@@ -247,11 +247,11 @@ class TestAgainstTheFullSample:
         """The margin of the search is the reference's without the contagion buffer."""
         terms, reduced, books = self.terms("mini", CALM)
         slots, _ = read_terms(get_house("mini"), get_house("mini").shortfall)
-        reference = get_reference("mini")
+        definition = get_definition("mini")
         for column in range(0, books.shape[1], 60):
             lots = np.rint(books[:, column] * 1000 / np.abs(books[:, column]).max())
             state = make_state(16, dict(zip(slots.tolist(), lots.astype(int).tolist(), strict=True)))
-            needed = reference.compute_requirement(state, "initial")
+            needed = definition.compute_requirement(state, "initial")
             margin = compute_margin(terms, reduced, lots[:, None])[0]
             assert margin == pytest.approx(float(needed.charge + needed.scenario_margin), rel=1e-6)
             assert margin >= float(needed.charge + needed.scenario_margin) * (1 - 1e-12)
@@ -281,7 +281,7 @@ class TestFamily:
         family = make_family(snapshot, 4)
         wanted = {"outright", "straddle", "calendar", "box", "basis", "hedged book", "near dated", "spot hedged"}
         assert {f"{coin} {kind}" for coin in COINS for kind in wanted} <= set(family.kinds)
-        spot = snapshot.listing.kind == KIND_CODES[Kind.SPOT]
+        spot = snapshot.listing.kind == KIND_CODES[InstrumentKind.SPOT]
         assert (family.lots[spot] >= 0).all() and (family.lots[spot] > 0).any()
         assert not family.lots[~snapshot.listing.is_listed].any()
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.support.house import get_reference, get_snapshot, make_state
+from tests.support.house import get_definition, get_snapshot, make_state
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.stress import STRESSES, Stress, compute_joint_stress, run_stresses
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.valuation import price_per_lot
 
 SNAPSHOT = get_snapshot("mini")
@@ -19,7 +19,7 @@ def run(lots, *stresses, cash=10**12):
 
 def test_slots_are_what_the_tests_take_them_for():
     kinds = [SNAPSHOT.listing.instruments[slot].kind for slot in (ETHER, BTC_PERPETUAL, ETH_PERPETUAL)]
-    assert kinds == [Kind.SPOT, Kind.PERPETUAL, Kind.PERPETUAL]
+    assert kinds == [InstrumentKind.SPOT, InstrumentKind.PERPETUAL, InstrumentKind.PERPETUAL]
 
 
 def test_a_crash_is_a_revaluation():
@@ -36,7 +36,7 @@ def test_a_crash_is_a_revaluation():
 def test_an_account_that_owes_more_than_it_has_is_insolvent():
     found = run({BTC_PERPETUAL: 1000}, Stress("crash", btc=-0.3), cash=-620_000 * 10**6)
     assert found.before.is_solvent and found.before.is_met["maintenance"] is True
-    assert not found.results[0].is_solvent and found.results[0].excess["maintenance"] < 0
+    assert not found.results[0].is_solvent and found.results[0].margin_excess["maintenance"] < 0
 
 
 def test_depth_loss_touches_the_initial_requirement_alone():
@@ -66,12 +66,12 @@ def test_a_crash_that_breaches_maintenance():
 
 class TestJointStress:
     def find(self, lots):
-        return compute_joint_stress(get_reference("mini"), make_state(16, lots))
+        return compute_joint_stress(get_definition("mini"), make_state(16, lots))
 
     def test_a_hedge_across_coins(self):
         """One sign: long BTC loses where short ETH gains. Apart, both lose."""
         found = self.find({BTC_PERPETUAL: 100, ETH_PERPETUAL: -280})
-        perpetuals = [abs(get_reference("mini").grid_pnl[:, slot]).max() for slot in (BTC_PERPETUAL, ETH_PERPETUAL)]
+        perpetuals = [abs(get_definition("mini").grid_pnl[:, slot]).max() for slot in (BTC_PERPETUAL, ETH_PERPETUAL)]
         sizes = [100 * perpetuals[0], 280 * perpetuals[1]]
         assert found.correlation_one == pytest.approx(max(sizes)) and found.correlation_zero == pytest.approx(
             sum(sizes)

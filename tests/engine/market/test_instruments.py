@@ -12,7 +12,7 @@ from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, Wrong
 from zkmargin.engine.market.instruments import (
     KIND_CODES,
     Instrument,
-    Kind,
+    InstrumentKind,
     Listing,
     Underlying,
     canonical_name,
@@ -37,7 +37,7 @@ OPTION = {
 
 def test_an_accepted_option():
     option = Instrument(**OPTION)
-    assert (option.kind, option.underlying) == (Kind.OPTION, Underlying.BTC)
+    assert (option.kind, option.underlying) == (InstrumentKind.OPTION, Underlying.BTC)
     with pytest.raises(dataclasses.FrozenInstanceError):
         option.strike = 1.0
 
@@ -82,12 +82,12 @@ def test_one_wrong_thing_is_refused_with_its_reason(change, error, message):
 @pytest.mark.parametrize(
     ("facts", "name"),
     [
-        ((Kind.SPOT, Underlying.BTC), "BTC-SPOT"),
-        ((Kind.SPOT, Underlying.ETH), "WETH-SPOT"),
-        ((Kind.PERPETUAL, Underlying.ETH), "ETH-PERPETUAL"),
-        ((Kind.FUTURE, Underlying.BTC, 1_788_508_800), "BTC-4SEP26"),
-        ((Kind.OPTION, Underlying.ETH, EXPIRY, 2_400.0, False), "ETH-25DEC26-2400-P"),
-        ((Kind.OPTION, Underlying.ETH, EXPIRY, 0.125, True), "ETH-25DEC26-0d125-C"),
+        ((InstrumentKind.SPOT, Underlying.BTC), "BTC-SPOT"),
+        ((InstrumentKind.SPOT, Underlying.ETH), "WETH-SPOT"),
+        ((InstrumentKind.PERPETUAL, Underlying.ETH), "ETH-PERPETUAL"),
+        ((InstrumentKind.FUTURE, Underlying.BTC, 1_788_508_800), "BTC-4SEP26"),
+        ((InstrumentKind.OPTION, Underlying.ETH, EXPIRY, 2_400.0, False), "ETH-25DEC26-2400-P"),
+        ((InstrumentKind.OPTION, Underlying.ETH, EXPIRY, 0.125, True), "ETH-25DEC26-0d125-C"),
     ],
 )
 def test_names(facts, name):
@@ -96,7 +96,9 @@ def test_names(facts, name):
 
 @given(st.integers(1, 10**14), st.integers(1, 10**14))
 def test_strikes_have_names_of_their_own(first, second):
-    names = {canonical_name(Kind.OPTION, Underlying.BTC, EXPIRY, steps / 1e6, True) for steps in (first, second)}
+    names = {
+        canonical_name(InstrumentKind.OPTION, Underlying.BTC, EXPIRY, steps / 1e6, True) for steps in (first, second)
+    }
     assert len(names) == (1 if first == second else 2)
 
 
@@ -104,12 +106,12 @@ def mini_slots(**changes):
     """A full listing of 16 slots, with `changes` by slot."""
     slots = []
     for coin, first in ((Underlying.BTC, 0), (Underlying.ETH, 8)):
-        slots.append(make_instrument(first, Kind.SPOT, coin, 0.001))
-        slots.append(make_instrument(first + 1, Kind.PERPETUAL, coin, 0.01))
-        slots.append(make_instrument(first + 2, Kind.FUTURE, coin, 0.01, expiry=EXPIRY))
+        slots.append(make_instrument(first, InstrumentKind.SPOT, coin, 0.001))
+        slots.append(make_instrument(first + 1, InstrumentKind.PERPETUAL, coin, 0.01))
+        slots.append(make_instrument(first + 2, InstrumentKind.FUTURE, coin, 0.01, expiry=EXPIRY))
         for place in range(3, 8):
             facts = {"strike": 1_000.0 * place, "expiry": EXPIRY, "is_call": place % 2 == 0}
-            slots.append(make_instrument(first + place, Kind.OPTION, coin, 0.01, **facts))
+            slots.append(make_instrument(first + place, InstrumentKind.OPTION, coin, 0.01, **facts))
     for slot, item in changes.items():
         slots[int(slot[1:])] = item
     return tuple(slots)
@@ -128,7 +130,7 @@ def test_columns_of_a_listing():
     assert not listing.is_listed[7] and listing.lot_size[7] == 0 and np.isnan(listing.strike[7])
     assert listing.expiry[1] == 0 and listing.expiry[2] == EXPIRY
     assert listing.is_call.nonzero()[0].tolist() == [4, 6, 12, 14]
-    assert KIND_CODES[Kind.SPOT] == 1
+    assert KIND_CODES[InstrumentKind.SPOT] == 1
     with pytest.raises(ValueError, match="read-only"):
         listing.strike[3] = 1
 
@@ -136,15 +138,18 @@ def test_columns_of_a_listing():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"s3": make_instrument(4, Kind.OPTION, Underlying.BTC, 0.01, strike=3e3, expiry=EXPIRY, is_call=False)},
+        ({"s3": make_instrument(4, InstrumentKind.OPTION, Underlying.BTC, 0.01, strike=3e3, expiry=EXPIRY,
+                               is_call=False)},
          OutOfRange, "slot of BTC-25DEC26-3000-P is 4; allowed: 3 to 3"),
-        ({"s3": make_instrument(3, Kind.OPTION, Underlying.ETH, 0.01, strike=3e3, expiry=EXPIRY, is_call=False)},
+        ({"s3": make_instrument(3, InstrumentKind.OPTION, Underlying.ETH, 0.01, strike=3e3, expiry=EXPIRY,
+                               is_call=False)},
          WrongKind, "instrument in slot 3 is 'ETH option'; allowed: BTC option"),
-        ({"s3": make_instrument(3, Kind.FUTURE, Underlying.BTC, 0.01, expiry=EXPIRY + 86_400)},
+        ({"s3": make_instrument(3, InstrumentKind.FUTURE, Underlying.BTC, 0.01, expiry=EXPIRY + 86_400)},
          WrongKind, "instrument in slot 3 is 'BTC future'; allowed: BTC option"),
-        ({"s0": make_instrument(0, Kind.PERPETUAL, Underlying.BTC, 0.01)},
+        ({"s0": make_instrument(0, InstrumentKind.PERPETUAL, Underlying.BTC, 0.01)},
          WrongKind, "instrument in slot 0 is 'BTC perpetual'; allowed: BTC spot"),
-        ({"s3": make_instrument(3, Kind.OPTION, Underlying.BTC, 0.01, strike=4e3, expiry=EXPIRY, is_call=True)},
+        ({"s3": make_instrument(3, InstrumentKind.OPTION, Underlying.BTC, 0.01, strike=4e3, expiry=EXPIRY,
+                               is_call=True)},
          DuplicateName, "instrument 'BTC-25DEC26-4000-C' appears more than once"),
     ],
 )  # fmt: skip

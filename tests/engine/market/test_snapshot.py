@@ -21,7 +21,7 @@ from zkmargin.engine.errors import (
 )
 from zkmargin.engine.market.arbitrage import TOLERANCE, find_violations
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, MIN_DEPTH, Crowding
-from zkmargin.engine.market.instruments import MAX_EXPIRY, Kind, Listing, Underlying, make_instrument
+from zkmargin.engine.market.instruments import MAX_EXPIRY, InstrumentKind, Listing, Underlying, make_instrument
 from zkmargin.engine.market.snapshot import (
     DATA,
     MarketSnapshot,
@@ -151,15 +151,17 @@ def mini_snapshots(draw):
     expiry = st.integers(time + 1, MAX_EXPIRY)
     for coin, first in ((Underlying.BTC, 0), (Underlying.ETH, 8)):
         for slot in draw(st.sets(st.integers(first, first + 7))):
-            kind = {0: Kind.SPOT, 1: Kind.PERPETUAL, 2: Kind.FUTURE}.get(slot - first, Kind.OPTION)
-            facts = {"expiry": draw(expiry)} if kind in (Kind.FUTURE, Kind.OPTION) else {}
-            if kind is Kind.OPTION:
+            kind = {0: InstrumentKind.SPOT, 1: InstrumentKind.PERPETUAL, 2: InstrumentKind.FUTURE}.get(
+                slot - first, InstrumentKind.OPTION
+            )
+            facts = {"expiry": draw(expiry)} if kind in (InstrumentKind.FUTURE, InstrumentKind.OPTION) else {}
+            if kind is InstrumentKind.OPTION:
                 # Strikes that differ by slot keep names apart.
                 strike = draw(st.integers(1, 10**13)) * 8 + slot - first
                 facts |= {"strike": strike / 1e6, "is_call": draw(st.booleans())}
                 volatility[slot] = draw(st.floats(0.001, 16))
             slots[slot] = make_instrument(slot, kind, coin, draw(lot), **facts)
-            forward[slot] = index[coin] if kind is Kind.SPOT else draw(usd)
+            forward[slot] = index[coin] if kind is InstrumentKind.SPOT else draw(usd)
     rate = st.floats(-1, 1)
     return MarketSnapshot(
         time=time,
@@ -172,7 +174,7 @@ def mini_snapshots(draw):
         funding={coin: draw(rate) for coin in Underlying},
         daily_volatility={coin: draw(st.floats(0.001, 1)) for coin in Underlying},
         crowding={coin: draw(crowdings()) for coin in Underlying},
-        stress=draw(st.floats(1, 4)),
+        contagion_multiplier=draw(st.floats(1, 4)),
     )
 
 
@@ -192,7 +194,7 @@ def test_any_snapshot_survives_json_and_bytes(snapshot):
     assert from_bytes.to_bytes() == from_json.to_bytes() == data
     for again in (from_bytes, from_json):
         assert again.listing == snapshot.listing
-        for field in ("index", "rates", "funding", "daily_volatility", "crowding", "stress"):
+        for field in ("index", "rates", "funding", "daily_volatility", "crowding", "contagion_multiplier"):
             assert getattr(again, field) == getattr(snapshot, field), field
         assert np.array_equal(again.forward, snapshot.forward, equal_nan=True)
         assert np.array_equal(again.volatility, snapshot.volatility, equal_nan=True)
@@ -263,9 +265,9 @@ def with_value(column, slot, value):
         (lambda s: {"daily_volatility": {"BTC": 0.02}}, OutOfRange, "daily volatility of ETH is None"),
         (lambda s: {"crowding": {"BTC": s.crowding["BTC"]}}, WrongKind, "crowding of ETH is None"),
         (lambda s: {"crowding": {**s.crowding, "SOL": s.crowding["BTC"]}}, UnknownName, "SOL"),
-        (lambda s: {"stress": 0.99}, OutOfRange, "stress is 0.99; allowed: 1.0 to 4.0"),
-        (lambda s: {"stress": math.nan}, OutOfRange, "stress is nan"),
-        (lambda s: {"stress": 4.01}, OutOfRange, "stress is 4.01; allowed: 1.0 to 4.0"),
+        (lambda s: {"contagion_multiplier": 0.99}, OutOfRange, "contagion_multiplier is 0.99; allowed: 1.0 to 4.0"),
+        (lambda s: {"contagion_multiplier": math.nan}, OutOfRange, "contagion_multiplier is nan"),
+        (lambda s: {"contagion_multiplier": 4.01}, OutOfRange, "contagion_multiplier is 4.01; allowed: 1.0 to 4.0"),
         (lambda s: {"daily_volatility": {"BTC": 1.01, "ETH": 0.03}}, OutOfRange, "daily volatility of BTC is 1.01"),
         (lambda s: {"forward": with_value(s.forward, 3, math.nan)}, OutOfRange, r"forward of .* \(slot 3\) is nan"),
         (

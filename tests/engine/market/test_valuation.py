@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import erfcx
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.instruments import Kind
+from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import load_observations, load_snapshot
 from zkmargin.engine.market.valuation import black76_greeks, black76_price, delta_per_lot, greeks_per_lot, price_per_lot
 
@@ -256,7 +256,7 @@ def test_price_per_lot_of_each_kind(snapshot):
     prices, listing = price_per_lot(snapshot), snapshot.listing
     for item in listing.by_name.values():
         forward = snapshot.forward[item.slot]
-        if item.kind is Kind.OPTION:
+        if item.kind is InstrumentKind.OPTION:
             volatility = snapshot.volatility[item.slot]
             years = (item.expiry - snapshot.time) / (365 * 86_400)
             forward = float(black76_price(forward, item.strike, years, volatility, item.is_call))

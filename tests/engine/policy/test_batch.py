@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.house import CALM, CRASH, get_policies, get_reference, get_snapshot, states, to_fields
+from tests.support.house import CALM, CRASH, get_definition, get_policies, get_snapshot, states, to_fields
 from zkmargin.engine.account import PORTFOLIOS, AccountState, load_portfolio
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.files import list_shipped
@@ -85,12 +85,12 @@ def test_standard_size_as_the_certificate(name, state):
 @settings(max_examples=15, deadline=None)
 def test_any_state_as_the_definition(size, data):
     """The requirement is at least the real one, and above it by no more than the policy's rounding."""
-    reference = get_reference(size)
-    state = data.draw(states(reference.preset.slots, largest=10**6))
+    definition = get_definition(size)
+    state = data.draw(states(definition.preset.slots, largest=10**6))
     for level in LEVELS:
         result, exact = (
             evaluate(get_policies(size)[level], state),
-            reference.compute_requirement(state, level, exact=True),
+            definition.compute_requirement(state, level, exact=True),
         )
         rounding = get_rounding(state, result)
         above = (float(result.requirement[0]) - float(result.equity[0])) - float(exact.total - exact.equity) * USD6
@@ -103,7 +103,7 @@ def test_shipped_books(book, level):
     snapshot = get_snapshot("standard")
     state = load_portfolio(book).to_state(snapshot.listing)
     check_against_certificate(get_policies("standard")[level], state)
-    exact = get_reference("standard").compute_requirement(state, level)
+    exact = get_definition("standard").compute_requirement(state, level)
     result = evaluate(get_policies("standard")[level], state)
     allowance = compute_allowance(PARAMETERS, level, state)
     assert result.equity[0] / USD6 == pytest.approx(exact.equity, abs=allowance)
@@ -119,7 +119,7 @@ def test_each_part_binds_somewhere():
     positions[:, [0, 8]] = np.abs(positions[:, [0, 8]])
     result = compute_batch(BatchModel.from_policy(policy), positions, np.zeros(300))
     transfers = [
-        get_reference("mini").compute_requirement(AccountState(row, 0), "initial").transfer for row in positions[:60]
+        get_definition("mini").compute_requirement(AccountState(row, 0), "initial").transfer for row in positions[:60]
     ]
     assert min(transfers) < 0 < max(transfers) and 0 in transfers
     assert 0 < (result.scenario > result.grid).sum() < 300

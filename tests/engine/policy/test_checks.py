@@ -6,7 +6,7 @@ import pytest
 from tests.support.house import CALM, CRASH, get_policies, get_quiet_policies, get_snapshot, make_state, to_fields
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.checks import (
-    PROHIBITIVE,
+    CLOSED_SIDE_RATE,
     BoundExceeded,
     CollateralSlot,
     ContingencyMissing,
@@ -472,9 +472,9 @@ class TestListing:
         listed[4] = False
         fields = to_fields(self.policy)
         fields["positions"][:, 4] = 0
-        fields["rate_long"][CONTINGENCY, 4] = fields["rate_short"][CONTINGENCY, 4] = PROHIBITIVE
+        fields["rate_long"][CONTINGENCY, 4] = fields["rate_short"][CONTINGENCY, 4] = CLOSED_SIDE_RATE
         check_listing(Policy(name="x", preset=MINI, **fields), listed)
-        fields[side][CONTINGENCY, 4] = PROHIBITIVE - 1
+        fields[side][CONTINGENCY, 4] = CLOSED_SIDE_RATE - 1
         with pytest.raises(UnlistedSlot) as refusal:
             check_listing(Policy(name="x", preset=MINI, **fields), listed)
         assert refusal.value.rule.startswith(side) and refusal.value.column == 4
@@ -595,8 +595,8 @@ class TestImplication:
     @pytest.mark.parametrize(
         ("change", "row"),
         [
-            (put("rate_long", (0, 3), PROHIBITIVE), None),
-            (put("rate_short", (0, 3), PROHIBITIVE), None),
+            (put("rate_long", (0, 3), CLOSED_SIDE_RATE), None),
+            (put("rate_short", (0, 3), CLOSED_SIDE_RATE), None),
             (put("positions", (GRID, 3), 5), GRID),
             (put("helpers", (LAYOUT.total, Helper.LOSS_BTC), -126), LAYOUT.total),
             (put("charges", (LAYOUT.equity, 0), -2), LAYOUT.equity),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.house import get_policies, make_state, to_fields
-from zkmargin.engine.epoch.expiry import RefusedSettlement, Settlement, identity_settlement
+from zkmargin.engine.epoch.expiry import ExpiryStep, RefusedSettlement, identity_expiry_step
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.checks import BoundExceeded, check_policy
 from zkmargin.engine.policy.record import (
@@ -180,16 +180,16 @@ def test_none_accepts_anything():
 
 class TestSettlement:
     def test_identity(self):
-        identity = identity_settlement(MINI)
-        assert identity.is_identity and Settlement.from_bytes(identity.to_bytes(), MINI) == identity
+        identity = identity_expiry_step(MINI)
+        assert identity.is_identity and ExpiryStep.from_bytes(identity.to_bytes(), MINI) == identity
 
     def test_round_trip(self):
         drop, payoff = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
         drop[3], payoff[3], drop[4] = 1, 2**36 - 1, 1
-        settlement = Settlement(MINI, drop, payoff)
-        read = Settlement.from_bytes(settlement.to_bytes(), MINI)
+        settlement = ExpiryStep(MINI, drop, payoff)
+        read = ExpiryStep.from_bytes(settlement.to_bytes(), MINI)
         assert read == settlement and read.hash == settlement.hash and not read.is_identity
-        assert read != identity_settlement(MINI)
+        assert read != identity_expiry_step(MINI)
 
     @pytest.mark.parametrize(
         ("slot", "drop", "payoff", "what"),
@@ -206,10 +206,10 @@ class TestSettlement:
         drops, payoffs = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
         drops[slot], payoffs[slot] = drop, payoff
         with pytest.raises(RefusedSettlement) as refusal:
-            Settlement(MINI, drops, payoffs)
+            ExpiryStep(MINI, drops, payoffs)
         assert (refusal.value.slot, refusal.value.what) == (slot, what)
 
     @pytest.mark.parametrize("break_it", [lambda b: b[:-1], lambda b: b + b"\0", lambda b: b"x" + b[1:]])
     def test_bytes(self, break_it):
         with pytest.raises(MalformedPolicy):
-            Settlement.from_bytes(break_it(identity_settlement(MINI).to_bytes()), MINI)
+            ExpiryStep.from_bytes(break_it(identity_expiry_step(MINI).to_bytes()), MINI)

@@ -26,7 +26,7 @@ from zkmargin.prover.account.recovery import (
     recover_accounts,
 )
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import Intent, Kind, Transition, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
 from zkmargin.prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.statement.commitment import make_trade
@@ -41,7 +41,7 @@ def to_event(transition: Transition) -> Transitioned:
     """What the chain would log: nothing that the message does not show."""
     message = transition.message
     return Transitioned(
-        kind=Kind(message.kind),
+        kind=ActionKind(message.kind),
         account=message.account,
         generation=message.generation_new,
         commitment_new=message.commitment_new,
@@ -95,10 +95,10 @@ class Chain:
     def trade(self, first, second, legs, cash, fee=0):
         trade = make_trade(TradeTerms(tuple(legs), cash))
         for mine, other, side in ((first, second, 1), (second, first, -1)):
-            self.act(mine, Intent(Kind.TRADE, trade=trade, side=side, counterparty=other, fee_usd6=fee))
+            self.act(mine, Intent(ActionKind.TRADE, trade=trade, side=side, counterparty=other, fee_usd6=fee))
 
     def deposit(self, account_id, cash, lots=None):
-        self.act(account_id, Intent(Kind.DEPOSIT, cash_usd6=cash, lots=lots or {}), needs_epoch=False)
+        self.act(account_id, Intent(ActionKind.DEPOSIT, cash_usd6=cash, lots=lots or {}), needs_epoch=False)
 
 
 def recover(chain, account_id, wallet=ALICE, **changes):
@@ -117,9 +117,9 @@ def story():
     chain.trade(alice, bob, [(1, 5), (9, -3)], -777, fee=2)
     chain.step({1: 13, 5: 4})
     chain.trade(alice, bob, [(2, 2), (9, 1), (9, 1)], 99)
-    chain.act(alice, Intent(Kind.ATTEST, policy="maintenance"))
-    chain.act(alice, Intent(Kind.WITHDRAW, cash_usd6=70, lots={8: 4}, fee_usd6=3, recipient=RECIPIENT))
-    chain.act(alice, Intent(Kind.CURE, cash_usd6=10, lots={8: 1}))
+    chain.act(alice, Intent(ActionKind.ATTEST, policy="maintenance"))
+    chain.act(alice, Intent(ActionKind.WITHDRAW, cash_usd6=70, lots={8: 4}, fee_usd6=3, recipient=RECIPIENT))
+    chain.act(alice, Intent(ActionKind.CURE, cash_usd6=10, lots={8: 1}))
     return chain, alice, bob
 
 
@@ -152,7 +152,9 @@ def test_a_random_history(seed):
         elif choice == 3:
             chain.deposit(first, rng.randrange(10**6), {8: rng.randrange(1, 9)})
         elif choice == 4:
-            chain.act(first, Intent(Kind.WITHDRAW, cash_usd6=rng.randrange(1, 9), lots={8: 1}, recipient=RECIPIENT))
+            chain.act(
+                first, Intent(ActionKind.WITHDRAW, cash_usd6=rng.randrange(1, 9), lots={8: 1}, recipient=RECIPIENT)
+            )
         elif all(account.generation == chain.generation for account in chain.accounts.values()):
             chain.step({slot: rng.randrange(-99, 99) for slot in rng.sample(range(1, 8), 3)})
     for wallet, indices in ((ALICE, 2), (BOB, 1)):

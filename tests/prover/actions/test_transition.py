@@ -26,8 +26,8 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.transition import (
     ACTION_RULES,
+    ActionKind,
     Intent,
-    Kind,
     build_transition,
     compute_effects,
     name_action_signals,
@@ -48,7 +48,7 @@ def build(account, intent, epoch=EPOCH, **changes):
 
 
 def trade_intent(trade, side, fee=0):
-    return Intent(Kind.TRADE, trade=trade, side=side, counterparty=b"\5" * 32, fee_usd6=fee, deadline=99)
+    return Intent(ActionKind.TRADE, trade=trade, side=side, counterparty=b"\5" * 32, fee_usd6=fee, deadline=99)
 
 
 def get_lots(account):
@@ -56,15 +56,17 @@ def get_lots(account):
 
 
 GOOD = {
-    Kind.DEPOSIT: Intent(Kind.DEPOSIT, cash_usd6=50, lots={8: 3, 0: 1}, fee_usd6=20),
-    Kind.TRADE: trade_intent(Trade(TradeTerms(((1, 5), (9, -2)), -70), Secret(1)), 1, fee=3),
-    Kind.WITHDRAW: Intent(Kind.WITHDRAW, cash_usd6=50, lots={8: 3}, fee_usd6=20, recipient=RECIPIENT),
-    Kind.CURE: Intent(Kind.CURE, cash_usd6=50, lots={8: 3}, fee_usd6=20),
-    Kind.ATTEST: Intent(Kind.ATTEST, policy="maintenance"),
-    Kind.WITHDRAW_FLAT: Intent(Kind.WITHDRAW_FLAT, cash_usd6=50, lots={8: 3}, fee_usd6=20, recipient=RECIPIENT),
-    Kind.CLOSE: Intent(Kind.CLOSE, cash_usd6=50, recipient=RECIPIENT),
+    ActionKind.DEPOSIT: Intent(ActionKind.DEPOSIT, cash_usd6=50, lots={8: 3, 0: 1}, fee_usd6=20),
+    ActionKind.TRADE: trade_intent(Trade(TradeTerms(((1, 5), (9, -2)), -70), Secret(1)), 1, fee=3),
+    ActionKind.WITHDRAW: Intent(ActionKind.WITHDRAW, cash_usd6=50, lots={8: 3}, fee_usd6=20, recipient=RECIPIENT),
+    ActionKind.CURE: Intent(ActionKind.CURE, cash_usd6=50, lots={8: 3}, fee_usd6=20),
+    ActionKind.ATTEST: Intent(ActionKind.ATTEST, policy="maintenance"),
+    ActionKind.WITHDRAW_FLAT: Intent(
+        ActionKind.WITHDRAW_FLAT, cash_usd6=50, lots={8: 3}, fee_usd6=20, recipient=RECIPIENT
+    ),
+    ActionKind.CLOSE: Intent(ActionKind.CLOSE, cash_usd6=50, recipient=RECIPIENT),
 }
-FLAT = (Kind.DEPOSIT, Kind.WITHDRAW_FLAT, Kind.CLOSE)
+FLAT = (ActionKind.DEPOSIT, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
 
 
 def build_good(kind, account=None):
@@ -76,12 +78,12 @@ def build_good(kind, account=None):
 @pytest.mark.parametrize(
     "kind, cash, lots",
     [
-        (Kind.DEPOSIT, 30, {0: 1, 8: 13}),
-        (Kind.TRADE, -73, {1: 9, 8: 10, 9: -2}),
-        (Kind.WITHDRAW, -70, {1: 4, 8: 7}),
-        (Kind.CURE, 30, {1: 4, 8: 13}),
-        (Kind.WITHDRAW_FLAT, -70, {8: 7}),
-        (Kind.CLOSE, -50, {8: 10}),
+        (ActionKind.DEPOSIT, 30, {0: 1, 8: 13}),
+        (ActionKind.TRADE, -73, {1: 9, 8: 10, 9: -2}),
+        (ActionKind.WITHDRAW, -70, {1: 4, 8: 7}),
+        (ActionKind.CURE, 30, {1: 4, 8: 13}),
+        (ActionKind.WITHDRAW_FLAT, -70, {8: 7}),
+        (ActionKind.CLOSE, -50, {8: 10}),
     ],
 )
 def test_what_a_written_action_does(kind, cash, lots):
@@ -91,11 +93,11 @@ def test_what_a_written_action_does(kind, cash, lots):
     assert (after.nonce, after.generation, after.key, after.id) == (before.nonce + 1, 0, before.key, before.id)
     public = transition.name_public_signals()
     assert public["commitmentOld"] == before.commitment and public["commitmentNew"] == after.commitment
-    assert public["write"] == 1 and public["side"] == (1 if kind is Kind.TRADE else 0)
+    assert public["write"] == 1 and public["side"] == (1 if kind is ActionKind.TRADE else 0)
 
 
 def test_an_attestation_writes_nothing():
-    transition = build_good(Kind.ATTEST)
+    transition = build_good(ActionKind.ATTEST)
     public = transition.name_public_signals()
     assert transition.after is transition.before
     assert [public[name] for name in ("commitmentNew", "tradeTag", "ciphertext", "side", "write", "cashFlow")] == [
@@ -123,7 +125,7 @@ def test_the_message_says_what_the_statement_shows(kind):
     rule = ACTION_RULES[kind]
     assert message.epoch == (9 if rule.needs_epoch else 0)
     assert message.policy == encode_policy_name(rule.policy or "maintenance")
-    assert message.counterparty == (b"\5" * 32 if kind is Kind.TRADE else ZERO_BYTES32)
+    assert message.counterparty == (b"\5" * 32 if kind is ActionKind.TRADE else ZERO_BYTES32)
 
 
 @pytest.mark.parametrize("kind", GOOD)
@@ -194,21 +196,26 @@ def test_four_legs_of_the_largest_size_on_one_slot():
 
 
 def test_the_pad_uses_the_nonce_before():
-    transition = build_good(Kind.TRADE)
+    transition = build_good(ActionKind.TRADE)
     pad = compute_pad(transition.before.key, transition.before.nonce, transition.effects.trade_tag)
-    assert transition.effects.ciphertext == (GOOD[Kind.TRADE].trade.compute_word(MINI) + pad) % FIELD_MODULUS
+    assert transition.effects.ciphertext == (GOOD[ActionKind.TRADE].trade.compute_word(MINI) + pad) % FIELD_MODULUS
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals
 FORBIDDEN = {
-    "trade": {"trade": GOOD[Kind.TRADE].trade, "side": 1, "counterparty": b"\5" * 32},
+    "trade": {"trade": GOOD[ActionKind.TRADE].trade, "side": 1, "counterparty": b"\5" * 32},
     "side": {"side": 1},
     "counterparty": {"counterparty": b"\5" * 32},
     "policy": {"policy": "net_delta"},
     "derivative flow": {"lots": {1: 1}},
     "cash and a derivative flow": {"cash_usd6": 1, "lots": {9: 1}},
 }
-ALLOWED = {(Kind.TRADE, "trade"), (Kind.TRADE, "side"), (Kind.TRADE, "counterparty"), (Kind.ATTEST, "policy")}
+ALLOWED = {
+    (ActionKind.TRADE, "trade"),
+    (ActionKind.TRADE, "side"),
+    (ActionKind.TRADE, "counterparty"),
+    (ActionKind.ATTEST, "policy"),
+}
 
 
 @pytest.mark.parametrize(
@@ -238,29 +245,29 @@ def test_an_epoch_exactly_where_the_table_says(kind):
 )
 def test_a_trade_needs_its_parts_and_moves_nothing_else(change):
     with pytest.raises(ActionNotAllowed):
-        build(make_account(cash=RICH), replace(GOOD[Kind.TRADE], **change))
+        build(make_account(cash=RICH), replace(GOOD[ActionKind.TRADE], **change))
 
 
 def test_other_refusals_by_the_table():
     account = make_account(lots={8: 10}, cash=RICH)
     for intent, epoch in (
-        (Intent(Kind.OPEN), None),
-        (Intent(Kind.ATTEST, policy="maintenance", fee_usd6=1), EPOCH),
-        (Intent(Kind.ATTEST, policy="unheard"), EPOCH),
-        (Intent(Kind.ATTEST), EPOCH),
-        (Intent(Kind.DEPOSIT, cash_usd6=5, fee_usd6=6), None),
-        (Intent(Kind.WITHDRAW, cash_usd6=5), EPOCH),
+        (Intent(ActionKind.OPEN), None),
+        (Intent(ActionKind.ATTEST, policy="maintenance", fee_usd6=1), EPOCH),
+        (Intent(ActionKind.ATTEST, policy="unheard"), EPOCH),
+        (Intent(ActionKind.ATTEST), EPOCH),
+        (Intent(ActionKind.DEPOSIT, cash_usd6=5, fee_usd6=6), None),
+        (Intent(ActionKind.WITHDRAW, cash_usd6=5), EPOCH),
     ):
         with pytest.raises(ActionNotAllowed):
             build(account, intent, epoch)
-    build(account, Intent(Kind.DEPOSIT, cash_usd6=5, fee_usd6=5), None)
+    build(account, Intent(ActionKind.DEPOSIT, cash_usd6=5, fee_usd6=5), None)
 
 
 def test_a_policy_of_another_preset_or_name_is_refused():
     standard = make_policy("initial", 1, preset=get_preset("standard"))
     for wrong in (standard, EPOCH.policies["maintenance"]):
         with pytest.raises(ActionNotAllowed):
-            build(make_account(cash=RICH), GOOD[Kind.TRADE], Scene(policies={"initial": wrong}))
+            build(make_account(cash=RICH), GOOD[ActionKind.TRADE], Scene(policies={"initial": wrong}))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in GOOD if ACTION_RULES[kind].needs_epoch])
@@ -274,7 +281,7 @@ def test_generations(kind, account_generation, epoch_generation):
         transition = build(account, GOOD[kind], epoch)
         assert transition.message.generation_old == account_generation
         assert transition.message.generation_new == epoch_generation
-        assert transition.after.generation == (account_generation if kind is Kind.ATTEST else epoch_generation)
+        assert transition.after.generation == (account_generation if kind is ActionKind.ATTEST else epoch_generation)
         assert transition.name_public_signals()["drop"][2] == step
     else:
         with pytest.raises(GenerationMismatch) as caught:
@@ -295,7 +302,7 @@ def test_a_trade_over_a_step_has_no_leg_on_a_dropped_slot(legs, side):
     with pytest.raises(ActionNotAllowed) as caught:
         compute_effects(account, trade_intent(trade, side), epoch)
     assert "slot 2" in caught.value.reason and "generation 6 to 7" in caught.value.reason
-    stepped = build(account, Intent(Kind.CURE), epoch).after  # the way that the text names
+    stepped = build(account, Intent(ActionKind.CURE), epoch).after  # the way that the text names
     assert get_lots(stepped) == {} and stepped.state.cash == RICH + 90
     held = get_lots(build(stepped, trade_intent(trade, side), epoch).after)
     assert held == {slot: side * lots for slot, lots in trade.terms.get_net_legs().items()}
@@ -306,16 +313,18 @@ def test_an_account_may_step_at_any_epoch_of_the_generation():
     vector = make_settlement({2: 30})
     first, second = (Scene(number=number, generation=1, settlement=vector) for number in (10, 11))
     early, late = make_account(ALICE, {2: 4}, RICH), make_account(BOB, {2: -4}, RICH)
-    intent = Intent(Kind.CURE)
+    intent = Intent(ActionKind.CURE)
     early, late = build(early, intent, first).after, build(late, intent, second).after
     assert early.state.cash - RICH == 120 == RICH - late.state.cash and get_lots(early) == get_lots(late) == {}
     again = build(early, intent, second)  # already stepped: nothing settles twice
     assert again.after.state.cash == early.state.cash and not any(again.name_own_signals()["drop"])
 
 
-@pytest.mark.parametrize("kind", [Kind.TRADE, Kind.WITHDRAW, Kind.CURE, Kind.ATTEST, Kind.ROLL])
+@pytest.mark.parametrize(
+    "kind", [ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST, ActionKind.ROLL]
+)
 def test_a_step_without_its_vector_is_refused(kind):
-    intent = {**GOOD, Kind.ROLL: Intent(Kind.ROLL)}[kind]
+    intent = {**GOOD, ActionKind.ROLL: Intent(ActionKind.ROLL)}[kind]
     with pytest.raises(ActionNotAllowed) as caught:
         build(make_account(lots={2: 4, 8: 10}, cash=RICH), intent, Scene(number=11, generation=1))
     assert "epoch 11" in caught.value.reason and "generation 0 to 1" in caught.value.reason
@@ -323,34 +332,34 @@ def test_a_step_without_its_vector_is_refused(kind):
 
 def test_a_roll_turns_expired_slots_into_cash():
     epoch = Scene(generation=1, settlement=make_settlement({2: 30, 3: 4}))
-    transition = build(make_account(lots={1: 1, 2: 5, 3: -7}, cash=100), Intent(Kind.ROLL), epoch)
+    transition = build(make_account(lots={1: 1, 2: 5, 3: -7}, cash=100), Intent(ActionKind.ROLL), epoch)
     assert transition.after.state.cash == 100 + 150 - 28 and get_lots(transition.after) == {1: 1}
     with pytest.raises(GenerationMismatch):
-        build(make_account(), Intent(Kind.ROLL), EPOCH)
+        build(make_account(), Intent(ActionKind.ROLL), EPOCH)
 
 
 @pytest.mark.parametrize("amount", [2**63, -1, FIELD_MODULUS - 1])
 @pytest.mark.parametrize("name", ["cash_usd6", "fee_usd6"])
 def test_amounts_and_fees_stay_below_2_63(name, amount):
     with pytest.raises(OutOfRange) as caught:
-        build(make_account(), Intent(Kind.DEPOSIT, **{"cash_usd6": 1, name: amount}), None)
+        build(make_account(), Intent(ActionKind.DEPOSIT, **{"cash_usd6": 1, name: amount}), None)
     assert (caught.value.value, caught.value.low, caught.value.high) == (amount, 0, 2**63 - 1)
 
 
 @pytest.mark.parametrize("lots", [0, -1, 2**30 + 1, FIELD_MODULUS - 1])
 def test_flows_are_from_1_to_2_30_lots(lots):
     with pytest.raises(OutOfRange):
-        build(make_account(), Intent(Kind.DEPOSIT, lots={8: lots}), None)
+        build(make_account(), Intent(ActionKind.DEPOSIT, lots={8: lots}), None)
 
 
 def test_edges_of_position_and_cash():
-    build(make_account(), Intent(Kind.DEPOSIT, lots={8: 2**30 - 1}), None)
+    build(make_account(), Intent(ActionKind.DEPOSIT, lots={8: 2**30 - 1}), None)
     with pytest.raises(OutOfRange):
-        build(make_account(), Intent(Kind.DEPOSIT, lots={8: 2**30}), None)
-    build(make_account(lots={8: -1}), Intent(Kind.DEPOSIT, lots={8: 2**30}), None)
-    build(make_account(cash=2**80 - 2), Intent(Kind.DEPOSIT, cash_usd6=1), None)
+        build(make_account(), Intent(ActionKind.DEPOSIT, lots={8: 2**30}), None)
+    build(make_account(lots={8: -1}), Intent(ActionKind.DEPOSIT, lots={8: 2**30}), None)
+    build(make_account(cash=2**80 - 2), Intent(ActionKind.DEPOSIT, cash_usd6=1), None)
     with pytest.raises(OutOfRange) as caught:
-        build(make_account(cash=2**80 - 1), Intent(Kind.DEPOSIT, cash_usd6=1), None)
+        build(make_account(cash=2**80 - 1), Intent(ActionKind.DEPOSIT, cash_usd6=1), None)
     assert caught.value.value == 2**80
 
 
@@ -374,18 +383,18 @@ def test_the_fee_counts_against_the_margin():
 
 def test_withdraw_asks_for_cash_that_is_not_negative():
     account = make_account(lots={8: 1000}, cash=5)
-    build(account, replace(GOOD[Kind.WITHDRAW], lots={}, cash_usd6=5, fee_usd6=0))
+    build(account, replace(GOOD[ActionKind.WITHDRAW], lots={}, cash_usd6=5, fee_usd6=0))
     with pytest.raises(PolicyNotMet) as caught:
-        build(account, replace(GOOD[Kind.WITHDRAW], lots={}, cash_usd6=6, fee_usd6=0))
+        build(account, replace(GOOD[ActionKind.WITHDRAW], lots={}, cash_usd6=6, fee_usd6=0))
     assert (caught.value.rows, caught.value.missing_usd6) == ((53,), 1)
 
 
 def test_a_deposit_passes_whatever_the_state():
-    build(make_account(lots={1: -(2**30)}, cash=-(2**80)), Intent(Kind.DEPOSIT, cash_usd6=1), None)
+    build(make_account(lots={1: -(2**30)}, cash=-(2**80)), Intent(ActionKind.DEPOSIT, cash_usd6=1), None)
 
 
 @pytest.mark.parametrize("lots, cash", [({1: 1}, 100), ({9: -1}, 100), ({8: -1}, 100), ({}, 49)])
-@pytest.mark.parametrize("kind", [Kind.WITHDRAW_FLAT, Kind.CLOSE])
+@pytest.mark.parametrize("kind", [ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE])
 def test_flat_means_no_derivative_and_no_debt(kind, lots, cash):
     build(make_account(lots={0: 5, 8: 5}, cash=50), Intent(kind, cash_usd6=50, recipient=RECIPIENT), None)
     with pytest.raises(PolicyNotMet):
@@ -393,9 +402,9 @@ def test_flat_means_no_derivative_and_no_debt(kind, lots, cash):
 
 
 def test_a_named_policy_limits_net_delta():
-    build(make_account(lots={1: 9, 2: -4}), Intent(Kind.ATTEST, policy="net_delta"))
+    build(make_account(lots={1: 9, 2: -4}), Intent(ActionKind.ATTEST, policy="net_delta"))
     with pytest.raises(PolicyNotMet) as caught:
-        build(make_account(lots={1: 9, 2: -3}), Intent(Kind.ATTEST, policy="net_delta"))
+        build(make_account(lots={1: 9, 2: -3}), Intent(ActionKind.ATTEST, policy="net_delta"))
     assert caught.value.rows == (12,)
 
 

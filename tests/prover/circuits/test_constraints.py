@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from zkmargin.prover.groth16.compile import constraint_counts
 from tests.support.constraints import LEDGER, measure
+from zkmargin.prover.groth16.compile import constraint_counts
 
 
 def read_ledger() -> dict:

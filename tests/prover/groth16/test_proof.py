@@ -11,7 +11,7 @@ from tests.support.native_cases import ACCEPTED, load_key, make_small_key
 from tests.support.scenes import DOMAIN, MINI, RECIPIENT, Scene, make_account
 from zkmargin.prover import _native
 from zkmargin.prover._native import FieldVector
-from zkmargin.prover.actions.transition import Intent, Kind, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, build_transition
 from zkmargin.prover.errors import (
     FormatError,
     InputShape,
@@ -45,7 +45,7 @@ def proven(small):
 @pytest.fixture(scope="module")
 def transition():
     account = make_account(lots={1: 5, 9: -3}, cash=10**10)
-    intent = Intent(Kind.WITHDRAW, cash_usd6=1000, recipient=RECIPIENT, fee_usd6=3, deadline=10)
+    intent = Intent(ActionKind.WITHDRAW, cash_usd6=1000, recipient=RECIPIENT, fee_usd6=3, deadline=10)
     return build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=Scene())
 
 

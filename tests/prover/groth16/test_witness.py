@@ -9,12 +9,12 @@ from tests.support.native_cases import ACCEPTED, compile_small, make_small_key
 from tests.support.oracles import compute_circom_wtns
 from tests.support.scenes import DOMAIN, MARGIN, MINI, RECIPIENT, Scene, make_account, make_policy, make_settlement
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import identity_settlement
+from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
 from zkmargin.prover.actions.opening import build_opening
-from zkmargin.prover.actions.transition import Intent, Kind, build_transition
+from zkmargin.prover.actions.transition import ActionKind, Intent, build_transition
 from zkmargin.prover.errors import (
     FormatError,
     InputShape,
@@ -43,21 +43,27 @@ USD = 10**6
 def make_transitions(preset):
     """One transition of each shape: name to transition."""
     policies = {name: make_policy(name, MARGIN, preset=preset) for name in ("initial", "maintenance", "withdraw")}
-    scene = Scene(policies=policies, settlement=identity_settlement(preset))
+    scene = Scene(policies=policies, settlement=identity_expiry_step(preset))
     step = Scene(policies=policies, settlement=make_settlement({1: 7, preset.slots - 1: -5}, preset), generation=1)
     account = make_account(lots={1: 5, 9: -3, preset.slots - 1: 7}, cash=10**10, preset=preset)
     edge = make_account(lots={1: 2**30 - 1, 2: -(2**30) + 5, 3: -(2**30)}, cash=2**79, preset=preset)
     terms = TradeTerms(((2, 3), (3, -4), (2, 1), (preset.slots - 1, 2**28 - 1)), -5 * USD)
-    trade = {"kind": Kind.TRADE, "trade": make_trade(terms), "counterparty": b"\1" * 32, "fee_usd6": 3, "deadline": 9}
+    trade = {
+        "kind": ActionKind.TRADE,
+        "trade": make_trade(terms),
+        "counterparty": b"\1" * 32,
+        "fee_usd6": 3,
+        "deadline": 9,
+    }
     rich = make_account(lots={preset.slots - 1: 2**28}, cash=10**16, preset=preset)
     out = {"recipient": RECIPIENT, "deadline": 9}
     intents = {
         "buyer": (rich, Intent(side=1, **trade), scene),
         "seller": (rich, Intent(side=-1, **trade), scene),
-        "withdraw": (account, Intent(Kind.WITHDRAW, cash_usd6=1000, fee_usd6=3, **out), scene),
-        "attest": (account, Intent(Kind.ATTEST, policy="maintenance"), scene),
-        "deposit": (edge, Intent(Kind.DEPOSIT, cash_usd6=50, lots={0: 2**30 - 1}, fee_usd6=50, deadline=9), None),
-        "roll": (account, Intent(Kind.ROLL, deadline=9), step),
+        "withdraw": (account, Intent(ActionKind.WITHDRAW, cash_usd6=1000, fee_usd6=3, **out), scene),
+        "attest": (account, Intent(ActionKind.ATTEST, policy="maintenance"), scene),
+        "deposit": (edge, Intent(ActionKind.DEPOSIT, cash_usd6=50, lots={0: 2**30 - 1}, fee_usd6=50, deadline=9), None),
+        "roll": (account, Intent(ActionKind.ROLL, deadline=9), step),
     }
     return {
         name: build_transition(who, intent, domain=DOMAIN, key_version=1, epoch=epoch)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.native_cases import compile_small, join_sections, load_key, make_small_key, split_sections
 from tests.support.scenes import MINI, make_delta_limit, make_policy, make_settlement
-from zkmargin.engine.epoch.expiry import identity_settlement
+from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.policy.record import flat_policy, none_policy
 from zkmargin.prover import _native
 from zkmargin.prover._native import FieldVector
@@ -129,7 +129,7 @@ def test_policy_points_are_sums_of_ic():
     key = load_key("transition").verifying_key
     signals = get_public_signals("transition", MINI)
     assert compute_policy_point(key, none_policy(MINI)) == (0, 0)
-    assert compute_settlement_point(key, identity_settlement(MINI), MINI) == (0, 0)
+    assert compute_settlement_point(key, identity_expiry_step(MINI), MINI) == (0, 0)
     settlement = make_settlement({3: 5})
     flat = []
     for name, values in (("drop", settlement.drop), ("payoff", settlement.payoff)):
