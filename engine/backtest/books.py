@@ -154,7 +154,7 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
         volatility=volatility,
         daily_volatility={Underlying(coin): float(daily[place]) for place, coin in enumerate(COINS)},
         crowding=dict.fromkeys(Underlying, NO_CROWD),
-        stress=MIN_MULTIPLIER,
+        contagion_multiplier=MIN_MULTIPLIER,
     )
     return Listed(snapshot, state)
 
