@@ -30,9 +30,9 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.prover.account.account import LocalWallet
-from zkmargin.prover.actions.transition import ActionKind
+from zkmargin.prover.actions.intent import ActionKind
 from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.negotiation import AgreedTrade
 
 PUBLISHERS, THRESHOLD = 5, 3

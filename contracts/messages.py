@@ -14,9 +14,9 @@ from eth_utils import keccak
 
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
-from zkmargin.prover.account.account import Wallet
 from zkmargin.prover.messages.records import Epoch, encode_policy_name
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import Wallet
 
 IDENTITY = (0, 0)
 """The point of the all-zero policy and of the settlement that moves nothing."""

@@ -17,10 +17,10 @@ from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.policies import build_policies, check_rebuilt
 from zkmargin.engine.policy.checks import check_implies, check_policy
 from zkmargin.engine.policy.record import Policy
-from zkmargin.prover.account.account import Wallet
 from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))

@@ -14,7 +14,7 @@ from typing import Self
 
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.prover.actions.transition import ActionKind
+from zkmargin.prover.actions.intent import ActionKind
 from zkmargin.prover.messages.records import Action, Flow, Open
 
 Proof = tuple[int, int, int, int, int, int, int, int]

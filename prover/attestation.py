@@ -19,7 +19,9 @@ from zkmargin.engine.epoch.record import read_policies
 from zkmargin.engine.policy.record import PolicyError
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.transition import ActionKind, EpochData, Intent, Transition, certify, compute_effects
+from zkmargin.prover.actions.effects import compute_effects
+from zkmargin.prover.actions.intent import ActionKind, EpochData, Intent
+from zkmargin.prover.actions.transition import Transition, certify
 from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier

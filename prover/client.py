@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Self
 
 from zkmargin.engine.presets import Preset
-from zkmargin.prover.account.account import Account, Wallet, compute_account_id, derive_key
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.escrow import Point
 from zkmargin.prover.account.secret import Secret
+from zkmargin.prover.actions.intent import ActionKind, EpochData, Intent
 from zkmargin.prover.actions.opening import Opening, build_opening
-from zkmargin.prover.actions.transition import ActionKind, EpochData, Intent, Transition, build_transition
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ProvenAttestation, build_attestation
 from zkmargin.prover.errors import AccountError, ActionNotAllowed
 from zkmargin.prover.groth16.compile import BUILD
@@ -23,6 +24,7 @@ from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.messages.records import Action, Open
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
 
 

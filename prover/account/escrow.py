@@ -11,10 +11,10 @@ from eth_abi import encode as abi_encode
 from eth_utils import keccak
 
 from zkmargin.prover import _native
-from zkmargin.prover.account.account import read_secret_file, write_secret_file
+from zkmargin.prover.account.key_file import read_secret_file, write_secret_file
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import EscrowError, KeyFileError, NotInField, PointRefused
-from zkmargin.prover.statement.packing import check_range
+from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS
 
 Point = tuple[int, int]

@@ -15,13 +15,14 @@ from zkmargin.engine.account import AccountState
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import PolicyError
 from zkmargin.engine.presets import BITS, Preset
-from zkmargin.prover.account.account import Account, Wallet, compute_account_id, derive_key
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import ACTION_RULES, ActionKind
+from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind
 from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.ranges import check_private
 from zkmargin.prover.statement.commitment import decrypt_word
-from zkmargin.prover.statement.packing import check_private
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ class Action(TypedMessage):
     """What auth signs and the proof binds: one signature, one transition."""
 
     kind: Uint8
-    """`prover.actions.transition.ActionKind`."""
+    """`prover.actions.intent.ActionKind`."""
     account: Bytes32
     counterparty: Bytes32 = ZERO_BYTES32
     """The other account of a trade, else zero."""

@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from zkmargin.prover.account.account import Wallet
 from zkmargin.prover.errors import MessageInvalid, WrongSigner
 from zkmargin.prover.messages.records import HexBytes, Record, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
+from zkmargin.prover.messages.wallet import Wallet
 
 MessageT = TypeVar("MessageT", bound=TypedMessage)
 RecordT = TypeVar("RecordT", bound=Record)

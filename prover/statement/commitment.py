@@ -11,14 +11,8 @@ from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover._native import poseidon_chain, random_element
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import StatementError
-from zkmargin.prover.statement.packing import (
-    TradeTerms,
-    check_private,
-    check_range,
-    pack_state_words,
-    pack_trade,
-    unpack_trade,
-)
+from zkmargin.prover.ranges import check_private, check_range
+from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_trade
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS, to_field
 
 NONCE_BITS = 64

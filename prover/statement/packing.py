@@ -13,27 +13,12 @@ import numpy as np
 
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.errors import OutOfRange
+from zkmargin.prover.ranges import check_private, check_range
 
 LEG_BITS = BITS.leg_slot + BITS.leg + 1
 """One leg in a trade word: slot, then lots with offset 2^28; 37 bits."""
 TRADE_WORD_BITS = BITS.legs * LEG_BITS + BITS.trade_cash + 1
 """Four legs, then cash with offset 2^63; 212 bits, below p, so a word has one reading."""
-
-
-def check_range(what: str, value: int, low: int, high: int, *, is_private: bool = False) -> int:
-    """`value` as an int if it lies in [low, high), else raise OutOfRange with the (closed) range.
-
-    Of what is private the error's text shows no value.
-    """
-    number = int(value)
-    if not low <= number < high:
-        raise OutOfRange(what, number, low, high - 1, is_private=is_private)
-    return number
-
-
-def check_private(what: str, value: int, bits: int) -> int:
-    """A private `value` if it lies in [-2^bits, 2^bits), else raise OutOfRange, whose text does not show it."""
-    return check_range(what, value, -(1 << bits), 1 << bits, is_private=True)
 
 
 # ------------------------------------------------------------------------------------------------------------- state

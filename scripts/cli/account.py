@@ -11,8 +11,10 @@ from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.deploy import Deployment
 from zkmargin.contracts.venue import Venue
 from zkmargin.engine.presets import get_preset
-from zkmargin.prover.account.account import LocalWallet, compute_account_id, load_key_file
+from zkmargin.prover.account.account import compute_account_id
+from zkmargin.prover.account.key_file import load_key_file
 from zkmargin.prover.account.recovery import recover_accounts
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.scripts.cli import console
 
 app = typer.Typer(

@@ -24,11 +24,13 @@ from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import Preset
-from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.compile import BUILD, ROOT
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.bench_engine import engine

@@ -11,12 +11,13 @@ from eth_account import Account as EthAccount
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
-from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
 from zkmargin.prover.errors import AttestationRefused
 from zkmargin.prover.groth16.keys import load_proving_key, load_verifying_key
 from zkmargin.prover.groth16.provers import TransitionProver, TransitionVerifier
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.scripts.cli import console
 
 DOMAIN = Domain(chain_id=31337, clearing_house="0x" + "00" * 19 + "01", risk_oracle="0x" + "00" * 19 + "02")

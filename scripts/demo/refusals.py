@@ -12,7 +12,9 @@ from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide,
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover._native import BASE_MODULUS
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.effects import compute_effects
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.errors import ProverError
 from zkmargin.prover.messages.records import Action

@@ -25,13 +25,15 @@ from zkmargin.engine.epoch.record import build_epoch
 from zkmargin.engine.market.listings import relist
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
-from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.compile import BUILD, ROOT, compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
 from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, verify_with_points
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.scripts.cli import console

@@ -13,7 +13,7 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.actions.transition import ActionKind
+from zkmargin.prover.actions.intent import ActionKind
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.scripts.demo.refusals import agree
 
@@ -157,7 +157,8 @@ def test_a_withdrawal_leaves_initial_margin(venue):
 
 def withdraw_builds(party: Party, venue: LocalVenue, amount: int) -> None:
     """Raises unless a withdrawal of this amount can be built; proves nothing."""
-    from zkmargin.prover.actions.transition import Intent, build_transition
+    from zkmargin.prover.actions.intent import Intent
+    from zkmargin.prover.actions.transition import build_transition
 
     build_transition(
         party.trader.account,

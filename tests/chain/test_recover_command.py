@@ -8,8 +8,10 @@ from eth_account import Account as EthAccount
 from typer.testing import CliRunner, Result
 
 from zkmargin.contracts.local_venue import LocalVenue, Party
-from zkmargin.prover.account.account import LocalWallet, compute_account_id, create_key_file
+from zkmargin.prover.account.account import compute_account_id
+from zkmargin.prover.account.key_file import create_key_file
 from zkmargin.prover.client import Trader
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.scripts.cli.account import app
 
 USD6 = 10**6

@@ -8,7 +8,9 @@ from tests.chain.conftest import open_funded
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.engine.policy.certificate import Certificate
 from zkmargin.engine.policy.record import none_policy
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.effects import compute_effects
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import PolicyNotMet, UnsatisfiedConstraint
 from zkmargin.prover.groth16.provers import compute_transition_witness
 from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_witness

@@ -12,8 +12,10 @@ from zkmargin.contracts.chain import Contract
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import Reverted
 from zkmargin.engine.presets import get_preset
-from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.scripts.generate.vectors import read_policies
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors/margin_mini.json").read_text())

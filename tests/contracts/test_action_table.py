@@ -9,7 +9,7 @@ from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import SignedEpoch
 from zkmargin.contracts.venue import Status
-from zkmargin.prover.actions.transition import ActionKind
+from zkmargin.prover.actions.intent import ActionKind
 from zkmargin.prover.messages.records import Action
 
 CASH = 100 * USDC

@@ -19,9 +19,9 @@ from zkmargin.engine.margin.policies import PolicyNotRebuilt
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.checks import NotImplied, RefusedPolicy
 from zkmargin.engine.presets import get_preset
-from zkmargin.prover.account.account import LocalWallet
 from zkmargin.prover.groth16.keys import load_verifying_key
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.points import compute_policy_point, compute_settlement_point
 from zkmargin.scripts.setup import set_up
 

@@ -16,7 +16,9 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
 from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition, compute_effects
+from zkmargin.prover.actions.effects import compute_effects
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ChainFacts, verify_attestation
 from zkmargin.prover.client import Trader, VenueFacts
 from zkmargin.prover.errors import (

@@ -14,14 +14,17 @@ import pytest
 from tests.support.native_cases import ACCEPTED, make_small_key
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
 from zkmargin.prover import _native, errors
-from zkmargin.prover.account.account import LocalWallet, create_key_file, derive_key, load_key_file
+from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey, escrow_key
+from zkmargin.prover.account.key_file import create_key_file, load_key_file
 from zkmargin.prover.account.recovery import Opened, Transitioned, recover_account
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import ActionKind, Intent, build_transition
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.groth16.witness import compute_witness, write_witness
 from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import Signed
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.negotiation import check_quote, make_quote, make_request
 from zkmargin.prover.statement.commitment import Trade, compute_state_digest, decrypt_word, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_state_words, unpack_trade

@@ -11,9 +11,10 @@ from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.policy.record import blank_policy_fields as blank
 from zkmargin.engine.presets import Preset, get_preset
-from zkmargin.prover.account.account import Account, LocalWallet, compute_account_id, derive_key
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import LocalWallet
 
 MINI = get_preset("mini")
 DOMAIN = Domain(31337, "0x" + "11" * 20, "0x" + "22" * 20)

@@ -32,10 +32,11 @@ from zkmargin.contracts.requests import (
 )
 from zkmargin.contracts.venue import Status, Venue
 from zkmargin.engine.presets import Preset, get_preset
-from zkmargin.prover.account.account import LocalWallet, compute_account_id
-from zkmargin.prover.actions.transition import ACTION_RULES, ActionKind
+from zkmargin.prover.account.account import compute_account_id
+from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, Epoch, Flow, Open, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 SEED = 20260822

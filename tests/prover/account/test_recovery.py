@@ -8,15 +8,8 @@ import pytest
 
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, get_key, make_policy, make_settlement
 from zkmargin.contracts.venue import Settlements
-from zkmargin.prover.account.account import (
-    Account,
-    LocalWallet,
-    compute_account_id,
-    create_key_file,
-    derive_key,
-    load_key_file,
-    read_key_file,
-)
+from zkmargin.prover.account.account import Account, compute_account_id, derive_key
+from zkmargin.prover.account.key_file import create_key_file, load_key_file, read_key_file
 from zkmargin.prover.account.recovery import (
     Opened,
     Recovery,
@@ -26,9 +19,11 @@ from zkmargin.prover.account.recovery import (
     recover_accounts,
 )
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import ActionKind, Intent, Transition, build_transition
+from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
 from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.commitment import make_trade
 from zkmargin.prover.statement.packing import TradeTerms
 from zkmargin.prover.statement.signals import FIELD_MODULUS

@@ -24,14 +24,9 @@ from zkmargin.engine.account import AccountState
 from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import (
-    ACTION_RULES,
-    ActionKind,
-    Intent,
-    build_transition,
-    compute_effects,
-    name_action_signals,
-)
+from zkmargin.prover.actions.effects import compute_effects
+from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind, Intent
+from zkmargin.prover.actions.transition import build_transition, name_action_signals
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch, OutOfRange, PolicyNotMet
 from zkmargin.prover.messages.records import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest

@@ -13,8 +13,9 @@ from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
+from zkmargin.prover.actions.intent import ActionKind, Intent
 from zkmargin.prover.actions.opening import build_opening
-from zkmargin.prover.actions.transition import ActionKind, Intent, build_transition
+from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import (
     FormatError,
     InputShape,

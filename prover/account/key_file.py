@@ -1,0 +1,110 @@
+"""Key files: a random viewing key for a wallet that cannot derive one, in a JSON file that its owner alone can read."""
+
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from zkmargin.prover._native import random_element
+from zkmargin.prover.account.secret import Secret
+from zkmargin.prover.errors import KeyFileError
+
+KEY_FILE_MODE = 0o600
+
+
+def create_key_file(path: Path | str, account_id: bytes) -> Secret:
+    """A fresh random key in a new file (mode 0600, written whole or not at all), for wallets that cannot derive one.
+
+    The file is then part of the backup: without it the account cannot be proved for.
+
+    Raises
+    ------
+    KeyFileError
+        If the file exists already: a key is never overwritten.
+    """
+    key = Secret(random_element())
+    content = {"about": "zkmargin viewing key; keep it secret, keep a copy", "account": "0x" + account_id.hex()}
+    write_secret_file(Path(path), {**content, "key": f"0x{key.reveal():064x}"})
+    return key
+
+
+def read_key_file(path: Path | str, account_id: bytes) -> Secret:
+    """The key of a file that `create_key_file` wrote.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, readable by others, malformed, or for another account.
+    """
+    holder, key = load_key_file(path)
+    if holder != account_id:
+        raise KeyFileError(f"{path} holds the key of account 0x{holder.hex()}, not of 0x{account_id.hex()}")
+    return key
+
+
+def load_key_file(path: Path | str) -> tuple[bytes, Secret]:
+    """Account number and key of a file that `create_key_file` wrote, whichever account's it is.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, readable by others or malformed.
+    """
+    content = read_secret_file(Path(path), {"account", "key"})
+    try:
+        account_id, key = bytes.fromhex(content["account"].removeprefix("0x")), Secret(int(content["key"], 16))
+    except (AttributeError, TypeError, ValueError):
+        raise KeyFileError(f"{path}: account or key is not hexadecimal, or the key no field element") from None
+    if len(account_id) != 32:
+        raise KeyFileError(f"{path}: the account number has {len(account_id)} bytes; allowed: 32")
+    return account_id, key
+
+
+def write_secret_file(path: Path, content: dict) -> None:
+    """JSON in a new file of mode 0600: written beside it, synced, then linked in place; an existing file is left alone.
+
+    Raises
+    ------
+    KeyFileError
+        If `path` exists.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # created 0600, exclusively
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump(content, file, indent=1)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(draft, KEY_FILE_MODE)
+        os.link(draft, path)
+    except FileExistsError:
+        raise KeyFileError(f"{path} exists; a secret is never overwritten") from None
+    finally:
+        os.unlink(draft)
+
+
+def read_secret_file(path: Path, fields: set[str]) -> dict:
+    """Inverse of `write_secret_file`.
+
+    Raises
+    ------
+    KeyFileError
+        If the file is missing, readable by others than its owner, not JSON, or without one of `fields`.
+    """
+    try:
+        with open(path) as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read()
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}") from None
+    if mode & 0o077:
+        raise KeyFileError(f"{path} has mode {mode:04o}; allowed: 0600, readable by its owner alone")
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        raise KeyFileError(f"{path} is not JSON") from None
+    if not isinstance(content, dict) or not fields <= set(content):
+        raise KeyFileError(f"{path} lacks one of {sorted(fields)}")
+    return content

@@ -1,0 +1,137 @@
+"""What an owner wants, and the action table that says what each kind of action may do (docs/protocol.md, section 5)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Protocol
+
+from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import BITS
+from zkmargin.prover.account.account import Account
+from zkmargin.prover.errors import ActionNotAllowed
+from zkmargin.prover.messages.records import ZERO_ADDRESS, ZERO_BYTES32
+from zkmargin.prover.ranges import check_range
+from zkmargin.prover.statement.commitment import Trade
+
+
+class ActionKind(IntEnum):
+    """`Action.kind`."""
+
+    OPEN = 1
+    DEPOSIT = 2
+    TRADE = 3
+    WITHDRAW = 4
+    CURE = 5
+    ATTEST = 6
+    ROLL = 7
+    WITHDRAW_FLAT = 8
+    CLOSE = 9
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRule:
+    """One row of the action table."""
+
+    policy: str | None
+    """Name of the policy that must hold; None lets the intent name one of the epoch's."""
+    flow_sign: int
+    """+1 amounts come in, -1 amounts go out, 0 none may move."""
+    has_trade: bool
+    """Whether a trade word and a side belong to it."""
+    writes: bool
+    """Whether it writes a new commitment."""
+    needs_epoch: bool
+    """Whether an epoch is named, whose generation is then the account's or the next; else the policy is a constant."""
+
+
+ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
+    {
+        ActionKind.DEPOSIT: ActionRule("none", +1, False, True, False),
+        ActionKind.TRADE: ActionRule("initial", 0, True, True, True),
+        ActionKind.WITHDRAW: ActionRule("withdraw", -1, False, True, True),
+        ActionKind.CURE: ActionRule("maintenance", +1, False, True, True),
+        ActionKind.ATTEST: ActionRule(None, 0, False, False, True),
+        ActionKind.ROLL: ActionRule("none", 0, False, True, True),
+        ActionKind.WITHDRAW_FLAT: ActionRule("flat", -1, False, True, False),
+        ActionKind.CLOSE: ActionRule("flat", -1, False, True, False),
+    }
+)
+"""What each kind may do. OPEN has a circuit of its own (`prover.actions.opening`)."""
+
+
+class EpochData(Protocol):
+    """What the builder needs of a risk epoch; `engine.epoch.record.Epoch` has it."""
+
+    number: int
+    generation: int
+    policies: Mapping[str, Policy]
+    settlement: ExpiryStep
+    """Vector of the step from generation - 1 into `generation`, the same at every epoch of that generation; the
+    identity only where the generation began without a step, as the first one does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the owner wants. Amounts are positive; the kind says in which direction they move."""
+
+    kind: ActionKind
+    cash_usd6: int = 0
+    """Micro-dollars taken from the inbox (deposit, cure) or paid out (withdrawals, close)."""
+    lots: Mapping[int, int] = field(default_factory=dict)
+    """Lots of collateral by slot, likewise."""
+    fee_usd6: int = 0
+    """Micro-dollars to the submitter, out of the account's cash."""
+    trade: Trade | None = None
+    """Terms and salt of a trade."""
+    side: int = 0
+    """+1 to receive the terms' legs, -1 to give them; 0 without a trade."""
+    counterparty: bytes = ZERO_BYTES32
+    """The other account of a trade."""
+    policy: str | None = None
+    """For an attestation: which of the epoch's policies."""
+    recipient: str = ZERO_ADDRESS
+    """Who receives what is paid out."""
+    deadline: int = 0
+    """Unix seconds until which the contract takes the action."""
+
+
+def get_rule(intent: Intent) -> ActionRule:
+    kind = ActionKind(intent.kind)
+    if kind not in ACTION_RULES:
+        raise ActionNotAllowed(kind.name, "has a circuit of its own: prover.actions.opening")
+    rule = ACTION_RULES[kind]
+    if rule.has_trade:
+        if intent.trade is None or intent.side not in (1, -1):
+            raise ActionNotAllowed(kind.name, f"needs a trade and a side of +1 or -1, got side {intent.side}")
+        if intent.counterparty == ZERO_BYTES32:
+            raise ActionNotAllowed(kind.name, "needs the counterparty's account")
+    elif intent.trade is not None or intent.side != 0 or intent.counterparty != ZERO_BYTES32:
+        raise ActionNotAllowed(kind.name, f"takes no trade, side or counterparty, got side {intent.side}")
+    if (intent.policy is None) != (rule.policy is not None):
+        raise ActionNotAllowed(kind.name, f"policy {intent.policy!r} was named; the table gives {rule.policy!r}")
+    return rule
+
+
+def get_flows(account: Account, intent: Intent, rule: ActionRule) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """Signed cash flow and slot flows, in the order and the ranges that the contract asks for."""
+    kind = intent.kind.name
+    amount = check_range("cash amount", intent.cash_usd6, 0, 1 << BITS.typed_amount)
+    fee = check_range("fee", intent.fee_usd6, 0, 1 << BITS.typed_amount)
+    if rule.flow_sign == 0 and (amount or intent.lots):
+        raise ActionNotAllowed(kind, "moves neither cash nor collateral")
+    if fee and not (rule.flow_sign or rule.has_trade):
+        raise ActionNotAllowed(kind, f"pays no fee out of the account, got {fee}")
+    if rule.flow_sign > 0 and fee > amount:
+        raise ActionNotAllowed(kind, f"the fee {fee} exceeds the cash amount {amount} that comes in")
+    if rule.flow_sign < 0 and (amount or intent.lots) and intent.recipient == ZERO_ADDRESS:
+        raise ActionNotAllowed(kind, "needs a recipient of what is paid out")
+    flows = []
+    for slot, lots in sorted(intent.lots.items()):
+        if slot not in account.preset.collateral_slots:
+            raise ActionNotAllowed(
+                kind, f"slot {slot} is no collateral slot; allowed: {account.preset.collateral_slots}"
+            )
+        flows.append((int(slot), rule.flow_sign * check_range(f"flow of slot {slot}", lots, 1, (1 << BITS.flow) + 1)))
+    return rule.flow_sign * amount - fee, tuple(flows)
