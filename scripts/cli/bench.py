@@ -151,8 +151,8 @@ def measure_memory(preset: str) -> int:
     """Peak resident megabytes of a fresh process that loads the key and proves once."""
     code = (
         "import resource\n"
-        "from scripts.cli.bench import make_case\n"
-        "from contracts.venue_keys import load_venue_keys\n"
+        "from zkmargin.scripts.cli.bench import make_case\n"
+        "from zkmargin.contracts.venue_keys import load_venue_keys\n"
         f"keys = load_venue_keys({preset!r})\n"
         "keys.provers.transition.prove(make_case(keys.preset)[1])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"

@@ -15,7 +15,7 @@ WAIT = """
 import signal
 import time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
-from engine.desk.interruptible import run_interruptible
+from zkmargin.engine.desk.interruptible import run_interruptible
 print("begun", flush=True)
 run_interruptible(lambda: time.sleep(60))
 """

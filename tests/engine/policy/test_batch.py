@@ -227,8 +227,8 @@ def test_beyond_memory(tmp_path):
     code = f"""
 import resource
 import numpy as np
-from engine.policy.batch import BatchModel, iterate_blocks, stream_batch
-from engine.policy.record import Policy
+from zkmargin.engine.policy.batch import BatchModel, iterate_blocks, stream_batch
+from zkmargin.engine.policy.record import Policy
 model = BatchModel.from_policy(Policy.from_bytes(open({str(tmp_path / "policy")!r}, "rb").read()))
 positions = np.memmap({str(tmp_path / "positions")!r}, dtype=np.float64, mode="r", shape=(250_000, 256))
 slack = np.memmap({str(tmp_path / "slack")!r}, dtype=np.float64, mode="w+", shape=(250_000,))
