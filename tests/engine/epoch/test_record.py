@@ -36,7 +36,8 @@ def test_same_snapshot_same_bytes(size):
 def test_same_bytes_in_another_process():
     """No hash seed, set order or cache leaks into the bytes."""
     script = (
-        "from zkmargin.engine.epoch.record import build_epoch; from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini;"
+        "from zkmargin.engine.epoch.record import build_epoch;"
+        "from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini;"
         "epoch = build_epoch(reduce_to_mini(load_snapshot('deribit_2026-08-22')), number=1);"
         "print(epoch.snapshot_hash.hex(), epoch.policy_hash.hex(), epoch.settlement_hash.hex())"
     )
