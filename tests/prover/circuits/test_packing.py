@@ -1,7 +1,7 @@
 """The two lemmas on packing at their edges, and the two forgeries that wrong templates let through.
 
 L1: three rows share a number; slacks must be narrower than lanes. L3: a word has one opening; positions must be
-range-checked after the trade and before the settlement drops any. Both in docs/protocol.md, section 4.
+range-checked after the trade and before the settlement drops any. Both in docs/protocol.md, "Lemmas".
 """
 
 import pytest
