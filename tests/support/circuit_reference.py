@@ -1,7 +1,7 @@
 """The statement in plain integers: what `transition` must accept, computed without circuit, prover or engine.
 
-A `Case` holds the plain quantities; `compute` derives the rest by the sentences of docs/protocol.md, "The statement", and
-returns every input signal of the circuit. Nothing is checked here: a case may be one that the circuit must refuse.
+A `Case` holds the plain quantities; `compute` derives the rest by the sentences of docs/protocol.md, "The statement",
+and returns every input signal of the circuit. Nothing is checked here: a case may be one that the circuit must refuse.
 """
 
 import json
