@@ -41,8 +41,10 @@ test: setup check ## the tests, at most 15 minutes on 2 cores
 test-full: setup check ## also the slow suites
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
-check: $(VENV)/.installed ## style, and generated files that are stale
+check: $(VENV)/.installed ## style, types, and generated files that are stale
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(PY) -m tests.support.types
 	$(PY) -m zkmargin.scripts.generate --check
 
 generate: $(VENV)/.installed ## write the generated files again
