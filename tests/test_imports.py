@@ -28,6 +28,7 @@ FLOORS = {
     ],
     "prover": [
         {"_native", "errors"},
+        {"ranges"},
         {"statement"},
         {"messages"},
         {"account"},
