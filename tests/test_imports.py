@@ -41,8 +41,7 @@ FLOORS = {
 """Rooms (folders and single modules) by floor; a room imports rooms of earlier floors. `__init__` may import any."""
 
 KNOWN_ARROWS_UP = {
-    ("zkmargin.prover.account.recovery", "zkmargin.prover.actions.transition"),
-    ("zkmargin.prover.messages.signed", "zkmargin.prover.account.account"),
+    ("zkmargin.prover.account.recovery", "zkmargin.prover.actions.intent"),
     ("zkmargin.prover.statement.commitment", "zkmargin.prover.account.secret"),
     ("zkmargin.prover.statement.points", "zkmargin.prover.groth16.keys"),
 }
