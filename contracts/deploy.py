@@ -20,11 +20,12 @@ from zkmargin.contracts.chain import Chain, Contract, Receipt, require_developme
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
+from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.messages.typed_data import Domain
 
 WETH_LOT = 10**15
 """Wei per lot of the WETH collateral slot: 0.001 ETH."""
-LEAST_DELAY = 14 * 24 * 3600
+LEAST_DELAY = 14 * SECONDS_PER_DAY
 """Seconds that a later key version waits at least, except on development chains: time for everyone to leave before a
 key that its owner could have forged is live."""
 

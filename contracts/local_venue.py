@@ -30,6 +30,7 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.market.snapshot import MarketSnapshot
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
 from zkmargin.prover.actions.intent import ActionKind
 from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
 from zkmargin.prover.messages.wallet import LocalWallet
@@ -38,8 +39,7 @@ from zkmargin.prover.negotiation import AgreedTrade
 PUBLISHERS, THRESHOLD = 5, 3
 PATIENCE = 3600
 """Seconds until a signed action of a party here runs out."""
-DAY = 86_400
-REPLAY_LAG = 100 * 365 * DAY
+REPLAY_LAG = 100 * SECONDS_PER_YEAR
 """Seconds by which a chain's clock may be ahead of a recorded market that is replayed on it."""
 
 
@@ -96,7 +96,7 @@ class LocalVenue:
 
     def __init__(self, chain: Chain, keys: VenueKeys, snapshot: MarketSnapshot):
         self.chain, self.keys, self.snapshot = chain, keys, snapshot
-        self.is_replay = abs(chain.time - snapshot.time) > DAY
+        self.is_replay = abs(chain.time - snapshot.time) > SECONDS_PER_DAY
         self.publishers = [LocalWallet(EthAccount.create()) for _ in range(PUBLISHERS)]
         addresses = [wallet.address for wallet in self.publishers]
         deployment = deploy(

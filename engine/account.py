@@ -12,8 +12,9 @@ import numpy as np
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
-from zkmargin.engine.market.instruments import Listing, require_whole
+from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.presets import BITS
+from zkmargin.engine.units import require_whole
 
 MAX_LOTS = 2**BITS.position - 1
 """Largest position of a portfolio, lots, long or short."""

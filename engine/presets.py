@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -13,9 +14,6 @@ from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 
 LANES = 3
 """Policy rows per packed row: three 84-bit lanes fill one field element."""
-
-COINS = ("BTC", "ETH")
-"""Underlyings in slot order: each owns an equal, contiguous share of the slots."""
 
 SPOT_OFFSET = 0
 """Offset of the spot collateral within a coin's slots."""
@@ -26,6 +24,18 @@ FIRST_FUTURE_OFFSET = 2
 
 FUTURES_BY_COIN_SLOTS = MappingProxyType({8: 1, 128: 6})
 """Dated futures per coin, by the number of slots a coin has; the options take the slots after them."""
+
+
+class Coin(StrEnum):
+    """The coins, in slot order: each owns an equal, contiguous share of the slots."""
+
+    BTC = "BTC"
+    ETH = "ETH"
+
+    @property
+    def ordinal(self) -> int:
+        """Place in the slot order, from 0; coins are so numbered in numpy columns."""
+        return list(Coin).index(self)
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Preset:
     """J, helper variables of a certificate."""
 
     def __post_init__(self) -> None:
-        sizes = [len(COINS) * size for size in FUTURES_BY_COIN_SLOTS]
+        sizes = [len(Coin) * size for size in FUTURES_BY_COIN_SLOTS]
         if self.slots not in sizes:
             raise OutOfRange(f"slots of preset {self.name}", self.slots, *sizes)
         if self.rows % LANES or self.rows <= 0:
@@ -70,7 +80,7 @@ class Preset:
     @property
     def slots_per_coin(self) -> int:
         """Slots that one underlying owns."""
-        return self.slots // len(COINS)
+        return self.slots // len(Coin)
 
     @property
     def futures_per_coin(self) -> int:
@@ -78,26 +88,35 @@ class Preset:
         return FUTURES_BY_COIN_SLOTS[self.slots_per_coin]
 
     @cached_property
-    def coins(self) -> Mapping[str, range]:
+    def coins(self) -> Mapping[Coin, range]:
         """Slots of each underlying, in slot order."""
         size = self.slots_per_coin
-        return MappingProxyType({coin: range(i * size, (i + 1) * size) for i, coin in enumerate(COINS)})
+        return MappingProxyType({coin: range(i * size, (i + 1) * size) for i, coin in enumerate(Coin)})
 
-    def coin_slots(self, underlying: str) -> range:
-        """Slots of `underlying`; raises `UnknownName` for a coin that is not in `COINS`."""
+    def coin_slots(self, coin: Coin) -> range:
+        """Slots of `coin`; raises `UnknownName` for one that is none."""
         try:
-            return self.coins[underlying]
+            return self.coins[coin]
         except KeyError:
-            raise UnknownName("underlying", underlying, COINS) from None
+            raise UnknownName("underlying", coin, Coin) from None
 
-    def future_slots(self, underlying: str) -> range:
-        """Slots for the dated futures of `underlying`."""
-        first = self.coin_slots(underlying).start + FIRST_FUTURE_OFFSET
+    def coin_of(self, slot: int) -> Coin:
+        """The coin that owns `slot`, listed or not."""
+        return list(Coin)[slot // self.slots_per_coin]
+
+    def span(self, coin: Coin) -> slice:
+        """`coin_slots` as an index into columns in slot order."""
+        slots = self.coin_slots(coin)
+        return slice(slots.start, slots.stop)
+
+    def future_slots(self, coin: Coin) -> range:
+        """Slots for the dated futures of `coin`."""
+        first = self.coin_slots(coin).start + FIRST_FUTURE_OFFSET
         return range(first, first + self.futures_per_coin)
 
-    def option_slots(self, underlying: str) -> range:
-        """Slots for the options of `underlying`."""
-        return range(self.future_slots(underlying).stop, self.coin_slots(underlying).stop)
+    def option_slots(self, coin: Coin) -> range:
+        """Slots for the options of `coin`."""
+        return range(self.future_slots(coin).stop, self.coin_slots(coin).stop)
 
     @cached_property
     def collateral_slots(self) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from scipy import stats
 from zkmargin.engine.backtest.coverage import SEED, check_counts
 from zkmargin.engine.backtest.measures import check_probability, check_sample, get_normal_tail, get_student_tail
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.instruments import require_whole
+from zkmargin.engine.units import require_whole
 
 
 def compute_z2(pnl: ArrayLike, value_at_risk: ArrayLike, shortfall: ArrayLike, tail: float) -> float:

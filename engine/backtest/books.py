@@ -8,13 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from zkmargin.engine.backtest.paths import State
-from zkmargin.engine.backtest.volatility import DAYS_PER_YEAR, QUARTER_DELTA
+from zkmargin.engine.backtest.volatility import QUARTER_DELTA
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_MULTIPLIER, Crowding
-from zkmargin.engine.market.instruments import USD_STEP, InstrumentKind, Listing, Underlying, make_instrument, quantize
+from zkmargin.engine.market.instruments import InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
 from zkmargin.engine.market.valuation import black76_price
-from zkmargin.engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, get_preset
+from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, get_preset
+from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, USD6, quantize
 
 PRESET = get_preset("standard")
 LOT_SIZES = (0.01, 0.1)
@@ -35,10 +36,9 @@ SLOTS = {
             *list(PRESET.option_slots(coin))[: len(OPTIONS)],
         ]
     )
-    for coin in COINS
+    for coin in Coin
 }
 """The slots that a day lists, by coin: spot, perpetual, future, options."""
-DAY = 86_400
 NO_CROWD = Crowding(0.0, 0.0, MIN_DEPTH, MIN_DEPTH, 0.0)
 """Crowds of past days are not recorded: the contagion buffer asks nothing."""
 
@@ -101,13 +101,13 @@ class Listed:
         """(n,) value of one lot of each listed slot at a later market, US dollars: full revaluation."""
         listing, prices = self.snapshot.listing, np.zeros(PRESET.slots)
         elapsed = (later.date - self.state.date) / np.timedelta64(1, "D")
-        for place, coin in enumerate(COINS):
+        for place, coin in enumerate(Coin):
             spot, perpetual, *_ = SLOTS[coin]
             dated = SLOTS[coin][2:]
             is_recorded = coin == SPOT_COIN and not np.isnan(later.eth_spot)
             prices[spot] = later.eth_spot if is_recorded else later.index[place]
             prices[perpetual] = later.index[place]
-            days = (listing.expiry[dated] - self.snapshot.time) / DAY - elapsed
+            days = (listing.expiry[dated] - self.snapshot.time) / SECONDS_PER_DAY - elapsed
             forward = later.forward(place, days)
             prices[dated] = forward
             options = dated[1:]
@@ -123,13 +123,13 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
     time = int((state.date + np.timedelta64(1, "D")).astype("datetime64[s]").astype(int))
     instruments = [None] * PRESET.slots
     forward, volatility = np.full(PRESET.slots, np.nan), np.full(PRESET.slots, np.nan)
-    for place, coin in enumerate(COINS):
+    for place, coin in enumerate(Coin):
         spot, perpetual, future, *options = SLOTS[coin].tolist()
-        lot, far = LOT_SIZES[place], time + int(FAR * DAY)
+        lot, far = LOT_SIZES[place], time + int(FAR * SECONDS_PER_DAY)
         for slot, kind in ((spot, InstrumentKind.SPOT), (perpetual, InstrumentKind.PERPETUAL)):
-            instruments[slot] = make_instrument(slot, kind, Underlying(coin), lot)
+            instruments[slot] = make_instrument(slot, kind, coin, lot)
             forward[slot] = float(state.index[place])
-        instruments[future] = make_instrument(future, InstrumentKind.FUTURE, Underlying(coin), lot, expiry=far)
+        instruments[future] = make_instrument(future, InstrumentKind.FUTURE, coin, lot, expiry=far)
         forward[future] = state.forward(place, FAR)
         centre = state.forward(place, NEAR)
         for slot, (name, days, side) in zip(options, OPTIONS, strict=True):
@@ -137,9 +137,9 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
             if side is not None:
                 own = state.wings[place, (side + 1) // 2] * np.sqrt(NEAR / DAYS_PER_YEAR)
                 strike = centre * np.exp(side * QUARTER_DELTA * own + 0.5 * own**2)
-            strike = quantize(float(strike), USD_STEP)
+            strike = quantize(float(strike), USD6)
             instruments[slot] = make_instrument(
-                slot, InstrumentKind.OPTION, Underlying(coin), lot, strike=strike, expiry=time + int(days * DAY),
+                slot, InstrumentKind.OPTION, coin, lot, strike=strike, expiry=time + int(days * SECONDS_PER_DAY),
                 is_call="call" in name,
             )  # fmt: skip
             forward[slot] = state.forward(place, days)
@@ -148,12 +148,12 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
     snapshot = MarketSnapshot(
         time=time,
         source="history record of the backtests",
-        index={Underlying(coin): float(state.index[place]) for place, coin in enumerate(COINS)},
+        index={coin: float(state.index[place]) for place, coin in enumerate(Coin)},
         listing=Listing(PRESET, 0, tuple(instruments)),
         forward=forward,
         volatility=volatility,
-        daily_volatility={Underlying(coin): float(daily[place]) for place, coin in enumerate(COINS)},
-        crowding=dict.fromkeys(Underlying, NO_CROWD),
+        daily_volatility={coin: float(daily[place]) for place, coin in enumerate(Coin)},
+        crowding=dict.fromkeys(Coin, NO_CROWD),
         contagion_multiplier=MIN_MULTIPLIER,
     )
     return Listed(snapshot, state)
@@ -164,9 +164,9 @@ def make_lots(listed: Listed, names: tuple[str, ...], coin: str) -> np.ndarray:
 
     Raises `UnknownName` for a book or coin that is none.
     """
-    if coin not in COINS:
-        raise UnknownName("coin", coin, COINS)
-    other = COINS[1 - COINS.index(coin)]
+    if coin not in list(Coin):
+        raise UnknownName("coin", coin, Coin)
+    other = next(another for another in Coin if another != coin)
     place = {int(slot): row for row, slot in enumerate(listed.slots)}
     lots = np.zeros((len(listed.slots), len(names)))
     for column, name in enumerate(names):
@@ -176,7 +176,7 @@ def make_lots(listed: Listed, names: tuple[str, ...], coin: str) -> np.ndarray:
         for instrument, coins in ARCHETYPES[name][0].items():
             is_other = instrument.startswith("other ")
             of = other if is_other else own
-            size = LOT_SIZES[COINS.index(of)]
-            ratio = listed.state.index[COINS.index(own)] / listed.state.index[COINS.index(of)]
+            size = LOT_SIZES[Coin(of).ordinal]
+            ratio = listed.state.index[Coin(own).ordinal] / listed.state.index[Coin(of).ordinal]
             lots[place[listed.find(of, instrument.removeprefix("other "))], column] = coins * ratio / size
     return lots

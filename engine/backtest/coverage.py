@@ -23,7 +23,7 @@ from scipy.special import xlogy
 
 from zkmargin.engine.backtest.measures import check_probability
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.instruments import require_whole
+from zkmargin.engine.units import require_whole
 
 LIGHTS = (0.95, 0.9999)
 """Cumulative probabilities at which the Basel zones change [3]_."""

@@ -15,7 +15,7 @@ from zkmargin.engine.backtest.run import Run
 from zkmargin.engine.backtest.volatility import TENORS
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 CRASHES = {
     "March 2020": ("2020-03-12", "2020-03-13"),
@@ -124,7 +124,7 @@ def _value_bar(
 
 def _shift(state: State, hour: np.datetime64, prices: np.ndarray, market: Market, parameters: Parameters) -> State:
     moves = np.log(prices / state.index)
-    changes = np.array([market.responses[1][coin].compute(moves[place]) for place, coin in enumerate(COINS)])
+    changes = np.array([market.responses[1][coin].compute(moves[place]) for place, coin in enumerate(Coin)])
     ratio = parameters.tenor_reference / np.array(TENORS)
     scale = ratio ** np.where(ratio >= 1.0, parameters.tenor_power_short, parameters.tenor_power_long)
     factors = np.maximum(1.0 + changes[:, None] * scale, LEAST_VOLATILITY_FACTOR)

@@ -13,19 +13,19 @@ import numpy as np
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 FORMAT = "zkmargin.history/1"
 """First field of a history file."""
 FOLDER = Path(__file__).parents[1] / "data" / "history"
 DEFAULT = "btc_eth_2015_2026"
 """The shipped record."""
-PRICE_COLUMNS = ["date", *COINS, "ETH spot"]
+PRICE_COLUMNS = ["date", *Coin, "ETH spot"]
 """Of a segment: closes in US dollars, spot where it was recorded beside a perpetual's close at the same time."""
 OPTION_COLUMNS = ["date", "atm_7", "atm_30", "atm_90", "put_25", "call_25", "basis_30", "basis_90"]
 """Of a coin's quotes: volatilities (fractions) at tenors in days, of 25-delta options at 30 days, and ln(forward /
 index) at tenors."""
-EVENT_COLUMNS = ["hour", *(f"{what}_{coin}" for coin in COINS for what in ("low", "close", "high"))]
+EVENT_COLUMNS = ["hour", *(f"{what}_{coin}" for coin in Coin for what in ("low", "close", "high"))]
 """Of an event: hourly bars of the perpetuals, US dollars; the hour is when the bar opens."""
 LARGEST_PRICE = 1e8
 LARGEST_VOLATILITY = 16.0
@@ -137,8 +137,8 @@ def load_history(name_or_path: str | Path = DEFAULT) -> History:
     columns = (file.format, file.price_columns, file.option_columns, file.event_columns)
     if columns != (FORMAT, PRICE_COLUMNS, OPTION_COLUMNS, EVENT_COLUMNS):
         raise MalformedFile(path.name, f"format and columns are {columns}; allowed: {FORMAT!r} and the stated columns")
-    if tuple(file.options) != COINS:
-        raise MalformedFile(path.name, f"options are of {list(file.options)}; allowed: {list(COINS)}")
+    if list(file.options) != list(Coin):
+        raise MalformedFile(path.name, f"options are of {list(file.options)}; allowed: {[coin.value for coin in Coin]}")
     quotes = {coin: _read_quotes(rows, f"{path.name}, options of {coin}") for coin, rows in file.options.items()}
     first, second = quotes.values()
     if not np.array_equal(first.dates, second.dates):
@@ -187,4 +187,4 @@ def _read_quotes(rows: list[list[str | float]], source: str) -> Quotes:
 def _read_event(entry: EventEntry, source: str) -> Event:
     hours, table = _read_rows(entry.rows, EVENT_COLUMNS, "h", source)
     _check(f"price in {source}", table, 1e-6, LARGEST_PRICE)
-    return Event(entry.name, hours, table.reshape(len(hours), len(COINS), 3))
+    return Event(entry.name, hours, table.reshape(len(hours), len(Coin), 3))

@@ -30,7 +30,8 @@ from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
 from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 CONFIDENCE, SHORTFALL_CONFIDENCE = 0.99, 0.975
 """Of the value at risk that exceptions are counted against, and of the shortfall with its own value at risk."""
@@ -97,10 +98,10 @@ def revalue_sample(
     prices = forward.copy()
     option = np.flatnonzero(listing.is_option[slots])
     at = slots[option]
-    changes = np.column_stack([responses[coin].compute(moves[:, place], draws) for place, coin in enumerate(COINS)])
+    changes = np.column_stack([responses[coin].compute(moves[:, place], draws) for place, coin in enumerate(Coin)])
     scale = scale_by_tenor(snapshot, parameters)[at]
     factor = np.maximum(1.0 + changes[:, own[option]] * scale, LEAST_VOLATILITY_FACTOR)
-    years = np.maximum(snapshot.years[at] - days / 365.0, 0.0)
+    years = np.maximum(snapshot.years[at] - days / DAYS_PER_YEAR, 0.0)
     volatility = snapshot.volatility[at] * factor
     prices[:, option] = black76_price(forward[:, option], listing.strike[at], years, volatility, listing.is_call[at])
     return prices * listed.lot_sizes - price_per_lot(snapshot)[slots]
@@ -127,15 +128,15 @@ def compute_delta_gamma(
     own = snapshot.listing.underlying[slots]
     greeks = [part[slots] for part in greeks_per_lot(snapshot)]
     forward, volatility = snapshot.forward[slots], np.nan_to_num(snapshot.volatility[slots])
-    slope = np.array([responses[coin].slope for coin in COINS])[own]
+    slope = np.array([responses[coin].slope for coin in Coin])[own]
     vega = greeks[2] * volatility * slope * scale_by_tenor(snapshot, parameters)[slots]
     first, second = greeks[0] * forward + vega, greeks[1] * forward**2
-    size = len(COINS)
+    size = len(Coin)
     delta, bend = (
         np.array([np.bincount(own, weights=part * book, minlength=size) for book in lots.T]) for part in (first, second)
     )
     gamma = bend[:, :, None] * np.eye(size)
-    moments = compute_moments(delta, gamma, covariance, greeks[3] @ lots / 365.0)
+    moments = compute_moments(delta, gamma, covariance, greeks[3] @ lots / DAYS_PER_YEAR)
     tails = [compute_cornish_fisher(moments, confidence) for confidence in (CONFIDENCE, SHORTFALL_CONFIDENCE)]
     return Figures(tails[0].value_at_risk, *tails[1])
 
@@ -172,10 +173,10 @@ class House:
             self.model.grid.pnl[:, self.listed.slots],
             self.listed.snapshot.listing.underlying[self.listed.slots],
         )
-        losses = [-(pnl[:, coins == place] @ lots[coins == place]) for place in range(len(COINS))]
+        losses = [-(pnl[:, coins == place] @ lots[coins == place]) for place in range(len(Coin))]
         moves = [
             np.array([cell.transfer_move for cell in self.model.grid.cells[coin]]) / MILLE * TRANSFER_SIGN[coin]
-            for coin in COINS
+            for coin in Coin
         ]
         worst = [self._net([own[:, book] for own in losses], moves) for book in range(lots.shape[1])]
         return self.parameters.factor[level] * np.array(worst)

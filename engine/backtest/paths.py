@@ -17,7 +17,7 @@ from zkmargin.engine.backtest.volatility import (
     make_proxy_path,
 )
 from zkmargin.engine.calibration.filters import WARM_UP, filter_ewma
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 PERIODS = (1, 2)
 """Days over which books are held."""
@@ -93,7 +93,7 @@ def build_market(history: History) -> Market:
     """
     filtered = [_filter(segment) for segment in history.segments]
     proxies, responses = {}, {days: {} for days in PERIODS}
-    for place, coin in enumerate(COINS):
+    for place, coin in enumerate(Coin):
         quotes = history.quotes[coin]
         segment, (closes, forecast) = next(
             (segment, parts)
@@ -125,14 +125,14 @@ def _build(segment: Segment, forecast: np.ndarray, history: History, proxies: di
     into = all_returns[WARM_UP - 1 :]
     days = len(dates)
     atm, wings, basis = np.empty((days, 2, 3)), np.empty((days, 2, 2)), np.zeros((days, 2, 2))
-    for place, coin in enumerate(COINS):
+    for place, coin in enumerate(Coin):
         atm[:, place], wings[:, place] = make_proxy_path(proxies[coin], forecast[:, place], into[:, place])
         quotes = history.quotes[coin]
         _, rows, found = np.intersect1d(dates, quotes.dates, return_indices=True)
         atm[rows, place], wings[rows, place], basis[rows, place] = (
             part[found] for part in (quotes.atm, quotes.wings, quotes.basis)
         )
-    quoted = np.isin(dates, history.quotes[COINS[0]].dates)
+    quoted = np.isin(dates, history.quotes[Coin.BTC].dates)
     parts = (dates, closes, atm, wings, basis, segment.eth_spot[WARM_UP:])
     states = tuple(State(*row) for row in zip(*parts, strict=True))
     return Path(segment.name, states, returns, returns / forecast[:-1], forecast, all_returns[:WARM_UP], quoted)

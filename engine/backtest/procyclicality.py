@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from zkmargin.engine.backtest.measures import check_sample
 from zkmargin.engine.errors import OutOfRange, UnknownName
-from zkmargin.engine.market.instruments import require_whole
+from zkmargin.engine.units import require_whole
 
 SHARE = 0.25
 """Buffer and stressed weight, the regulation's least."""

@@ -24,7 +24,7 @@ from zkmargin.engine.backtest.paths import PERIODS, Market, Path
 from zkmargin.engine.calibration.filters import shrink_covariance, sum_over_period
 from zkmargin.engine.errors import OutOfRange, UnknownName
 from zkmargin.engine.margin.parameters import Parameters
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 LEAST_SAMPLE = 250
 """Days in the sample before the first margin is tested."""
@@ -133,7 +133,7 @@ class _Walk:
         self, market: Market, parameters: Parameters, books: tuple[str, ...], models: tuple[str, ...], coin: str
     ):
         self.market, self.parameters, self.books, self.models, self.coin = market, parameters, books, models, coin
-        self.garch, self.covariance_at, self.correlation = MonthlyGarch(), -COVARIANCE_EVERY, np.eye(len(COINS))
+        self.garch, self.covariance_at, self.correlation = MonthlyGarch(), -COVARIANCE_EVERY, np.eye(len(Coin))
         longest = sum(len(path.returns) for path in market.paths)
         self.draws = np.random.default_rng(SEED).standard_normal(longest)
         self.dates: list[np.datetime64] = []
@@ -169,7 +169,7 @@ class _Walk:
         self.dates.append(state.date)
         self.quoted.append(bool(path.quoted[row]))
         own = [SPOT_COIN if name == NEEDS_SPOT else self.coin for name in self.books]
-        self.notional.append(np.array([state.index[COINS.index(name)] for name in own]))
+        self.notional.append(np.array([state.index[Coin(name).ordinal] for name in own]))
         for model, figures in self._compute(number, row, listed, lots, forecast).items():
             hidden = mask & ~self.untested if model in HAS_SHORTFALL else mask
             self.figures[model].append(

@@ -20,6 +20,7 @@ import numpy as np
 
 from zkmargin.engine.backtest.history import Quotes
 from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 TENORS = (7.0, 30.0, 90.0)
 """Days at which volatilities are known."""
@@ -31,7 +32,6 @@ FARTHEST = 2.0
 """Deviations beyond which the smile is flat."""
 LEAST_DAYS = 30
 """Days of quotes below which nothing is fitted."""
-DAYS_PER_YEAR = 365.0
 
 
 class Proxy(NamedTuple):

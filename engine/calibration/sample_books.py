@@ -15,7 +15,7 @@ import numpy as np
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import delta_per_lot, greeks_per_lot
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 DRAWS = 10
 """Books of each drawn kind, per coin and side."""
@@ -194,7 +194,7 @@ def make_family(snapshot: MarketSnapshot, seed: int, draws: int = DRAWS) -> Fami
     """
     generator = np.random.default_rng(seed)
     listing = snapshot.listing
-    first, second = coins = [_Coin(snapshot, coin, generator) for coin in COINS]
+    first, second = coins = [_Coin(snapshot, coin, generator) for coin in Coin]
     columns: list[tuple[str, dict[int, float]]] = []
 
     def add(kind: str, book: dict[int, float] | None, both_sides: bool = True) -> None:

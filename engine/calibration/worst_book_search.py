@@ -25,7 +25,7 @@ from zkmargin.engine.margin.parameters import MILLE
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.reduction import tail_shares
 from zkmargin.engine.margin.shortfall import ShortfallModel
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 STEPS = 12
 """Linear programmes of one start that move the book, at most."""
@@ -228,13 +228,12 @@ def read_terms(house: HouseModel, shortfall: ShortfallModel) -> tuple[np.ndarray
     own, cells = snapshot.listing.underlying[slots], house.grid.pnl[:, slots]
     long, short = house.contingency("initial")
     moves = [
-        TRANSFER_SIGN[coin] * np.array([cell.transfer_move for cell in house.grid.cells[coin]]) / MILLE
-        for coin in COINS
+        TRANSFER_SIGN[coin] * np.array([cell.transfer_move for cell in house.grid.cells[coin]]) / MILLE for coin in Coin
     ]
     return slots, Terms(
         sample=sample[:, slots],
         tail=shortfall.sample_tail,
-        grids=tuple(np.where(own == place, cells, 0.0) for place in range(len(COINS))),
+        grids=tuple(np.where(own == place, cells, 0.0) for place in range(len(Coin))),
         moves=tuple(moves),
         factor=parameters.factor["initial"],
         transfer_charge=parameters.transfer_charge,

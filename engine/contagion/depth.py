@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkmargin.engine.contagion.ladder import require_between
 from zkmargin.engine.errors import MarketError, OutOfRange
+from zkmargin.engine.units import SECONDS_PER_HOUR, require_in_range
 
 
 class StaleDepth(MarketError):
@@ -42,7 +42,7 @@ class DepthSeries:
 class DepthRule:
     """How series become one number."""
 
-    window: float = 8 * 3_600.0
+    window: float = 8.0 * SECONDS_PER_HOUR
     """Seconds averaged over."""
     largest_age: float = 300.0
     """Seconds after which a source's last record is stale."""
@@ -54,8 +54,8 @@ class DepthRule:
     """Time-weighted quantile that is taken: depth shown for less than that share of the time cannot raise it."""
 
     def __post_init__(self) -> None:
-        require_between("quantile", self.quantile, 0.05, 0.5)
-        require_between("least coverage", self.least_coverage, 0.5, 1.0)
+        require_in_range("quantile", self.quantile, 0.05, 0.5)
+        require_in_range("least coverage", self.least_coverage, 0.5, 1.0)
 
 
 def average_over_time(series: DepthSeries, now: float, rule: DepthRule) -> float | str:
@@ -94,6 +94,6 @@ def carry_depth(depth: float, price_then: float, price_now: float, volatility_th
 
     Never above the measured depth: a rise in price or a calmer market is no evidence of more depth.
     """
-    price = min(1.0, price_now / require_between("price then", price_then, 1e-6, 1e12))
-    volatility = min(1.0, volatility_then / require_between("volatility now", volatility_now, 1e-4, 10.0))
+    price = min(1.0, price_now / require_in_range("price then", price_then, 1e-6, 1e12))
+    volatility = min(1.0, volatility_then / require_in_range("volatility now", volatility_now, 1e-4, 10.0))
     return depth * price * volatility

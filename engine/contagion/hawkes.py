@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from zkmargin.engine.contagion.ladder import require_between
 from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.units import require_in_range
 
 MAX_BRANCHING = 0.95
 """Largest branching ratio that a fit may return: at 1 the process explodes."""
@@ -67,9 +67,9 @@ def compute_log_likelihood(events: np.ndarray, horizon: float, mu: float, alpha:
         If events do not rise within [0, horizon], or mu or beta are not positive, or alpha is negative.
     """
     events = _checked(events, horizon)
-    require_between("mu", mu, 1e-300, np.inf)
-    require_between("alpha", alpha, 0.0, np.inf)
-    require_between("beta", beta, 1e-300, np.inf)
+    require_in_range("mu", mu, 1e-300, np.inf)
+    require_in_range("alpha", alpha, 0.0, np.inf)
+    require_in_range("beta", beta, 1e-300, np.inf)
     return _pass(events, horizon, mu, alpha, beta)
 
 
@@ -95,7 +95,7 @@ def fit_hawkes(events: np.ndarray, horizon: float, least_decay: float = 0.0) -> 
         Smallest beta: bounds the memory, or a slowly moving base rate would be read as self-excitation.
     """
     events = _checked(events, horizon)
-    require_between("events", len(events), 5, np.inf)
+    require_in_range("events", len(events), 5, np.inf)
     rate = len(events) / horizon
 
     def unpack(point: np.ndarray) -> tuple[float, float, float]:
@@ -118,7 +118,7 @@ def estimate_branching(events: np.ndarray, horizon: float, window: float) -> flo
     Biased towards 0 where windows are not long against the memory. Needs two windows at least.
     """
     events = _checked(events, horizon)
-    count = math.floor(horizon / require_between("window", window, 1e-300, horizon / 2))
+    count = math.floor(horizon / require_in_range("window", window, 1e-300, horizon / 2))
     counts, _ = np.histogram(events, bins=count, range=(horizon - count * window, horizon))
     mean, variance = counts.mean(), counts.var(ddof=1)
     return float(np.clip(1.0 - math.sqrt(mean / variance), 0.0, MAX_BRANCHING)) if variance > mean else 0.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkmargin.engine.contagion.ladder import require_between
 from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.units import require_in_range
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def fit_book_impact(depth: np.ndarray, distance: np.ndarray) -> float:
     distance : ndarray
         (B,) average distance of the band's notional from the mid price, relative.
     """
-    share = np.asarray(depth, dtype=float) / require_between("depth", float(np.max(depth)), 1.0, 1e13)
+    share = np.asarray(depth, dtype=float) / require_in_range("depth", float(np.max(depth)), 1.0, 1e13)
     if len(share) < 2 or (np.diff(share) <= 0).any():
         raise OutOfRange("depth of the bands", np.asarray(depth).tolist(), "rising", "rising, two bands or more")
     return float(2.0 * (share @ np.asarray(distance, dtype=float)) / (share @ share))
@@ -58,11 +58,11 @@ def fit_flow_impact(returns: np.ndarray, flow: np.ndarray, depth: np.ndarray) ->
         If there are fewer than 10 observations, a number is not finite or a depth is not positive.
     """
     returns, flow, depth = (np.asarray(part, dtype=float) for part in (returns, flow, depth))
-    require_between("observations", len(returns), 10, np.inf)
+    require_in_range("observations", len(returns), 10, np.inf)
     if not (np.isfinite(returns).all() and np.isfinite(flow).all() and (depth > 0).all() and np.isfinite(depth).all()):
         raise OutOfRange("observations", "not finite or without depth", "finite", "finite, depth above 0")
     used = flow / depth
-    norm = require_between("variation of flow", float(used @ used), 1e-300, np.inf)
+    norm = require_in_range("variation of flow", float(used @ used), 1e-300, np.inf)
     impact = float(used @ returns / norm)
     rest = returns - impact * used
     variance = (used**2 @ rest**2) / norm**2 * len(returns) / (len(returns) - 1)

@@ -14,16 +14,10 @@ import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.market.valuation import black76_greeks, black76_price
+from zkmargin.engine.units import require_in_range
 
 SIDES = {"down": -1.0, "up": 1.0}
 """Sign of the price move of each side."""
-
-
-def require_between(what: str, value: float, low: float, high: float) -> float:
-    """`value` if it is a number in [low, high]; raises `OutOfRange` otherwise."""
-    if not low <= value <= high:
-        raise OutOfRange(what, value, low, high)
-    return float(value)
 
 
 def compute_nearness(distance: np.ndarray, band: float) -> np.ndarray:
@@ -56,7 +50,7 @@ class Ladder:
         At 1 a move causes selling enough to move the price as far again.
         """
         closed = np.interp(move, self.edges, np.concatenate([[0.0], np.cumsum(self.notional)]))
-        return float(impact * closed / require_between("depth", depth, 1.0, np.inf) / move)
+        return float(impact * closed / require_in_range("depth", depth, 1.0, np.inf) / move)
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ class Accounts:
         accounts, kinds = len(self.linear), len(self.strike)
         if np.shape(self.options) != (accounts, kinds) or np.shape(self.equity) != (accounts,):
             raise OutOfRange("shape of options", np.shape(self.options), 0, (accounts, kinds))
-        require_between("maintenance", self.maintenance, 0.0, 1.0)
+        require_in_range("maintenance", self.maintenance, 0.0, 1.0)
         for name in ("linear", "equity", "options"):
             if not np.isfinite(getattr(self, name)).all():
                 raise OutOfRange(name, "not finite", "a finite number", "a finite number")
@@ -133,8 +127,8 @@ def build_ladder(accounts: Accounts, price: float, band: float, side: str, bucke
     OutOfRange
         If price or band are not positive, or the band is 1 or more.
     """
-    require_between("price", price, 1e-6, 1e12)
-    require_between("band", band, 1e-6, 0.999)
+    require_in_range("price", price, 1e-6, 1e12)
+    require_in_range("band", band, 1e-6, 0.999)
     sign = SIDES[side]
     edges = np.linspace(0.0, band, buckets + 1)
     rung, delta = find_liquidations(accounts, price, sign * edges[1:])
@@ -154,16 +148,16 @@ def estimate_ladder(open_interest: float, scale: float, band: float, buckets: in
     scale : float
         Mean distance to liquidation, relative move; from `fit_distance_scale`.
     """
-    require_between("open interest", open_interest, 0.0, 1e13)
-    edges = np.linspace(0.0, require_between("band", band, 1e-6, 0.999), buckets + 1)
-    closed = open_interest * -np.expm1(-edges / require_between("scale", scale, 1e-3, 1e3))
+    require_in_range("open interest", open_interest, 0.0, 1e13)
+    edges = np.linspace(0.0, require_in_range("band", band, 1e-6, 0.999), buckets + 1)
+    closed = open_interest * -np.expm1(-edges / require_in_range("scale", scale, 1e-3, 1e3))
     return Ladder(edges, np.diff(closed))
 
 
 def fit_distance_scale(move: float, share: float) -> float:
     """Mean distance to liquidation with which a relative move closes that share of one side's open interest."""
-    require_between("move", move, 1e-6, 0.999)
-    return -move / float(np.log1p(-require_between("share", share, 1e-6, 0.999)))
+    require_in_range("move", move, 1e-6, 0.999)
+    return -move / float(np.log1p(-require_in_range("share", share, 1e-6, 0.999)))
 
 
 def add_prints(ladder: Ladder, prints: Mapping[float, float]) -> Ladder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -11,10 +11,10 @@ from pydantic import Field
 from zkmargin.engine.contagion.ladder import fit_distance_scale
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
+from zkmargin.engine.presets import Coin
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "contagion"
 """Where the shipped records are."""
-Coin = Literal["BTC", "ETH"]
 
 
 class Band(StrictModel):
@@ -114,7 +114,7 @@ class StateRecord(StrictModel):
     """Length of the observation; it ends at the date."""
     threshold: float = Field(gt=0, lt=1)
     """Relative move that counts as large."""
-    coins: dict[Coin, CoinState]
+    coins: dict[Annotated[Coin, Field(strict=False)], CoinState]
 
 
 def load_record(model: type[StrictModel], name: str):

@@ -13,8 +13,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zkmargin.engine.contagion.ladder import require_between
 from zkmargin.engine.market.crowding import MAX_MULTIPLIER, MIN_MULTIPLIER
+from zkmargin.engine.units import require_in_range
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class StateRule:
     """Largest change of theta per hour."""
 
     def __post_init__(self) -> None:
-        require_between("largest multiplier", self.largest, MIN_MULTIPLIER, MAX_MULTIPLIER)
-        require_between("largest ratio", self.largest_ratio, 0.0, 0.99)
+        require_in_range("largest multiplier", self.largest, MIN_MULTIPLIER, MAX_MULTIPLIER)
+        require_in_range("largest ratio", self.largest_ratio, 0.0, 0.99)
 
     def compute_raw(self, branching: float, gain: float) -> float:
         """The multiplier before smoothing, `MIN_MULTIPLIER` to `largest`.
@@ -50,19 +50,19 @@ class StateRule:
         OutOfRange
             If branching or gain are negative or not numbers.
         """
-        n = min(require_between("branching ratio", branching, 0.0, math.inf), self.largest_ratio)
-        g = min(require_between("gain", gain, 0.0, math.inf), self.largest_ratio)
+        n = min(require_in_range("branching ratio", branching, 0.0, math.inf), self.largest_ratio)
+        g = min(require_in_range("gain", gain, 0.0, math.inf), self.largest_ratio)
         raw = (1.0 - self.calm_branching) / (1.0 - n) * (1.0 - self.calm_gain) / (1.0 - g)
         return min(max(raw, MIN_MULTIPLIER), self.largest)
 
     def update(self, previous: float, branching: float, gain: float, hours: float = 1.0) -> float:
         """The next multiplier after `hours`."""
-        require_between("previous multiplier", previous, MIN_MULTIPLIER, self.largest)
+        require_in_range("previous multiplier", previous, MIN_MULTIPLIER, self.largest)
         gap = self.compute_raw(branching, gain) - previous
         if -self.hysteresis < gap < 0:
             return previous
         half_life = self.rise_half_life if gap > 0 else self.release_half_life
-        step = gap * -math.expm1(-math.log(2.0) * require_between("hours", hours, 0.0, 1e6) / half_life)
+        step = gap * -math.expm1(-math.log(2.0) * require_in_range("hours", hours, 0.0, 1e6) / half_life)
         limit = self.largest_step * hours
         return previous + min(max(step, -limit), limit)
 

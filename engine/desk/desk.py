@@ -17,8 +17,8 @@ from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.arithmetic import exact_product
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import to_usd6
 from zkmargin.engine.policy.record import HelperKind, Policy
+from zkmargin.engine.units import to_usd6
 
 
 @dataclass(frozen=True, eq=False)

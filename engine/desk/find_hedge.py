@@ -17,10 +17,9 @@ from zkmargin.engine.desk.hedge_programme import Goal, HedgeProgramme, Solution
 from zkmargin.engine.desk.hedge_result import Hedge, HedgeTrade, Outcome, Target
 from zkmargin.engine.desk.liquidity import Liquidity
 from zkmargin.engine.desk.whatif import count_trades
-from zkmargin.engine.market.instruments import require_in_range
-from zkmargin.engine.policy.draft import USD6
 from zkmargin.engine.policy.linear_programme import ProgrammeFailed
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.units import USD6, require_in_range
 
 ROUNDS = 4
 """Times that the programme is solved again with more room."""

@@ -22,9 +22,9 @@ import numpy as np
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.desk.interruptible import run_interruptible
 from zkmargin.engine.desk.liquidity import Liquidity
-from zkmargin.engine.policy.draft import USD6
 from zkmargin.engine.policy.linear_programme import Programme, minimise
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.units import USD6
 
 
 class Goal(StrEnum):

@@ -6,7 +6,7 @@ from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.policy.certificate import describe_row
 from zkmargin.engine.policy.draft import Layout
 from zkmargin.engine.policy.record import Policy
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 GRID, SHORTFALL, BUFFER, OTHER = "scenario grid", "expected shortfall", "contagion buffer", "other"
 """Rules that rows belong to."""
@@ -17,7 +17,7 @@ def name_rule(policy: Policy, row: int) -> str:
     layout = Layout(policy.preset)
     if row in layout.shortfall:
         return SHORTFALL
-    for index in range(len(COINS)):
+    for index in range(len(Coin)):
         if row in layout.grid(index):
             return GRID
         if row in layout.buffer(index):
@@ -30,10 +30,10 @@ def name_row(desk: Desk, policy: Policy, row: int) -> str:
     layout = Layout(policy.preset)
     if row in layout.shortfall and policy.priced[row]:
         model = desk.house.shortfall
-        moves = zip(COINS, model.returns[row], strict=True)
+        moves = zip(Coin, model.returns[row], strict=True)
         days = model.scenarios.margin_period_days
         return ", ".join(f"{coin} {move:+.1%}" for coin, move in moves) + f" in {days} days, mean of group {row}"
-    for index, coin in enumerate(COINS):
+    for index, coin in enumerate(Coin):
         if row in layout.grid(index):
             return f"{coin} {desk.house.grid.cells[coin][row - layout.grid(index).start].label}"
         if row in layout.buffer(index):

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.desk.desk import Desk
-from zkmargin.engine.market.instruments import Instrument, InstrumentKind, require_in_range
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.market.snapshot import Observation
-from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.units import USD6, require_in_range
 
 HALF_SPREAD: Mapping[InstrumentKind, float] = {InstrumentKind.PERPETUAL: 0.0006, InstrumentKind.FUTURE: 0.001}
 """Half of bid to ask and a taker's fee as a fraction of the mark. Our choice: a fee of 5 basis points, and 1 and 5 of

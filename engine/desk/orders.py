@@ -11,9 +11,9 @@ from fractions import Fraction
 from zkmargin.engine.account import STATE_LOTS, AccountState
 from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
-from zkmargin.engine.market.instruments import LOT_STEP, MAX_USD, Instrument, require_in_range, require_whole
-from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.market.instruments import MAX_USD, Instrument
 from zkmargin.engine.presets import BITS
+from zkmargin.engine.units import LOT_STEP, USD6, require_in_range, require_whole
 
 MAX_ORDER_LOTS = 2**BITS.leg - 1
 """Largest order of one instrument, lots: a leg of a trade."""

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zkmargin.engine.policy.arithmetic import compute_base, compute_charges
-from zkmargin.engine.policy.draft import USD6
 from zkmargin.engine.policy.linear_programme import Programme, minimise
 from zkmargin.engine.policy.record import ROUNDING, HelperKind, Policy
+from zkmargin.engine.units import USD6
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

@@ -10,8 +10,8 @@ from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import Order, find_instruments, price_lot, trade
 from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.margin.report import MarginReport
-from zkmargin.engine.policy.draft import USD6
 from zkmargin.engine.presets import BITS
+from zkmargin.engine.units import USD6
 
 
 @dataclass(frozen=True)

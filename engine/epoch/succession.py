@@ -13,11 +13,12 @@ from dataclasses import fields
 from zkmargin.engine.calibration.filters import DECAY
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.market.crowding import Crowding
-from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Underlying, collateral_lot_sizes
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, collateral_lot_sizes
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.policy.draft import USD6
 from zkmargin.engine.policy.record import PolicyError
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import SECONDS_PER_DAY, USD6
 
 MAX_LAG = 60
 """Seconds by which an epoch's time may lie after its snapshot's: proofs count the age of prices from the epoch's."""
@@ -118,8 +119,8 @@ def _check_collateral(previous: Epoch, epoch: Epoch) -> None:
 
 def _check_easing(previous: Epoch, epoch: Epoch) -> None:
     before, after = previous.snapshot, epoch.snapshot
-    days = (after.time - before.time) / 86_400 + 1
-    for coin in Underlying:
+    days = (after.time - before.time) / SECONDS_PER_DAY + 1
+    for coin in Coin:
         least = before.daily_volatility[coin] * DECAY ** (days / 2)
         if after.daily_volatility[coin] < least - 1e-6:
             value = after.daily_volatility[coin]

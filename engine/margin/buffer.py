@@ -24,12 +24,12 @@ import numpy as np
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, Crowding
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.policy.draft import USD6, Draft, Helper, Layout, to_usd6
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.policy.draft import Draft, Helper, Layout
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import USD6, to_usd6
 
-BUFFERS = {"BTC": Helper.BUFFER_BTC, "ETH": Helper.BUFFER_ETH}
+BUFFERS = {coin: Helper[f"BUFFER_{coin}"] for coin in Coin}
 """Helper of each coin's buffer."""
 
 
@@ -121,8 +121,8 @@ class BufferModel:
         """By coin, chords of the side "down" (a long exposure) and of the side "up"."""
         count, parameters = Layout(self.preset).chords, self.parameters
         found = {}
-        for coin in COINS:
-            crowding = self.snapshot.crowding[Underlying(coin)]
+        for coin in Coin:
+            crowding = self.snapshot.crowding[coin]
             rate = parameters.price_range[coin] * parameters.factor["initial"]
             found[coin] = tuple(
                 make_chords(
@@ -147,7 +147,7 @@ class BufferModel:
         """Chords and the largest exposure of each coin, and its share of the equity row; nothing at maintenance."""
         if level != "initial":
             return
-        for index, coin in enumerate(COINS):
+        for index, coin in enumerate(Coin):
             own, rows = self.get_columns(coin), draft.layout.buffer(index)
             used = False
             for side, (sign, chords) in enumerate(zip((-1.0, 1.0), self.chords[coin], strict=True)):

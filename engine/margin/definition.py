@@ -38,8 +38,9 @@ from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE
-from zkmargin.engine.policy.draft import USD6, Layout
-from zkmargin.engine.presets import COINS, PRESETS
+from zkmargin.engine.policy.draft import Layout
+from zkmargin.engine.presets import PRESETS, Coin
+from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_YEAR, USD6
 
 Number = float | Fraction
 
@@ -124,7 +125,7 @@ class Definition:
     def __init__(self, snapshot: MarketSnapshot, parameters: Parameters, house: HouseModel | None = None):
         self.snapshot, self.parameters, self.house = snapshot, parameters, house
         self.preset = snapshot.listing.preset
-        self.cells = {coin: make_cells(coin, Layout(self.preset).cells, parameters) for coin in COINS}
+        self.cells = {coin: make_cells(coin, Layout(self.preset).cells, parameters) for coin in Coin}
         self.shortfall = house.shortfall if house is not None else ShortfallModel(snapshot, parameters)
         self.scenarios = self.shortfall.scenarios
 
@@ -147,7 +148,7 @@ class Definition:
         forward = float(self.snapshot.forward[item.slot]) * (1.0 + move)
         if item.kind is not InstrumentKind.OPTION:
             return forward * item.lot_size
-        years = max((item.expiry - self.snapshot.time) / (365.0 * 86_400.0) - days / 365.0, 0.0)
+        years = max((item.expiry - self.snapshot.time) / SECONDS_PER_YEAR - days / DAYS_PER_YEAR, 0.0)
         shocked = (
             volatility if volatility is not None else float(self.snapshot.volatility[item.slot]) * volatility_factor
         )
@@ -157,14 +158,14 @@ class Definition:
         """Change in value per change of the forward, for one coin."""
         if item.kind is not InstrumentKind.OPTION:
             return 1.0
-        years = (item.expiry - self.snapshot.time) / (365.0 * 86_400.0)
+        years = (item.expiry - self.snapshot.time) / SECONDS_PER_YEAR
         spread = float(self.snapshot.volatility[item.slot]) * math.sqrt(years)
         d1 = math.log(float(self.snapshot.forward[item.slot]) / item.strike) / spread + 0.5 * spread
         return 0.5 * math.erfc(-d1 / math.sqrt(2.0)) - (0.0 if item.is_call else 1.0)
 
     def tenor_scale(self, item: Instrument) -> float:
         """(30 days / tenor)^p, the factor of a 30-day volatility shock."""
-        days = max((item.expiry - self.snapshot.time) / 86_400.0, self.parameters.tenor_floor)
+        days = max((item.expiry - self.snapshot.time) / SECONDS_PER_DAY, self.parameters.tenor_floor)
         short = days <= self.parameters.tenor_reference
         power = self.parameters.tenor_power_short if short else self.parameters.tenor_power_long
         return (self.parameters.tenor_reference / days) ** power
@@ -179,13 +180,13 @@ class Definition:
         if cell.volatility < 0:
             return volatility * max(1.0 - parameters.volatility_down[coin] * self.tenor_scale(item), 0.0)
         if cell.skew:
-            root = math.sqrt((item.expiry - self.snapshot.time) / (365.0 * 86_400.0))
+            root = math.sqrt((item.expiry - self.snapshot.time) / SECONDS_PER_YEAR)
             cap = max(parameters.skew_shift - parameters.skew_slope * root, 0.0)
             reach = max(parameters.skew_width_floor, parameters.skew_width * root)
             moneyness = math.log(item.strike / float(self.snapshot.forward[item.slot]))
             return volatility * (1.0 - cell.skew * cap * min(max(moneyness / reach, -1.0), 1.0))
         short, middle, long = parameters.term_tenors
-        days = (item.expiry - self.snapshot.time) / 86_400.0
+        days = (item.expiry - self.snapshot.time) / SECONDS_PER_DAY
         if days < middle:
             weight = min(math.log(middle / days) / math.log(middle / short), 1.0)
             return volatility * (1.0 + cell.short_tenors * parameters.term_short * weight)
@@ -196,7 +197,7 @@ class Definition:
         """Relative change of an instrument's forward against spot and perpetual in a grid cell."""
         if not cell.basis or item.kind not in (InstrumentKind.OPTION, InstrumentKind.FUTURE):
             return 0.0
-        years = (item.expiry - self.snapshot.time) / (365.0 * 86_400.0)
+        years = (item.expiry - self.snapshot.time) / SECONDS_PER_YEAR
         grown = math.exp(cell.basis * self.parameters.basis_rate * years) - 1.0
         return cell.basis * max(abs(grown), self.parameters.basis_floor)
 
@@ -258,7 +259,7 @@ class Definition:
         """(D,) change in value of one lot in each window of the sample, in cash."""
         if self.is_dead(item):
             return np.zeros(len(self.scenarios.token))
-        coin = COINS.index(item.underlying.value)
+        coin = item.underlying.ordinal
         level, slope, size = self.scenarios.response[coin]
         moved = self.shortfall.log_moves[:, coin]
         forward = float(self.snapshot.forward[item.slot]) * np.exp(moved)
@@ -268,8 +269,8 @@ class Definition:
             return forward * item.lot_size - self.prices[item.slot]
         rise = np.exp(level + slope * moved + size * np.abs(moved)) - 1.0
         volatility = float(self.snapshot.volatility[item.slot]) * np.maximum(1.0 + rise * self.tenor_scale(item), 0.1)
-        passed = self.scenarios.margin_period_days / 365.0
-        years = max((item.expiry - self.snapshot.time) / (365.0 * 86_400.0) - passed, 0.0)
+        passed = self.scenarios.margin_period_days / DAYS_PER_YEAR
+        years = max((item.expiry - self.snapshot.time) / SECONDS_PER_YEAR - passed, 0.0)
         value = black76_price(forward, item.strike, years, volatility, item.is_call)
         return value * item.lot_size - self.prices[item.slot]
 
@@ -277,7 +278,7 @@ class Definition:
         """(add-on, rate per lot held, add-on, rate per lot owed) of a slot."""
         closed = CLOSED_SIDE_RATE / USD6
         if slot in self.preset.collateral_slots:
-            coin = COINS[self.preset.collateral_slots.index(slot)]
+            coin = self.preset.coin_of(slot)
             return "haircut", self.prices[slot] * self.parameters.haircut[level][coin], "closed slots", closed
         if item is None:
             return "closed slots", closed, "closed slots", closed
@@ -306,19 +307,18 @@ class Definition:
         """
         parameters = self.parameters
         losses = {}
-        for coin in COINS:
-            slots = self.preset.coins[coin]
-            own = slice(slots.start, slots.stop)
+        for coin in Coin:
+            own = self.preset.span(coin)
             losses[coin] = _losses(self.grid_pnl[:, own], state.positions[own], exact)
         factor, charge = (_number(value, exact) for value in (parameters.factor[level], parameters.transfer_charge))
-        moves = {coin: [Fraction(cell.transfer_move, 1000) for cell in self.cells[coin]] for coin in COINS}
+        moves = {coin: [Fraction(cell.transfer_move, 1000) for cell in self.cells[coin]] for coin in Coin}
         transfer = _best_transfer(losses, moves, charge, exact)
         moved = {
             coin: [
                 loss + sign * (move if exact else float(move)) * transfer
                 for loss, move in zip(losses[coin], moves[coin], strict=True)
             ]
-            for coin, sign in zip(COINS, (1, -1), strict=True)
+            for coin, sign in zip(Coin, (1, -1), strict=True)
         }
         shortfall = 0
         if level == "initial":
@@ -332,8 +332,8 @@ class Definition:
             level=level,
             equity=cash - _losses(self.prices[None], state.positions, exact)[0],
             charges=self._charges(state, level, exact),
-            losses={coin: max(0, *moved[coin]) for coin in COINS},
-            worst={coin: max(range(len(moved[coin])), key=moved[coin].__getitem__) for coin in COINS},
+            losses={coin: max(0, *moved[coin]) for coin in Coin},
+            worst={coin: max(range(len(moved[coin])), key=moved[coin].__getitem__) for coin in Coin},
             transfer=transfer,
             transfer_charge=charge * abs(transfer),
             factor=factor,
@@ -345,12 +345,12 @@ class Definition:
 
     def _buffers(self, state: AccountState, level: str, exact: bool) -> tuple[dict[str, Number], Number]:
         """The buffer per coin, and the least room to a largest exposure."""
-        buffers, slack = dict.fromkeys(COINS, Fraction(0) if exact else 0.0), math.inf
+        buffers, slack = dict.fromkeys(Coin, Fraction(0) if exact else 0.0), math.inf
         if level != "initial":
             return buffers, slack
         exposures = self.exposures
-        for coin in COINS:
-            own = slice(self.preset.coins[coin].start, self.preset.coins[coin].stop)
+        for coin in Coin:
+            own = self.preset.span(coin)
             crowding, lots = self.snapshot.crowding[coin], state.positions[own]
             rate = self.parameters.price_range[coin] * self.parameters.factor["initial"]
             for sign in (1.0, -1.0):
@@ -418,7 +418,7 @@ def _best_transfer(
     """The n that minimises max(loss_1 + n move) + max(loss_2 - n move) + c |n|: the function is convex and piecewise
     linear, so one of the points where two lines of a coin cross, or zero, is a minimum."""
     lines = {}
-    for coin, sign in zip(COINS, (1, -1), strict=True):
+    for coin, sign in zip(Coin, (1, -1), strict=True):
         steepest: dict[Fraction, Number] = {}
         for loss, move in zip(losses[coin], moves[coin], strict=True):
             steepest[sign * move] = max(loss, steepest.get(sign * move, loss))

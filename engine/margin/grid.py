@@ -49,16 +49,15 @@ from zkmargin.engine.margin.shocks import scale_by_tenor, weigh_tenors, zero_una
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.policy.draft import Draft, Helper, Layout, to_usd6
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.policy.draft import Draft, Helper, Layout
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR, to_usd6
 
-LOSSES = {"BTC": Helper.LOSS_BTC, "ETH": Helper.LOSS_ETH}
+LOSSES = {coin: Helper[f"LOSS_{coin}"] for coin in Coin}
 """Helper of each coin's group."""
 
-TRANSFER_SIGN = {"BTC": 1, "ETH": -1}
+TRANSFER_SIGN = {Coin.BTC: 1, Coin.ETH: -1}
 """What the transfer takes from one group it gives to the other."""
-
-DAYS_PER_YEAR = 365.0
 
 
 class _Plan(NamedTuple):
@@ -130,7 +129,7 @@ class Cell:
 def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...]:
     """The cells of one coin's grid: standard, corners, tails, moves between, skew."""
     plan, days = _PLANS[count], parameters.time_days
-    reach, reference = parameters.price_range[coin], parameters.price_range[COINS[0]]
+    reach, reference = parameters.price_range[coin], parameters.price_range[Coin.BTC]
 
     def standard(fraction: float, state: int, passed: float = 0.0) -> Cell:
         transfer = round(MILLE * fraction * reference)
@@ -166,11 +165,11 @@ class GridModel:
         self.snapshot, self.parameters = snapshot, parameters
         self.preset = snapshot.listing.preset
         count = Layout(self.preset).cells
-        self.cells = {coin: make_cells(coin, count, parameters) for coin in COINS}
+        self.cells = {coin: make_cells(coin, count, parameters) for coin in Coin}
 
     def _by_slot(self, attribute: str) -> np.ndarray:
         """(cells, N) an attribute of each slot's own coin's cells."""
-        columns = np.array([[getattr(cell, attribute) for cell in self.cells[coin]] for coin in COINS], dtype=float)
+        columns = np.array([[getattr(cell, attribute) for cell in self.cells[coin]] for coin in Coin], dtype=float)
         return columns[self.snapshot.listing.underlying].T
 
     @cached_property
@@ -180,7 +179,7 @@ class GridModel:
         scale, base = scale_by_tenor(snapshot, parameters), snapshot.volatility
         own = snapshot.listing.underlying
         rise, fall, floor = (
-            np.array([by_coin[coin] for coin in COINS])[own]
+            np.array([by_coin[coin] for coin in Coin])[own]
             for by_coin in (parameters.volatility_up, parameters.volatility_down, parameters.volatility_floor_up)
         )
         up = np.maximum(base * (1.0 + rise * scale), floor)
@@ -236,7 +235,7 @@ class GridModel:
 
     def add_rows(self, draft: Draft, level: str) -> None:
         """One group per coin and the row that adds them up; position columns are the same at every level."""
-        for index, coin in enumerate(COINS):
+        for index, coin in enumerate(Coin):
             slots = self.preset.coins[coin]
             moves = np.array([cell.transfer_move for cell in self.cells[coin]], dtype=np.int64) * TRANSFER_SIGN[coin]
             draft.add_group(

@@ -15,7 +15,7 @@ from typing import Any
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.files import StrictModel, read_model, read_text
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 FORMAT = "zkmargin.parameters/1"
 """First field of a parameter file."""
@@ -36,7 +36,7 @@ MAX_OFFSET = 0.8
 PERCENT, MILLE = 100, 1000
 """Factors are whole percent, transfer moves and charges whole thousandths: they become integer coefficients exactly."""
 
-_PER_COIN, _PER_LEVEL, _PER_LEVEL_AND_COIN = (COINS,), (LEVELS,), (LEVELS, COINS)
+_PER_COIN, _PER_LEVEL, _PER_LEVEL_AND_COIN = (tuple(Coin),), (LEVELS,), (LEVELS, tuple(Coin))
 _SHAPES = {
     "price_range": _PER_COIN,
     "volatility_up": _PER_COIN,
@@ -148,7 +148,7 @@ class Parameters:
     @property
     def unaccepted_collateral(self) -> tuple[str, ...]:
         """Coins whose spot collateral is worth nothing at any level: their slots are reserved."""
-        return tuple(coin for coin in COINS if all(self.haircut[level][coin] == 1 for level in LEVELS))
+        return tuple(coin for coin in Coin if all(self.haircut[level][coin] == 1 for level in LEVELS))
 
 
 def _leaves(name: str, value: Any, shape: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, Any]]:
@@ -234,7 +234,7 @@ def _check_together(parameters: Parameters, source: str) -> None:
             raise MalformedFile(
                 source, f"{name}: initial {by_level['initial']} is below maintenance {by_level['maintenance']}"
             )
-    for coin in COINS:
+    for coin in Coin:
         if parameters.haircut["initial"][coin] < parameters.haircut["maintenance"][coin]:
             raise MalformedFile(source, f"haircut of {coin}: initial is below maintenance")
     if parameters.debt_limit["initial"] > parameters.debt_limit["maintenance"]:
@@ -242,7 +242,7 @@ def _check_together(parameters: Parameters, source: str) -> None:
     # With n moved, each group's loss falls by at most n M, M the first coin's price range, and none below zero. So with
     # losses x and y alone the netted sum is at least max(x + y - 2 M n, 0) + c n, which is least at 2 M n = x + y:
     # c (x + y) / (2 M).
-    least = 2.0 * parameters.price_range[COINS[0]] * (1.0 - MAX_OFFSET)
+    least = 2.0 * parameters.price_range[Coin.BTC] * (1.0 - MAX_OFFSET)
     if parameters.transfer_charge < least - 1e-12:
         allowed = f"{least:.3f} or more, or netting takes off more than {MAX_OFFSET:.0%}"
         raise MalformedFile(source, f"transfer_charge is {parameters.transfer_charge}; allowed: {allowed}")

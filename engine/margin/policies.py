@@ -17,9 +17,10 @@ from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import delta_per_lot, price_per_lot
 from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE, check_implies, check_policy
-from zkmargin.engine.policy.draft import USD6, Draft, ceil_usd6, to_usd6
+from zkmargin.engine.policy.draft import Draft
 from zkmargin.engine.policy.record import Policy, PolicyError
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import USD6, ceil_usd6, to_usd6
 
 NAMES = ("initial", "maintenance", "net_delta", "withdraw")
 """Named policies of an epoch, sorted."""
@@ -94,7 +95,7 @@ class HouseModel:
         short = notional * (listing.is_option * parameters.option_short[level] + linear * parameters.linear[level])
         long[~listing.is_listed] = np.inf
         short[~listing.is_listed] = np.inf
-        for coin, slot in zip(COINS, listing.preset.collateral_slots, strict=True):
+        for coin, slot in zip(Coin, listing.preset.collateral_slots, strict=True):
             long[slot] = self.prices[slot] * parameters.haircut[level][coin]
             short[slot] = np.inf
         return long, short
@@ -125,7 +126,7 @@ class HouseModel:
         draft = Draft(preset)
         draft.add_rounding()
         columns = to_usd6(self.exposures)
-        for index, coin in enumerate(COINS):
+        for index, coin in enumerate(Coin):
             own = np.zeros_like(columns)
             slots = preset.coins[coin]
             own[slots.start : slots.stop] = columns[slots.start : slots.stop]

@@ -16,9 +16,9 @@ from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import USD6
 from zkmargin.engine.policy.record import Policy
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import USD6
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -228,16 +228,16 @@ def build_report(
     held = np.flatnonzero(state.positions)
     coin_alone = {
         coin: definition.compute_requirement(_restrict(state, list(definition.preset.coins[coin])), "initial")
-        for coin in COINS
+        for coin in Coin
     }
     each_position = sum(
         float(definition.compute_requirement(_restrict(state, [slot]), "initial").total) for slot in held
     )
-    loss_alone = {coin: float(max(coin_alone[coin].losses[coin], 0)) for coin in COINS}
+    loss_alone = {coin: float(max(coin_alone[coin].losses[coin], 0)) for coin in Coin}
     each_coin = sum(float(requirement.total) for requirement in coin_alone.values())
     scenario_losses = -(house.shortfall.pnl[:, held] @ state.positions[held])
     worst = int(scenario_losses.argmax())
-    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(COINS, house.shortfall.returns[worst], strict=True))
+    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(Coin, house.shortfall.returns[worst], strict=True))
     return MarginReport(
         portfolio=name,
         source=snapshot.source,
@@ -247,7 +247,7 @@ def build_report(
         cash=state.cash / USD6,
         equity=float(initial.equity),
         levels={level: _report_level(requirements[level], missing[level]) for level in LEVELS},
-        coins={coin: _report_coin(coin, definition, house, state, initial, loss_alone[coin]) for coin in COINS},
+        coins={coin: _report_coin(coin, definition, house, state, initial, loss_alone[coin]) for coin in Coin},
         netting=float(initial.factor) * sum(loss_alone.values()) - float(initial.grid),
         transfer=float(initial.transfer),
         worst_shortfall_scenario=f"{moves} in {definition.scenarios.margin_period_days} days"

@@ -17,7 +17,7 @@ import numpy as np
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.files import StrictModel, read_model, read_text
-from zkmargin.engine.presets import BITS, COINS
+from zkmargin.engine.presets import BITS, Coin
 
 FORMAT = "zkmargin.scenarios/2"
 """First field of a scenario file."""
@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parents[1] / "data" / "scenarios"
 
 COLUMNS = [
     "last_day",
-    *(f"{what}_{coin}" for what in ("standardised", "volatility") for coin in COINS),
+    *(f"{what}_{coin}" for what in ("standardised", "volatility") for coin in Coin),
     "token",
     "stressed",
 ]
@@ -211,7 +211,7 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
     for what, numbers in (("confidence", [file.confidence]), ("days", [file.margin_period_days / 30])):
         if not all(0 < number < 1 for number in numbers):
             raise OutOfRange(f"{what} of {path.name}", numbers[0], "above 0", "below 1 (days: below 30)")
-    response = [file.volatility_response.get(coin, []) for coin in COINS]
+    response = [file.volatility_response.get(coin, []) for coin in Coin]
     if any(len(row) != 3 for row in response) or not np.isfinite(response).all() or np.abs(response).max() > 10:
         raise MalformedFile(path.name, f"volatility_response is {response}; allowed: three numbers up to 10 per coin")
     table, entry = _read_numbers(file), file.sets[str(rows)]

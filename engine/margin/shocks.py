@@ -9,6 +9,7 @@ import numpy as np
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.draft import Draft
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 
 class Model(Protocol):
@@ -27,7 +28,9 @@ def scale_by_tenor(snapshot: MarketSnapshot, parameters: Parameters) -> np.ndarr
     (reference / tenor)^p with the tenor in days, at least the floor, and p by the side of the reference: short options
     move more. The form is Deribit's and Derive's.
     """
-    days = np.maximum(np.where(snapshot.listing.is_option, snapshot.years, np.nan) * 365.0, parameters.tenor_floor)
+    days = np.maximum(
+        np.where(snapshot.listing.is_option, snapshot.years, np.nan) * DAYS_PER_YEAR, parameters.tenor_floor
+    )
     ratio = parameters.tenor_reference / days
     power = np.where(ratio >= 1.0, parameters.tenor_power_short, parameters.tenor_power_long)
     return np.where(snapshot.listing.is_option, ratio**power, 1.0)
@@ -40,7 +43,7 @@ def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.n
     linear in the logarithm of the tenor.
     """
     a, b, c = parameters.term_tenors
-    days = np.clip(np.where(snapshot.listing.is_option, snapshot.years * 365.0, b), a, c)
+    days = np.clip(np.where(snapshot.listing.is_option, snapshot.years * DAYS_PER_YEAR, b), a, c)
     return (
         np.clip(np.log(b / days) / np.log(b / a), 0.0, 1.0),
         np.clip(np.log(days / b) / np.log(c / b), 0.0, 1.0),

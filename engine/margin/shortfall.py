@@ -31,11 +31,11 @@ from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.reduction import cut_weights, merge_days
 from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
 from zkmargin.engine.margin.shocks import scale_by_tenor, zero_unaccepted_collateral
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.policy.draft import Draft, to_usd6
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.policy.draft import Draft
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR, to_usd6
 
 LEAST_VOLATILITY_FACTOR = 0.1
 """A scaled fall of volatility leaves at least this share of it."""
@@ -77,8 +77,8 @@ class ShortfallModel:
     @cached_property
     def volatility(self) -> np.ndarray:
         """(coins,) daily volatility to which the sample is scaled: the snapshot's forecast, or the floor if higher."""
-        present = np.array([self.snapshot.daily_volatility[Underlying(coin)] for coin in COINS])
-        floor = np.array([self.parameters.shortfall_volatility_floor[coin] for coin in COINS])
+        present = np.array([self.snapshot.daily_volatility[coin] for coin in Coin])
+        floor = np.array([self.parameters.shortfall_volatility_floor[coin] for coin in Coin])
         return np.maximum(present, floor) if self.option == "floor" else present
 
     @cached_property
@@ -102,7 +102,7 @@ class ShortfallModel:
                 snapshot,
                 forward_shift=moves[block][:, own],
                 volatility=snapshot.volatility * factor,
-                time_shift=scenarios.margin_period_days / 365.0,
+                time_shift=scenarios.margin_period_days / DAYS_PER_YEAR,
             )
             after[:, collateral] /= 1.0 + scenarios.token[block, None]
             pnl[block] = after - before

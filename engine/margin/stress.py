@@ -21,9 +21,10 @@ from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.crowding import MIN_DEPTH
-from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind, require_in_range
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MAX_VOLATILITY, MIN_VOLATILITY, MarketSnapshot
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import require_in_range
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Stress:
         Derivatives settle one for one in the token and do not feel its price; spot is worth dollars, so its price and
         the index are divided by 1 + `token`. Volatility and depth stay within the ranges that a snapshot allows.
         """
-        listing, moves = snapshot.listing, dict(zip(COINS, (self.btc, self.eth), strict=True))
-        shift = np.array([moves[coin] for coin in COINS])[listing.underlying]
+        listing, moves = snapshot.listing, dict(zip(Coin, (self.btc, self.eth), strict=True))
+        shift = np.array([moves[coin] for coin in Coin])[listing.underlying]
         forward = snapshot.forward * (1.0 + shift)
         index = {coin: value * (1.0 + moves[coin.value]) / (1.0 + self.token) for coin, value in snapshot.index.items()}
         forward = np.where(listing.kind == KIND_CODES[InstrumentKind.SPOT], forward / (1.0 + self.token), forward)
@@ -181,8 +182,8 @@ def _evaluate(
 def compute_joint_stress(definition: Definition, state: AccountState) -> JointStress:
     """The grid's losses of `state` with the coins' moves of one sign, and without any relation."""
     by_sign, alone = {1: 0.0, -1: 0.0}, 0.0
-    for coin in COINS:
-        own = slice(definition.preset.coins[coin].start, definition.preset.coins[coin].stop)
+    for coin in Coin:
+        own = definition.preset.span(coin)
         losses = -(definition.grid_pnl[:, own] @ state.positions[own].astype(float))
         moves = np.array([cell.move for cell in definition.cells[coin]])
         for sign in by_sign:

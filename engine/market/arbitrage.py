@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zkmargin.engine.errors import MarketError
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.presets import Coin
 
 if TYPE_CHECKING:
     from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -76,9 +76,9 @@ class Curve:
     """(n,) share of the forward."""
 
 
-def make_curves(snapshot: MarketSnapshot, coin: Underlying) -> dict[int, Curve]:
+def make_curves(snapshot: MarketSnapshot, coin: Coin) -> dict[int, Curve]:
     """Call prices by expiry, rising."""
-    listing, place = snapshot.listing, list(Underlying).index(coin)
+    listing, place = snapshot.listing, coin.ordinal
     own = listing.is_option & (listing.underlying == place)
     curves = {}
     for expiry in np.unique(listing.expiry[own]):
@@ -93,7 +93,7 @@ def make_curves(snapshot: MarketSnapshot, coin: Underlying) -> dict[int, Curve]:
 def find_violations(snapshot: MarketSnapshot) -> tuple[Violation, ...]:
     """Every violation above `SMALLEST` between neighbours in strike or expiry, largest first."""
     found: list[Violation] = []
-    for coin in Underlying:
+    for coin in Coin:
         curves = list(make_curves(snapshot, coin).values())
         for curve in curves:
             found += [*_find_verticals(curve), *_find_butterflies(curve)]

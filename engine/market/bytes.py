@@ -33,16 +33,9 @@ import numpy as np
 
 from zkmargin.engine.errors import MalformedFile
 from zkmargin.engine.market.crowding import IMPACT_STEP, MULTIPLIER_STEP, Crowding
-from zkmargin.engine.market.instruments import (
-    LOT_STEP,
-    USD_STEP,
-    Instrument,
-    InstrumentKind,
-    Listing,
-    Underlying,
-    make_instrument,
-)
-from zkmargin.engine.presets import get_preset
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
+from zkmargin.engine.presets import Coin, get_preset
+from zkmargin.engine.units import LOT_STEP, USD6
 
 if TYPE_CHECKING:
     from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -93,8 +86,8 @@ def encode(snapshot: MarketSnapshot) -> bytes:
     put(snapshot.time, 5)
     put(len(source), 2)
     out.extend(source)
-    for coin in Underlying:
-        put(_steps(snapshot.index[coin], USD_STEP), 6)
+    for coin in Coin:
+        put(_steps(snapshot.index[coin], USD6), 6)
         put(_steps(snapshot.rates[coin], RATE_STEP), 4, signed=True)
         put(_steps(snapshot.funding[coin], RATE_STEP), 4, signed=True)
         put(_steps(snapshot.daily_volatility[coin], VOLATILITY_STEP), 3)
@@ -113,8 +106,8 @@ def encode(snapshot: MarketSnapshot) -> bytes:
         put((CALL_CODE if item.is_call else PUT_CODE) if is_option else CODE_OF_KIND[item.kind], 1)
         put(lots.index(_steps(item.lot_size, LOT_STEP)), 1)
         put(0 if item.expiry is None else 1 + expiries.index(item.expiry), 1)
-        put(_steps(item.strike, USD_STEP) if is_option else 0, 6)
-        put(_steps(float(snapshot.forward[slot]), USD_STEP), 6)
+        put(_steps(item.strike, USD6) if is_option else 0, 6)
+        put(_steps(float(snapshot.forward[slot]), USD6), 6)
         put(_steps(float(snapshot.volatility[slot]), VOLATILITY_STEP) if is_option else 0, 3)
     return bytes(out)
 
@@ -157,8 +150,8 @@ def decode(data: bytes) -> dict[str, Any]:
     generation, time = reader.number(3), reader.number(5)
     source = reader.text(reader.number(2))
     index, rates, funding, daily_volatility, crowding = {}, {}, {}, {}, {}
-    for coin in Underlying:
-        index[coin] = reader.number(6) / USD_STEP
+    for coin in Coin:
+        index[coin] = reader.number(6) / USD6
         rates[coin] = reader.number(4, signed=True) / RATE_STEP
         funding[coin] = reader.number(4, signed=True) / RATE_STEP
         daily_volatility[coin] = reader.number(3) / VOLATILITY_STEP
@@ -177,14 +170,14 @@ def decode(data: bytes) -> dict[str, Any]:
             raise MalformedFile("snapshot bytes", f"kind {code} in slot {slot}; allowed: 0 to {CALL_CODE}")
         kind = KIND_OF_CODE[code]
         facts = {
-            "strike": strike / USD_STEP if kind is InstrumentKind.OPTION else None,
+            "strike": strike / USD6 if kind is InstrumentKind.OPTION else None,
             "expiry": reader.entry("expiry", [0, *expiries], expiry) or None,
             "is_call": code == CALL_CODE if kind is InstrumentKind.OPTION else None,
         }
-        underlying = Underlying(list(Underlying)[slot // preset.slots_per_coin])
+        underlying = preset.coin_of(slot)
         lot_size = reader.entry("lot size", lots, lot) / LOT_STEP
         instruments.append(make_instrument(slot, kind, underlying, lot_size, **facts))
-        forward[slot] = price / USD_STEP
+        forward[slot] = price / USD6
         if kind is InstrumentKind.OPTION:
             volatility[slot] = vol / VOLATILITY_STEP
     if reader.at != len(reader.data):

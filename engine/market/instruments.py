@@ -18,14 +18,11 @@ from types import MappingProxyType
 import numpy as np
 
 from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
-from zkmargin.engine.presets import COINS, PERPETUAL_OFFSET, SPOT_OFFSET, Preset
+from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, Preset
+from zkmargin.engine.units import LOT_STEP, USD6, require_in_range, require_on_grid, require_whole
 
-USD_STEP = 1_000_000
-"""Steps per US dollar: strikes, forwards and indices are whole micro-dollars."""
 MAX_USD = 100_000_000
 """Largest strike, forward or index, US dollars."""
-LOT_STEP = 100_000_000
-"""Steps per coin: lot sizes are whole multiples of 1e-8 coin."""
 MAX_LOT_SIZE = 1_000
 """Largest lot size, coin per lot."""
 MAX_EXPIRY = 253_402_300_799
@@ -50,54 +47,18 @@ class InstrumentKind(StrEnum):
     """European option on the forward of its own expiry."""
 
 
-class Underlying(StrEnum):
-    """The coins, in slot order (`engine.presets.COINS`)."""
-
-    BTC = "BTC"
-    ETH = "ETH"
-
-
 KIND_CODES: Mapping[InstrumentKind, int] = MappingProxyType(
     {kind: code for code, kind in enumerate(InstrumentKind, start=1)}
 )
 """Code of each kind in numpy columns; 0 is an empty slot."""
 
-SPOT_NAMES: Mapping[Underlying, str] = MappingProxyType({Underlying.BTC: "BTC-SPOT", Underlying.ETH: "WETH-SPOT"})
+SPOT_NAMES: Mapping[Coin, str] = MappingProxyType({Coin.BTC: "BTC-SPOT", Coin.ETH: "WETH-SPOT"})
 """Names of the spot collaterals: ether is held as its ERC-20 wrapper."""
-
-
-def quantize(value: float, steps: int) -> float:
-    """`value` rounded to the nearest multiple of 1 / `steps`, ties to even; idempotent below 2^51 steps."""
-    return round(value * steps) / steps
-
-
-def require_in_range(what: str, value: object, low: float, high: float) -> float:
-    """`value` as a float; raises `OutOfRange` unless it is a finite number (not a bool) in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
-        raise OutOfRange(what, value, low, high)
-    if not low <= value <= high:  # also refuses NaN
-        raise OutOfRange(what, value, low, high)
-    return float(value)
-
-
-def require_whole(what: str, value: object, low: int, high: int) -> int:
-    """`value` as an int; raises `OutOfRange` unless it is a whole number (not a bool or float) in [low, high]."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise OutOfRange(what, value, low, high)
-    return int(value)
-
-
-def require_on_grid(what: str, value: float, low: float, high: float, steps: int) -> float:
-    """`value` as a float; raises `OutOfRange` unless it lies in [low, high] and is a multiple of 1 / `steps`."""
-    number = require_in_range(what, value, low, high)
-    if quantize(number, steps) != number:
-        raise OutOfRange(what, value, low, f"{high}, a multiple of {1 / steps:g}")
-    return number
 
 
 def canonical_name(
     kind: InstrumentKind,
-    underlying: Underlying,
+    underlying: Coin,
     expiry: int | None = None,
     strike: float | None = None,
     is_call: bool | None = None,
@@ -138,7 +99,7 @@ class Instrument:
     """`canonical_name` of the other fields."""
     kind: InstrumentKind
     """Spot, perpetual, future or option."""
-    underlying: Underlying
+    underlying: Coin
     """The coin."""
     lot_size: float
     """Coin per lot, a multiple of 1e-8, at most `MAX_LOT_SIZE`."""
@@ -150,7 +111,7 @@ class Instrument:
     """True for a call, False for a put; options only."""
 
     def __post_init__(self) -> None:
-        for field, enum in (("kind", InstrumentKind), ("underlying", Underlying)):
+        for field, enum in (("kind", InstrumentKind), ("underlying", Coin)):
             try:
                 object.__setattr__(self, field, enum(getattr(self, field)))
             except ValueError:
@@ -169,7 +130,7 @@ class Instrument:
         if is_dated:
             require_whole(f"expiry of {self.name}", self.expiry, 1, MAX_EXPIRY)
         if is_option:
-            strike = require_on_grid(f"strike of {self.name}", self.strike, 1 / USD_STEP, MAX_USD, USD_STEP)
+            strike = require_on_grid(f"strike of {self.name}", self.strike, 1 / USD6, MAX_USD, USD6)
             object.__setattr__(self, "strike", strike)
             if not isinstance(self.is_call, bool):
                 raise WrongKind(f"is_call of {self.name}", self.is_call, "true or false")
@@ -181,7 +142,7 @@ class Instrument:
 def make_instrument(
     slot: int,
     kind: InstrumentKind,
-    underlying: Underlying,
+    underlying: Coin,
     lot_size: float,
     *,
     strike: float | None = None,
@@ -189,12 +150,12 @@ def make_instrument(
     is_call: bool | None = None,
 ) -> Instrument:
     """An `Instrument` whose name is derived from its facts; raises as `Instrument` does."""
-    kind, underlying = InstrumentKind(kind), Underlying(underlying)
+    kind, underlying = InstrumentKind(kind), Coin(underlying)
     is_dated = kind in (InstrumentKind.OPTION, InstrumentKind.FUTURE)
     if is_dated:
         require_whole(f"expiry of slot {slot}", expiry, 1, MAX_EXPIRY)
     if kind is InstrumentKind.OPTION:
-        require_in_range(f"strike of slot {slot}", strike, 1 / USD_STEP, MAX_USD)
+        require_in_range(f"strike of slot {slot}", strike, 1 / USD6, MAX_USD)
     name = canonical_name(kind, underlying, expiry, strike, is_call)
     return Instrument(slot, name, kind, underlying, lot_size, strike, expiry, is_call)
 
@@ -247,9 +208,9 @@ class Listing:
                 raise DuplicateName("instrument", instrument.name)
             seen.add(instrument.name)
 
-    def expected_kind(self, slot: int) -> tuple[Underlying, InstrumentKind]:
+    def expected_kind(self, slot: int) -> tuple[Coin, InstrumentKind]:
         """Which coin and kind may stand in `slot`."""
-        underlying = Underlying(COINS[slot // self.preset.slots_per_coin])
+        underlying = self.preset.coin_of(slot)
         offset = slot - self.preset.coin_slots(underlying).start
         if offset == SPOT_OFFSET:
             return underlying, InstrumentKind.SPOT
@@ -282,7 +243,7 @@ class Listing:
 
     @cached_property
     def underlying(self) -> np.ndarray:
-        """int8: index into `COINS` of the coin that owns the slot, listed or not."""
+        """int8: index into `Coin` of the coin that owns the slot, listed or not."""
         return _column([slot // self.preset.slots_per_coin for slot in range(self.preset.slots)], np.int8)
 
     @cached_property

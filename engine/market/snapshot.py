@@ -32,20 +32,10 @@ from zkmargin.engine.market import bytes as market_bytes
 from zkmargin.engine.market.arbitrage import check_prices
 from zkmargin.engine.market.bytes import RATE_STEP, VOLATILITY_STEP
 from zkmargin.engine.market.crowding import MAX_MULTIPLIER, MIN_MULTIPLIER, MULTIPLIER_STEP, Crowding
-from zkmargin.engine.market.instruments import (
-    MAX_EXPIRY,
-    MAX_USD,
-    USD_STEP,
-    Instrument,
-    InstrumentKind,
-    Listing,
-    Underlying,
-    quantize,
-    require_in_range,
-    require_whole,
-)
-from zkmargin.engine.market.svi import SECONDS_PER_YEAR, SviSlice, VolatilitySurface
-from zkmargin.engine.presets import COINS, get_preset
+from zkmargin.engine.market.instruments import MAX_EXPIRY, MAX_USD, Instrument, InstrumentKind, Listing
+from zkmargin.engine.market.svi import SviSlice, VolatilitySurface
+from zkmargin.engine.presets import Coin, get_preset
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, USD6, quantize, require_in_range, require_whole
 
 MIN_VOLATILITY, MAX_VOLATILITY = 0.001, 16.0
 """Allowed volatility, fraction; the largest on the chain of a crash was 3.2. A zero is missing data, not a market."""
@@ -61,8 +51,8 @@ DATA = Path(__file__).parents[1] / "data"
 """Where the shipped snapshots are."""
 
 
-def _zero_per_coin() -> dict[Underlying, float]:
-    return dict.fromkeys(Underlying, 0.0)
+def _zero_per_coin() -> dict[Coin, float]:
+    return dict.fromkeys(Coin, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +75,7 @@ class MarketSnapshot:
     """Unix seconds."""
     source: str
     """Where the numbers come from, at most `MAX_SOURCE` bytes."""
-    index: Mapping[Underlying, float]
+    index: Mapping[Coin, float]
     """US dollars per coin, rounded to 1e-6."""
     listing: Listing
     """What the slots hold."""
@@ -94,16 +84,16 @@ class MarketSnapshot:
     where nothing is listed."""
     volatility: np.ndarray
     """(N,) fraction per square root of a year, rounded to 1e-6; NaN where no option is."""
-    daily_volatility: Mapping[Underlying, float]
+    daily_volatility: Mapping[Coin, float]
     """Forecast volatility of the coin's daily log return, fraction, rounded to 1e-6: what the historical moves of the
     expected shortfall are scaled to. Filtered with decay 0.97 from closes up to `time`."""
-    crowding: Mapping[Underlying, Crowding]
+    crowding: Mapping[Coin, Crowding]
     """The publishers' estimate of crowd and depth per coin, for the contagion buffer."""
     contagion_multiplier: float
     """State multiplier of the contagion buffer, 1 to 4, rounded to 0.001."""
-    rates: Mapping[Underlying, float] = dataclasses.field(default_factory=_zero_per_coin)
+    rates: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
     """Discount rate per coin, fraction per year, continuous. A recorded fact: prices are undiscounted."""
-    funding: Mapping[Underlying, float] = dataclasses.field(default_factory=_zero_per_coin)
+    funding: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
     """Funding of the coin's perpetual, fraction per 8 hours, positive when longs pay; 0 where it is not known."""
 
     def __post_init__(self) -> None:
@@ -113,7 +103,7 @@ class MarketSnapshot:
             raise OutOfRange("source", self.source, "1 byte", f"{MAX_SOURCE} bytes of text")
         checked = {
             "time": require_whole("time", self.time, 1, MAX_EXPIRY),
-            "index": _per_coin("index", self.index, 1 / USD_STEP, MAX_USD, USD_STEP),
+            "index": _per_coin("index", self.index, 1 / USD6, MAX_USD, USD6),
             "rates": _per_coin("rate", self.rates, -MAX_RATE, MAX_RATE, RATE_STEP),
             "funding": _per_coin("funding", self.funding, -MAX_RATE, MAX_RATE, RATE_STEP),
             "daily_volatility": _per_coin(
@@ -128,7 +118,7 @@ class MarketSnapshot:
                 require_in_range("contagion_multiplier", self.contagion_multiplier, MIN_MULTIPLIER, MAX_MULTIPLIER),
                 MULTIPLIER_STEP,
             ),
-            "forward": _by_slot("forward", self.forward, listing, listing.is_listed, (1 / USD_STEP, MAX_USD), USD_STEP),
+            "forward": _by_slot("forward", self.forward, listing, listing.is_listed, (1 / USD6, MAX_USD), USD6),
             "volatility": _by_slot(
                 "volatility",
                 self.volatility,
@@ -163,7 +153,7 @@ class MarketSnapshot:
     @cached_property
     def index_by_slot(self) -> np.ndarray:
         """(N,) US dollars: the index of the coin that owns the slot, listed or not."""
-        column = np.array([self.index[Underlying(coin)] for coin in COINS])[self.listing.underlying]
+        column = np.array([self.index[coin] for coin in Coin])[self.listing.underlying]
         column.flags.writeable = False
         return column
 
@@ -203,7 +193,7 @@ class MarketSnapshot:
     def to_document(self) -> dict[str, object]:
         """The content of `to_json` as plain dictionaries and lists."""
         per_coin = {
-            field: {coin.value: getattr(self, field)[coin] for coin in Underlying}
+            field: {coin.value: getattr(self, field)[coin] for coin in Coin}
             for field in ("index", "rates", "funding", "daily_volatility")
         }
         return {
@@ -213,7 +203,7 @@ class MarketSnapshot:
             "preset": self.listing.preset.name,
             "generation": self.listing.generation,
             **per_coin,
-            "crowding": {coin.value: dataclasses.asdict(self.crowding[coin]) for coin in Underlying},
+            "crowding": {coin.value: dataclasses.asdict(self.crowding[coin]) for coin in Coin},
             "contagion_multiplier": self.contagion_multiplier,
             "instruments": [self._row(item) for item in self.listing.by_name.values()],
         }
@@ -368,14 +358,14 @@ def reduce_to_mini(snapshot: MarketSnapshot) -> MarketSnapshot:
     Raises `UnknownName` if a coin lists too little for that.
     """
     preset = get_preset("mini")
-    slots = [slot for underlying in Underlying for slot in _slots_of_mini(snapshot, underlying)]
+    slots = [slot for underlying in Coin for slot in _slots_of_mini(snapshot, underlying)]
     moved = [dataclasses.replace(snapshot.listing.instruments[slot], slot=place) for place, slot in enumerate(slots)]
     listing = Listing(preset, snapshot.listing.generation, tuple(moved))
     forward, volatility = snapshot.forward[slots], snapshot.volatility[slots]
     return dataclasses.replace(snapshot, listing=listing, forward=forward, volatility=volatility)
 
 
-def _slots_of_mini(snapshot: MarketSnapshot, underlying: Underlying) -> list[int]:
+def _slots_of_mini(snapshot: MarketSnapshot, underlying: Coin) -> list[int]:
     items = [item for item in snapshot.listing.by_name.values() if item.underlying is underlying]
 
     def pick(what: str, candidates: list[Instrument], distance) -> Instrument:
@@ -394,7 +384,7 @@ def _slots_of_mini(snapshot: MarketSnapshot, underlying: Underlying) -> list[int
     options = [item for item in items if item.kind is InstrumentKind.OPTION]
     puts = {(item.expiry, item.strike): item for item in options if not item.is_call}
     paired = [item for item in options if item.is_call and (item.expiry, item.strike) in puts]
-    days_30 = snapshot.time + 30 * 86_400
+    days_30 = snapshot.time + 30 * SECONDS_PER_DAY
     expiry = pick("call with a put at its strike", paired, lambda item: abs(item.expiry - days_30)).expiry
     call = pick("call", [item for item in paired if item.expiry == expiry], lambda item: abs(moneyness(item) - 1))
     put = puts[call.expiry, call.strike]
@@ -418,8 +408,8 @@ def _find(name_or_path: str | Path) -> Path:
     return path
 
 
-def _per_coin(what: str, given: Mapping, low: float, high: float, steps: int) -> Mapping[Underlying, float]:
-    coins = list(Underlying)
+def _per_coin(what: str, given: Mapping, low: float, high: float, steps: int) -> Mapping[Coin, float]:
+    coins = list(Coin)
     for key in given:
         if key not in coins:
             raise UnknownName(f"coin of {what}", key, coins)
@@ -430,8 +420,8 @@ def _per_coin(what: str, given: Mapping, low: float, high: float, steps: int) ->
     return MappingProxyType({coin: quantize(number, steps) for coin, number in numbers.items()})
 
 
-def _crowding_per_coin(given: Mapping) -> Mapping[Underlying, Crowding]:
-    coins = list(Underlying)
+def _crowding_per_coin(given: Mapping) -> Mapping[Coin, Crowding]:
+    coins = list(Coin)
     for key in given:
         if key not in coins:
             raise UnknownName("coin of crowding", key, coins)
@@ -473,7 +463,7 @@ def _from_file(file: MarketFile, source: str) -> MarketSnapshot:
         if slots[slot] is not None:
             raise MalformedFile(source, f"slot {slot} holds {slots[slot].name} and {row.name}; allowed: one instrument")
         slots[slot] = Instrument(**row.model_dump(exclude={"forward", "volatility"}))
-        forward[slot] = require_in_range(f"forward of {row.name}", row.forward, 1 / USD_STEP, MAX_USD)
+        forward[slot] = require_in_range(f"forward of {row.name}", row.forward, 1 / USD6, MAX_USD)
         if row.volatility is not None:
             allowed = (MIN_VOLATILITY, MAX_VOLATILITY)
             volatility[slot] = require_in_range(f"volatility of {row.name}", row.volatility, *allowed)

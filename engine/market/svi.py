@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from zkmargin.engine.errors import ArbitrageableSurface, ExpiredInstrument, OutOfRange, UnknownName
-from zkmargin.engine.market.instruments import Listing, Underlying, require_in_range
+from zkmargin.engine.market.instruments import Listing
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import SECONDS_PER_YEAR, require_in_range
 
-SECONDS_PER_YEAR = 365 * 86_400
-"""ACT/365, as the options' venues quote."""
 BUTTERFLY_TOLERANCE = 1e-9
 """How far below zero Durrleman's function may come out by rounding alone."""
 CALENDAR_TOLERANCE = 1e-9
@@ -114,15 +114,15 @@ class VolatilitySurface:
     `UnknownName` for a coin that is none.
     """
 
-    slices: Mapping[Underlying, Mapping[int, SviSlice]]
+    slices: Mapping[Coin, Mapping[int, SviSlice]]
     """Coin, then expiry in unix seconds."""
 
     def __post_init__(self) -> None:
         checked = {}
         for coin, by_expiry in self.slices.items():
-            if coin not in list(Underlying):
-                raise UnknownName("coin of a surface", coin, list(Underlying))
-            checked[Underlying(coin)] = MappingProxyType(dict(sorted(by_expiry.items())))
+            if coin not in list(Coin):
+                raise UnknownName("coin of a surface", coin, list(Coin))
+            checked[Coin(coin)] = MappingProxyType(dict(sorted(by_expiry.items())))
         object.__setattr__(self, "slices", MappingProxyType(checked))
         for coin, by_expiry in checked.items():
             dated = list(by_expiry.items())
@@ -135,7 +135,7 @@ class VolatilitySurface:
                     reason = f"calendar arbitrage, variance falls by {fall[worst]:.6g} {where}; allowed: no fall"
                     raise ArbitrageableSurface(late, reason)
 
-    def get_slice(self, underlying: Underlying, expiry: int) -> SviSlice:
+    def get_slice(self, underlying: Coin, expiry: int) -> SviSlice:
         """The slice of a coin's expiry; raises `UnknownName` listing the expiries there are."""
         by_expiry = self.slices.get(underlying, {})
         if expiry not in by_expiry:
@@ -148,7 +148,7 @@ class VolatilitySurface:
         Raises `UnknownName` if an option's expiry has no slice, `ExpiredInstrument` if it is not after `time`.
         """
         volatility = np.full(listing.preset.slots, np.nan)
-        for place, coin in enumerate(Underlying):
+        for place, coin in enumerate(Coin):
             of_coin = listing.is_option & (listing.underlying == place)
             for expiry in np.unique(listing.expiry[of_coin]):
                 slots = np.flatnonzero(of_coin & (listing.expiry == expiry))

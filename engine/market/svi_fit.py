@@ -23,7 +23,6 @@ from itertools import product
 import numpy as np
 
 from zkmargin.engine.errors import ArbitrageableSurface, OutOfRange
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import MarketSnapshot, Observation
 from zkmargin.engine.market.svi import (
     BUTTERFLY_TOLERANCE,
@@ -33,6 +32,7 @@ from zkmargin.engine.market.svi import (
     svi_total_variance,
 )
 from zkmargin.engine.market.valuation import black76_greeks
+from zkmargin.engine.presets import Coin
 
 LEAST_QUOTES = 5
 """Quotes of an expiry: as many as parameters."""
@@ -104,7 +104,7 @@ class SliceFit:
     """SVI of one expiry."""
 
     coin: str
-    """Underlying."""
+    """Coin."""
     expiry: int
     """Unix seconds."""
     years: float
@@ -140,12 +140,10 @@ class SliceFit:
         return SviSlice(*self.parameters)
 
 
-def read_quotes(
-    snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Underlying
-) -> dict[int, Quotes]:
+def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Coin) -> dict[int, Quotes]:
     """Volatilities of a coin by expiry, weighted by vega over spread; where nobody bids or offers, the spread is the
     ask, or the mark; without observations it is the same for all."""
-    listing, place = snapshot.listing, list(Underlying).index(coin)
+    listing, place = snapshot.listing, coin.ordinal
     own, quotes = listing.is_option & (listing.underlying == place), {}
     for expiry in np.unique(listing.expiry[own]):
         slots = np.flatnonzero(own & (listing.expiry == expiry))
@@ -164,9 +162,7 @@ def get_spread(item: Observation) -> float:
     return max(ask - bid, 1e-4)
 
 
-def fit_coin(
-    snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Underlying
-) -> tuple[SliceFit, ...]:
+def fit_coin(snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Coin) -> tuple[SliceFit, ...]:
     """SVI per expiry, early to late."""
     fits: list[SliceFit] = []
     before: Quotes | None = None

@@ -24,6 +24,7 @@ from zkmargin.engine.errors import EngineError
 from zkmargin.engine.policy.arithmetic import check_state, compute_base, compute_charges, compute_excess_total
 from zkmargin.engine.policy.record import HelperKind, Policy
 from zkmargin.engine.presets import BITS
+from zkmargin.engine.units import USD6
 
 if TYPE_CHECKING:
     from zkmargin.engine.account import AccountState
@@ -64,7 +65,7 @@ def _describe_shortfall(policy: Policy, row: int, missing: int) -> str:
     if not policy.helpers[row].any() or not missing:
         return text
     if _takes_cash(policy, row):
-        return f"{text} is missing {missing / 1e6:,.6f} USD"
+        return f"{text} is missing {missing / USD6:,.6f} USD"
     return f"{text} is missing {missing:,} in its own unit"
 
 

@@ -17,9 +17,6 @@ from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields
 from zkmargin.engine.presets import Preset
 
-USD6 = 1_000_000
-"""Micro-dollars per US dollar."""
-
 TRANSFER_UNIT_USD6 = 1_000
 """Exposure per unit of the transfer n, micro-dollars, so that a move of a thousandth is a coefficient of 1."""
 
@@ -81,7 +78,7 @@ class Layout:
         return range(self.preset.excess_rows)
 
     def grid(self, coin_index: int) -> range:
-        """Grid rows of the coin with that place in `engine.presets.COINS`."""
+        """Grid rows of the coin with that place in `engine.presets.Coin`."""
         first = self.preset.excess_rows + coin_index * self.cells
         return range(first, first + self.cells)
 
@@ -120,16 +117,6 @@ class Layout:
     def debt(self) -> int:
         """limit + cash >= 0."""
         return self.final[3]
-
-
-def to_usd6(dollars: np.ndarray) -> np.ndarray:
-    """US dollars to micro-dollars, int64, rounded to nearest (ties to even): the one rounding of a policy's columns."""
-    return np.rint(np.asarray(dollars) * USD6).astype(np.int64)
-
-
-def ceil_usd6(dollars: np.ndarray) -> np.ndarray:
-    """US dollars to micro-dollars, int64, rounded up: charges are rounded against the account."""
-    return np.ceil(np.asarray(dollars) * USD6).astype(np.int64)
 
 
 class Draft:

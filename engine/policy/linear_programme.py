@@ -22,12 +22,10 @@ import numpy as np
 
 from zkmargin.engine.errors import EngineError, OutOfRange
 from zkmargin.engine.policy.record import HelperKind, Policy
+from zkmargin.engine.units import USD6
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
-
-USD6 = 1_000_000
-"""Micro-dollars per US dollar."""
 
 
 class ProgrammeFailed(EngineError):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkmargin.engine.contagion.ladder import require_between
 from zkmargin.engine.contagion.records import EventRecord, load_record
 from zkmargin.engine.simulation.cascade import Cascade, Outcome
 from zkmargin.engine.simulation.market_model import MarketModel
@@ -15,6 +14,7 @@ from zkmargin.engine.simulation.population import draw_population
 from zkmargin.engine.simulation.position_sizing import RULES, Positions, Rule, size_positions
 from zkmargin.engine.simulation.scenarios import Scenario
 from zkmargin.engine.simulation.statistics import Bootstrap, Interval
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, require_in_range
 
 FIGURES: dict[str, Callable[[Positions, Outcome], np.ndarray]] = {
     "bad_debt_usd": lambda taken, seen: seen.bad_debt,
@@ -64,7 +64,7 @@ def run_scenario(
     OutOfRange
         If `seeds` is not 2 to 5,000.
     """
-    require_between("seeds", seeds, 2, 5_000)
+    require_in_range("seeds", seeds, 2, 5_000)
     population = draw_population(scenario.model, seeds)
     bootstrap = Bootstrap(seeds)
     values: dict[Rule, dict[str, np.ndarray]] = {}
@@ -109,7 +109,7 @@ class Target:
 def compare_with_october(model: MarketModel, outcome: Outcome) -> list[Target]:
     """The named targets; `outcome` of the rule "base"."""
     event, bootstrap = load_record(EventRecord, "event_2025-10-10"), Bootstrap(len(outcome.price))
-    start = event.start - event.start % 86_400 + 12 * 3_600
+    start = event.start - event.start % SECONDS_PER_DAY + 12 * SECONDS_PER_HOUR
     recovered = event.close[(start + 60 * RECOVERED - event.start) // event.candle - 1]
     fall = outcome.closed_coins * model.price / model.open_interest
     at = min(RECOVERED, model.minutes - 1)

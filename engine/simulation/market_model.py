@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from zkmargin.engine.contagion.ladder import require_between
+from zkmargin.engine.units import require_in_range
 
 RANGES = {
     "minutes": (60, 5_000), "agents": (20, 20_000), "writers": (0, 2_000), "price": (1.0, 1e7),
@@ -120,5 +120,5 @@ class MarketModel:
         for field in fields(self):
             low, high = RANGES.get(field.name, (None, None))
             if low is not None:
-                require_between(field.name, getattr(self, field.name), low, high)
-        require_between("maintenance", self.maintenance, 0.0, self.initial_margin)
+                require_in_range(field.name, getattr(self, field.name), low, high)
+        require_in_range("maintenance", self.maintenance, 0.0, self.initial_margin)

@@ -7,13 +7,11 @@ import numpy as np
 from zkmargin.engine.market.valuation import black76_greeks, black76_price
 from zkmargin.engine.simulation.market_model import MarketModel
 from zkmargin.engine.simulation.population import Population
-
-MINUTES_PER_YEAR = 365.0 * 1_440.0
-MINUTES_PER_DAY = 1_440.0
+from zkmargin.engine.units import DAYS_PER_YEAR, MINUTES_PER_DAY
 
 
 def _terms(model: MarketModel, price: np.ndarray, minute: int) -> tuple:
-    years = max(model.option_days - minute / MINUTES_PER_DAY, 0.0) / 365.0
+    years = max(model.option_days - minute / MINUTES_PER_DAY, 0.0) / DAYS_PER_YEAR
     return price[:, None], np.array(model.put_strikes) * model.price, years, model.option_volatility, False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zkmargin.engine.simulation.market_model import MarketModel
-from zkmargin.engine.simulation.option_writers import MINUTES_PER_DAY
+from zkmargin.engine.units import MINUTES_PER_DAY
 
 MEMORY = 0.85
 """Weight of the past in the volatility that makers look at, per minute."""

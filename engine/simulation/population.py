@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.simulation.market_model import MarketModel
-
-MINUTES_PER_DAY = 1_440.0
+from zkmargin.engine.units import MINUTES_PER_DAY
 
 
 @dataclass(frozen=True)

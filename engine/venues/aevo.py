@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.units import require_in_range
 from zkmargin.engine.venues.decimals import ZERO
 from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
 from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario

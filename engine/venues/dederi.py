@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from zkmargin.engine.units import DAYS_PER_YEAR
 from zkmargin.engine.venues.decimals import ZERO, to_decimal
 from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
 from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
@@ -23,7 +24,7 @@ FUTURE_CONTINGENCY = Decimal("0.006")
 
 def compute_forward(index: Decimal, annual_basis: float, days: float) -> Decimal:
     """index e^(basis T), T in years of 365 days."""
-    return index * to_decimal(math.exp(annual_basis * days / 365))
+    return index * to_decimal(math.exp(annual_basis * days / DAYS_PER_YEAR))
 
 
 class Dederi(PlainGrid):

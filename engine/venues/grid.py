@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.units import require_in_range
 from zkmargin.engine.venues.decimals import ZERO
 from zkmargin.engine.venues.interface import OptionExpiry, Scenario
 

@@ -10,8 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange, WrongKind
-from zkmargin.engine.market.instruments import require_in_range
-from zkmargin.engine.market.svi import SECONDS_PER_YEAR
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, require_in_range
 
 VolatilityMove = Literal["up", "none", "down", "linear", "abs"]
 """How a scenario moves volatilities: by the venue's shock, or by a tilt of the skew (`linear`, `abs`)."""
@@ -105,7 +104,7 @@ class OptionExpiry:
     @property
     def days(self) -> float:
         """Time to expiry in days."""
-        return self.seconds / 86_400
+        return self.seconds / SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)

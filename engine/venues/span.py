@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.instruments import require_in_range
+from zkmargin.engine.units import SECONDS_PER_DAY, require_in_range
 from zkmargin.engine.venues.decimals import ZERO
 from zkmargin.engine.venues.evaluation import shock_in_proportion, value_now
 from zkmargin.engine.venues.grid import Book, compute_worst_loss
@@ -24,7 +24,6 @@ from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
 
 THIRDS = (0, 1, -1, 2, -2, 3, -3)
 """Price moves of the first fourteen scenarios in thirds of the range, each with volatility up and down."""
-DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Parameters:
     """Proportional change of volatility, 0 to 1."""
     extreme_multiple: Decimal = Decimal(3)
     extreme_cover: Decimal = Decimal("0.33")
-    lookahead_seconds: int = DAY
+    lookahead_seconds: int = SECONDS_PER_DAY
 
     def __post_init__(self) -> None:
         if not self.price_scan_range > 0:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.instruments import require_in_range
 from zkmargin.engine.market.svi import svi_total_variance
+from zkmargin.engine.units import require_in_range
 
 WING = 4.0
 """The wings are flat beyond WING sqrt(a + b sigma) of log-moneyness, that many deviations of the centre's variance."""

@@ -12,7 +12,7 @@ from zkmargin.engine.desk.hedge_result import Hedge, Target
 from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE, make_liquidity
 from zkmargin.engine.desk.orders import pay_out
 from zkmargin.engine.market.snapshot import load_observations, load_snapshot
-from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
 
 

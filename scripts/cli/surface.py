@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.market.arbitrage import TOLERANCE, find_violations
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import load_observations, load_snapshot
 from zkmargin.engine.market.svi_fit import Breach, SliceFit, fit_coin, read_quotes
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR
 from zkmargin.scripts.cli import console
 
 SHOWN = 10
@@ -33,8 +34,8 @@ def surface(
         raise typer.BadParameter(f"{plot} is no PNG file in a folder that exists", param_hint="--plot")
     snapshot, observations = load_snapshot(market), load_observations(market)
     fits: list[SliceFit] = []
-    with console.show_steps(len(Underlying)) as steps:
-        for coin in Underlying:
+    with console.show_steps(len(Coin)) as steps:
+        for coin in Coin:
             steps.start(f"{coin.value} expiries")
             fits += fit_coin(snapshot, observations, coin)
             steps.done()
@@ -44,7 +45,7 @@ def surface(
 
         quotes = {
             (coin.value, expiry): own
-            for coin in Underlying
+            for coin in Coin
             for expiry, own in read_quotes(snapshot, observations, coin).items()
         }
         plot_surface(fits, quotes, plot)
@@ -80,7 +81,7 @@ def describe(fit: SliceFit) -> dict[str, object]:
     return {
         "underlying": fit.coin,
         "expiry": fit.expiry,
-        "days": 365 * fit.years,
+        "days": DAYS_PER_YEAR * fit.years,
         "quotes": fit.quotes,
         **dict(zip(("a", "b", "rho", "m", "sigma"), fit.parameters, strict=True)),
         "rmse_points": fit.rmse_points,

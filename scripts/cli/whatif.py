@@ -9,7 +9,7 @@ from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import parse_orders
 from zkmargin.engine.desk.whatif import AMOUNTS, PricedOrder, WhatIf, weigh_orders
 from zkmargin.engine.market.snapshot import load_snapshot
-from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
 
 

@@ -6,6 +6,7 @@ from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import BITS
+from zkmargin.engine.units import USD6
 
 HALF_SPREAD = 0.0005
 """What the maker earns on each trade, as a share of the gross premium."""
@@ -32,4 +33,4 @@ def price_legs(venue: LocalVenue, legs: dict[int, int], *, half_spread: float = 
     prices = price_per_lot(venue.snapshot)
     net = sum(float(prices[slot]) * lots for slot, lots in legs.items())
     gross = sum(float(prices[slot]) * abs(lots) for slot, lots in legs.items())
-    return round(1e6 * (net + half_spread * gross))
+    return round(USD6 * (net + half_spread * gross))

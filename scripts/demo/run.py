@@ -16,6 +16,7 @@ from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.margin.report import build_report
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import get_preset
+from zkmargin.engine.units import SECONDS_PER_HOUR, USD6
 from zkmargin.prover.account.recovery import recover_accounts
 from zkmargin.prover.attestation import ChainFacts, verify_attestation
 from zkmargin.prover.client import SignedAction
@@ -25,9 +26,7 @@ from zkmargin.scripts.demo.book import get_target, price_legs, split_into_trades
 from zkmargin.scripts.demo.refusals import Refusal, Refusals, agree, make_challenge
 from zkmargin.scripts.demo.verify import verify_three_ways
 
-USD6 = 10**6
 MARKET = "deribit_2026-08-22"
-HOUR = 3600
 
 
 @dataclass
@@ -258,7 +257,7 @@ def _leave(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
     }
     agreed = agree(venue, bob, maker, held, price_legs(venue, held))
     story.spent("trade", venue.settle(venue.prove_trade(agreed, maker, bob), maker, bob))
-    venue.chain.travel(HOUR)
+    venue.chain.travel(SECONDS_PER_HOUR)
     slot = venue.contracts.deployment.weth_slot
     action = bob.trader.close(
         bob.state.cash, {slot: int(bob.state.positions[slot])}, recipient=bob.address, deadline=venue.deadline

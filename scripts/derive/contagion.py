@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from zkmargin.engine.contagion.records import DATA
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
-COINS = ("BTC", "ETH")
 DECAY = 0.97
 """Of the variance filter per day."""
 THRESHOLD = 0.01
@@ -55,7 +56,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def filter_volatility(closes: list[tuple[float, float]], until: float) -> float:
     """EWMA volatility of daily log returns from (unix seconds, close) of days that ended by `until`."""
-    prices = np.array([close for time, close in closes if time + 86_400 <= until])
+    prices = np.array([close for time, close in closes if time + SECONDS_PER_DAY <= until])
     variance = None
     for value in np.diff(np.log(prices)):
         variance = value**2 if variance is None else DECAY * variance + (1 - DECAY) * value**2
@@ -108,7 +109,7 @@ def derive_event(folder: Path) -> dict:
     candles = {int(row["open_time"]) // 1000: row for row in rows}
     path = [candles[start + 300 * k] for k in range(CANDLES)]
     low = min(float(row["low"]) for row in path)
-    day = next(row for time, row in sorted(candles.items()) if time % 86_400 == 0)
+    day = next(row for time, row in sorted(candles.items()) if time % SECONDS_PER_DAY == 0)
     later = candles[int(datetime(2025, 10, 10, 22, 0, tzinfo=UTC).timestamp())]
     return {
         "format": "zkmargin.event/1",
@@ -127,16 +128,19 @@ def derive_event(folder: Path) -> dict:
 def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
     """Hours since the start of the observation at which a large move ended: hourly candles, else the index series."""
     rows = [
-        (float(r["timestamp"]) / 1e3 + 3_600, 1.0, np.log(float(r["close"]) / float(r["open"])))
+        (float(r["timestamp"]) / 1e3 + SECONDS_PER_HOUR, 1.0, np.log(float(r["close"]) / float(r["open"])))
         for r in read_candles(folder, coin, "1h")
     ]
-    if rows[-1][0] < end - 86_400:
+    if rows[-1][0] < end - SECONDS_PER_DAY:
         stamps = {r["timestamp"]: float(r["index_price"]) for r in read(surface_path(folder, coin))}
         series = [(datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp(), p) for t, p in sorted(stamps.items())]
-        rows = [(late, (late - early) / 3_600, np.log(new / old)) for (early, old), (late, new) in pairwise(series)]
-    start = end - OBSERVED * 3_600
+        rows = [
+            (late, (late - early) / SECONDS_PER_HOUR, np.log(new / old))
+            for (early, old), (late, new) in pairwise(series)
+        ]
+    start = end - OBSERVED * SECONDS_PER_HOUR
     return [
-        round((time - start) / 3_600, 3)
+        round((time - start) / SECONDS_PER_HOUR, 3)
         for time, hours, move in rows
         if start < time <= end and abs(move) > THRESHOLD * np.sqrt(hours)
     ]
@@ -152,7 +156,7 @@ def derive_state(folder: Path, stamp: str) -> dict:
     end = datetime.fromisoformat(stamp).replace(tzinfo=UTC).timestamp()
     interest = read(folder / "binance_um_oi_4h_2026Q1_silertrades.csv")
     coins = {}
-    for coin in COINS:
+    for coin in Coin:
         own = [row for row in interest if row["symbol"] == f"{coin}USDT"]
         nearest = min(own, key=lambda row: abs(float(row["timestamp"]) / 1e3 - end))
         coins[coin] = {

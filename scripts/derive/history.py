@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 
 from zkmargin.engine.backtest.history import DEFAULT, EVENT_COLUMNS, FOLDER, FORMAT, OPTION_COLUMNS, PRICE_COLUMNS
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 OUTPUT = FOLDER / f"{DEFAULT}.json"
 TENORS = (7.0, 30.0, 90.0)
@@ -55,9 +56,9 @@ def interpolate(rows: list[dict[str, str]], column: str, days: float) -> float:
     volatility = np.array([float(row[column]) for row in rows])
     order = np.argsort(years)
     years, volatility = years[order], volatility[order]
-    if days / 365 <= years[0]:
+    if days / DAYS_PER_YEAR <= years[0]:
         return float(volatility[0])
-    return math.sqrt(float(np.interp(days / 365, years, volatility**2 * years)) / (days / 365))
+    return math.sqrt(float(np.interp(days / DAYS_PER_YEAR, years, volatility**2 * years)) / (days / DAYS_PER_YEAR))
 
 
 def interpolate_basis(rows: list[dict[str, str]], days: float) -> float:
@@ -66,7 +67,7 @@ def interpolate_basis(rows: list[dict[str, str]], days: float) -> float:
         (float(row["ttm_years"]), math.log(float(row["futures_price"]) / float(row["index_price"]))) for row in rows
     )
     years, basis = np.array([(0.0, 0.0), *points]).T
-    return float(np.interp(days / 365, years, basis))
+    return float(np.interp(days / DAYS_PER_YEAR, years, basis))
 
 
 def derive_options(rows: list[dict[str, str]]) -> list[float]:
@@ -79,17 +80,17 @@ def derive_options(rows: list[dict[str, str]]) -> list[float]:
 def derive_event(folder: Path, first: str, last: str) -> list[list[str | float]]:
     """Hourly bars of both coins, in the order of `EVENT_COLUMNS`."""
     bars: dict[str, list[float]] = {}
-    for coin in COINS:
+    for coin in Coin:
         for row in read(folder, f"binance_um_perp_{coin}USDT_1h_silertrades.csv"):
             hour = datetime.fromtimestamp(int(row["timestamp"]) / 1000, UTC).strftime("%Y-%m-%dT%H")
             if first <= hour[:10] <= last:
                 bars.setdefault(hour, []).extend(float(row[what]) for what in ("low", "close", "high"))
-    return [[hour, *bars[hour]] for hour in sorted(bars) if len(bars[hour]) == 3 * len(COINS)]
+    return [[hour, *bars[hour]] for hour in sorted(bars) if len(bars[hour]) == 3 * len(Coin)]
 
 
 def derive(folder: Path) -> dict[str, object]:
     """The record as a JSON document."""
-    snapshots = {coin: read_last_snapshots(folder, coin) for coin in COINS}
+    snapshots = {coin: read_last_snapshots(folder, coin) for coin in Coin}
     quoted = sorted(set(snapshots["BTC"]) & set(snapshots["ETH"]))
     early = [
         [row["date"], float(row["btc_usd"]), float(row["eth_usd"]), None]
@@ -106,7 +107,7 @@ def derive(folder: Path) -> dict[str, object]:
         if row["date_utc"] < quoted[0]
     ]
     late += [
-        [day, *(round(float(np.mean([float(r["index_price"]) for r in snapshots[c][day]])), 2) for c in COINS), None]
+        [day, *(round(float(np.mean([float(r["index_price"]) for r in snapshots[c][day]])), 2) for c in Coin), None]
         for day in quoted
     ]
     return {
@@ -123,7 +124,7 @@ def derive(folder: Path) -> dict[str, object]:
         "option_columns": OPTION_COLUMNS,
         "event_columns": EVENT_COLUMNS,
         "segments": [{"name": "2015-12-31 to 2020-12-31", "rows": early}, {"name": "2024-01-10 on", "rows": late}],
-        "options": {coin: [[day, *derive_options(snapshots[coin][day])] for day in quoted] for coin in COINS},
+        "options": {coin: [[day, *derive_options(snapshots[coin][day])] for day in quoted] for coin in Coin},
         "events": [{"name": name, "rows": derive_event(folder, *days)} for name, days in EVENTS.items()],
     }
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from zkmargin.engine.calibration.filters import WARM_UP, filter_ewma, sum_over_period
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 PERIOD = 2
 """Margin period, days: EMIR RTS 153/2013, article 26 for listed derivatives."""
@@ -51,7 +52,7 @@ def read_closes(folder: Path) -> list[tuple[list[str], np.ndarray]]:
     with (folder / "closes_daily_perp_panel_BTC_ETH_SOL.csv").open() as file:
         panel = {row["date_utc"]: (float(row["BTC"]), float(row["ETH"])) for row in csv.DictReader(file)}
     last_of_day: dict[str, dict[str, float]] = {}
-    for coin in COINS:
+    for coin in Coin:
         for row in read_surface(folder, coin):
             last_of_day.setdefault(row["timestamp"][:10], {})[coin] = float(row["index_price"])
     later = {day: (prices["BTC"], prices["ETH"]) for day, prices in last_of_day.items() if len(prices) == 2}
@@ -77,8 +78,8 @@ def fit_volatility_response(folder: Path, coin: str) -> tuple[float, float, floa
     for timestamp, points in sorted(by_time.items()):
         points.sort()
         tenors, volatilities, prices = (np.array(column) for column in zip(*points, strict=True))
-        total = np.interp(30 / 365, tenors, volatilities**2 * tenors)
-        days[timestamp[:10]] = (math.log(float(prices.mean())), 0.5 * math.log(total / (30 / 365)))
+        total = np.interp(30 / DAYS_PER_YEAR, tenors, volatilities**2 * tenors)
+        days[timestamp[:10]] = (math.log(float(prices.mean())), 0.5 * math.log(total / (30 / DAYS_PER_YEAR)))
     series = np.array([days[day] for day in sorted(days)])
     change = series[PERIOD:] - series[:-PERIOD]
     design = np.column_stack([np.ones(len(change)), change[:, 0], np.abs(change[:, 0])])

@@ -33,7 +33,7 @@ from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.scenarios import COLUMNS, FORMAT, ScenarioSet
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
-from zkmargin.engine.presets import BITS, COINS, PRESETS
+from zkmargin.engine.presets import BITS, PRESETS, Coin
 from zkmargin.scripts.derive.scenario_history import (
     PERIOD,
     TOKEN_STRESS,
@@ -78,10 +78,10 @@ def make_record(folder: Path) -> dict:
         "confidence": CONFIDENCE,
         "decay": DECAY,
         "warm_up": WARM_UP,
-        "long_volatility": {coin: round(float(value), 6) for coin, value in zip(COINS, level, strict=True)},
-        "latest_volatility": {coin: round(float(value), 6) for coin, value in zip(COINS, latest, strict=True)},
+        "long_volatility": {coin: round(float(value), 6) for coin, value in zip(Coin, level, strict=True)},
+        "latest_volatility": {coin: round(float(value), 6) for coin, value in zip(Coin, latest, strict=True)},
         "volatility_response": {
-            coin: [round(value, 6) for value in fit_volatility_response(folder, coin)] for coin in COINS
+            coin: [round(value, 6) for value in fit_volatility_response(folder, coin)] for coin in Coin
         },
         "token_stress": list(TOKEN_STRESS),
         "columns": COLUMNS,
@@ -112,7 +112,7 @@ def read_sample(record: dict) -> ScenarioSet:
         volatility=table[:, 2:4],
         token=table[:, 4],
         stressed=table[:, 5] == 1,
-        response=np.array([record["volatility_response"][coin] for coin in COINS]),
+        response=np.array([record["volatility_response"][coin] for coin in Coin]),
         groups=np.zeros(len(table), dtype=np.int64),
         plain_multiplier=(1, 1),
         stressed_multiplier=(1, 1),

@@ -32,9 +32,10 @@ import numpy as np
 from zkmargin.engine.errors import MalformedFile, OutOfRange
 from zkmargin.engine.files import StrictModel, read_model, read_text
 from zkmargin.engine.market.crowding import Crowding
-from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, Underlying, make_instrument
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import CrowdingRow, MarketSnapshot, dump_document
-from zkmargin.engine.presets import Preset, get_preset
+from zkmargin.engine.presets import Coin, Preset, get_preset
+from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_YEAR
 
 MIN_OPTION_DAYS = 1.5
 """An option that expires sooner is not listed."""
@@ -46,9 +47,9 @@ VOLUME_WEIGHT = 5.0
 """A coin traded today counts as so many coins of open interest."""
 MIN_PER_EXPIRY = 6
 """Options that each expiry gets before the score decides."""
-DERIVATIVE_LOT = {Underlying.BTC: 0.01, Underlying.ETH: 0.1}
+DERIVATIVE_LOT = {Coin.BTC: 0.01, Coin.ETH: 0.1}
 """Coin per lot of options, futures and perpetuals."""
-COLLATERAL_LOT = {Underlying.BTC: 0.0001, Underlying.ETH: 0.001}
+COLLATERAL_LOT = {Coin.BTC: 0.0001, Coin.ETH: 0.001}
 """Coin per lot of collateral."""
 
 SOURCE = (
@@ -79,7 +80,7 @@ class Ticker:
     """One row of the chain."""
 
     name: str
-    underlying: Underlying
+    underlying: Coin
     expiry: int
     strike: float
     is_call: bool
@@ -131,7 +132,7 @@ def _ticker(path: Path, line: int, row: dict[str, str]) -> Ticker:
         raise MalformedFile(path.name, f"line {line}, option_type is {row['option_type']!r}; allowed: call, put")
     return Ticker(
         name=row["instrument_name"],
-        underlying=Underlying(row["currency"]),
+        underlying=Coin(row["currency"]),
         expiry=int(datetime.fromisoformat(row["expiry_datetime"]).timestamp()),
         strike=number("strike"),
         is_call=row["option_type"] == "call",
@@ -152,8 +153,8 @@ def select_options(tickers: Iterable[Ticker], time: int, count: int, index: floa
     """At most `count` options by the listing rule (see the module), in the order expiry, strike, put before call."""
 
     def is_candidate(ticker: Ticker) -> bool:
-        years = (ticker.expiry - time) / (365 * 86_400)
-        if not ticker.ask or years * 365 <= MIN_OPTION_DAYS:
+        years = (ticker.expiry - time) / SECONDS_PER_YEAR
+        if not ticker.ask or years * DAYS_PER_YEAR <= MIN_OPTION_DAYS:
             return False
         return abs(math.log(ticker.strike / ticker.forward)) < MAX_DEVIATIONS * ticker.volatility * math.sqrt(years)
 
@@ -174,7 +175,7 @@ def select_futures(tickers: Iterable[Ticker], time: int, count: int) -> list[tup
     """At most `count` dated futures as (expiry, forward in US dollars), rising expiry, by the rule of the module."""
     by_expiry: dict[int, list[Ticker]] = defaultdict(list)
     for ticker in tickers:
-        if ticker.expiry - time > MIN_FUTURE_DAYS * 86_400:
+        if ticker.expiry - time > MIN_FUTURE_DAYS * SECONDS_PER_DAY:
             by_expiry[ticker.expiry].append(ticker)
 
     def rank(expiry: int) -> tuple[bool, float, int]:
@@ -205,7 +206,7 @@ def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict
     instruments: list[Instrument | None] = [None] * preset.slots
     forward, volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
     index, listed = {}, {}
-    for coin in Underlying:
+    for coin in Coin:
         of_coin = [ticker for ticker in tickers if ticker.underlying is coin]
         if not of_coin:
             raise MalformedFile(path.name, f"has no row of {coin.value}; allowed: rows of every coin")

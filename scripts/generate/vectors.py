@@ -26,12 +26,12 @@ from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.units import USD6
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "vectors"
 MARKET = "deribit_2026-08-22"
 POLICIES = {"mini": ("initial", "maintenance", "net_delta", "withdraw"), "standard": ("initial", "maintenance")}
 """Which policies a file holds; the bytes of more would make the standard file too large."""
-USD = 10**6
 SEED = 20_260_822
 
 
@@ -54,14 +54,14 @@ def make_accounts(snapshot: MarketSnapshot) -> dict[str, tuple[dict[int, int], i
     accounts = {
         "empty": ({}, 0),
         "one lot long": ({btc: 1}, 0),
-        "one lot short": ({btc: -1}, 2_000 * USD),
-        "one option owed": ({call: -1}, 5_000 * USD),
-        "netted coins": ({btc: 1000, eth: -3000}, 300_000 * USD),
-        "hedged collateral": ({collateral: 50_000, eth: -500}, 60_000 * USD),
-        "borrowed cash": ({collateral: 4_000_000}, -5_000_000 * USD),
-        "borrowed beyond the limit": ({collateral: 4_000_000}, -5_000_000 * USD - 1),
-        "no margin": ({btc: -100, eth: 50}, 80_000 * USD),
-        "every slot": (book(40), 2_000_000 * USD),
+        "one lot short": ({btc: -1}, 2_000 * USD6),
+        "one option owed": ({call: -1}, 5_000 * USD6),
+        "netted coins": ({btc: 1000, eth: -3000}, 300_000 * USD6),
+        "hedged collateral": ({collateral: 50_000, eth: -500}, 60_000 * USD6),
+        "borrowed cash": ({collateral: 4_000_000}, -5_000_000 * USD6),
+        "borrowed beyond the limit": ({collateral: 4_000_000}, -5_000_000 * USD6 - 1),
+        "no margin": ({btc: -100, eth: 50}, 80_000 * USD6),
+        "every slot": (book(40), 2_000_000 * USD6),
         "every slot, large": (book(10**6), 10**18),
         "largest position": ({eth: MAX_LOTS}, 0),
         "largest short position and largest cash": ({btc: -MAX_LOTS}, MAX_CASH),

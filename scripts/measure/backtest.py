@@ -18,7 +18,7 @@ from zkmargin.engine.backtest.paths import build_market
 from zkmargin.engine.backtest.report import build_document
 from zkmargin.engine.backtest.run import run_backtest
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 from zkmargin.scripts.cli import console
 
 COMMAND = "python -m zkmargin.scripts.measure.backtest --output costs/backtest.json"
@@ -48,8 +48,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     output = parser.parse_args().output
     parts = [f'{{"command": {json.dumps(COMMAND)}']
-    with console.show_steps(len(COINS)) as steps:
-        for coin in COINS:
+    with console.show_steps(len(Coin)) as steps:
+        for coin in Coin:
             steps.start(f"books of {coin}")
             parts.append(f"{json.dumps(coin)}: {dump(measure(coin))}")
             steps.done()

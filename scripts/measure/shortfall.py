@@ -32,7 +32,7 @@ from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
-from zkmargin.engine.presets import COINS, PRESETS
+from zkmargin.engine.presets import PRESETS, Coin
 from zkmargin.scripts.cli import console
 
 MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30", "deribit_2026-02-05")
@@ -140,7 +140,7 @@ def measure_netting(scenarios: ScenarioSet, volatility: np.ndarray, price_range:
     """99 % quantile (`inverted_cdf`) over windows of the relative move in units of the grid: abs(r_ETH g - r_BTC) with
     g the ratio of the coins' price ranges, at a daily volatility (2,)."""
     first, second = np.expm1(scenarios.log_moves(volatility)).T
-    relative = np.abs(second * price_range[COINS[0]] / price_range[COINS[1]] - first)
+    relative = np.abs(second * price_range[Coin.BTC] / price_range[Coin.ETH] - first)
     return float(np.quantile(relative, 0.99, method="inverted_cdf"))
 
 
@@ -179,7 +179,7 @@ def measure(rows: list[int], say) -> dict:
     scenarios = load_scenarios(parameters.shortfall_scenarios, 64)
     figures = MarketFigures(MARKETS[0], 64)
     books = figures.get_books(SEEDS[:1])
-    latest = np.array([figures.snapshot.daily_volatility[coin] for coin in COINS])
+    latest = np.array([figures.snapshot.daily_volatility[coin] for coin in Coin])
     return {
         "command": "python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json",
         "sample": {
@@ -188,7 +188,7 @@ def measure(rows: list[int], say) -> dict:
             "tail_windows": scenarios.count_tail(False),
             "margin_period_days": scenarios.margin_period_days,
             "confidence": scenarios.confidence,
-            "volatility": dict(zip(COINS, np.round(figures.shortfall.volatility, 6).tolist(), strict=True)),
+            "volatility": dict(zip(Coin, np.round(figures.shortfall.volatility, 6).tolist(), strict=True)),
         },
         "bootstrap": {
             "block_windows": BLOCK,

@@ -21,12 +21,12 @@ from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import Policy
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import DAYS_PER_YEAR
 from zkmargin.scripts.cli import console
 
 EQUITY = 1e6
 """US dollars."""
-DAYS_PER_YEAR = 365
 LEVELS = ("initial", "maintenance")
 
 
@@ -41,7 +41,7 @@ class Market:
     def __init__(self, snapshot: MarketSnapshot):
         listing = snapshot.listing
         self.snapshot, self.base = snapshot, price_per_lot(snapshot)
-        self.is_coin = [listing.underlying == place for place in range(len(COINS))]
+        self.is_coin = [listing.underlying == place for place in range(len(Coin))]
         self.is_future = listing.kind == KIND_CODES[InstrumentKind.FUTURE]
         self.is_dated = listing.is_option | self.is_future
         self.years = np.where(self.is_dated, snapshot.years, 0.0)
@@ -81,7 +81,7 @@ class Market:
         """(N,) factor of the volatilities at a share of the grid's move, negative for down."""
         parameters, scale = load_parameters(), scale_by_tenor(self.snapshot, load_parameters())
         moves = parameters.volatility_up if share > 0 else parameters.volatility_down
-        by_coin = np.array([moves[coin] for coin in COINS])[self.snapshot.listing.underlying]
+        by_coin = np.array([moves[coin] for coin in Coin])[self.snapshot.listing.underlying]
         return np.maximum(1.0 + share * by_coin * scale, 0.0)
 
 

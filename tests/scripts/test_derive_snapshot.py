@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange
-from zkmargin.engine.market.instruments import InstrumentKind, Underlying, canonical_name
+from zkmargin.engine.market.instruments import InstrumentKind, canonical_name
 from zkmargin.engine.market.snapshot import CrowdingRow, load_observations, load_snapshot
 from zkmargin.engine.market.valuation import black76_greeks, black76_price
-from zkmargin.engine.presets import get_preset
+from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.scripts.derive.snapshot import (
     COLUMNS,
     Facts,
@@ -40,7 +40,7 @@ def make_row(coin="BTC", days=30, moneyness=1.0, is_call=True, **changes):
     strike = round(forward * moneyness)
     years = (expiry - TIME).total_seconds() / (365 * 86_400)
     inputs = (forward, strike, max(years, 0), volatility, is_call)
-    name = canonical_name(InstrumentKind.OPTION, Underlying(coin), int(expiry.timestamp()), float(strike), is_call)
+    name = canonical_name(InstrumentKind.OPTION, Coin(coin), int(expiry.timestamp()), float(strike), is_call)
     return {
         "timestamp": TIME.isoformat(),
         "instrument_name": name,

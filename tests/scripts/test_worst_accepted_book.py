@@ -14,7 +14,7 @@ from zkmargin.engine.margin.policies import build_policies
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.units import USD6
 from zkmargin.scripts.measure.worst_accepted_book import EQUITY, Market, find_worst_book, find_worst_loss, name_moves
 
 PARAMETERS = load_parameters()

@@ -15,7 +15,7 @@ from decimal import Decimal
 import numpy as np
 
 from zkmargin.engine.errors import DuplicateName, OutOfRange
-from zkmargin.engine.market.svi import SECONDS_PER_YEAR
+from zkmargin.engine.units import SECONDS_PER_YEAR
 from zkmargin.engine.venues.decimals import ZERO, to_decimal
 from zkmargin.engine.venues.derive.files import compute_naked_shorts, compute_oracle_charge, require_known_expiry
 from zkmargin.engine.venues.derive.pmrm2_cases import Pmrm2Case

@@ -8,6 +8,7 @@ import numpy as np
 
 from zkmargin.engine.contagion.records import EventRecord, load_record
 from zkmargin.engine.simulation.experiment import PAIRS, Result
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 COLOURS = {"base": "#b03a2e", "buffer": "#1f618d", "flat": "#7d8a2e"}
 """Of the rules."""
@@ -42,7 +43,7 @@ def _draw_paths(axis, result: Result) -> None:
         axis.fill_between(hours, low / 1e3, high / 1e3, color=COLOURS[rule], alpha=0.12, lw=0)
     if result.scenario.name == "october":
         event = load_record(EventRecord, "event_2025-10-10")
-        hours = (event.start % 86_400 + event.candle * np.arange(1, len(event.close) + 1)) / 3_600
+        hours = (event.start % SECONDS_PER_DAY + event.candle * np.arange(1, len(event.close) + 1)) / SECONDS_PER_HOUR
         axis.plot(hours, np.array(event.close) / 1e3, color="black", lw=0.8, label="BTC, 10 Oct 2025")
     axis.set_title(result.scenario.name)
     axis.set_xlabel("hour, UTC")

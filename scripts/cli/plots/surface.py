@@ -7,6 +7,7 @@ import numpy as np
 
 from zkmargin.engine.market.svi import svi_total_variance
 from zkmargin.engine.market.svi_fit import Quotes, SliceFit
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 COLUMNS = 4
 PANEL = (3.4, 2.3)
@@ -31,7 +32,7 @@ def plot_surface(fits: Sequence[SliceFit], quotes: Mapping[tuple[str, int], Quot
         place.plot(k, 100 * np.sqrt(svi_total_variance(k, *fit.parameters) / fit.years), linewidth=1.0)
         place.plot(seen.moneyness, 100 * seen.volatility, "o", color="0.3", markersize=2.5)
         colour = "black" if fit.is_butterfly_free and fit.is_calendar_free else "tab:red"
-        title = f"{fit.coin}, {365 * fit.years:.1f} days: {fit.rmse_points:.2f} points"
+        title = f"{fit.coin}, {DAYS_PER_YEAR * fit.years:.1f} days: {fit.rmse_points:.2f} points"
         place.set_title(title, fontsize=8, loc="left", color=colour)
         place.tick_params(labelsize=6)
     figure.tight_layout()

@@ -11,12 +11,12 @@ from zkmargin.engine.backtest.books import ARCHETYPES, NEAR, list_day, make_lots
 from zkmargin.engine.backtest.measures import get_normal_tail
 from zkmargin.engine.backtest.models import House, compute_delta_gamma, compute_sample_figures, revalue_sample
 from zkmargin.engine.backtest.paths import State
-from zkmargin.engine.backtest.volatility import DAYS_PER_YEAR
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
+from zkmargin.engine.units import DAYS_PER_YEAR
 
 PARAMETERS = load_parameters()
 NAMES = tuple(ARCHETYPES)

@@ -10,8 +10,8 @@ from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecor
 from zkmargin.engine.errors import MalformedFile, UnknownName
 from zkmargin.engine.margin.buffer import compute_charge
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.presets import Coin
 
 BOOK = load_record(DepthRecord, "depth_2025-10-10")
 EVENT = load_record(EventRecord, "event_2025-10-10")
@@ -35,7 +35,7 @@ def test_the_shipped_markets_ask_no_less_than_the_estimate(date):
     snapshot, _ = get_inputs(date)
     found = get_estimate(date)
     assert snapshot.contagion_multiplier == pytest.approx(found.contagion_multiplier, abs=0.005)
-    for coin in Underlying:
+    for coin in Coin:
         shipped, estimated = snapshot.crowding[coin], found.crowding[coin.value]
         assert shipped.depth_down == pytest.approx(estimated.depth_down, rel=0.01)
         assert shipped.depth_up == pytest.approx(estimated.depth_up, rel=0.01)

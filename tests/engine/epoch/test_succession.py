@@ -10,15 +10,10 @@ from tests.support.house import get_snapshot
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import RefusedSuccession, check_succession
-from zkmargin.engine.market.instruments import (
-    InstrumentKind,
-    Listing,
-    Underlying,
-    collateral_lot_sizes,
-    make_instrument,
-)
+from zkmargin.engine.market.instruments import InstrumentKind, Listing, collateral_lot_sizes, make_instrument
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.presets import Coin
 
 SNAPSHOT = get_snapshot("mini")
 LISTING, PRESET = SNAPSHOT.listing, SNAPSHOT.listing.preset
@@ -193,7 +188,7 @@ class TestEasing:
         refuse(FIRST, self.move(hours, daily_volatility=scaled(factor - 0.005)), "daily volatility of BTC")
 
     @pytest.mark.parametrize("field", ["ladder_down", "ladder_up", "depth_down", "depth_up", "impact"])
-    @pytest.mark.parametrize("coin", list(Underlying))
+    @pytest.mark.parametrize("coin", list(Coin))
     def test_crowding_eases_by_a_factor_of_two(self, coin, field):
         old = SNAPSHOT.crowding[coin]
         eased, tightened = (2.0, 0.25) if field.startswith("depth") else (0.5, 4.0)

@@ -15,7 +15,7 @@ from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
 from zkmargin.engine.margin.definition import compute_allowance
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import USD6
+from zkmargin.engine.units import USD6
 
 SIZES = {"mini": 16, "standard": 256}
 PARAMETERS = load_parameters()

@@ -14,10 +14,10 @@ from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.crowding import Crowding
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import USD6, Helper, Layout
-from zkmargin.engine.presets import COINS, get_preset
+from zkmargin.engine.policy.draft import Helper, Layout
+from zkmargin.engine.presets import Coin, get_preset
+from zkmargin.engine.units import USD6
 
 PARAMETERS = load_parameters()
 PERPETUAL = {"mini": {"BTC": 1, "ETH": 9}, "standard": {"BTC": 1, "ETH": 129}}
@@ -74,11 +74,11 @@ def test_knots_equalise_the_error():
 def asked(policy, definition, positions):
     """Buffer of each coin in a certificate with ample cash, US dollars."""
     certificate = find_certificate(policy, make_state(len(definition.prices), positions, 10**20))
-    return {coin: certificate.helpers[Helper[f"BUFFER_{coin}"]] / USD6 for coin in COINS}
+    return {coin: certificate.helpers[Helper[f"BUFFER_{coin}"]] / USD6 for coin in Coin}
 
 
 @pytest.mark.parametrize("size", ["mini", "standard"])
-@pytest.mark.parametrize("coin", COINS)
+@pytest.mark.parametrize("coin", Coin)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_policy_asks_the_chords_and_refuses_beyond_the_last_knot(size, coin, sign):
     definition, house, policy = get_definition(size), get_house(size), get_policies(size)["initial"]
@@ -90,15 +90,15 @@ def test_the_policy_asks_the_chords_and_refuses_beyond_the_last_knot(size, coin,
         found = asked(policy, definition, {slot: lots})
         expected = chords.get_charge(abs(lots) * unit)
         assert found[coin] == pytest.approx(expected, abs=1e-5 * abs(lots) + 1e-5)
-        assert all(found[other] <= 2e-6 * abs(lots) + 1e-5 for other in COINS if other != coin)
+        assert all(found[other] <= 2e-6 * abs(lots) + 1e-5 for other in Coin if other != coin)
         curve = compute_charge(
-            lots * unit, definition.snapshot.crowding[Underlying(coin)], definition.snapshot.contagion_multiplier
+            lots * unit, definition.snapshot.crowding[coin], definition.snapshot.contagion_multiplier
         )
         assert found[coin] >= curve
     over = sign * (int(chords.largest / unit) + 1)
     with pytest.raises(RequirementNotMet) as refusal:
         asked(policy, definition, {slot: over})
-    index = COINS.index(coin)
+    index = coin.ordinal
     assert refusal.value.rows == (Layout(get_preset(size)).buffer(index)[-2 if sign > 0 else -1],)
     assert find_certificate(get_policies(size)["maintenance"], make_state(len(definition.prices), {slot: over}, 10**20))
 
@@ -118,7 +118,7 @@ def test_a_hedge_lowers_it_and_maintenance_never_asks_it():
 def requirement(crowding, stress, lots):
     snapshot = replace(
         get_snapshot("mini"),
-        crowding={**get_snapshot("mini").crowding, Underlying.BTC: crowding},
+        crowding={**get_snapshot("mini").crowding, Coin.BTC: crowding},
         contagion_multiplier=stress,
     )
     definition = Definition(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))

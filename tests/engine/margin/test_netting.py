@@ -12,7 +12,7 @@ from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import MalformedFile
 from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import FOLDER, MAX_OFFSET, load_parameters, read_parameters
-from zkmargin.engine.presets import COINS
+from zkmargin.engine.presets import Coin
 
 PARAMETERS = load_parameters()
 
@@ -20,7 +20,7 @@ PARAMETERS = load_parameters()
 def share(definition: Definition, state: AccountState) -> float:
     """Netted loss over the sum of both coins' losses alone."""
     alone = 0.0
-    for coin in COINS:
+    for coin in Coin:
         positions = np.zeros_like(state.positions)
         slots = definition.preset.coins[coin]
         positions[slots.start : slots.stop] = state.positions[slots.start : slots.stop]

@@ -23,7 +23,7 @@ from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.policy.certificate import find_certificate
 from zkmargin.engine.policy.draft import Helper, Layout
-from zkmargin.engine.presets import COINS, PRESETS
+from zkmargin.engine.presets import PRESETS, Coin
 
 PARAMETERS = load_parameters()
 NAME = PARAMETERS.shortfall_scenarios
@@ -78,10 +78,10 @@ class TestVolatility:
         assert np.abs(twice.pnl[:, perpetual]).sum() > 1.8 * np.abs(once.pnl[:, perpetual]).sum()
 
     def test_the_floor_holds_in_calm_markets_only(self):
-        floor = [PARAMETERS.shortfall_volatility_floor[coin] for coin in COINS]
+        floor = [PARAMETERS.shortfall_volatility_floor[coin] for coin in Coin]
         calm, wild = make_model(scale=0.1), make_model(scale=4.0)
         assert calm.volatility.tolist() == floor
-        assert wild.volatility.tolist() == [wild.snapshot.daily_volatility[coin] for coin in COINS]
+        assert wild.volatility.tolist() == [wild.snapshot.daily_volatility[coin] for coin in Coin]
         assert (make_model(option="none", scale=0.1).volatility < floor).all()
 
     def test_moves_of_a_perpetual(self):
@@ -280,7 +280,7 @@ class TestFamily:
         snapshot = get_snapshot("standard")
         family = make_family(snapshot, 4)
         wanted = {"outright", "straddle", "calendar", "box", "basis", "hedged book", "near dated", "spot hedged"}
-        assert {f"{coin} {kind}" for coin in COINS for kind in wanted} <= set(family.kinds)
+        assert {f"{coin} {kind}" for coin in Coin for kind in wanted} <= set(family.kinds)
         spot = snapshot.listing.kind == KIND_CODES[InstrumentKind.SPOT]
         assert (family.lots[spot] >= 0).all() and (family.lots[spot] > 0).any()
         assert not family.lots[~snapshot.listing.is_listed].any()

@@ -9,9 +9,9 @@ import pytest
 from tests.support.house import CALM, CRASH, get_snapshot
 from zkmargin.engine.errors import ArbitrageableSurface
 from zkmargin.engine.market.arbitrage import TOLERANCE, StaticArbitrage, check_prices, find_violations, make_curves
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.svi import SviSlice
+from zkmargin.engine.presets import Coin
 
 FLAT = 0.6
 """A volatility at which every chain is free."""
@@ -44,7 +44,7 @@ def test_what_the_shipped_chains_need(market, needed):
 def pick(kind: str) -> str:
     """An option near the money, with others on both sides: of a late expiry, for the calendar of an early one."""
     snapshot = get_snapshot("standard")
-    curves = list(make_curves(snapshot, Underlying("BTC")).values())
+    curves = list(make_curves(snapshot, Coin("BTC")).values())
     curve = curves[3] if kind == "calendar" else curves[6]
     return curve.names[int(np.argmin(np.abs(curve.x - 1.0)))]
 
@@ -64,7 +64,7 @@ def test_size_of_a_butterfly_by_hand():
     """call(middle) less the chord between its neighbours, on one forward each."""
     name = pick("butterfly")
     snapshot = with_volatility({name: 0.75})
-    curve = next(curve for curve in make_curves(snapshot, Underlying("BTC")).values() if name in curve.names)
+    curve = next(curve for curve in make_curves(snapshot, Coin("BTC")).values() if name in curve.names)
     middle = curve.names.index(name)
     x, calls = curve.x[middle - 1 : middle + 2], curve.calls[middle - 1 : middle + 2]
     chord = calls[0] + (calls[2] - calls[0]) * (x[1] - x[0]) / (x[2] - x[0])

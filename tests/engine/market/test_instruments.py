@@ -14,11 +14,10 @@ from zkmargin.engine.market.instruments import (
     Instrument,
     InstrumentKind,
     Listing,
-    Underlying,
     canonical_name,
     make_instrument,
 )
-from zkmargin.engine.presets import get_preset
+from zkmargin.engine.presets import Coin, get_preset
 
 EXPIRY = 1_798_185_600
 """2026-12-25 08:00 UTC."""
@@ -37,7 +36,7 @@ OPTION = {
 
 def test_an_accepted_option():
     option = Instrument(**OPTION)
-    assert (option.kind, option.underlying) == (InstrumentKind.OPTION, Underlying.BTC)
+    assert (option.kind, option.underlying) == (InstrumentKind.OPTION, Coin.BTC)
     with pytest.raises(dataclasses.FrozenInstanceError):
         option.strike = 1.0
 
@@ -82,12 +81,12 @@ def test_one_wrong_thing_is_refused_with_its_reason(change, error, message):
 @pytest.mark.parametrize(
     ("facts", "name"),
     [
-        ((InstrumentKind.SPOT, Underlying.BTC), "BTC-SPOT"),
-        ((InstrumentKind.SPOT, Underlying.ETH), "WETH-SPOT"),
-        ((InstrumentKind.PERPETUAL, Underlying.ETH), "ETH-PERPETUAL"),
-        ((InstrumentKind.FUTURE, Underlying.BTC, 1_788_508_800), "BTC-4SEP26"),
-        ((InstrumentKind.OPTION, Underlying.ETH, EXPIRY, 2_400.0, False), "ETH-25DEC26-2400-P"),
-        ((InstrumentKind.OPTION, Underlying.ETH, EXPIRY, 0.125, True), "ETH-25DEC26-0d125-C"),
+        ((InstrumentKind.SPOT, Coin.BTC), "BTC-SPOT"),
+        ((InstrumentKind.SPOT, Coin.ETH), "WETH-SPOT"),
+        ((InstrumentKind.PERPETUAL, Coin.ETH), "ETH-PERPETUAL"),
+        ((InstrumentKind.FUTURE, Coin.BTC, 1_788_508_800), "BTC-4SEP26"),
+        ((InstrumentKind.OPTION, Coin.ETH, EXPIRY, 2_400.0, False), "ETH-25DEC26-2400-P"),
+        ((InstrumentKind.OPTION, Coin.ETH, EXPIRY, 0.125, True), "ETH-25DEC26-0d125-C"),
     ],
 )
 def test_names(facts, name):
@@ -96,16 +95,14 @@ def test_names(facts, name):
 
 @given(st.integers(1, 10**14), st.integers(1, 10**14))
 def test_strikes_have_names_of_their_own(first, second):
-    names = {
-        canonical_name(InstrumentKind.OPTION, Underlying.BTC, EXPIRY, steps / 1e6, True) for steps in (first, second)
-    }
+    names = {canonical_name(InstrumentKind.OPTION, Coin.BTC, EXPIRY, steps / 1e6, True) for steps in (first, second)}
     assert len(names) == (1 if first == second else 2)
 
 
 def mini_slots(**changes):
     """A full listing of 16 slots, with `changes` by slot."""
     slots = []
-    for coin, first in ((Underlying.BTC, 0), (Underlying.ETH, 8)):
+    for coin, first in ((Coin.BTC, 0), (Coin.ETH, 8)):
         slots.append(make_instrument(first, InstrumentKind.SPOT, coin, 0.001))
         slots.append(make_instrument(first + 1, InstrumentKind.PERPETUAL, coin, 0.01))
         slots.append(make_instrument(first + 2, InstrumentKind.FUTURE, coin, 0.01, expiry=EXPIRY))
@@ -138,17 +135,17 @@ def test_columns_of_a_listing():
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"s3": make_instrument(4, InstrumentKind.OPTION, Underlying.BTC, 0.01, strike=3e3, expiry=EXPIRY,
+        ({"s3": make_instrument(4, InstrumentKind.OPTION, Coin.BTC, 0.01, strike=3e3, expiry=EXPIRY,
                                is_call=False)},
          OutOfRange, "slot of BTC-25DEC26-3000-P is 4; allowed: 3 to 3"),
-        ({"s3": make_instrument(3, InstrumentKind.OPTION, Underlying.ETH, 0.01, strike=3e3, expiry=EXPIRY,
+        ({"s3": make_instrument(3, InstrumentKind.OPTION, Coin.ETH, 0.01, strike=3e3, expiry=EXPIRY,
                                is_call=False)},
          WrongKind, "instrument in slot 3 is 'ETH option'; allowed: BTC option"),
-        ({"s3": make_instrument(3, InstrumentKind.FUTURE, Underlying.BTC, 0.01, expiry=EXPIRY + 86_400)},
+        ({"s3": make_instrument(3, InstrumentKind.FUTURE, Coin.BTC, 0.01, expiry=EXPIRY + 86_400)},
          WrongKind, "instrument in slot 3 is 'BTC future'; allowed: BTC option"),
-        ({"s0": make_instrument(0, InstrumentKind.PERPETUAL, Underlying.BTC, 0.01)},
+        ({"s0": make_instrument(0, InstrumentKind.PERPETUAL, Coin.BTC, 0.01)},
          WrongKind, "instrument in slot 0 is 'BTC perpetual'; allowed: BTC spot"),
-        ({"s3": make_instrument(3, InstrumentKind.OPTION, Underlying.BTC, 0.01, strike=4e3, expiry=EXPIRY,
+        ({"s3": make_instrument(3, InstrumentKind.OPTION, Coin.BTC, 0.01, strike=4e3, expiry=EXPIRY,
                                is_call=True)},
          DuplicateName, "instrument 'BTC-25DEC26-4000-C' appears more than once"),
     ],

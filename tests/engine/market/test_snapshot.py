@@ -21,7 +21,7 @@ from zkmargin.engine.errors import (
 )
 from zkmargin.engine.market.arbitrage import TOLERANCE, find_violations
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, MIN_DEPTH, Crowding
-from zkmargin.engine.market.instruments import MAX_EXPIRY, InstrumentKind, Listing, Underlying, make_instrument
+from zkmargin.engine.market.instruments import MAX_EXPIRY, InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import (
     DATA,
     MarketSnapshot,
@@ -31,7 +31,7 @@ from zkmargin.engine.market.snapshot import (
     reduce_to_mini,
 )
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.presets import get_preset
+from zkmargin.engine.presets import Coin, get_preset
 
 SNAPSHOTS = ("deribit_2026-08-22", "deribit_2026-02-05")
 
@@ -54,7 +54,7 @@ def mini(snapshot):
 def test_the_shipped_markets_are_full_and_name_their_source(shipped):
     assert shipped.listing.is_listed.all()
     assert "SVCJ-Deribit-Inverse-Options-Pricer" in shipped.source
-    assert set(shipped.index) == set(Underlying)
+    assert set(shipped.index) == set(Coin)
     assert shipped.listing.instruments[128].name == "WETH-SPOT"
     assert shipped.listing.instruments[128].lot_size == 0.001
     derivatives = ~shipped.listing.is_collateral
@@ -145,11 +145,11 @@ def mini_snapshots(draw):
     preset = get_preset("mini")
     time = draw(st.integers(1, MAX_EXPIRY - 10))
     usd = st.floats(1e-6, 1e8)
-    index = {coin: draw(usd) for coin in Underlying}
+    index = {coin: draw(usd) for coin in Coin}
     slots, forward, volatility = [None] * 16, np.full(16, np.nan), np.full(16, np.nan)
     lot = st.integers(1, 10**11).map(lambda steps: steps / 1e8)
     expiry = st.integers(time + 1, MAX_EXPIRY)
-    for coin, first in ((Underlying.BTC, 0), (Underlying.ETH, 8)):
+    for coin, first in ((Coin.BTC, 0), (Coin.ETH, 8)):
         for slot in draw(st.sets(st.integers(first, first + 7))):
             kind = {0: InstrumentKind.SPOT, 1: InstrumentKind.PERPETUAL, 2: InstrumentKind.FUTURE}.get(
                 slot - first, InstrumentKind.OPTION
@@ -170,10 +170,10 @@ def mini_snapshots(draw):
         listing=Listing(preset, draw(st.integers(0, 2**24 - 1)), tuple(slots)),
         forward=forward,
         volatility=volatility,
-        rates={coin: draw(rate) for coin in Underlying},
-        funding={coin: draw(rate) for coin in Underlying},
-        daily_volatility={coin: draw(st.floats(0.001, 1)) for coin in Underlying},
-        crowding={coin: draw(crowdings()) for coin in Underlying},
+        rates={coin: draw(rate) for coin in Coin},
+        funding={coin: draw(rate) for coin in Coin},
+        daily_volatility={coin: draw(st.floats(0.001, 1)) for coin in Coin},
+        crowding={coin: draw(crowdings()) for coin in Coin},
         contagion_multiplier=draw(st.floats(1, 4)),
     )
 

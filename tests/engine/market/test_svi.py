@@ -11,10 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from zkmargin.engine.errors import ArbitrageableSurface, ExpiredInstrument, OutOfRange, UnknownName
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.market.svi import SviSlice, VolatilitySurface, svi_total_variance
 from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.presets import Coin
 
 POINTS = json.loads((Path(__file__).parents[2] / "vectors" / "pricing_svi.json").read_text())
 GOOD = SviSlice(a=0.01, b=0.08, rho=-0.3, m=0.02, sigma=0.15)
@@ -94,13 +94,13 @@ def test_volatility_needs_time():
 
 def test_variance_that_falls_with_time_is_refused():
     later = dataclasses.replace(GOOD, a=0.02)
-    VolatilitySurface({Underlying.BTC: {100: GOOD, 200: later}})
+    VolatilitySurface({Coin.BTC: {100: GOOD, 200: later}})
     # Order by expiry counts, not order of writing.
-    VolatilitySurface({Underlying.BTC: {200: later, 100: GOOD}})
+    VolatilitySurface({Coin.BTC: {200: later, 100: GOOD}})
     with pytest.raises(ArbitrageableSurface, match=r"variance falls by 0\.01 from expiry 100 to 200 of BTC"):
-        VolatilitySurface({Underlying.BTC: {100: later, 200: GOOD}})
+        VolatilitySurface({Coin.BTC: {100: later, 200: GOOD}})
     # One coin does not bind another.
-    VolatilitySurface({Underlying.BTC: {100: later}, Underlying.ETH: {200: GOOD}})
+    VolatilitySurface({Coin.BTC: {100: later}, Coin.ETH: {200: GOOD}})
 
 
 def test_variance_that_falls_in_a_wing_only_is_refused():
@@ -108,7 +108,7 @@ def test_variance_that_falls_in_a_wing_only_is_refused():
     flatter = dataclasses.replace(steeper, a=0.02, b=0.06)
     assert (flatter.total_variance(0.0) > steeper.total_variance(0.0)).all()
     with pytest.raises(ArbitrageableSurface, match="calendar arbitrage"):
-        VolatilitySurface({Underlying.ETH: {100: steeper, 200: flatter}})
+        VolatilitySurface({Coin.ETH: {100: steeper, 200: flatter}})
 
 
 def test_a_coin_that_is_none_is_refused():
@@ -124,7 +124,7 @@ def snapshot():
 def rising_surface(snapshot, skip=None):
     listing = snapshot.listing
     slices = {}
-    for place, coin in enumerate(Underlying):
+    for place, coin in enumerate(Coin):
         expiries = np.unique(listing.expiry[listing.is_option & (listing.underlying == place)])
         slices[coin] = {
             int(expiry): dataclasses.replace(GOOD, a=0.01 * (1 + rank))
@@ -149,7 +149,7 @@ def test_volatilities_of_a_listing(snapshot):
 
 def test_a_missing_expiry_is_named(snapshot):
     with pytest.raises(UnknownName, match="ETH expiry of a surface"):
-        surface = rising_surface(snapshot, skip=(Underlying.ETH, 3))
+        surface = rising_surface(snapshot, skip=(Coin.ETH, 3))
         surface.volatility_by_slot(snapshot.listing, snapshot.forward, snapshot.time)
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.support.house import CALM, CRASH, get_snapshot
 from zkmargin.engine.errors import ArbitrageableSurface, OutOfRange
-from zkmargin.engine.market.instruments import Underlying
 from zkmargin.engine.market.snapshot import load_observations
 from zkmargin.engine.market.svi import SviSlice, svi_total_variance
 from zkmargin.engine.market.svi_fit import (
@@ -24,6 +23,7 @@ from zkmargin.engine.market.svi_fit import (
     is_free,
     read_quotes,
 )
+from zkmargin.engine.presets import Coin
 
 POINTS = json.loads((Path(__file__).parents[2] / "vectors" / "pricing_svi.json").read_text())
 PUBLISHED = sorted({(*row[:5], row[6]) for row in POINTS["rows"]})
@@ -139,8 +139,8 @@ def test_spread(bid, ask, spread):
 def test_weights_of_a_chain_are_vega_over_spread():
     """Near the money weighs more than the far wing; without observations only vega counts."""
     snapshot = get_snapshot("standard")
-    with_spread = read_quotes(snapshot, load_observations(CALM), Underlying.BTC)
-    without = read_quotes(snapshot, {}, Underlying.BTC)
+    with_spread = read_quotes(snapshot, load_observations(CALM), Coin.BTC)
+    without = read_quotes(snapshot, {}, Coin.BTC)
     expiry = max(with_spread, key=lambda expiry: len(with_spread[expiry].moneyness))
     quotes, bare = with_spread[expiry], without[expiry]
     near, far = np.argmin(np.abs(quotes.moneyness)), np.argmax(np.abs(quotes.moneyness))
@@ -150,7 +150,7 @@ def test_weights_of_a_chain_are_vega_over_spread():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("market", [CALM, CRASH])
-@pytest.mark.parametrize("coin", list(Underlying))
+@pytest.mark.parametrize("coin", list(Coin))
 def test_real_chains(market, coin):
     """Every expiry free of butterflies, and of calendars where both neighbours quote; the median error is small."""
     fits = fit_coin(get_snapshot("standard", market), load_observations(market), coin)

@@ -29,8 +29,9 @@ from zkmargin.engine.policy.batch import (
 from zkmargin.engine.policy.batch.convex_minima import Envelope, minimise_transfer, raise_to_tail
 from zkmargin.engine.policy.batch.parallel import ClusterUnavailable, map_blocks
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import USD6, Helper
+from zkmargin.engine.policy.draft import Helper
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.units import USD6
 
 PARAMETERS = load_parameters()
 LEVELS = ("initial", "maintenance")
