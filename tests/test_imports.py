@@ -17,7 +17,8 @@ ORDER = ["engine", "prover", "contracts", "scripts"]
 
 FLOORS = {
     "engine": [
-        {"errors", "units"},
+        {"errors"},
+        {"units"},
         {"files", "presets"},
         {"market"},
         {"account", "contagion", "venues"},
