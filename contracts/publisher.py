@@ -15,7 +15,8 @@ from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.engine.epoch.succession import MAX_LAG, check_succession, collateral_lot_sizes
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.policies import build_policies, check_rebuilt
-from zkmargin.engine.policy.checks import check_implies, check_policy
+from zkmargin.engine.policy.checks import check_policy
+from zkmargin.engine.policy.implication import check_implies
 from zkmargin.engine.policy.record import Policy
 from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.messages.records import Epoch

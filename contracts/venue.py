@@ -209,7 +209,7 @@ class RiskOracle:
 class Settlements(Mapping[int, ExpiryStep]):
     """ExpiryStep vectors by generation, parsed one by one: bytes that are none spoil their own step alone.
 
-    Getting an item raises `engine.policy.record.PolicyError` where the published bytes are not canonical or not
+    Getting an item raises `engine.policy.errors.PolicyError` where the published bytes are not canonical or not
     allowed.
     """
 

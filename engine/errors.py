@@ -9,7 +9,7 @@ EngineError
 │   ├── WrongKind             an instrument in a slot, or with a field, that its kind does not allow
 │   ├── ArbitrageableSurface  volatility parameters with negative variance or arbitrage (parameters, reason)
 │   └── MalformedFile         a file or byte string that is not in the stated format (source, reason)
-└── PolicyError and others    each in the module that raises it (engine.policy.record and its neighbours)
+└── PolicyError and others    each in the module that raises it (engine.policy.errors and its neighbours)
 """
 
 from __future__ import annotations

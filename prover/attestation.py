@@ -16,7 +16,7 @@ from eth_utils import keccak
 
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
-from zkmargin.engine.policy.record import PolicyError
+from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import compute_effects

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from eth_hash.auto import keccak
 
-from zkmargin.engine.policy.record import MalformedPolicy, PolicyError, _frozen
+from zkmargin.engine.policy.errors import MalformedPolicy, PolicyError
+from zkmargin.engine.policy.record import freeze_integers
 from zkmargin.engine.presets import BITS, Preset
 
 MAGIC = b"zkmargin.settle\x01"
@@ -49,7 +50,7 @@ class ExpiryStep:
 
     def __post_init__(self):
         for what in ("drop", "payoff"):
-            object.__setattr__(self, what, _frozen(getattr(self, what), np.int64, (self.preset.slots,), what))
+            object.__setattr__(self, what, freeze_integers(what, getattr(self, what), (self.preset.slots,)))
         bound = 1 << BITS.price
         collateral = set(self.preset.collateral_slots)
         for slot, (drop, payoff) in enumerate(zip(self.drop.tolist(), self.payoff.tolist(), strict=True)):

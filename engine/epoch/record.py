@@ -19,7 +19,9 @@ from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.policies import build_policies
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.policy.record import MalformedPolicy, Policy, PolicyError
+from zkmargin.engine.policy.checks import read_policy
+from zkmargin.engine.policy.errors import MalformedPolicy, PolicyError
+from zkmargin.engine.policy.record import Policy
 
 MAGIC = b"zkmargin.policies\x01"
 """First 18 bytes of the policies' canonical bytes; the last one is the format's version."""
@@ -149,7 +151,7 @@ def read_policies(data: bytes) -> dict[str, Policy]:
         at += 4
         if at + length > len(data):
             raise MalformedPolicy("policies", f"end at byte {len(data)}; {at + length} are needed")
-        policy = Policy.from_bytes(data[at : at + length])
+        policy = read_policy(data[at : at + length])
         if policies and policy.name <= max(policies):
             raise MalformedPolicy(
                 "policies", f"name {policy.name!r} follows {max(policies)!r}; allowed: sorted, each once"

@@ -16,7 +16,7 @@ from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, collateral_lot_sizes
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.policy.record import PolicyError
+from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, USD6
 

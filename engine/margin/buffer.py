@@ -25,7 +25,8 @@ from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, Crowding
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.policy.draft import Draft, Helper, Layout
+from zkmargin.engine.policy.draft import Draft
+from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6, to_usd6
 

@@ -37,8 +37,8 @@ from zkmargin.engine.margin.shortfall import ShortfallModel, compute_multiplier
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import black76_price
-from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE
-from zkmargin.engine.policy.draft import Layout
+from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import PRESETS, Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_YEAR, USD6
 

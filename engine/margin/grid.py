@@ -49,7 +49,8 @@ from zkmargin.engine.margin.shocks import scale_by_tenor, weigh_tenors, zero_una
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.policy.draft import Draft, Helper, Layout
+from zkmargin.engine.policy.draft import Draft
+from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, to_usd6
 

@@ -16,9 +16,12 @@ from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import delta_per_lot, price_per_lot
-from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE, check_implies, check_policy
+from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE
+from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.record import Policy, PolicyError
+from zkmargin.engine.policy.errors import PolicyError
+from zkmargin.engine.policy.implication import check_implies
+from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6, ceil_usd6, to_usd6
 

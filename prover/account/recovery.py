@@ -13,7 +13,7 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.epoch.expiry import ExpiryStep
-from zkmargin.engine.policy.record import PolicyError
+from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret

@@ -25,6 +25,7 @@ from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
+from zkmargin.engine.policy.checks import read_policy
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.units import USD6
 
@@ -153,7 +154,7 @@ def dump(document: dict[str, object]) -> str:
 def read_policies(document: dict) -> dict[str, Policy]:
     """The policies of a vector file, with all checks."""
     return {
-        name: Policy.from_bytes(zlib.decompress(base64.b64decode(entry["zlib_base64"])))
+        name: read_policy(zlib.decompress(base64.b64decode(entry["zlib_base64"])))
         for name, entry in document["policies"].items()
     }
 

@@ -17,7 +17,7 @@ from zkmargin.engine.epoch.succession import RefusedSuccession
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import PolicyNotRebuilt
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
-from zkmargin.engine.policy.checks import NotImplied, RefusedPolicy
+from zkmargin.engine.policy.errors import NotImplied, RefusedPolicy
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.groth16.keys import load_verifying_key
 from zkmargin.prover.messages.typed_data import Domain, compute_digest

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from zkmargin.engine.policy.batch.model import Group, Part, UnsupportedForm
-from zkmargin.engine.policy.draft import Helper
+from zkmargin.engine.policy.layout import Helper
 from zkmargin.engine.policy.record import HelperKind, Policy
 
 JOINED = (Helper.LOSS_BTC, Helper.LOSS_ETH)

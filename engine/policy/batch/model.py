@@ -1,7 +1,7 @@
 """A policy's rows as matrices for many accounts, and the requirement of a block of accounts from them.
 
 The rows are read by their form, as in `engine.policy.certificate`; the helpers' meaning is the house layout's
-(`engine.policy.draft.Helper`). Numbers stay the policy's integers, held in floats: sums are exact while below 2^53.
+(`engine.policy.layout.Helper`). Numbers stay the policy's integers, held in floats: sums are exact while below 2^53.
 
     requirement = K + sum of buffers + max(grid, tail)
     grid        = min over n of (sum_g f_g max_s (loss_g[s] - h_s n) + c |n|) / e

@@ -15,8 +15,8 @@ from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.epoch.record import MAGIC, Epoch, RefusedEpoch, build_epoch, read_policies
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.policy.checks import RoundingMissing
-from zkmargin.engine.policy.record import MalformedPolicy, Policy, flat_policy
+from zkmargin.engine.policy.errors import MalformedPolicy, RoundingMissing
+from zkmargin.engine.policy.record import Policy, flat_policy
 
 SNAPSHOT = get_snapshot("mini")
 EPOCH = build_epoch(SNAPSHOT, number=7)

@@ -15,7 +15,7 @@ from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import Helper, Layout
+from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import USD6
 

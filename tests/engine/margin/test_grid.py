@@ -12,9 +12,9 @@ from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.market.instruments import InstrumentKind, Listing
+from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.checks import CLOSED_SIDE_RATE
-from zkmargin.engine.policy.draft import Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import PRESETS
 from zkmargin.engine.units import ceil_usd6, to_usd6
 

@@ -22,7 +22,7 @@ from zkmargin.engine.margin.scenarios import FOLDER, STRESS_SHARE, load_scenario
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.policy.certificate import find_certificate
-from zkmargin.engine.policy.draft import Helper, Layout
+from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.presets import PRESETS, Coin
 
 PARAMETERS = load_parameters()

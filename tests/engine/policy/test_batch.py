@@ -29,7 +29,7 @@ from zkmargin.engine.policy.batch import (
 from zkmargin.engine.policy.batch.convex_minima import Envelope, minimise_transfer, raise_to_tail
 from zkmargin.engine.policy.batch.parallel import ClusterUnavailable, map_blocks
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.draft import Helper
+from zkmargin.engine.policy.layout import Helper
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.units import USD6
 
@@ -229,8 +229,8 @@ def test_beyond_memory(tmp_path):
 import resource
 import numpy as np
 from zkmargin.engine.policy.batch import BatchModel, iterate_blocks, stream_batch
-from zkmargin.engine.policy.record import Policy
-model = BatchModel.from_policy(Policy.from_bytes(open({str(tmp_path / "policy")!r}, "rb").read()))
+from zkmargin.engine.policy.checks import read_policy
+model = BatchModel.from_policy(read_policy(open({str(tmp_path / "policy")!r}, "rb").read()))
 positions = np.memmap({str(tmp_path / "positions")!r}, dtype=np.float64, mode="r", shape=(250_000, 256))
 slack = np.memmap({str(tmp_path / "slack")!r}, dtype=np.float64, mode="w+", shape=(250_000,))
 resource.setrlimit(resource.RLIMIT_DATA, (300 << 20, 300 << 20))

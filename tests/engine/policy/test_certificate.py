@@ -21,7 +21,7 @@ from zkmargin.engine.policy.certificate import (
     find_certificate,
 )
 from zkmargin.engine.policy.checks import check_policy
-from zkmargin.engine.policy.draft import Helper, Layout
+from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.policy.record import HelperKind, Policy, blank_policy_fields, flat_policy
 from zkmargin.engine.presets import get_preset
 

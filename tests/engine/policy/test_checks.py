@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tests.support.house import CALM, CRASH, get_policies, get_quiet_policies, get_snapshot, make_state, to_fields
+from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE, compute_row_bounds
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.checks import (
-    CLOSED_SIDE_RATE,
+from zkmargin.engine.policy.checks import check_listing, check_policy
+from zkmargin.engine.policy.errors import (
     BoundExceeded,
     CollateralSlot,
     ContingencyMissing,
@@ -20,12 +21,9 @@ from zkmargin.engine.policy.checks import (
     SolvencyForm,
     TransferForm,
     UnlistedSlot,
-    check_implies,
-    check_listing,
-    check_policy,
-    compute_row_bounds,
 )
-from zkmargin.engine.policy.draft import Helper, Layout
+from zkmargin.engine.policy.implication import check_implies
+from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields, none_policy
 from zkmargin.engine.presets import get_preset
 
