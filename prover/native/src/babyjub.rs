@@ -35,7 +35,8 @@ struct Projective {
 impl Projective {
     const IDENTITY: Projective = Projective { x: Fr::ZERO, y: Fr::ONE, z: Fr::ONE };
 
-    /// Complete for every pair of points on the curve (a is a square, d is not): Bernstein and others 2008, add-2008-bbjlp.
+    /// Complete for every pair of points on the curve (a is a square, d is not): Bernstein and others
+    /// 2008, add-2008-bbjlp.
     fn add(&self, other: &Projective) -> Projective {
         let zz = self.z * other.z;
         let square = zz.square();
@@ -43,11 +44,7 @@ impl Projective {
         let d = self.y * other.y;
         let e = D * c * d;
         let (f, g) = (square - e, square + e);
-        Projective {
-            x: zz * f * ((self.x + self.y) * (other.x + other.y) - c - d),
-            y: zz * g * (d - A * c),
-            z: f * g,
-        }
+        Projective { x: zz * f * ((self.x + self.y) * (other.x + other.y) - c - d), y: zz * g * (d - A * c), z: f * g }
     }
 
     fn affine(&self) -> Point {
@@ -159,4 +156,3 @@ pub fn random_element() -> Fr {
     use ark_std::UniformRand;
     Fr::rand(&mut OsRng)
 }
-

@@ -1,8 +1,8 @@
 //! Many sums of affine points at once.
 //!
-//! An addition of two affine points takes one division. Montgomery's trick shares one inversion among thousands of them,
-//! which leaves 5 multiplications and a square, where a mixed projective addition takes 10. So the points of a group are
-//! added in pairs, round by round, all groups at once.
+//! An addition of two affine points takes one division. Montgomery's trick shares one inversion among thousands of
+//! them, which leaves 5 multiplications and a square, where a mixed projective addition takes 10. So the points of a
+//! group are added in pairs, round by round, all groups at once.
 
 use ark_ec::short_weierstrass::SWCurveConfig;
 use ark_ff::{AdditiveGroup, Field, Zero};

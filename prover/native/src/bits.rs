@@ -68,8 +68,8 @@ pub fn find_bit_groups(r1cs: &R1cs, symbols: &Symbols, rows_of: &[Vec<u32>]) -> 
     groups
 }
 
-/// The number whose bits are `bits` and others without a wire of that name, when constraint i is L (L - 1) = 0 of one of the
-/// `missing` ones; with it, the missing ones that are left.
+/// The number whose bits are `bits` and others without a wire of that name, when constraint i is L (L - 1) = 0 of one
+/// of the `missing` ones; with it, the missing ones that are left.
 fn decomposed(r1cs: &R1cs, i: usize, bits: &[(u32, u32)], missing: &[u32]) -> Option<(Form, Vec<u32>)> {
     if !r1cs.c.is_empty_row(i) {
         return None;
@@ -120,11 +120,8 @@ fn remainder(matrix: &Matrix, i: usize, bits: &[(u32, u32)]) -> Option<Form> {
         }
     }
     let inverse = scale.inverse()?;
-    let mut rest: Form = row
-        .into_iter()
-        .filter(|(w, _)| !bits.iter().any(|(_, b)| b == w))
-        .map(|(w, v)| (w, v * inverse))
-        .collect();
+    let mut rest: Form =
+        row.into_iter().filter(|(w, _)| !bits.iter().any(|(_, b)| b == w)).map(|(w, v)| (w, v * inverse)).collect();
     rest.sort_unstable_by_key(|(w, _)| *w);
     Some(rest)
 }

@@ -8,28 +8,64 @@ use pyo3::types::PyTuple;
 #[derive(Debug, Clone)]
 pub enum Error {
     /// A file or byte string is not in its format.
-    Format { what: &'static str, reason: String },
+    Format {
+        what: &'static str,
+        reason: String,
+    },
     /// A key that would let anybody forge proofs, or that is not a key at all.
-    KeyRefused { reason: String },
+    KeyRefused {
+        reason: String,
+    },
     /// Two things that belong together do not (key and circuit, key and witness).
-    Mismatch { reason: String },
+    Mismatch {
+        reason: String,
+    },
     /// A number that is not a canonical field element.
-    NotInField { name: String, value: BigInt },
+    NotInField {
+        name: String,
+        value: BigInt,
+    },
     /// A point that is off its curve, outside the subgroup or the identity where that is not allowed.
-    PointRefused { name: String, reason: String },
-    MissingInput { name: String },
-    UnknownInput { name: String },
-    InputShape { name: String, given: usize, expected: usize },
+    PointRefused {
+        name: String,
+        reason: String,
+    },
+    MissingInput {
+        name: String,
+    },
+    UnknownInput {
+        name: String,
+    },
+    InputShape {
+        name: String,
+        given: usize,
+        expected: usize,
+    },
     /// A value does not fit the bits that the circuit gives it.
-    RangeCheck { component: String, value: BigInt, bits: usize },
+    RangeCheck {
+        component: String,
+        value: BigInt,
+        bits: usize,
+    },
     /// The witness breaks a constraint: the first one, counted from 0.
-    Unsatisfied { constraint: usize },
+    Unsatisfied {
+        constraint: usize,
+    },
     /// The circuit has wires that do not follow from its inputs.
-    NotSolvable { wires: Vec<String> },
+    NotSolvable {
+        wires: Vec<String>,
+    },
     /// A proof that does not verify was not released.
-    ProofRejected { reason: String },
+    ProofRejected {
+        reason: String,
+    },
     /// A size or argument outside its range.
-    Argument { name: &'static str, value: BigInt, low: BigInt, high: BigInt },
+    Argument {
+        name: &'static str,
+        value: BigInt,
+        low: BigInt,
+        high: BigInt,
+    },
 }
 
 pub type Result<T> = std::result::Result<T, Error>;

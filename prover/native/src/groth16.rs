@@ -64,8 +64,8 @@ impl ProvingKey {
     /// A proof for the wire values, verified before it is returned.
     ///
     /// # Errors
-    /// `InputShape`: not the circuit's number of wires. `UnsatisfiedConstraint`: the first constraint that is broken (not
-    /// looked for when `check_constraints` is false). `ProofRejected`: the finished proof does not verify.
+    /// `InputShape`: not the circuit's number of wires. `UnsatisfiedConstraint`: the first constraint that is broken
+    /// (not looked for when `check_constraints` is false). `ProofRejected`: the finished proof does not verify.
     pub fn prove(&self, wires: &[Fr], check_constraints: bool) -> Result<Proof> {
         if wires.len() != self.circuit.n_wires {
             let (given, expected) = (wires.len(), self.circuit.n_wires);
@@ -127,12 +127,7 @@ impl ProvingKey {
             values.par_iter_mut().zip(&self.coset).with_min_len(1024).for_each(|(x, s)| *x *= s);
             self.domain.fft_in_place(values);
         }
-        Ok(a.par_iter()
-            .zip(&b)
-            .zip(&c)
-            .with_min_len(1024)
-            .map(|((x, y), z)| (*x * y - z).into_bigint())
-            .collect())
+        Ok(a.par_iter().zip(&b).zip(&c).with_min_len(1024).map(|((x, y), z)| (*x * y - z).into_bigint()).collect())
     }
 }
 

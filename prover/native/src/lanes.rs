@@ -11,10 +11,7 @@ pub fn int64s(bytes: &[u8]) -> Result<Vec<i64>> {
     if !bytes.len().is_multiple_of(8) {
         return Err(Error::format("int64 array", format!("{} bytes are not a multiple of 8", bytes.len())));
     }
-    Ok(bytes
-        .chunks_exact(8)
-        .map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
-        .collect())
+    Ok(bytes.chunks_exact(8).map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect())
 }
 
 /// packed[g][i] = sum_k values[lanes g + k][i] 2^(lane_bits k) for a row-major array of `columns` columns.
@@ -33,9 +30,8 @@ pub fn pack(values: &[i64], columns: usize, lanes: usize, lane_bits: usize) -> R
     Ok(values
         .par_chunks_exact(group)
         .flat_map_iter(|rows| {
-            (0..columns).map(move |i| {
-                (0..lanes).rev().fold(Fr::zero(), |sum, k| sum * lane + Fr::from(rows[k * columns + i]))
-            })
+            (0..columns)
+                .map(move |i| (0..lanes).rev().fold(Fr::zero(), |sum, k| sum * lane + Fr::from(rows[k * columns + i])))
         })
         .collect())
 }

@@ -106,9 +106,8 @@ impl FieldVector {
         if !data.len().is_multiple_of(32) {
             return Err(Error::format("field vector", format!("{} bytes are not whole elements", data.len())).into());
         }
-        let value = |b: &[u8]| {
-            field::element_le(b).ok_or_else(|| Error::not_in_field("element", &BigUint::from_bytes_le(b)))
-        };
+        let value =
+            |b: &[u8]| field::element_le(b).ok_or_else(|| Error::not_in_field("element", &BigUint::from_bytes_le(b)));
         Ok(FieldVector { values: data.chunks_exact(32).map(value).collect::<Result<_>>()? })
     }
 
@@ -179,7 +178,8 @@ impl Witness {
     fn with_wire(&self, wire: usize, value: BigInt) -> PyResult<Self> {
         let mut wires = self.wires.clone();
         let last = wires.len() - 1;
-        *wires.get_mut(wire).ok_or_else(|| Error::argument("wire", wire, 0, last))? = field::from_signed("value", &value)?;
+        *wires.get_mut(wire).ok_or_else(|| Error::argument("wire", wire, 0, last))? =
+            field::from_signed("value", &value)?;
         Ok(Witness { wires, n_public: self.n_public })
     }
 
@@ -338,10 +338,8 @@ impl VerifyingKey {
         inputs: Vec<(usize, BigInt)>,
         points: Vec<Words>,
     ) -> PyResult<bool> {
-        let inputs = inputs
-            .iter()
-            .map(|(i, v)| Ok((*i, element(&format!("public[{i}]"), v)?)))
-            .collect::<Result<Vec<_>>>()?;
+        let inputs =
+            inputs.iter().map(|(i, v)| Ok((*i, element(&format!("public[{i}]"), v)?))).collect::<Result<Vec<_>>>()?;
         let points = points.iter().map(|p| curve_point("point", p)).collect::<Result<Vec<_>>>()?;
         let proof = &proof.inner;
         Ok(py.detach(|| self.inner.verify_with_points(proof, &inputs, &points))?)
@@ -471,10 +469,16 @@ mod _native {
 
     /// (R, c) with R = rho Base8 and c = key + Poseidon(tag, rho PK); PK in the subgroup and not the identity.
     #[pyfunction]
-    fn escrow_encrypt(tag: BigInt, key: BigInt, rho: BigInt, committee: Words) -> PyResult<((BigUint, BigUint), BigUint)> {
+    fn escrow_encrypt(
+        tag: BigInt,
+        key: BigInt,
+        rho: BigInt,
+        committee: Words,
+    ) -> PyResult<((BigUint, BigUint), BigUint)> {
         let scalar = babyjub::checked_scalar("rho", &natural("rho", &rho)?)?;
         let committee = edwards("committee key", &committee)?;
-        let (ephemeral, c) = babyjub::escrow_encrypt(element("tag", &tag)?, element("key", &key)?, &scalar, &committee)?;
+        let (ephemeral, c) =
+            babyjub::escrow_encrypt(element("tag", &tag)?, element("key", &key)?, &scalar, &committee)?;
         Ok((edwards_words(ephemeral), field::to_biguint(c)))
     }
 

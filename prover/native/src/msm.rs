@@ -1,8 +1,8 @@
 //! Multi-scalar multiplication by buckets (Pippenger), over signed windows and affine points that are added in batches.
 //!
-//! For each window the points go into the bucket of their digit. The sum of each bucket is a batch of sums, and so is most
-//! of sum_b b B_b over the buckets: with b = high 2^k + low it is 2^k sum_high high R_high + sum_low low C_low, where R and
-//! C are the sums over rows and columns.
+//! For each window the points go into the bucket of their digit. The sum of each bucket is a batch of sums, and so is
+//! most of sum_b b B_b over the buckets: with b = high 2^k + low it is 2^k sum_high high R_high + sum_low low C_low,
+//! where R and C are the sums over rows and columns.
 
 use crate::batch::{Batch, Point};
 use crate::field::Limbs;

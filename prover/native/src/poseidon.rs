@@ -1,7 +1,8 @@
-//! Poseidon over BN254's scalar field with circomlib's parameters: x^5, 8 full rounds, 1 to 16 inputs, state t = inputs + 1.
+//! Poseidon over BN254's scalar field with circomlib's parameters: x^5, 8 full rounds, 1 to 16 inputs and one word more
+//! of state.
 //!
-//! Round constants and matrix come from the Grain generator of the Poseidon paper (eprint 2019/458, appendix F), which is
-//! where circomlib's tables come from too. Partial rounds use the sparse factorisation of appendix B.
+//! Round constants and matrix come from the Grain generator of the Poseidon paper (eprint 2019/458, appendix F), which
+//! is where circomlib's tables come from too. Partial rounds use the sparse factorisation of appendix B.
 
 use crate::error::{Error, Result};
 use crate::field::power_of_two;
@@ -168,12 +169,13 @@ fn cauchy_matrix(grain: &mut Grain, t: usize) -> Square {
 }
 
 impl FastPartial {
-    /// With s = T y, T = diag(1, T^), a partial round M S(s + c) becomes a sparse matrix on y: T commutes with the S-box
-    /// of the first word, and M T = T' [[m, v], [T'^-1 w, 1]]. Constants of the other words pass the S-box unchanged and
-    /// are added, times M, to the next round's.
+    /// With s = T y, T = diag(1, T^), a partial round M S(s + c) becomes a sparse matrix on y: T commutes with the
+    /// S-box of the first word, and M T = T' [[m, v], [T'^-1 w, 1]]. Constants of the other words pass the S-box
+    /// unchanged and are added, times M, to the next round's.
     fn derive(matrix: &Square, rounds: &[Vec<Fr>]) -> Self {
         let t = matrix.len();
-        let mut inner: Square = (1..t).map(|i| (1..t).map(|j| if i == j { Fr::one() } else { Fr::zero() }).collect()).collect();
+        let mut inner: Square =
+            (1..t).map(|i| (1..t).map(|j| if i == j { Fr::one() } else { Fr::zero() }).collect()).collect();
         let mut pushed = vec![Fr::zero(); t];
         let (mut first, mut sparse) = (Vec::new(), Vec::new());
         for (index, round) in rounds.iter().enumerate() {

@@ -14,12 +14,27 @@ const MAX_SYSTEM: usize = 192;
 #[derive(Clone)]
 pub enum Step {
     /// `wire` occurs in C only, with a coefficient of this inverse.
-    Linear { constraint: u32, wire: u32, inverse: Fr },
-    /// `wire` (a B + b A - c) = C - A B, the rows taken with the wire at zero; `selector` is its value when both sides vanish.
-    Divide { constraint: u32, wire: u32, a: Fr, b: Fr, c: Fr, selector: bool },
+    Linear {
+        constraint: u32,
+        wire: u32,
+        inverse: Fr,
+    },
+    /// `wire` (a B + b A - c) = C - A B, the rows taken with the wire at zero; `selector` is its value when both sides
+    /// vanish.
+    Divide {
+        constraint: u32,
+        wire: u32,
+        a: Fr,
+        b: Fr,
+        c: Fr,
+        selector: bool,
+    },
     Bits(BitGroup),
     /// `wire` is the value of a form.
-    Combine { wire: u32, form: Form },
+    Combine {
+        wire: u32,
+        form: Form,
+    },
 }
 
 /// Constraints as the steps use them, over the circuit's wires and then the auxiliary ones.
@@ -31,7 +46,8 @@ pub struct Plan {
     pub left: Vec<u32>,
 }
 
-/// When a constraint that needs a division may be taken: the divisor can be zero where the wire has a value all the same.
+/// When a constraint that needs a division may be taken: the divisor can be zero where the wire has a value all the
+/// same.
 #[derive(Clone, Copy, PartialEq)]
 enum Divide {
     IfOnlyWay,
@@ -310,8 +326,8 @@ struct System {
 }
 
 impl System {
-    /// Keeps as many constraints as there are wires and inverts them, by Gauss and Jordan; none when they leave a wire open or are solved
-    /// as they stand.
+    /// Keeps as many constraints as there are wires and inverts them, by Gauss and Jordan; none when they leave a wire
+    /// open or are solved as they stand.
     fn invert(mut self, rows: &[[Form; 3]]) -> Option<Self> {
         let m = self.wires.len();
         let place: HashMap<u32, usize> = self.wires.iter().enumerate().map(|(k, w)| (*w, k)).collect();

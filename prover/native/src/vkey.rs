@@ -58,8 +58,8 @@ impl VerifyingKey {
         Ok(())
     }
 
-    /// alpha, beta, gamma, delta, IC as 32-byte big-endian words; G2 as the EVM's precompile takes it (x.c1, x.c0, y.c1,
-    /// y.c0). Its keccak256 is the key's hash.
+    /// alpha, beta, gamma, delta, IC as 32-byte big-endian words; G2 as the EVM's precompile takes it (x.c1, x.c0,
+    /// y.c1, y.c0). Its keccak256 is the key's hash.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(WORD * (HEAD + 2 * self.ic.len()));
         write_g1(&mut out, &self.alpha);
@@ -71,7 +71,8 @@ impl VerifyingKey {
     }
 
     /// # Errors
-    /// `FormatError` for a wrong length, `PointRefused` for a coordinate or point that is not valid, `KeyRefused` as `check`.
+    /// `FormatError` for a wrong length, `PointRefused` for a coordinate or point that is not valid, `KeyRefused` as
+    /// `check`.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let points = bytes.len().checked_sub(WORD * HEAD);
         if !points.is_some_and(|n| n > 0 && n.is_multiple_of(2 * WORD)) {

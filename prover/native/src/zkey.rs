@@ -1,4 +1,4 @@
-//! snarkjs's .zkey (Groth16): points as little-endian Montgomery limbs, the identity as zeros; coefficients as value R^2.
+//! snarkjs's .zkey (Groth16): points as little-endian Montgomery limbs, the identity as zeros; coefficients times R^2.
 
 use crate::binary::{write_file, Sections};
 use crate::error::{Error, Result};
@@ -32,8 +32,8 @@ pub struct Zkey {
 
 impl Zkey {
     /// # Errors
-    /// `FormatError`: not a whole Groth16 zkey over BN254. `KeyMismatch`: made for another circuit. `KeyRefused`: a point
-    /// off its curve or subgroup, parts that contradict each other, or a key that lets anybody forge.
+    /// `FormatError`: not a whole Groth16 zkey over BN254. `KeyMismatch`: made for another circuit. `KeyRefused`: a
+    /// point off its curve or subgroup, parts that contradict each other, or a key that lets anybody forge.
     pub fn parse(bytes: &[u8], circuit: &R1cs) -> Result<Self> {
         let sections = Sections::parse(WHAT, bytes, b"zkey", &[1])?;
         if sections.get(1)? != 1u32.to_le_bytes() {
