@@ -7,7 +7,7 @@ PYTHON ?= python3
 MAKEFLAGS += --jobs=2
 VENV := .venv
 PY := $(VENV)/bin/python
-NATIVE := $(wildcard prover/native/src/*.rs) prover/native/Cargo.toml prover/native/Cargo.lock
+NATIVE := $(wildcard prover/native/src/*.rs prover/native/core/src/*.rs prover/native/Cargo.* prover/native/core/Cargo.toml)
 
 .PHONY: help setup demo test test-full check generate bench keys clean
 

@@ -1,4 +1,4 @@
-"""Types of the native module; its errors are the classes of `prover.errors`. Source: prover/native/src/lib.rs."""
+"""Types of the native module; its errors are the classes of `prover.errors`. Source: prover/native/src."""
 
 from collections.abc import Sequence
 

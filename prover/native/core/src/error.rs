@@ -1,8 +1,6 @@
-//! What can go wrong, and the class of `prover.errors` that each becomes in Python.
+//! What can go wrong.
 
 use num_bigint::{BigInt, BigUint};
-use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 /// Every error of this crate. Input from outside never panics: it ends here.
 #[derive(Debug, Clone)]
@@ -88,40 +86,5 @@ impl Error {
     }
     pub fn argument(name: &'static str, value: usize, low: usize, high: usize) -> Self {
         Error::Argument { name, value: value.into(), low: low.into(), high: high.into() }
-    }
-}
-
-fn raise<'py, A>(py: Python<'py>, class: &str, args: A) -> PyResult<Bound<'py, PyAny>>
-where
-    A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>>,
-    PyErr: From<A::Error>,
-{
-    let args = args.into_pyobject(py)?;
-    py.import("zkmargin.prover.errors")?.getattr(class)?.call1(args)
-}
-
-impl From<Error> for PyErr {
-    fn from(error: Error) -> PyErr {
-        Python::attach(|py| {
-            let made = match error {
-                Error::Format { what, reason } => raise(py, "FormatError", (what, reason)),
-                Error::KeyRefused { reason } => raise(py, "KeyRefused", (reason,)),
-                Error::Mismatch { reason } => raise(py, "KeyMismatch", (reason,)),
-                Error::NotInField { name, value } => raise(py, "NotInField", (name, value)),
-                Error::PointRefused { name, reason } => raise(py, "PointRefused", (name, reason)),
-                Error::MissingInput { name } => raise(py, "MissingInput", (name,)),
-                Error::UnknownInput { name } => raise(py, "UnknownInput", (name,)),
-                Error::InputShape { name, given, expected } => raise(py, "InputShape", (name, given, expected)),
-                Error::RangeCheck { component, value, bits } => raise(py, "RangeCheckFailed", (component, value, bits)),
-                Error::Unsatisfied { constraint } => raise(py, "UnsatisfiedConstraint", (constraint,)),
-                Error::NotSolvable { wires } => raise(py, "NotSolvable", (wires,)),
-                Error::ProofRejected { reason } => raise(py, "ProofRejected", (reason,)),
-                Error::Argument { name, value, low, high } => raise(py, "OutOfRange", (name, value, low, high)),
-            };
-            match made {
-                Ok(instance) => PyErr::from_value(instance),
-                Err(failure) => failure,
-            }
-        })
     }
 }

@@ -1,0 +1,23 @@
+//! The native part of the prover: BN254 and BabyJubJub, Poseidon, witness generation, Groth16.
+//!
+//! Nothing here knows of Python. What goes wrong with input from outside is an `Error`, never a panic.
+
+pub mod babyjub;
+mod batch;
+mod binary;
+mod bits;
+pub mod error;
+pub mod field;
+pub mod groth16;
+pub mod lanes;
+mod msm;
+pub mod poseidon;
+pub mod proof;
+pub mod r1cs;
+mod schedule;
+pub mod setup;
+pub mod solver;
+mod sym;
+pub mod vkey;
+pub mod wtns;
+pub mod zkey;
