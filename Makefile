@@ -8,6 +8,7 @@ MAKEFLAGS += --jobs=2
 VENV := .venv
 PY := $(VENV)/bin/python
 NATIVE := $(wildcard prover/native/src/*.rs prover/native/core/src/*.rs prover/native/Cargo.* prover/native/core/Cargo.toml)
+MANIFEST := --manifest-path prover/native/Cargo.toml
 
 .PHONY: help setup demo test test-full check generate bench keys clean
 
@@ -36,15 +37,19 @@ demo: setup ## the main job on Anvil, at full size
 	$(VENV)/bin/zkmargin demo
 
 test: setup check ## the tests, at most 15 minutes on 2 cores
+	cargo test --release --workspace --locked --quiet $(MANIFEST)
 	$(PY) -m pytest -m "not slow" -n 2 --dist loadfile --durations=15
 
 test-full: setup check ## also the slow suites
+	cargo test --release --workspace --locked --quiet $(MANIFEST)
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
 check: $(VENV)/.installed ## style, types, and generated files that are stale
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(PY) -m tests.support.types
+	cargo fmt --all --check $(MANIFEST)
+	cargo clippy --release --workspace --all-targets --locked --quiet $(MANIFEST) -- -D warnings
 	$(PY) -m zkmargin.scripts.generate --check
 
 generate: $(VENV)/.installed ## write the generated files again

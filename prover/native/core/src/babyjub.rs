@@ -156,3 +156,93 @@ pub fn random_element() -> Fr {
     use ark_std::UniformRand;
     Fr::rand(&mut OsRng)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_refused;
+    use ark_ff::Zero;
+
+    /// EIP-2494's test vectors.
+    const P: Point = Point {
+        x: MontFp!("17777552123799933955779906779655732241715742912184938656739573121738514868268"),
+        y: MontFp!("2626589144620713026669568689430873010625803728049924121243784502389097019475"),
+    };
+    const Q: Point = Point {
+        x: MontFp!("16540640123574156134436876038791482806971768689494387082833631921987005038935"),
+        y: MontFp!("20819045374670962167435360035096875258406992893633759881276124905556507972311"),
+    };
+    const SUM: Point = Point {
+        x: MontFp!("7916061937171219682591368294088513039687205273691143098332585753343424131937"),
+        y: MontFp!("14035240266687799601661095864649209771790948434046947201833777492504781204499"),
+    };
+    const DOUBLE: Point = Point {
+        x: MontFp!("6890855772600357754907169075114257697580319025794532037257385534741338397365"),
+        y: MontFp!("4338620300185947561074059802482547481416142213883829469920100239455078257889"),
+    };
+    /// (0, -1), of order 2.
+    const HALF_TURN: Point = Point { x: Fr::ZERO, y: MontFp!("-1") };
+
+    fn small(n: u64) -> BigInt<4> {
+        BigInt::from(n)
+    }
+
+    #[test]
+    fn sums_are_the_standards() {
+        assert_eq!(P.plus(&Q), SUM);
+        assert_eq!(P.plus(&P), DOUBLE);
+        assert_eq!(P.plus(&Point { x: -P.x, y: P.y }), Point::IDENTITY);
+        assert_eq!(P.plus(&Point::IDENTITY), P);
+        assert_eq!(HALF_TURN.plus(&HALF_TURN), Point::IDENTITY);
+    }
+
+    #[test]
+    fn multiples_are_repeated_sums() {
+        let mut sum = Point::IDENTITY;
+        for n in 0..40 {
+            assert_eq!(P.times(&small(n)), sum, "{n}");
+            sum = sum.plus(&P);
+        }
+    }
+
+    #[test]
+    fn base8_has_the_stated_order() {
+        assert_eq!(Point::BASE8.times(&ORDER), Point::IDENTITY);
+        assert!(Point::BASE8.is_in_subgroup());
+        let mut last = ORDER;
+        last.sub_with_borrow(&small(1));
+        assert_eq!(Point::BASE8.times(&last), Point { x: -BASE8.x, y: BASE8.y });
+    }
+
+    #[test]
+    fn keys_are_points_of_the_subgroup() {
+        assert!(Point::BASE8.check_key("key").is_ok());
+        assert_refused(Point { x: Fr::one(), y: Fr::one() }.check_key("key"), "is not on BabyJubJub");
+        assert_refused(HALF_TURN.check_key("key"), "is not in BabyJubJub's subgroup");
+        assert_refused(Point::BASE8.plus(&HALF_TURN).check_key("key"), "is not in BabyJubJub's subgroup");
+        assert_refused(Point::IDENTITY.check_key("key"), "is the identity");
+    }
+
+    #[test]
+    fn secrets_lie_between_one_and_the_order() {
+        let order = BigUint::from(ORDER);
+        assert_eq!(checked_scalar("rho", &1u8.into()).unwrap(), small(1));
+        assert_eq!(BigUint::from(checked_scalar("rho", &(order.clone() - 1u8)).unwrap()), order.clone() - 1u8);
+        for outside in [BigUint::ZERO, order.clone(), order + 1u8, BigUint::from(1u8) << 300] {
+            assert_refused(checked_scalar("rho", &outside), &format!("\"rho\", value: {outside}, low: 1"));
+        }
+        assert!((0..100).all(|_| random_scalar() < ORDER));
+    }
+
+    #[test]
+    fn escrow_gives_the_key_back_to_the_committee_alone() {
+        let (tag, key) = (Fr::from(7), Fr::from(1234));
+        let committee = Point::BASE8.times(&small(99));
+        let (ephemeral, escrowed) = escrow_encrypt(tag, key, &small(5), &committee).unwrap();
+        assert_eq!(escrow_decrypt(tag, &small(99), &ephemeral, escrowed).unwrap(), key);
+        assert_ne!(escrow_decrypt(tag, &small(98), &ephemeral, escrowed).unwrap(), key);
+        assert_ne!(escrow_decrypt(Fr::zero(), &small(99), &ephemeral, escrowed).unwrap(), key);
+        assert_refused(escrow_encrypt(tag, key, &small(5), &Point::IDENTITY).map(|_| ()), "committee key");
+        assert_refused(escrow_decrypt(tag, &small(99), &HALF_TURN, escrowed), "ephemeral key");
+    }
+}

@@ -136,3 +136,36 @@ fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
         *value = own;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_bn254::{g1, Fr, G1Affine, G1Projective};
+    use ark_ec::{AffineRepr, CurveGroup};
+
+    fn point(multiple: i64) -> Option<Point<ark_bn254::Fq>> {
+        let p = (G1Affine::generator() * Fr::from(multiple)).into_affine();
+        (!p.is_zero()).then_some(Point { x: p.x, y: p.y })
+    }
+
+    #[test]
+    fn groups_are_summed_each_for_itself() {
+        let groups: [&[i64]; 9] = [
+            &[],
+            &[5],
+            &[1, 1],           // a doubling
+            &[1, -1],          // to the identity
+            &[1, -1, 7],       // with a point left over
+            &[2, 2, 2, 2, -4], // doublings of two rounds
+            &[1, 2, 4, 8, 16, 32, 64],
+            &[3, -3, 3, -3], // the identity twice
+            &[0, 9, 0],      // points that are not there
+        ];
+        let points: Vec<Vec<_>> = groups.iter().map(|group| group.iter().map(|m| point(*m)).collect()).collect();
+        let sums = Batch::<g1::Config>::group(points.iter().map(|group| group.iter())).reduce();
+        let affine = |p: &Option<Point<_>>| p.map_or(G1Projective::zero(), |p| G1Affine::new(p.x, p.y).into());
+        for (group, sum) in groups.iter().zip(&sums) {
+            assert_eq!(affine(sum), affine(&point(group.iter().sum())), "{group:?}");
+        }
+    }
+}

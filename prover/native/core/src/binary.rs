@@ -112,3 +112,55 @@ pub fn write_file(magic: &[u8; 4], version: u32, sections: &[(u32, Vec<u8>)]) ->
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_refused;
+
+    fn file() -> Vec<u8> {
+        write_file(b"test", 1, &[(1, vec![1, 2, 3, 4]), (7, vec![])])
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Sections<'_>> {
+        Sections::parse("test", bytes, b"test", &[1])
+    }
+
+    #[test]
+    fn sections_are_read_as_written() {
+        let bytes = file();
+        let sections = parse(&bytes).unwrap();
+        assert_eq!(sections.get(1).unwrap(), [1, 2, 3, 4]);
+        assert_eq!(sections.optional(7), Some(&[][..]));
+        assert_eq!(sections.records(1, 2, 2).unwrap().len(), 4);
+        assert_eq!(sections.reader(1).unwrap().u32().unwrap(), 0x0403_0201);
+    }
+
+    #[test]
+    fn what_is_not_a_whole_file_is_refused() {
+        let bytes = file();
+        for end in 0..bytes.len() {
+            assert_refused(parse(&bytes[..end]), "truncated");
+        }
+        assert_refused(parse(&[&bytes[..], &[0]].concat()), "1 bytes too many");
+        assert_refused(parse(&write_file(b"tes_", 1, &[])), "wrong magic bytes");
+        assert_refused(parse(&write_file(b"test", 2, &[])), "version 2, expected one of [1]");
+        assert_refused(parse(&write_file(b"test", 1, &[(3, vec![]), (3, vec![])])), "section 3 occurs twice");
+        let mut long = bytes;
+        long[16..24].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_refused(parse(&long), "truncated");
+    }
+
+    #[test]
+    fn sections_of_another_size_are_refused() {
+        let bytes = file();
+        let sections = parse(&bytes).unwrap();
+        assert_refused(sections.get(2), "section 2 is missing");
+        assert_refused(sections.records(1, 3, 2), "section 1 has 4 bytes, expected 3 records of 2");
+        assert_refused(sections.records(1, usize::MAX, 2), "section 1 has 4 bytes");
+        let mut reader = sections.reader(1).unwrap();
+        assert_refused(reader.u64(), "truncated: 8 bytes wanted, 4 left");
+        reader.take(3).unwrap();
+        assert_refused(reader.end(), "1 bytes too many");
+    }
+}

@@ -123,3 +123,93 @@ pub fn g1_from_words(name: &str, x: &BigUint, y: &BigUint) -> Result<G1Affine> {
 pub fn power_of_two<F: Field>(n: usize) -> F {
     F::from(2u64).pow([n as u64])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_refused;
+    use ark_bn254::G2Projective;
+    use ark_ec::short_weierstrass::SWCurveConfig;
+    use ark_ec::PrimeGroup;
+    use ark_ff::{One, Zero};
+
+    const MAX: [u8; 32] = [0xff; 32];
+
+    fn modulus() -> BigUint {
+        BigUint::from(Fr::MODULUS)
+    }
+
+    #[test]
+    fn bytes_hold_what_is_below_the_modulus_and_nothing_else() {
+        let little = |n: &BigUint| [n.to_bytes_le(), vec![0; 32]].concat()[..32].to_vec();
+        for (number, element) in [(BigUint::ZERO, Fr::zero()), (1u8.into(), Fr::one()), (modulus() - 1u8, -Fr::one())] {
+            let mut bytes = little(&number);
+            assert_eq!(element_le(&bytes), Some(element));
+            let mut written = Vec::new();
+            write_limbs_le(&mut written, &element.into_bigint());
+            assert_eq!(written, bytes);
+            bytes.reverse();
+            assert_eq!(element_be(&bytes), Some(element));
+            let mut written = Vec::new();
+            write_be(&mut written, element);
+            assert_eq!(written, bytes);
+        }
+        for bytes in [little(&modulus()), little(&(modulus() + 1u8)), MAX.to_vec()] {
+            assert_eq!(element_le::<Fr>(&bytes), None);
+            assert_eq!(element_be::<Fr>(&bytes.into_iter().rev().collect::<Vec<_>>()), None);
+        }
+    }
+
+    #[test]
+    fn integers_are_taken_to_the_ends_of_the_field() {
+        let last = Signed::from(modulus() - 1u8);
+        assert_eq!(from_signed::<Fr>("v", &last).unwrap(), -Fr::one());
+        assert_eq!(from_signed::<Fr>("v", &-last).unwrap(), Fr::one());
+        for outside in [Signed::from(modulus()), -Signed::from(modulus()), Signed::from(1) << 256] {
+            assert_refused(
+                from_signed::<Fr>("v", &outside),
+                &format!("NotInField {{ name: \"v\", value: {outside} }}"),
+            );
+        }
+        assert_refused(from_biguint::<Fr>("v", &modulus()), "NotInField");
+        assert_eq!(from_biguint::<Fr>("v", &(modulus() - 1u8)).unwrap(), -Fr::one());
+    }
+
+    #[test]
+    fn the_sign_turns_in_the_middle() {
+        let half = modulus() / 2u8;
+        let element = |n: &BigUint| from_biguint::<Fr>("v", n).unwrap();
+        assert_eq!(to_signed(element(&half)), Signed::from(half.clone()));
+        assert_eq!(to_signed(element(&(half.clone() + 1u8))), -Signed::from(half));
+        assert_eq!(to_signed(-Fr::one()), Signed::from(-1));
+    }
+
+    #[test]
+    fn points_are_checked() {
+        assert_refused(checked_g1("A", Fq::zero(), Fq::zero()), "is the identity");
+        assert_refused(checked_g1("A", Fq::one(), Fq::one()), "is not on the curve");
+        assert_eq!(checked_g1("A", Fq::one(), Fq::from(2)).unwrap(), G1Affine::generator());
+        let generator = G2Affine::generator();
+        assert_eq!(checked_g2("B", generator.x, generator.y).unwrap(), G2Projective::generator());
+        assert_refused(checked_g2("B", generator.x, generator.x), "is not on the curve");
+    }
+
+    #[test]
+    fn a_point_of_the_twist_outside_the_subgroup_is_refused() {
+        let with_square = |x: Fq2| Some((x, (x.square() * x + ark_bn254::g2::Config::COEFF_B).sqrt()?));
+        let (x, y) = (1u64..).find_map(|i| with_square(Fq2::new(Fq::from(i), Fq::one()))).unwrap();
+        assert!(G2Affine::new_unchecked(x, y).is_on_curve());
+        assert_refused(checked_g2("B", x, y), "is not in the subgroup");
+    }
+
+    #[test]
+    fn the_identity_of_g1_is_two_zeros() {
+        let zero = BigUint::ZERO;
+        assert_eq!(g1_words(&G1Affine::zero()), (zero.clone(), zero.clone()));
+        assert_eq!(g1_from_words("p", &zero, &zero).unwrap(), G1Affine::zero());
+        let generator = G1Affine::generator();
+        let (x, y) = g1_words(&generator);
+        assert_eq!(g1_from_words("p", &x, &y).unwrap(), generator);
+        assert_refused(g1_from_words("p", &(x + BigUint::from(Fq::MODULUS)), &y), "NotInField { name: \"p.x\"");
+    }
+}

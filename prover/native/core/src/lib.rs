@@ -21,3 +21,6 @@ mod sym;
 pub mod vkey;
 pub mod wtns;
 pub mod zkey;
+
+#[cfg(test)]
+mod testing;

@@ -195,3 +195,97 @@ fn get_signed<P: SWCurveConfig>(points: &[Affine<P>], signed_index: u32) -> Poin
     let Affine { x, y, .. } = points[(signed_index >> 1) as usize];
     Point { x, y: if signed_index & 1 == 0 { y } else { -y } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::power_of_two;
+    use crate::testing::seeded;
+    use ark_bn254::{g1, g2, Fr};
+    use ark_ec::scalar_mul::BatchMulPreprocessing;
+    use ark_ec::PrimeGroup;
+    use ark_ff::{One, UniformRand};
+    use ark_std::rand::Rng;
+
+    /// Checks sum_i scalars[i] (multiples[i] G) against (sum_i scalars[i] multiples[i]) G.
+    #[track_caller]
+    fn check_sum<P: SWCurveConfig<ScalarField = Fr>>(multiples: &[Fr], scalars: &[Fr]) {
+        let generator = Projective::<P>::generator();
+        let points = BatchMulPreprocessing::new(generator, multiples.len().max(1)).batch_mul(multiples);
+        let plain: Vec<Limbs> = scalars.iter().map(|s| s.into_bigint()).collect();
+        let expected = generator * multiples.iter().zip(scalars).map(|(m, s)| *m * s).sum::<Fr>();
+        assert_eq!(msm(&points, &plain), expected);
+    }
+
+    #[track_caller]
+    fn check_both_groups(multiples: &[Fr], scalars: &[Fr]) {
+        check_sum::<g1::Config>(multiples, scalars);
+        check_sum::<g2::Config>(multiples, scalars);
+    }
+
+    /// Small numbers, their negatives, the middle and the ends of the field, the ends of every window.
+    fn edge_scalars() -> Vec<Fr> {
+        let half = Fr::from(Fr::MODULUS_MINUS_ONE_DIV_TWO);
+        let powers = (0..254).map(power_of_two::<Fr>);
+        let ends = powers.flat_map(|power| [power - Fr::one(), power, power + Fr::one(), -power]);
+        [Fr::zero(), Fr::one(), -Fr::one(), half, half + Fr::one()].into_iter().chain(ends).collect()
+    }
+
+    #[test]
+    fn sums_of_any_number_of_points() {
+        let mut rng = seeded();
+        for length in [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 100, 1000, 10_000] {
+            let mut random = || (0..length).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
+            check_both_groups(&random(), &random());
+        }
+    }
+
+    #[test]
+    fn scalars_at_every_edge() {
+        let scalars = edge_scalars();
+        let mut rng = seeded();
+        let multiples: Vec<Fr> = scalars.iter().map(|_| Fr::rand(&mut rng)).collect();
+        check_both_groups(&multiples, &scalars);
+        for scalar in &scalars {
+            check_sum::<g1::Config>(&multiples[..3], &[*scalar; 3]);
+        }
+    }
+
+    #[test]
+    fn scalars_of_every_length() {
+        let mut rng = seeded();
+        let multiples: Vec<Fr> = (0..300).map(|_| Fr::rand(&mut rng)).collect();
+        for bits in [1, 2, 5, 31, 32, 33, 63, 64, 65, 84, 127, 128, 200, 253] {
+            let limit = power_of_two::<Fr>(bits).into_bigint();
+            let mut short = || {
+                let mut limbs = Fr::rand(&mut rng).into_bigint();
+                limbs >>= (254 - bits) as u32;
+                assert!(limbs < limit);
+                let value = Fr::from(limbs);
+                if rng.gen() {
+                    value
+                } else {
+                    -value
+                }
+            };
+            let scalars: Vec<Fr> = multiples.iter().map(|_| short()).collect();
+            check_sum::<g1::Config>(&multiples, &scalars);
+        }
+    }
+
+    #[test]
+    fn repeated_opposite_and_identity_points() {
+        let mut rng = seeded();
+        let few = [Fr::one(), -Fr::one(), Fr::zero(), Fr::from(2), -Fr::from(2), Fr::from(3)];
+        let multiples: Vec<Fr> = (0..4000).map(|_| few[rng.gen_range(0..few.len())]).collect();
+        let mut of =
+            |choices: &[Fr]| multiples.iter().map(|_| choices[rng.gen_range(0..choices.len())]).collect::<Vec<_>>();
+        for scalars in [of(&few), of(&[Fr::one()]), of(&[Fr::zero()]), of(&edge_scalars())] {
+            check_both_groups(&multiples, &scalars);
+            check_both_groups(&[Fr::one(); 4000], &scalars);
+            check_both_groups(&[Fr::zero(); 4000], &scalars);
+        }
+        check_both_groups(&[Fr::one(), -Fr::one()], &[Fr::one(); 2]);
+        check_both_groups(&[Fr::one(), Fr::one()], &[Fr::one(); 2]);
+    }
+}

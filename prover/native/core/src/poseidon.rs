@@ -290,3 +290,71 @@ pub fn state_words(positions: &[i64]) -> Result<Vec<Fr>> {
         .map(|word| word.iter().rev().fold(Fr::zero(), |sum, q| sum * lane + Fr::from((q + POSITION_LIMIT) as u64)))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_refused, seeded};
+    use ark_ff::{MontFp, UniformRand};
+
+    /// The permutation as the paper defines it: every round with all constants and the whole matrix.
+    fn permute_plainly(p: &Parameters, state: &mut [Fr]) {
+        let mut scratch = vec![Fr::zero(); p.t];
+        let partial = FULL_ROUNDS / 2..FULL_ROUNDS / 2 + p.partial_rounds;
+        for (round, constants) in p.constants.iter().enumerate() {
+            state.iter_mut().zip(constants).for_each(|(x, c)| *x += c);
+            let words = if partial.contains(&round) { 1 } else { p.t };
+            state[..words].iter_mut().for_each(|x| *x = sbox(*x));
+            mix(&p.matrix, state, &mut scratch);
+        }
+    }
+
+    #[test]
+    fn sparse_rounds_give_what_the_definition_gives() {
+        let mut rng = seeded();
+        for t in 2..=MAX_INPUTS + 1 {
+            let parameters = Parameters::get(t).unwrap();
+            for first in [Fr::zero(), -Fr::one(), Fr::rand(&mut rng)] {
+                let mut state: Vec<Fr> = std::iter::once(first).chain((1..t).map(|_| Fr::rand(&mut rng))).collect();
+                let mut expected = state.clone();
+                permute_plainly(parameters, &mut expected);
+                parameters.permute(&mut state);
+                assert_eq!(state, expected, "t = {t}");
+            }
+        }
+    }
+
+    /// circomlibjs's test vectors.
+    #[test]
+    fn hashes_are_circomlibs() {
+        let two: Fr = MontFp!("7853200120776062878684798364095072458815029376092732009249414926327459813530");
+        assert_eq!(hash(&[1, 2].map(Fr::from)).unwrap(), two);
+        let four: Fr = MontFp!("18821383157269793795438455681495246036402687001665670618754263018637548127333");
+        assert_eq!(hash(&[1, 2, 3, 4].map(Fr::from)).unwrap(), four);
+    }
+
+    #[test]
+    fn a_chain_is_one_hash_up_to_sixteen_words() {
+        let words: Vec<Fr> = (1..=17u64).map(Fr::from).collect();
+        assert_eq!(chain(&words[..16]).unwrap(), hash(&words[..16]).unwrap());
+        assert_eq!(chain(&words).unwrap(), hash(&[hash(&words[..16]).unwrap(), words[16]]).unwrap());
+    }
+
+    #[test]
+    fn numbers_of_words_outside_the_range_are_refused() {
+        assert_refused(hash(&[]), "value: 0, low: 1, high: 16");
+        assert_refused(hash(&[Fr::zero(); 17]), "value: 17, low: 1, high: 16");
+        assert_refused(Parameters::get(1).map(|_| ()), "value: 1, low: 2, high: 17");
+        assert_refused(Parameters::get(18).map(|_| ()), "value: 18, low: 2, high: 17");
+    }
+
+    #[test]
+    fn positions_are_taken_to_the_ends_of_their_lane() {
+        let ends = [-POSITION_LIMIT, POSITION_LIMIT - 1];
+        assert_eq!(state_words(&ends).unwrap(), [Fr::from((1u64 << 31) - 1) * power_of_two::<Fr>(LANE_BITS)]);
+        assert_eq!(state_words(&[0; 8]).unwrap().len(), 2);
+        for outside in [-POSITION_LIMIT - 1, POSITION_LIMIT] {
+            assert_refused(state_words(&[0, outside]), &format!("\"position\", value: {outside}"));
+        }
+    }
+}

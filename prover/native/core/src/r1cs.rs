@@ -165,3 +165,56 @@ impl R1cs {
             .find_first(|&i| self.a.dot(i, wires) * self.b.dot(i, wires) != self.c.dot(i, wires))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binary::write_file;
+    use crate::field::write_limbs_le;
+    use crate::testing::{assert_refused, Circuit};
+
+    /// The product's file with byte `place` of section `kind` on replaced.
+    fn damaged(kind: u32, place: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut sections = Circuit::product().sections();
+        let (_, body) = sections.iter_mut().find(|(k, _)| *k == kind).unwrap();
+        body[place..place + bytes.len()].copy_from_slice(bytes);
+        write_file(b"r1cs", 1, &sections)
+    }
+
+    #[test]
+    fn a_circuit_is_read_as_written() {
+        let r1cs = R1cs::parse(&Circuit::product().r1cs()).unwrap();
+        assert_eq!((r1cs.n_wires, r1cs.n_public(), r1cs.n_constraints, r1cs.domain_size()), (4, 2, 1, 4));
+        assert_eq!(r1cs.c.row(0).collect::<Form>(), [(1, Fr::one()), (0, -Fr::from(3))]);
+        let wires = |out: u64| [1, out, 5, 6].map(Fr::from);
+        assert_eq!(r1cs.first_unsatisfied(&wires(33)), None);
+        assert_eq!(r1cs.first_unsatisfied(&wires(32)), Some(0));
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let mut modulus = Vec::new();
+        write_limbs_le(&mut modulus, &Fr::MODULUS);
+        let four = |n: u32| n.to_le_bytes();
+        for (kind, place, bytes, words) in [
+            (1, 0, &four(33)[..], "field size is not 32 bytes"),
+            (1, 4, &[0], "not BN254's scalar field"),
+            (1, 36, &four(2), "4 named wires of 2"),
+            (1, 36, &four(5), "section 3 has 32 bytes, expected 5 records of 8"),
+            (1, 60, &four(u32::MAX), "constraints do not fit their section"),
+            (2, 80, &four(u32::MAX), "truncated"),
+            (2, 80, &four(1), "36 bytes too many"),
+            (2, 4, &four(4), "wire 4 of 4"),
+            (2, 8, &modulus, "coefficient not reduced"),
+        ] {
+            assert_refused(R1cs::parse(&damaged(kind, place, bytes)), words);
+        }
+        let with = |kind, body: &[u8]| {
+            let sections = [Circuit::product().sections(), vec![(kind, body.to_vec())]].concat();
+            write_file(b"r1cs", 1, &sections)
+        };
+        assert!(R1cs::parse(&with(4, &[0; 4])).is_ok());
+        assert_refused(R1cs::parse(&with(4, &[1, 0, 0, 0])), "custom gates are not supported");
+        assert_refused(R1cs::parse(&with(5, &[1])), "custom gates are not supported");
+    }
+}

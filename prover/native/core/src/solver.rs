@@ -139,3 +139,129 @@ fn find_inputs(r1cs: &R1cs, symbols: &Symbols) -> Result<HashMap<String, Vec<u32
     }
     Ok(inputs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_refused, form, Circuit, Row};
+
+    fn solver(circuit: &Circuit) -> Solver {
+        Solver::new(&circuit.r1cs(), &circuit.sym()).unwrap()
+    }
+
+    fn inputs(values: &[(&str, &[i64])]) -> HashMap<String, Vec<Fr>> {
+        values.iter().map(|(name, v)| (name.to_string(), v.iter().map(|x| Fr::from(*x)).collect())).collect()
+    }
+
+    /// Solves, checks every constraint, and gives the wires.
+    #[track_caller]
+    fn solve(circuit: &Circuit, values: &[(&str, &[i64])]) -> Vec<Fr> {
+        let solver = solver(circuit);
+        let wires = solver.solve(&inputs(values), false).unwrap();
+        assert_eq!(solver.r1cs.first_unsatisfied(&wires), None);
+        wires
+    }
+
+    fn row(a: &[(u32, i64)], b: &[(u32, i64)], c: &[(u32, i64)]) -> Row {
+        [form(a), form(b), form(c)]
+    }
+
+    /// number = b0 + 2 b1 + 4 b2; circom drops b0 and keeps b1 (wire 2) and b2 (wire 3).
+    fn three_bits() -> Circuit {
+        let zeroth = [(1, 1), (2, -2), (3, -4)];
+        let rows = vec![
+            row(&[(2, 1)], &[(2, 1), (0, -1)], &[]),
+            row(&[(3, 1)], &[(3, 1), (0, -1)], &[]),
+            row(&zeroth, &[(1, 1), (2, -2), (3, -4), (0, -1)], &[]),
+        ];
+        let names = vec![("main.x", 1), ("main.n.out[0]", -1), ("main.n.out[1]", 2), ("main.n.out[2]", 3)];
+        Circuit::private(1, 4, rows, names)
+    }
+
+    #[test]
+    fn products_and_sums_follow() {
+        let wires = solve(&Circuit::product(), &[("x", &[5]), ("y", &[6])]);
+        assert_eq!(wires, [1, 33, 5, 6].map(Fr::from));
+    }
+
+    #[test]
+    fn a_factor_follows_by_division() {
+        // y q = x, for which no product gives q
+        let rows = vec![row(&[(2, 1)], &[(3, 1)], &[(1, 1)])];
+        let circuit = Circuit::private(2, 4, rows, vec![("main.x", 1), ("main.y", 2), ("main.q", 3)]);
+        assert_eq!(solve(&circuit, &[("x", &[42]), ("y", &[6])])[3], Fr::from(7));
+        assert_eq!(solve(&circuit, &[("x", &[0]), ("y", &[0])])[3], Fr::zero());
+        let broken = inputs(&[("x", &[1]), ("y", &[0])]);
+        assert_refused(solver(&circuit).solve(&broken, false), "Unsatisfied { constraint: 0 }");
+        let forced = solver(&circuit).solve(&broken, true).unwrap();
+        assert_eq!(solver(&circuit).r1cs.first_unsatisfied(&forced), Some(0));
+    }
+
+    #[test]
+    fn is_zero_tells_zero() {
+        // in inv = 1 - out, in out = 0
+        let rows = vec![row(&[(1, 1)], &[(3, 1)], &[(0, 1), (2, -1)]), row(&[(1, 1)], &[(2, 1)], &[])];
+        let circuit = Circuit::private(1, 4, rows, vec![("main.x", 1), ("main.z.out", 2), ("main.z.inv", 3)]);
+        assert_eq!(solve(&circuit, &[("x", &[0])])[2], Fr::one());
+        assert_eq!(solve(&circuit, &[("x", &[-3])])[2], Fr::zero());
+    }
+
+    #[test]
+    fn bits_follow_from_their_number() {
+        for number in 0..8 {
+            let wires = solve(&three_bits(), &[("x", &[number])]);
+            assert_eq!(wires[2..], [number >> 1 & 1, number >> 2 & 1].map(Fr::from));
+        }
+    }
+
+    #[test]
+    fn a_number_past_its_bits_is_refused_or_cut() {
+        let solver = solver(&three_bits());
+        for number in [8, -1] {
+            let words = format!("RangeCheck {{ component: \"main.n\", value: {number}, bits: 3 }}");
+            assert_refused(solver.solve(&inputs(&[("x", &[number])]), false), &words);
+        }
+        let cut = solver.solve(&inputs(&[("x", &[8])]), true).unwrap();
+        assert_eq!(solver.r1cs.first_unsatisfied(&cut), Some(2));
+    }
+
+    #[test]
+    fn a_linear_system_is_inverted() {
+        // x x = u + v, x y = u - v
+        let rows = vec![row(&[(1, 1)], &[(1, 1)], &[(3, 1), (4, 1)]), row(&[(1, 1)], &[(2, 1)], &[(3, 1), (4, -1)])];
+        let names = vec![("main.x", 1), ("main.y", 2), ("main.u", 3), ("main.v", 4)];
+        let wires = solve(&Circuit::private(2, 5, rows, names), &[("x", &[6]), ("y", &[2])]);
+        assert_eq!(wires[3..], [24, 12].map(Fr::from));
+    }
+
+    #[test]
+    fn wires_that_do_not_follow_are_named() {
+        // a a = x: either root would do
+        let rows = vec![row(&[(2, 1)], &[(2, 1)], &[(1, 1)])];
+        let circuit = Circuit::private(1, 3, rows, vec![("main.x", 1), ("main.root", 2)]);
+        assert_refused(Solver::new(&circuit.r1cs(), &circuit.sym()), "NotSolvable { wires: [\"main.root\"] }");
+    }
+
+    #[test]
+    fn inputs_of_another_name_or_shape_are_refused() {
+        let solver = solver(&Circuit::product());
+        let refused =
+            |values: &[(&str, &[i64])], words: &str| assert_refused(solver.solve(&inputs(values), false), words);
+        refused(&[("x", &[5])], "MissingInput { name: \"y\" }");
+        refused(&[("x", &[5]), ("y", &[6]), ("z", &[7])], "UnknownInput { name: \"z\" }");
+        refused(&[("x", &[5]), ("y", &[6, 7])], "InputShape { name: \"y\", given: 2, expected: 1 }");
+    }
+
+    #[test]
+    fn symbols_that_are_not_the_circuits_are_refused() {
+        let r1cs = Circuit::product().r1cs();
+        for (sym, words) in [
+            ("0,1", "line 1 is not label,wire,component,name"),
+            ("0,1,0,main.out\n1,4,0,main.x", "line 2: wire 4 of 4"),
+            ("0,1,0,main.out\n1,2,0,main.x", "1 named inputs, the constraints have 2"),
+            ("0,2,0,main.x[0]\n1,-1,0,main.x[1]\n", "input x has elements without a wire of their own"),
+        ] {
+            assert_refused(Solver::new(&r1cs, sym), words);
+        }
+    }
+}

@@ -34,3 +34,21 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Fr>> {
         .map(|b| element_le(b).ok_or_else(|| Error::format(WHAT, "a value is not reduced")))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::assert_refused;
+    use ark_ff::{BigInteger, One};
+
+    #[test]
+    fn wires_are_read_as_written() {
+        let wires = [Fr::one(), -Fr::one(), Fr::from(7)];
+        let bytes = write(&wires);
+        assert_eq!(read(&bytes).unwrap(), wires);
+        let (modulus, last) = (Fr::MODULUS.to_bytes_le(), bytes.len() - 32);
+        assert_refused(read(&[&bytes[..last], &modulus].concat()), "a value is not reduced");
+        assert_refused(read(&bytes[..last]), "truncated");
+        assert_refused(read(&write_file(b"wtns", 1, &[])), "version 1, expected one of [2]");
+    }
+}

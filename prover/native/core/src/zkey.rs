@@ -272,3 +272,111 @@ fn read_points<P: Send>(
 ) -> Result<Vec<P>> {
     bytes.par_chunks_exact(size).with_min_len(512).map(|b| read(name, b)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::set_up;
+    use crate::testing::{assert_refused, Circuit};
+
+    type Parts = Vec<(u32, Vec<u8>)>;
+
+    fn circuit() -> R1cs {
+        R1cs::parse(&Circuit::product().r1cs()).unwrap()
+    }
+
+    /// A fresh key's sections after `change`, as a key of the product.
+    fn parse(change: impl Fn(&mut Parts)) -> Result<Zkey> {
+        let circuit = circuit();
+        let bytes = set_up(&circuit).unwrap().to_bytes(&circuit);
+        let sections = Sections::parse(WHAT, &bytes, b"zkey", &[1]).unwrap();
+        let mut parts: Parts = (1..=10).map(|kind| (kind, sections.get(kind).unwrap().to_vec())).collect();
+        change(&mut parts);
+        Zkey::parse(&write_file(b"zkey", 1, &parts), &circuit)
+    }
+
+    /// The refusal of a key with `bytes` at `place` of section `kind`.
+    #[track_caller]
+    fn assert_damage(kind: usize, place: usize, bytes: &[u8], words: &str) {
+        assert_refused(parse(|parts| parts[kind - 1].1[place..place + bytes.len()].copy_from_slice(bytes)), words);
+    }
+
+    fn g1_bytes(p: impl Into<G1Affine>) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_g1(&mut out, &p.into());
+        out
+    }
+
+    /// Places in section 2.
+    const ALPHA: usize = 84;
+    const BETA1: usize = ALPHA + G1_BYTES;
+    const GAMMA: usize = BETA1 + G1_BYTES + G2_BYTES;
+    const DELTA1: usize = GAMMA + G2_BYTES;
+    const DELTA2: usize = DELTA1 + G1_BYTES;
+
+    #[test]
+    fn a_key_is_read_as_written() {
+        let circuit = circuit();
+        let key = set_up(&circuit).unwrap();
+        let read = Zkey::parse(&key.to_bytes(&circuit), &circuit).unwrap();
+        assert_eq!(read.vk, key.vk);
+        assert_eq!((read.beta1, read.delta1), (key.beta1, key.delta1));
+        assert_eq!((read.a, read.b1, read.b2, read.c, read.h), (key.a, key.b1, key.b2, key.c, key.h));
+        assert!(parse(|_| ()).is_ok());
+    }
+
+    #[test]
+    fn a_key_of_another_circuit_is_refused() {
+        assert_damage(2, 72, &5u32.to_le_bytes(), "wires: the key has 5, the circuit 4");
+        assert_damage(2, 76, &1u32.to_le_bytes(), "public inputs: the key has 1, the circuit 2");
+        assert_damage(2, 80, &8u32.to_le_bytes(), "domain: the key has 8, the circuit 4");
+        assert_damage(4, 0, &1u32.to_le_bytes(), "the key's constraints are not the circuit's");
+        assert_damage(4, 16, &[1], "the key's constraints are not the circuit's");
+        let shuffled = parse(|parts| parts[3].1[4..].rotate_left(COEFFICIENT_BYTES));
+        assert!(shuffled.is_ok(), "the order of coefficients is free");
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_refused() {
+        assert_damage(1, 0, &[2], "protocol is not Groth16");
+        assert_damage(2, 4, &[0], "curve is not BN254");
+        assert_refused(parse(|parts| parts[4].1.truncate(3 * G1_BYTES)), "section 5 has 192 bytes, expected 4 records");
+        assert_refused(parse(|parts| drop(parts.remove(8))), "section 9 is missing");
+        assert_refused(parse(|parts| parts[3].1.truncate(3)), "section 4 is truncated");
+    }
+
+    #[test]
+    fn points_that_are_not_on_their_curve_are_refused() {
+        let mut unreduced = Vec::new();
+        write_limbs_le(&mut unreduced, &Fq::MODULUS);
+        let off = [&g1_bytes(G1Affine::generator())[..32], &[1; 32]].concat();
+        for (kind, name) in [(3, "IC"), (5, "A"), (6, "B1"), (8, "C"), (9, "H")] {
+            assert_damage(kind, 0, &off, &format!("{name} is not on the curve"));
+            assert_damage(kind, 0, &unreduced, &format!("{name} has a coordinate that is not reduced"));
+        }
+        assert_damage(7, 0, &[1; G2_BYTES], "B2 is not on the curve");
+        assert_damage(2, ALPHA, &off, "alpha1 is not on the curve");
+    }
+
+    #[test]
+    fn a_key_that_lets_anybody_forge_is_refused() {
+        let zero = [0; G2_BYTES];
+        assert_damage(2, ALPHA, &zero[..G1_BYTES], "alpha is the identity");
+        assert_damage(2, GAMMA, &zero, "gamma is the identity");
+        assert_damage(2, DELTA2, &zero, "delta is the identity");
+        assert_damage(3, G1_BYTES, &zero[..G1_BYTES], "IC[1] is the identity");
+        let same = parse(|parts| {
+            let gamma = parts[1].1[GAMMA..GAMMA + G2_BYTES].to_vec();
+            parts[1].1[DELTA2..].copy_from_slice(&gamma);
+        });
+        assert_refused(same, "delta equals gamma up to sign");
+    }
+
+    #[test]
+    fn parts_that_contradict_each_other_are_refused() {
+        let generator = g1_bytes(G1Affine::generator());
+        assert_damage(2, BETA1, &generator, "beta in G1 and beta in G2 differ");
+        assert_damage(2, DELTA1, &generator, "delta in G1 and delta in G2 differ");
+        assert_damage(6, 0, &generator, "B in G1 and B in G2 differ");
+    }
+}
