@@ -1,9 +1,23 @@
 """One import package, `zkmargin`, over the folders at the top of the repository, with the Rust module inside it."""
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 from setuptools_rust import Binding, RustExtension, Strip
 
 FOLDERS = ("engine", "prover", "contracts", "scripts")
+
+
+class BuildWithTools(build_py):
+    """Also lays npm's manifest and lock file into the package: `zkmargin setup` installs what they name."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            for name in ("package.json", "package-lock.json"):
+                self.copy_file(name, str(Path(self.build_lib, "zkmargin", name)))
+
 
 setup(
     packages=[
@@ -27,6 +41,7 @@ setup(
             strip=Strip.All,
         )
     ],
+    cmdclass={"build_py": BuildWithTools},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
     zip_safe=False,
 )

@@ -24,8 +24,8 @@ from web3.exceptions import ContractCustomError, ContractLogicError, ContractPan
 
 from zkmargin.contracts.compile import Artifact, compile_contracts
 from zkmargin.contracts.errors import ChainUnavailable, NotADevelopmentChain, Reverted
+from zkmargin.prover.paths import NODE_MODULES, describe_setup
 
-ROOT = Path(__file__).parents[1]
 DEVELOPMENT_CHAIN_IDS = (31337, 1337)
 """Ids that development nodes give their chains (Anvil, Hardhat; Ganache, Geth --dev). No chain with real value has
 them."""
@@ -255,7 +255,7 @@ def run_anvil(*, chain_id: int = DEVELOPMENT_CHAIN_IDS[0], timestamp: int | None
 def find_anvil() -> Path:
     """The Anvil binary: ZKMARGIN_ANVIL, else npm's, else PATH's. Raises `ChainUnavailable` if there is none."""
     named = os.environ.get("ZKMARGIN_ANVIL")
-    packaged = ROOT / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+    packaged = NODE_MODULES / "@foundry-rs/anvil-linux-amd64/bin/anvil"
     if named:
         if not Path(named).is_file():
             raise ChainUnavailable("anvil", f"ZKMARGIN_ANVIL names {named}, which is no file")
@@ -264,7 +264,9 @@ def find_anvil() -> Path:
         return packaged
     found = shutil.which("anvil")
     if found is None:
-        raise ChainUnavailable("anvil", "not in node_modules (npm ci), not on PATH; set ZKMARGIN_ANVIL to the binary")
+        raise ChainUnavailable(
+            "anvil", f"not in {NODE_MODULES} and not on PATH: {describe_setup()}, or set ZKMARGIN_ANVIL"
+        )
     return Path(found)
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import solcx
 
 from zkmargin.contracts.errors import CompilationFailed
+from zkmargin.prover.paths import BUILD, NODE_MODULES, PACKAGE, describe_setup
 
-ROOT = Path(__file__).parents[1]
-SOURCES = ROOT / "contracts" / "src"
-COMPILER = ROOT / "contracts" / "solc.js"
-CACHE = ROOT / "build" / "contracts"
+SOURCES = Path(__file__).with_name("src")
+STAND_IN = Path(__file__).with_name("solc.js")
+COMPILER = BUILD / "solc.js"
+"""The stand-in's copy: node finds the packages beside `build/`, and py-solc-x asks for a file that can be run."""
+CACHE = BUILD / "contracts"
 
 SETTINGS = {
     "optimizer": {"enabled": True, "runs": 20_000},
@@ -56,7 +60,7 @@ def compile_contracts() -> dict[str, Artifact]:
         If the compiler is missing, or reports an error or a warning; carries its messages.
     """
     sources = {str(path.relative_to(SOURCES)): path.read_text() for path in sorted(SOURCES.rglob("*.sol"))}
-    manifest = json.loads((ROOT / "package.json").read_text())["dependencies"]
+    manifest = json.loads((PACKAGE / "package.json").read_text())["dependencies"]
     identity = json.dumps([sources, SETTINGS, manifest["solc"], manifest["@openzeppelin/contracts"]], sort_keys=True)
     cached = CACHE / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
     if not cached.exists():
@@ -74,8 +78,10 @@ def _run(sources: dict[str, str]) -> dict[str, dict]:
         "sources": {name: {"content": text} for name, text in sources.items()},
         "settings": SETTINGS,
     }
+    if not (NODE_MODULES / "solc").is_dir():
+        raise CompilationFailed([f"no solc in {NODE_MODULES}: {describe_setup()}"])
     try:
-        output = solcx.compile_standard(standard_input, solc_binary=COMPILER)
+        output = solcx.compile_standard(standard_input, solc_binary=_install_stand_in())
     except (OSError, solcx.exceptions.SolcError) as reason:
         raise CompilationFailed([str(reason).split("\n> command:")[0]]) from None
     # A warning in a package's own source (OpenZeppelin's transient reentrancy guard has one, about itself) is not
@@ -98,3 +104,13 @@ def _run(sources: dict[str, str]) -> dict[str, dict]:
                 "deployed_size": len(code["deployedBytecode"]["object"]) // 2,
             }
     return found
+
+
+def _install_stand_in() -> Path:
+    """Put the stand-in beside the packages; whole at every moment, since others may be compiling."""
+    COMPILER.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=COMPILER.parent, prefix=".solc.", delete=False) as file:
+        file.write(STAND_IN.read_bytes())
+    os.chmod(file.name, 0o755)
+    os.replace(file.name, COMPILER)
+    return COMPILER

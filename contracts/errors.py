@@ -2,6 +2,7 @@
 fields.
 
 ContractsError
+├── SetupFailed            npm is missing, or could not install the tools                    (tool, reason)
 ├── CompilationFailed      the Solidity compiler is missing or complained                     (messages)
 ├── ChainUnavailable       no node answers, or the development node did not start             (url, reason)
 ├── NotADevelopmentChain   insecure keys, or another shortcut, on a chain that is none        (chain_id, allowed, what)
@@ -18,6 +19,14 @@ from collections.abc import Iterable, Mapping
 
 class ContractsError(Exception):
     """Root of everything that the bindings raise on purpose."""
+
+
+class SetupFailed(ContractsError):
+    """npm is missing, or could not install the tools that compile circuits and contracts."""
+
+    def __init__(self, tool: str, reason: str):
+        self.tool, self.reason = tool, reason
+        super().__init__(f"{tool}: {reason}")
 
 
 class CompilationFailed(ContractsError):

@@ -14,11 +14,11 @@ from zkmargin.prover.account.escrow import CommitteeKey, create_committee_file, 
 from zkmargin.prover.actions.transition import Transition
 from zkmargin.prover.client import Provers
 from zkmargin.prover.errors import KeyFileError
-from zkmargin.prover.groth16.compile import BUILD
 from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key
 from zkmargin.prover.groth16.proof import Proof, Proven, prove
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.groth16.witness import compute_transition_witness
+from zkmargin.prover.paths import BUILD
 from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 COMMITTEE_FILE = "committee.json"
@@ -70,7 +70,7 @@ class VenueKeys:
 
 
 def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
-    """The development keys that `make setup` made for a preset, with every check.
+    """The development keys that `zkmargin setup` made for a preset, with every check.
 
     Raises
     ------

@@ -18,7 +18,6 @@ from zkmargin.prover.actions.opening import Opening, build_opening
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ProvenAttestation, build_attestation
 from zkmargin.prover.errors import AccountError, ActionNotAllowed
-from zkmargin.prover.groth16.compile import BUILD
 from zkmargin.prover.groth16.keys import load_proving_key
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
@@ -26,6 +25,7 @@ from zkmargin.prover.messages.records import Action, Open
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
+from zkmargin.prover.paths import BUILD
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,8 @@ from pathlib import Path
 
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.errors import ProverError
+from zkmargin.prover.paths import BUILD, CIRCUITS, HOME, NODE_MODULES, PACKAGE, describe_setup
 
-ROOT = Path(__file__).parents[2]
-BUILD = ROOT / "build"
-CIRCUITS = ROOT / "prover/circuits"
-LIBRARIES = ROOT / "node_modules"
 NAMES = ("transition", "open")
 INCLUDE = re.compile(r'^\s*include\s+"([^"]+)"', re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -103,7 +100,8 @@ def compile_source(main: Path, target: Path, *, optimization: str = "O2") -> Com
     Parameters
     ----------
     main
-        A circom file below the repository's root: circom over node sees nothing else.
+        A circom file. circom sees a copy of it and of what it includes, and nothing else: what is compiled is what is
+        hashed.
     target
         Path without suffix; its folder is made.
     optimization
@@ -122,8 +120,7 @@ def compile_source(main: Path, target: Path, *, optimization: str = "O2") -> Com
         facts = _read_facts(paths[-1])
         if facts is None or facts.hash != digest or not all(path.is_file() for path in paths):
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-                _run_circom(main, Path(folder), optimization)
-                made = _find_outputs(Path(folder), main.stem)
+                made = _run_circom(main, Path(folder), optimization)
                 facts = CircuitFacts(digest, compiler, optimization, *read_r1cs_header(made[0]))
                 (Path(folder) / "facts.json").write_text(json.dumps(asdict(facts), indent=2) + "\n")
                 for source, path in zip([*made, Path(folder) / "facts.json"], paths, strict=True):
@@ -170,7 +167,7 @@ def constraint_counts(preset: Preset | str) -> dict[str, dict[str, int]]:
 
 
 def find_sources(main: Path) -> list[Path]:
-    """`main` and every file that it includes, directly or not, in the order of their paths.
+    """`main` and every file that it includes, directly or not, in the order of their names for circom.
 
     Raises
     ------
@@ -178,7 +175,7 @@ def find_sources(main: Path) -> list[Path]:
         If an included file is neither beside its includer nor in node_modules.
     """
     found: set[Path] = set()
-    pending = [main.resolve()]
+    pending = [Path(os.path.abspath(main))]
     while pending:
         file = pending.pop()
         if file in found:
@@ -187,43 +184,50 @@ def find_sources(main: Path) -> list[Path]:
             raise CompilationError(f"no circuit source {file}; run `make generate` for a file in generated/")
         found.add(file)
         for name in INCLUDE.findall(file.read_text()):
-            options = [(folder / name).resolve() for folder in (file.parent, LIBRARIES)]
+            options = [Path(os.path.abspath(folder / name)) for folder in (file.parent, NODE_MODULES)]
             pending.append(next((option for option in options if option.is_file()), options[-1]))
-    return sorted(found)
+    return sorted(found, key=_get_name)
 
 
 def _hash_sources(main: Path, extra: list[str]) -> str:
     digest = hashlib.sha256("\0".join(extra).encode())
     for file in find_sources(main):
-        digest.update(hashlib.sha256(str(_relative(file)).encode() + b"\0" + file.read_bytes()).digest())
+        digest.update(hashlib.sha256(str(_get_name(file)).encode() + b"\0" + file.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _relative(file: Path) -> Path:
-    return file.relative_to(ROOT) if file.is_relative_to(ROOT) else Path(file.name)
+def _get_name(file: Path) -> Path:
+    """Where circom finds the file: the same in a checkout and in an installed package."""
+    for folder in (PACKAGE, HOME):
+        if file.is_relative_to(folder):
+            return file.relative_to(folder)
+    return file.relative_to(file.anchor)
 
 
 def _get_compiler_version() -> str:
     try:
-        return json.loads((LIBRARIES / "circom2/package.json").read_text())["version"]
+        return json.loads((NODE_MODULES / "circom2/package.json").read_text())["version"]
     except FileNotFoundError:
-        raise CompilationError(f"no circom2 in {LIBRARIES}: run `make setup`, or `npm ci --ignore-scripts`") from None
+        raise CompilationError(f"no circom2 in {NODE_MODULES}: {describe_setup()}") from None
 
 
-def _run_circom(main: Path, folder: Path, optimization: str) -> None:
+def _run_circom(main: Path, folder: Path, optimization: str) -> list[Path]:
+    """Constraints, names, witness generator and its script, made in `folder`: circom over node sees nothing else."""
     node = shutil.which("node")
     if node is None:
         raise CompilationError("node is not on PATH; circom needs Node.js 20 or newer")
-    command = [node, str(LIBRARIES / "circom2/cli.js"), str(main.resolve().relative_to(ROOT)), "-l", "node_modules"]
-    command += ["--r1cs", "--wasm", "--sym", f"--{optimization}", "-o", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    for file in find_sources(main):
+        copy = folder / _get_name(file)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    name = str(_get_name(Path(os.path.abspath(main))))
+    command = [node, str(NODE_MODULES / "circom2/cli.js"), name, "-l", "node_modules"]
+    command += ["--r1cs", "--wasm", "--sym", f"--{optimization}", "-o", "."]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
     if done.returncode != 0:
         text = COLOUR.sub("", done.stdout + done.stderr).strip().splitlines()
         raise CompilationError(f"circom refused {main.name}:\n" + "\n".join(text[-20:]))
-
-
-def _find_outputs(folder: Path, stem: str) -> list[Path]:
-    script = folder / f"{stem}_js"
+    stem, script = main.stem, folder / f"{main.stem}_js"
     return [folder / f"{stem}.r1cs", folder / f"{stem}.sym", script / f"{stem}.wasm", script / "witness_calculator.js"]
 
 

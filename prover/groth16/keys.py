@@ -30,7 +30,8 @@ from eth_hash.auto import keccak
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused
-from zkmargin.prover.groth16.compile import BUILD, compile_circuit
+from zkmargin.prover.groth16.compile import compile_circuit
+from zkmargin.prover.paths import BUILD, describe_setup
 from zkmargin.prover.statement.signals import get_public_signals
 
 MANIFEST = "manifest.json"
@@ -213,7 +214,7 @@ def load_proving_key(
     folder = build / preset.name
     entry = _get_entry(folder, circuit, allow_insecure)
     if _hash_file(compile_circuit(circuit, preset, build=build).r1cs) != entry.circuit_hash:
-        raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; run the set-up again")
+        raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; {describe_setup(preset.name)}")
     data = _read_checked(folder / f"{circuit}.zkey", entry.zkey_hash)
     native_circuit = load_circuit(circuit, preset, build=build)
     native = _native.ProvingKey.load(data, native_circuit)
@@ -282,7 +283,7 @@ def _write_manifest(folder: Path, entries: Mapping[str, ManifestEntry]) -> None:
 def _get_entry(folder: Path, circuit: str, allow_insecure: bool) -> ManifestEntry:
     entry = _read_manifest(folder).get(circuit)
     if entry is None:
-        raise KeyMissing(f"no key of {circuit} in {folder}: run the set-up first")
+        raise KeyMissing(f"no key of {circuit} in {folder}: {describe_setup(folder.name)}")
     if entry.insecure is not False and not allow_insecure:
         raise KeyRefused(f"the key of {circuit} in {folder} is a development key, allowed on local chains only")
     return entry
@@ -301,7 +302,7 @@ def _read_checked(path: Path, expected: str) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise KeyMissing(f"{path} is missing: run the set-up first") from None
+        raise KeyMissing(f"{path} is missing: {describe_setup(path.parent.name)}") from None
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise KeyMismatch(f"{path} has SHA-256 {found}, the manifest says {expected}")

@@ -27,10 +27,10 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import ActionKind, Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
-from zkmargin.prover.groth16.compile import BUILD, ROOT
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.paths import BUILD, NODE_MODULES
 from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.bench_engine import engine
@@ -143,7 +143,7 @@ def run_snarkjs(preset: str, wtns: bytes) -> list[float]:
         path.write_bytes(wtns)
         script = Path(__file__).with_name("snarkjs_prove.mjs")
         command = ["node", str(script), str(BUILD / preset / "transition.zkey"), str(path), str(LEAST_SNARKJS)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=True)
+        done = subprocess.run(command, cwd=NODE_MODULES, capture_output=True, text=True, timeout=900, check=True)
     return json.loads(done.stdout)
 
 
@@ -157,9 +157,7 @@ def measure_memory(preset: str) -> int:
         "keys.provers.transition.prove(make_case(keys.preset)[1])\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=600, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     return round(int(done.stdout) / 1024)
 
 
@@ -175,7 +173,7 @@ def describe_machine() -> dict[str, object]:
         if shutil.which("node")
         else None
     )
-    package = json.loads((ROOT / "node_modules/snarkjs/package.json").read_text())
+    package = json.loads((NODE_MODULES / "snarkjs/package.json").read_text())
     return {
         "cpu": model[0] if model else platform.processor(),
         "cores": os.cpu_count(),

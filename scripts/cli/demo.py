@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.contracts.venue_keys import load_venue_keys, read_sizes
-from zkmargin.prover.groth16.compile import BUILD
+from zkmargin.prover.paths import BUILD
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.demo.run import STEPS, make_report, run_demo, write_report
 from zkmargin.scripts.demo.tables import render_report

@@ -1,6 +1,8 @@
 // Times snarkjs's Groth16 prover on a key and a witness: seconds per run as JSON, node's start and one warm-up left out.
-import { groth16 } from "snarkjs";
+// snarkjs is taken from the working folder, which is a node_modules.
+import { createRequire } from "node:module";
 
+const { groth16 } = createRequire(process.cwd() + "/")("snarkjs");
 const [, , zkey, wtns, runs] = process.argv;
 const seconds = [];
 for (let run = 0; run <= Number(runs); run++) {

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.prover.actions.transition import Transition
 from zkmargin.prover.errors import ProofRejected
-from zkmargin.prover.groth16.compile import LIBRARIES
 from zkmargin.prover.groth16.proof import Proof, verify_native, verify_py_ecc
+from zkmargin.prover.paths import NODE_MODULES
 
 
 def verify_three_ways(keys: VenueKeys, transition: Transition, proof: Proof) -> list[str]:
@@ -40,6 +40,6 @@ def verify_snarkjs(vkey: dict, proof: dict, public: list[str]) -> bool:
         for name, document in (("vkey", vkey), ("public", public), ("proof", proof)):
             paths.append(Path(folder) / f"{name}.json")
             paths[-1].write_text(json.dumps(document))
-        command = ["node", str(LIBRARIES / "snarkjs/build/cli.cjs"), "groth16", "verify", *map(str, paths)]
+        command = ["node", str(NODE_MODULES / "snarkjs/build/cli.cjs"), "groth16", "verify", *map(str, paths)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     return done.returncode == 0 and "OK!" in done.stdout

@@ -28,17 +28,18 @@ from zkmargin.engine.presets import PRESETS, Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import ActionKind, Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
-from zkmargin.prover.groth16.compile import BUILD, ROOT, compile_circuit
+from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
 from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, verify_with_points
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.paths import BUILD, PACKAGE
 from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.scripts.cli import console
 
-LEDGER = ROOT / "costs/prover.json"
+LEDGER = PACKAGE / "costs/prover.json"
 MARKET, PORTFOLIO = "deribit_2026-08-22", "market_maker"
 DOMAIN = Domain(chain_id=31337, clearing_house="0x" + "00" * 19 + "01", risk_oracle="0x" + "00" * 19 + "02")
 """A deployment that does not exist: no chain will take these proofs."""
@@ -115,7 +116,7 @@ def measure(preset: str, steps: console.Steps) -> dict[str, int | float]:
     """Figures of one preset: exact sizes, seconds, and the peak megabytes of each stage's process."""
     figures: dict[str, int | float] = {}
     BUILD.mkdir(exist_ok=True)
-    with TemporaryDirectory(dir=BUILD, prefix=f".measure.{preset}.") as folder:  # circom sees the repository only
+    with TemporaryDirectory(dir=BUILD, prefix=f".measure.{preset}.") as folder:
         for stage in STAGES:
             steps.start(f"{preset}: {stage.replace('_', ' ')}")
             found, megabytes = _run_alone(stage, preset, folder)
@@ -137,7 +138,7 @@ def _run_alone(stage: str, preset: str, folder: str) -> tuple[dict[str, int | fl
         "--build",
         folder,
     ]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True) as process:
         text = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -164,7 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--preset", action="append", choices=CHOICES, required=True, help="may be repeated")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--write", action="store_true", help=f"put the figures into {LEDGER.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"put the figures into {LEDGER.relative_to(PACKAGE)}")
     parser.add_argument("--stage", choices=STAGES, help="one stage in this process, its figures as JSON")
     parser.add_argument("--build", type=Path, default=BUILD, help="where a single stage finds circuits and keys")
     options = parser.parse_args(arguments)

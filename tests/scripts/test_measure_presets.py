@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zkmargin.prover.groth16.compile import ROOT
+from zkmargin.prover.paths import PACKAGE as ROOT
 from zkmargin.scripts.measure import presets as measure_presets
 from zkmargin.scripts.setup import set_up
 

@@ -16,15 +16,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from zkmargin.prover.groth16.compile import (
-    BUILD,
-    CIRCUITS,
-    INCLUDE,
-    NAMES,
-    CompiledCircuit,
-    compile_source,
-    find_sources,
-)
+from zkmargin.prover.groth16.compile import INCLUDE, NAMES, CompiledCircuit, compile_source, find_sources
+from zkmargin.prover.paths import BUILD, CIRCUITS
 
 P = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 ELEMENT = 32

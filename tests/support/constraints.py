@@ -10,9 +10,10 @@ import json
 import sys
 
 from tests.support.circuit_harness import Constraints
-from zkmargin.prover.groth16.compile import BUILD, CIRCUITS, NAMES, ROOT, compile_source, constraint_counts
+from zkmargin.prover.groth16.compile import NAMES, compile_source, constraint_counts
+from zkmargin.prover.paths import BUILD, CIRCUITS, PACKAGE
 
-LEDGER = ROOT / "costs/constraints.json"
+LEDGER = PACKAGE / "costs/constraints.json"
 PRESETS = ("mini", "standard")
 LARGE = ("wide", "xl")
 

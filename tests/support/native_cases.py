@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 
 from zkmargin.prover import _native
-from zkmargin.prover.groth16.compile import BUILD, CompiledCircuit, compile_source
+from zkmargin.prover.groth16.compile import CompiledCircuit, compile_source
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey, load_proving_key, setup_keys
 from zkmargin.prover.groth16.witness import compute_witness
+from zkmargin.prover.paths import BUILD
 
 FIXTURES = Path(__file__).with_name("fixtures")
 ACCEPTED = {"total": 5, "index": 2, "amount": 12, "divisor": 4}

@@ -8,7 +8,8 @@ from tests.support.circuit_harness import Constraints, get_circuit
 from tests.support.circuit_reference import Case
 from tests.support.poseidon_reference import P
 from zkmargin.engine.presets import PRESETS, get_preset
-from zkmargin.prover.groth16.compile import CIRCUITS, NAMES, compile_circuit, find_sources
+from zkmargin.prover.groth16.compile import NAMES, compile_circuit, find_sources
+from zkmargin.prover.paths import CIRCUITS
 from zkmargin.prover.statement.signals import get_public_signals
 
 PRIVATE = {

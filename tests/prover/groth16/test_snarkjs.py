@@ -16,7 +16,7 @@ from zkmargin.prover.groth16.witness import write_witness
 @pytest.fixture(params=["small", "open", "transition"])
 def case(request, transition):  # noqa: F811
     """(key, bytes of the zkey, witness)."""
-    from zkmargin.prover.groth16.compile import BUILD
+    from zkmargin.prover.paths import BUILD
 
     if request.param == "small":
         key = make_small_key()
