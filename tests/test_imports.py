@@ -28,7 +28,7 @@ FLOORS = {
         {"backtest", "desk", "epoch"},
     ],
     "prover": [
-        {"_native", "errors"},
+        {"_native", "errors", "paths"},
         {"ranges"},
         {"statement"},
         {"messages"},
