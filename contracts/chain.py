@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eth_abi import decode as abi_decode
+from eth_abi.exceptions import DecodingError
 from eth_utils import is_hex_address, to_checksum_address
 from eth_utils.abi import get_abi_input_types, get_abi_output_types
 from web3 import HTTPProvider, Web3
@@ -182,14 +183,18 @@ def find_revert_data(answer: object) -> str:
 def decode_revert(data: str, call: str, text: str = "") -> Reverted:
     """The error behind a revert's data (0x-hex): a custom error of any contract here, or the language's own.
 
-    Data that no contract here can have made gives the error `Unknown`, with the data.
+    Data that no contract here can have made gives the error `Unknown`, with the data: they are whatever a contract
+    elsewhere, or a node, has put there, so nothing about them is taken for granted.
     """
-    raw = bytes.fromhex(data.removeprefix("0x")) if data and data != "0x" else b""
-    selector, payload = raw[:4], raw[4:]
-    known = _error_table().get(selector)
-    if known is None:
-        return Reverted("Unknown", {"data": data or "0x", "reason": text}, call)
-    values = _checksum(abi_decode(get_abi_input_types(known), payload))
+    unknown = Reverted("Unknown", {"data": data or "0x", "reason": text}, call)
+    try:
+        raw = bytes.fromhex(data.removeprefix("0x"))
+        known = _error_table().get(raw[:4])
+        if known is None:
+            return unknown
+        values = _checksum(abi_decode(get_abi_input_types(known), raw[4:]))
+    except (DecodingError, ValueError, OverflowError):  # no hex, too short, an offset beyond its end, no UTF-8
+        return unknown
     names = [item["name"] or f"value{position}" for position, item in enumerate(known["inputs"])]
     return Reverted(known["name"], dict(zip(names, values, strict=True)), call)
 

@@ -98,6 +98,27 @@ def test_refusals_carry_name_and_values():
     assert isinstance(unknown, Reverted) and unknown.fields["data"] == "0xdeadbeef"
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        "0x",
+        "0x08c379",
+        "0x08c379a0",  # Error(string) without its argument
+        "0x4e487b71",  # Panic(uint256) without its argument
+        "0x08c379a0" + "ff" * 64,  # an offset beyond every memory
+        "0x08c379a0" + "20".rjust(64, "0") + "ff" * 32,  # a length beyond the data
+        "0x08c379a0" + "20".rjust(64, "0") + "2".rjust(64, "0") + "fffe".ljust(64, "0"),  # no UTF-8
+        "0x4e487b7",  # half a byte
+        "reverted without data",
+    ],
+)
+def test_revert_data_that_no_contract_here_makes_is_unknown(data):
+    refusal = decode_revert(data, "Somewhere.call", "what the node said")
+    assert (refusal.error, refusal.call) == ("Unknown", "Somewhere.call")
+    assert refusal.fields == {"data": data or "0x", "reason": "what the node said"}
+
+
 def test_deployments_are_saved_and_read(tmp_path, deployed_world):
     path = tmp_path / "deployment.json"
     deployed_world.deployment.save(path)
