@@ -15,14 +15,10 @@ from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.messages import IDENTITY, EpochPoints, SignedEpoch
 from zkmargin.contracts.publisher import PublishedEpoch, make_signed_epoch
 from zkmargin.contracts.requests import (
-    AttestRequest,
-    CureRequest,
-    DepositRequest,
-    FlatRequest,
+    ActionRequest,
     OpenRequest,
     TradeRequest,
     TradeSide,
-    WithdrawRequest,
 )
 from zkmargin.contracts.venue import Venue
 from zkmargin.contracts.venue_keys import VenueKeys
@@ -31,7 +27,7 @@ from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
-from zkmargin.prover.actions.intent import ActionKind
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.negotiation import AgreedTrade
@@ -219,25 +215,10 @@ class LocalVenue:
 
     def submit(self, party: Party, action: SignedAction) -> Receipt:
         """Sends a party's action that is no trade, as the relayer; takes over the new state once it is mined."""
-        message, proof, signature = action.message, action.proof_words, action.signature
-        house, points = self.contracts.house, self.epoch.points if self.epoch else None
-        match ActionKind(message.kind):
-            case ActionKind.DEPOSIT:
-                receipt = house.deposit(DepositRequest.from_action(message, proof, signature), sender=self.relayer)
-            case ActionKind.CURE:
-                receipt = house.cure(CureRequest.from_action(message, points, proof, signature), sender=self.relayer)
-            case ActionKind.WITHDRAW:
-                receipt = house.withdraw(
-                    WithdrawRequest.from_action(message, points, proof, signature), sender=self.relayer
-                )
-            case ActionKind.ATTEST:
-                receipt = house.attest(AttestRequest.from_action(message, points, proof), sender=self.relayer)
-            case ActionKind.WITHDRAW_FLAT:
-                receipt = house.withdraw_flat(FlatRequest.from_action(message, proof, signature), sender=self.relayer)
-            case ActionKind.CLOSE:
-                receipt = house.close(FlatRequest.from_action(message, proof, signature), sender=self.relayer)
-            case kind:
-                raise ValueError(f"{kind.name} is not submitted here")
+        kind = ActionKind(action.message.kind)
+        points = self.epoch.points if self.epoch and ACTION_RULES[kind].needs_epoch else None
+        request = ActionRequest.from_action(action.message, action.proof_words, action.signature, points)
+        receipt = self.contracts.house.act(kind, request, sender=self.relayer)
         party.trader.confirm(action)
         return receipt
 

@@ -2,8 +2,7 @@
 snake_case.
 
 Each is made from the signed message (`from_action`, `from_message`), so that calldata and signature cannot drift
-apart by accident; a
-test, or an attacker, can still change a field with `dataclasses.replace`.
+apart by accident; a test, or an attacker, can still change a field with `dataclasses.replace`.
 """
 
 from __future__ import annotations
@@ -14,12 +13,15 @@ from typing import Self
 
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.prover.actions.intent import ActionKind
-from zkmargin.prover.messages.records import Action, Flow, Open
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.records import ZERO_BYTES32, Action, Flow, Open
 
 Proof = tuple[int, int, int, int, int, int, int, int]
-"""A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C (x,
-y)."""
+"""A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C
+(x, y)."""
+
+NO_EPOCH = EpochPoints(0, ())
+"""What an action that needs no epoch carries in its place."""
 
 
 def encode_proof(proof: Mapping) -> Proof:
@@ -75,124 +77,57 @@ class OpenRequest(_Request):
 
 
 @dataclass(frozen=True)
-class DepositRequest(_Request):
-    """Absorbs a stated part of the inbox; the fee comes out of the cash."""
+class ActionRequest(_Request):
+    """An action on one account; what the action does not take is zero or empty."""
 
     account: bytes
+    commitment_old: int
+    """Commitment that the proof starts from."""
     commitment_new: int
     cash: int
+    """Micro-dollars absorbed from the inbox, or paid to the recipient."""
     fee: int
-    deadline: int
-    flows: tuple[Flow, ...]
-    proof: Proof
-    signature: bytes
-
-    @classmethod
-    def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
-        """From a signed action of kind DEPOSIT."""
-        _require_kind(action, ActionKind.DEPOSIT)
-        cash = action.cash_flow + action.fee
-        return cls(
-            action.account, action.commitment_new, cash, action.fee, action.deadline, action.flows, proof, signature
-        )
-
-
-@dataclass(frozen=True)
-class CureRequest(_Request):
-    """A deposit with a proof of maintenance margin."""
-
-    account: bytes
-    commitment_new: int
-    cash: int
-    fee: int
-    deadline: int
-    flows: tuple[Flow, ...]
-    epoch: EpochPoints
-    proof: Proof
-    signature: bytes
-
-    @classmethod
-    def from_action(cls, action: Action, epoch: EpochPoints, proof: Proof, signature: bytes) -> Self:
-        """From a signed action of kind CURE."""
-        _require_kind(action, ActionKind.CURE)
-        cash = action.cash_flow + action.fee
-        return cls(
-            action.account,
-            action.commitment_new,
-            cash,
-            action.fee,
-            action.deadline,
-            action.flows,
-            epoch,
-            proof,
-            signature,
-        )
-
-
-@dataclass(frozen=True)
-class WithdrawRequest(_Request):
-    """Pays out with a proof of the withdraw policy; lots are negative."""
-
-    account: bytes
-    commitment_new: int
-    cash: int
-    fee: int
+    """Micro-dollars to the submitter: taken from `cash` on the way in, added to it on the way out."""
     deadline: int
     recipient: str
-    flows: tuple[Flow, ...]
-    epoch: EpochPoints
-    proof: Proof
-    signature: bytes
-
-    @classmethod
-    def from_action(cls, action: Action, epoch: EpochPoints, proof: Proof, signature: bytes) -> Self:
-        """From a signed action of kind WITHDRAW."""
-        _require_kind(action, ActionKind.WITHDRAW)
-        return cls(
-            action.account, action.commitment_new, -action.cash_flow - action.fee, action.fee, action.deadline,
-            action.recipient, action.flows, epoch, proof, signature,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class FlatRequest(_Request):
-    """Pays out an account without derivatives and debt, or closes it; lots are negative."""
-
-    account: bytes
-    commitment_new: int
-    cash: int
-    fee: int
-    deadline: int
-    recipient: str
-    flows: tuple[Flow, ...]
-    proof: Proof
-    signature: bytes
-
-    @classmethod
-    def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
-        """From a signed action of kind WITHDRAW_FLAT or CLOSE."""
-        _require_kind(action, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
-        return cls(
-            action.account, action.commitment_new, -action.cash_flow - action.fee, action.fee, action.deadline,
-            action.recipient, action.flows, proof, signature,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class AttestRequest(_Request):
-    """Shows that an account meets a policy; needs no signature."""
-
-    account: bytes
     policy: bytes
-    deadline: int
+    """Name of the policy where the caller chooses it, else zero."""
+    flows: tuple[Flow, ...]
     epoch: EpochPoints
     proof: Proof
+    signature: bytes
 
     @classmethod
-    def from_action(cls, action: Action, epoch: EpochPoints, proof: Proof) -> Self:
-        """From an action of kind ATTEST."""
-        _require_kind(action, ActionKind.ATTEST)
-        return cls(action.account, action.policy, action.deadline, epoch, proof)
+    def from_action(
+        cls, action: Action, proof: Proof, signature: bytes = b"", epoch: EpochPoints | None = None
+    ) -> Self:
+        """From an action on one account, with auth's signature and the epoch where its row of the table asks for them.
+
+        Raises
+        ------
+        CallInvalid
+            If it is an action of two sides, or the epoch is missing, superfluous or another than the action's.
+        """
+        rule = ACTION_RULES[ActionKind(action.kind)]
+        if rule.has_sides:
+            raise CallInvalid("kind of the action", ActionKind(action.kind).name, "one of a single account")
+        given = epoch or NO_EPOCH
+        if given.number != action.epoch:
+            raise CallInvalid("number of the epoch", given.number, f"{action.epoch}, which the action names")
+        return cls(
+            account=action.account,
+            commitment_old=action.commitment_old,
+            commitment_new=action.commitment_new,
+            cash=rule.flow_sign * (action.cash_flow + action.fee),
+            fee=action.fee,
+            deadline=action.deadline,
+            recipient=action.recipient,
+            policy=action.policy if rule.policy is None else ZERO_BYTES32,
+            flows=action.flows,
+            epoch=given,
+            proof=proof,
+            signature=signature,
+        )
 
 
 @dataclass(frozen=True)
@@ -200,6 +135,8 @@ class TradeSide(_Request):
     """One side of a trade."""
 
     account: bytes
+    commitment_old: int
+    """Commitment that the proof starts from."""
     commitment_new: int
     ciphertext: int
     fee: int
@@ -209,10 +146,18 @@ class TradeSide(_Request):
 
     @classmethod
     def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
-        """From a signed action of kind TRADE."""
-        _require_kind(action, ActionKind.TRADE)
+        """From a signed action of kind TRADE; raises `CallInvalid` for any other."""
+        if action.kind != ActionKind.TRADE:
+            raise CallInvalid("kind of the action", ActionKind(action.kind).name, ActionKind.TRADE.name)
         return cls(
-            action.account, action.commitment_new, action.ciphertext, action.fee, action.deadline, proof, signature
+            account=action.account,
+            commitment_old=action.commitment_old,
+            commitment_new=action.commitment_new,
+            ciphertext=action.ciphertext,
+            fee=action.fee,
+            deadline=action.deadline,
+            proof=proof,
+            signature=signature,
         )
 
 
@@ -224,13 +169,6 @@ class TradeRequest(_Request):
     epoch: EpochPoints
     plus: TradeSide
     minus: TradeSide
-
-
-def _require_kind(action: Action, *allowed: ActionKind) -> None:
-    if action.kind not in allowed:
-        raise CallInvalid(
-            "kind of the action", ActionKind(action.kind).name, " or ".join(kind.name for kind in allowed)
-        )
 
 
 def _to_abi(value: object) -> object:

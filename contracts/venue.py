@@ -1,8 +1,8 @@
 """Typed bindings of a deployment: one method per entry point, typed records in, a receipt out, refusals as `Reverted`.
 
 `Venue` holds the five contracts and the two tokens of a deployment. A method that sends takes `sender`, an account of
-the node (the first
-by default): whoever submits is not the owner, so any sender will do where the entry point asks for a signature.
+the node (the first by default): whoever submits is not the owner, so any sender will do where the entry point
+asks for a signature.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ from zkmargin.contracts.deploy import Deployment, encode_registration
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.messages import SignedEpoch
 from zkmargin.contracts.requests import (
-    AttestRequest,
-    CureRequest,
-    DepositRequest,
-    FlatRequest,
+    ActionRequest,
     OpenRequest,
     TradeRequest,
-    WithdrawRequest,
 )
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
-from zkmargin.prover.actions.intent import ActionKind
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.messages.records import encode_policy_name
+
+ENTRY_POINTS = {
+    ActionKind.DEPOSIT: "deposit",
+    ActionKind.WITHDRAW: "withdraw",
+    ActionKind.CURE: "cure",
+    ActionKind.ATTEST: "attest",
+    ActionKind.WITHDRAW_FLAT: "withdrawFlat",
+    ActionKind.CLOSE: "close",
+}
+"""Functions of the clearing house that take an action on one account."""
 
 
 class Status(IntEnum):
@@ -47,7 +53,6 @@ class AccountView:
 
     auth: str
     status: Status
-    level: int
     key_version: int
     generation: int
     proven_at: int
@@ -66,6 +71,17 @@ class EpochView:
     key_version: int
     points_hash: bytes
     snapshot_hash: bytes
+
+
+@dataclass(frozen=True)
+class FreshEpoch:
+    """What an action needs of its epoch."""
+
+    time: int
+    """Unix seconds of its prices."""
+    generation: int
+    key_version: int
+    points_hash: bytes
 
 
 class KeyRegistry:
@@ -161,9 +177,9 @@ class RiskOracle:
         """An epoch still in the ring, fresh or not."""
         return EpochView(*self.contract.call("getEpoch", number))
 
-    def require_fresh(self, number: int, kind: ActionKind) -> EpochView:
-        """The epoch, if it may serve `kind` now. Its snapshot hash is not read."""
-        return EpochView(*self.contract.call("requireFresh", number, int(kind)))
+    def require_fresh(self, number: int, kind: ActionKind) -> FreshEpoch:
+        """The epoch, if it may serve `kind` now."""
+        return FreshEpoch(*self.contract.call("requireFresh", number, int(kind)))
 
     def get_latest_number(self) -> int:
         """Number of the latest epoch, 0 before the first."""
@@ -300,33 +316,37 @@ class ClearingHouse:
         """Opens an account."""
         return self.contract.send("open", request.to_abi(), sender=sender)
 
-    def deposit(self, request: DepositRequest, *, sender: str | None = None) -> Receipt:
+    def deposit(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """Absorbs a stated part of the inbox."""
-        return self.contract.send("deposit", request.to_abi(), sender=sender)
+        return self.act(ActionKind.DEPOSIT, request, sender=sender)
+
+    def act(self, kind: ActionKind, request: ActionRequest, *, sender: str | None = None) -> Receipt:
+        """Sends an action on one account to the entry point of its kind."""
+        return self.contract.send(ENTRY_POINTS[kind], request.to_abi(), sender=sender)
 
     def trade(self, request: TradeRequest, *, sender: str | None = None) -> Receipt:
         """Settles a trade between two accounts."""
         return self.contract.send("trade", request.to_abi(), sender=sender)
 
-    def withdraw(self, request: WithdrawRequest, *, sender: str | None = None) -> Receipt:
+    def withdraw(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """Pays out to what the recipient may claim."""
-        return self.contract.send("withdraw", request.to_abi(), sender=sender)
+        return self.act(ActionKind.WITHDRAW, request, sender=sender)
 
-    def cure(self, request: CureRequest, *, sender: str | None = None) -> Receipt:
+    def cure(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """A deposit with a proof of maintenance margin."""
-        return self.contract.send("cure", request.to_abi(), sender=sender)
+        return self.act(ActionKind.CURE, request, sender=sender)
 
-    def attest(self, request: AttestRequest, *, sender: str | None = None) -> Receipt:
+    def attest(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """Shows that an account meets a policy."""
-        return self.contract.send("attest", request.to_abi(), sender=sender)
+        return self.act(ActionKind.ATTEST, request, sender=sender)
 
-    def withdraw_flat(self, request: FlatRequest, *, sender: str | None = None) -> Receipt:
+    def withdraw_flat(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """Pays out of an account without derivatives and debt; needs no epoch."""
-        return self.contract.send("withdrawFlat", request.to_abi(), sender=sender)
+        return self.act(ActionKind.WITHDRAW_FLAT, request, sender=sender)
 
-    def close(self, request: FlatRequest, *, sender: str | None = None) -> Receipt:
+    def close(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """Pays out and ends a flat account for good."""
-        return self.contract.send("close", request.to_abi(), sender=sender)
+        return self.act(ActionKind.CLOSE, request, sender=sender)
 
     def invalidate(self, index: int, digest: bytes, *, sender: str | None = None) -> Receipt:
         """Burns a digest for `sender`'s account number `index`."""

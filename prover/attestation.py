@@ -20,7 +20,8 @@ from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import compute_effects
-from zkmargin.prover.actions.intent import ActionKind, EpochData, Intent
+from zkmargin.prover.actions.intent import EpochData, Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, certify
 from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof

@@ -13,8 +13,9 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.escrow import Point
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.intent import ActionKind, EpochData, Intent
+from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.actions.opening import Opening, build_opening
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ProvenAttestation, build_attestation
 from zkmargin.prover.errors import AccountError, ActionNotAllowed
@@ -262,13 +263,14 @@ class Trader:
         return ProvenAttestation(message=transition.message, proof=proof.to_bytes())
 
     def act(self, intent: Intent, epoch: EpochData | None = None) -> SignedAction:
-        """Any intent: built, proved and, but for an attestation, signed."""
+        """Any intent: built, proved and, where the action table asks for it, signed."""
         venue = self.venue
         transition = build_transition(
             self.account, intent, domain=venue.domain, key_version=venue.key_version, epoch=epoch
         )
         proof = self._provers.transition.prove(transition)
-        signature = b"" if intent.kind is ActionKind.ATTEST else self.wallet.sign(venue.domain, transition.message)
+        rule = ACTION_RULES[intent.kind]
+        signature = self.wallet.sign(venue.domain, transition.message) if rule.needs_signature else b""
         return SignedAction(transition, proof, signature)
 
     def confirm(self, action: SignedAction) -> None:

@@ -7,46 +7,53 @@ import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {CollateralVault} from "./CollateralVault.sol";
+import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Flow, Invalidate, Messages, Open} from "./generated/Messages.sol";
 import {
     Account,
-    AttestRequest,
-    CureRequest,
-    DepositRequest,
+    ActionRequest,
     EpochPoints,
-    FlatRequest,
     IClearingHouse,
     OpenRequest,
+    Status,
     TradeRequest,
-    TradeSide,
-    WithdrawRequest
+    TradeSide
 } from "./interfaces/IClearingHouse.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier, Opening, TradeHalf, TradePair, Transition} from "./interfaces/IMarginVerifier.sol";
-import {EpochView, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
+import {IMarginVerifier, Opening, SideSignals, TradeSignals, Transition} from "./interfaces/IMarginVerifier.sol";
+import {FreshEpoch, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
 import {AccountId} from "./libraries/AccountId.sol";
-import {ActionKind, ActionRules, PolicySource, ProvenRule, Rule, Status} from "./libraries/ActionRules.sol";
 import {Amounts} from "./libraries/Amounts.sol";
 import {G1} from "./libraries/Bn254.sol";
 import {Points} from "./libraries/Points.sol";
 
 /// @title ClearingHouse
 /// @notice What it does and what it relies on is written in IClearingHouse.
+/// @dev Every action but open takes the same steps, and each column of its row is read in one of them:
+///      1. entry point      one account, or two sides; sides
+///      2. _draft           status, deadline, commitment, fields that it does not take; frozen, writes, flows
+///      3. _proofInputs     epoch, settlement, key, policy; epoch and paused (both with the oracle), provenAt, policy
+///      4. _authorize       digest of the Action and auth's signature; signature
+///      5. the verifier     writes
+///      6. _write           the account; writes, provenAt, closes
+///      7. event and tokens writes, flows
 contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransient {
-    /// @dev What an action is proved against.
-    struct Terms {
-        address key;
-        uint16 slots;
-        uint40 time; // of the epoch; 0 without one
+    /// @dev What an action is proved against, beside its own signals.
+    struct ProofInputs {
+        address key; // data contract of the `transition` key
+        uint16 slots; // of that key
+        uint24 generation; // of the account after the action, if it writes
+        uint64 epoch; // its number; 0 without one
+        uint40 time; // unix seconds of the epoch's prices; 0 without one
+        bytes32 policyName;
         G1 policy;
         G1 settlement;
     }
 
-    /// @dev An Account as it is stored; the first six fields share one word.
-    struct Stored {
+    /// @dev An Account as it is stored; the first five fields share one word.
+    struct AccountRecord {
         address auth;
         uint8 state; // Status, and HAS_INVALIDATED
-        uint8 level;
         uint16 keyVersion;
         uint24 generation;
         uint40 provenAt;
@@ -54,15 +61,26 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         bytes32 escrowHash;
     }
 
-    /// @dev Set in `state` once auth has burned a digest: only then is the mapping of burned digests read, which saves a cold read otherwise.
+    /// @dev Set in `state` once auth has burned a digest: only then is the mapping of burned digests read, which saves a
+    ///      cold read otherwise.
     uint8 private constant HAS_INVALIDATED = 0x80;
+    /// @dev Rows whose policy is looked up among the points of the epoch.
+    uint256 private constant NAMED_POLICY =
+        ActionRules.POLICY_INITIAL |
+            ActionRules.POLICY_MAINTENANCE |
+            ActionRules.POLICY_WITHDRAW |
+            ActionRules.POLICY_CHOSEN;
 
+    /// @notice Where the verification keys are.
     IKeyRegistry public immutable REGISTRY;
+    /// @notice Where the epochs are.
     IRiskOracle public immutable ORACLE;
+    /// @notice What checks the proofs.
     IMarginVerifier public immutable VERIFIER;
+    /// @notice Where the tokens are.
     CollateralVault public immutable VAULT;
 
-    mapping(bytes32 account => Stored) private _accounts;
+    mapping(bytes32 account => AccountRecord) private _accounts;
     /// @inheritdoc IClearingHouse
     mapping(bytes32 account => mapping(bytes32 digest => bool)) public isInvalidated;
     /// @inheritdoc IClearingHouse
@@ -81,10 +99,10 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     /// @inheritdoc IClearingHouse
     function open(OpenRequest calldata request) external nonReentrant returns (bytes32 account) {
         account = AccountId.compute(address(this), request.auth, request.index);
-        Stored storage stored = _accounts[account];
+        AccountRecord storage record = _accounts[account];
         if (request.auth == address(0)) revert AuthZero();
         if (request.ephemeralX == 0 && request.ephemeralY == 1) revert EphemeralIdentity();
-        Status status = _statusOf(stored);
+        Status status = _statusOf(record);
         if (status != Status.NONE) revert AccountTaken(account, status);
         _requireDeadline(request.deadline);
         uint24 generation = ORACLE.openingGeneration();
@@ -106,16 +124,16 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
                 })
             )
         );
-        _requireSignature(account, stored.state, request.auth, digest, request.signature);
+        _requireSignature(account, record.state, request.auth, digest, request.signature);
         _verifyOpen(request, digest);
 
-        stored.auth = request.auth;
-        stored.state |= uint8(Status.ACTIVE);
-        stored.keyVersion = request.keyVersion;
-        stored.generation = generation;
-        stored.provenAt = uint40(block.timestamp);
-        stored.commitment = request.commitment;
-        stored.escrowHash = escrowHash;
+        record.auth = request.auth;
+        record.state |= uint8(Status.ACTIVE);
+        record.keyVersion = request.keyVersion;
+        record.generation = generation;
+        record.provenAt = uint40(block.timestamp);
+        record.commitment = request.commitment;
+        record.escrowHash = escrowHash;
         emit AccountOpened(
             account,
             request.auth,
@@ -130,75 +148,33 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     }
 
     /// @inheritdoc IClearingHouse
-    function deposit(DepositRequest calldata request) external nonReentrant {
-        Rule memory rule = ActionRules.ruleOf(ActionKind.DEPOSIT);
-        Action memory action;
-        _draft(action, rule, ActionKind.DEPOSIT, request.account, request.commitmentNew, request.fee, request.deadline);
-        Terms memory terms;
-        _setConstantTerms(terms, rule, action);
-        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
-        _transition(rule, action, terms, request.proof, request.signature);
-        VAULT.absorb(request.account, request.cash, request.flows);
+    function deposit(ActionRequest calldata request) external nonReentrant {
+        _act(_start(ActionKind.DEPOSIT), request);
     }
 
     /// @inheritdoc IClearingHouse
-    function cure(CureRequest calldata request) external nonReentrant {
-        Rule memory rule = ActionRules.ruleOf(ActionKind.CURE);
-        Action memory action;
-        _draft(action, rule, ActionKind.CURE, request.account, request.commitmentNew, request.fee, request.deadline);
-        Terms memory terms;
-        _setEpochTerms(terms, rule, action, request.epoch);
-        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
-        _transition(rule, action, terms, request.proof, request.signature);
-        VAULT.absorb(request.account, request.cash, request.flows);
+    function cure(ActionRequest calldata request) external nonReentrant {
+        _act(_start(ActionKind.CURE), request);
     }
 
     /// @inheritdoc IClearingHouse
-    function withdraw(WithdrawRequest calldata request) external nonReentrant {
-        Rule memory rule = ActionRules.ruleOf(ActionKind.WITHDRAW);
-        Action memory action;
-        _draft(action, rule, ActionKind.WITHDRAW, request.account, request.commitmentNew, request.fee, request.deadline);
-        action.recipient = request.recipient;
-        Terms memory terms;
-        _setEpochTerms(terms, rule, action, request.epoch);
-        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
-        _transition(rule, action, terms, request.proof, request.signature);
-        VAULT.release(request.recipient, request.cash, request.flows);
+    function withdraw(ActionRequest calldata request) external nonReentrant {
+        _act(_start(ActionKind.WITHDRAW), request);
     }
 
     /// @inheritdoc IClearingHouse
-    function withdrawFlat(FlatRequest calldata request) external nonReentrant {
-        _exitFlat(ActionKind.WITHDRAW_FLAT, request);
+    function withdrawFlat(ActionRequest calldata request) external nonReentrant {
+        _act(_start(ActionKind.WITHDRAW_FLAT), request);
     }
 
     /// @inheritdoc IClearingHouse
-    function close(FlatRequest calldata request) external nonReentrant {
-        _exitFlat(ActionKind.CLOSE, request);
-        Stored storage stored = _accounts[request.account];
-        stored.state = (stored.state & HAS_INVALIDATED) | uint8(Status.CLOSED);
+    function close(ActionRequest calldata request) external nonReentrant {
+        _act(_start(ActionKind.CLOSE), request);
     }
 
     /// @inheritdoc IClearingHouse
-    function attest(AttestRequest calldata request) external nonReentrant {
-        Rule memory rule = ActionRules.ruleOf(ActionKind.ATTEST);
-        Action memory action;
-        _draft(action, rule, ActionKind.ATTEST, request.account, 0, 0, request.deadline);
-        action.policy = request.policy;
-        Terms memory terms;
-        _setEpochTerms(terms, rule, action, request.epoch);
-        _verify(action, terms, _digest(action), rule.writes, request.proof);
-
-        Stored storage stored = _accounts[request.account];
-        uint40 provenAt = stored.provenAt;
-        if (request.policy == ActionRules.POLICY_MAINTENANCE) {
-            if (terms.time > provenAt) stored.provenAt = provenAt = terms.time;
-        } else if (terms.time > _attestedAt[request.account][action.commitmentOld][request.policy]) {
-            _attestedAt[request.account][action.commitmentOld][request.policy] = terms.time;
-        }
-        emit Attested(request.account, request.policy, request.epoch.number, terms.time, provenAt);
+    function attest(ActionRequest calldata request) external nonReentrant {
+        _act(_start(ActionKind.ATTEST), request);
     }
 
     /// @inheritdoc IClearingHouse
@@ -206,27 +182,30 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         TradeSide calldata plusSide = request.plus;
         TradeSide calldata minusSide = request.minus;
         if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
-        Rule memory rule = ActionRules.ruleOf(ActionKind.TRADE);
-        Action memory plus;
-        _draftSide(plus, rule, request.tradeTag, plusSide, minusSide.account, 1);
-        Action memory minus;
-        _draftSide(minus, rule, request.tradeTag, minusSide, plusSide.account, -1);
+        Action memory plus = _start(ActionKind.TRADE);
+        Action memory minus = _start(ActionKind.TRADE);
+        Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
+        if (!rule.has(ActionRules.SIDES)) revert SidesWrong(ActionKind.TRADE, false);
+        AccountRecord storage plusRecord = _accounts[plusSide.account];
+        AccountRecord storage minusRecord = _accounts[minusSide.account];
+        uint40 plusProvenAt = _draftSide(plus, rule, plusRecord, plusSide, minusSide.account, request.tradeTag, 1);
+        uint40 minusProvenAt = _draftSide(minus, rule, minusRecord, minusSide, plusSide.account, request.tradeTag, -1);
         if (plus.generationOld != minus.generationOld || plus.keyVersion != minus.keyVersion) {
             revert SidesDiffer(plus.generationOld, minus.generationOld, plus.keyVersion, minus.keyVersion);
         }
-        Terms memory terms;
-        _setEpochTerms(terms, rule, plus, request.epoch);
-        _requireProvenAt(rule, minus.account, terms.time);
-        (minus.epoch, minus.generationNew, minus.policy) = (plus.epoch, plus.generationNew, plus.policy);
+        // No need to gather them for minus: of an account they look at key version and generation only, which are equal.
+        ProofInputs memory inputs = _proofInputs(rule, plus, 0, request.epoch);
+        _bind(rule, plus, inputs, plusProvenAt);
+        _bind(rule, minus, inputs, minusProvenAt);
+        TradeSignals memory signals = TradeSignals({
+            tradeTag: request.tradeTag,
+            plus: _sideSignals(plus, _authorize(rule, plus, plusRecord, plusSide.signature)),
+            minus: _sideSignals(minus, _authorize(rule, minus, minusRecord, minusSide.signature))
+        });
+        VERIFIER.verifyTwo(inputs.key, signals, inputs.policy, inputs.settlement, plusSide.proof, minusSide.proof);
 
-        TradePair memory pair;
-        pair.tradeTag = request.tradeTag;
-        _authorizeHalf(pair.plus, plus, plusSide);
-        _authorizeHalf(pair.minus, minus, minusSide);
-        VERIFIER.verifyTwo(terms.key, pair, terms.policy, terms.settlement, plusSide.proof, minusSide.proof);
-
-        _write(rule, plus, terms.time);
-        _write(rule, minus, terms.time);
+        _write(rule, plus, plusRecord, inputs.time);
+        _write(rule, minus, minusRecord, inputs.time);
         uint256 fees = uint256(plus.fee) + minus.fee;
         if (fees != 0) feesOf[msg.sender] += fees;
         emit Traded(
@@ -269,32 +248,31 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function accountOf(bytes32 account) external view returns (Account memory) {
-        Stored storage stored = _accounts[account];
+        AccountRecord storage record = _accounts[account];
         return Account({
-            auth: stored.auth,
-            status: _statusOf(stored),
-            level: stored.level,
-            keyVersion: stored.keyVersion,
-            generation: stored.generation,
-            provenAt: stored.provenAt,
-            commitment: stored.commitment,
-            escrowHash: stored.escrowHash
+            auth: record.auth,
+            status: _statusOf(record),
+            keyVersion: record.keyVersion,
+            generation: record.generation,
+            provenAt: record.provenAt,
+            commitment: record.commitment,
+            escrowHash: record.escrowHash
         });
     }
 
     /// @inheritdoc IClearingHouse
     function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool) {
-        Stored storage stored = _accounts[account];
-        if (_statusOf(stored) != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return false;
+        AccountRecord storage record = _accounts[account];
+        if (_statusOf(record) != Status.ACTIVE || !REGISTRY.isLive(record.keyVersion)) return false;
         // An epoch's time may lead the chain's by the oracle's skew; it then counts as of now.
-        return block.timestamp <= stored.provenAt || block.timestamp - stored.provenAt <= maxAge;
+        return block.timestamp <= record.provenAt || block.timestamp - record.provenAt <= maxAge;
     }
 
     /// @inheritdoc IClearingHouse
     function attested(bytes32 account, bytes32 policy) external view returns (uint40 time) {
-        Stored storage stored = _accounts[account];
-        if (_statusOf(stored) != Status.ACTIVE || !REGISTRY.isLive(stored.keyVersion)) return 0;
-        return _attestedAt[account][stored.commitment][policy];
+        AccountRecord storage record = _accounts[account];
+        if (_statusOf(record) != Status.ACTIVE || !REGISTRY.isLive(record.keyVersion)) return 0;
+        return _attestedAt[account][record.commitment][policy];
     }
 
     /// @inheritdoc IClearingHouse
@@ -307,131 +285,249 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         return interfaceId == type(IClearingHouse).interfaceId || super.supportsInterface(interfaceId);
     }
 
-    // ------------------------------------------------------------------ checks
+    // ------------------------------------------------------------------ steps of an action
 
-    /// @dev The part of an Action that is the contract's to say: what is stored, and what the action's rule fixes. Fields that a rule leaves out stay zero: without
-    ///      sides there is no trade tag, no ciphertext and no counterparty. `action` comes in empty: returning a struct would allocate it twice.
+    /// @dev An empty Action of that kind. It is filled in from step to step, as an argument: a function that returned it
+    ///      would allocate its eighteen words again.
+    function _start(ActionKind kind) private pure returns (Action memory action) {
+        action.kind = uint8(kind);
+    }
+
+    function _act(Action memory action, ActionRequest calldata request) private {
+        ActionKind kind = ActionKind(action.kind);
+        Rule rule = ActionRules.ruleOf(kind);
+        if (rule.has(ActionRules.SIDES)) revert SidesWrong(kind, true);
+        AccountRecord storage record = _accounts[request.account];
+        Flow[] calldata flows = request.flows;
+        action.recipient = request.recipient;
+        action.fee = request.fee;
+        uint40 provenAt = _draft(
+            action,
+            rule,
+            record,
+            request.account,
+            request.commitmentOld,
+            request.commitmentNew,
+            request.cash,
+            request.deadline
+        );
+        ProofInputs memory inputs = _proofInputs(rule, action, request.policy, request.epoch);
+        _bind(rule, action, inputs, provenAt);
+        if (flows.length != 0) {
+            Amounts.requireFlows(kind, rule, flows, inputs.slots);
+            VAULT.requireCollateral(flows);
+            action.flows = flows;
+        }
+        bytes32 digest = _authorize(rule, action, record, request.signature);
+        _verify(action, inputs, digest, rule.has(ActionRules.WRITES), request.proof);
+
+        _write(rule, action, record, inputs.time);
+        if (action.fee != 0) feesOf[msg.sender] += action.fee;
+        if (rule.has(ActionRules.WRITES)) {
+            emit Flowed(
+                action.account,
+                kind,
+                action.commitmentNew,
+                action.cashFlow,
+                action.flows,
+                action.epoch,
+                action.generationNew,
+                action.recipient,
+                action.fee
+            );
+        } else {
+            emit Attested(action.account, action.policy, action.epoch, inputs.time, record.provenAt);
+        }
+        if (rule.has(ActionRules.FLOWS_IN)) VAULT.absorb(action.account, request.cash, flows);
+        else if (rule.has(ActionRules.FLOWS_OUT)) VAULT.release(action.recipient, request.cash, flows);
+    }
+
+    /// @dev Fills in what is stored, and what the request states if the row takes it; fee and recipient stand there
+    ///      already. The rest of `action` stays zero: without sides there is no trade tag, ciphertext or counterparty.
+    /// @return provenAt The account's.
     function _draft(
         Action memory action,
-        Rule memory rule,
-        ActionKind kind,
+        Rule rule,
+        AccountRecord storage record,
         bytes32 account,
+        uint256 commitmentOld,
         uint256 commitmentNew,
-        uint64 fee,
+        uint64 cash,
         uint40 deadline
-    ) private view {
-        Stored storage stored = _accounts[account];
-        Status status = _statusOf(stored);
-        if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.whileFrozen)) {
-            revert StatusWrong(account, status, kind);
+    ) private view returns (uint40 provenAt) {
+        uint8 status = record.state & ~HAS_INVALIDATED;
+        if (status != uint8(Status.ACTIVE) && !(status == uint8(Status.FROZEN) && rule.has(ActionRules.FROZEN))) {
+            revert StatusWrong(account, Status(status), ActionKind(action.kind));
         }
         _requireDeadline(deadline);
-        action.kind = uint8(kind);
+        uint256 commitment = record.commitment;
+        if (commitment != commitmentOld) revert CommitmentStale(account, commitmentOld, commitment);
+        if (commitmentNew != 0 && !rule.has(ActionRules.WRITES)) {
+            revert FieldNotTaken(ActionKind(action.kind), "commitmentNew");
+        }
         action.account = account;
-        action.keyVersion = stored.keyVersion;
-        action.generationOld = stored.generation;
-        action.generationNew = stored.generation;
-        action.commitmentOld = stored.commitment;
+        action.keyVersion = record.keyVersion;
+        action.generationOld = record.generation;
+        action.commitmentOld = commitment;
         action.commitmentNew = commitmentNew;
-        action.fee = fee;
+        action.cashFlow = Amounts.toCashFlow(action, rule, cash);
         action.deadline = deadline;
-        action.policy = rule.policyName;
+        return record.provenAt;
     }
 
+    /// @dev Of a trade's amounts there is only the fee: neither cash nor collateral moves, and nobody receives a payment.
     function _draftSide(
         Action memory action,
-        Rule memory rule,
-        uint256 tradeTag,
-        TradeSide calldata half,
+        Rule rule,
+        AccountRecord storage record,
+        TradeSide calldata given,
         bytes32 counterparty,
+        uint256 tradeTag,
         int8 side
-    ) private view {
-        _draft(action, rule, ActionKind.TRADE, half.account, half.commitmentNew, half.fee, half.deadline);
+    ) private view returns (uint40 provenAt) {
         action.counterparty = counterparty;
         action.tradeTag = tradeTag;
-        action.ciphertext = half.ciphertext;
+        action.ciphertext = given.ciphertext;
         action.side = side;
-        Amounts.setFee(action, rule.flows);
+        action.fee = given.fee;
+        return
+            _draft(
+                action,
+                rule,
+                record,
+                given.account,
+                given.commitmentOld,
+                given.commitmentNew,
+                0,
+                given.deadline
+            );
     }
 
-    /// @dev Key, policy and settlement of an action that needs no epoch: the zero policy or "flat", and the identity settlement.
-    function _setConstantTerms(Terms memory terms, Rule memory rule, Action memory action) private view {
-        (terms.key, terms.slots) = REGISTRY.transitionKey(action.keyVersion);
-        if (rule.policySource == PolicySource.FLAT) {
-            (terms.policy.x, terms.policy.y) = REGISTRY.flatPoint(action.keyVersion);
-        }
-    }
-
-    /// @dev Key, policy and settlement of an action at an epoch; fills in the epoch, the generation after the action, and checks the points.
-    function _setEpochTerms(Terms memory terms, Rule memory rule, Action memory action, EpochPoints calldata given)
-        private
-        view
-    {
-        EpochView memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));
-        if (epoch.keyVersion != action.keyVersion) {
-            revert KeyVersionWrong(action.account, action.keyVersion, epoch.keyVersion);
-        }
-        if (epoch.generation != action.generationOld) {
-            if (epoch.generation != uint256(action.generationOld) + 1) {
-                revert GenerationWrong(action.account, action.generationOld, epoch.generation);
+    /// @dev Without an epoch the settlement is the identity, and the policy a constant.
+    /// @param chosen Name of the policy that the caller chose, 0 where the table leaves no choice.
+    function _proofInputs(
+        Rule rule,
+        Action memory action,
+        bytes32 chosen,
+        EpochPoints calldata given
+    ) private view returns (ProofInputs memory inputs) {
+        uint16 keyVersion = action.keyVersion;
+        uint24 generation = action.generationOld;
+        bytes32 pointsHash;
+        if (rule.has(ActionRules.EPOCH_EXIT | ActionRules.EPOCH_PROOF)) {
+            FreshEpoch memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind)); // sees to the pause, too
+            if (epoch.keyVersion != keyVersion) revert KeyVersionWrong(action.account, keyVersion, epoch.keyVersion);
+            if (epoch.generation != generation) {
+                if (epoch.generation != uint256(generation) + 1) {
+                    revert GenerationWrong(action.account, generation, epoch.generation);
+                }
+                generation = epoch.generation;
+                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementOf(keyVersion, generation);
             }
-            (terms.settlement.x, terms.settlement.y) = ORACLE.settlementOf(action.keyVersion, epoch.generation);
+            (inputs.epoch, inputs.time, pointsHash) = (given.number, epoch.time, epoch.pointsHash);
+        } else {
+            if (given.number != 0 || given.points.length != 0) {
+                revert FieldNotTaken(ActionKind(action.kind), "epoch");
+            }
+            if (!rule.has(ActionRules.PAUSED)) ORACLE.requireUnpaused(ActionKind(action.kind));
         }
-        _requireProvenAt(rule, action.account, epoch.time);
-        action.epoch = given.number;
-        action.generationNew = epoch.generation;
-        terms.time = epoch.time;
-        _setPolicy(terms.policy, given.points, epoch.pointsHash, action.policy);
-        (terms.key, terms.slots) = REGISTRY.transitionKey(action.keyVersion);
+        inputs.generation = generation;
+        if (!rule.has(ActionRules.POLICY_CHOSEN)) {
+            if (chosen != 0) revert FieldNotTaken(ActionKind(action.kind), "policy");
+            chosen = rule.policyName();
+        }
+        inputs.policyName = chosen;
+        if (rule.has(ActionRules.POLICY_FLAT)) {
+            (inputs.policy.x, inputs.policy.y) = REGISTRY.flatPoint(keyVersion);
+        } else if (rule.has(NAMED_POLICY)) {
+            (inputs.policy.x, inputs.policy.y) = _findPoint(given.points, pointsHash, chosen);
+        }
+        (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
     }
 
-    function _setPolicy(G1 memory policy, Point[] calldata points, bytes32 signed, bytes32 name) private pure {
+    function _findPoint(
+        Point[] calldata points,
+        bytes32 signed,
+        bytes32 name
+    ) private pure returns (uint256 x, uint256 y) {
         bytes32 hash = Points.hash(points);
         if (hash != signed) revert PointsMismatch(hash, signed);
         for (uint256 i = 0; i < points.length; i++) {
-            if (points[i].name == name) {
-                (policy.x, policy.y) = (points[i].x, points[i].y);
-                return;
-            }
+            Point calldata point = points[i];
+            if (point.name == name) return (point.x, point.y);
         }
         revert PolicyUnknown(name);
     }
 
-    function _requireProvenAt(Rule memory rule, bytes32 account, uint40 epochTime) private view {
-        uint40 provenAt = _accounts[account].provenAt;
-        if (rule.proven == ProvenRule.SET && epochTime < provenAt) {
-            revert EpochOlderThanProof(account, epochTime, provenAt);
+    /// @dev Fills in what the proof is made at, which must not be older than the prices of the account's last proof.
+    function _bind(Rule rule, Action memory action, ProofInputs memory inputs, uint40 provenAt) private pure {
+        if (rule.has(ActionRules.PROVEN_SET) && inputs.time < provenAt) {
+            revert EpochOlderThanProof(action.account, inputs.time, provenAt);
+        }
+        action.epoch = inputs.epoch;
+        action.policy = inputs.policyName;
+        action.generationNew = inputs.generation;
+    }
+
+    /// @dev Digest of the action, after looking at auth's signature if the row asks for one.
+    function _authorize(
+        Rule rule,
+        Action memory action,
+        AccountRecord storage record,
+        bytes calldata signature
+    ) private view returns (bytes32 digest) {
+        digest = _hashTypedDataV4(Messages.hash(action));
+        if (rule.has(ActionRules.SIGNATURE)) {
+            _requireSignature(action.account, record.state, record.auth, digest, signature);
+        } else if (signature.length != 0) {
+            revert FieldNotTaken(ActionKind(action.kind), "signature");
         }
     }
+
+    function _write(Rule rule, Action memory action, AccountRecord storage record, uint40 time) private {
+        if (rule.has(ActionRules.WRITES)) {
+            record.commitment = action.commitmentNew;
+            if (action.generationNew != action.generationOld) record.generation = action.generationNew;
+        }
+        if (rule.has(ActionRules.PROVEN_SET)) record.provenAt = time;
+        else if (rule.has(ActionRules.PROVEN_RAISE)) _raise(action, record, time);
+        if (rule.has(ActionRules.CLOSES)) record.state = (record.state & HAS_INVALIDATED) | uint8(Status.CLOSED);
+    }
+
+    function _raise(Action memory action, AccountRecord storage record, uint40 time) private {
+        if (action.policy == ActionRules.NAME_MAINTENANCE) {
+            if (time > record.provenAt) record.provenAt = time;
+        } else {
+            mapping(bytes32 policy => uint40) storage times = _attestedAt[action.account][record.commitment];
+            if (time > times[action.policy]) times[action.policy] = time;
+        }
+    }
+
+    // ------------------------------------------------------------------ checks
 
     function _requireDeadline(uint40 deadline) private view {
         if (block.timestamp > deadline) revert DeadlinePassed(deadline, block.timestamp);
     }
 
-    /// @dev ECDSA first: it is cheaper than asking whether auth has code, and an address whose key signed needs no code to agree.
+    /// @dev ECDSA first: it is cheaper than asking whether auth has code, and an address whose key signed needs no code
+    ///      to agree.
     function _requireSigned(bytes32 account, address auth, bytes32 digest, bytes calldata signature) private view {
-        (address signer, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, signature);
+        (address signer, ECDSA.RecoverError problem, ) = ECDSA.tryRecoverCalldata(digest, signature);
         if (problem == ECDSA.RecoverError.NoError && signer == auth) return;
         if (!SignatureChecker.isValidSignatureNowCalldata(auth, digest, signature)) {
             revert SignatureWrong(account, auth, digest);
         }
     }
 
-    function _requireSignature(bytes32 account, uint8 state, address auth, bytes32 digest, bytes calldata signature)
-        private
-        view
-    {
+    function _requireSignature(
+        bytes32 account,
+        uint8 state,
+        address auth,
+        bytes32 digest,
+        bytes calldata signature
+    ) private view {
         if (state & HAS_INVALIDATED != 0 && isInvalidated[account][digest]) revert DigestInvalidated(account, digest);
         _requireSigned(account, auth, digest, signature);
-    }
-
-    function _requireAuth(bytes32 account, bytes32 digest, bytes calldata signature) private view {
-        Stored storage stored = _accounts[account];
-        _requireSignature(account, stored.state, stored.auth, digest, signature);
-    }
-
-    function _digest(Action memory action) private view returns (bytes32) {
-        return _hashTypedDataV4(Messages.hash(action));
     }
 
     // ------------------------------------------------------------------ verification
@@ -450,10 +546,13 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         VERIFIER.verifyOpen(key, opening, request.proof);
     }
 
-    function _verify(Action memory action, Terms memory terms, bytes32 digest, bool write, uint256[8] calldata proof)
-        private
-        view
-    {
+    function _verify(
+        Action memory action,
+        ProofInputs memory inputs,
+        bytes32 digest,
+        bool write,
+        uint256[8] calldata proof
+    ) private view {
         Transition memory transition = Transition({
             commitmentOld: action.commitmentOld,
             commitmentNew: action.commitmentNew,
@@ -465,72 +564,27 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
             cashFlow: action.cashFlow,
             flows: action.flows
         });
-        VERIFIER.verify(terms.key, transition, terms.policy, terms.settlement, proof);
+        VERIFIER.verify(inputs.key, transition, inputs.policy, inputs.settlement, proof);
     }
 
-    function _authorizeHalf(TradeHalf memory half, Action memory action, TradeSide calldata side) private view {
-        bytes32 digest = _digest(action);
-        _requireAuth(action.account, digest, side.signature);
-        half.commitmentOld = action.commitmentOld;
-        half.commitmentNew = action.commitmentNew;
-        half.ciphertext = action.ciphertext;
-        half.context = _context(digest);
-        half.cashFlow = action.cashFlow;
+    function _sideSignals(Action memory action, bytes32 digest) private pure returns (SideSignals memory) {
+        return
+            SideSignals({
+                commitmentOld: action.commitmentOld,
+                commitmentNew: action.commitmentNew,
+                ciphertext: action.ciphertext,
+                context: _context(digest),
+                cashFlow: action.cashFlow
+            });
     }
 
-    /// @dev The top 248 bits of the digest: below the scalar field's order, and the same 248 bits that the signature covers.
+    /// @dev The top 248 bits of the digest: below the scalar field's order, and the same 248 bits that the signature
+    ///      covers.
     function _context(bytes32 digest) private pure returns (uint256) {
         return uint256(digest) >> 8;
     }
 
     // ------------------------------------------------------------------ state
-
-    /// @dev Signature, proof, state, fee and event of an action on one account; tokens are the caller's, last.
-    function _transition(
-        Rule memory rule,
-        Action memory action,
-        Terms memory terms,
-        uint256[8] calldata proof,
-        bytes calldata signature
-    ) private {
-        bytes32 digest = _digest(action);
-        _requireAuth(action.account, digest, signature);
-        _verify(action, terms, digest, rule.writes, proof);
-
-        _write(rule, action, terms.time);
-        if (action.fee != 0) feesOf[msg.sender] += action.fee;
-        emit Flowed(
-            action.account,
-            ActionKind(action.kind),
-            action.commitmentNew,
-            action.cashFlow,
-            action.flows,
-            action.epoch,
-            action.generationNew,
-            action.recipient,
-            action.fee
-        );
-    }
-
-    function _exitFlat(ActionKind kind, FlatRequest calldata request) private {
-        Rule memory rule = ActionRules.ruleOf(kind);
-        Action memory action;
-        _draft(action, rule, kind, request.account, request.commitmentNew, request.fee, request.deadline);
-        action.recipient = request.recipient;
-        Terms memory terms;
-        _setConstantTerms(terms, rule, action);
-        Amounts.set(action, rule.flows, request.cash, request.flows, terms.slots);
-        if (request.flows.length != 0) VAULT.requireCollateral(request.flows);
-        _transition(rule, action, terms, request.proof, request.signature);
-        VAULT.release(request.recipient, request.cash, request.flows);
-    }
-
-    function _write(Rule memory rule, Action memory action, uint40 epochTime) private {
-        Stored storage stored = _accounts[action.account];
-        stored.commitment = action.commitmentNew;
-        if (action.generationNew != action.generationOld) stored.generation = action.generationNew;
-        if (rule.proven == ProvenRule.SET) stored.provenAt = epochTime;
-    }
 
     function _invalidate(address auth, uint64 index, bytes32 digest) private {
         bytes32 account = AccountId.compute(address(this), auth, index);
@@ -539,7 +593,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         emit Invalidated(account, digest);
     }
 
-    function _statusOf(Stored storage stored) private view returns (Status) {
-        return Status(stored.state & ~HAS_INVALIDATED);
+    function _statusOf(AccountRecord storage record) private view returns (Status) {
+        return Status(record.state & ~HAS_INVALIDATED);
     }
 }

@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Flow} from "./generated/Messages.sol";
 import {Statement} from "./generated/Statement.sol";
-import {IMarginVerifier, Opening, TradeHalf, TradePair, Transition} from "./interfaces/IMarginVerifier.sol";
+import {IMarginVerifier, Opening, SideSignals, TradeSignals, Transition} from "./interfaces/IMarginVerifier.sol";
 import {Bn254, G1, G1Place} from "./libraries/Bn254.sol";
 import {KeyData, KeyHead} from "./libraries/KeyData.sol";
 
@@ -49,7 +49,7 @@ contract MarginVerifier is IMarginVerifier {
     /// @inheritdoc IMarginVerifier
     function verifyTwo(
         address key,
-        TradePair calldata pair,
+        TradeSignals calldata trade,
         G1 calldata policy,
         G1 calldata settlement,
         uint256[8] calldata plusProof,
@@ -67,10 +67,10 @@ contract MarginVerifier is IMarginVerifier {
         sum.scale(both);
         sum.add(side);
         sum.add(side);
-        Bn254.requireSignal(pair.tradeTag);
-        sum.addProduct(head.ic(Statement.TRADE_TAG), mulmod(pair.tradeTag, both, Bn254.R));
-        TradeHalf calldata plus = pair.plus;
-        TradeHalf calldata minus = pair.minus;
+        Bn254.requireSignal(trade.tradeTag);
+        sum.addProduct(head.ic(Statement.TRADE_TAG), mulmod(trade.tradeTag, both, Bn254.R));
+        SideSignals calldata plus = trade.plus;
+        SideSignals calldata minus = trade.minus;
         _addBoth(sum, head.ic(Statement.COMMITMENT_OLD), plus.commitmentOld, minus.commitmentOld, rho);
         _addBoth(sum, head.ic(Statement.COMMITMENT_NEW), plus.commitmentNew, minus.commitmentNew, rho);
         _addBoth(sum, head.ic(Statement.CIPHERTEXT), plus.ciphertext, minus.ciphertext, rho);
@@ -156,8 +156,12 @@ contract MarginVerifier is IMarginVerifier {
             pair := add(pair, PAIR)
             calldatacopy(pair, add(proof, 0xc0), 0x40)
             mcopy(add(pair, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-            // 0: refused, 1: product is not one, 2: product is one
-            if staticcall(gas(), 0x08, input, 768, 0, 0x20) { outcome := add(1, eq(mload(0), 1)) }
+            // outcome is 0: refused, or no answer; 1: the product is not one; 2: it is. Arguments run from right to left,
+            // so the size is that of this call's answer; with the word cleared, no answer cannot pass for a one.
+            mstore(0, 0)
+            if and(eq(returndatasize(), 0x20), staticcall(gas(), 0x08, input, 768, 0, 0x20)) {
+                outcome := add(1, eq(mload(0), 1))
+            }
         }
         if (outcome == 0) revert ProofMalformed();
         return outcome == 2;
@@ -194,7 +198,10 @@ contract MarginVerifier is IMarginVerifier {
             entry := add(entry, PAIR)
             mcopy(entry, c, 0x40)
             mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-            if staticcall(gas(), 0x08, input, 960, 0, 0x20) { outcome := add(1, eq(mload(0), 1)) }
+            mstore(0, 0) // here and below as in _checkOne
+            if and(eq(returndatasize(), 0x20), staticcall(gas(), 0x08, input, 960, 0, 0x20)) {
+                outcome := add(1, eq(mload(0), 1))
+            }
         }
         if (outcome == 0) revert ProofMalformed();
         return outcome == 2;

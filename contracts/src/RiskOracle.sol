@@ -5,10 +5,10 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Epoch, Messages} from "./generated/Messages.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {EpochView, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
-import {ActionKind, ActionRules} from "./libraries/ActionRules.sol";
+import {EpochView, FreshEpoch, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
 import {Bn254} from "./libraries/Bn254.sol";
 import {Points} from "./libraries/Points.sol";
 
@@ -21,8 +21,8 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         uint64 minEpoch;
         uint40 time;
         uint24 generation;
-        uint16 maxAgeExit; // trade and withdraw: actions that take risk
-        uint16 maxAgeProof; // cure and attest: actions that only show or add margin
+        uint16 maxAgeExit; // seconds, EPOCH_EXIT: for what takes risk
+        uint16 maxAgeProof; // seconds, EPOCH_PROOF: for what only shows or adds margin
         bool paused;
     }
 
@@ -169,10 +169,8 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
 
     /// @inheritdoc IRiskOracle
     function setMaxAge(ActionKind kind, uint16 seconds_) external onlyOwner {
-        if (!ActionRules.ruleOf(kind).needsEpoch || seconds_ < AGE_LOW || seconds_ > AGE_HIGH) {
-            revert MaxAgeOutOfRange(kind, seconds_, AGE_LOW, AGE_HIGH);
-        }
-        if (_takesRisk(kind)) _state.maxAgeExit = seconds_;
+        if (seconds_ < AGE_LOW || seconds_ > AGE_HIGH) revert MaxAgeOutOfRange(kind, seconds_, AGE_LOW, AGE_HIGH);
+        if (_isExit(ActionRules.ruleOf(kind), kind)) _state.maxAgeExit = seconds_;
         else _state.maxAgeProof = seconds_;
         emit MaxAgeSet(kind, seconds_);
     }
@@ -203,22 +201,28 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @inheritdoc IRiskOracle
-    function requireFresh(uint64 number, ActionKind kind) external view returns (EpochView memory epoch) {
-        State memory state = _state;
+    function requireFresh(uint64 number, ActionKind kind) external view returns (FreshEpoch memory epoch) {
+        State storage state = _state;
         Slot storage slot = _ring[number % RING];
-        epoch = EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsHash, 0);
-        if (state.paused && !ActionRules.ruleOf(kind).whilePaused) revert ActionPaused(kind);
-        if (number == 0 || epoch.number != number) revert EpochUnknown(number, state.latest);
+        Rule rule = ActionRules.ruleOf(kind);
+        if (state.paused && !rule.has(ActionRules.PAUSED)) revert ActionPaused(kind);
+        if (number == 0 || slot.number != number) revert EpochUnknown(number, state.latest);
         if (number < state.minEpoch) revert EpochRevoked(number, state.minEpoch);
-        uint16 maxAge = _takesRisk(kind) ? state.maxAgeExit : state.maxAgeProof;
+        uint16 maxAge = _isExit(rule, kind) ? state.maxAgeExit : state.maxAgeProof;
+        epoch = FreshEpoch(slot.time, slot.generation, slot.keyVersion, slot.pointsHash);
         if (block.timestamp > uint256(epoch.time) + maxAge) {
             revert EpochStale(number, block.timestamp - epoch.time, maxAge);
         }
     }
 
-    /// @notice Longest age, in seconds, at which an epoch serves `kind`.
+    /// @inheritdoc IRiskOracle
+    function requireUnpaused(ActionKind kind) external view {
+        if (_state.paused) revert ActionPaused(kind);
+    }
+
+    /// @notice Longest age, in seconds, at which an epoch serves `kind`; reverts for an action that takes none.
     function maxAgeOf(ActionKind kind) external view returns (uint16) {
-        return _takesRisk(kind) ? _state.maxAgeExit : _state.maxAgeProof;
+        return _isExit(ActionRules.ruleOf(kind), kind) ? _state.maxAgeExit : _state.maxAgeProof;
     }
 
     /// @inheritdoc IRiskOracle
@@ -269,8 +273,11 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         emit GuardianSet(guardian_);
     }
 
-    function _takesRisk(ActionKind kind) private pure returns (bool) {
-        return kind == ActionKind.TRADE || kind == ActionKind.WITHDRAW;
+    /// @dev Which of the two greatest ages counts: maxAgeExit, or else maxAgeProof.
+    function _isExit(Rule rule, ActionKind kind) private pure returns (bool) {
+        if (rule.has(ActionRules.EPOCH_EXIT)) return true;
+        if (!rule.has(ActionRules.EPOCH_PROOF)) revert EpochNotTaken(kind);
+        return false;
     }
 
     function _toView(Slot memory slot) private pure returns (EpochView memory) {
@@ -280,10 +287,10 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @dev A policy point is never the identity: that is the policy without any rule.
     function _requirePoints(Epoch calldata epoch, Point[] calldata points) private pure {
         if (points.length == 0 || points.length > POINTS_LIMIT) revert PointCountOutOfRange(points.length, POINTS_LIMIT);
-        bytes32 previous = ActionRules.POLICY_NONE;
+        bytes32 previous = 0;
         for (uint256 i = 0; i < points.length; i++) {
             Point calldata point = points[i];
-            if (point.name <= previous || point.name == ActionRules.POLICY_FLAT) {
+            if (point.name <= previous || point.name == ActionRules.NAME_FLAT) {
                 revert PointNameInvalid(point.name, previous);
             }
             if (!Bn254.isPoint(point.x, point.y)) revert PointInvalid(point.name, point.x, point.y);

@@ -9,7 +9,8 @@ from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.policy.record import Policy, flat_policy, none_policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind, ActionRule, EpochData, Intent, get_flows, get_rule
+from zkmargin.prover.actions.intent import EpochData, Intent, get_flows, get_rule
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch
 from zkmargin.prover.ranges import check_private
 from zkmargin.prover.statement.commitment import Trade, encrypt_word
@@ -92,8 +93,6 @@ def _get_settlement(
     if rule.needs_epoch != (epoch is not None):
         raise ActionNotAllowed(kind.name, "needs an epoch" if rule.needs_epoch else "takes no epoch")
     if epoch is None or epoch.generation == account.generation:
-        if kind is ActionKind.ROLL:
-            raise GenerationMismatch(account.generation, account.generation, f"{account.generation + 1} for a roll")
         return account.generation, identity_expiry_step(account.preset)
     if epoch.generation != account.generation + 1:
         raise GenerationMismatch(

@@ -1,64 +1,18 @@
-"""What an owner wants, and the action table that says what each kind of action may do (docs/protocol.md, section 5)."""
+"""What an owner wants, held against the action table (`prover.actions.table`; docs/protocol.md, section 9)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
-from types import MappingProxyType
 from typing import Protocol
 
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind, ActionRule, FlowRule
 from zkmargin.prover.errors import ActionNotAllowed
 from zkmargin.prover.messages.records import ZERO_ADDRESS, ZERO_BYTES32
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.commitment import Trade
-
-
-class ActionKind(IntEnum):
-    """`Action.kind`."""
-
-    OPEN = 1
-    DEPOSIT = 2
-    TRADE = 3
-    WITHDRAW = 4
-    CURE = 5
-    ATTEST = 6
-    ROLL = 7
-    WITHDRAW_FLAT = 8
-    CLOSE = 9
-
-
-@dataclass(frozen=True, slots=True)
-class ActionRule:
-    """One row of the action table."""
-
-    policy: str | None
-    """Name of the policy that must hold; None lets the intent name one of the epoch's."""
-    flow_sign: int
-    """+1 amounts come in, -1 amounts go out, 0 none may move."""
-    has_trade: bool
-    """Whether a trade word and a side belong to it."""
-    writes: bool
-    """Whether it writes a new commitment."""
-    needs_epoch: bool
-    """Whether an epoch is named, whose generation is then the account's or the next; else the policy is a constant."""
-
-
-ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
-    {
-        ActionKind.DEPOSIT: ActionRule("none", +1, False, True, False),
-        ActionKind.TRADE: ActionRule("initial", 0, True, True, True),
-        ActionKind.WITHDRAW: ActionRule("withdraw", -1, False, True, True),
-        ActionKind.CURE: ActionRule("maintenance", +1, False, True, True),
-        ActionKind.ATTEST: ActionRule(None, 0, False, False, True),
-        ActionKind.ROLL: ActionRule("none", 0, False, True, True),
-        ActionKind.WITHDRAW_FLAT: ActionRule("flat", -1, False, True, False),
-        ActionKind.CLOSE: ActionRule("flat", -1, False, True, False),
-    }
-)
-"""What each kind may do. OPEN has a circuit of its own (`prover.actions.opening`)."""
 
 
 class EpochData(Protocol):
@@ -102,7 +56,7 @@ def get_rule(intent: Intent) -> ActionRule:
     if kind not in ACTION_RULES:
         raise ActionNotAllowed(kind.name, "has a circuit of its own: prover.actions.opening")
     rule = ACTION_RULES[kind]
-    if rule.has_trade:
+    if rule.has_sides:
         if intent.trade is None or intent.side not in (1, -1):
             raise ActionNotAllowed(kind.name, f"needs a trade and a side of +1 or -1, got side {intent.side}")
         if intent.counterparty == ZERO_BYTES32:
@@ -121,7 +75,7 @@ def get_flows(account: Account, intent: Intent, rule: ActionRule) -> tuple[int, 
     fee = check_range("fee", intent.fee_usd6, 0, 1 << BITS.typed_amount)
     if rule.flow_sign == 0 and (amount or intent.lots):
         raise ActionNotAllowed(kind, "moves neither cash nor collateral")
-    if fee and not (rule.flow_sign or rule.has_trade):
+    if fee and rule.flows is FlowRule.NOTHING:
         raise ActionNotAllowed(kind, f"pays no fee out of the account, got {fee}")
     if rule.flow_sign > 0 and fee > amount:
         raise ActionNotAllowed(kind, f"the fee {fee} exceeds the cash amount {amount} that comes in")

@@ -1,8 +1,8 @@
 """The transition builder: account + intent + epoch -> new account, the message to sign, public and private inputs.
 
 Every range of the statement is checked here, before proving, and a policy that does not hold is refused with its
-rows and what is missing. `ACTION_RULES` is the contract's action table as the prover needs it (docs/protocol.md,
-section 5).
+rows and what is missing. What each kind may do says the action table (`prover.actions.table`; docs/protocol.md,
+section 9).
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,8 @@ from zkmargin.engine.policy.certificate import Certificate, RequirementNotMet, f
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import Effects, compute_effects
-from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind, EpochData, Intent
+from zkmargin.prover.actions.intent import EpochData, Intent
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.prover.messages.records import Action, Attestation, Flow, encode_policy_name
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest

@@ -25,7 +25,8 @@ from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness

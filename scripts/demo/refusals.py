@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from zkmargin.contracts.errors import ContractsError, Reverted
 from zkmargin.contracts.local_venue import LocalVenue, Party
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide, WithdrawRequest
+from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover._native import BASE_MODULUS
 from zkmargin.prover.actions.effects import compute_effects
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.errors import ProverError
@@ -48,7 +49,7 @@ REASONS = {
     ("deposit_with_trade_word", "contract"): "ProofRejected",
     ("wrong_points", "contract"): "PointsMismatch",
     ("stale_epoch", "contract"): "EpochStale",
-    ("replay", "contract"): "SignatureWrong",
+    ("replay", "contract"): "CommitmentStale",
 }
 """The error that must stop each attempt. A replay is stopped by its signature: the digest holds the old commitment,
 and the account has moved on."""
@@ -195,7 +196,7 @@ class Refusals:
         message: Action = honest.message.model_copy(update={"commitment_new": effects.commitment_new})
         forged = Transition(effects, message, compute_digest(venue.domain, message), honest.certificate)
         proof = venue.provers.transition.prove(forged).words
-        request = DepositRequest.from_action(message, proof, trader.wallet.sign(venue.domain, message))
+        request = ActionRequest.from_action(message, proof, trader.wallet.sign(venue.domain, message))
         return expect_refusal("deposit_with_trade_word", "contract", lambda: self.house.deposit(request))
 
     def wrong_points(self) -> Refusal:
@@ -238,8 +239,8 @@ class Refusals:
     def _submit_withdrawal(
         self, action: SignedAction, proof: tuple | None = None, *, points: EpochPoints | None = None
     ) -> None:
-        request = WithdrawRequest.from_action(
-            action.message, points or self.venue.epoch.points, proof or action.proof_words, action.signature
+        request = ActionRequest.from_action(
+            action.message, proof or action.proof_words, action.signature, points or self.venue.epoch.points
         )
         self.house.withdraw(request)
 

@@ -7,10 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from zkmargin.scripts.generate import circom, solidity
+from zkmargin.scripts.generate import actions, circom, solidity
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (circom, solidity)
+GENERATORS = (actions, circom, solidity)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 

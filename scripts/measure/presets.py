@@ -26,7 +26,8 @@ from zkmargin.engine.market.listings import relist
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys

@@ -13,7 +13,7 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.actions.intent import ActionKind
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.scripts.demo.refusals import agree
 

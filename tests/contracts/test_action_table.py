@@ -1,42 +1,44 @@
-"""The action table, one test per cell: what the contract accepts in it and what it refuses. Rows are actions, columns
-the tests."""
+"""What the contracts accept of each action and what they refuse, column by column of contracts/actions.json.
 
+A test marked with `cell` holds the contracts to one column in the rows of its kinds. `test_mutations` runs these tests
+against contracts with another table, and asks for one that fails.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.contracts.messages import EpochPoints, SignedEpoch
+from zkmargin.contracts.requests import ActionRequest
 from zkmargin.contracts.venue import Status
-from zkmargin.prover.actions.intent import ActionKind
-from zkmargin.prover.messages.records import Action
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
+from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, encode_policy_name
 
 CASH = 100 * USDC
 LOTS = 2
-SINGLE = (
-    ActionKind.DEPOSIT,
-    ActionKind.WITHDRAW,
-    ActionKind.CURE,
-    ActionKind.ATTEST,
-    ActionKind.WITHDRAW_FLAT,
-    ActionKind.CLOSE,
-)
-ALL = (*SINGLE, ActionKind.TRADE)
-INWARD = (ActionKind.DEPOSIT, ActionKind.CURE)
-OUTWARD = (ActionKind.WITHDRAW, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
-AT_EPOCH = (ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST)
-WHILE_PAUSED = (ActionKind.DEPOSIT, ActionKind.CURE, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
-WHILE_FROZEN = (ActionKind.CURE, ActionKind.ATTEST, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
-POLICY = {
-    ActionKind.DEPOSIT: "none",
-    ActionKind.TRADE: "initial",
-    ActionKind.WITHDRAW: "withdraw",
-    ActionKind.CURE: "maintenance",
-    ActionKind.ATTEST: "maintenance",
-    ActionKind.WITHDRAW_FLAT: "flat",
-    ActionKind.CLOSE: "flat",
-}
+MAX_AGE = {EpochRule.EXIT: 180, EpochRule.PROOF: 300}
+"""Seconds, as a new deployment has them."""
+
+
+def select(condition: Callable[[ActionRule], bool]) -> tuple[ActionKind, ...]:
+    """Kinds whose row meets the condition."""
+    return tuple(kind for kind, rule in ACTION_RULES.items() if condition(rule))
+
+
+ALL = select(lambda rule: True)
+SINGLE = select(lambda rule: not rule.has_sides)
+INWARD = select(lambda rule: rule.flows is FlowRule.IN)
+OUTWARD = select(lambda rule: rule.flows is FlowRule.OUT)
+AT_EPOCH = select(lambda rule: rule.needs_epoch)
+WITHOUT_EPOCH = select(lambda rule: not rule.needs_epoch)
+WRITING = select(lambda rule: rule.writes)
+SIGNED = select(lambda rule: rule.needs_signature and not rule.has_sides)
+CHOSEN = select(lambda rule: rule.policy is None)
+SETTING = select(lambda rule: rule.proven_at is ProvenRule.SET)
+KEEPING = select(lambda rule: rule.proven_at is ProvenRule.KEEP)
 SCALARS = {"none": 0, "flat": 7_001, **POLICIES}
 
 
@@ -51,10 +53,10 @@ class Scene:
     epoch: SignedEpoch
 
     def draft(self, **changes) -> Action:
-        sign = 1 if self.kind in INWARD else -1 if self.kind in OUTWARD else 0
+        sign = ACTION_RULES[self.kind].flow_sign
         fields = {"cash_flow": sign * CASH, "flows": self.world.flows(sign * LOTS)}
         return self.world.draft(
-            self.kind, self.party, self.epoch if self.kind in AT_EPOCH else None, **{**fields, **changes}
+            self.kind, self.party, self.epoch if ACTION_RULES[self.kind].needs_epoch else None, **{**fields, **changes}
         )
 
     def run(self, **proof_changes):
@@ -87,23 +89,68 @@ class Scene:
         action = self.draft()
         return self.world.submit(self.party, action, self.epoch, proof=self.world.prove(action, **proof_changes))
 
+    def request(self, **changes) -> ActionRequest:
+        """The honest action on one account as a request, with fields of it changed."""
+        rule, action = ACTION_RULES[self.kind], self.draft()
+        signature = self.world.sign(self.party, action) if rule.needs_signature else b""
+        points = self.epoch.epoch_points if rule.needs_epoch else None
+        return replace(ActionRequest.from_action(action, self.world.prove(action), signature, points), **changes)
+
+    def act(self, **changes):
+        """Sends the honest action on one account, with fields of its request changed."""
+        return self.world.house.act(self.kind, self.request(**changes), sender=self.world.submitter)
+
     @property
     def account(self):
         return self.world.house.get_account(self.party.id)
 
 
+def make_scene(world: World, kind: ActionKind) -> Scene:
+    """The prepared accounts of the world at a fresh epoch."""
+    first, second, epoch = world.pair()
+    return Scene(world, kind, first, second, epoch)
+
+
 @pytest.fixture
 def scene(world, request):
-    first, second, epoch = world.pair()
-    return Scene(world, request.param, first, second, epoch)
+    return make_scene(world, request.param)
 
 
 def rows(*kinds):
+    """The test runs once for each of the kinds."""
     return pytest.mark.parametrize("scene", kinds, indirect=True, ids=[kind.name.lower() for kind in kinds])
 
 
+def cell(column, *kinds):
+    """`rows`, for a test of one column of the table, which takes nothing but the scene."""
+
+    def mark(test):
+        test.column, test.kinds = column, kinds
+        return rows(*kinds)(test)
+
+    return mark
+
+
+def refused(error, call, *arguments, **options):
+    with pytest.raises(Reverted) as refusal:
+        call(*arguments, **options)
+    assert refusal.value.error == error
+    return refusal.value.fields
+
+
+def require_not_taken(scene, field, value):
+    """A request with a field that the action does not take is refused, and the error names the field."""
+    fields = refused("FieldNotTaken", scene.act, **{field: value})
+    assert (fields["kind"], fields["field"].rstrip(b"\0").decode()) == (scene.kind, _to_camel(field))
+
+
+def _to_camel(name):
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
 # ------------------------------------------------------------------------------------------------------------ side
-@rows(*SINGLE)
+@cell("sides", *SINGLE)
 def test_side_is_zero_so_no_trade_word_enters(scene):
     with pytest.raises(Reverted) as refusal:
         scene.run(side=1, tradeTag=scene.world.number(), ciphertext=scene.world.number())
@@ -124,16 +171,15 @@ def test_a_signed_trade_word_does_not_fit_an_action_without_sides(scene):
     assert refusal.value.error == expected
 
 
-@rows(ActionKind.TRADE)
-@pytest.mark.parametrize("side", [0, -1])
-def test_the_first_side_of_a_trade_is_plus_one(scene, side):
-    with pytest.raises(Reverted) as refusal:
-        scene.run(side=side)
-    assert refusal.value.error == "ProofRejected"
+@cell("sides", ActionKind.TRADE)
+def test_the_first_side_of_a_trade_is_plus_one(scene):
+    for side in (0, -1):
+        refused("ProofRejected", scene.run, side=side)
+    scene.run()
 
 
 # ----------------------------------------------------------------------------------------------------------- flows
-@rows(*INWARD)
+@cell("flows", *INWARD)
 def test_inward_flows_are_positive(scene):
     action = scene.draft(flows=scene.world.flows(-LOTS))
     with pytest.raises(Reverted) as refusal:
@@ -142,7 +188,7 @@ def test_inward_flows_are_positive(scene):
     scene.run()
 
 
-@rows(*OUTWARD)
+@cell("flows", *OUTWARD)
 def test_outward_flows_are_negative(scene):
     action = scene.draft(flows=scene.world.flows(LOTS))
     with pytest.raises(Reverted) as refusal:
@@ -169,7 +215,29 @@ def test_nothing_flows_but_the_fee(scene):
         assert refusal.value.error == "ProofRejected"
 
 
-@rows(ActionKind.TRADE)
+@cell("flows", ActionKind.ATTEST)
+def test_an_attestation_moves_nothing_and_pays_no_fee(scene):
+    require_not_taken(scene, "cash", CASH)
+    require_not_taken(scene, "fee", 1)
+    require_not_taken(scene, "recipient", scene.world.submitter)
+    for lots in (LOTS, -LOTS):
+        assert refused("FlowLotsInvalid", scene.act, flows=scene.world.flows(lots))["kind"] == scene.kind
+    scene.act()
+
+
+@cell("flows", *INWARD)
+def test_what_comes_in_has_no_recipient(scene):
+    require_not_taken(scene, "recipient", scene.world.submitter)
+    scene.act()
+
+
+@cell("flows", *OUTWARD)
+def test_what_goes_out_has_a_recipient(scene):
+    refused("RecipientZero", scene.act, recipient=ZERO_ADDRESS)
+    scene.act()
+
+
+@cell("flows", ActionKind.TRADE)
 def test_a_trade_takes_each_sides_fee_out_of_its_cash(scene):
     world = scene.world
     request = world.make_trade(scene.party, scene.other, scene.epoch, fees=(3, 4))
@@ -178,14 +246,19 @@ def test_a_trade_takes_each_sides_fee_out_of_its_cash(scene):
 
 
 # ---------------------------------------------------------------------------------------------------------- policy
-@rows(*ALL)
+@cell("policy", *ALL)
 def test_only_the_actions_own_policy_is_taken(scene):
+    own = ACTION_RULES[scene.kind].policy or "maintenance"
     for name, scalar in SCALARS.items():
-        if name != POLICY[scene.kind]:
-            with pytest.raises(Reverted) as refusal:
-                scene.run(policy=scalar)
-            assert refusal.value.error == "ProofRejected", name
-    scene.run(policy=SCALARS[POLICY[scene.kind]])
+        if name != own:
+            refused("ProofRejected", scene.run, policy=scalar)
+    scene.run(policy=SCALARS[own])
+
+
+@rows(*(kind for kind in SINGLE if kind not in CHOSEN))
+def test_a_policy_is_named_only_where_the_caller_chooses(scene):
+    require_not_taken(scene, "policy", encode_policy_name("maintenance"))
+    scene.act()
 
 
 @rows(ActionKind.ATTEST)
@@ -199,7 +272,7 @@ def test_an_attestation_may_name_any_policy_of_the_epoch_and_no_other(scene):
 
 
 # ------------------------------------------------------------------------------------------------------- signature
-@rows(*(kind for kind in SINGLE if kind is not ActionKind.ATTEST))
+@cell("signature", *SIGNED)
 def test_auth_signs(scene):
     action = scene.draft()
     stranger = make_wallet("stranger").sign(scene.world.domain, action)
@@ -209,47 +282,44 @@ def test_auth_signs(scene):
     scene.run()
 
 
-@rows(ActionKind.TRADE)
-@pytest.mark.parametrize("side", ["plus", "minus"])
-def test_both_sides_of_a_trade_sign(scene, side):
+@cell("signature", ActionKind.TRADE)
+def test_both_sides_of_a_trade_sign(scene):
     request = scene.world.make_trade(scene.party, scene.other, scene.epoch)
-    other = "minus" if side == "plus" else "plus"
-    with pytest.raises(Reverted) as refusal:
-        scene.world.house.trade(change_side(request, side, signature=getattr(request, other).signature))
-    assert refusal.value.error == "SignatureWrong"
-    assert refusal.value.fields["account"] == getattr(request, side).account
+    for side, other in (("plus", "minus"), ("minus", "plus")):
+        forged = change_side(request, side, signature=getattr(request, other).signature)
+        assert refused("SignatureWrong", scene.world.house.trade, forged)["account"] == getattr(request, side).account
 
 
-@rows(ActionKind.ATTEST)
+@cell("signature", ActionKind.ATTEST)
 def test_an_attestation_needs_no_signature(scene):
-    assert "signature" not in scene.world.make_attest(scene.party, scene.epoch).to_abi()
-    scene.run()
+    require_not_taken(scene, "signature", scene.world.sign(scene.party, scene.draft()))
+    assert scene.request().signature == b""
+    scene.act()
 
 
 # -------------------------------------------------------------------------------------------------------- writes C
-@rows(*(kind for kind in ALL if kind is not ActionKind.ATTEST))
+@cell("writes", *WRITING)
 def test_the_new_commitment_is_stored(scene):
     before = scene.account.commitment
+    refused("ProofRejected", scene.run, write=0)
     scene.run()
-    after = scene.account.commitment
-    assert after != before
-    with pytest.raises(Reverted):
-        scene.run(write=0)
+    assert scene.account.commitment != before
 
 
-@rows(ActionKind.ATTEST)
+@cell("writes", ActionKind.ATTEST)
 def test_an_attestation_writes_no_commitment(scene):
     before = scene.account
     for change in ({"write": 1}, {"commitmentNew": scene.world.number()}):
         with pytest.raises(Reverted) as refusal:
             scene.run(**change)
         assert refusal.value.error == "ProofRejected"
+    require_not_taken(scene, "commitment_new", scene.world.number())
     scene.run()
     assert (scene.account.commitment, scene.account.generation) == (before.commitment, before.generation)
 
 
 # -------------------------------------------------------------------------------------------------------- provenAt
-@rows(ActionKind.DEPOSIT, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
+@cell("provenAt", *KEEPING)
 def test_proven_at_stays(scene):
     before = scene.account.proven_at
     scene.world.chain.travel(60)
@@ -258,7 +328,7 @@ def test_proven_at_stays(scene):
     assert scene.account.proven_at == before
 
 
-@rows(ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE)
+@cell("provenAt", *SETTING)
 def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
     world = scene.world
     old = scene.epoch
@@ -273,7 +343,7 @@ def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
     assert refusal.value.error == "EpochOlderThanProof"
 
 
-@rows(ActionKind.ATTEST)
+@cell("provenAt", ActionKind.ATTEST)
 def test_maintenance_raises_proven_at_and_never_lowers_it(scene):
     world, old = scene.world, scene.epoch
     world.chain.travel(60)
@@ -307,25 +377,32 @@ def test_a_named_policy_is_no_solvency(scene):
 
 
 # ----------------------------------------------------------------------------------------------- epoch, pause, status
-@rows(*AT_EPOCH)
+@cell("epoch", *AT_EPOCH)
 def test_a_stale_epoch_is_refused(scene):
-    age = scene.world.oracle.get_max_age(scene.kind)
+    age = MAX_AGE[ACTION_RULES[scene.kind].epoch]
     scene.world.chain.travel_to(scene.epoch.message.time + age + 1)
     with pytest.raises(Reverted) as refusal:
         scene.run()
     assert (refusal.value.error, refusal.value.fields["maxAge"]) == ("EpochStale", age)
 
 
-@rows(*(kind for kind in ALL if kind not in AT_EPOCH))
+@cell("epoch", *WITHOUT_EPOCH)
 def test_no_epoch_is_needed(scene):
     scene.world.chain.travel(30 * 24 * 3600)
     scene.run()
 
 
-@rows(*ALL)
+@rows(*WITHOUT_EPOCH)
+def test_no_epoch_is_taken_where_none_is_needed(scene):
+    require_not_taken(scene, "epoch", scene.epoch.epoch_points)
+    require_not_taken(scene, "epoch", EpochPoints(0, scene.epoch.points))
+    scene.act()
+
+
+@cell("paused", *ALL)
 def test_pause(scene):
     scene.world.oracle.pause()
-    if scene.kind in WHILE_PAUSED:
+    if ACTION_RULES[scene.kind].while_paused:
         scene.run()
     else:
         with pytest.raises(Reverted) as refusal:
@@ -333,6 +410,12 @@ def test_pause(scene):
         assert (refusal.value.error, refusal.value.fields["kind"]) == ("ActionPaused", int(scene.kind))
         scene.world.oracle.unpause()
         scene.run()
+
+
+@cell("closes", *ALL)
+def test_an_account_is_closed_by_what_closes_it_and_by_nothing_else(scene):
+    scene.run()
+    assert scene.account.status is (Status.CLOSED if ACTION_RULES[scene.kind].closes else Status.ACTIVE)
 
 
 @rows(*ALL)
@@ -345,11 +428,11 @@ def test_a_closed_account_does_nothing_more(scene):
     assert (refusal.value.error, refusal.value.fields["status"]) == ("StatusWrong", Status.CLOSED)
 
 
-@rows(*ALL)
+@cell("frozen", *ALL)
 def test_frozen(scene):
-    """Only what adds or shows margin, and flat exits."""
+    """Only what the table lets a frozen account do."""
     scene.world.set_status(scene.party, Status.FROZEN)
-    if scene.kind in WHILE_FROZEN:
+    if ACTION_RULES[scene.kind].while_frozen:
         scene.run()
     else:
         with pytest.raises(Reverted) as refusal:
@@ -368,7 +451,7 @@ def test_a_frozen_counterparty_does_not_trade_either(scene):
 
 
 # -------------------------------------------------------------------------------------------------------- generation
-@rows(ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE)
+@rows(*SETTING)
 def test_a_step_of_generation_uses_its_settlement_and_moves_the_account(scene):
     scene.epoch = scene.world.post(generation=1)
     with pytest.raises(Reverted) as refusal:
@@ -398,7 +481,7 @@ def test_two_steps_at_once_are_refused(scene):
     assert (refusal.value.error, refusal.value.fields["generation"]) == ("GenerationWrong", 2)
 
 
-@rows(ActionKind.DEPOSIT, ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE)
+@rows(*WITHOUT_EPOCH)
 def test_constant_policies_leave_the_generation(scene):
     scene.world.post(generation=1)
     scene.run()
@@ -411,7 +494,7 @@ def test_open_stores_what_was_signed(world):
     world.house.open(request, sender=world.submitter)
     stored = world.house.get_account(party.id)
     assert stored.auth.lower() == party.auth.lower()
-    assert (stored.status, stored.level, stored.key_version, stored.generation) == (Status.ACTIVE, 0, 1, 0)
+    assert (stored.status, stored.key_version, stored.generation) == (Status.ACTIVE, 1, 0)
     assert (stored.commitment, stored.proven_at) == (request.commitment, world.chain.time)
 
 

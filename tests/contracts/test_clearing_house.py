@@ -16,10 +16,10 @@ from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.contracts.requests import DepositRequest, TradeRequest, TradeSide
+from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.contracts.venue import Status
 from zkmargin.prover.account.recovery import Opened, Transitioned
-from zkmargin.prover.actions.intent import ActionKind
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.messages.records import Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import compute_digest
 
@@ -37,13 +37,19 @@ def refused(error, call, *arguments, **options):
 def test_an_action_counts_once(world):
     request = world.make_deposit(world.alice, USDC)
     world.house.deposit(request)
-    refused("SignatureWrong", world.house.deposit, request)
+    fields = refused("CommitmentStale", world.house.deposit, request)
+    assert fields == {"account": world.alice.id, "expected": request.commitment_old, "stored": request.commitment_new}
+    refused("SignatureWrong", world.house.deposit, replace(request, commitment_old=request.commitment_new))
 
 
 def test_a_trade_counts_once(world):
     first, second, epoch = world.pair()
     request = world.make_trade(first, second, epoch)
     world.house.trade(request)
+    assert refused("CommitmentStale", world.house.trade, request)["account"] == first.id
+    request = change_side(request, "plus", commitment_old=request.plus.commitment_new)
+    assert refused("CommitmentStale", world.house.trade, request)["account"] == second.id
+    request = change_side(request, "minus", commitment_old=request.minus.commitment_new)
     refused("SignatureWrong", world.house.trade, request)
 
 
@@ -52,9 +58,9 @@ def test_one_signature_allows_one_transition(world):
     action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     signature = world.sign(world.alice, action)
     other = action.model_copy(update={"commitment_new": world.number()})
-    refused("SignatureWrong", world.house.deposit, DepositRequest.from_action(other, world.prove(other), signature))
-    refused("ProofRejected", world.house.deposit, DepositRequest.from_action(action, world.prove(other), signature))
-    world.house.deposit(DepositRequest.from_action(action, world.prove(action), signature))
+    refused("SignatureWrong", world.house.deposit, ActionRequest.from_action(other, world.prove(other), signature))
+    refused("ProofRejected", world.house.deposit, ActionRequest.from_action(action, world.prove(other), signature))
+    world.house.deposit(ActionRequest.from_action(action, world.prove(action), signature))
 
 
 def test_an_old_attestation_counts_for_the_old_commitment_only(world):
@@ -63,7 +69,8 @@ def test_an_old_attestation_counts_for_the_old_commitment_only(world):
     world.house.attest(request)
     world.house.attest(request)
     world.house.deposit(world.make_deposit(first, USDC))
-    refused("ProofRejected", world.house.attest, request)
+    stored = refused("CommitmentStale", world.house.attest, request)["stored"]
+    refused("ProofRejected", world.house.attest, replace(request, commitment_old=stored))
 
 
 def test_a_named_attestation_ends_with_the_commitment(world):
@@ -104,15 +111,15 @@ def test_a_proof_of_another_account_is_refused(world):
     first, second, epoch = world.pair()
     alien = world.prove(world.draft(ActionKind.DEPOSIT, second, cash_flow=USDC))
     refused("ProofRejected", world.house.deposit, replace(world.make_deposit(first, USDC), proof=alien))
-    refused("ProofRejected", world.house.attest, replace(world.make_attest(second, epoch), account=first.id))
+    commitment = world.house.get_account(first.id).commitment
+    request = replace(world.make_attest(second, epoch), account=first.id, commitment_old=commitment)
+    refused("ProofRejected", world.house.attest, request)
 
 
 def test_a_signature_of_another_account_is_refused(world):
-    request = world.make_deposit(world.alice, USDC)
-    assert (
-        refused("SignatureWrong", world.house.deposit, replace(request, account=world.bob.id))["account"]
-        == world.bob.id
-    )
+    commitment = world.house.get_account(world.bob.id).commitment
+    request = replace(world.make_deposit(world.alice, USDC), account=world.bob.id, commitment_old=commitment)
+    assert refused("SignatureWrong", world.house.deposit, request)["account"] == world.bob.id
 
 
 def test_an_unopened_account_does_nothing(world):
@@ -125,11 +132,11 @@ def test_a_signature_and_a_proof_for_another_chain_or_contract_are_refused(world
     action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     foreign = replace(world.domain, **change)
     signature = world.alice.wallet.sign(foreign, action)
-    refused("SignatureWrong", world.house.deposit, DepositRequest.from_action(action, world.prove(action), signature))
+    refused("SignatureWrong", world.house.deposit, ActionRequest.from_action(action, world.prove(action), signature))
     context = int.from_bytes(compute_digest(foreign, action), "big") >> 8
     proof = world.prove(action, context=context)
     refused(
-        "ProofRejected", world.house.deposit, DepositRequest.from_action(action, proof, world.sign(world.alice, action))
+        "ProofRejected", world.house.deposit, ActionRequest.from_action(action, proof, world.sign(world.alice, action))
     )
 
 
@@ -284,7 +291,8 @@ def test_a_proof_at_an_older_generation_is_refused(world):
     stale = world.make_withdraw(first, old, USDC)
     step = world.post(generation=1)
     world.house.withdraw(world.make_withdraw(first, step, USDC))
-    refused("EpochRevoked", world.house.withdraw, stale)
+    stored = refused("CommitmentStale", world.house.withdraw, stale)["stored"]
+    refused("EpochRevoked", world.house.withdraw, replace(stale, commitment_old=stored))
     action = world.draft(ActionKind.WITHDRAW, first, old, cash_flow=-USDC, generation_new=0)
     refused("EpochRevoked", world.submit, first, action, old)
 

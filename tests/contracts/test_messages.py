@@ -11,9 +11,9 @@ from zkmargin.contracts.compile import CODE_LIMIT, compile_contracts
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
-from zkmargin.contracts.requests import DepositRequest, encode_proof
+from zkmargin.contracts.requests import ActionRequest, encode_proof
 from zkmargin.contracts.venue import Contract
-from zkmargin.prover.actions.intent import ActionKind
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import encode, load_table
 from zkmargin.scripts.generate.solidity import ROOT, render
@@ -91,7 +91,7 @@ def test_every_contract_fits():
 
 def test_a_request_is_made_from_its_own_kind():
     with pytest.raises(CallInvalid, match="TRADE"):
-        DepositRequest.from_action(make_action(0), (0,) * 8, b"")
+        ActionRequest.from_action(make_action(0), (0,) * 8, b"")
 
 
 def test_snarkjs_proofs_become_words():

@@ -10,7 +10,7 @@ from tests.support.simulator import to_point
 from tests.support.world import HOUR, STEP, make_wallet
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
-from zkmargin.prover.actions.intent import ActionKind
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.messages.records import encode_policy_name
 
 
@@ -245,7 +245,7 @@ def test_an_epoch_serves_to_the_second(world, kind, age):
     epoch = world.post()
     number = epoch.message.number
     world.chain.travel_to(epoch.message.time + age)
-    assert world.oracle.require_fresh(number, kind).number == number
+    assert world.oracle.require_fresh(number, kind).points_hash == epoch.message.points_hash
     world.chain.travel_to(epoch.message.time + age + 1)
     assert refused("EpochStale", world.oracle.require_fresh, number, kind) == {
         "number": number,
@@ -266,8 +266,12 @@ def test_ages_are_set_within_bounds_by_the_owner(world):
         60,
         60,
     ]
-    for kind, seconds in ((ActionKind.TRADE, 901), (ActionKind.CURE, 59), (ActionKind.DEPOSIT, 100)):
+    for kind, seconds in ((ActionKind.TRADE, 901), (ActionKind.CURE, 59)):
         assert refused("MaxAgeOutOfRange", world.oracle.set_max_age, kind, seconds)["high"] == 900
+    assert refused("EpochNotTaken", world.oracle.set_max_age, ActionKind.DEPOSIT, 100) == {
+        "kind": int(ActionKind.DEPOSIT)
+    }
+    assert refused("EpochNotTaken", world.oracle.get_max_age, ActionKind.DEPOSIT) == {"kind": int(ActionKind.DEPOSIT)}
     with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
         world.oracle.set_max_age(ActionKind.TRADE, 100, sender=world.chain.accounts[3])
 

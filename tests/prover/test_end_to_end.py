@@ -17,7 +17,8 @@ from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
 from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
 from zkmargin.prover.actions.effects import compute_effects
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ChainFacts, verify_attestation
 from zkmargin.prover.client import Trader, VenueFacts
@@ -176,14 +177,14 @@ def test_a_whole_life(world, epoch):
         assert recover_accounts(trader.wallet, DOMAIN, MINI, world.events, {}) == Recovery((trader.account,), ())
 
 
-@pytest.mark.parametrize("kind", [ActionKind.TRADE, ActionKind.ROLL, ActionKind.ATTEST])
+@pytest.mark.parametrize("kind", [ActionKind.TRADE, ActionKind.CURE, ActionKind.ATTEST])
 def test_a_step_of_generation_settles_expired_slots(kind, prover):
     """Slots 3 and 11 are dropped, one pays and one costs; the proof holds for this settlement and no other."""
     step = Scene(generation=1, settlement=make_settlement({3: 30 * USD, 11: -2 * USD, 5: 7}))
     account = make_account(lots={3: 3, 11: 4, 13: -1}, cash=10**12)
     intent = {
         ActionKind.TRADE: TRADE,
-        ActionKind.ROLL: Intent(ActionKind.ROLL),
+        ActionKind.CURE: Intent(ActionKind.CURE),
         ActionKind.ATTEST: Intent(ActionKind.ATTEST, policy="maintenance"),
     }[kind]
     transition = build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=step)

@@ -19,7 +19,8 @@ from zkmargin.prover.account.escrow import CommitteeKey, escrow_key
 from zkmargin.prover.account.key_file import create_key_file, load_key_file
 from zkmargin.prover.account.recovery import Opened, Transitioned, recover_account
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.groth16.witness import compute_witness, write_witness
 from zkmargin.prover.messages.records import Quote, RequestForQuote
@@ -126,7 +127,7 @@ CASES: dict[type, list[Callable]] = {
     errors.OutOfRange: [
         lambda: build(FULL, trade(((1, LOTS),)), Scene()),
         lambda: build(FULL, trade(((2, 1),), cash=CASH), Scene()),
-        lambda: build(make_account(lots={3: LOTS}, cash=(1 << 80) - 1), Intent(ActionKind.ROLL), DROPPED),
+        lambda: build(make_account(lots={3: LOTS}, cash=(1 << 80) - 1), Intent(ActionKind.CURE), DROPPED),
         lambda: TradeTerms(((1, LEG),), 0),
         lambda: TradeTerms(((1, -LEG),), 0),
         lambda: TradeTerms(((1, 1),), FEE_ROOM),

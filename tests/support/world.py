@@ -20,20 +20,16 @@ from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, SignedEpoch, compute_points_hash, sign_unchecked
 from zkmargin.contracts.requests import (
-    AttestRequest,
-    CureRequest,
-    DepositRequest,
-    FlatRequest,
+    ActionRequest,
     OpenRequest,
     Proof,
     TradeRequest,
     TradeSide,
-    WithdrawRequest,
 )
 from zkmargin.contracts.venue import Status, Venue
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import compute_account_id
-from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, Epoch, Flow, Open, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.messages.wallet import LocalWallet
@@ -279,37 +275,37 @@ class World:
     def sign(self, party: Party, action: Action) -> bytes:
         return party.wallet.sign(self.domain, action)
 
-    def make_deposit(self, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> DepositRequest:
+    def make_deposit(self, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes) -> ActionRequest:
         action = self.draft(ActionKind.DEPOSIT, party, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes)
-        return DepositRequest.from_action(action, self.prove(action), self.sign(party, action))
+        return ActionRequest.from_action(action, self.prove(action), self.sign(party, action))
 
     def make_cure(
         self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
-    ) -> CureRequest:
+    ) -> ActionRequest:
         action = self.draft(
             ActionKind.CURE, party, epoch, cash_flow=cash - fee, fee=fee, flows=self.flows(lots), **changes
         )
-        return CureRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
+        return ActionRequest.from_action(action, self.prove(action), self.sign(party, action), epoch.epoch_points)
 
     def make_withdraw(
         self, party: Party, epoch: SignedEpoch, cash: int = 0, lots: int = 0, fee: int = 0, **changes
-    ) -> WithdrawRequest:
+    ) -> ActionRequest:
         action = self.draft(
             ActionKind.WITHDRAW, party, epoch, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes
         )
-        return WithdrawRequest.from_action(action, epoch.epoch_points, self.prove(action), self.sign(party, action))
+        return ActionRequest.from_action(action, self.prove(action), self.sign(party, action), epoch.epoch_points)
 
     def make_flat(
         self, kind: ActionKind, party: Party, cash: int = 0, lots: int = 0, fee: int = 0, **changes
-    ) -> FlatRequest:
+    ) -> ActionRequest:
         action = self.draft(kind, party, cash_flow=-cash - fee, fee=fee, flows=self.flows(-lots), **changes)
-        return FlatRequest.from_action(action, self.prove(action), self.sign(party, action))
+        return ActionRequest.from_action(action, self.prove(action), self.sign(party, action))
 
     def make_attest(
         self, party: Party, epoch: SignedEpoch, policy_name: str = "maintenance", **changes
-    ) -> AttestRequest:
+    ) -> ActionRequest:
         action = self.draft(ActionKind.ATTEST, party, epoch, policy_name=policy_name, **changes)
-        return AttestRequest.from_action(action, epoch.epoch_points, self.prove(action))
+        return ActionRequest.from_action(action, self.prove(action), epoch=epoch.epoch_points)
 
     def draft_sides(
         self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes
@@ -348,25 +344,12 @@ class World:
         signature: bytes | None = None,
     ) -> Receipt:
         """Sends an action on one account; proof and signature are honest unless given."""
-        proof = proof or self.prove(action)
-        signature = signature or self.sign(party, action)
-        kind = ActionKind(action.kind)
-        if kind is ActionKind.DEPOSIT:
-            return self.house.deposit(DepositRequest.from_action(action, proof, signature), sender=self.submitter)
-        if kind is ActionKind.CURE:
-            return self.house.cure(
-                CureRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
-            )
-        if kind is ActionKind.WITHDRAW:
-            return self.house.withdraw(
-                WithdrawRequest.from_action(action, epoch.epoch_points, proof, signature), sender=self.submitter
-            )
-        if kind is ActionKind.ATTEST:
-            return self.house.attest(
-                AttestRequest.from_action(action, epoch.epoch_points, proof), sender=self.submitter
-            )
-        send = {ActionKind.WITHDRAW_FLAT: self.house.withdraw_flat, ActionKind.CLOSE: self.house.close}[kind]
-        return send(FlatRequest.from_action(action, proof, signature), sender=self.submitter)
+        rule = ACTION_RULES[ActionKind(action.kind)]
+        if signature is None:
+            signature = self.sign(party, action) if rule.needs_signature else b""
+        points = epoch.epoch_points if rule.needs_epoch else None
+        request = ActionRequest.from_action(action, proof or self.prove(action), signature, points)
+        return self.house.act(ActionKind(action.kind), request, sender=self.submitter)
 
     def flows(self, lots: int) -> tuple[Flow, ...]:
         return (Flow(slot=self.weth_slot, lots=lots),) if lots else ()

@@ -18,7 +18,7 @@ struct Transition {
 }
 
 /// @dev One side of a trade; side, write and trade tag are given by its place.
-struct TradeHalf {
+struct SideSignals {
     uint256 commitmentOld;
     uint256 commitmentNew;
     uint256 ciphertext;
@@ -27,10 +27,10 @@ struct TradeHalf {
 }
 
 /// @dev Both sides of a trade: `plus` has side +1, `minus` side -1; both write.
-struct TradePair {
+struct TradeSignals {
     uint256 tradeTag;
-    TradeHalf plus;
-    TradeHalf minus;
+    SideSignals plus;
+    SideSignals minus;
 }
 
 /// @dev The signals of `open`, but for the committee's key.
@@ -89,7 +89,7 @@ interface IMarginVerifier {
     ///      (1 - rho) IC = 2 IC - (1 + rho) IC, and -IC joins the shared terms.
     function verifyTwo(
         address key,
-        TradePair calldata pair,
+        TradeSignals calldata trade,
         G1 calldata policy,
         G1 calldata settlement,
         uint256[8] calldata plusProof,

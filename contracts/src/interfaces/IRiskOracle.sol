@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ActionKind} from "../generated/ActionRules.sol";
 import {Epoch} from "../generated/Messages.sol";
-import {ActionKind} from "../libraries/ActionRules.sol";
 
 /// @dev The point of a named policy. An epoch signs the hash of all its points: keccak256(abi.encode(Point[])), names strictly increasing.
 struct Point {
@@ -19,6 +19,18 @@ struct EpochView {
     uint16 keyVersion;
     bytes32 pointsHash;
     bytes32 snapshotHash;
+}
+
+/// @notice What an action needs of its epoch.
+/// @param time Unix seconds of its prices.
+/// @param generation Version of the listing in which slots are meant.
+/// @param keyVersion Version of the verification keys that its points are sums for.
+/// @param pointsHash keccak256(abi.encode(Point[])) of every point.
+struct FreshEpoch {
+    uint40 time;
+    uint24 generation;
+    uint16 keyVersion;
+    bytes32 pointsHash;
 }
 
 /// @title Risk epochs, signed by a quorum of publishers
@@ -97,7 +109,9 @@ interface IRiskOracle {
     error ActionPaused(ActionKind kind);
     /// @notice Only the guardian or the owner may pause.
     error CallerNotGuardian(address caller, address guardian);
-    /// @notice A maximal age outside its bounds, or an action that takes no epoch.
+    /// @notice The action takes no epoch, so no age of one serves it.
+    error EpochNotTaken(ActionKind kind);
+    /// @notice A maximal age outside its bounds.
     error MaxAgeOutOfRange(ActionKind kind, uint16 seconds_, uint16 low, uint16 high);
 
     /// @notice Posts an epoch. `settlement` is given at a generation step, and by an epoch of the present generation under a key version that lacks the point of that
@@ -133,7 +147,10 @@ interface IRiskOracle {
     function getEpoch(uint64 number) external view returns (EpochView memory);
 
     /// @notice An epoch that may serve `kind` now; reverts otherwise.
-    function requireFresh(uint64 number, ActionKind kind) external view returns (EpochView memory);
+    function requireFresh(uint64 number, ActionKind kind) external view returns (FreshEpoch memory);
+
+    /// @notice Reverts with `ActionPaused` while paused.
+    function requireUnpaused(ActionKind kind) external view;
 
     /// @notice The settlement point of the step into `generation` under a key version; reverts if it is unset.
     function settlementOf(uint16 keyVersion, uint24 generation) external view returns (uint256 x, uint256 y);

@@ -11,7 +11,8 @@ struct G1 {
 type G1Place is uint256;
 
 /// @title Arithmetic on BN254's G1 by the precompiles of EIP-196
-/// @dev Every return value is checked. The precompiles refuse coordinates that are not below the base field's order and points
+/// @dev Every return value is checked, and the size of every answer: a chain without the precompile gives success and no
+///      answer. (The arguments of `and` run from right to left, so the size is that of the call beside it.) The precompiles refuse coordinates that are not below the base field's order and points
 ///      off the curve, so each point that passes through here is a point. G1 has prime order: there is no subgroup to leave.
 library Bn254 {
     /// @dev Order of the base field: coordinates lie below it.
@@ -39,7 +40,7 @@ library Bn254 {
             let input := mload(0x40)
             mcopy(input, sum, 0x40)
             mcopy(add(input, 0x40), point, 0x40)
-            accepted := staticcall(gas(), 0x06, input, 0x80, sum, 0x40)
+            accepted := and(eq(returndatasize(), 0x40), staticcall(gas(), 0x06, input, 0x80, sum, 0x40))
         }
         if (!accepted) _refuse(point);
     }
@@ -51,9 +52,9 @@ library Bn254 {
             let input := mload(0x40)
             mcopy(input, point, 0x40)
             mstore(add(input, 0x40), scalar)
-            accepted := staticcall(gas(), 0x07, input, 0x60, input, 0x40)
+            accepted := and(eq(returndatasize(), 0x40), staticcall(gas(), 0x07, input, 0x60, input, 0x40))
             mcopy(add(input, 0x40), sum, 0x40)
-            accepted := and(accepted, staticcall(gas(), 0x06, input, 0x80, sum, 0x40))
+            accepted := and(accepted, and(eq(returndatasize(), 0x40), staticcall(gas(), 0x06, input, 0x80, sum, 0x40)))
         }
         if (!accepted) _refuse(point);
     }
@@ -65,7 +66,7 @@ library Bn254 {
             let input := mload(0x40)
             mcopy(input, point, 0x40)
             mstore(add(input, 0x40), scalar)
-            accepted := staticcall(gas(), 0x07, input, 0x60, point, 0x40)
+            accepted := and(eq(returndatasize(), 0x40), staticcall(gas(), 0x07, input, 0x60, point, 0x40))
         }
         if (!accepted) _refuse(point);
     }

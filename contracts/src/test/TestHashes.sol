@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ActionKind, ActionRules, Rule} from "../generated/ActionRules.sol";
 import {Action, Epoch, Flow, Invalidate, Messages, Open} from "../generated/Messages.sol";
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
-import {ActionKind, ActionRules, Rule} from "../libraries/ActionRules.sol";
 
 /// @dev Shows internal functions to the tests.
 contract TestHashes {
@@ -27,7 +27,7 @@ contract TestHashes {
         return Messages.hash(message);
     }
 
-    function ruleOf(ActionKind kind) external pure returns (Rule memory) {
+    function ruleOf(ActionKind kind) external pure returns (Rule) {
         return ActionRules.ruleOf(kind);
     }
 

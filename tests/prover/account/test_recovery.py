@@ -19,7 +19,8 @@ from zkmargin.prover.account.recovery import (
     recover_accounts,
 )
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
 from zkmargin.prover.messages.typed_data import Domain

@@ -25,7 +25,8 @@ from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.effects import compute_effects
-from zkmargin.prover.actions.intent import ACTION_RULES, ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.actions.transition import build_transition, name_action_signals
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch, OutOfRange, PolicyNotMet
 from zkmargin.prover.messages.records import ZERO_BYTES32, encode_policy_name
@@ -315,22 +316,17 @@ def test_an_account_may_step_at_any_epoch_of_the_generation():
     assert again.after.state.cash == early.state.cash and not any(again.name_own_signals()["drop"])
 
 
-@pytest.mark.parametrize(
-    "kind", [ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST, ActionKind.ROLL]
-)
+@pytest.mark.parametrize("kind", [ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST])
 def test_a_step_without_its_vector_is_refused(kind):
-    intent = {**GOOD, ActionKind.ROLL: Intent(ActionKind.ROLL)}[kind]
     with pytest.raises(ActionNotAllowed) as caught:
-        build(make_account(lots={2: 4, 8: 10}, cash=RICH), intent, Scene(number=11, generation=1))
+        build(make_account(lots={2: 4, 8: 10}, cash=RICH), GOOD[kind], Scene(number=11, generation=1))
     assert "epoch 11" in caught.value.reason and "generation 0 to 1" in caught.value.reason
 
 
-def test_a_roll_turns_expired_slots_into_cash():
+def test_a_cure_of_nothing_turns_expired_slots_into_cash():
     epoch = Scene(generation=1, settlement=make_settlement({2: 30, 3: 4}))
-    transition = build(make_account(lots={1: 1, 2: 5, 3: -7}, cash=100), Intent(ActionKind.ROLL), epoch)
-    assert transition.after.state.cash == 100 + 150 - 28 and get_lots(transition.after) == {1: 1}
-    with pytest.raises(GenerationMismatch):
-        build(make_account(), Intent(ActionKind.ROLL), EPOCH)
+    transition = build(make_account(lots={1: 1, 2: 5, 3: -7}, cash=RICH), Intent(ActionKind.CURE), epoch)
+    assert transition.after.state.cash == RICH + 150 - 28 and get_lots(transition.after) == {1: 1}
 
 
 @pytest.mark.parametrize("amount", [2**63, -1, FIELD_MODULUS - 1])

@@ -11,7 +11,8 @@ from tests.support.native_cases import ACCEPTED, load_key, make_small_key
 from tests.support.scenes import DOMAIN, MINI, RECIPIENT, Scene, make_account
 from zkmargin.prover import _native
 from zkmargin.prover._native import FieldVector
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import (
     FormatError,

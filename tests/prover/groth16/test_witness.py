@@ -13,8 +13,9 @@ from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
-from zkmargin.prover.actions.intent import ActionKind, Intent
+from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.opening import build_opening
+from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import (
     FormatError,
@@ -64,7 +65,7 @@ def make_transitions(preset):
         "withdraw": (account, Intent(ActionKind.WITHDRAW, cash_usd6=1000, fee_usd6=3, **out), scene),
         "attest": (account, Intent(ActionKind.ATTEST, policy="maintenance"), scene),
         "deposit": (edge, Intent(ActionKind.DEPOSIT, cash_usd6=50, lots={0: 2**30 - 1}, fee_usd6=50, deadline=9), None),
-        "roll": (account, Intent(ActionKind.ROLL, deadline=9), step),
+        "step": (account, Intent(ActionKind.CURE, deadline=9), step),
     }
     return {
         name: build_transition(who, intent, domain=DOMAIN, key_version=1, epoch=epoch)
@@ -82,7 +83,7 @@ def circuit():
     return load_circuit("transition", MINI)
 
 
-@pytest.mark.parametrize("name", ["buyer", "seller", "withdraw", "attest", "deposit", "roll"])
+@pytest.mark.parametrize("name", ["buyer", "seller", "withdraw", "attest", "deposit", "step"])
 def test_transition_is_circoms_byte_for_byte(name, transitions, circuit, tmp_path):
     transition = transitions[name]
     witness = compute_transition_witness(circuit, transition)
