@@ -27,8 +27,8 @@ from zkmargin.engine.epoch.record import Epoch, build_epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.negotiation import AgreedTrade
 

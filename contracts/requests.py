@@ -13,7 +13,7 @@ from typing import Self
 
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import ZERO_BYTES32, Action, Flow, Open
 
 Proof = tuple[int, int, int, int, int, int, int, int]

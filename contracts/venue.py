@@ -24,7 +24,7 @@ from zkmargin.contracts.requests import (
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
-from zkmargin.prover.actions.table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import encode_policy_name
 
 ENTRY_POINTS = {

@@ -21,11 +21,11 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import EpochData, Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, certify
 from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Attestation, ProofBytes, Record, encode_policy_name
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 

@@ -15,13 +15,13 @@ from zkmargin.prover.account.escrow import Point
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.actions.opening import Opening, build_opening
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ProvenAttestation, build_attestation
 from zkmargin.prover.errors import AccountError, ActionNotAllowed
 from zkmargin.prover.groth16.keys import load_proving_key
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import Action, Open
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet

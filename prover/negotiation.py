@@ -24,11 +24,11 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.actions.transition import name_action_signals
 from zkmargin.prover.errors import OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import (
     Accept,
     Action,

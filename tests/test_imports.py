@@ -42,7 +42,6 @@ FLOORS = {
 """Rooms (folders and single modules) by floor; a room imports rooms of earlier floors. `__init__` may import any."""
 
 KNOWN_ARROWS_UP = {
-    ("zkmargin.prover.account.recovery", "zkmargin.prover.actions.intent"),
     ("zkmargin.prover.statement.commitment", "zkmargin.prover.account.secret"),
     ("zkmargin.prover.statement.points", "zkmargin.prover.groth16.keys"),
 }

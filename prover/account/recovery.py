@@ -17,8 +17,8 @@ from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.ranges import check_private

@@ -10,8 +10,8 @@ from zkmargin.engine.policy.record import Policy, flat_policy, none_policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.intent import EpochData, Intent, get_flows, get_rule
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.ranges import check_private
 from zkmargin.prover.statement.commitment import Trade, encrypt_word
 

@@ -1,4 +1,4 @@
-"""What an owner wants, held against the action table (`prover.actions.table`; docs/protocol.md, section 9)."""
+"""What an owner wants, held against the action table (`prover.messages.action_table`; docs/protocol.md, section 9)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind, ActionRule, FlowRule
 from zkmargin.prover.errors import ActionNotAllowed
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, FlowRule
 from zkmargin.prover.messages.records import ZERO_ADDRESS, ZERO_BYTES32
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.commitment import Trade

@@ -1,7 +1,7 @@
 """The transition builder: account + intent + epoch -> new account, the message to sign, public and private inputs.
 
 Every range of the statement is checked here, before proving, and a policy that does not hold is refused with its
-rows and what is missing. What each kind may do says the action table (`prover.actions.table`; docs/protocol.md,
+rows and what is missing. What each kind may do says the action table (`prover.messages.action_table`; docs/protocol.md,
 section 9).
 """
 
@@ -13,8 +13,8 @@ from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import Effects, compute_effects
 from zkmargin.prover.actions.intent import EpochData, Intent
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.errors import PolicyNotMet
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import Action, Attestation, Flow, encode_policy_name
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.ranges import check_range

@@ -14,10 +14,10 @@ from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover._native import BASE_MODULUS
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.errors import ProverError
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action
 from zkmargin.prover.messages.typed_data import compute_digest
 from zkmargin.prover.negotiation import AgreedTrade, check_quote, make_quote, make_request

@@ -1,6 +1,6 @@
 """The action table, written once in `contracts/actions.json`: as Solidity rules, as Python, as table of a document.
 
-`render` returns the text of `contracts/src/generated/ActionRules.sol`, of `prover/actions/table.py`, and of
+`render` returns the text of `contracts/src/generated/ActionRules.sol`, of `prover/messages/action_table.py`, and of
 `docs/protocol.md` with its table between the markers replaced.
 """
 
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
 SOURCE = "contracts/actions.json"
 SOLIDITY = "contracts/src/generated/ActionRules.sol"
-PYTHON = "prover/actions/table.py"
+PYTHON = "prover/messages/action_table.py"
 DOCUMENT = "docs/protocol.md"
 MARKERS = ("<!-- actions: begin -->\n", "<!-- actions: end -->\n")
 CONSTANT_POLICIES = ("none", "flat")

@@ -27,12 +27,12 @@ from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
 from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, verify_with_points
 from zkmargin.prover.groth16.witness import compute_transition_witness
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.paths import BUILD, PACKAGE

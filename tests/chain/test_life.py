@@ -13,8 +13,8 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.errors import PolicyNotMet
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.scripts.demo.refusals import agree
 
 OPTION, PERPETUAL = 3, 1

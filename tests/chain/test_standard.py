@@ -10,11 +10,11 @@ from zkmargin.engine.policy.certificate import Certificate
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import PolicyNotMet, UnsatisfiedConstraint
 from zkmargin.prover.groth16.provers import compute_transition_witness
 from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_witness
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import compute_digest
 from zkmargin.scripts.demo.refusals import agree
 

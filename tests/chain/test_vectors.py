@@ -14,8 +14,8 @@ from zkmargin.contracts.errors import Reverted
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.scripts.generate.vectors import read_policies
 

@@ -14,7 +14,7 @@ from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.requests import ActionRequest
 from zkmargin.contracts.venue import Status
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
 from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, encode_policy_name
 
 CASH = 100 * USDC

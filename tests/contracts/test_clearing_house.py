@@ -19,7 +19,7 @@ from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.contracts.venue import Status
 from zkmargin.prover.account.recovery import Opened, Transitioned
-from zkmargin.prover.actions.table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import compute_digest
 

@@ -13,7 +13,7 @@ from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
 from zkmargin.contracts.requests import ActionRequest, encode_proof
 from zkmargin.contracts.venue import Contract
-from zkmargin.prover.actions.table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import encode, load_table
 from zkmargin.scripts.generate.solidity import ROOT, render

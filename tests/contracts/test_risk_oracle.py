@@ -10,7 +10,7 @@ from tests.support.simulator import to_point
 from tests.support.world import HOUR, STEP, make_wallet
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
-from zkmargin.prover.actions.table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import encode_policy_name
 
 

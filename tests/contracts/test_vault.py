@@ -13,7 +13,7 @@ from zkmargin.contracts.deploy import WETH_LOT, deploy_contract
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.venue import CollateralVault, Token
 from zkmargin.prover.account.account import compute_account_id
-from zkmargin.prover.actions.table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind
 
 INBOX = bytes(range(32))
 

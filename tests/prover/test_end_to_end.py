@@ -18,7 +18,6 @@ from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
 from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import ChainFacts, verify_attestation
 from zkmargin.prover.client import Trader, VenueFacts
@@ -34,6 +33,7 @@ from zkmargin.prover.errors import (
 )
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenVerifier, TransitionVerifier
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import read_record, read_signed, sign_message, write_record
 from zkmargin.prover.messages.typed_data import check_signature, compute_digest

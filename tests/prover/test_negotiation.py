@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, Scene, make_account
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import MessageInvalid, OutOfRange, TradeMessageRefused, WrongSigner
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Accept, Flow, Quote, RequestForQuote, encode_policy_name
 from zkmargin.prover.messages.signed import MAX_JSON_BYTES, Signed, read_record, read_signed, sign_message, write_record
 from zkmargin.prover.messages.typed_data import Domain, compute_digest

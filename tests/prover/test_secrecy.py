@@ -20,9 +20,9 @@ from zkmargin.prover.account.key_file import create_key_file, load_key_file
 from zkmargin.prover.account.recovery import Opened, Transitioned, recover_account
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.groth16.witness import compute_witness, write_witness
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import Signed
 from zkmargin.prover.messages.wallet import LocalWallet

@@ -16,7 +16,7 @@ from tests.support.world import LOT, USDC, Party, World
 from zkmargin.contracts.chain import Receipt, run_anvil
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.messages import SignedEpoch
-from zkmargin.prover.actions.table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind
 
 LEDGER = Path(__file__).parents[2] / "costs" / "gas.json"
 REPEATS = 3

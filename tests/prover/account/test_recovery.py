@@ -20,9 +20,9 @@ from zkmargin.prover.account.recovery import (
 )
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.commitment import make_trade

@@ -26,9 +26,9 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ACTION_RULES, ActionKind
 from zkmargin.prover.actions.transition import build_transition, name_action_signals
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch, OutOfRange, PolicyNotMet
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.commitment import Trade, compute_pad, decrypt_word, make_trade

@@ -12,7 +12,6 @@ from tests.support.scenes import DOMAIN, MINI, RECIPIENT, Scene, make_account
 from zkmargin.prover import _native
 from zkmargin.prover._native import FieldVector
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import (
     FormatError,
@@ -27,6 +26,7 @@ from zkmargin.prover.errors import (
 from zkmargin.prover.groth16.proof import Proof, prove, verify_native, verify_py_ecc, verify_with_points
 from zkmargin.prover.groth16.py_ecc_verifier import sum_of_products
 from zkmargin.prover.groth16.witness import compute_transition_witness, compute_witness
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.statement.points import add_points, compute_policy_point, compute_settlement_point
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
 from zkmargin.prover.statement.signals import get_public_signals

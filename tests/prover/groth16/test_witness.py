@@ -15,7 +15,6 @@ from zkmargin.prover import _native
 from zkmargin.prover.account.escrow import CommitteeKey, make_scalar
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.opening import build_opening
-from zkmargin.prover.actions.table import ActionKind
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import (
     FormatError,
@@ -35,6 +34,7 @@ from zkmargin.prover.groth16.witness import (
     compute_witness,
     write_witness,
 )
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.statement.commitment import make_trade
 from zkmargin.prover.statement.packing import TradeTerms
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
