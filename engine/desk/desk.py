@@ -15,9 +15,9 @@ from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.report import MarginReport, build_report
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.policy.arithmetic import exact_product
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.record import HelperKind, Policy
+from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.policy.requirement import measure_requirement
 from zkmargin.engine.units import to_usd6
 
 
@@ -80,22 +80,14 @@ class Desk:
         return self.find_refusal(policy, state) is None
 
     def measure(self, policy: Policy, state: AccountState) -> int:
-        """The requirement that the integer rows of a solvency policy ask, micro-dollars, exact, rounding included.
+        """The requirement that the integer rows of a solvency policy state, micro-dollars, exact, rounding included.
 
         Raises
         ------
         RequirementNotMet
             If a row that cash does not help fails: an exposure beyond its limit.
         """
-        lacking = self.find_refusal(policy, state)
-        lifted = state if lacking is None else AccountState(state.positions, state.cash + lacking.missing_usd6)
-        certificate = find_certificate(policy, lifted)
-        value = [j for j, kind in enumerate(policy.helper_kinds) if kind is HelperKind.VALUE]
-        asks = [(row, j) for j in value for row in np.flatnonzero(policy.helpers[:, j] > 0).tolist()]
-        rows = [row for j in value for row in np.flatnonzero(policy.helpers[:, j] < 0).tolist()]
-        spare = min(certificate.slacks[row] // int(policy.helpers[row, j]) for row, j in asks)
-        equity = exact_product(policy.positions[rows], lifted.positions)[0] + lifted.cash
-        return equity - spare
+        return measure_requirement(policy, state)
 
     def evaluate(self, state: AccountState, level: str) -> Requirement:
         """The definition's requirement, US dollars."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zkmargin.engine.desk.desk import Desk
-from zkmargin.engine.policy.certificate import describe_row
+from zkmargin.engine.policy.forms import describe_row
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkmargin.engine.policy.arithmetic import compute_base, compute_charges
+from zkmargin.engine.policy.arithmetic import compute_charges, compute_values_without_helpers
 from zkmargin.engine.policy.linear_programme import Programme, minimise
-from zkmargin.engine.policy.record import ROUNDING, HelperKind, Policy
+from zkmargin.engine.policy.record import ROUNDING, Policy
 from zkmargin.engine.units import USD6
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ class RequirementProgramme:
     @cached_property
     def base(self) -> np.ndarray:
         """(R,) row values without helpers and excess, US dollars, from exact integers."""
-        exact = compute_base(self.policy, self.positions, 0, compute_charges(self.policy, self.positions))
+        exact = compute_values_without_helpers(
+            self.policy, self.positions, 0, compute_charges(self.policy, self.positions)
+        )
         return np.array([exact[row] / USD6 for row in self.rows])
 
     @cached_property
@@ -144,9 +146,8 @@ class RequirementProgramme:
     @cached_property
     def _face(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Binding rows, and the constraints on their duals under which they are optimal."""
-        value = [kind is HelperKind.VALUE for kind in self.policy.helper_kinds]
-        scale = np.maximum(self.policy.helpers[self.rows][:, value].max(axis=1, initial=1), 1)  # rows in multiples of E
-        values = (self._inner @ self._optimum.x + self.base) / scale
+        multiples = np.array([self.programme.forms.multiples.get(row, 1) for row in self.rows.tolist()])
+        values = (self._inner @ self._optimum.x + self.base) / multiples  # as if each row counted E once
         tolerance = TIE_USD + TIE_SHARE * self.requirement + TIE_ROUNDING * float(self.charges[ROUNDING])
         binding = np.flatnonzero(values <= tolerance)
         positive = self._optimum.x > tolerance

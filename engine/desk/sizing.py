@@ -16,7 +16,7 @@ from zkmargin.engine.account import STATE_LOTS, AccountState
 from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import MAX_ORDER_LOTS, MAX_TRADE_CASH, Order, find_instruments, price_lot, trade
 from zkmargin.engine.desk.whatif import PricedOrder, price_orders
-from zkmargin.engine.policy.certificate import describe_row
+from zkmargin.engine.policy.forms import describe_row
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.units import USD6

@@ -66,12 +66,14 @@ def check_state(policy: Policy, positions: np.ndarray, cash: int) -> np.ndarray:
 def compute_charges(policy: Policy, positions: np.ndarray) -> tuple[int, int]:
     """(K_1, K_2), micro-dollars: sum of rate_long * max(q, 0) + rate_short * max(-q, 0), exact."""
     lots = np.asarray(positions, dtype=np.int64)
-    held, owed = np.maximum(lots, 0), np.maximum(-lots, 0)
-    long, short = exact_product(policy.rate_long, held), exact_product(policy.rate_short, owed)
+    longs, shorts = np.maximum(lots, 0), np.maximum(-lots, 0)
+    long, short = exact_product(policy.rate_long, longs), exact_product(policy.rate_short, shorts)
     return long[0] + short[0], long[1] + short[1]
 
 
-def compute_base(policy: Policy, positions: np.ndarray, cash: int, charges: tuple[int, int]) -> list[int]:
+def compute_values_without_helpers(
+    policy: Policy, positions: np.ndarray, cash: int, charges: tuple[int, int]
+) -> list[int]:
     """(rows,) row values without helpers, excess and X: W q + W cash + W K + b."""
     products = exact_product(policy.positions, positions)
     weights = policy.charges.tolist()
@@ -126,17 +128,12 @@ def evaluate_rows(
         for index, value in enumerate(values):
             if not 0 <= value < 1 << bits:
                 raise StateOutOfRange(f"{what} variable {index}", value, 0, (1 << bits) - 1)
-    base = compute_base(policy, positions, state.cash, compute_charges(policy, positions))
+    parts = compute_values_without_helpers(policy, positions, state.cash, compute_charges(policy, positions))
     total = compute_excess_total(policy, excess)
-    slacks = []
-    for row, (value, on_total, on_helpers) in enumerate(
-        zip(base, policy.excess_total.tolist(), policy.helpers.tolist(), strict=True)
-    ):
-        value += on_total * total
-        for weight, helper in zip(on_helpers, helpers, strict=True):
-            if weight:
-                value += weight * helper
-        if row < policy.preset.excess_rows and policy.priced[row]:
-            value += int(excess[row])
-        slacks.append(value)
+    slacks = [
+        part + on_total * total + sum(weight * helper for weight, helper in zip(on_helpers, helpers, strict=True))
+        for part, on_total, on_helpers in zip(parts, policy.excess_total.tolist(), policy.helpers.tolist(), strict=True)
+    ]
+    for row in policy.priced_rows:
+        slacks[row] += int(excess[row])
     return tuple(slacks)

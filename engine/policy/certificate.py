@@ -1,7 +1,7 @@
 """The certificate: helper and excess variables under which a state meets a policy, or a statement of what is missing.
 
-The prover may choose helpers freely, so finding them is an optimisation. For the forms that `engine.policy.checks`
-allows it has a closed structure, solved here in exact integers:
+The prover may choose helpers freely, so finding them is an optimisation. For the forms of `engine.policy.forms`
+it has a closed structure, solved here in exact integers:
 
 1. losses are as small as the rows that bound them allow, values as large as theirs allow;
 2. the t of an expected shortfall is a weighted quantile of the scenario losses;
@@ -14,15 +14,22 @@ repairs the integers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zkmargin.engine.errors import EngineError
-from zkmargin.engine.policy.arithmetic import check_state, compute_base, compute_charges, compute_excess_total
-from zkmargin.engine.policy.record import HelperKind, Policy
+from zkmargin.engine.policy.arithmetic import (
+    check_state,
+    compute_charges,
+    compute_excess_total,
+    compute_values_without_helpers,
+)
+from zkmargin.engine.policy.forms import Loss, Transfer, describe_row, read_forms
+from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
+from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS
 from zkmargin.engine.units import USD6
 
@@ -34,37 +41,13 @@ _SWEEPS = 3
 """Rounds of improving several transfers one by one after the linear programme."""
 
 
-def describe_row(policy: Policy, row: int) -> str:
-    """What a row is for, in words, from its form alone."""
-    if row < policy.preset.excess_rows and policy.priced[row]:
-        return "expected shortfall scenario"
-    if policy.excess_total[row]:
-        return "expected shortfall"
-    signs = {policy.helper_kinds[j]: int(np.sign(policy.helpers[row, j])) for j in np.flatnonzero(policy.helpers[row])}
-    if signs.get(HelperKind.LOSS) == 1:
-        return "scenario of a group"
-    if HelperKind.VALUE in signs:
-        return "equity after charges" if signs[HelperKind.VALUE] < 0 else "sum of the groups"
-    if policy.positions[row].any():
-        return "exposure limit"
-    return "cash limit" if policy.cash[row] else "charge per contract" if policy.charges[row].any() else "no rule"
-
-
-def _takes_cash(policy: Policy, row: int) -> bool:
-    """Whether cash helps a row: by its own column, or through a value that a row with cash bounds."""
-    values = [
-        j for j, kind in enumerate(policy.helper_kinds) if kind is HelperKind.VALUE and policy.helpers[row, j] > 0
-    ]
-    return bool(policy.cash[row]) or any(policy.cash[policy.helpers[:, j] < 0].any() for j in values)
-
-
 def _describe_shortfall(policy: Policy, row: int, missing: int) -> str:
     """One failing row in words. A row without helpers is the state itself (debt, lots, delta), so the text leaves out
     how much."""
     text = f"row {row} ({describe_row(policy, row)})"
     if not policy.helpers[row].any() or not missing:
         return text
-    if _takes_cash(policy, row):
+    if read_forms(policy).takes_cash(row):
         return f"{text} is missing {missing / USD6:,.6f} USD"
     return f"{text} is missing {missing:,} in its own unit"
 
@@ -115,66 +98,6 @@ class Certificate:
     """(rows,) row values."""
 
 
-@dataclass(frozen=True)
-class _Structure:
-    """What `find_certificate` needs of a policy, extracted once."""
-
-    row_helpers: tuple[tuple[tuple[int, int], ...], ...]
-    """Per row, the non-zero (helper, coefficient)."""
-    order: tuple[tuple[int, bool, tuple[int, ...]], ...]
-    """Losses and values in the order in which they can be determined: (helper, is_loss, rows that bound it)."""
-    quantile: tuple[int, int] | None
-    """(plus column, m) of the expected shortfall's t."""
-    transfers: tuple[int, ...]
-    """Plus columns of the other free choices."""
-    priced: tuple[int, ...]
-    """Excess rows with a price."""
-    weights: tuple[int, ...]
-    totals: tuple[int, ...]
-
-
-@lru_cache(maxsize=64)
-def _get_structure(policy: Policy) -> _Structure:
-    kinds = policy.helper_kinds
-    row_helpers = tuple(tuple((j, weight) for j, weight in enumerate(row) if weight) for row in policy.helpers.tolist())
-    bounded = {}
-    for j, kind in enumerate(kinds):
-        if kind is HelperKind.LOSS:
-            bounded[j] = tuple(np.flatnonzero(policy.helpers[:, j] > 0).tolist())
-        elif kind is HelperKind.VALUE:
-            bounded[j] = tuple(np.flatnonzero(policy.helpers[:, j] < 0).tolist())
-    needs = {
-        j: {k for row in rows for k, _ in row_helpers[row] if k != j and k in bounded} for j, rows in bounded.items()
-    }
-    order, done = [], set()
-    while needs:
-        ready = [j for j, others in needs.items() if others <= done] or [next(iter(needs))]
-        for j in ready:
-            order.append((j, kinds[j] is HelperKind.LOSS, bounded[j]))
-            done.add(j)
-            del needs[j]
-    priced = tuple(np.flatnonzero(policy.priced).tolist())
-    quantile, transfers = None, []
-    for j, kind in enumerate(kinds):
-        if kind is not HelperKind.FREE_PLUS:
-            continue
-        column = policy.helpers[:, j]
-        if any(column[row] for row in priced):
-            aggregate = [row for row in np.flatnonzero(column).tolist() if row not in priced]
-            quantile = (j, -int(column[aggregate[0]]) if aggregate else 1)
-        else:
-            transfers.append(j)
-    return _Structure(
-        row_helpers,
-        tuple(order),
-        quantile,
-        tuple(transfers),
-        priced,
-        tuple(policy.weights[list(priced)].tolist()),
-        tuple(policy.excess_total.tolist()),
-    )
-
-
 def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
@@ -190,7 +113,7 @@ def _find_quantile(losses: list[int], weights: tuple[int, ...], m: int) -> int:
     return min(losses)
 
 
-def _bisect_concave(value, low: int, high: int) -> int:
+def _bisect_concave(value: Callable[[int], int], low: int, high: int) -> int:
     """An integer in [low, high] that maximises the concave function `value`; zero where zero is as good as any."""
     if value(0) >= max(value(1), value(-1)):
         return 0
@@ -208,135 +131,111 @@ def _bisect_concave(value, low: int, high: int) -> int:
 
 
 class _Solver:
-    """One search: a policy, a state, and the rows' values without helpers."""
+    """One search: a policy, a state, and the helpers as they are chosen."""
 
     def __init__(self, policy: Policy, positions: np.ndarray, cash: int):
-        self.policy, self.structure = policy, _get_structure(policy)
+        self.policy, self.forms = policy, read_forms(policy)
         self.charges = compute_charges(policy, positions)
-        self.base = compute_base(policy, positions, cash, self.charges)
+        self.values_without_helpers = compute_values_without_helpers(policy, positions, cash, self.charges)
+        self.helpers = [0] * policy.preset.helpers
 
-    def rest(self, row: int, values: list[int], without: int = -1) -> int:
-        """Row value from the base and the helpers, leaving out helper `without`, excess and X."""
-        total = self.base[row]
-        for j, weight in self.structure.row_helpers[row]:
-            if j != without:
-                total += weight * values[j]
+    def get_row_value(self, row: int, without: int = -1) -> int:
+        """Row value with the helpers as they are, but without helper `without`, excess and X."""
+        total = self.values_without_helpers[row]
+        for helper, weight in self.forms.terms[row]:
+            if helper != without:
+                total += weight * self.helpers[helper]
         return total
 
-    def set_free(self, values: list[int], plus: int, choice: int) -> None:
-        values[plus], values[plus + 1] = max(choice, 0), max(-choice, 0)
+    def choose(self, plus: int, choice: int) -> None:
+        """Split a free choice into its two parts."""
+        self.helpers[plus], self.helpers[plus + 1] = max(choice, 0), max(-choice, 0)
 
-    def determine(self, values: list[int]) -> None:
-        """Losses as small and values as large as their rows allow, given the free choices. Values may come out
-        negative."""
-        for j, is_loss, rows in self.structure.order:
-            if is_loss:
-                needed = 0
-                for row in rows:
-                    weight = int(self.policy.helpers[row, j])
-                    needed = max(needed, _ceil_div(-self.rest(row, values, j), weight))
-                values[j] = needed
-            else:
-                bounds = [self.rest(row, values, j) // -int(self.policy.helpers[row, j]) for row in rows]
-                values[j] = min(bounds, default=0)
-
-    def choose_quantile(self, values: list[int]) -> None:
-        if self.structure.quantile is None or not self.structure.priced:
+    def choose_threshold(self) -> None:
+        tail = self.forms.tail
+        if tail is None:
             return
-        plus, m = self.structure.quantile
-        self.set_free(values, plus, 0)
-        losses = [-self.rest(row, values) for row in self.structure.priced]
-        self.set_free(values, plus, _find_quantile(losses, self.structure.weights, m))
+        self.choose(tail.plus, 0)
+        losses = [-self.get_row_value(row) for row in tail.rows]
+        self.choose(tail.plus, _find_quantile(losses, tail.weights, tail.sums[0].tail_weight))
 
-    def choose_transfer(self, values: list[int], plus: int) -> bool:
-        """Maximise the slack of the one row that charges the transfer and its groups, the other free choices as they
-        are.
+    def choose_transfer(self, transfer: Transfer) -> None:
+        """Maximise the slack of the row that charges the transfer, the other free choices as they are.
 
-        False when there is no such single row. Losses and values must still be zero in `values`.
+        Losses and values must still be zero.
         """
-        helpers = self.policy.helpers
-        self.set_free(values, plus, 0)
-        touched = set(np.flatnonzero(helpers[:, plus]).tolist())
-        groups = {
-            j: [(-self.rest(row, values), int(helpers[row, j]), int(helpers[row, plus])) for row in rows]
-            for j, is_loss, rows in self.structure.order
-            if is_loss and touched.intersection(rows)
-        }
-        bounding = {row for j, _, rows in self.structure.order if j in groups for row in rows}
-        charged = [
-            row
-            for row in range(self.policy.preset.rows)
-            if row not in bounding and (row in touched or any(helpers[row, j] for j in groups))
-        ]
-        if len(charged) != 1:
-            return False
-        cost = int(helpers[charged[0], plus])
-        factors = {j: int(helpers[charged[0], j]) for j in groups}
+        self.choose(transfer.plus, 0)
+        groups = [self._get_lines(loss, transfer.plus) for loss in transfer.groups]
 
         def slack(choice: int) -> int:
-            total = cost * abs(choice)
-            for j, rows in groups.items():
-                loss = max(_ceil_div(need - step * choice, weight) for need, weight, step in rows)
-                total += factors[j] * max(0, loss)
-            return total
+            worst = [max(loss - move * choice for move, loss in lines) for lines in groups]
+            return transfer.charge * abs(choice) + transfer.factor * sum(max(0, loss) for loss in worst)
 
         bound = (1 << BITS.helper) - 1
-        self.set_free(values, plus, _bisect_concave(slack, -bound, bound))
-        return True
+        self.choose(transfer.plus, _bisect_concave(slack, -bound, bound))
 
-    def choose_transfers(self, values: list[int]) -> None:
+    def _get_lines(self, group: Loss, plus: int) -> list[tuple[int, int]]:
+        """(move, loss) of a group: what a unit of the transfer gains, and the worst loss of the scenarios with it."""
+        worst: dict[int, int] = {}
+        for row in group.rows:
+            move, loss = int(self.policy.helpers[row, plus]), -self.get_row_value(row)
+            worst[move] = max(loss, worst.get(move, loss))
+        return list(worst.items())
+
+    def choose_transfers(self) -> None:
         """One transfer exactly; several from a linear programme, each then improved exactly with the others fixed."""
-        transfers = self.structure.transfers
+        transfers = self.forms.transfers
         if len(transfers) > 1:
-            self.choose_by_programme(values)
+            self._choose_by_programme()
         for _ in range(_SWEEPS if len(transfers) > 1 else 1):
-            for plus in transfers:
-                if not self.choose_transfer(values, plus) and len(transfers) == 1:
-                    self.choose_by_programme(values)
+            for transfer in transfers:
+                self.choose_transfer(transfer)
 
-    def choose_by_programme(self, values: list[int]) -> None:
-        """Free choices of an unusual policy: a linear programme in floating point, rounded; `determine` repairs the
-        rest."""
-        from scipy.optimize import linprog
-
-        structure, helpers = self.structure, self.policy.helpers
-        count, priced = helpers.shape[1], structure.priced
-        scale = float(max(1, max(abs(value) for value in self.base)))
-        columns = count + len(priced) + 1
-        matrix = np.zeros((len(self.base), columns))
-        matrix[:, :count] = helpers
-        for position, row in enumerate(priced):
-            matrix[row, count + position] = 1.0
-            matrix[:, count + position] += np.array(structure.totals, dtype=float) * structure.weights[position]
-        matrix[:, -1] = -1.0
-        cost = np.zeros(columns)
-        cost[-1] = -1.0
-        result = linprog(
-            cost,
-            A_ub=-matrix,
-            b_ub=np.array([value / scale for value in self.base]),
-            bounds=[(0, None)] * (columns - 1) + [(None, 1.0)],
-            method="highs",
-        )
-        if result.x is None:
+    def _choose_by_programme(self) -> None:
+        """Several transfers at once: the largest common slack by a linear programme in floating point, rounded."""
+        inner = Programme(self.policy, np.zeros(0, dtype=np.int64)).inner
+        scale = float(max(1, *(abs(value) for value in self.values_without_helpers)))
+        rows, columns = inner.shape
+        try:
+            result = minimise(
+                np.append(np.zeros(columns), -1.0),
+                A_ub=np.hstack([-inner, np.ones((rows, 1))]),
+                b_ub=np.array([value / scale for value in self.values_without_helpers]),
+                bounds=[(0.0, None)] * columns + [(None, 1.0)],
+            )
+        except ProgrammeFailed:
             return
-        for plus in structure.transfers:
-            self.set_free(values, plus, round((result.x[plus] - result.x[plus + 1]) * scale))
+        for plus in (transfer.plus for transfer in self.forms.transfers):
+            self.choose(plus, round((result.x[plus] - result.x[plus + 1]) * scale))
 
-    def solve(self) -> tuple[list[int], list[int], list[int]]:
-        """Helpers (values may be negative), excess and slacks under the best choice."""
-        values = [0] * self.policy.preset.helpers
-        self.choose_transfers(values)
-        self.choose_quantile(values)
-        self.determine(values)
+    def fix_losses_and_values(self) -> None:
+        """Losses as small and values as large as their rows allow, given the free choices. Values may be negative."""
+        for loss in self.forms.losses:
+            self.helpers[loss.helper] = max(0, *(-self.get_row_value(row, loss.helper) for row in loss.rows))
+        for value in self.forms.values:
+            self.helpers[value.helper] = min(self.get_row_value(row, value.helper) for row in value.rows)
+
+    def solve(self) -> None:
+        """The best choice of all helpers."""
+        self.choose_transfers()
+        self.choose_threshold()
+        self.fix_losses_and_values()
+
+    def compute_excess(self) -> list[int]:
+        """(X,) the least excess of each scenario."""
         excess = [0] * self.policy.preset.excess_rows
-        for row in self.structure.priced:
-            excess[row] = max(0, -self.rest(row, values))
+        for row in self.policy.priced_rows:
+            excess[row] = max(0, -self.get_row_value(row))
+        return excess
+
+    def compute_slacks(self, excess: list[int]) -> list[int]:
+        """(rows,) row values with the helpers as they are."""
         total = compute_excess_total(self.policy, excess)
-        slacks = [self.rest(row, values) + on_total * total for row, on_total in enumerate(self.structure.totals)]
-        for row in self.structure.priced:
+        on_total = self.policy.excess_total.tolist()
+        slacks = [self.get_row_value(row) + weight * total for row, weight in enumerate(on_total)]
+        for row in self.policy.priced_rows:
             slacks[row] += excess[row]
-        return values, excess, slacks
+        return slacks
 
 
 def find_certificate(policy: Policy, state: AccountState) -> Certificate:
@@ -358,44 +257,47 @@ def find_certificate(policy: Policy, state: AccountState) -> Certificate:
     """
     positions = check_state(policy, state.positions, state.cash)
     solver = _Solver(policy, positions, state.cash)
-    values, excess, slacks = solver.solve()
-    missing = _find_missing(policy, values, slacks)
-    if missing:
-        raise RequirementNotMet(policy, missing)
-    limit = (1 << BITS.helper) - 1
-    over = [j for j, kind in enumerate(policy.helper_kinds) if kind is not HelperKind.VALUE and values[j] > limit]
-    capped = [
-        min(value, limit) if policy.helper_kinds[j] is HelperKind.VALUE else value for j, value in enumerate(values)
-    ]
-    if over or max(excess, default=0) >= 1 << BITS.excess:
-        rows = [row for j in over for row in np.flatnonzero(policy.helpers[:, j] > 0).tolist()]
-        rows += [row for row, value in enumerate(excess) if value >= 1 << BITS.excess]
-        raise RequirementNotMet(policy, dict.fromkeys(rows, 0), f"a loss exceeds the range of {BITS.helper} bits")
-    if capped != values:
-        values = capped
-        total = compute_excess_total(policy, excess)
-        slacks = [solver.rest(row, values) + on_total * total for row, on_total in enumerate(solver.structure.totals)]
-        for row in solver.structure.priced:
-            slacks[row] += excess[row]
-        missing = _find_missing(policy, values, slacks)
-        if missing:
-            raise RequirementNotMet(policy, missing, f"a value exceeds the range of {BITS.helper} bits")
-    return Certificate(tuple(values), tuple(excess), solver.charges, tuple(slacks))
+    solver.solve()
+    excess = solver.compute_excess()
+    slacks = solver.compute_slacks(excess)
+    _require_met(solver, slacks)
+    _require_in_range(solver, excess)
+    if _cap_values(solver):
+        slacks = solver.compute_slacks(excess)
+        _require_met(solver, slacks, f"a value exceeds the range of {BITS.helper} bits")
+    return Certificate(tuple(solver.helpers), tuple(excess), solver.charges, tuple(slacks))
 
 
-def _find_missing(policy: Policy, values: list[int], slacks: list[int]) -> dict[int, int]:
-    """Per failing row, the cash that it lacks. A value below zero fails the rows that bound it."""
-    missing = {}
-    negative = [j for j, kind in enumerate(policy.helper_kinds) if kind is HelperKind.VALUE and values[j] < 0]
+def _require_met(solver: _Solver, slacks: list[int], detail: str = "") -> None:
+    """Refuse with the cash that each failing row lacks. A value below zero fails the rows that bound it."""
+    forms, missing = solver.forms, dict[int, int]()
+    for value in forms.values:
+        if solver.helpers[value.helper] < 0:
+            for row in value.rows:
+                missing[row] = max(missing.get(row, 0), -solver.helpers[value.helper])
     for row, slack in enumerate(slacks):
-        weights = policy.helpers[row]
-        short = max((-values[j] * -int(weights[j]) for j in negative if weights[j] < 0), default=0)
-        if short:
-            missing[row] = short
-        if slack >= 0:
-            continue
-        through = [
-            int(weights[j]) for j, kind in enumerate(policy.helper_kinds) if kind is HelperKind.VALUE and weights[j] > 0
-        ]
-        missing[row] = max(missing.get(row, 0), _ceil_div(-slack, max(through)) if through else -slack)
-    return missing
+        if slack < 0:
+            missing[row] = max(missing.get(row, 0), _ceil_div(-slack, forms.multiples.get(row, 1)))
+    if missing:
+        raise RequirementNotMet(solver.policy, missing, detail)
+
+
+def _require_in_range(solver: _Solver, excess: list[int]) -> None:
+    """Refuse losses and free choices that the circuit has no room for; a value may always be smaller."""
+    values = {value.helper for value in solver.forms.values}
+    wide = [j for j, number in enumerate(solver.helpers) if j not in values and number >= 1 << BITS.helper]
+    rows = [row for j in wide for row in np.flatnonzero(solver.policy.helpers[:, j] > 0).tolist()]
+    rows += [row for row, number in enumerate(excess) if number >= 1 << BITS.excess]
+    if wide or rows:
+        raise RequirementNotMet(
+            solver.policy, dict.fromkeys(rows, 0), f"a loss exceeds the range of {BITS.helper} bits"
+        )
+
+
+def _cap_values(solver: _Solver) -> bool:
+    """Lower values to what the circuit has room for; whether any was above it."""
+    limit = (1 << BITS.helper) - 1
+    above = [value.helper for value in solver.forms.values if solver.helpers[value.helper] > limit]
+    for helper in above:
+        solver.helpers[helper] = limit
+    return bool(above)

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zkmargin.engine.errors import EngineError, OutOfRange
-from zkmargin.engine.policy.record import HelperKind, Policy
+from zkmargin.engine.policy.forms import Forms, RowKind, read_forms
+from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.units import USD6
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Programme:
     @cached_property
     def priced(self) -> np.ndarray:
         """(X',) excess rows with a price."""
-        return np.flatnonzero(self.policy.priced)
+        return np.array(self.policy.priced_rows, dtype=np.int64)
 
     # -------------------------------------------------------------------------------------------------- matrices
     @cached_property
@@ -170,17 +171,20 @@ class Programme:
 
     # -------------------------------------------------------------------------------------------------- meaning
     @cached_property
+    def forms(self) -> Forms:
+        """What each row means."""
+        return read_forms(self.policy)
+
+    @cached_property
     def equity_row(self) -> int:
         """The row cash + price . q - charges - E >= 0.
 
         Raises `OutOfRange` if the policy has none: it then measures no solvency.
         """
-        value = np.array([kind is HelperKind.VALUE for kind in self.policy.helper_kinds])
-        takes = (self.policy.helpers[:, value] < 0).any(axis=1) & (self.policy.cash > 0)
-        rows = np.flatnonzero(takes)
+        rows = self.forms.equity_rows
         if len(rows) != 1:
             raise OutOfRange(f"equity rows of policy {self.policy.name!r}", len(rows), 1, 1)
-        return int(rows[0])
+        return rows[0]
 
     @cached_property
     def price(self) -> np.ndarray:
@@ -198,12 +202,10 @@ class Programme:
     @cached_property
     def takes_money(self) -> np.ndarray:
         """(rows,) bool: rows that state what an account lacks: equity, debt and limits; the others bound helpers."""
-        kinds = self.policy.helper_kinds
-        inner = [j for j, kind in enumerate(kinds) if kind in (HelperKind.FREE_PLUS, HelperKind.LOSS)]
-        rows = ~(self.policy.helpers[:, inner] != 0).any(axis=1) & (self.policy.excess_total == 0)
+        rows = np.zeros(self.policy.preset.rows, dtype=bool)
+        rows[self.forms.get_rows(RowKind.EXPOSURE, RowKind.CASH)] = True
         rows[self.equity_row] = True
-        rows[self.priced] = False
-        return rows & ((self.policy.cash != 0) | (self.policy.positions != 0).any(axis=1))
+        return rows
 
 
 _METHODS = (("highs", {}), ("highs-ds", {"presolve": False}), ("highs-ipm", {}))

@@ -12,7 +12,7 @@ rows hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -128,6 +128,10 @@ class Policy:
     def get_columns(self, kind: HelperKind) -> list[int]:
         """The helpers of that kind, rising."""
         return [column for column, other in enumerate(self.helper_kinds) if other is kind]
+
+    def get_helper_weights(self, row: int, columns: Iterable[int]) -> dict[int, int]:
+        """Coefficients of a row on some helpers."""
+        return {column: int(self.helpers[row, column]) for column in columns}
 
     @cached_property
     def _bytes(self) -> bytes:

@@ -12,15 +12,20 @@ from scipy.optimize import linprog
 
 from tests.support.house import get_policies, get_quiet_policies, make_state, states
 from zkmargin.engine.account import Portfolio
-from zkmargin.engine.policy.arithmetic import StateOutOfRange, compute_base, compute_charges, evaluate_rows
+from zkmargin.engine.policy.arithmetic import (
+    StateOutOfRange,
+    compute_charges,
+    compute_values_without_helpers,
+    evaluate_rows,
+)
 from zkmargin.engine.policy.certificate import (
     RequirementNotMet,
     _bisect_concave,
     _find_quantile,
-    describe_row,
     find_certificate,
 )
 from zkmargin.engine.policy.checks import check_policy
+from zkmargin.engine.policy.forms import describe_row
 from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.policy.record import HelperKind, Policy, blank_policy_fields, flat_policy
 from zkmargin.engine.presets import get_preset
@@ -34,7 +39,7 @@ def least_cash_by_programme(policy, state):
 
     Numbers are scaled by the largest row that positions or cash make; the solver's tolerance is 1e-7 of that.
     """
-    base = compute_base(policy, state.positions, state.cash, compute_charges(policy, state.positions))
+    base = compute_values_without_helpers(policy, state.positions, state.cash, compute_charges(policy, state.positions))
     scale = float(max(1, *(abs(value - constant) for value, constant in zip(base, policy.constants, strict=True))))
     rows, helpers, priced = policy.preset.rows, policy.preset.helpers, np.flatnonzero(policy.priced)
     matrix = np.zeros((rows, helpers + len(priced) + 1))
