@@ -13,7 +13,7 @@ from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
 from zkmargin.engine.market.valuation import black76_price
-from zkmargin.engine.policy.batch import BatchModel, compute_batch
+from zkmargin.engine.policy.batch import compute_batch, read_batch_model
 from zkmargin.scripts.cli import console
 
 MARKET, SEED = "deribit_2026-08-22", 20_260_822
@@ -66,7 +66,7 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
     steps.start("policy and random books")
     house = HouseModel(load_snapshot(MARKET), load_parameters())
     policy = house.build("initial")
-    model, bare = BatchModel.from_policy(policy), BatchModel.from_policy(policy, without_shortfall=True)
+    model, bare = read_batch_model(policy), read_batch_model(policy, without_shortfall=True)
     positions, cash = make_books(house, accounts)
     matrix = np.ascontiguousarray(policy.positions.T, dtype=float)
     product = np.empty((accounts, policy.preset.rows))

@@ -1,7 +1,7 @@
 """A policy's rows as matrices for many accounts, and the requirement of a block of accounts from them.
 
-The rows are read by their form, as in `engine.policy.certificate`; the helpers' meaning is the house layout's
-(`engine.policy.layout.Helper`). Numbers stay the policy's integers, held in floats: sums are exact while below 2^53.
+`engine.policy.batch.from_policy` makes it from the policy's forms. Numbers stay the policy's integers, held in floats:
+sums are exact while below 2^53.
 
     requirement = K + sum of buffers + max(grid, tail)
     grid        = min over n of (sum_g f_g max_s (loss_g[s] - h_s n) + c |n|) / e
@@ -21,19 +21,18 @@ from zkmargin.engine.errors import EngineError
 from zkmargin.engine.policy.batch.convex_minima import Envelope, minimise_transfer, raise_to_tail
 from zkmargin.engine.policy.batch.result import BatchResult
 from zkmargin.engine.policy.batch.scratch import get_scratch
-from zkmargin.engine.policy.record import Policy
 
 SLICE = 2_500
 """Accounts that are multiplied at once: their positions stay in the cache of a core until every part has read them."""
 
 
 class UnsupportedForm(EngineError):
-    """A policy that is not of the house layout; carries its name, the row (None for the whole policy) and why."""
+    """A policy that is not built like the house's; carries its name, the row (None for the whole policy) and why."""
 
     def __init__(self, policy: str, row: int | None, reason: str):
         self.policy, self.row, self.reason = policy, row, reason
         place = "" if row is None else f", row {row}"
-        super().__init__(f"policy {policy!r}{place}: {reason}; allowed: rows of the house layout")
+        super().__init__(f"policy {policy!r}{place}: {reason}; allowed: what a policy of the house has")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +63,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class BatchModel:
-    """One policy, ready for blocks of accounts; build it with `from_policy`. It can be pickled and sent elsewhere."""
+    """One policy, ready for blocks of accounts. It can be pickled and sent elsewhere."""
 
     slots: int
     """N."""
@@ -94,7 +93,7 @@ class BatchModel:
     """Rows of the expected shortfall; empty without one."""
     weights: np.ndarray
     """w per scenario."""
-    tail: float
+    tail_weight: float
     """m."""
     tail_divisor: float
     """m'."""
@@ -102,26 +101,6 @@ class BatchModel:
     """(2,) what K_1 and K_2 add to every scenario."""
     limits: tuple[tuple[int, float, np.ndarray], ...]
     """Hard rows: (row, 1 if it counts cash, what K_1 and K_2 take)."""
-
-    @classmethod
-    def from_policy(cls, policy: Policy, *, without_shortfall: bool = False) -> BatchModel:
-        """The model of a policy of the house layout.
-
-        Parameters
-        ----------
-        policy : Policy
-            One that `engine.policy.checks.check_policy` accepts.
-        without_shortfall : bool
-            Leave the excess rows out.
-
-        Raises
-        ------
-        UnsupportedForm
-            If a row is not of the house layout.
-        """
-        from zkmargin.engine.policy.batch.from_policy import read_policy
-
-        return cls(**read_policy(policy, without_shortfall))
 
     def evaluate(self, positions: np.ndarray, cash: np.ndarray) -> BatchResult:
         """Requirement of a block of accounts.
@@ -182,9 +161,9 @@ class BatchModel:
     def _raise_to_shortfall(self, losses: np.ndarray, k: np.ndarray, grid: np.ndarray) -> np.ndarray:
         if not len(losses):
             return grid
-        shift = self.tail * (self.tail_shift @ k)
+        shift = self.tail_weight * (self.tail_shift @ k)
         least = self.tail_divisor * grid - shift
-        raised = raise_to_tail(losses, self.weights, self.tail, least)
+        raised = raise_to_tail(losses, self.weights, self.tail_weight, least)
         return np.where(raised > least, (raised + shift) / self.tail_divisor, grid)
 
 

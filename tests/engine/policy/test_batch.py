@@ -11,26 +11,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.house import CALM, CRASH, get_definition, get_policies, get_snapshot, states, to_fields
+from tests.support.house import (
+    CALM,
+    CRASH,
+    get_definition,
+    get_policies,
+    get_quiet_policies,
+    get_snapshot,
+    states,
+    to_fields,
+)
 from zkmargin.engine.account import PORTFOLIOS, AccountState, load_portfolio
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.files import list_shipped
 from zkmargin.engine.margin.definition import compute_allowance, tail_mean
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.policy.batch import (
-    BatchModel,
     BatchResult,
     Block,
     UnsupportedForm,
     compute_batch,
     iterate_blocks,
+    read_batch_model,
     stream_batch,
 )
 from zkmargin.engine.policy.batch.convex_minima import Envelope, minimise_transfer, raise_to_tail
 from zkmargin.engine.policy.batch.parallel import ClusterUnavailable, map_blocks
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.layout import Helper
-from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.policy.checks import check_policy
+from zkmargin.engine.policy.errors import HelperForm, TransferForm
+from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.record import HelperKind, Policy
 from zkmargin.engine.units import USD6
 
 PARAMETERS = load_parameters()
@@ -38,7 +49,7 @@ LEVELS = ("initial", "maintenance")
 
 
 def evaluate(policy: Policy, state: AccountState) -> BatchResult:
-    return compute_batch(BatchModel.from_policy(policy), state.positions[None], np.array([float(state.cash)]))
+    return compute_batch(read_batch_model(policy), state.positions[None], np.array([float(state.cash)]))
 
 
 def get_rounding(state: AccountState, result: BatchResult) -> float:
@@ -118,7 +129,7 @@ def test_each_part_binds_somewhere():
     policy = get_policies("mini")["initial"]
     positions = generator.integers(-1000, 1001, (300, 16)) * (generator.random((300, 16)) < 0.4)
     positions[:, [0, 8]] = np.abs(positions[:, [0, 8]])
-    result = compute_batch(BatchModel.from_policy(policy), positions, np.zeros(300))
+    result = compute_batch(read_batch_model(policy), positions, np.zeros(300))
     transfers = [
         get_definition("mini").compute_requirement(AccountState(row, 0), "initial").transfer for row in positions[:60]
     ]
@@ -186,24 +197,22 @@ def books():
 @pytest.mark.parametrize("block", [1, 100, 256, 257, 1000])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_blocks_and_workers_change_nothing(books, block, workers):
-    model = BatchModel.from_policy(get_policies("mini")["initial"])
+    model = read_batch_model(get_policies("mini")["initial"])
     whole, split = compute_batch(model, *books), compute_batch(model, *books, block=block, workers=workers)
     assert split.requirement == pytest.approx(whole.requirement, rel=1e-12)
     assert (split.equity == whole.equity).all()
 
 
 def test_no_accounts():
-    result = compute_batch(BatchModel.from_policy(get_policies("mini")["initial"]), np.zeros((0, 16)), np.zeros(0))
+    result = compute_batch(read_batch_model(get_policies("mini")["initial"]), np.zeros((0, 16)), np.zeros(0))
     assert len(result) == 0
 
 
 def test_without_shortfall_is_the_grid(books):
-    model = BatchModel.from_policy(get_policies("mini")["initial"], without_shortfall=True)
+    model = read_batch_model(get_policies("mini")["initial"], without_shortfall=True)
     result = compute_batch(model, *books)
     assert (result.scenario == result.grid).all()
-    assert (
-        compute_batch(BatchModel.from_policy(get_policies("mini")["initial"]), *books).scenario >= result.grid
-    ).all()
+    assert (compute_batch(read_batch_model(get_policies("mini")["initial"]), *books).scenario >= result.grid).all()
 
 
 def test_blocks_are_read_as_they_are_needed(books):
@@ -216,7 +225,7 @@ def test_blocks_are_read_as_they_are_needed(books):
             read += 1
             yield Block(*books)
 
-    stream = stream_batch(BatchModel.from_policy(get_policies("mini")["initial"]), produce(), workers=2)
+    stream = stream_batch(read_batch_model(get_policies("mini")["initial"]), produce(), workers=2)
     results = [next(stream) for _ in range(6)]
     stream.close()
     assert read <= 6 + 4
@@ -228,9 +237,9 @@ def test_beyond_memory(tmp_path):
     code = f"""
 import resource
 import numpy as np
-from zkmargin.engine.policy.batch import BatchModel, iterate_blocks, stream_batch
+from zkmargin.engine.policy.batch import iterate_blocks, read_batch_model, stream_batch
 from zkmargin.engine.policy.checks import read_policy
-model = BatchModel.from_policy(read_policy(open({str(tmp_path / "policy")!r}, "rb").read()))
+model = read_batch_model(read_policy(open({str(tmp_path / "policy")!r}, "rb").read()))
 positions = np.memmap({str(tmp_path / "positions")!r}, dtype=np.float64, mode="r", shape=(250_000, 256))
 slack = np.memmap({str(tmp_path / "slack")!r}, dtype=np.float64, mode="w+", shape=(250_000,))
 resource.setrlimit(resource.RLIMIT_DATA, (300 << 20, 300 << 20))
@@ -247,7 +256,7 @@ assert at == 250_000 and (slack == 1e12).all()
 
 
 def test_one_bad_block_ends_the_stream(books):
-    model = BatchModel.from_policy(get_policies("mini")["initial"])
+    model = read_batch_model(get_policies("mini")["initial"])
     positions = books[0].astype(float)
     positions[130, 3] = np.nan
     with pytest.raises(OutOfRange, match="account 30 of a block"):
@@ -269,7 +278,7 @@ def test_no_cluster_is_said_so():
 
 
 def test_model_travels(books):
-    model = BatchModel.from_policy(get_policies("mini")["initial"])
+    model = read_batch_model(get_policies("mini")["initial"])
     copied = pickle.loads(pickle.dumps(model))
     assert (compute_batch(copied, *books).slack == compute_batch(model, *books).slack).all()
 
@@ -279,53 +288,93 @@ def test_local_cluster_gives_the_same(books):
     """Two worker processes of a Dask cluster."""
     from distributed import LocalCluster
 
-    model = BatchModel.from_policy(get_policies("mini")["initial"])
+    model = read_batch_model(get_policies("mini")["initial"])
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as cluster:
         away = compute_batch(model, *books, block=40, scheduler=cluster.scheduler_address)
     assert (away.slack == compute_batch(model, *books, block=40).slack).all()
 
 
 # ---------------------------------------------------------------------------------------------------- other forms
-def change(**edits) -> Policy:
-    policy = get_policies("mini")["initial"]
+MINI = get_policies("mini")["initial"].preset
+LAYOUT = Layout(MINI)
+GRID, SPARE, SPARE_HELPER = LAYOUT.grid(0)[0], LAYOUT.buffer(0)[0], MINI.helpers - 1
+
+
+def change(policy: Policy, *edits: tuple[str, object, int]) -> Policy:
     fields = to_fields(policy)
-    for name, edit in edits.items():
-        edit(fields[name])
+    for field, place, value in edits:
+        fields[field][place] = value
     return Policy(name="edited", preset=policy.preset, **fields)
 
 
-def set_at(row, column, value):
-    def edit(array):
-        array[row, column] = value
-
-    return edit
-
-
-ROW = get_policies("mini")["initial"].preset.rows
-EDITS = {
-    "loss counted twice": ({"helpers": set_at(ROW - 42, Helper.LOSS_BTC, 2)}, "does not count its loss once"),
-    "one side of the transfer": (
-        {"helpers": set_at(ROW - 42, Helper.TRANSFER_PLUS, 7)},
-        "two sides of a transfer alike",
-    ),
-    "another charge": ({"charges": set_at(ROW - 42, 1, -2)}, "other charges than its group"),
-    "equity owed twice": ({"helpers": set_at(ROW - 4, Helper.EQUITY, -2)}, "coefficients of one"),
-    "threshold counted twice": ({"helpers": set_at(0, Helper.THRESHOLD_PLUS, 2)}, "threshold once"),
-    "helper of another rule": ({"helpers": set_at(ROW - 1, Helper.LOSS_BTC, -1)}, "has helpers"),
-    "transfer that pays": ({"helpers": set_at(ROW - 3, Helper.TRANSFER_PLUS, 5)}, "pays for a loss"),
+NO_FORM = {
+    "loss counted twice": (("helpers", (GRID, Helper.LOSS_BTC), 2), HelperForm),
+    "one side of the transfer": (("helpers", (GRID, Helper.TRANSFER_PLUS), 7), TransferForm),
+    "equity subtracted twice": (("helpers", (LAYOUT.equity, Helper.EQUITY), -2), HelperForm),
+    "threshold counted twice": (("helpers", (0, Helper.THRESHOLD_PLUS), 2), TransferForm),
+    "group beside the debt limit": (("helpers", (LAYOUT.debt, Helper.LOSS_BTC), -1), TransferForm),
+    "transfer that pays": (("helpers", (LAYOUT.total, Helper.TRANSFER_PLUS), 5), TransferForm),
 }
 
 
-@pytest.mark.parametrize("case", sorted(EDITS))
-def test_other_forms_are_refused(case):
-    edits, reason = EDITS[case]
+@pytest.mark.parametrize("case", sorted(NO_FORM))
+def test_a_policy_that_does_not_parse_is_refused(case):
+    edit, error = NO_FORM[case]
+    with pytest.raises(error):
+        read_batch_model(change(get_policies("mini")["initial"], edit))
+
+
+NOT_LIKE_THE_HOUSE = {
+    "another charge": ([("charges", (GRID, 1), -2)], "row 12: counts other charges than its group"),
+    "a constant in equity": ([("constants", LAYOUT.equity, -1)], f"row {LAYOUT.equity}: has a constant in equity"),
+    "a buffer taken twice": (
+        [("helpers", (LAYOUT.equity, Helper.BUFFER_BTC), -2)],
+        f"row {LAYOUT.equity}: counts charge {int(Helper.BUFFER_BTC)} 2 times",
+    ),
+    "a buffer in the sum as well": (
+        [("helpers", (LAYOUT.total, Helper.BUFFER_BTC), -1)],
+        f"row {SPARE}: is a scenario of a group that counts outside the sum",
+    ),
+    "a charge in the sum": ([("charges", (LAYOUT.total, 0), -1)], f"row {LAYOUT.total}: has a charge per contract"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(NOT_LIKE_THE_HOUSE))
+def test_a_policy_unlike_the_house_is_refused(case):
+    edits, reason = NOT_LIKE_THE_HOUSE[case]
+    policy = change(get_policies("mini")["initial"], *edits)
+    check_policy(policy)
     with pytest.raises(UnsupportedForm, match=reason):
-        BatchModel.from_policy(change(**edits))
+        read_batch_model(policy)
+
+
+LIMITED_LOSS = [
+    ("helper_kinds", SPARE_HELPER, HelperKind.LOSS),
+    ("helpers", (SPARE, SPARE_HELPER), 1),
+    ("helpers", (SPARE + 1, SPARE_HELPER), -1),
+]
+SECOND_SUM = [("helpers", (SPARE, Helper.EQUITY), 1)]
+SECOND_TAIL = [("helpers", SPARE, get_policies("mini")["initial"].helpers[LAYOUT.tail]), ("excess_total", SPARE, -1)]
+
+
+@pytest.mark.parametrize(
+    ("edits", "reason"),
+    [
+        (LIMITED_LOSS, f"row {SPARE + 1}: limits a loss outside the sum"),
+        (SECOND_SUM, "has 2 rows that add up the groups"),
+        (SECOND_TAIL, "has 2 groups, 1 transfers, 2 expected shortfalls"),
+    ],
+)
+def test_a_row_too_many_is_refused(edits, reason):
+    policy = change(get_quiet_policies("mini")["initial"], *edits)
+    check_policy(policy)
+    with pytest.raises(UnsupportedForm, match=reason):
+        read_batch_model(policy)
 
 
 def test_policy_without_solvency_is_refused():
     with pytest.raises(UnsupportedForm, match="no single row of equity"):
-        BatchModel.from_policy(get_policies("mini")["net_delta"])
+        read_batch_model(get_policies("mini")["net_delta"])
 
 
 def test_a_scaled_tail_scales_the_shortfall(books):
@@ -333,8 +382,8 @@ def test_a_scaled_tail_scales_the_shortfall(books):
     policy = get_policies("mini")["initial"]
     row = int(np.flatnonzero(policy.excess_total)[0])
     smaller = int(policy.helpers[row, Helper.EQUITY]) // 2
-    scaled = BatchModel.from_policy(change(helpers=set_at(row, Helper.EQUITY, smaller)))
-    plain = BatchModel.from_policy(policy)
+    scaled = read_batch_model(change(policy, ("helpers", (row, Helper.EQUITY), smaller)))
+    plain = read_batch_model(policy)
     before, after = compute_batch(plain, *books), compute_batch(scaled, *books)
     binds = before.scenario > before.grid
     assert binds.any()
