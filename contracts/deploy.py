@@ -141,8 +141,7 @@ def deploy(
     owner, guardian = owner or deployer, guardian or deployer
     first_block = int(chain.w3.eth.block_number)
     cash, weth = (tokens["cash"], tokens["weth"]) if tokens else _deploy_tokens(chain)
-    slots = keys.preset.collateral_slots
-    weth_slot = slots[-1]
+    (weth_slot,) = keys.preset.vault_slots
 
     registry, _ = deploy_contract(chain, "KeyRegistry", deployer, activation_delay)
     registry.send("register", encode_registration(keys))

@@ -14,7 +14,8 @@ from eth_utils import keccak
 
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
-from zkmargin.prover.messages.records import Epoch, encode_policy_name
+from zkmargin.prover.messages.fields import encode_policy_name
+from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 

@@ -14,7 +14,8 @@ from typing import Self
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.records import ZERO_BYTES32, Action, Flow, Open
+from zkmargin.prover.messages.fields import ZERO_BYTES32
+from zkmargin.prover.messages.records import Action, Flow, Open
 
 Proof = tuple[int, int, int, int, int, int, int, int]
 """A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C

@@ -25,7 +25,7 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import encode_policy_name
+from zkmargin.prover.messages.fields import encode_policy_name
 
 ENTRY_POINTS = {
     ActionKind.DEPOSIT: "deposit",

@@ -120,8 +120,16 @@ class Preset:
 
     @cached_property
     def collateral_slots(self) -> tuple[int, ...]:
-        """The slot of each underlying's spot collateral: the only slots that deposits and withdrawals may touch."""
+        """The slot of each underlying's spot collateral."""
         return tuple(slots.start + SPOT_OFFSET for slots in self.coins.values())
+
+    @cached_property
+    def vault_slots(self) -> tuple[int, ...]:
+        """Collateral slots that a vault has a token for, the only ones that deposits and withdrawals may touch: ETH's.
+
+        The BTC slot is reserved: no vault takes anything for it.
+        """
+        return (self.coins["ETH"].start + SPOT_OFFSET,)
 
     @cached_property
     def derivative_slots(self) -> tuple[int, ...]:

@@ -26,8 +26,10 @@ from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Attestation, ProofBytes, Record, encode_policy_name
+from zkmargin.prover.messages.fields import ProofBytes, encode_policy_name
+from zkmargin.prover.messages.records import Attestation, Record
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
+from zkmargin.prover.ranges import check_time
 
 
 class ProvenAttestation(Record):
@@ -174,7 +176,7 @@ def verify_attestation(
         given, wanted = getattr(message, name), getattr(expected, name)
         if given != wanted:
             raise AttestationRefused(f"{name} is {_show(given)}, expected {_show(wanted)}")
-    if now > message.valid_until:
+    if check_time(now) > message.valid_until:
         raise AttestationRefused(f"valid until {message.valid_until}, now is {now}")
     if facts.epoch_generation != facts.generation:
         raise AttestationRefused(f"epoch of generation {facts.epoch_generation}, account of {facts.generation}")

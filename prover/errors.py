@@ -88,11 +88,16 @@ class NotInField(ProverError):
 
 
 class OutOfRange(ProverError):
-    """An argument outside ``low .. high``, both inclusive. The text names a private quantity without its value."""
+    """An argument that is no whole number in ``low .. high``, both inclusive.
 
-    def __init__(self, name: str, value: int, low: int, high: int, *, is_private: bool = False) -> None:
-        what = f"{name} is out of range" if is_private else f"{name} = {value}"
-        super().__init__(f"{what}, allowed {low} .. {high}")
+    The text names a private quantity without its value.
+    """
+
+    def __init__(self, name: str, value: object, low: int, high: int, *, is_private: bool = False) -> None:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        what = f"{name} is out of range" if is_private else f"{name} = {value!r}"
+        kind = "" if is_whole else f" (whole numbers, not {type(value).__name__})"
+        super().__init__(f"{what}, allowed {low} .. {high}{kind}")
         self.name = name
         self.value = value
         self.low = low

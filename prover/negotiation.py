@@ -29,22 +29,11 @@ from zkmargin.prover.errors import OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.records import (
-    Accept,
-    Action,
-    Bytes32,
-    HexBytes,
-    Leg,
-    ProofBytes,
-    Quote,
-    Record,
-    RequestForQuote,
-    Uint64,
-    Uint256,
-    encode_policy_name,
-)
+from zkmargin.prover.messages.fields import Bytes32, HexBytes, ProofBytes, Uint64, Uint256, encode_policy_name
+from zkmargin.prover.messages.records import Accept, Action, Leg, Quote, Record, RequestForQuote
 from zkmargin.prover.messages.signed import SignatureCheck, is_signed_by_key
 from zkmargin.prover.messages.typed_data import Domain, compute_digest, recover_signer
+from zkmargin.prover.ranges import check_private, check_time
 from zkmargin.prover.statement.commitment import Trade, compute_trade_tag, make_trade
 from zkmargin.prover.statement.packing import TradeTerms, unpack_trade
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -122,9 +111,10 @@ def make_quote(
         )
     if maker_side not in (1, -1):
         raise TradeMessageRefused("Quote", f"maker's side is {maker_side}; allowed: +1 or -1")
+    price = check_private("price of the quote", taker_pays_usd6, BITS.trade_cash)
     taker_side = -maker_side
     trade = make_trade(
-        TradeTerms(tuple((leg.slot, taker_side * leg.lots) for leg in request.legs), taker_side * -taker_pays_usd6)
+        TradeTerms(tuple((leg.slot, taker_side * leg.lots) for leg in request.legs), taker_side * -price)
     )
     return Quote(
         request=compute_digest(domain, request),
@@ -213,6 +203,7 @@ def check_quote(
             f"the request means slots of generation {request.generation}, the quote of {quote.generation}, "
             f"the epoch is of {generation}"
         )
+    now = check_time(now)
     for name, limit in (("request", request.valid_until), ("quote", quote.valid_until)):
         if now > limit:
             raise refuse(f"the {name} was valid until {limit}, now is {now}")
@@ -251,7 +242,7 @@ def check_accept(domain: Domain, quote: Quote, accept: Accept, *, now: int) -> N
     """
     if accept.quote != compute_digest(domain, quote):
         raise TradeMessageRefused("Accept", "accepts another quote")
-    if now > quote.valid_until:
+    if check_time(now) > quote.valid_until:
         raise TradeMessageRefused("Accept", f"the quote was valid until {quote.valid_until}, now is {now}")
     if accept.taker_commitment_old >= FIELD_MODULUS:
         raise TradeMessageRefused("Accept", "the taker's commitment is not a field element")

@@ -15,11 +15,12 @@ from zkmargin.engine.account import AccountState
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import SigningNotRepeatable, WrongSigner
-from zkmargin.prover.messages.records import KeyDerivation, _to_address
+from zkmargin.prover.messages.fields import to_address
+from zkmargin.prover.messages.records import KeyDerivation
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.ranges import check_range
-from zkmargin.prover.statement.commitment import compute_commitment, compute_state_digest, empty_state
+from zkmargin.prover.statement.commitment import NONCE_BITS, compute_commitment, compute_state_digest, empty_state
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 KEY_TAG = b"zkmargin.key"
@@ -36,9 +37,9 @@ def compute_account_id(domain: Domain, auth: str, index: int) -> bytes:
     OutOfRange
         If the index is not below 2^64.
     """
-    check_range("index of the account", index, 0, 1 << 64)
+    index = check_range("index of the account", index, 0, 1 << 64)
     kinds = ["uint256", "address", "address", "uint256"]
-    return keccak(abi_encode(kinds, [domain.chain_id, domain.clearing_house, _to_address(auth), index]))
+    return keccak(abi_encode(kinds, [domain.chain_id, domain.clearing_house, to_address(auth), index]))
 
 
 # --------------------------------------------------------------------------------------------------------------- key
@@ -94,6 +95,11 @@ class Account:
     state: AccountState = field(repr=False)
     """Positions in lots and cash in micro-dollars."""
 
+    def __post_init__(self) -> None:
+        check_range("index of the account", self.index, 0, 1 << 64)
+        check_range("nonce", self.nonce, 0, 1 << NONCE_BITS)
+        check_range("generation", self.generation, 0, 1 << 24)
+
     def __repr__(self) -> str:
         return f"Account(0x{self.id.hex()}, nonce {self.nonce}, generation {self.generation}, {self.preset.name})"
 
@@ -114,9 +120,8 @@ class Account:
         OutOfRange
             If the index or the generation is outside its type.
         """
-        check_range("generation", generation, 0, 1 << 24)
         account_id = compute_account_id(domain, auth, index)
-        return cls(account_id, _to_address(auth), index, preset, key, 0, generation, empty_state(preset))
+        return cls(account_id, to_address(auth), index, preset, key, 0, generation, empty_state(preset))
 
     @property
     def commitment(self) -> int:

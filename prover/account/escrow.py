@@ -14,7 +14,7 @@ from zkmargin.prover import _native
 from zkmargin.prover.account.key_file import read_secret_file, write_secret_file
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import EscrowError, KeyFileError, NotInField, PointRefused
-from zkmargin.prover.ranges import check_range
+from zkmargin.prover.ranges import check_range, require_integer
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS
 
 Point = tuple[int, int]
@@ -37,7 +37,7 @@ def check_committee_key(point: Point) -> Point:
 
 
 def _check_point(what: str, point: Point) -> Point:
-    x, y = (int(coordinate) for coordinate in point)
+    x, y = (require_integer(f"{what}.{name}", coordinate) for name, coordinate in zip("xy", point, strict=True))
     for name, coordinate in (("x", x), ("y", y)):
         if not 0 <= coordinate < FIELD_MODULUS:
             raise NotInField(f"{what}.{name}", coordinate)

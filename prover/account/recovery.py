@@ -18,7 +18,7 @@ from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
-from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.action_table import ActionKind, get_action_rule
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.ranges import check_private
@@ -161,7 +161,7 @@ def recover_account(
             account = _apply_opening(index, event, account, domain, preset, key)
         elif account is None:
             raise RecoveryError(index, event.kind.name, "comes before the account was opened")
-        elif ACTION_RULES[event.kind].writes:
+        elif get_action_rule(event.kind).writes:
             account = _apply_transition(index, event, account, settlements)
     if account is None:
         raise RecoveryError(0, "Opened", f"account 0x{account_id.hex()} was never opened in these events")

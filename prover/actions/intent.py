@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from zkmargin.engine.epoch.expiry import ExpiryStep
@@ -9,8 +10,8 @@ from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.errors import ActionNotAllowed
-from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, FlowRule
-from zkmargin.prover.messages.records import ZERO_ADDRESS, ZERO_BYTES32
+from zkmargin.prover.messages.action_table import ActionKind, ActionRule, FlowRule, get_action_rule
+from zkmargin.prover.messages.fields import ZERO_ADDRESS, ZERO_BYTES32
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.commitment import Trade
 
@@ -28,7 +29,15 @@ class EpochData(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What the owner wants. Amounts are positive; the kind says in which direction they move."""
+    """What the owner wants. Amounts are positive; the kind says in which direction they move.
+
+    Raises
+    ------
+    OutOfRange
+        If an amount, a slot, the side or the deadline is no whole number in its range.
+    ActionNotAllowed
+        If there is no such kind.
+    """
 
     kind: ActionKind
     cash_usd6: int = 0
@@ -50,12 +59,22 @@ class Intent:
     deadline: int = 0
     """Unix seconds until which the contract takes the action."""
 
+    def __post_init__(self) -> None:
+        amounts = {
+            "kind": ActionKind(check_range("kind of the action", self.kind, 0, 1 << 8)),
+            "cash_usd6": check_range("cash amount", self.cash_usd6, 0, 1 << BITS.typed_amount),
+            "fee_usd6": check_range("fee", self.fee_usd6, 0, 1 << BITS.typed_amount),
+            "lots": MappingProxyType(_check_lots(self.lots)),
+            "side": check_range("side", self.side, -128, 128),
+            "deadline": check_range("deadline", self.deadline, 0, 1 << 40),
+        }
+        for name, value in amounts.items():
+            object.__setattr__(self, name, value)
+
 
 def get_rule(intent: Intent) -> ActionRule:
-    kind = ActionKind(intent.kind)
-    if kind not in ACTION_RULES:
-        raise ActionNotAllowed(kind.name, "has a circuit of its own: prover.actions.opening")
-    rule = ACTION_RULES[kind]
+    """The row of the action table for the intent's kind; raises `ActionNotAllowed` where they do not fit."""
+    kind, rule = intent.kind, get_action_rule(intent.kind)
     if rule.has_sides:
         if intent.trade is None or intent.side not in (1, -1):
             raise ActionNotAllowed(kind.name, f"needs a trade and a side of +1 or -1, got side {intent.side}")
@@ -71,8 +90,7 @@ def get_rule(intent: Intent) -> ActionRule:
 def get_flows(account: Account, intent: Intent, rule: ActionRule) -> tuple[int, tuple[tuple[int, int], ...]]:
     """Signed cash flow and slot flows, in the order and the ranges that the contract asks for."""
     kind = intent.kind.name
-    amount = check_range("cash amount", intent.cash_usd6, 0, 1 << BITS.typed_amount)
-    fee = check_range("fee", intent.fee_usd6, 0, 1 << BITS.typed_amount)
+    amount, fee = intent.cash_usd6, intent.fee_usd6
     if rule.flow_sign == 0 and (amount or intent.lots):
         raise ActionNotAllowed(kind, "moves neither cash nor collateral")
     if fee and rule.flows is FlowRule.NOTHING:
@@ -81,11 +99,18 @@ def get_flows(account: Account, intent: Intent, rule: ActionRule) -> tuple[int, 
         raise ActionNotAllowed(kind, f"the fee {fee} exceeds the cash amount {amount} that comes in")
     if rule.flow_sign < 0 and (amount or intent.lots) and intent.recipient == ZERO_ADDRESS:
         raise ActionNotAllowed(kind, "needs a recipient of what is paid out")
-    flows = []
-    for slot, lots in sorted(intent.lots.items()):
-        if slot not in account.preset.collateral_slots:
+    for slot in intent.lots:
+        if slot not in account.preset.vault_slots:
             raise ActionNotAllowed(
-                kind, f"slot {slot} is no collateral slot; allowed: {account.preset.collateral_slots}"
+                kind, f"the vault has no collateral for slot {slot}; allowed: {account.preset.vault_slots}"
             )
-        flows.append((int(slot), rule.flow_sign * check_range(f"flow of slot {slot}", lots, 1, (1 << BITS.flow) + 1)))
-    return rule.flow_sign * amount - fee, tuple(flows)
+    flows = tuple((slot, rule.flow_sign * lots) for slot, lots in sorted(intent.lots.items()))
+    return rule.flow_sign * amount - fee, flows
+
+
+def _check_lots(lots: Mapping[int, int]) -> dict[int, int]:
+    most = (1 << BITS.flow) + 1
+    return {
+        check_range("slot of a flow", slot, 0, 1 << 16): check_range(f"flow of slot {slot}", amount, 1, most)
+        for slot, amount in lots.items()
+    }

@@ -14,8 +14,9 @@ from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import Effects, compute_effects
 from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.errors import PolicyNotMet
-from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.records import Action, Attestation, Flow, encode_policy_name
+from zkmargin.prover.messages.action_table import get_action_rule
+from zkmargin.prover.messages.fields import encode_policy_name
+from zkmargin.prover.messages.records import Action, Attestation, Flow
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.points import pack_policy_fields
@@ -121,7 +122,7 @@ def name_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) -
         "tradeTag": action.trade_tag,
         "ciphertext": action.ciphertext,
         "side": action.side,
-        "write": int(ACTION_RULES[ActionKind(action.kind)].writes),
+        "write": int(get_action_rule(action.kind).writes),
         "context": compute_context(digest),
         "cashFlow": action.cash_flow,
         "flow": flow,

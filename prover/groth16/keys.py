@@ -32,6 +32,7 @@ from zkmargin.prover import _native
 from zkmargin.prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused
 from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.paths import BUILD, describe_setup
+from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
 
 MANIFEST = "manifest.json"
@@ -77,8 +78,8 @@ class VerifyingKey:
         return self.native.n_public
 
     def get_ic(self, index: int) -> tuple[int, int]:
-        """IC[index]: 0 is the constant's, 1 + i belongs to public input i."""
-        return self.native.ic(index)
+        """IC[index]: 0 is the constant's, 1 + i belongs to public input i; raises `OutOfRange` for another index."""
+        return self.native.ic(check_range("index of IC", index, 0, self.n_public + 1))
 
     def to_bytes(self) -> bytes:
         """Canonical bytes, see `hash`."""
@@ -127,7 +128,7 @@ class VerifyingKey:
                 words += _g2_words(document[name])
             for point in document["IC"]:
                 words += _g1_words(point)
-            if len(document["IC"]) != document["nPublic"] + 1:
+            if len(document["IC"]) != read_decimal("verification key", document["nPublic"]) + 1:
                 raise FormatError("verification key", f"{len(document['IC'])} IC for {document['nPublic']} inputs")
             return cls.from_bytes(b"".join(word.to_bytes(WORD, "big") for word in words))
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
@@ -357,14 +358,16 @@ def _g2_json(words: list[int]) -> list[list[str]]:
 
 
 def _g1_words(point: list[str]) -> list[int]:
-    x, y, z = (int(coordinate) for coordinate in point)
+    x, y, z = (read_decimal("verification key", coordinate) for coordinate in point)
     if z != 1:
         raise ValueError(f"a point of G1 has z = {z}, expected affine coordinates")
     return [x, y]
 
 
 def _g2_words(point: list[list[str]]) -> list[int]:
-    (x0, x1), (y0, y1), (z0, z1) = ((int(a), int(b)) for a, b in point)
+    (x0, x1), (y0, y1), (z0, z1) = (
+        (read_decimal("verification key", a), read_decimal("verification key", b)) for a, b in point
+    )
     if (z0, z1) != (1, 0):
         raise ValueError(f"a point of G2 has z = ({z0}, {z1}), expected affine coordinates")
     return [x1, x0, y1, y0]

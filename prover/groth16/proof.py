@@ -10,6 +10,7 @@ from zkmargin.prover._native import Proof as NativeProof
 from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
 from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
+from zkmargin.prover.ranges import check_range, read_decimal, require_integer
 from zkmargin.prover.statement.points import Point
 
 __all__ = ["Proof", "Proven", "prove", "verify_native", "verify_py_ecc", "verify_with_points"]
@@ -26,12 +27,13 @@ class Proof:
 
     Raises
     ------
-    NotInField, PointRefused, InputShape
+    StatementError, NotInField, PointRefused, InputShape
         If the words are not a proof.
     """
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "words", tuple(int(word) for word in self.words))
+        words = tuple(require_integer(f"word {place} of the proof", word) for place, word in enumerate(self.words))
+        object.__setattr__(self, "words", words)
         self.native  # noqa: B018 - checks the points
 
     @cached_property
@@ -75,10 +77,12 @@ class Proof:
         try:
             if (document["protocol"], document["curve"]) != ("groth16", "bn128"):
                 raise FormatError("proof", "protocol or curve is not groth16 on bn128")
-            ax, ay, az = (int(c) for c in document["pi_a"])
-            (bx0, bx1), (by0, by1), (bz0, bz1) = ((int(a), int(b)) for a, b in document["pi_b"])
-            cx, cy, cz = (int(c) for c in document["pi_c"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            ax, ay, az = (read_decimal("proof", c) for c in document["pi_a"])
+            (bx0, bx1), (by0, by1), (bz0, bz1) = (
+                (read_decimal("proof", a), read_decimal("proof", b)) for a, b in document["pi_b"]
+            )
+            cx, cy, cz = (read_decimal("proof", c) for c in document["pi_c"])
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise FormatError("proof", f"{type(error).__name__}: {error}") from None
         if (az, bz0, bz1, cz) != (1, 1, 0, 1):
             raise FormatError("proof", "points are not in affine coordinates")
@@ -129,7 +133,7 @@ def verify_native(key: VerifyingKey, proof: Proof, public: Sequence[int] | Field
     InputShape
         If it is not the key's number of inputs.
     """
-    fields = public if isinstance(public, FieldVector) else FieldVector.from_canonical(list(public), "public")
+    fields = public if isinstance(public, FieldVector) else _to_canonical(public)
     return key.native.verify(proof.native, fields)
 
 
@@ -145,4 +149,12 @@ def verify_with_points(
     NotInField, PointRefused, OutOfRange
         If an input is not in 0 .. r - 1, a point is not on the curve, or an index is not the key's.
     """
-    return key.native.verify_with_points(proof.native, sorted(inputs.items()), list(points))
+    given = {
+        check_range("index of an input", index, 0, key.n_public): require_integer(f"public[{index}]", value)
+        for index, value in inputs.items()
+    }
+    return key.native.verify_with_points(proof.native, sorted(given.items()), list(points))
+
+
+def _to_canonical(public: Sequence[int]) -> FieldVector:
+    return FieldVector.from_canonical([require_integer("public", value) for value in public], "public")

@@ -26,6 +26,7 @@ from py_ecc.optimized_bn128 import (
 
 from zkmargin.prover._native import FieldVector
 from zkmargin.prover.errors import InputShape, NotInField, PointRefused
+from zkmargin.prover.ranges import require_integer
 
 if TYPE_CHECKING:
     from zkmargin.prover.groth16.keys import VerifyingKey
@@ -55,7 +56,9 @@ def verify_py_ecc(key: VerifyingKey, proof: Proof, public: Sequence[int] | Field
     alpha = _g1("alpha", words[0:2])
     beta, gamma, delta = (_g2(name, words[i : i + 4]) for name, i in (("beta", 2), ("gamma", 6), ("delta", 10)))
     bases = [_g1(f"IC[{i // 2}]", words[HEAD + i : HEAD + i + 2]) for i in range(0, len(words) - HEAD, 2)]
-    scalars = public.to_list() if isinstance(public, FieldVector) else [int(value) for value in public]
+    scalars = (
+        public.to_list() if isinstance(public, FieldVector) else [require_integer("public", value) for value in public]
+    )
     if len(scalars) != len(bases) - 1:
         raise InputShape("public inputs", len(scalars), len(bases) - 1)
     for index, value in enumerate(scalars):

@@ -10,6 +10,7 @@ import numpy as np
 from zkmargin.prover._native import Circuit, FieldVector, Witness
 from zkmargin.prover.actions.opening import Opening
 from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.ranges import require_integer
 from zkmargin.prover.statement.points import pack_policy_fields, pack_settlement_fields
 
 Value = int | Iterable | np.ndarray | FieldVector
@@ -31,6 +32,8 @@ def compute_witness(circuit: Circuit, inputs: Mapping[str, Value], *, force: boo
         If the inputs are not the circuit's; carries the name.
     NotInField
         If a number is not below the modulus in absolute value.
+    StatementError
+        If a value is no whole number.
     RangeCheckFailed
         If a number does not fit the bits that the circuit gives it; carries the check, the number and the bits.
     UnsatisfiedConstraint
@@ -72,17 +75,17 @@ def write_witness(witness: Witness, path: Path) -> None:
 
 
 def to_fields(name: str, value: Value) -> FieldVector:
-    """`value` as field elements, signed integers taken mod p; raises `NotInField` with the name."""
+    """`value` as field elements, signed integers taken mod p; raises `NotInField` or `StatementError` with the name."""
     if isinstance(value, FieldVector):
         return value
     if isinstance(value, np.ndarray) and value.dtype == np.int64:
         return FieldVector.pack(np.ascontiguousarray(value, dtype="<i8").tobytes(), 1)
-    return FieldVector.from_signed(list(_flatten(value)), name)
+    return FieldVector.from_signed(list(_flatten(name, value)), name)
 
 
-def _flatten(value: int | Iterable) -> Iterable[int]:
-    if isinstance(value, Iterable):
+def _flatten(name: str, value: object) -> Iterable[int]:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         for item in value:
-            yield from _flatten(item)
+            yield from _flatten(name, item)
     else:
-        yield int(value)
+        yield require_integer(name, value)

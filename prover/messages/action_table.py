@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
+from typing import NoReturn
+
+from zkmargin.prover.errors import ActionNotAllowed
 
 
 class ActionKind(IntEnum):
@@ -17,6 +20,11 @@ class ActionKind(IntEnum):
     ATTEST = 6
     WITHDRAW_FLAT = 7
     CLOSE = 8
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        allowed = ", ".join(f"{kind.value} {kind.name}" for kind in cls)
+        raise ActionNotAllowed(f"action kind {value!r}", f"is none; allowed: {allowed}")
 
 
 class FlowRule(StrEnum):
@@ -176,3 +184,11 @@ ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
     }
 )
 """What each kind may do. OPEN has a circuit of its own (`prover.actions.opening`)."""
+
+
+def get_action_rule(kind: int) -> ActionRule:
+    """The row of the table; raises `ActionNotAllowed` for a number that is no kind, and for OPEN, which has no row."""
+    kind = ActionKind(kind)
+    if kind not in ACTION_RULES:
+        raise ActionNotAllowed(kind.name, "has a circuit of its own: prover.actions.opening")
+    return ACTION_RULES[kind]

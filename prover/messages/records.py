@@ -1,119 +1,32 @@
 """Every typed message (EIP-712) of the protocol as a frozen, validated record.
 
 The table of types is `messages.json` beside this file, read as data by `typed_data`; a test holds these records and
-the table together. Python names are snake_case, the table's are camelCase. In JSON, integers of types wider than 53
-bits are decimal strings and bytes are 0x-hex.
+the table together. Python names are snake_case, the table's are camelCase.
 """
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from zkmargin.prover.errors import MessageInvalid, OutOfRange
-
-MAX_BYTES = 4096
-"""Longest signature or proof that a message carries."""
-PROOF_BYTES = 256
-"""A, B and C as eight big-endian words, in the order of the pairing precompile."""
-JSON_SAFE_BITS = 53
-"""Integers of wider types are strings in JSON, as many readers hold numbers as doubles."""
-
-
-def _to_int(value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool | float):
-        raise ValueError(f"an integer in [{low}, {high}) is needed, not a {type(value).__name__}")
-    if isinstance(value, str):
-        if not value.removeprefix("-").isascii() or not value.removeprefix("-").isdigit() or len(value) > 80:
-            raise ValueError(f"a decimal integer in [{low}, {high}) is needed")
-        number = int(value)
-    else:
-        try:
-            number = value.__index__()
-        except AttributeError:
-            raise ValueError(f"an integer in [{low}, {high}) is needed, not a {type(value).__name__}") from None
-    if not low <= number < high:
-        raise ValueError(f"{number} is outside [{low}, {high})")
-    return number
-
-
-def _integer(low: int, high: int, bits: int) -> Any:
-    wide = bits > JSON_SAFE_BITS
-    return Annotated[
-        int,
-        BeforeValidator(lambda value: _to_int(value, low, high)),
-        PlainSerializer(lambda value: str(value) if wide else value, when_used="json"),
-    ]
-
-
-def _to_bytes32(value: Any) -> bytes:
-    if isinstance(value, str):
-        try:
-            value = bytes.fromhex(value.removeprefix("0x"))
-        except ValueError:
-            raise ValueError("32 bytes in hex are needed") from None
-    if not isinstance(value, bytes | bytearray) or len(value) != 32:
-        got = f"{len(value)} bytes" if isinstance(value, bytes | bytearray) else type(value).__name__
-        raise ValueError(f"32 bytes are needed, got {got}")
-    return bytes(value)
-
-
-def _to_bytes(value: Any) -> bytes:
-    if isinstance(value, str) and value.startswith("0x"):
-        try:
-            value = bytes.fromhex(value[2:])
-        except ValueError:
-            raise ValueError("bytes in 0x-hex are needed") from None
-    if not isinstance(value, bytes | bytearray) or len(value) > MAX_BYTES:
-        raise ValueError(f"at most {MAX_BYTES} bytes are needed, in JSON as 0x-hex")
-    return bytes(value)
-
-
-def _to_proof(value: Any) -> bytes:
-    proof = _to_bytes(value)
-    if len(proof) != PROOF_BYTES:
-        raise ValueError(f"{len(proof)} bytes; allowed: {PROOF_BYTES}")
-    return proof
-
-
-def _to_hex(value: bytes) -> str:
-    return "0x" + value.hex()
-
-
-def _to_address(value: Any) -> str:
-    uniform = isinstance(value, str) and value[2:] in (value[2:].lower(), value[2:].upper())
-    if not is_hex_address(value) or not (uniform or is_checksum_address(value)):
-        raise ValueError("an address of 20 bytes is needed, with a right checksum if it has mixed case")
-    return to_checksum_address(value)
-
-
-Uint8, Uint16, Uint24, Uint32 = (_integer(0, 1 << bits, bits) for bits in (8, 16, 24, 32))
-Uint40, Uint64, Uint256 = (_integer(0, 1 << bits, bits) for bits in (40, 64, 256))
-Int8, Int64, Int128 = (_integer(-(1 << bits - 1), 1 << bits - 1, bits) for bits in (8, 64, 128))
-Bytes32 = Annotated[bytes, BeforeValidator(_to_bytes32), PlainSerializer(_to_hex, when_used="json")]
-HexBytes = Annotated[bytes, BeforeValidator(_to_bytes), PlainSerializer(_to_hex, when_used="json")]
-ProofBytes = Annotated[bytes, BeforeValidator(_to_proof), PlainSerializer(_to_hex, when_used="json")]
-Address = Annotated[str, BeforeValidator(_to_address)]
-
-ZERO_BYTES32 = bytes(32)
-ZERO_ADDRESS = "0x" + "00" * 20
-
-
-def encode_policy_name(name: str) -> bytes:
-    """A policy's name as the chain has it: ASCII, left-aligned, zero-padded to 32 bytes; "none" is all zeros.
-
-    Raises
-    ------
-    OutOfRange
-        If the name has more than 31 ASCII characters, or none.
-    """
-    if name == "none":
-        return ZERO_BYTES32
-    raw = name.encode("ascii")
-    if not 1 <= len(raw) <= 31:
-        raise OutOfRange(f"length of the policy name {name!r}", len(raw), 1, 31)
-    return raw.ljust(32, b"\0")
+from zkmargin.prover.errors import MessageInvalid
+from zkmargin.prover.messages.fields import (
+    ZERO_ADDRESS,
+    ZERO_BYTES32,
+    Address,
+    Bytes32,
+    Int8,
+    Int64,
+    Int128,
+    Uint8,
+    Uint16,
+    Uint24,
+    Uint32,
+    Uint40,
+    Uint64,
+    Uint256,
+    is_json,
+)
 
 
 class Record(BaseModel):
@@ -133,7 +46,7 @@ class Record(BaseModel):
 
     @classmethod
     def parse(cls, values: Any) -> Self:
-        """A message from untrusted values, camelCase or snake_case.
+        """A message from untrusted values of JSON, camelCase or snake_case.
 
         Raises
         ------
@@ -142,7 +55,11 @@ class Record(BaseModel):
         """
         if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
             raise MessageInvalid(cls.__name__, "(message)", "an object with named fields is needed")
-        return cls(**values)
+        token = is_json.set(True)
+        try:
+            return cls(**values)
+        finally:
+            is_json.reset(token)
 
     def to_json_dict(self) -> dict[str, Any]:
         """Values under camelCase names, as they travel in JSON."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from zkmargin.prover.errors import MessageInvalid, WrongSigner
-from zkmargin.prover.messages.records import HexBytes, Record, TypedMessage
+from zkmargin.prover.messages.fields import HexBytes
+from zkmargin.prover.messages.records import Record, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
 from zkmargin.prover.messages.wallet import Wallet
 

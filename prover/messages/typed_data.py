@@ -15,7 +15,8 @@ from eth_account.messages import SignableMessage, encode_typed_data
 from eth_utils import keccak
 
 from zkmargin.prover.errors import MessageInvalid, WrongSigner
-from zkmargin.prover.messages.records import TypedMessage, _to_address, _to_int
+from zkmargin.prover.messages.fields import Bits, to_address
+from zkmargin.prover.messages.records import TypedMessage
 
 MESSAGES_PATH = Path(__file__).with_name("messages.json")
 CONTEXT_SHIFT = 8
@@ -49,9 +50,9 @@ class Domain:
 
     def __post_init__(self):
         try:
-            object.__setattr__(self, "chain_id", _to_int(self.chain_id, 0, 1 << 256))
-            object.__setattr__(self, "clearing_house", _to_address(self.clearing_house))
-            object.__setattr__(self, "risk_oracle", _to_address(self.risk_oracle))
+            object.__setattr__(self, "chain_id", Bits(256).read(self.chain_id))
+            object.__setattr__(self, "clearing_house", to_address(self.clearing_house))
+            object.__setattr__(self, "risk_oracle", to_address(self.risk_oracle))
         except ValueError as error:
             raise MessageInvalid("Domain", "(domain)", str(error)) from None
 

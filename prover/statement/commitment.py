@@ -11,7 +11,7 @@ from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover._native import poseidon_chain, random_element
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import StatementError
-from zkmargin.prover.ranges import check_private, check_range
+from zkmargin.prover.ranges import check_private, check_range, require_integer
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_trade
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS, to_field
 
@@ -30,10 +30,11 @@ def hash_chain(inputs: Sequence[int]) -> int:
         If an input is not a field element.
     """
     check_range("number of hash inputs", len(inputs), 1, 1 << 16)
-    for place, value in enumerate(inputs):
+    elements = [require_integer(f"hash input {place}", value) for place, value in enumerate(inputs)]
+    for place, value in enumerate(elements):
         if not 0 <= value < FIELD_MODULUS:
             raise StatementError(f"hash input {place} is not in [0, p); it may be a secret and is not shown")
-    return poseidon_chain(list(inputs))
+    return poseidon_chain(elements)
 
 
 def empty_state(preset: Preset) -> AccountState:

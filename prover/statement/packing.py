@@ -30,10 +30,9 @@ def pack_state_words(positions: Sequence[int] | np.ndarray, preset: Preset) -> t
     OutOfRange
         If there are not N positions, or one is outside [-2^30, 2^30).
     """
-    lots = [int(q) for q in positions]
-    check_range("number of positions", len(lots), preset.slots, preset.slots + 1)
+    check_range("number of positions", len(positions), preset.slots, preset.slots + 1)
     offset, per_word = 1 << BITS.position, BITS.positions_per_word
-    lanes = [check_private(f"position in slot {slot}", q, BITS.position) + offset for slot, q in enumerate(lots)]
+    lanes = [check_private(f"position in slot {slot}", q, BITS.position) + offset for slot, q in enumerate(positions)]
     return tuple(
         sum(lane << BITS.position_lane * k for k, lane in enumerate(lanes[start : start + per_word]))
         for start in range(0, preset.slots, per_word)
@@ -72,11 +71,15 @@ class TradeTerms:
     """Micro-dollars; a buyer's terms have lots > 0 and cash < 0."""
 
     def __post_init__(self):
-        object.__setattr__(self, "legs", tuple((int(slot), int(lots)) for slot, lots in self.legs))
         check_range("number of legs", len(self.legs), 0, BITS.legs + 1)
-        for k, (slot, lots) in enumerate(self.legs):
-            check_range(f"slot of leg {k}", slot, 0, 1 << BITS.leg_slot, is_private=True)
-            check_private(f"lots of leg {k}", lots, BITS.leg)
+        legs = tuple(
+            (
+                check_range(f"slot of leg {k}", slot, 0, 1 << BITS.leg_slot, is_private=True),
+                check_private(f"lots of leg {k}", lots, BITS.leg),
+            )
+            for k, (slot, lots) in enumerate(self.legs)
+        )
+        object.__setattr__(self, "legs", legs)
         object.__setattr__(self, "cash_usd6", check_private("cash of the trade", self.cash_usd6, BITS.trade_cash))
 
     def get_net_legs(self) -> dict[int, int]:

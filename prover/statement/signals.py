@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from zkmargin.engine.presets import Preset
-from zkmargin.prover.errors import OutOfRange, StatementError
+from zkmargin.prover.errors import StatementError
+from zkmargin.prover.ranges import check_range, require_integer
 
 STATEMENT_PATH = Path(__file__).with_name("statement.json")
 
@@ -33,11 +34,13 @@ def compute_tag(text: str) -> int:
     ------
     OutOfRange
         If the text has more than 31 bytes and could exceed the field.
+    StatementError
+        If it is not ASCII.
     """
-    raw = text.encode("ascii")
-    if len(raw) > 31:
-        raise OutOfRange(f"length of tag {text!r}", len(raw), 0, 31)
-    return int.from_bytes(raw, "big")
+    if not text.isascii():
+        raise StatementError(f"tag {text!r} is not ASCII")
+    check_range(f"length of tag {text!r}", len(text), 0, 32)
+    return int.from_bytes(text.encode("ascii"), "big")
 
 
 TAGS: Mapping[str, int] = MappingProxyType({name: compute_tag(text) for name, text in _load()["tags"].items()})
@@ -45,8 +48,8 @@ TAGS: Mapping[str, int] = MappingProxyType({name: compute_tag(text) for name, te
 
 
 def to_field(value: int) -> int:
-    """A signed integer as a field element, v mod p."""
-    return int(value) % FIELD_MODULUS
+    """A signed integer as a field element, v mod p; raises `StatementError` for what is no whole number."""
+    return require_integer("signal", value) % FIELD_MODULUS
 
 
 def from_field(element: int) -> int:
@@ -57,8 +60,7 @@ def from_field(element: int) -> int:
     OutOfRange
         If `element` is not in [0, p).
     """
-    if not 0 <= element < FIELD_MODULUS:
-        raise OutOfRange("field element", element, 0, FIELD_MODULUS - 1)
+    element = check_range("field element", element, 0, FIELD_MODULUS)
     return element if element <= FIELD_MODULUS // 2 else element - FIELD_MODULUS
 
 
@@ -143,7 +145,7 @@ class PublicSignals:
                 raise StatementError(
                     f"{self.circuit}.{signal.name} has {len(elements)} elements, the statement says {signal.size}"
                 )
-            flat += [to_field(element) for element in elements]
+            flat += [element % FIELD_MODULUS for element in elements]
         return flat
 
     def name(self, flat: Sequence[int]) -> dict[str, int | list[int]]:
@@ -159,12 +161,12 @@ class PublicSignals:
         return {s.name: list(flat[s.span]) if s.shape else flat[s.offset] for s in self.signals}
 
 
-def _walk(value) -> Iterator[int]:
+def _walk(value: object) -> Iterator[int]:
     if hasattr(value, "__iter__"):
         for item in value:
             yield from _walk(item)
     else:
-        yield int(value)
+        yield require_integer("signal", value)
 
 
 @cache

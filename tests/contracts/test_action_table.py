@@ -15,7 +15,8 @@ from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.requests import ActionRequest
 from zkmargin.contracts.venue import Status
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
-from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, encode_policy_name
+from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
+from zkmargin.prover.messages.records import Action
 
 CASH = 100 * USDC
 LOTS = 2

@@ -11,7 +11,7 @@ from tests.support.world import HOUR, STEP, make_wallet
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import encode_policy_name
+from zkmargin.prover.messages.fields import encode_policy_name
 
 
 def refused(error, call, *arguments, **options):

@@ -19,7 +19,7 @@ from zkmargin.prover.errors import (
     PointRefused,
     PolicyNotMet,
 )
-from zkmargin.prover.messages.records import encode_policy_name
+from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.signed import read_record, write_record
 from zkmargin.prover.messages.typed_data import Domain
 

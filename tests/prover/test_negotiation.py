@@ -14,7 +14,8 @@ from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import MessageInvalid, OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Accept, Flow, Quote, RequestForQuote, encode_policy_name
+from zkmargin.prover.messages.fields import encode_policy_name
+from zkmargin.prover.messages.records import Accept, Flow, Quote, RequestForQuote
 from zkmargin.prover.messages.signed import MAX_JSON_BYTES, Signed, read_record, read_signed, sign_message, write_record
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
 from zkmargin.prover.negotiation import (

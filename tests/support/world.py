@@ -30,7 +30,8 @@ from zkmargin.contracts.venue import Status, Venue
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.records import ZERO_ADDRESS, Action, Epoch, Flow, Open, encode_policy_name
+from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
+from zkmargin.prover.messages.records import Action, Epoch, Flow, Open
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS

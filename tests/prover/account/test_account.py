@@ -159,7 +159,9 @@ def test_a_key_file_of_another_account_is_refused(tmp_path):
         read_key_file(tmp_path / "a.json", bytes(32))
 
 
-@pytest.mark.parametrize("change", [{"key": "0x1g"}, {"key": 5}, {"key": f"{FIELD_MODULUS:#x}"}, {"key": "-0x1"}])
+@pytest.mark.parametrize(
+    "change", [{"key": "0x1g"}, {"key": 567_123_890}, {"key": f"{FIELD_MODULUS:#x}"}, {"key": "-0x1"}]
+)
 def test_a_malformed_key_is_refused_without_being_shown(tmp_path, change):
     path = tmp_path / "a.json"
     create_key_file(path, ACCOUNT_ID)

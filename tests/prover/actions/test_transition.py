@@ -29,7 +29,7 @@ from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition, name_action_signals
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch, OutOfRange, PolicyNotMet
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.records import ZERO_BYTES32, encode_policy_name
+from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.commitment import Trade, compute_pad, decrypt_word, make_trade
 from zkmargin.prover.statement.packing import TradeTerms
@@ -52,7 +52,7 @@ def get_lots(account):
 
 
 GOOD = {
-    ActionKind.DEPOSIT: Intent(ActionKind.DEPOSIT, cash_usd6=50, lots={8: 3, 0: 1}, fee_usd6=20),
+    ActionKind.DEPOSIT: Intent(ActionKind.DEPOSIT, cash_usd6=50, lots={8: 3}, fee_usd6=20),
     ActionKind.TRADE: trade_intent(Trade(TradeTerms(((1, 5), (9, -2)), -70), Secret(1)), 1, fee=3),
     ActionKind.WITHDRAW: Intent(ActionKind.WITHDRAW, cash_usd6=50, lots={8: 3}, fee_usd6=20, recipient=RECIPIENT),
     ActionKind.CURE: Intent(ActionKind.CURE, cash_usd6=50, lots={8: 3}, fee_usd6=20),
@@ -74,7 +74,7 @@ def build_good(kind, account=None):
 @pytest.mark.parametrize(
     "kind, cash, lots",
     [
-        (ActionKind.DEPOSIT, 30, {0: 1, 8: 13}),
+        (ActionKind.DEPOSIT, 30, {8: 13}),
         (ActionKind.TRADE, -73, {1: 9, 8: 10, 9: -2}),
         (ActionKind.WITHDRAW, -70, {1: 4, 8: 7}),
         (ActionKind.CURE, 30, {1: 4, 8: 13}),

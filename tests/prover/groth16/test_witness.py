@@ -59,12 +59,13 @@ def make_transitions(preset):
     }
     rich = make_account(lots={preset.slots - 1: 2**28}, cash=10**16, preset=preset)
     out = {"recipient": RECIPIENT, "deadline": 9}
+    paid_in = {"cash_usd6": 50, "lots": {preset.vault_slots[0]: 2**30 - 1}, "fee_usd6": 50, "deadline": 9}
     intents = {
         "buyer": (rich, Intent(side=1, **trade), scene),
         "seller": (rich, Intent(side=-1, **trade), scene),
         "withdraw": (account, Intent(ActionKind.WITHDRAW, cash_usd6=1000, fee_usd6=3, **out), scene),
         "attest": (account, Intent(ActionKind.ATTEST, policy="maintenance"), scene),
-        "deposit": (edge, Intent(ActionKind.DEPOSIT, cash_usd6=50, lots={0: 2**30 - 1}, fee_usd6=50, deadline=9), None),
+        "deposit": (edge, Intent(ActionKind.DEPOSIT, **paid_in), None),
         "step": (account, Intent(ActionKind.CURE, deadline=9), step),
     }
     return {

@@ -9,9 +9,9 @@ from eth_utils import keccak, to_checksum_address
 from pydantic.alias_generators import to_camel
 
 from zkmargin.prover.errors import MessageInvalid, OutOfRange, WrongSigner
+from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.messages.records import (
     MESSAGES,
-    ZERO_BYTES32,
     Action,
     Epoch,
     Flow,
@@ -20,7 +20,6 @@ from zkmargin.prover.messages.records import (
     Open,
     Quote,
     RequestForQuote,
-    encode_policy_name,
 )
 from zkmargin.prover.messages.typed_data import (
     Domain,
