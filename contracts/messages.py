@@ -17,7 +17,7 @@ from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.messages.wallet import Wallet, request_signature
 
 IDENTITY = (0, 0)
 """The point of the all-zero policy and of the settlement that moves nothing."""
@@ -133,4 +133,4 @@ def sign_unchecked(message: Epoch, wallets: Sequence[Wallet], domain: Domain) ->
     A publisher signs by `contracts.publisher.sign_epoch`, which looks at what is signed first.
     """
     ordered = sorted(wallets, key=lambda wallet: int(wallet.address, 16))
-    return tuple(wallet.sign(domain, message) for wallet in ordered)
+    return tuple(request_signature(wallet, domain, message) for wallet in ordered)

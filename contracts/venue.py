@@ -14,6 +14,7 @@ from enum import IntEnum
 from zkmargin.contracts.chain import Chain, Contract, Receipt
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.deploy import Deployment, encode_registration
+from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.messages import SignedEpoch
 from zkmargin.contracts.requests import (
@@ -26,6 +27,7 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
+from zkmargin.prover.messages.wallet import normalise_v
 
 ENTRY_POINTS = {
     ActionKind.DEPOSIT: "deposit",
@@ -258,7 +260,8 @@ class CollateralVault:
     def fund_with_permit(
         self, account: bytes, token: str, amount: int, deadline: int, signature: bytes, *, sender: str | None = None
     ) -> Receipt:
-        """`fund` with an ERC-2612 permit of `sender` (65 bytes r, s, v)."""
+        """`fund` with an ERC-2612 permit of `sender` (65 bytes r, s, v; a v of 0 or 1 becomes 27 or 28)."""
+        signature = normalise_v(_require_ecdsa(signature))
         r, s, v = signature[:32], signature[32:64], signature[64]
         return self.contract.send("fundWithPermit", account, token, amount, deadline, v, r, s, sender=sender)
 
@@ -409,6 +412,12 @@ class Venue:
         self.house = ClearingHouse(at("ClearingHouse", deployment.clearing_house), first)
         self.cash = Token(at("TestUSDC", deployment.cash))
         self.weth = Token(at("TestWETH", deployment.weth))
+
+
+def _require_ecdsa(signature: bytes) -> bytes:
+    if len(signature) != 65:
+        raise CallInvalid("length of the permit's signature", len(signature), "65 bytes r, s, v")
+    return signature
 
 
 def _to_opened(event: Mapping) -> list[Event]:

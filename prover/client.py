@@ -24,7 +24,7 @@ from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import Action, Open
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.messages.wallet import Wallet, request_signature
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
 from zkmargin.prover.paths import BUILD
 
@@ -143,7 +143,7 @@ class Trader:
         venue = self.venue
         opening = build_opening(self.account, venue.domain, venue.committee, venue.key_version, deadline)
         proof = self._provers.open.prove(opening)
-        return SignedOpening(opening, proof, self.wallet.sign(venue.domain, opening.message))
+        return SignedOpening(opening, proof, request_signature(self.wallet, venue.domain, opening.message))
 
     def deposit(
         self, cash_usd6: int = 0, lots: Mapping[int, int] | None = None, *, deadline: int, fee_usd6: int = 0
@@ -269,8 +269,9 @@ class Trader:
             self.account, intent, domain=venue.domain, key_version=venue.key_version, epoch=epoch
         )
         proof = self._provers.transition.prove(transition)
-        rule = ACTION_RULES[intent.kind]
-        signature = self.wallet.sign(venue.domain, transition.message) if rule.needs_signature else b""
+        signature = b""
+        if ACTION_RULES[intent.kind].needs_signature:
+            signature = request_signature(self.wallet, venue.domain, transition.message)
         return SignedAction(transition, proof, signature)
 
     def confirm(self, action: SignedAction) -> None:

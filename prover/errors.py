@@ -24,6 +24,7 @@
     ├── AccountError
     │   ├── SigningNotRepeatable    two signatures of the same text differ: use a key file
     │   ├── WrongSigner          a signature by another address than the one expected
+    │   ├── SignatureRefused     a wallet's own signature, in a form that the contracts refuse
     │   └── KeyFileError         a key file that is missing, readable by others, or for another account
     ├── EscrowError              an ephemeral scalar that is not acceptable
     ├── TransitionRefused        refused before proving
@@ -63,6 +64,7 @@ __all__ = [
     "ProverError",
     "RangeCheckFailed",
     "RecoveryError",
+    "SignatureRefused",
     "SigningNotRepeatable",
     "StatementError",
     "TradeMessageRefused",
@@ -243,6 +245,17 @@ class WrongSigner(AccountError):
     def __init__(self, expected: str, actual: str | None, message: str):
         self.expected, self.actual, self.message = expected, actual, message
         super().__init__(f"{message}: signed by {actual or 'nobody (malformed signature)'}, expected {expected}")
+
+
+class SignatureRefused(AccountError):
+    """A wallet signed, in a form that the contracts refuse, so that there are not two names for one signature."""
+
+    def __init__(self, address: str, message: str, reason: str):
+        self.address, self.message, self.reason = address, message, reason
+        super().__init__(
+            f"{message}: the signature of {address} is refused: {reason}; allowed: 65 bytes r, s, v, "
+            "s in the lower half, v of 27 or 28 (or 0 or 1)"
+        )
 
 
 class KeyFileError(AccountError):

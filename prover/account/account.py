@@ -18,7 +18,7 @@ from zkmargin.prover.errors import SigningNotRepeatable, WrongSigner
 from zkmargin.prover.messages.fields import to_address
 from zkmargin.prover.messages.records import KeyDerivation
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
-from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.messages.wallet import Wallet, request_signature
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.commitment import NONCE_BITS, compute_commitment, compute_state_digest, empty_state
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -52,25 +52,19 @@ def derive_key(wallet: Wallet, domain: Domain, account_id: bytes, key_index: int
     ------
     SigningNotRepeatable
         If the two signatures differ; use `create_key_file` then.
+    SignatureRefused
+        If the wallet writes its signatures in a form that the contracts refuse.
     WrongSigner
         If the signature is not the wallet's own (a contract wallet, for one): it could not be asked for again.
     """
     message = KeyDerivation(purpose=KEY_PURPOSE, account=account_id, key_index=key_index)
-    first, second = (_normalise(wallet.sign(domain, message)) for _ in range(2))
+    first, second = (request_signature(wallet, domain, message) for _ in range(2))
     if first != second:
         raise SigningNotRepeatable(wallet.address)
     actual = recover_signer(domain, message, first)
     if actual is None or actual.lower() != wallet.address.lower():
         raise WrongSigner(wallet.address, actual, "KeyDerivation")
     return Secret(int.from_bytes(hashlib.sha512(KEY_TAG + first).digest(), "big") % FIELD_MODULUS)
-
-
-def _normalise(signature: bytes) -> bytes:
-    """Wallets write v as 0/1 or 27/28; the same signature must give the same key in both."""
-    signature = bytes(signature)
-    if len(signature) == 65 and signature[64] < 27:
-        return signature[:64] + bytes([signature[64] + 27])
-    return signature
 
 
 # ----------------------------------------------------------------------------------------------------------- account

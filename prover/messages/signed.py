@@ -8,7 +8,7 @@ from zkmargin.prover.errors import MessageInvalid, WrongSigner
 from zkmargin.prover.messages.fields import HexBytes
 from zkmargin.prover.messages.records import Record, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
-from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.messages.wallet import Wallet, request_signature
 
 MessageT = TypeVar("MessageT", bound=TypedMessage)
 RecordT = TypeVar("RecordT", bound=Record)
@@ -54,8 +54,8 @@ class Signed(Generic[MessageT]):
 
 
 def sign_message(wallet: Wallet, domain: Domain, message: MessageT) -> Signed[MessageT]:
-    """The message with the wallet's signature."""
-    return Signed(message, wallet.sign(domain, message))
+    """The message with the wallet's signature; raises `SignatureRefused` like `request_signature`."""
+    return Signed(message, request_signature(wallet, domain, message))
 
 
 class _Envelope(Record):

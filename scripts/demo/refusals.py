@@ -20,6 +20,7 @@ from zkmargin.prover.errors import ProverError
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action
 from zkmargin.prover.messages.typed_data import compute_digest
+from zkmargin.prover.messages.wallet import request_signature
 from zkmargin.prover.negotiation import AgreedTrade, check_quote, make_quote, make_request
 
 
@@ -196,7 +197,8 @@ class Refusals:
         message: Action = honest.message.model_copy(update={"commitment_new": effects.commitment_new})
         forged = Transition(effects, message, compute_digest(venue.domain, message), honest.certificate)
         proof = venue.provers.transition.prove(forged).words
-        request = ActionRequest.from_action(message, proof, trader.wallet.sign(venue.domain, message))
+        signature = request_signature(trader.wallet, venue.domain, message)
+        request = ActionRequest.from_action(message, proof, signature)
         return expect_refusal("deposit_with_trade_word", "contract", lambda: self.house.deposit(request))
 
     def wrong_points(self) -> Refusal:

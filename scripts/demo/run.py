@@ -20,6 +20,7 @@ from zkmargin.engine.units import SECONDS_PER_HOUR, USD6
 from zkmargin.prover.account.recovery import recover_accounts
 from zkmargin.prover.attestation import ChainFacts, verify_attestation
 from zkmargin.prover.client import SignedAction
+from zkmargin.prover.messages.wallet import request_signature
 from zkmargin.prover.negotiation import check_accept, check_quote, make_accept, make_quote, make_request
 from zkmargin.scripts.cli.console import Steps
 from zkmargin.scripts.demo.book import get_target, price_legs, split_into_trades
@@ -145,10 +146,10 @@ def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> di
         domain, request, taker_pays_usd6=price_legs(venue, legs), maker_commitment=maker.trader.account.commitment,
         epoch=venue.epoch.data.number, generation=generation, valid_until=until, preset=venue.facts.preset,
     )  # fmt: skip
-    quoted = maker.trader.wallet.sign(domain, quote)
+    quoted = request_signature(maker.trader.wallet, domain, quote)
     agreed = check_quote(domain, request, quote, generation=generation, now=now, preset=venue.facts.preset)
     accept = make_accept(domain, quote, bob.trader.account.commitment)
-    accepted = bob.trader.wallet.sign(domain, accept)
+    accepted = request_signature(bob.trader.wallet, domain, accept)
     check_accept(domain, quote, accept, now=now)
 
     before = {party.name: party.state.cash for party in (maker, bob)}

@@ -200,6 +200,7 @@ CASES: dict[type, list[Callable]] = {
     ],
 }
 NOTHING_PRIVATE = {
+    errors.SignatureRefused,  # names a form, not a signature
     errors.PointRefused,  # points of keys, proofs and escrows
     errors.FormatError,  # what is wrong with a file, by place
     errors.KeyRefused,
