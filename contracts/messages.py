@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eth_abi import encode as abi_encode
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch

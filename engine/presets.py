@@ -129,7 +129,7 @@ class Preset:
 
         The BTC slot is reserved: no vault takes anything for it.
         """
-        return (self.coins["ETH"].start + SPOT_OFFSET,)
+        return (self.coins[Coin.ETH].start + SPOT_OFFSET,)
 
     @cached_property
     def derivative_slots(self) -> tuple[int, ...]:

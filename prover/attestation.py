@@ -12,7 +12,7 @@ epoch's signed header; no transaction is made. A named policy says what its rows
 from dataclasses import dataclass
 from typing import ClassVar
 
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies

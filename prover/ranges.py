@@ -8,7 +8,7 @@ import operator
 from contextlib import suppress
 
 from zkmargin.engine.errors import OutOfRange as EngineOutOfRange
-from zkmargin.engine.market.instruments import require_whole
+from zkmargin.engine.units import require_whole
 from zkmargin.prover.errors import FormatError, OutOfRange, StatementError
 
 MAX_DIGITS = 80

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from eth_abi import encode as abi_encode
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.presets import Preset

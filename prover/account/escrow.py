@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eth_abi import encode as abi_encode
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from zkmargin.prover import _native
 from zkmargin.prover.account.key_file import read_secret_file, write_secret_file

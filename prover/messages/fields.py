@@ -9,12 +9,12 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from eth_utils import is_checksum_address, is_hex_address, to_checksum_address
+from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
 
 from zkmargin.engine.errors import OutOfRange as EngineOutOfRange
-from zkmargin.engine.market.instruments import require_whole
+from zkmargin.engine.units import require_whole
 from zkmargin.prover.errors import OutOfRange
 
 MAX_BYTES = 4096

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from eth_account import Account as EthAccount
 from eth_account.messages import SignableMessage, encode_typed_data
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from zkmargin.prover.errors import MessageInvalid, WrongSigner
 from zkmargin.prover.messages.fields import Bits, to_address
