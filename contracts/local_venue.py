@@ -23,8 +23,9 @@ from zkmargin.contracts.requests import (
 from zkmargin.contracts.venue import Venue
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.epoch.expiry import ExpiryStep
-from zkmargin.engine.epoch.record import Epoch, build_epoch
+from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
 from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
@@ -131,7 +132,7 @@ class LocalVenue:
             settlement = self.epoch.data.settlement
         number = self.contracts.oracle.get_latest_number() + 1
         start = time.perf_counter()
-        data = build_epoch(self.snapshot, number=number, time=moment, urgent=urgent, settlement=settlement)
+        data = House(self.snapshot).epoch(number, time=moment, urgent=urgent, settlement=settlement)
         seconds = {"policy": time.perf_counter() - start}
         points = {}
         for name, policy in data.policies.items():

@@ -13,8 +13,9 @@ from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.contracts.messages import IDENTITY, SignedEpoch, make_epoch_message, sign_unchecked, sort_points
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.engine.epoch.succession import MAX_LAG, check_succession, collateral_lot_sizes
-from zkmargin.engine.margin.parameters import Parameters
-from zkmargin.engine.margin.policies import build_policies, check_rebuilt
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.parameters import Parameters, load_parameters
+from zkmargin.engine.margin.rebuild import check_rebuilt
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.implication import check_implies
 from zkmargin.engine.policy.record import Policy
@@ -99,7 +100,9 @@ def check_epoch(
             if name not in epoch.policies:
                 raise MessageInvalid("Epoch", "policies", sorted(epoch.policies), f"{name} among them")
         check_implies(epoch.policies[stronger], epoch.policies[weaker])
-    check_rebuilt(epoch.policies, build_policies(epoch.snapshot, parameters) if expected is None else expected)
+    if expected is None:
+        expected = HouseModel(epoch.snapshot, parameters or load_parameters()).policies
+    check_rebuilt(epoch.policies, expected)
 
     computed = {name: compute_policy_point(verifying_key, policy) for name, policy in epoch.policies.items()}
     _require("points", dict(points), computed)

@@ -26,6 +26,7 @@ FLOORS = {
         {"margin"},
         {"calibration"},
         {"backtest", "desk", "epoch"},
+        {"house"},
     ],
     "prover": [
         {"_native", "errors", "paths"},

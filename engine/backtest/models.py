@@ -25,8 +25,8 @@ from zkmargin.engine.backtest.measures import compute_expected_shortfall, comput
 from zkmargin.engine.backtest.volatility import Response
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.grid import TRANSFER_SIGN
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS, MILLE, Parameters
-from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
 from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
@@ -141,7 +141,7 @@ def compute_delta_gamma(
     return Figures(tails[0].value_at_risk, *tails[1])
 
 
-class House:
+class BacktestedHouse:
     """The house model at one listed day.
 
     Raises `UnknownName` if the parameters have an option against procyclicality that changes the sample's weights or

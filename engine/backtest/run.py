@@ -13,8 +13,8 @@ from zkmargin.engine.backtest.models import (
     DAYS_HELD,
     HAS_SHORTFALL,
     HOUSE,
+    BacktestedHouse,
     Figures,
-    House,
     check_models,
     compute_delta_gamma,
     compute_sample_figures,
@@ -204,7 +204,7 @@ class _Walk:
             covariance = self._get_correlation(number, row) * np.outer(forecast, forecast)
             found["delta_gamma"] = compute_delta_gamma(listed, lots, covariance, responses[1], self.parameters)
         if wanted & {"two_day", *HOUSE}:
-            house, sample = House(listed, self.parameters), self.get_sample(number, row, 2)
+            house, sample = BacktestedHouse(listed, self.parameters), self.get_sample(number, row, 2)
             found["two_day"] = floored = measure(sample * forecast, 2)
             if not np.allclose(house.volatility, forecast, rtol=0.0, atol=SAME_VOLATILITY):
                 floored = measure(sample * house.volatility, 2)

@@ -21,8 +21,8 @@ from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
 from zkmargin.engine.margin.grid import TRANSFER_SIGN
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import MILLE
-from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.reduction import tail_shares
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.presets import Coin

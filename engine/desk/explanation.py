@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.labels import BUFFER, name_row, name_rule
 from zkmargin.engine.desk.requirement_programme import ONE_MARGINAL_USD, ONE_VALUE, RequirementProgramme
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.report import report_level
 
 LEAST_WEIGHT = 1e-9
 """Rows with a smaller dual variable do not bind."""
@@ -99,12 +100,12 @@ class Explanation:
         return document
 
 
-def explain(desk: Desk, name: str, state: AccountState, level: str = "initial") -> Explanation:
+def explain_requirement(house: HouseModel, name: str, state: AccountState, level: str = "initial") -> Explanation:
     """Take the requirement of an account apart.
 
     Parameters
     ----------
-    desk : Desk
+    house : HouseModel
     name : str
         What the result calls the account.
     state : AccountState
@@ -116,17 +117,17 @@ def explain(desk: Desk, name: str, state: AccountState, level: str = "initial") 
     UnknownName
         If there is no such level.
     """
-    policy = desk.get_solvency_policy(level)
+    policy = house.get_solvency_policy(level)
     programme = RequirementProgramme(policy, state.positions)
-    report = desk.report(name, state).levels[level]
-    legs = _list_legs(desk, programme)
+    report = report_level(house, state, house.definition_requirement(state, level))
+    legs = _list_legs(house, programme)
     return Explanation(
         portfolio=name,
         level=level,
         requirement=programme.requirement,
         definition=report.requirement,
         rules=report.contributions,
-        binding=_list_binding(desk, programme),
+        binding=_list_binding(house, programme),
         legs=legs,
         constants=programme.get_constant_part(programme.duals),
         is_unique=programme.is_unique,
@@ -138,7 +139,7 @@ def _agree(left: float, right: float) -> bool:
     return abs(right - left) <= ONE_MARGINAL_USD + ONE_VALUE * max(abs(left), abs(right))
 
 
-def _list_binding(desk: Desk, programme: RequirementProgramme) -> tuple[BindingRow, ...]:
+def _list_binding(house: HouseModel, programme: RequirementProgramme) -> tuple[BindingRow, ...]:
     policy, lots = programme.policy, programme.positions[programme.slots]
     found = []
     for index in np.flatnonzero(programme.duals > LEAST_WEIGHT):
@@ -146,11 +147,11 @@ def _list_binding(desk: Desk, programme: RequirementProgramme) -> tuple[BindingR
         if not programme.exposure[index].any():
             continue
         loss = -float(programme.exposure[index] @ lots)
-        found.append(BindingRow(row, name_rule(policy, row), name_row(desk, policy, row), weight, loss, weight * loss))
+        found.append(BindingRow(row, name_rule(policy, row), name_row(house, policy, row), weight, loss, weight * loss))
     return tuple(sorted(found, key=lambda item: (-item.part, item.row)))
 
 
-def _list_legs(desk: Desk, programme: RequirementProgramme) -> tuple[Leg, ...]:
+def _list_legs(house: HouseModel, programme: RequirementProgramme) -> tuple[Leg, ...]:
     duals, lots = programme.duals, programme.positions[programme.slots]
     in_buffer = np.array([name_rule(programme.policy, int(row)) == BUFFER for row in programme.rows], dtype=bool)
     scenarios, buffer = (-(duals * which) @ programme.exposure for which in (~in_buffer, in_buffer))
@@ -159,7 +160,7 @@ def _list_legs(desk: Desk, programme: RequirementProgramme) -> tuple[Leg, ...]:
     left, right = programme.sides
     legs = [
         Leg(
-            name=desk.snapshot.listing.instruments[slot].name,
+            name=house.snapshot.listing.instruments[slot].name,
             lots=int(lots[index]),
             marginal=float(marginals[index]),
             left=float(left[index]),

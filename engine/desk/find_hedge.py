@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.hedge_programme import Goal, HedgeProgramme, Solution
 from zkmargin.engine.desk.hedge_result import Hedge, HedgeTrade, Outcome, Target
 from zkmargin.engine.desk.liquidity import Liquidity
 from zkmargin.engine.desk.whatif import count_trades
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.policy.linear_programme import ProgrammeFailed
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.units import USD6, require_in_range
@@ -39,7 +39,7 @@ MOST_SECONDS = 600.0
 class Search:
     """The search for whole lots."""
 
-    desk: Desk
+    house: HouseModel
     """Market and policies."""
     policy: Policy
     """What must be met."""
@@ -64,7 +64,7 @@ class Search:
 
     def get_missing(self, trades: np.ndarray) -> float:
         """What the exact policy lacks after whole trades, US dollars; 0 if it is met."""
-        refusal = self.desk.find_refusal(self.policy, self.apply(trades))
+        refusal = self.house.find_refusal(self.policy, self.apply(trades))
         return 0.0 if refusal is None else max(refusal.missing_usd6, 1) / USD6
 
     def get_cost(self, trades: np.ndarray) -> float:
@@ -75,7 +75,7 @@ class Search:
         """What is minimised, US dollars."""
         cost = self.get_cost(trades)
         if self.goal is Goal.MINIMISE:
-            return cost + self.desk.measure(self.policy, self.apply(trades)) / USD6
+            return cost + self.house.policy_requirement(self.policy, self.apply(trades)) / USD6
         return cost
 
     def is_good(self, trades: np.ndarray) -> bool:
@@ -138,7 +138,7 @@ class Search:
 
 
 def find_hedge(
-    desk: Desk,
+    house: HouseModel,
     name: str,
     state: AccountState,
     liquidity: Liquidity,
@@ -152,7 +152,7 @@ def find_hedge(
 
     Parameters
     ----------
-    desk : Desk
+    house : HouseModel
     name : str
         What the result calls the account.
     state : AccountState
@@ -178,7 +178,7 @@ def find_hedge(
     if seconds is not None:
         require_in_range("seconds of the search", seconds, 0.1, MOST_SECONDS)
     goal = Goal.MINIMISE if target is Target.MINIMISE else Goal.RESTORE
-    search = Search(desk, desk.get_solvency_policy(level), state, liquidity, goal, budget)
+    search = Search(house, house.get_solvency_policy(level), state, liquidity, goal, budget)
     nothing = np.zeros(len(state.positions), dtype=np.int64)
     passes = not search.get_missing(nothing)
     if passes and goal is Goal.RESTORE:
@@ -218,12 +218,14 @@ def _describe(
     bound: float | None = None,
     gap: float | None = None,
 ) -> Hedge:
-    desk, quotes = search.desk, search.liquidity
-    before, after = (desk.evaluate(state, search.level) for state in (search.state, search.apply(trades)))
+    house, quotes = search.house, search.liquidity
+    before, after = (
+        house.definition_requirement(state, search.level) for state in (search.state, search.apply(trades))
+    )
     missing = search.get_missing(trades)
     rows = []
     for slot in np.flatnonzero(trades):
-        item, lots = desk.snapshot.listing.instruments[slot], int(trades[slot])
+        item, lots = house.snapshot.listing.instruments[slot], int(trades[slot])
         only = np.zeros_like(trades)
         only[slot] = lots
         rows.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.policy.forms import describe_row
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import Policy
@@ -25,17 +25,17 @@ def name_rule(policy: Policy, row: int) -> str:
     return OTHER
 
 
-def name_row(desk: Desk, policy: Policy, row: int) -> str:
+def name_row(house: HouseModel, policy: Policy, row: int) -> str:
     """A row in words, with its coin and scenario where it is one."""
     layout = Layout(policy.preset)
     if row in layout.shortfall and policy.priced[row]:
-        model = desk.house.shortfall
+        model = house.shortfall
         moves = zip(Coin, model.returns[row], strict=True)
         days = model.scenarios.margin_period_days
         return ", ".join(f"{coin} {move:+.1%}" for coin, move in moves) + f" in {days} days, mean of group {row}"
     for index, coin in enumerate(Coin):
         if row in layout.grid(index):
-            return f"{coin} {desk.house.grid.cells[coin][row - layout.grid(index).start].label}"
+            return f"{coin} {house.grid.cells[coin][row - layout.grid(index).start].label}"
         if row in layout.buffer(index):
             place = row - layout.buffer(index).start
             if place >= 2 * layout.chords:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.market.snapshot import Observation
 from zkmargin.engine.units import USD6, require_in_range
@@ -71,12 +71,14 @@ class Liquidity:
         return int(np.dot(buys, self.ask.astype(object)) - np.dot(sells, self.bid.astype(object)))
 
 
-def make_liquidity(desk: Desk, observations: Mapping[str, Observation], share: float = LIQUIDITY_SHARE) -> Liquidity:
-    """What can be traded on a desk.
+def make_liquidity(
+    house: HouseModel, observations: Mapping[str, Observation], share: float = LIQUIDITY_SHARE
+) -> Liquidity:
+    """What can be traded at a market.
 
     Parameters
     ----------
-    desk : Desk
+    house : HouseModel
     observations : mapping of str to Observation
         Quotes by option name, as `engine.market.snapshot.load_observations` gives them; an option without one is not
         traded.
@@ -89,23 +91,23 @@ def make_liquidity(desk: Desk, observations: Mapping[str, Observation], share: f
         If `share`, or a quote, is no number in its range.
     """
     require_in_range("share of the liquidity", share, 0.0, 1.0)
-    slots = desk.snapshot.listing.preset.slots
+    slots = house.snapshot.listing.preset.slots
     columns = {name: np.zeros(slots, dtype=np.int64) for name in ("ask", "bid", "can_buy", "can_sell")}
-    columns["ask"][:], columns["bid"][:] = desk.marks, desk.marks
-    for item in desk.snapshot.listing.by_name.values():
+    columns["ask"][:], columns["bid"][:] = house.marks, house.marks
+    for item in house.snapshot.listing.by_name.values():
         if item.kind is InstrumentKind.OPTION and item.name in observations:
-            found = _quote_option(desk, item, observations[item.name], share)
+            found = _quote_option(house, item, observations[item.name], share)
         elif item.kind in HALF_SPREAD:
-            found = _quote_linear(desk, item, share)
+            found = _quote_linear(house, item, share)
         else:
             continue
         for name, value in found.items():
             columns[name][item.slot] = value
-    return Liquidity(mark=desk.marks, **columns)
+    return Liquidity(mark=house.marks, **columns)
 
 
-def _quote_option(desk: Desk, item: Instrument, seen: Observation, share: float) -> dict[str, int]:
-    mark, lot = int(desk.marks[item.slot]), float(desk.snapshot.forward[item.slot]) * item.lot_size * USD6
+def _quote_option(house: HouseModel, item: Instrument, seen: Observation, share: float) -> dict[str, int]:
+    mark, lot = int(house.marks[item.slot]), float(house.snapshot.forward[item.slot]) * item.lot_size * USD6
     for what, most in _LARGEST.items():
         value = getattr(seen, what)
         if value is not None:
@@ -120,9 +122,9 @@ def _quote_option(desk: Desk, item: Instrument, seen: Observation, share: float)
     }
 
 
-def _quote_linear(desk: Desk, item: Instrument, share: float) -> dict[str, int]:
-    mark, half = int(desk.marks[item.slot]), HALF_SPREAD[item.kind]
-    crowding = desk.snapshot.crowding[item.underlying]
+def _quote_linear(house: HouseModel, item: Instrument, share: float) -> dict[str, int]:
+    mark, half = int(house.marks[item.slot]), HALF_SPREAD[item.kind]
+    crowding = house.snapshot.crowding[item.underlying]
     deep = share * DEPTH_SHARE[item.kind] * USD6 / mark
     return {
         "ask": math.ceil(mark * (1.0 + half)),

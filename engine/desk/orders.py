@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from zkmargin.engine.account import STATE_LOTS, AccountState
-from zkmargin.engine.desk.desk import Desk
+from zkmargin.engine.account import STATE_LOTS, AccountState, Portfolio
 from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.market.instruments import MAX_USD, Instrument
 from zkmargin.engine.presets import BITS
 from zkmargin.engine.units import LOT_STEP, USD6, require_in_range, require_whole
@@ -99,20 +99,20 @@ def _parse_price(name: str, text: str) -> float:
         raise OutOfRange(f"price of {name} in US dollars per coin", text, 0.0, MAX_USD) from None
 
 
-def find_instruments(desk: Desk, orders: Iterable[Order]) -> list[Instrument]:
+def find_instruments(house: HouseModel, orders: Iterable[Order]) -> list[Instrument]:
     """What each order trades; raises `UnknownName` with the nearest listed names."""
-    return [desk.snapshot.listing.get(order.name) for order in orders]
+    return [house.snapshot.listing.get(order.name) for order in orders]
 
 
-def price_lot(desk: Desk, order: Order) -> Fraction:
+def price_lot(house: HouseModel, order: Order) -> Fraction:
     """What one lot costs, micro-dollars: the mark, whole, or the order's own price times the lot size, exact."""
-    item = desk.snapshot.listing.get(order.name)
+    item = house.snapshot.listing.get(order.name)
     if order.price is None:
-        return Fraction(int(desk.marks[item.slot]))
+        return Fraction(int(house.marks[item.slot]))
     return Fraction(str(order.price)) * Fraction(round(item.lot_size * LOT_STEP), LOT_STEP) * USD6
 
 
-def trade(desk: Desk, state: AccountState, orders: Sequence[Order], times: int = 1) -> AccountState:
+def trade(house: HouseModel, state: AccountState, orders: Sequence[Order], times: int = 1) -> AccountState:
     """The account after `times` times the orders. It pays what they cost, rounded up to whole micro-dollars once.
 
     Raises
@@ -124,17 +124,17 @@ def trade(desk: Desk, state: AccountState, orders: Sequence[Order], times: int =
     """
     positions = state.positions.astype(object)
     cost = Fraction(0)
-    for order, item in zip(orders, find_instruments(desk, orders), strict=True):
+    for order, item in zip(orders, find_instruments(house, orders), strict=True):
         positions[item.slot] += times * order.lots
         require_whole(f"lots of {order.name} after the trade", positions[item.slot], *STATE_LOTS)
-        cost += times * order.lots * price_lot(desk, order)
+        cost += times * order.lots * price_lot(house, order)
     paid = math.ceil(cost)
     if abs(paid) > MAX_TRADE_CASH:
         raise OutOfRange("cash of the trade in micro-dollars", paid, -MAX_TRADE_CASH, MAX_TRADE_CASH)
     return AccountState(positions, state.cash - paid)
 
 
-def pay_out(state: AccountState, dollars: float) -> AccountState:
+def pay_out(account: Portfolio, dollars: float) -> Portfolio:
     """The account after a withdrawal of US dollars; raises `OutOfRange` for a negative amount or no number."""
     paid = require_in_range("withdrawal in US dollars", dollars, 0.0, MAX_TRADE_CASH / USD6)
-    return AccountState(state.positions, state.cash - round(paid * USD6))
+    return replace(account, cash_usd6=account.cash_usd6 - round(paid * USD6))

@@ -13,12 +13,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from zkmargin.engine.account import STATE_LOTS, AccountState
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import MAX_ORDER_LOTS, MAX_TRADE_CASH, Order, find_instruments, price_lot, trade
 from zkmargin.engine.desk.whatif import PricedOrder, price_orders
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.report import describe_worst_cell, report_level
 from zkmargin.engine.policy.forms import describe_row
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
 
 NEARBY = 3
@@ -52,6 +54,11 @@ class Sizing:
     worst: dict[str, str]
     """By coin, the grid's worst scenario there."""
 
+    @property
+    def lots(self) -> dict[str, int]:
+        """Signed lots of the largest order, by instrument; zeros when no order passes."""
+        return {order.name: max(self.largest, 0) * order.lots for order in self.direction}
+
     def to_document(self) -> dict[str, object]:
         """Plain dictionaries and numbers."""
         return asdict(self)
@@ -67,7 +74,7 @@ class Ray:
         If an instrument is not listed.
     """
 
-    desk: Desk
+    house: HouseModel
     """Market and policies."""
     rule: Policy
     """The policy that must accept."""
@@ -78,32 +85,32 @@ class Ray:
 
     def at(self, times: int) -> AccountState:
         """The account after `times` multiples."""
-        return trade(self.desk, self.state, self.direction, times)
+        return trade(self.house, self.state, self.direction, times)
 
     def passes(self, times: int) -> bool:
         """Whether that account passes, by the exact integer policy."""
-        return self.desk.meets(self.rule, self.at(times))
+        return self.house.meets(self.rule, self.at(times))
 
     def find_most(self) -> int:
         """The largest multiple whose lots and cash stay within what one order and an account can hold."""
         most, cost = MAX_ORDER_LOTS, 0
-        for order, item in zip(self.direction, find_instruments(self.desk, self.direction), strict=True):
+        for order, item in zip(self.direction, find_instruments(self.house, self.direction), strict=True):
             now = int(self.state.positions[item.slot])
             room = STATE_LOTS[1] - now if order.lots > 0 else now - STATE_LOTS[0]
             most = min(most, MAX_ORDER_LOTS // abs(order.lots), room // abs(order.lots))
-            cost += order.lots * price_lot(self.desk, order)
+            cost += order.lots * price_lot(self.house, order)
         return min(most, int((MAX_TRADE_CASH - 1) / abs(cost))) if cost else most
 
     def find_edge(self, most: int, sign: float) -> float:
         """The least (`sign` 1) or largest (-1) real multiple that passes; raises `ProgrammeFailed` if none does."""
-        items = find_instruments(self.desk, self.direction)
+        items = find_instruments(self.house, self.direction)
         programme = Programme(
             self.rule, np.union1d(np.flatnonzero(self.state.positions), [item.slot for item in items])
         )
         traded, paid = np.zeros((len(programme.slots), 1)), 0.0
         for order, item in zip(self.direction, items, strict=True):
             traded[programme.slots == item.slot] = order.lots
-            paid += order.lots * float(price_lot(self.desk, order)) / USD6
+            paid += order.lots * float(price_lot(self.house, order)) / USD6
         left, right = programme.balance(self.state.positions, self.state.cash, traded, np.array([paid]))
         objective = np.zeros(programme.size + 1)
         objective[-1] = sign
@@ -142,13 +149,13 @@ class Ray:
 
 
 def find_largest(
-    desk: Desk, name: str, state: AccountState, direction: Sequence[Order], policy: str = "initial"
+    house: HouseModel, name: str, state: AccountState, direction: Sequence[Order], policy: str = "initial"
 ) -> Sizing:
     """The largest whole multiple of `direction` after which the account passes `policy`.
 
     Parameters
     ----------
-    desk : Desk
+    house : HouseModel
     name : str
         What the result calls the account.
     state : AccountState
@@ -162,24 +169,24 @@ def find_largest(
     UnknownName
         If an instrument is not listed, or there is no such policy.
     """
-    ray = Ray(desk, desk.get_policy(policy), state, direction)
+    ray = Ray(house, house.get_policy(policy), state, direction)
     most = ray.find_most()
     passes_now = ray.passes(0)
     low = 0 if passes_now else ray.find_passing(most)
     largest = -1 if low is None else ray.bisect(low, most)
     beyond = ray.at(min(largest + 1, most))
-    refusal = desk.find_refusal(ray.rule, beyond) if largest < most else None
-    report = desk.report(name, beyond)
+    refusal = house.find_refusal(ray.rule, beyond) if largest < most else None
+    required = house.definition_requirement(beyond, "initial")
     return Sizing(
         portfolio=name,
         policy=policy,
-        direction=price_orders(desk, direction),
+        direction=price_orders(house, direction),
         largest=largest,
         limit="policy" if refusal else "range",
         passes_now=passes_now,
-        margin_excess=float(desk.evaluate(ray.at(max(largest, 0)), "initial").margin_excess),
+        margin_excess=house.definition_requirement(ray.at(max(largest, 0)), "initial").margin_excess,
         rows=tuple(f"row {row}: {describe_row(ray.rule, row)}" for row in refusal.rows) if refusal else (),
         missing=refusal.missing_usd6 / USD6 if refusal else 0.0,
-        binding=report.levels["initial"].binding,
-        worst={coin: row.worst_scenario for coin, row in report.coins.items()},
+        binding=report_level(house, beyond, required).binding,
+        worst={coin: describe_worst_cell(house, coin, required) for coin in Coin},
     )

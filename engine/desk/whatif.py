@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import Order, find_instruments, price_lot, trade
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
-from zkmargin.engine.margin.report import MarginReport
-from zkmargin.engine.presets import BITS
+from zkmargin.engine.margin.report import describe_worst_cell, report_level
+from zkmargin.engine.presets import BITS, Coin
 from zkmargin.engine.units import USD6
 
 
@@ -34,26 +34,28 @@ class Standing:
     """By level, what the integer policy lacks, micro-dollars; 0 when a proof is possible."""
     binding: str
     """The rule that decides the initial requirement."""
-    worst: dict[str, str]
+    worst: dict[Coin, str]
     """By coin, the grid's worst scenario."""
-    worst_loss: dict[str, float]
+    worst_loss: dict[Coin, float]
     """By coin, the loss in it."""
 
     @classmethod
-    def of(cls, report: MarginReport) -> Standing:
-        """The standing that a margin report tells."""
-        initial, maintenance = (report.levels[level] for level in LEVELS)
+    def of(cls, house: HouseModel, state: AccountState) -> Standing:
+        """Where `state` stands at the market of `house`."""
+        required = {level: house.definition_requirement(state, level) for level in LEVELS}
+        levels = {level: report_level(house, state, requirement) for level, requirement in required.items()}
+        initial, maintenance = (levels[level] for level in LEVELS)
         return cls(
-            equity=report.equity,
+            equity=required["initial"].equity,
             initial=initial.requirement,
             maintenance=maintenance.requirement,
             contagion_buffer=initial.contagion_buffer,
             margin_excess_initial=initial.margin_excess,
             margin_excess_maintenance=maintenance.margin_excess,
-            missing_usd6={level: report.levels[level].missing_usd6 for level in LEVELS},
+            missing_usd6={name: level.missing_usd6 for name, level in levels.items()},
             binding=initial.binding,
-            worst={coin: row.worst_scenario for coin, row in report.coins.items()},
-            worst_loss={coin: row.worst_loss for coin, row in report.coins.items()},
+            worst={coin: describe_worst_cell(house, coin, required["initial"]) for coin in Coin},
+            worst_loss=required["initial"].losses,
         )
 
 
@@ -108,11 +110,11 @@ class WhatIf:
         return {**asdict(self), "change": self.change, "passes": {level: self.passes(level) for level in LEVELS}}
 
 
-def price_orders(desk: Desk, orders: Sequence[Order]) -> tuple[PricedOrder, ...]:
+def price_orders(house: HouseModel, orders: Sequence[Order]) -> tuple[PricedOrder, ...]:
     """Orders with prices per coin and the cash that each pays; raises `UnknownName` for one that is not listed."""
     priced = []
-    for order, item in zip(orders, find_instruments(desk, orders), strict=True):
-        lot, mark = price_lot(desk, order), int(desk.marks[item.slot]) / USD6
+    for order, item in zip(orders, find_instruments(house, orders), strict=True):
+        lot, mark = price_lot(house, order), int(house.marks[item.slot]) / USD6
         priced.append(
             PricedOrder(
                 name=order.name,
@@ -131,7 +133,7 @@ def count_trades(instruments: int) -> int:
     return -(-instruments // BITS.legs)
 
 
-def weigh_orders(desk: Desk, name: str, state: AccountState, orders: Sequence[Order]) -> WhatIf:
+def compute_whatif(house: HouseModel, name: str, state: AccountState, orders: Sequence[Order]) -> WhatIf:
     """What `orders` do to the account `name` in `state`.
 
     Raises
@@ -141,11 +143,11 @@ def weigh_orders(desk: Desk, name: str, state: AccountState, orders: Sequence[Or
     OutOfRange
         If the trade's cash or a new position is beyond its range.
     """
-    priced, after = price_orders(desk, orders), trade(desk, state, orders)
+    priced, after = price_orders(house, orders), trade(house, state, orders)
     return WhatIf(
         portfolio=name,
         orders=priced,
         trades=count_trades(len(orders)),
-        before=Standing.of(desk.report(name, state)),
-        after=Standing.of(desk.report(name, after)),
+        before=Standing.of(house, state),
+        after=Standing.of(house, after),
     )

@@ -14,10 +14,8 @@ from types import MappingProxyType
 
 from eth_hash.auto import keccak
 
-from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.margin.parameters import Parameters
-from zkmargin.engine.margin.policies import build_policies
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.checks import read_policy
 from zkmargin.engine.policy.errors import MalformedPolicy, PolicyError
@@ -163,43 +161,3 @@ def read_policies(data: bytes) -> dict[str, Policy]:
             "policies", f"{len(data)} bytes with {count} policies end at {at}; allowed: 1 or more, to the end"
         )
     return policies
-
-
-def build_epoch(
-    snapshot: MarketSnapshot,
-    *,
-    number: int,
-    time: int | None = None,
-    urgent: bool = False,
-    settlement: ExpiryStep | None = None,
-    parameters: Parameters | None = None,
-) -> Epoch:
-    """An epoch with the house model's policies.
-
-    Parameters
-    ----------
-    snapshot : MarketSnapshot
-    number : int
-    time : int, optional
-        Unix seconds; the snapshot's by default.
-    urgent : bool
-    settlement : ExpiryStep, optional
-        Of the step into the snapshot's generation, also where an earlier epoch made it; the identity by default, for a
-        generation that began without a step.
-    parameters : Parameters, optional
-        The shipped ones by default.
-
-    Raises
-    ------
-    RefusedPolicy, NotImplied, RefusedEpoch, OutOfRange
-        As `build_policies` and `Epoch`.
-    """
-    return Epoch(
-        number=number,
-        time=snapshot.time if time is None else time,
-        generation=snapshot.listing.generation,
-        urgent=urgent,
-        snapshot=snapshot,
-        policies=build_policies(snapshot, parameters),
-        settlement=settlement or identity_expiry_step(snapshot.listing.preset),
-    )

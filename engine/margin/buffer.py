@@ -137,12 +137,11 @@ class BufferModel:
             )
         return found
 
-    def get_columns(self, coin: str) -> np.ndarray:
-        """(N,) exposures of the coin's own slots, US dollars per lot; zero elsewhere."""
-        slots = self.preset.coins[coin]
-        own = np.zeros_like(self.exposures)
-        own[slots.start : slots.stop] = self.exposures[slots.start : slots.stop]
-        return own
+    def get_columns(self, coin: Coin) -> np.ndarray:
+        """(N,) exposures of the coin's slots, US dollars per lot; zero elsewhere."""
+        columns = np.zeros_like(self.exposures)
+        columns[self.preset.span(coin)] = self.exposures[self.preset.span(coin)]
+        return columns
 
     def add_rows(self, draft: Draft, level: str) -> None:
         """Chords and the largest exposure of each coin, and its share of the equity row; nothing at maintenance."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.margin.definition import Definition, Requirement
-from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
-from zkmargin.engine.margin.policies import HouseModel, build_policies
+from zkmargin.engine.margin.definition import Requirement
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.instruments import Listing
-from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
 
@@ -99,8 +96,10 @@ class MarginReport:
     """Signed."""
     equity: float
     """Cash and the value of every position."""
-    levels: dict[str, LevelReport]
-    """"initial" and "maintenance"."""
+    initial: LevelReport
+    """For taking risk on."""
+    maintenance: LevelReport
+    """For keeping it."""
     coins: dict[str, CoinReport]
     """By coin."""
     netting: float
@@ -112,9 +111,16 @@ class MarginReport:
     segregated: Segregated
     """Comparison."""
 
+    @property
+    def levels(self) -> Mapping[str, LevelReport]:
+        """Both levels by name."""
+        return {"initial": self.initial, "maintenance": self.maintenance}
+
     def to_document(self) -> dict[str, object]:
-        """Plain dictionaries and numbers."""
-        return asdict(self)
+        """Plain dictionaries and numbers, the two levels under "levels"."""
+        document = asdict(self)
+        levels = {level: document.pop(level) for level in LEVELS}
+        return document | {"levels": levels}
 
     def to_json(self) -> str:
         """The report as JSON."""
@@ -128,15 +134,9 @@ def _restrict(state: AccountState, slots: np.ndarray | list[int]) -> AccountStat
     return AccountState(positions, 0)
 
 
-def _find_missing(policy: Policy, state: AccountState) -> int:
-    try:
-        find_certificate(policy, state)
-    except RequirementNotMet as refusal:
-        return max(refusal.missing_usd6, 1)
-    return 0
-
-
-def _report_level(requirement: Requirement, missing: int) -> LevelReport:
+def report_level(house: HouseModel, state: AccountState, requirement: Requirement[float]) -> LevelReport:
+    """One level: the requirement of `state` by the definition, and what its integer policy lacks."""
+    refusal = house.find_refusal(house.policies[requirement.level], state)
     by_grid = requirement.grid >= requirement.shortfall
     if by_grid:
         contributions = {
@@ -153,36 +153,42 @@ def _report_level(requirement: Requirement, missing: int) -> LevelReport:
     if requirement.margin_excess >= 0 > requirement.exposure_slack:
         binding = "exposure limit"
     return LevelReport(
-        requirement=float(requirement.total),
-        margin_excess=float(requirement.margin_excess),
+        requirement=requirement.total,
+        margin_excess=requirement.margin_excess,
         is_met=requirement.is_met,
         binding=binding,
-        grid=float(requirement.grid),
-        expected_shortfall=float(requirement.shortfall),
-        contagion_buffer=float(requirement.buffer),
-        contributions={name: float(value) for name, value in contributions.items()},
-        missing_usd6=missing,
+        grid=requirement.grid,
+        expected_shortfall=requirement.shortfall,
+        contagion_buffer=requirement.buffer,
+        contributions=contributions,
+        missing_usd6=max(refusal.missing_usd6, 1) if refusal else 0,
     )
 
 
+def describe_worst_cell(house: HouseModel, coin: Coin, requirement: Requirement[float]) -> str:
+    """The grid cell in which the coin's group loses most, after netting; "none loses" when it loses in no cell."""
+    if requirement.losses[coin] <= 0:
+        return "none loses"
+    return f"{coin} {house.grid.cells[coin][requirement.worst[coin]].label}"
+
+
 def _report_coin(
-    coin: str, definition: Definition, house: HouseModel, state: AccountState, requirement: Requirement, alone: float
+    house: HouseModel, coin: Coin, state: AccountState, requirement: Requirement[float], alone: float
 ) -> CoinReport:
-    slots = definition.preset.coins[coin]
-    own = slice(slots.start, slots.stop)
-    lots = state.positions[own]
-    cell, listing = requirement.worst[coin], definition.snapshot.listing
-    by_position = -(house.grid.pnl[cell, own] * lots)
-    held = np.flatnonzero(lots)
-    loses = requirement.losses[coin] > 0
-    worst = int(by_position.argmax()) if held.size and loses else None
+    listing = house.snapshot.listing
+    span = listing.preset.span(coin)
+    lots = state.positions[span]
+    cell = requirement.worst[coin]
+    by_position = -(house.grid_pnl[cell, span] * lots)
+    count = int(np.count_nonzero(lots))
+    worst = int(by_position.argmax()) if count and requirement.losses[coin] > 0 else None
     return CoinReport(
-        positions=int(held.size),
-        net_delta=float(house.exposures[own] @ lots),
-        worst_scenario=f"{coin} {definition.cells[coin][cell].label}" if loses else "none loses",
-        worst_loss=float(requirement.losses[coin]),
+        positions=count,
+        net_delta=float(house.exposures[span] @ lots),
+        worst_scenario=describe_worst_cell(house, coin, requirement),
+        worst_loss=requirement.losses[coin],
         worst_loss_alone=alone,
-        worst_position=_name(listing, slots.start + worst) if worst is not None else "",
+        worst_position=_name(listing, span.start + worst) if worst is not None else "",
         worst_position_loss=float(by_position[worst]) if worst is not None else 0.0,
     )
 
@@ -192,72 +198,70 @@ def _name(listing: Listing, slot: int) -> str:
     return item.name if item is not None else f"empty slot {slot}"
 
 
-def build_report(
-    name: str,
-    state: AccountState,
-    snapshot: MarketSnapshot,
-    parameters: Parameters | None = None,
-    policies: Mapping[str, Policy] | None = None,
-) -> MarginReport:
+def _describe_worst_scenario(house: HouseModel, state: AccountState) -> str:
+    """The joint scenario in which the account loses most."""
+    model = house.shortfall
+    slots = np.flatnonzero(state.positions)
+    losses = -(model.pnl[:, slots] @ state.positions[slots])
+    worst = int(losses.argmax())
+    if losses[worst] <= 0:
+        return "none loses"
+    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(Coin, model.returns[worst], strict=True))
+    return f"{moves} in {model.scenarios.margin_period_days} days"
+
+
+def _compare_segregated(
+    house: HouseModel, state: AccountState, total: float, coins_alone: Iterable[Requirement[float]]
+) -> Segregated:
+    """`total`, the initial requirement, beside the sums of its parts, each alone in an account."""
+    each_position = sum(
+        house.definition_requirement(_restrict(state, [slot]), "initial").total
+        for slot in np.flatnonzero(state.positions).tolist()
+    )
+    return Segregated(
+        each_position=float(each_position),
+        each_coin=float(sum(requirement.total for requirement in coins_alone)),
+        saving=1.0 - total / each_position if each_position > 0 else 0.0,
+    )
+
+
+def build_report(house: HouseModel, name: str, state: AccountState) -> MarginReport:
     """The margin report of an account.
 
     Parameters
     ----------
+    house : HouseModel
     name : str
         What the report calls the account.
     state : AccountState
         Positions (N,) in lots and cash in micro-dollars.
-    snapshot : MarketSnapshot
-    parameters : Parameters, optional
-        The shipped ones by default.
-    policies : mapping of str to Policy, optional
-        The epoch's, when they are already built.
 
     Raises
     ------
     StateOutOfRange
         If the state has another number of slots than the listing.
     """
-    parameters = parameters or load_parameters()
-    house = HouseModel(snapshot, parameters)
-    definition = Definition(snapshot, parameters, house)
-    policies = policies or build_policies(snapshot, parameters)
-    missing = {level: _find_missing(policies[level], state) for level in LEVELS}
-    requirements = {level: definition.compute_requirement(state, level) for level in LEVELS}
-    initial = requirements["initial"]
-    held = np.flatnonzero(state.positions)
-    coin_alone = {
-        coin: definition.compute_requirement(_restrict(state, list(definition.preset.coins[coin])), "initial")
-        for coin in Coin
+    initial, maintenance = (house.definition_requirement(state, level) for level in LEVELS)
+    coins = house.snapshot.listing.preset.coins
+    alone = {
+        coin: house.definition_requirement(_restrict(state, list(slots)), "initial") for coin, slots in coins.items()
     }
-    each_position = sum(
-        float(definition.compute_requirement(_restrict(state, [slot]), "initial").total) for slot in held
-    )
-    loss_alone = {coin: float(max(coin_alone[coin].losses[coin], 0)) for coin in Coin}
-    each_coin = sum(float(requirement.total) for requirement in coin_alone.values())
-    scenario_losses = -(house.shortfall.pnl[:, held] @ state.positions[held])
-    worst = int(scenario_losses.argmax())
-    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(Coin, house.shortfall.returns[worst], strict=True))
+    loss_alone = {coin: max(requirement.losses[coin], 0.0) for coin, requirement in alone.items()}
     return MarginReport(
         portfolio=name,
-        source=snapshot.source,
-        time=snapshot.time,
-        parameters=parameters.name,
-        positions=int(held.size),
+        source=house.snapshot.source,
+        time=house.snapshot.time,
+        parameters=house.parameters.name,
+        positions=state.open_positions,
         cash=state.cash / USD6,
-        equity=float(initial.equity),
-        levels={level: _report_level(requirements[level], missing[level]) for level in LEVELS},
-        coins={coin: _report_coin(coin, definition, house, state, initial, loss_alone[coin]) for coin in Coin},
-        netting=float(initial.factor) * sum(loss_alone.values()) - float(initial.grid),
-        transfer=float(initial.transfer),
-        worst_shortfall_scenario=f"{moves} in {definition.scenarios.margin_period_days} days"
-        if scenario_losses[worst] > 0
-        else "none loses",
-        segregated=Segregated(
-            each_position=each_position,
-            each_coin=each_coin,
-            saving=1.0 - float(initial.total) / each_position if each_position > 0 else 0.0,
-        ),
+        equity=initial.equity,
+        initial=report_level(house, state, initial),
+        maintenance=report_level(house, state, maintenance),
+        coins={coin: _report_coin(house, coin, state, initial, loss_alone[coin]) for coin in Coin},
+        netting=initial.factor * sum(loss_alone.values()) - initial.grid,
+        transfer=initial.transfer,
+        worst_shortfall_scenario=_describe_worst_scenario(house, state),
+        segregated=_compare_segregated(house, state, initial.total, alone.values()),
     )
 
 

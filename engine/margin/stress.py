@@ -17,9 +17,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.margin.definition import Definition
-from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
-from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.crowding import MIN_DEPTH
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MAX_VOLATILITY, MIN_VOLATILITY, MarketSnapshot
@@ -69,7 +68,7 @@ class Stress:
         listing, moves = snapshot.listing, dict(zip(Coin, (self.btc, self.eth), strict=True))
         shift = np.array([moves[coin] for coin in Coin])[listing.underlying]
         forward = snapshot.forward * (1.0 + shift)
-        index = {coin: value * (1.0 + moves[coin.value]) / (1.0 + self.token) for coin, value in snapshot.index.items()}
+        index = {coin: value * (1.0 + moves[coin]) / (1.0 + self.token) for coin, value in snapshot.index.items()}
         forward = np.where(listing.kind == KIND_CODES[InstrumentKind.SPOT], forward / (1.0 + self.token), forward)
         return replace(
             snapshot,
@@ -159,75 +158,66 @@ class StressReport:
         return asdict(self)
 
 
-def _evaluate(
-    stress: Stress, state: AccountState, snapshot: MarketSnapshot, parameters: Parameters, before: float | None = None
-) -> StressResult:
-    """The account after `stress`; `before` is the equity without it, none for the market as it is."""
-    moved = stress.apply(snapshot)
-    definition = Definition(moved, parameters, HouseModel(moved, parameters))
+def _evaluate(house: HouseModel, stress: Stress, state: AccountState, before: float | None = None) -> StressResult:
+    """The account in the market of `house`, which is the one after `stress`; `before` is the equity without it, US
+    dollars, none for the market as it is."""
     dollars = 1.0 + stress.token
-    levels = {level: definition.compute_requirement(state, level) for level in LEVELS}
-    equity = float(levels["initial"].equity) * dollars
+    levels = {level: house.definition_requirement(state, level) for level in LEVELS}
+    equity = levels["initial"].equity * dollars
     return StressResult(
         stress=stress,
         pnl=0.0 if before is None else equity - before,
         equity=equity,
-        requirement={level: float(needed.total) * dollars for level, needed in levels.items()},
-        buffer=float(levels["initial"].buffer) * dollars,
-        margin_excess={level: float(needed.margin_excess) * dollars for level, needed in levels.items()},
-        is_met={level: bool(needed.is_met) for level, needed in levels.items()},
+        requirement={level: needed.total * dollars for level, needed in levels.items()},
+        buffer=levels["initial"].buffer * dollars,
+        margin_excess={level: needed.margin_excess * dollars for level, needed in levels.items()},
+        is_met={level: needed.is_met for level, needed in levels.items()},
     )
 
 
-def compute_joint_stress(definition: Definition, state: AccountState) -> JointStress:
+def compute_joint_stress(house: HouseModel, state: AccountState) -> JointStress:
     """The grid's losses of `state` with the coins' moves of one sign, and without any relation."""
     by_sign, alone = {1: 0.0, -1: 0.0}, 0.0
     for coin in Coin:
-        own = definition.preset.span(coin)
-        losses = -(definition.grid_pnl[:, own] @ state.positions[own].astype(float))
-        moves = np.array([cell.move for cell in definition.cells[coin]])
+        span = house.snapshot.listing.preset.span(coin)
+        losses = -(house.grid_pnl[:, span] @ state.positions[span].astype(float))
+        moves = np.array([cell.move for cell in house.grid.cells[coin]])
         for sign in by_sign:
             by_sign[sign] += max(0.0, float(losses[moves * sign >= 0].max()))
         alone += max(0.0, float(losses.max()))
-    needed = {level: definition.compute_requirement(state, level) for level in LEVELS}
+    needed = {level: house.definition_requirement(state, level) for level in LEVELS}
     return JointStress(
         correlation_one=max(by_sign.values()),
         correlation_zero=alone,
-        house=float(needed["maintenance"].grid / needed["maintenance"].factor),
-        requirement={level: float(of_level.grid) for level, of_level in needed.items()},
+        house=needed["maintenance"].grid / needed["maintenance"].factor,
+        requirement={level: of_level.grid for level, of_level in needed.items()},
     )
 
 
 def run_stresses(
-    portfolio: str,
-    state: AccountState,
-    snapshot: MarketSnapshot,
-    stresses: Sequence[Stress] = STRESSES,
-    parameters: Parameters | None = None,
+    house: HouseModel, portfolio: str, state: AccountState, stresses: Sequence[Stress] = STRESSES
 ) -> StressReport:
-    """The account under each stress.
+    """The account under each stress; each makes one market, and a house model at it.
 
     Parameters
     ----------
+    house : HouseModel
+        At the market as it is.
     portfolio : str
         Whose account, for the report.
     state : AccountState
-    snapshot : MarketSnapshot
     stresses : sequence of Stress
-    parameters : Parameters, optional
-        The shipped ones by default.
 
     Raises
     ------
     OutOfRange
         If a stressed price leaves the range of a snapshot.
     """
-    parameters = parameters or load_parameters()
-    before = _evaluate(Stress("as it is"), state, snapshot, parameters)
-    definition = Definition(snapshot, parameters, HouseModel(snapshot, parameters))
+    before = _evaluate(house, Stress("as it is"), state)
+    moved = ((stress, HouseModel(stress.apply(house.snapshot), house.parameters)) for stress in stresses)
     return StressReport(
         portfolio=portfolio,
         before=before,
-        results=tuple(_evaluate(stress, state, snapshot, parameters, before.equity) for stress in stresses),
-        joint=compute_joint_stress(definition, state),
+        results=tuple(_evaluate(after, stress, state, before.equity) for stress, after in moved),
+        joint=compute_joint_stress(house, state),
     )

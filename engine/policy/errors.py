@@ -9,7 +9,7 @@ PolicyError
 ├── NotImplied         a policy that is not shown to imply another                (stronger, weaker, row, reason)
 ├── RefusedSettlement  in `engine.epoch.expiry`
 ├── RefusedEpoch       in `engine.epoch.record`
-├── PolicyNotRebuilt   a policy that its snapshot does not give, in `engine.margin.policies`
+├── PolicyNotRebuilt   a policy that its snapshot does not give, in `engine.margin.rebuild`
 └── RefusedSuccession  in `engine.epoch.succession`
 """
 

@@ -21,7 +21,8 @@ from eth_account import Account as EthAccount
 
 from zkmargin.contracts.venue_keys import load_venue_keys, read_sizes
 from zkmargin.engine.account import AccountState, load_portfolio
-from zkmargin.engine.epoch.record import Epoch, build_epoch
+from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
@@ -108,7 +109,7 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
         "policy_point_s": timed(
             "policy point", lambda: compute_policy_point(key.verifying_key, epoch.policies["initial"])
         ),
-        "epoch_s": timed("epoch", lambda: build_epoch(snapshot, number=1).policy_hash),
+        "epoch_s": timed("epoch", lambda: House(snapshot).epoch(1).policy_hash),
     }
     steps.start(f"{preset}: snarkjs proves")
     figures["prove_snarkjs_s"] = round(statistics.median(run_snarkjs(preset, witness.to_wtns())), 4)
@@ -124,7 +125,7 @@ def make_case(preset: Preset) -> tuple[Epoch, Transition]:
     snapshot = load_snapshot(MARKET)
     if preset.name == "mini":
         snapshot = reduce_to_mini(snapshot)
-    epoch, held = build_epoch(snapshot, number=1), load_portfolio("market_maker")
+    epoch, held = House(snapshot).epoch(1), load_portfolio("market_maker")
     listed = {name: lots for name, lots in held.positions.items() if name in snapshot.listing.by_name}
     state: AccountState = type(held)(name=held.name, positions=listed, cash_usd6=held.cash_usd6).to_state(
         snapshot.listing

@@ -9,8 +9,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
 from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.policy.batch import compute_batch, read_batch_model
@@ -64,8 +63,8 @@ def make_books(house: HouseModel, accounts: int, seed: int = SEED) -> tuple[np.n
 def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Steps) -> dict[str, object]:
     """Medians over `runs`; the three products of a run follow each other, and a ratio is taken within its run."""
     steps.start("policy and random books")
-    house = HouseModel(load_snapshot(MARKET), load_parameters())
-    policy = house.build("initial")
+    house = HouseModel(load_snapshot(MARKET))
+    policy = house.build_policy("initial")
     model, bare = read_batch_model(policy), read_batch_model(policy, without_shortfall=True)
     positions, cash = make_books(house, accounts)
     matrix = np.ascontiguousarray(policy.positions.T, dtype=float)

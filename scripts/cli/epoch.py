@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zkmargin.engine.epoch.record import build_epoch
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.prover.groth16.keys import load_verifying_key
 from zkmargin.prover.statement.points import compute_policy_point
@@ -31,7 +31,7 @@ def epoch(
     if preset == "mini":
         snapshot = reduce_to_mini(snapshot)
     start = time.perf_counter()
-    built = build_epoch(snapshot, number=number)
+    built = House(snapshot).epoch(number)
     hashes = {name: "0x" + getattr(built, f"{name}_hash").hex() for name in ("snapshot", "policy", "settlement")}
     document = {
         "number": built.number,

@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.explanation import Explanation
-from zkmargin.engine.desk.explanation import explain as take_apart
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
 
@@ -24,9 +23,7 @@ def explain(
 
     Example: zkmargin explain --portfolio hedged_vol_book --level initial
     """
-    desk = Desk.open(load_snapshot(market))
-    held = load_portfolio(portfolio)
-    found = take_apart(desk, held.name, held.to_state(desk.snapshot.listing), level)
+    found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level)
     if as_json:
         console.print_json(found.to_document())
         return

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.desk import Desk
-from zkmargin.engine.desk.find_hedge import MOST_SECONDS, SECONDS, find_hedge
+from zkmargin.engine.desk.find_hedge import MOST_SECONDS, SECONDS
 from zkmargin.engine.desk.hedge_result import Hedge, Target
-from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE, make_liquidity
+from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE
 from zkmargin.engine.desk.orders import pay_out
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_observations, load_snapshot
 from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
@@ -40,17 +40,14 @@ def hedge(
 
     Example: zkmargin hedge --portfolio short_strangle --withdraw 300000 --max-cost 2000
     """
-    desk = Desk.open(load_snapshot(market))
-    held = load_portfolio(portfolio)
-    state = pay_out(held.to_state(desk.snapshot.listing), withdraw)
-    quotes = make_liquidity(desk, load_observations(market), liquidity)
+    house = House(load_snapshot(market))
+    held = pay_out(load_portfolio(portfolio), withdraw)
+    quotes = house.liquidity(load_observations(market), liquidity)
     with console.show_steps(1) if milp else nullcontext() as steps:
         if steps is not None:
             steps.start(f"whole lots, at most {seconds:g} s")
-        found = find_hedge(
-            desk,
-            held.name,
-            state,
+        found = house.hedge(
+            held,
             quotes,
             target=target,
             level=level,

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.margin.report import build_report, render
+from zkmargin.engine.house import House
+from zkmargin.engine.margin.report import render
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
 
@@ -21,9 +22,7 @@ def margin(
 
     Example: zkmargin margin --portfolio market_maker --market deribit_2026-08-22
     """
-    snapshot = load_snapshot(market)
-    held = load_portfolio(portfolio)
-    report = build_report(held.name, held.to_state(snapshot.listing), snapshot)
+    report = House(load_snapshot(market)).report(load_portfolio(portfolio))
     if as_json:
         console.print_json(report.to_document())
     else:

@@ -9,7 +9,8 @@ import typer
 from eth_account import Account as EthAccount
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.epoch.record import Epoch, build_epoch
+from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
@@ -29,7 +30,7 @@ def _load(market: str, preset: str) -> tuple[MarketSnapshot, Epoch]:
     snapshot = load_snapshot(market)
     if preset == "mini":
         snapshot = reduce_to_mini(snapshot)
-    return snapshot, build_epoch(snapshot, number=1)
+    return snapshot, House(snapshot).epoch(1)
 
 
 def prove(

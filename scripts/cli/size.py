@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import parse_orders
-from zkmargin.engine.desk.sizing import Sizing, find_largest
+from zkmargin.engine.desk.sizing import Sizing
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.whatif import tabulate_orders
@@ -29,10 +29,8 @@ def size(
 
     Example: zkmargin size --portfolio market_maker --direction "BTC-PERPETUAL:+1,ETH-PERPETUAL:-2"
     """
-    desk = Desk.open(load_snapshot(market))
-    held = load_portfolio(portfolio)
-    state = held.to_state(desk.snapshot.listing)
-    found = find_largest(desk, held.name, state, parse_orders(direction, price), policy)
+    house = House(load_snapshot(market))
+    found = house.largest(load_portfolio(portfolio), parse_orders(direction, price), policy)
     if as_json:
         console.print_json(found.to_document())
         return

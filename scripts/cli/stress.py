@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.house import House
 from zkmargin.engine.margin.parameters import LEVELS
-from zkmargin.engine.margin.stress import STRESSES, Stress, StressReport, run_stresses
+from zkmargin.engine.margin.stress import STRESSES, Stress, StressReport
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
 
@@ -25,10 +26,9 @@ def stress(
 
     Example: zkmargin stress --portfolio market_maker --btc -0.2 --eth -0.25 --volatility 1.3
     """
-    snapshot, held = load_snapshot(market), load_portfolio(portfolio)
     own = Stress("yours", btc=btc, eth=eth, volatility=volatility)
     asked = (*STRESSES, own) if own != Stress("yours") else STRESSES
-    report = run_stresses(held.name, held.to_state(snapshot.listing), snapshot, asked)
+    report = House(load_snapshot(market)).stress(load_portfolio(portfolio), asked)
     if as_json:
         console.print_json(report.to_document())
         return

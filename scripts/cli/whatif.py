@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.orders import parse_orders
-from zkmargin.engine.desk.whatif import AMOUNTS, PricedOrder, WhatIf, weigh_orders
+from zkmargin.engine.desk.whatif import AMOUNTS, PricedOrder, WhatIf
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
@@ -28,10 +28,8 @@ def whatif(
 
     Example: zkmargin whatif --portfolio market_maker --order "BTC-25DEC26-80000-C:+10" --order "BTC-PERPETUAL:-5"
     """
-    desk = Desk.open(load_snapshot(market))
-    held = load_portfolio(portfolio)
-    orders = parse_orders(order, price)
-    found = weigh_orders(desk, held.name, held.to_state(desk.snapshot.listing), orders)
+    house = House(load_snapshot(market))
+    found = house.whatif(load_portfolio(portfolio), parse_orders(order, price))
     if as_json:
         console.print_json(found.to_document())
         return

@@ -13,6 +13,7 @@ from zkmargin.contracts.chain import Chain, Receipt, run_anvil
 from zkmargin.contracts.local_venue import LocalVenue, Party
 from zkmargin.contracts.venue import Status
 from zkmargin.contracts.venue_keys import VenueKeys
+from zkmargin.engine.house import House
 from zkmargin.engine.margin.report import build_report
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import get_preset
@@ -240,7 +241,7 @@ def _recover(story: Story, steps: Steps, parties: tuple[Party, ...]) -> None:
     story.facts["recovered"] = True
     story.facts["positions"] = {party.name.replace(" ", "_"): party.state.open_positions for party in parties}
     maker = parties[0]
-    story.facts["margin"] = build_report(maker.name, maker.state, venue.snapshot).to_document()
+    story.facts["margin"] = build_report(House(venue.snapshot), maker.name, maker.state).to_document()
     story.facts["options"] = int(
         sum(1 for slot, lots in enumerate(maker.state.positions) if lots and venue.snapshot.listing.is_option[slot])
     )

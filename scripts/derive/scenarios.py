@@ -28,8 +28,8 @@ from zkmargin.engine.calibration.filters import DECAY, WARM_UP
 from zkmargin.engine.calibration.sample_books import make_family
 from zkmargin.engine.calibration.training import Trained, Trainer, TrainingMarket, fit_multiplier, has_loss
 from zkmargin.engine.calibration.worst_book_search import read_terms
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import Parameters, load_parameters
-from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.scenarios import COLUMNS, FORMAT, ScenarioSet
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini

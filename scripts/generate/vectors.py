@@ -18,10 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState, load_portfolio
-from zkmargin.engine.epoch.record import build_epoch
+from zkmargin.engine.house import House
 from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
@@ -92,7 +91,7 @@ def make_case(name: str, policy: Policy, lots: dict[int, int], cash: int, defini
     }
     if policy.name != "net_delta":
         level = "maintenance" if policy.name == "maintenance" else "initial"
-        needed = definition.compute_requirement(state, level, exact=True)
+        needed = definition.compute_exact_requirement(state, level)
         case["float"] = {
             "equity": float(needed.equity),
             "requirement": float(needed.total),
@@ -118,8 +117,8 @@ def make_document(size: str) -> dict[str, object]:
     if size == "mini":
         snapshot = reduce_to_mini(snapshot)
     parameters = load_parameters()
-    epoch = build_epoch(snapshot, number=1, parameters=parameters)
-    definition = Definition(snapshot, parameters, HouseModel(snapshot, parameters))
+    house = House(snapshot, parameters)
+    epoch, definition = house.epoch(1), house.definition
     chosen = {name: epoch.policies[name] for name in POLICIES[size]}
     accounts = make_accounts(snapshot)
     return {

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from eth_account import Account as EthAccount
 
 from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.epoch.record import build_epoch
+from zkmargin.engine.house import House
 from zkmargin.engine.market.listings import relist
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
@@ -51,7 +51,7 @@ CHOICES = [name for name, size in PRESETS.items() if size.slots == get_preset("s
 
 def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> Transition:
     """The case that is proved: a shipped portfolio at `preset`, whose owner withdraws a dollar."""
-    epoch = build_epoch(relist(load_snapshot(MARKET), preset), number=1)
+    epoch = House(relist(load_snapshot(MARKET), preset)).epoch(1)
     state = load_portfolio(portfolio).to_state(epoch.snapshot.listing)
     wallet = LocalWallet(EthAccount.create())
     key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, 0))

@@ -26,8 +26,8 @@ import numpy as np
 from zkmargin.engine.calibration.sample_books import make_family
 from zkmargin.engine.calibration.training import has_loss
 from zkmargin.engine.calibration.worst_book_search import Adversary, Reduced, Terms, compute_margin, read_terms
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import Listing

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import build_policies
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
@@ -183,7 +183,7 @@ def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
 
 def measure(snapshot: MarketSnapshot) -> dict[str, dict[str, float]]:
     """Worst loss per move and level, as a multiple of equity."""
-    policies = build_policies(snapshot)
+    policies = HouseModel(snapshot).policies
     moves = dict(name_moves(snapshot))
     with console.show_steps(len(moves)) as steps:
         found = {}

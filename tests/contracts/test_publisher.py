@@ -12,10 +12,10 @@ from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, sort_points
 from zkmargin.contracts.publisher import PublishedEpoch, check_epoch, make_signed_epoch, sign_epoch
 from zkmargin.engine.epoch.expiry import ExpiryStep
-from zkmargin.engine.epoch.record import build_epoch
 from zkmargin.engine.epoch.succession import RefusedSuccession
+from zkmargin.engine.house import House
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import PolicyNotRebuilt
+from zkmargin.engine.margin.rebuild import PolicyNotRebuilt
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.errors import NotImplied, RefusedPolicy
 from zkmargin.engine.presets import get_preset
@@ -42,18 +42,18 @@ def key():
 @pytest.fixture(scope="module")
 def first(key):
     """The first epoch of a venue, urgent, so that its number is carried on."""
-    return publish(key, None, build_epoch(SNAPSHOT, number=5, urgent=True))
+    return publish(key, None, House(SNAPSHOT).epoch(5, urgent=True))
 
 
 @pytest.fixture(scope="module")
 def ordinary(key, first):
-    return publish(key, first, build_epoch(SNAPSHOT, number=6))
+    return publish(key, first, House(SNAPSHOT).epoch(6))
 
 
 @pytest.fixture(scope="module")
 def step(key, ordinary):
     """An option is delisted: the slot is emptied and pays about its price, 30.6 dollars a lot."""
-    return publish(key, ordinary, build_epoch(make_later(), number=7, settlement=make_settlement()), is_step=True)
+    return publish(key, ordinary, House(make_later()).epoch(7, settlement=make_settlement()), is_step=True)
 
 
 def make_settlement() -> ExpiryStep:
@@ -201,7 +201,7 @@ def test_lots_of_collateral_are_the_vaults(key, first, ordinary, units):
 def test_an_epoch_follows_its_predecessor(key, first):
     """A changed listing within a generation: lots of the old instrument would be lots of another."""
     other = replace(make_later(), listing=replace(make_later().listing, generation=SNAPSHOT.listing.generation))
-    epoch = build_epoch(other, number=6)
+    epoch = House(other).epoch(6)
     with pytest.raises(RefusedSuccession):
         check(key, first, epoch, make_message(key, first, epoch))
 
@@ -255,7 +255,7 @@ def test_policies_of_another_market_are_not_signed(key, first):
         index={coin: price / 2 for coin, price in SNAPSHOT.index.items()},
         forward=SNAPSHOT.forward / 2,
     )
-    wrong = replace(build_epoch(SNAPSHOT, number=6), policies=build_epoch(halved, number=6).policies)
+    wrong = replace(House(SNAPSHOT).epoch(6), policies=House(halved).epoch(6).policies)
     with pytest.raises(PolicyNotRebuilt):
         check(key, first, wrong, make_message(key, first, wrong))
     check(key, first, wrong, make_message(key, first, wrong), expected=wrong.policies)
@@ -264,7 +264,7 @@ def test_policies_of_another_market_are_not_signed(key, first):
 def test_parameters_are_pinned(key, first):
     shipped = load_parameters()
     looser = replace(shipped, delta_limit={coin: 2 * limit for coin, limit in shipped.delta_limit.items()})
-    epoch = build_epoch(SNAPSHOT, number=6, parameters=looser)
+    epoch = House(SNAPSHOT, looser).epoch(6)
     with pytest.raises(PolicyNotRebuilt, match="net_delta"):
         check(key, first, epoch, make_message(key, first, epoch))
     check(key, first, epoch, make_message(key, first, epoch), parameters=looser)
@@ -281,7 +281,7 @@ def test_no_policy_is_missing_or_added(key, first, ordinary):
 
 
 def test_old_prices_are_not_dated_as_new(key, first):
-    late = build_epoch(SNAPSHOT, number=6, time=SNAPSHOT.time + 61)
+    late = House(SNAPSHOT).epoch(6, time=SNAPSHOT.time + 61)
     with pytest.raises(RefusedSuccession, match="time"):
         check(key, first, late, make_message(key, first, late))
     check(key, first, late, make_message(key, first, late), max_lag=61)
@@ -290,7 +290,7 @@ def test_old_prices_are_not_dated_as_new(key, first):
 # ---------------------------------------------------------------------------------------------- urgency and settlement
 def test_a_higher_min_epoch_is_signed_unseen(key, first, ordinary):
     """An urgent epoch that this publisher has missed: its number is carried on by a proposal, which is right."""
-    epoch = build_epoch(SNAPSHOT, number=9)
+    epoch = House(SNAPSHOT).epoch(9)
     for lowest in (5, 8, 9):
         check(key, ordinary, epoch, make_message(key, ordinary, epoch).model_copy(update={"min_epoch": lowest}))
     for wrong in (4, 10):
@@ -300,8 +300,8 @@ def test_a_higher_min_epoch_is_signed_unseen(key, first, ordinary):
 
 def test_an_urgent_proposal_seen_is_carried_on(key, ordinary):
     """It was signed and not posted: who has seen it signs nothing that forgets it."""
-    urgent = publish(key, ordinary, build_epoch(SNAPSHOT, number=8, urgent=True))
-    epoch = build_epoch(SNAPSHOT, number=9)
+    urgent = publish(key, ordinary, House(SNAPSHOT).epoch(8, urgent=True))
+    epoch = House(SNAPSHOT).epoch(9)
     forgetful = make_message(key, ordinary, epoch)
     check(key, ordinary, epoch, forgetful)
     with pytest.raises(MessageInvalid, match="min_epoch is 5; allowed: 8, the highest seen, to 9"):
@@ -328,7 +328,7 @@ def test_the_number_of_the_last_urgent_epoch_is_carried_on(key, first, ordinary,
 def test_a_step_shows_its_point_and_later_epochs_keep_its_hash(key, ordinary, step):
     point = compute_settlement_point(key, make_settlement(), MINI)
     assert (step.message.settlement_x, step.message.settlement_y) == point != IDENTITY
-    later = publish(key, step, build_epoch(make_later(), number=8, settlement=make_settlement()))
+    later = publish(key, step, House(make_later()).epoch(8, settlement=make_settlement()))
     assert (later.message.settlement_x, later.message.settlement_y) == IDENTITY
     assert later.message.settlement_hash == step.message.settlement_hash != ordinary.message.settlement_hash
     silent = step.message.model_copy(update={"settlement_x": 0, "settlement_y": 0})
@@ -339,7 +339,7 @@ def test_a_step_shows_its_point_and_later_epochs_keep_its_hash(key, ordinary, st
 
 
 def test_an_epoch_that_brings_a_missing_point_brings_the_right_one(key, step):
-    later = build_epoch(make_later(), number=8, settlement=make_settlement())
+    later = House(make_later()).epoch(8, settlement=make_settlement())
     brought = publish(key, step, later, is_step=True)
     assert brought.message.settlement_x != 0
     wrong = brought.message.model_copy(update={"settlement_x": 1, "settlement_y": 2})
@@ -350,7 +350,7 @@ def test_an_epoch_that_brings_a_missing_point_brings_the_right_one(key, step):
 @pytest.mark.parametrize("is_step", [False, True])
 def test_settlement_bytes_travel_with_the_point(key, ordinary, step, is_step):
     previous = ordinary if is_step else step
-    epoch = step.epoch if is_step else build_epoch(make_later(), number=8, settlement=make_settlement())
+    epoch = step.epoch if is_step else House(make_later()).epoch(8, settlement=make_settlement())
     signed = make_signed_epoch(
         epoch, previous=previous, is_step=is_step, points=compute_points(key, epoch),
         settlement_point=compute_settlement_point(key, epoch.settlement, MINI), verifying_key=key, vault_units=UNITS,

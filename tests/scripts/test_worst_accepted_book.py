@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.support.house import CALM, CRASH, get_policies, get_snapshot, make_state
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import build_policies
 from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
@@ -104,7 +104,7 @@ WITHOUT = {
 @pytest.mark.parametrize("kind", WITHOUT)
 def test_a_book_that_only_a_kind_of_cell_refuses(snapshot, policies, moves, kind):
     parameters, move = WITHOUT[kind]
-    weaker = build_policies(snapshot, parameters)["maintenance"]
+    weaker = HouseModel(snapshot, parameters).policies["maintenance"]
     loss, lots = find_worst_book(weaker, snapshot, moves[move])
     whole = np.rint(0.97 * lots).astype(np.int64)  # whole lots cost a little
     cash = round(USD6 * (EQUITY - float(price_per_lot(snapshot) @ whole)))

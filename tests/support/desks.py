@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tests.support.house import CALM, CRASH, get_snapshot, make_state
+from tests.support.house import CALM, CRASH, get_house, get_snapshot, make_state
 from zkmargin.engine.account import AccountState, load_portfolio
-from zkmargin.engine.desk.desk import Desk
-from zkmargin.engine.desk.liquidity import Liquidity, make_liquidity
+from zkmargin.engine.desk.liquidity import Liquidity
+from zkmargin.engine.house import House
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import load_observations
 
@@ -28,13 +28,8 @@ LARGE = "market_maker"
 
 
 @cache
-def get_desk(size: str, market: str) -> Desk:
-    return Desk.open(get_snapshot(size, market))
-
-
-@cache
 def get_quotes(size: str, market: str) -> Liquidity:
-    return make_liquidity(get_desk(size, market), load_observations(market))
+    return get_house(size, market).liquidity(load_observations(market))
 
 
 def get_large_book() -> AccountState:
@@ -43,8 +38,7 @@ def get_large_book() -> AccountState:
 
 def get_books(size: str, market: str) -> dict[str, AccountState]:
     """Shipped portfolios where they are listed but the large one, random ones on other markets; each passes."""
-    desk = get_desk(size, market)
-    listing = desk.snapshot.listing
+    listing = get_snapshot(size, market).listing
     if (size, market) == ("standard", CALM):
         return {name: load_portfolio(name).to_state(listing) for name in SHIPPED if name != LARGE}
     books = {}
@@ -57,11 +51,11 @@ def get_books(size: str, market: str) -> dict[str, AccountState]:
     return books
 
 
-def get_slot(desk: Desk, name: str) -> int:
-    return desk.snapshot.listing.get(name).slot
+def get_slot(house: House, name: str) -> int:
+    return house.snapshot.listing.get(name).slot
 
 
-def spend(desk: Desk, state: AccountState, level: str, share: float) -> AccountState:
+def spend(house: House, state: AccountState, level: str, share: float) -> AccountState:
     """The account with less cash, so that `share` of its requirement at `level` is missing."""
-    now = desk.evaluate(state, level)
+    now = house.definition_requirement(state, level)
     return AccountState(state.positions, state.cash - round((now.margin_excess + share * now.total) * 10**6))

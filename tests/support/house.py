@@ -9,9 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
+from zkmargin.engine.house import House
 from zkmargin.engine.margin.definition import Definition
-from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
 from zkmargin.engine.policy.record import Policy
 
@@ -26,7 +25,7 @@ def get_snapshot(size: str, name: str = CALM) -> MarketSnapshot:
 
 @cache
 def get_policies(size: str, name: str = CALM) -> dict[str, Policy]:
-    return build_policies(get_snapshot(size, name), load_parameters())
+    return dict(get_house(size, name).policies)
 
 
 @cache
@@ -34,17 +33,17 @@ def get_quiet_policies(size: str) -> dict[str, Policy]:
     """Policies of a market without impact: the contagion buffer's rows are spare."""
     snapshot = get_snapshot(size)
     quiet = {coin: replace(crowding, impact=0.0) for coin, crowding in snapshot.crowding.items()}
-    return build_policies(replace(snapshot, crowding=quiet), load_parameters())
+    return dict(House(replace(snapshot, crowding=quiet)).policies)
 
 
 @cache
-def get_house(size: str, name: str = CALM) -> HouseModel:
-    return HouseModel(get_snapshot(size, name), load_parameters())
+def get_house(size: str, name: str = CALM) -> House:
+    return House(get_snapshot(size, name))
 
 
 @cache
 def get_definition(size: str, name: str = CALM) -> Definition:
-    return Definition(get_snapshot(size, name), load_parameters(), get_house(size, name))
+    return get_house(size, name).definition
 
 
 def to_fields(policy: Policy) -> dict:

@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from zkmargin.engine.epoch.record import Epoch, build_epoch
+from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.client import Provers
@@ -32,4 +33,4 @@ def _get_key(circuit: str, preset: Preset) -> ProvingKey:
 @cache
 def make_market_epoch(number: int = 9) -> Epoch:
     """All named policies from the real market, at sixteen slots."""
-    return build_epoch(reduce_to_mini(load_snapshot(SNAPSHOT)), number=number)
+    return House(reduce_to_mini(load_snapshot(SNAPSHOT))).epoch(number)

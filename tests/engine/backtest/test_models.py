@@ -9,12 +9,11 @@ from tests.support.histories import get_market
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.backtest.books import ARCHETYPES, NEAR, list_day, make_lots
 from zkmargin.engine.backtest.measures import get_normal_tail
-from zkmargin.engine.backtest.models import House, compute_delta_gamma, compute_sample_figures, revalue_sample
+from zkmargin.engine.backtest.models import BacktestedHouse, compute_delta_gamma, compute_sample_figures, revalue_sample
 from zkmargin.engine.backtest.paths import State
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.margin.definition import Definition
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel
 from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
 from zkmargin.engine.units import DAYS_PER_YEAR
 
@@ -34,10 +33,10 @@ def get_day(date: str = "2026-02-04"):
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
 def test_grid_and_charges_are_the_references(date, level):
     _, _, listed = get_day(date)
-    house = House(listed, PARAMETERS)
+    house = BacktestedHouse(listed, PARAMETERS)
     lots = np.round(10 * make_lots(listed, NAMES, "BTC"))
     grid, charge = house.compute_grid(lots, level), house.compute_charge(lots, level)
-    definition = Definition(listed.snapshot, PARAMETERS, HouseModel(listed.snapshot, PARAMETERS))
+    definition = HouseModel(listed.snapshot, PARAMETERS).definition
     for book in range(len(NAMES)):
         positions = np.zeros(listed.snapshot.listing.preset.slots, dtype=np.int64)
         positions[listed.slots] = lots[:, book]
@@ -49,7 +48,7 @@ def test_grid_and_charges_are_the_references(date, level):
 
 def test_the_initial_margin_is_the_worse_of_grid_and_shortfall_with_charges():
     _, _, listed = get_day()
-    house, lots = House(listed, PARAMETERS), make_lots(listed, ("long", "pair"), "BTC")
+    house, lots = BacktestedHouse(listed, PARAMETERS), make_lots(listed, ("long", "pair"), "BTC")
     grid, charge = house.compute_grid(lots, "initial"), house.compute_charge(lots, "initial")
     shortfall = np.array([0.5, 2.0]) * grid
     assert house.compute(lots, "initial", shortfall).margin == pytest.approx(charge + np.maximum(grid, shortfall))
@@ -60,7 +59,7 @@ def test_the_initial_margin_is_the_worse_of_grid_and_shortfall_with_charges():
 def test_owing_collateral_is_closed():
     _, _, listed = get_day()
     lots = -make_lots(listed, ("carry",), "ETH")
-    assert House(listed, PARAMETERS).compute_charge(lots, "initial") == np.inf
+    assert BacktestedHouse(listed, PARAMETERS).compute_charge(lots, "initial") == np.inf
 
 
 def test_a_days_own_market_reprices_its_listing():
@@ -142,15 +141,15 @@ def test_forwards_are_linear_in_time():
 
 def test_the_house_scales_its_sample_to_the_models_volatility():
     path, row, listed = get_day("2025-08-10")
-    house = House(listed, PARAMETERS)
+    house = BacktestedHouse(listed, PARAMETERS)
     floor = np.array(list(PARAMETERS.shortfall_volatility_floor.values()))
     assert (path.forecast[row] < floor).all() and np.array_equal(house.volatility, floor)
     path, row, listed = get_day("2020-03-13")
-    assert House(listed, PARAMETERS).volatility == pytest.approx(path.forecast[row], abs=1e-6)
+    assert BacktestedHouse(listed, PARAMETERS).volatility == pytest.approx(path.forecast[row], abs=1e-6)
 
 
 def test_a_house_with_other_weights_is_refused():
     _, _, listed = get_day()
     with pytest.raises(UnknownName):
-        House(listed, replace(PARAMETERS, procyclicality="stressed"))
-    assert House(listed, replace(PARAMETERS, procyclicality="none")).volatility[0] < 0.0357
+        BacktestedHouse(listed, replace(PARAMETERS, procyclicality="stressed"))
+    assert BacktestedHouse(listed, replace(PARAMETERS, procyclicality="none")).volatility[0] < 0.0357

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from tests.support.desks import MARKETS, SHIPPED, get_books, get_desk, get_quotes, get_slot, spend
-from tests.support.house import CALM, CRASH, make_state
+from tests.support.desks import MARKETS, SHIPPED, get_books, get_quotes, get_slot, spend
+from tests.support.house import CALM, CRASH, get_house, make_state
 from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.desk.find_hedge import find_hedge
 from zkmargin.engine.desk.hedge_programme import Goal, HedgeProgramme
@@ -21,11 +21,11 @@ SOLVER = 1e-6
 """What a float optimum may be off by, US dollars."""
 
 
-def apply(desk, state, hedge):
+def apply(house, state, hedge):
     """The account after the trades as they are reported: names, lots and prices per coin."""
     lots, cash = np.array(state.positions), state.cash
     for trade in hedge.trades:
-        item = desk.snapshot.listing.get(trade.name)
+        item = house.snapshot.listing.get(trade.name)
         lots[item.slot] += trade.lots
         cash -= trade.lots * round(trade.price * item.lot_size * 10**6)
     return AccountState(lots, cash)
@@ -39,26 +39,26 @@ def passes(policy, state):
     return True
 
 
-def check_found(desk, state, hedge):
+def check_found(house, state, hedge):
     assert hedge.outcome is Outcome.FOUND and hedge.trades and hedge.missing_usd6 == 0
-    assert passes(desk.policies[hedge.policy], apply(desk, state, hedge))
+    assert passes(house.policies[hedge.policy], apply(house, state, hedge))
     assert hedge.rounding_loss >= -SOLVER
     assert all(0 < abs(trade.lots) <= trade.cap and trade.cost > 0 for trade in hedge.trades)
     assert hedge.cost == pytest.approx(sum(trade.cost for trade in hedge.trades))
-    paid = sum(abs(trade.price - trade.mark) * abs(trade.lots) * desk.snapshot.listing.get(trade.name).lot_size
+    paid = sum(abs(trade.price - trade.mark) * abs(trade.lots) * house.snapshot.listing.get(trade.name).lot_size
                for trade in hedge.trades)  # fmt: skip
     assert hedge.cost == pytest.approx(paid, abs=1e-5 * sum(abs(trade.lots) for trade in hedge.trades))
 
 
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_it_restores_the_requirement(size, market):
-    desk, quotes = get_desk(size, market), get_quotes(size, market)
+    house, quotes = get_house(size, market), get_quotes(size, market)
     books = get_books(size, market)
     for name in set(books) - {"covered_call", "random 1"}:
-        state = spend(desk, books[name], "initial", 0.05)
-        assert not passes(desk.policies["initial"], state)
-        hedge = find_hedge(desk, name, state, quotes)
-        check_found(desk, state, hedge)
+        state = spend(house, books[name], "initial", 0.05)
+        assert not passes(house.policies["initial"], state)
+        hedge = find_hedge(house, name, state, quotes)
+        check_found(house, state, hedge)
         assert hedge.margin_excess_before < 0 <= hedge.margin_excess_after
 
 
@@ -66,110 +66,110 @@ def test_it_restores_the_requirement(size, market):
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.25, 0.5])
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
 def test_it_restores_every_shipped_portfolio_or_says_that_it_cannot(share, level):
-    desk, quotes = get_desk("standard", CALM), get_quotes("standard", CALM)
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
     for name in SHIPPED:
-        state = spend(desk, load_portfolio(name).to_state(desk.snapshot.listing), level, share)
-        hedge = find_hedge(desk, name, state, quotes, level=level)
+        state = spend(house, load_portfolio(name).to_state(house.snapshot.listing), level, share)
+        hedge = find_hedge(house, name, state, quotes, level=level)
         if hedge.outcome is Outcome.NONE_WITHIN_CAPS:
-            least = HedgeProgramme(desk.policies[level], state, quotes).solve(Goal.REACH).missing
+            least = HedgeProgramme(house.policies[level], state, quotes).solve(Goal.REACH).missing
             assert least > 0.01 and hedge.missing_usd6 > 0
         else:
-            check_found(desk, state, hedge)
+            check_found(house, state, hedge)
 
 
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_it_frees_more_margin_than_it_costs(size, market):
-    desk, quotes = get_desk(size, market), get_quotes(size, market)
+    house, quotes = get_house(size, market), get_quotes(size, market)
     book = list(get_books(size, market).values())[-1]
-    free = find_hedge(desk, "x", book, quotes, target=Target.MINIMISE)
-    check_found(desk, book, free)
+    free = find_hedge(house, "x", book, quotes, target=Target.MINIMISE)
+    check_found(house, book, free)
     assert free.requirement_after + free.cost < free.requirement_before
-    tight = find_hedge(desk, "x", book, quotes, target=Target.MINIMISE, max_cost=free.cost / 4)
+    tight = find_hedge(house, "x", book, quotes, target=Target.MINIMISE, max_cost=free.cost / 4)
     assert tight.cost <= free.cost / 4 and free.objective <= tight.objective + SOLVER
-    assert passes(desk.policies["initial"], apply(desk, book, tight))
-    measured = desk.measure(desk.policies["initial"], apply(desk, book, free)) / 1e6
+    assert passes(house.policies["initial"], apply(house, book, tight))
+    measured = house.policy_requirement(house.policies["initial"], apply(house, book, free)) / 1e6
     assert free.objective == pytest.approx(measured + free.cost, abs=1e-6)
 
 
 def test_a_dearer_requirement_needs_a_dearer_hedge():
-    desk, quotes = get_desk("standard", CALM), get_quotes("standard", CALM)
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
     book = get_books("standard", CALM)["short_strangle"]
-    bounds = [find_hedge(desk, "x", spend(desk, book, "initial", share), quotes).bound for share in (0.1, 0.3)]
+    bounds = [find_hedge(house, "x", spend(house, book, "initial", share), quotes).bound for share in (0.1, 0.3)]
     assert 0 < bounds[0] < bounds[1]
 
 
 @pytest.mark.parametrize("market", [CALM, CRASH])
 def test_a_search_over_whole_lots_is_no_worse(market):
-    desk, quotes = get_desk("mini", market), get_quotes("mini", market)
-    state = spend(desk, get_books("mini", market)["random 0"], "initial", 0.05)
-    rounded = find_hedge(desk, "x", state, quotes)
-    whole = find_hedge(desk, "x", state, quotes, seconds=2.0)
-    check_found(desk, state, whole)
+    house, quotes = get_house("mini", market), get_quotes("mini", market)
+    state = spend(house, get_books("mini", market)["random 0"], "initial", 0.05)
+    rounded = find_hedge(house, "x", state, quotes)
+    whole = find_hedge(house, "x", state, quotes, seconds=2.0)
+    check_found(house, state, whole)
     assert rounded.bound - SOLVER <= whole.objective <= rounded.objective and rounded.gap is None
     assert whole.gap is not None
 
 
 def test_an_account_that_passes_needs_no_hedge():
-    desk, quotes = get_desk("mini", CALM), get_quotes("mini", CALM)
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
     rich = make_state(16, {1: 10}, 10**13)
-    hedge = find_hedge(desk, "rich", rich, quotes)
+    hedge = find_hedge(house, "rich", rich, quotes)
     assert (hedge.outcome, hedge.trades, hedge.cost) == (Outcome.NOT_NEEDED, (), 0.0)
-    empty = find_hedge(desk, "empty", make_state(16, {}, 0), quotes, target=Target.MINIMISE)
+    empty = find_hedge(house, "empty", make_state(16, {}, 0), quotes, target=Target.MINIMISE)
     assert (empty.outcome, empty.trades) == (Outcome.NOT_NEEDED, ())
 
 
 @pytest.mark.parametrize("size,market", [MARKETS[1], ("mini", CALM)])
 def test_no_hedge_within_the_caps_is_said_with_the_best_achievable(size, market):
     """Far more is missing than any trade frees: what is shown leaves as little missing as the programme's optimum."""
-    desk, quotes = get_desk(size, market), get_quotes(size, market)
-    state = spend(desk, get_books(size, market)["random 0"], "initial", 2.0)
-    hedge = find_hedge(desk, "x", state, quotes)
+    house, quotes = get_house(size, market), get_quotes(size, market)
+    state = spend(house, get_books(size, market)["random 0"], "initial", 2.0)
+    hedge = find_hedge(house, "x", state, quotes)
     assert hedge.outcome is Outcome.NONE_WITHIN_CAPS and hedge.bound is None and hedge.objective is None
     with pytest.raises(RequirementNotMet) as refusal:
-        find_certificate(desk.policies["initial"], apply(desk, state, hedge))
+        find_certificate(house.policies["initial"], apply(house, state, hedge))
     assert hedge.missing_usd6 == refusal.value.missing_usd6
-    least = HedgeProgramme(desk.policies["initial"], state, quotes).solve(Goal.REACH).missing
-    before = desk.find_refusal(desk.policies["initial"], state).missing_usd6 / 1e6
+    least = HedgeProgramme(house.policies["initial"], state, quotes).solve(Goal.REACH).missing
+    before = house.find_refusal(house.policies["initial"], state).missing_usd6 / 1e6
     assert least <= hedge.missing_usd6 / 1e6 + SOLVER and hedge.missing_usd6 / 1e6 < before
     assert hedge.missing_usd6 / 1e6 <= least + 0.01 * before
-    poor = find_hedge(desk, "x", state, quotes, max_cost=0.5)
+    poor = find_hedge(house, "x", state, quotes, max_cost=0.5)
     assert poor.outcome is Outcome.NONE_WITHIN_CAPS and poor.cost <= 0.5 and poor.missing_usd6 >= hedge.missing_usd6
 
 
 def test_a_budget_for_half_a_lot_buys_none():
-    desk, quotes = get_desk("mini", CALM), get_quotes("mini", CALM)
-    state = spend(desk, make_state(16, {get_slot(desk, "BTC-PERPETUAL"): 100}, 10**12), "initial", 0.0005)
-    bound = find_hedge(desk, "x", state, quotes).bound
-    hedge = find_hedge(desk, "x", state, quotes, max_cost=1.5 * bound, seconds=1.0)
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
+    state = spend(house, make_state(16, {get_slot(house, "BTC-PERPETUAL"): 100}, 10**12), "initial", 0.0005)
+    bound = find_hedge(house, "x", state, quotes).bound
+    hedge = find_hedge(house, "x", state, quotes, max_cost=1.5 * bound, seconds=1.0)
     assert hedge.outcome is Outcome.NONE_IN_WHOLE_LOTS and hedge.bound == pytest.approx(bound)
     assert hedge.missing_usd6 > 0 and hedge.objective is None and hedge.cost <= 1.5 * bound
 
 
 def test_an_exposure_beyond_its_limit_is_reduced():
     """More cash does not help there; only trades do."""
-    desk, quotes = get_desk("standard", CALM), get_quotes("standard", CALM)
-    slot, policy = get_slot(desk, "BTC-PERPETUAL"), desk.policies["initial"]
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
+    slot, policy = get_slot(house, "BTC-PERPETUAL"), house.policies["initial"]
     lots, step = 0, 1 << 24
     while step:  # the most that the limit allows
         if passes(policy, make_state(256, {slot: lots + step}, 4 * 10**17)):
             lots += step
         step //= 2
     state = make_state(256, {slot: lots + 500}, 4 * 10**17)
-    hedge = find_hedge(desk, "large", state, quotes)
-    check_found(desk, state, hedge)
+    hedge = find_hedge(house, "large", state, quotes)
+    check_found(house, state, hedge)
 
 
 def test_without_quotes_only_perpetuals_and_futures_are_traded():
-    desk = get_desk("standard", CALM)
-    quotes = make_liquidity(desk, {})
-    kinds = {desk.snapshot.listing.instruments[slot].kind.value for slot in quotes.tradable}
+    house = get_house("standard", CALM)
+    quotes = make_liquidity(house, {})
+    kinds = {house.snapshot.listing.instruments[slot].kind.value for slot in quotes.tradable}
     assert kinds == {"perpetual", "future"}
-    none = make_liquidity(desk, load_observations(CALM), 0.0)
+    none = make_liquidity(house, load_observations(CALM), 0.0)
     assert not len(none.tradable)
-    state = spend(desk, get_books("standard", CALM)["short_strangle"], "initial", 0.2)
-    hedge = find_hedge(desk, "x", state, none)
+    state = spend(house, get_books("standard", CALM)["short_strangle"], "initial", 0.2)
+    hedge = find_hedge(house, "x", state, none)
     assert (hedge.outcome, hedge.trades) == (Outcome.NONE_WITHIN_CAPS, ())
-    assert hedge.missing_usd6 == desk.find_refusal(desk.policies["initial"], state).missing_usd6
+    assert hedge.missing_usd6 == house.find_refusal(house.policies["initial"], state).missing_usd6
 
 
 @pytest.mark.parametrize("size,market", MARKETS)
@@ -181,52 +181,52 @@ def test_quotes_are_never_better_than_the_mark(size, market):
 
 
 def test_caps_follow_quotes_and_depth():
-    desk = get_desk("standard", CALM)
+    house = get_house("standard", CALM)
     name = next(name for name, seen in load_observations(CALM).items() if seen.bid and seen.ask)
-    item = desk.snapshot.listing.get(name)
+    item = house.snapshot.listing.get(name)
     seen = Observation(name=name, mark=0.01, delta=0.1, bid=None, ask=0.5, open_interest=7.0, volume=20.0)
-    quotes = make_liquidity(desk, {name: seen}, 0.5)
+    quotes = make_liquidity(house, {name: seen}, 0.5)
     assert quotes.can_buy[item.slot] == math.floor(3.5 / item.lot_size) and quotes.can_sell[item.slot] == 0
-    assert quotes.ask[item.slot] >= 0.5 * desk.snapshot.forward[item.slot] * item.lot_size * 1e6
-    perpetual = get_slot(desk, "BTC-PERPETUAL")
-    worth = quotes.can_sell[perpetual] * desk.marks[perpetual] / 1e6
-    depth = 0.5 * desk.snapshot.crowding["BTC"].depth_down
-    assert depth - desk.marks[perpetual] / 1e6 <= worth <= depth
+    assert quotes.ask[item.slot] >= 0.5 * house.snapshot.forward[item.slot] * item.lot_size * 1e6
+    perpetual = get_slot(house, "BTC-PERPETUAL")
+    worth = quotes.can_sell[perpetual] * house.marks[perpetual] / 1e6
+    depth = 0.5 * house.snapshot.crowding["BTC"].depth_down
+    assert depth - house.marks[perpetual] / 1e6 <= worth <= depth
 
 
 @pytest.mark.parametrize("value", [math.nan, -0.1, 1.1, math.inf])
 def test_a_share_that_is_none(value):
     with pytest.raises(OutOfRange, match="share of the liquidity"):
-        make_liquidity(get_desk("mini", CALM), {}, value)
+        make_liquidity(get_house("mini", CALM), {}, value)
 
 
 @pytest.mark.parametrize(
     "what,value", [("bid", math.nan), ("ask", -1.0), ("volume", math.inf), ("open_interest", -1.0)]
 )
 def test_a_quote_that_is_none(what, value):
-    desk = get_desk("mini", CALM)
+    house = get_house("mini", CALM)
     name, seen = next(
-        (name, seen) for name, seen in load_observations(CALM).items() if name in desk.snapshot.listing.by_name
+        (name, seen) for name, seen in load_observations(CALM).items() if name in house.snapshot.listing.by_name
     )
     with pytest.raises(OutOfRange, match=f"{what} of {name}"):
-        make_liquidity(desk, {name: seen.model_copy(update={what: value})})
+        make_liquidity(house, {name: seen.model_copy(update={what: value})})
 
 
 def test_refusals():
-    desk, quotes = get_desk("mini", CALM), get_quotes("mini", CALM)
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
     state = make_state(16, {1: 10}, 0)
     for cost in (math.nan, -1.0):
         with pytest.raises(OutOfRange, match="largest cost"):
-            find_hedge(desk, "x", state, quotes, max_cost=cost)
+            find_hedge(house, "x", state, quotes, max_cost=cost)
     for seconds in (math.nan, 0.0, 1e9):
         with pytest.raises(OutOfRange, match="seconds of the search"):
-            find_hedge(desk, "x", state, quotes, seconds=seconds)
+            find_hedge(house, "x", state, quotes, seconds=seconds)
     with pytest.raises(UnknownName, match="unknown level 'net_delta'; allowed: initial, maintenance"):
-        find_hedge(desk, "x", state, quotes, level="net_delta")
+        find_hedge(house, "x", state, quotes, level="net_delta")
 
 
 def test_the_record_is_json():
-    desk, quotes = get_desk("mini", CALM), get_quotes("mini", CALM)
-    hedge = find_hedge(desk, "x", spend(desk, get_books("mini", CALM)["random 1"], "initial", 0.05), quotes)
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
+    hedge = find_hedge(house, "x", spend(house, get_books("mini", CALM)["random 1"], "initial", 0.05), quotes)
     document = json.loads(json.dumps(hedge.to_document(), allow_nan=False))
     assert document["outcome"] == "found" and document["rounding_loss"] == hedge.rounding_loss

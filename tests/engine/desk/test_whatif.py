@@ -6,15 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from tests.support.desks import MARKETS, get_books, get_desk, get_slot
-from tests.support.house import CALM, make_state
-from zkmargin.engine.account import MAX_LOTS, AccountState
+from tests.support.desks import MARKETS, get_books, get_slot
+from tests.support.house import CALM, get_house, make_state
+from zkmargin.engine.account import MAX_LOTS, AccountState, Portfolio
 from zkmargin.engine.desk.orders import MAX_ORDER_LOTS, Order, parse_orders, pay_out, trade
-from zkmargin.engine.desk.whatif import weigh_orders
+from zkmargin.engine.desk.whatif import compute_whatif
 from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 
-DESK = get_desk("standard", CALM)
+HOUSE = get_house("standard", CALM)
 LEVELS = ("initial", "maintenance")
 
 
@@ -28,35 +28,35 @@ def passes(policy, state):
 
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_changes_are_differences_of_full_evaluations(size, market):
-    desk = get_desk(size, market)
+    house = get_house(size, market)
     orders = (Order("BTC-PERPETUAL", 150), Order("ETH-PERPETUAL", -1200))
     for name, state in list(get_books(size, market).items())[-2:]:
-        found = weigh_orders(desk, name, state, orders)
+        found = compute_whatif(house, name, state, orders)
         lots = np.array(state.positions)
-        lots[get_slot(desk, "BTC-PERPETUAL")] += 150
-        lots[get_slot(desk, "ETH-PERPETUAL")] -= 1200
-        paid = sum(order.lots * int(desk.marks[get_slot(desk, order.name)]) for order in orders)
+        lots[get_slot(house, "BTC-PERPETUAL")] += 150
+        lots[get_slot(house, "ETH-PERPETUAL")] -= 1200
+        paid = sum(order.lots * int(house.marks[get_slot(house, order.name)]) for order in orders)
         after = AccountState(lots, state.cash - paid)
         for level in LEVELS:
-            full = [desk.evaluate(account, level) for account in (state, after)]
+            full = [house.definition_requirement(account, level) for account in (state, after)]
             assert found.change[level] == pytest.approx(full[1].total - full[0].total, abs=1e-6)
             assert found.change[f"margin_excess_{level}"] == pytest.approx(
                 full[1].margin_excess - full[0].margin_excess, abs=1e-6
             )
-            assert found.passes(level) == passes(desk.policies[level], after)
-        initial = [desk.evaluate(account, "initial") for account in (state, after)]
+            assert found.passes(level) == passes(house.policies[level], after)
+        initial = [house.definition_requirement(account, "initial") for account in (state, after)]
         assert found.change["contagion_buffer"] == pytest.approx(initial[1].buffer - initial[0].buffer, abs=1e-6)
         assert abs(found.change["equity"]) <= 0.5e-6 * 1350 + 1e-6  # marks are whole micro-dollars
 
 
 def test_an_order_that_does_not_pass_says_what_is_missing():
     state = make_state(256, {}, 10_000 * 10**6)
-    found = weigh_orders(DESK, "thin", state, (Order("BTC-PERPETUAL", 100),))
+    found = compute_whatif(HOUSE, "thin", state, (Order("BTC-PERPETUAL", 100),))
     assert not found.passes("initial") and found.before.missing_usd6["initial"] == 0
     missing = found.after.missing_usd6["initial"]
-    after = trade(DESK, state, (Order("BTC-PERPETUAL", 100),))
-    assert passes(DESK.policies["initial"], AccountState(after.positions, after.cash + missing))
-    assert not passes(DESK.policies["initial"], AccountState(after.positions, after.cash + missing - 1))
+    after = trade(HOUSE, state, (Order("BTC-PERPETUAL", 100),))
+    assert passes(HOUSE.policies["initial"], AccountState(after.positions, after.cash + missing))
+    assert not passes(HOUSE.policies["initial"], AccountState(after.positions, after.cash + missing - 1))
     assert found.after.worst["BTC"].startswith("BTC -")
     document = json.loads(json.dumps(found.to_document(), allow_nan=False))
     assert document["passes"] == {"initial": False, "maintenance": found.passes("maintenance")}
@@ -64,22 +64,22 @@ def test_an_order_that_does_not_pass_says_what_is_missing():
 
 def test_a_price_off_the_mark_moves_equity_by_the_difference():
     state = make_state(256, {}, 10**12)
-    mark = DESK.marks[get_slot(DESK, "ETH-PERPETUAL")] / 1e6 / 0.1
-    found = weigh_orders(DESK, "x", state, (Order("ETH-PERPETUAL", -30, price=mark - 10.0),))
+    mark = HOUSE.marks[get_slot(HOUSE, "ETH-PERPETUAL")] / 1e6 / 0.1
+    found = compute_whatif(HOUSE, "x", state, (Order("ETH-PERPETUAL", -30, price=mark - 10.0),))
     assert found.change["equity"] == pytest.approx(-10.0 * 0.1 * 30, abs=1e-3)
     assert found.orders[0].cash == pytest.approx(-30 * 0.1 * (mark - 10.0), abs=1e-6)
 
 
 def test_the_account_pays_the_fraction_of_a_micro_dollar():
-    bought = trade(DESK, make_state(256, {}, 0), (Order("BTC-PERPETUAL", 1, price=0.00005),))
-    sold = trade(DESK, make_state(256, {}, 0), (Order("BTC-PERPETUAL", -1, price=0.00005),))
+    bought = trade(HOUSE, make_state(256, {}, 0), (Order("BTC-PERPETUAL", 1, price=0.00005),))
+    sold = trade(HOUSE, make_state(256, {}, 0), (Order("BTC-PERPETUAL", -1, price=0.00005),))
     assert (bought.cash, sold.cash) == (-1, 0)  # half a micro-dollar each way
 
 
 def test_a_trade_and_its_reverse_at_the_mark_change_nothing():
     state = make_state(256, {5: -7}, 123)
-    there = trade(DESK, state, parse_orders(["BTC-PERPETUAL:+10,ETH-PERPETUAL:-3"]))
-    assert trade(DESK, there, parse_orders(["BTC-PERPETUAL:-10", "ETH-PERPETUAL:3"])) == state
+    there = trade(HOUSE, state, parse_orders(["BTC-PERPETUAL:+10,ETH-PERPETUAL:-3"]))
+    assert trade(HOUSE, there, parse_orders(["BTC-PERPETUAL:-10", "ETH-PERPETUAL:3"])) == state
 
 
 @pytest.mark.parametrize(
@@ -112,23 +112,23 @@ def test_orders_that_are_refused(orders, prices, error, text):
 
 def test_an_unknown_instrument_is_answered_with_the_nearest_names():
     with pytest.raises(UnknownName, match="unknown instrument 'BTC-PERPETUALS'; allowed: BTC-PERPETUAL"):
-        trade(DESK, make_state(256, {}, 0), (Order("BTC-PERPETUALS", 1),))
+        trade(HOUSE, make_state(256, {}, 0), (Order("BTC-PERPETUALS", 1),))
 
 
 def test_positions_and_cash_stay_in_range():
     with pytest.raises(OutOfRange, match="lots of BTC-PERPETUAL after the trade"):
-        trade(DESK, make_state(256, {1: MAX_LOTS}, 0), (Order("BTC-PERPETUAL", 1),))
+        trade(HOUSE, make_state(256, {1: MAX_LOTS}, 0), (Order("BTC-PERPETUAL", 1),))
     dear = tuple(Order(f"{coin}-PERPETUAL", MAX_ORDER_LOTS, price=1e8) for coin in ("BTC", "ETH"))
     with pytest.raises(OutOfRange, match="cash of the trade in micro-dollars"):
-        trade(DESK, make_state(256, {}, 0), dear)
+        trade(HOUSE, make_state(256, {}, 0), dear)
     for amount in (math.nan, -1.0, math.inf):
         with pytest.raises(OutOfRange, match="withdrawal in US dollars"):
-            pay_out(make_state(256, {}, 0), amount)
-    assert pay_out(make_state(256, {}, 5), 2.0).cash == 5 - 2_000_000
+            pay_out(Portfolio("x", {}, 0), amount)
+    assert pay_out(Portfolio("x", {}, 5), 2.0).cash_usd6 == 5 - 2_000_000
 
 
 def test_a_trade_has_four_legs():
-    names = [item.name for item in DESK.snapshot.listing.by_name.values() if item.name.startswith("BTC-")][1:6]
+    names = [item.name for item in HOUSE.snapshot.listing.by_name.values() if item.name.startswith("BTC-")][1:6]
     state = make_state(256, {}, 10**13)
-    assert weigh_orders(DESK, "x", state, tuple(Order(name, 1) for name in names[:4])).trades == 1
-    assert weigh_orders(DESK, "x", state, tuple(Order(name, 1) for name in names)).trades == 2
+    assert compute_whatif(HOUSE, "x", state, tuple(Order(name, 1) for name in names[:4])).trades == 1
+    assert compute_whatif(HOUSE, "x", state, tuple(Order(name, 1) for name in names)).trades == 2

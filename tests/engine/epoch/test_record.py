@@ -12,14 +12,15 @@ from eth_hash.auto import keccak
 
 from tests.support.house import CRASH, get_policies, get_snapshot, to_fields
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
-from zkmargin.engine.epoch.record import MAGIC, Epoch, RefusedEpoch, build_epoch, read_policies
+from zkmargin.engine.epoch.record import MAGIC, Epoch, RefusedEpoch, read_policies
 from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.errors import MalformedPolicy, RoundingMissing
 from zkmargin.engine.policy.record import Policy, flat_policy
 
 SNAPSHOT = get_snapshot("mini")
-EPOCH = build_epoch(SNAPSHOT, number=7)
+EPOCH = House(SNAPSHOT).epoch(7)
 FIELDS = {field.name: getattr(EPOCH, field.name) for field in dataclasses.fields(Epoch)}
 
 
@@ -27,7 +28,7 @@ FIELDS = {field.name: getattr(EPOCH, field.name) for field in dataclasses.fields
 def test_same_snapshot_same_bytes(size):
     snapshot = get_snapshot(size)
     again = MarketSnapshot.from_bytes(snapshot.to_bytes())
-    first, second = build_epoch(snapshot, number=1), build_epoch(again, number=1)
+    first, second = House(snapshot).epoch(1), House(again).epoch(1)
     assert first.snapshot_bytes == second.snapshot_bytes
     assert first.policy_bytes == second.policy_bytes
     assert first.settlement_bytes == second.settlement_bytes
@@ -36,9 +37,9 @@ def test_same_snapshot_same_bytes(size):
 def test_same_bytes_in_another_process():
     """No hash seed, set order or cache leaks into the bytes."""
     script = (
-        "from zkmargin.engine.epoch.record import build_epoch;"
+        "from zkmargin.engine.house import House;"
         "from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini;"
-        "epoch = build_epoch(reduce_to_mini(load_snapshot('deribit_2026-08-22')), number=1);"
+        "epoch = House(reduce_to_mini(load_snapshot('deribit_2026-08-22'))).epoch(1);"
         "print(epoch.snapshot_hash.hex(), epoch.policy_hash.hex(), epoch.settlement_hash.hex())"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
@@ -49,7 +50,7 @@ def test_hashes_are_keccak_of_the_bytes():
     assert EPOCH.snapshot_hash == keccak(EPOCH.snapshot_bytes)
     assert EPOCH.policy_hash == keccak(EPOCH.policy_bytes)
     assert EPOCH.settlement_hash == keccak(EPOCH.settlement_bytes)
-    other = build_epoch(get_snapshot("mini", CRASH), number=7)
+    other = House(get_snapshot("mini", CRASH)).epoch(7)
     assert other.policy_hash != EPOCH.policy_hash and other.settlement_hash == EPOCH.settlement_hash
 
 
@@ -92,7 +93,7 @@ def test_a_settlement_is_carried():
     drop, payoff = np.zeros(16, dtype=np.int64), np.zeros(16, dtype=np.int64)
     drop[3], payoff[3] = 1, 12_345
     settlement = ExpiryStep(SNAPSHOT.listing.preset, drop, payoff)
-    epoch = build_epoch(SNAPSHOT, number=1, settlement=settlement, urgent=True, time=5)
+    epoch = House(SNAPSHOT).epoch(1, settlement=settlement, urgent=True, time=5)
     assert epoch.settlement_hash == settlement.hash != EPOCH.settlement_hash and epoch.urgent and epoch.time == 5
 
 
@@ -141,7 +142,7 @@ def test_time_to_build_at_standard_size():
 
     def measure():
         start = time.perf_counter()
-        epoch = build_epoch(snapshot, number=1)
+        epoch = House(snapshot).epoch(1)
         assert epoch.policy_hash and epoch.snapshot_hash and epoch.settlement_hash
         return time.perf_counter() - start
 

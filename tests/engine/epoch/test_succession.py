@@ -8,9 +8,15 @@ import pytest
 
 from tests.support.house import get_snapshot
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
-from zkmargin.engine.epoch.record import Epoch, build_epoch
+from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.epoch.succession import RefusedSuccession, check_succession
-from zkmargin.engine.market.instruments import InstrumentKind, Listing, collateral_lot_sizes, make_instrument
+from zkmargin.engine.house import House
+from zkmargin.engine.market.instruments import (
+    InstrumentKind,
+    Listing,
+    collateral_lot_sizes,
+    make_instrument,
+)
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin
@@ -19,7 +25,7 @@ SNAPSHOT = get_snapshot("mini")
 LISTING, PRESET = SNAPSHOT.listing, SNAPSHOT.listing.preset
 COLLATERAL = PRESET.collateral_slots[1]
 PERPETUAL, FUTURE, OPTION, OTHER_OPTION = 1, 2, 3, 4
-FIRST = build_epoch(SNAPSHOT, number=7)
+FIRST = House(SNAPSHOT).epoch(7)
 
 
 def settle(payoffs: dict[int, int]) -> ExpiryStep:
@@ -114,8 +120,8 @@ class TestHeader:
         check_succession(FIRST, follow(FIRST, number=FIRST.number + 1_000_000))
         for number in (FIRST.number + 1_000_001, 2**64 - 1):
             refuse(FIRST, follow(FIRST, number=number), "number", number)
-        check_succession(None, build_epoch(SNAPSHOT, number=1_000_000))
-        refuse(None, build_epoch(SNAPSHOT, number=1_000_001), "number", 1_000_001)
+        check_succession(None, House(SNAPSHOT).epoch(1_000_000))
+        refuse(None, House(SNAPSHOT).epoch(1_000_001), "number", 1_000_001)
 
     @pytest.mark.parametrize("previous", [None, FIRST])
     def test_an_epoch_is_dated_by_its_snapshot(self, previous):
@@ -130,7 +136,7 @@ class TestHeader:
         refuse(FIRST, follow(FIRST, time=FIRST.time - 1), "time", FIRST.time - 1)
 
     def test_the_preset_stays(self):
-        standard = build_epoch(get_snapshot("standard"), number=8)
+        standard = House(get_snapshot("standard")).epoch(8)
         refuse(FIRST, standard, "preset", "standard")
 
     @pytest.mark.parametrize("step", [2, 3])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.house import CALM, CRASH, get_definition, get_house, get_policies, get_snapshot, make_state, states
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
 from zkmargin.engine.margin.definition import compute_allowance
+from zkmargin.engine.margin.lot_values import LotByLot
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.units import USD6
@@ -31,7 +32,7 @@ def passes(policy, state) -> bool:
 
 def near_boundary(definition, state, level, offset: Fraction) -> AccountState:
     """The same positions with the cash that leaves `offset` dollars above the exact requirement."""
-    exact = definition.compute_requirement(AccountState(state.positions, 0), level, exact=True)
+    exact = definition.compute_exact_requirement(AccountState(state.positions, 0), level)
     cash = math.floor((exact.total - exact.equity + offset) * USD6)
     if abs(cash) > MAX_CASH:
         assume(False)
@@ -41,7 +42,7 @@ def near_boundary(definition, state, level, offset: Fraction) -> AccountState:
 def check_agreement(size, market, level, state):
     """Both directions of the agreement for one state; returns whether the policy passed."""
     definition = get_definition(size, market)
-    exact = definition.compute_requirement(state, level, exact=True)
+    exact = definition.compute_exact_requirement(state, level)
     passed = passes(get_policies(size, market)[level], state)
     if passed:
         assert exact.is_met, float(exact.margin_excess)
@@ -93,14 +94,14 @@ def test_one_position_at_its_edges(size, level, lots):
     """Every kind of instrument, one lot and the largest position, just at and just below its requirement."""
     definition = get_definition(size)
     listing = definition.snapshot.listing
-    slots = {(item.kind, item.is_call): item.slot for item in reversed(definition.items) if item.slot != 0}
+    slots = {(item.kind, item.is_call): item.slot for item in reversed(listing.by_name.values()) if item.slot != 0}
     for slot in slots.values():
         if slot in listing.preset.collateral_slots and lots < 0:
             continue
         state = make_state(SIZES[size], {slot: lots})
         allowance = Fraction(compute_allowance(PARAMETERS, level, state))
         above = near_boundary(definition, state, level, allowance + Fraction(1, USD6))
-        needed = definition.compute_requirement(above, level, exact=True)
+        needed = definition.compute_exact_requirement(above, level)
         if needed.cash_slack >= 0 and needed.exposure_slack >= 3 * abs(lots):
             assert check_agreement(size, CALM, level, above), listing.instruments[slot].name
         below = near_boundary(definition, state, level, -Fraction(1, USD6))
@@ -111,7 +112,7 @@ def test_one_position_at_its_edges(size, level, lots):
 def test_nothing_needs_nothing(size):
     empty = make_state(SIZES[size], {}, 0)
     for level in ("initial", "maintenance"):
-        assert get_definition(size).compute_requirement(empty, level, exact=True).total == 0
+        assert get_definition(size).compute_exact_requirement(empty, level).total == 0
         assert check_agreement(size, CALM, level, empty)
 
 
@@ -163,10 +164,9 @@ def test_net_delta_limit_is_reached():
 @pytest.mark.parametrize("market", [CALM, CRASH])
 def test_scenario_values_written_out_one_by_one(size, market):
     """The reference's own loops against the vectorised models."""
-    from zkmargin.engine.margin.definition import Definition
 
     house = get_house(size, market)
-    loops = Definition(get_snapshot(size, market), PARAMETERS)
+    loops = LotByLot(get_snapshot(size, market), PARAMETERS)
     assert np.abs(loops.prices - house.prices).max() < 1e-9
     assert np.abs(loops.grid_pnl - house.grid.pnl).max() < 1e-9
     assert np.abs(loops.shortfall_pnl - house.shortfall.pnl).max() < 1e-9
@@ -178,7 +178,7 @@ def test_float_and_exact_sums_agree(state):
     definition = get_definition("mini")
     for level in ("initial", "maintenance"):
         rough = definition.compute_requirement(state, level)
-        exact = definition.compute_requirement(state, level, exact=True)
+        exact = definition.compute_exact_requirement(state, level)
         assert abs(rough.total - float(exact.total)) <= 1e-9 * (
             1 + abs(float(exact.total)) + np.abs(state.positions).sum()
         )

@@ -11,8 +11,9 @@ from tests.support.house import CALM, get_definition, get_house, get_policies, g
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.buffer import compute_charge, make_chords
 from zkmargin.engine.margin.definition import Definition
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.lot_values import LotByLot
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.layout import Helper, Layout
@@ -73,7 +74,7 @@ def test_knots_equalise_the_error():
 
 def asked(policy, definition, positions):
     """Buffer of each coin in a certificate with ample cash, US dollars."""
-    certificate = find_certificate(policy, make_state(len(definition.prices), positions, 10**20))
+    certificate = find_certificate(policy, make_state(len(definition.values.prices), positions, 10**20))
     return {coin: certificate.helpers[Helper[f"BUFFER_{coin}"]] / USD6 for coin in Coin}
 
 
@@ -100,7 +101,9 @@ def test_the_policy_asks_the_chords_and_refuses_beyond_the_last_knot(size, coin,
         asked(policy, definition, {slot: over})
     index = coin.ordinal
     assert refusal.value.rows == (Layout(get_preset(size)).buffer(index)[-2 if sign > 0 else -1],)
-    assert find_certificate(get_policies(size)["maintenance"], make_state(len(definition.prices), {slot: over}, 10**20))
+    assert find_certificate(
+        get_policies(size)["maintenance"], make_state(definition.preset.slots, {slot: over}, 10**20)
+    )
 
 
 def test_a_hedge_lowers_it_and_maintenance_never_asks_it():
@@ -121,7 +124,7 @@ def requirement(crowding, stress, lots):
         crowding={**get_snapshot("mini").crowding, Coin.BTC: crowding},
         contagion_multiplier=stress,
     )
-    definition = Definition(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
+    definition = HouseModel(snapshot, PARAMETERS).definition
     return definition.compute_requirement(make_state(16, {1: lots}, 10**14), "initial").buffer
 
 
@@ -139,15 +142,15 @@ def test_crowd_and_stress_raise_it_and_depth_lowers_it():
 def test_a_market_without_impact_has_no_buffer_rows():
     snapshot = get_snapshot("mini", CALM)
     quiet = {coin: replace(crowding, impact=0.0) for coin, crowding in snapshot.crowding.items()}
-    policy = build_policies(replace(snapshot, crowding=quiet), PARAMETERS)["initial"]
+    policy = HouseModel(replace(snapshot, crowding=quiet), PARAMETERS).policies["initial"]
     rows = [row for index in (0, 1) for row in Layout(policy.preset).buffer(index)]
     assert not policy.positions[rows].any() and not policy.helpers[rows].any()
 
 
 def test_the_reference_without_the_house_agrees():
     """Delta by Black's formula written out for single options, and chords applied to it."""
-    own, shared = Definition(get_snapshot("mini"), PARAMETERS), get_definition("mini")
-    np.testing.assert_allclose(own.exposures, shared.exposures, rtol=1e-12)
+    own, shared = Definition(LotByLot(get_snapshot("mini"), PARAMETERS)), get_definition("mini")
+    np.testing.assert_allclose(own.values.exposures, shared.values.exposures, rtol=1e-12)
     state = make_state(16, {1: 400, 4: -700, 10: 3_000, 13: 250}, 10**13)
     one, other = (definition.compute_requirement(state, "initial") for definition in (own, shared))
     assert one.buffer == pytest.approx(other.buffer, rel=1e-9) and one.buffer > 0

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from tests.support.house import get_definition, get_house, get_policies, get_snapshot, make_state
-from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.grid import make_cells
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.market.instruments import InstrumentKind, Listing
 from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE
@@ -22,7 +21,7 @@ PARAMETERS = load_parameters()
 
 
 def slot_of(definition, kind, coin="BTC", **facts):
-    for item in definition.items:
+    for item in definition.snapshot.listing.by_name.values():
         if item.kind is kind and item.underlying.value == coin and all(getattr(item, k) == v for k, v in facts.items()):
             return item.slot
     raise LookupError(kind)
@@ -91,7 +90,7 @@ def test_layout_covers_every_row_once(name):
 
 def test_volatility_shocks_scale_with_tenor():
     definition, scale = get_definition("standard"), scale_by_tenor(get_snapshot("standard"), PARAMETERS)
-    for item in definition.items:
+    for item in definition.snapshot.listing.by_name.values():
         if item.kind is not InstrumentKind.OPTION:
             assert scale[item.slot] == 1.0
             continue
@@ -135,7 +134,7 @@ class TestCorners:
     def test_dated_forwards_move_and_spot_does_not(self):
         house, rows = self.corners()
         definition = get_definition("standard")
-        for item in definition.items:
+        for item in definition.snapshot.listing.by_name.values():
             shift = house.grid.forward_shift[rows, item.slot]
             if item.kind in (InstrumentKind.SPOT, InstrumentKind.PERPETUAL):
                 assert not shift.any() and not house.grid.pnl[rows, item.slot].any()
@@ -168,13 +167,17 @@ class TestCorners:
     def test_a_calendar_of_futures_pays_for_the_basis(self):
         definition = get_definition("standard")
         futures = [
-            item for item in definition.items if item.kind is InstrumentKind.FUTURE and item.underlying.value == "BTC"
+            item
+            for item in definition.snapshot.listing.by_name.values()
+            if item.kind is InstrumentKind.FUTURE and item.underlying.value == "BTC"
         ]
         near, far = futures[0], futures[-1]
         needed = requirement({near.slot: 100, far.slot: -100}, "maintenance")
         assert "basis up" in definition.cells["BTC"][needed.worst["BTC"]].label
         years = (far.expiry - definition.snapshot.time) / (365 * 86_400)
-        moved = 100 * (definition.prices[far.slot] * np.expm1(0.1 * years) - definition.prices[near.slot] * 0.01)
+        moved = 100 * (
+            definition.values.prices[far.slot] * np.expm1(0.1 * years) - definition.values.prices[near.slot] * 0.01
+        )
         assert needed.losses["BTC"] == pytest.approx(moved)
 
 
@@ -193,7 +196,7 @@ def test_skew_moves_the_wings_apart():
 def test_a_perpetual_loses_the_range_and_its_contingency():
     definition = get_definition("standard")
     slot = slot_of(definition, InstrumentKind.PERPETUAL)
-    price = definition.prices[slot]
+    price = definition.values.prices[slot]
     for lots in (100, -100):
         needed = requirement({slot: lots})
         contingency = 100 * 0.01 * definition.snapshot.index["BTC"] * PARAMETERS.linear["initial"]
@@ -204,11 +207,11 @@ def test_a_perpetual_loses_the_range_and_its_contingency():
 
 def test_a_long_option_cannot_lose_more_than_it_is_worth():
     definition = get_definition("standard")
-    for item in definition.items:
+    for item in definition.snapshot.listing.by_name.values():
         if item.kind is InstrumentKind.OPTION:
             assert (
                 requirement({item.slot: 10}, "maintenance").losses[item.underlying.value]
-                <= 10 * definition.prices[item.slot] + 1e-9
+                <= 10 * definition.values.prices[item.slot] + 1e-9
             )
 
 
@@ -216,7 +219,7 @@ def test_a_naked_short_call_pays_for_the_far_tail():
     definition = get_definition("standard")
     calls = [
         item
-        for item in definition.items
+        for item in definition.snapshot.listing.by_name.values()
         if item.kind is InstrumentKind.OPTION and item.is_call and item.underlying.value == "BTC"
     ]
     wing = max(calls, key=lambda item: item.strike)
@@ -236,8 +239,8 @@ class TestNetting:
         )
         notional = 1_000_000
         # ETH in the grid's own steps: its range is wider by 18/16
-        return {btc: round(notional / definition.prices[btc])}, {
-            eth: round(notional * 16 / 18 / definition.prices[eth])
+        return {btc: round(notional / definition.values.prices[btc])}, {
+            eth: round(notional * 16 / 18 / definition.values.prices[eth])
         }
 
     def test_opposite_sides(self):
@@ -276,7 +279,7 @@ class TestCollateral:
     def test_haircut(self):
         definition = get_definition("standard")
         needed = requirement({128: 1000})
-        assert needed.equity == pytest.approx(1000 * definition.prices[128])
+        assert needed.equity == pytest.approx(1000 * definition.values.prices[128])
         assert needed.charges["haircut"] == pytest.approx(0.05 * needed.equity)
         assert needed.grid == pytest.approx(1.25 * 0.18 * needed.equity)
 
@@ -313,7 +316,7 @@ class TestEmptySlot:
     @pytest.fixture(scope="class")
     @classmethod
     def policies(cls, snapshot):
-        return build_policies(snapshot)
+        return HouseModel(snapshot).policies
 
     @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
     @pytest.mark.parametrize("lots", [1, -1])
@@ -324,7 +327,7 @@ class TestEmptySlot:
         assert find_certificate(policies[name], make_state(16, {5: lots}, cash=CLOSED_SIDE_RATE + 10))
 
     def test_the_definition_says_the_same(self, snapshot):
-        definition = Definition(snapshot, PARAMETERS, HouseModel(snapshot, PARAMETERS))
+        definition = HouseModel(snapshot, PARAMETERS).definition
         needed = definition.compute_requirement(make_state(16, {5: 3}), "initial")
         assert needed.charges["closed slots"] == pytest.approx(3 * CLOSED_SIDE_RATE / 1e6) and needed.equity == 0
 
@@ -333,7 +336,7 @@ class TestEmptySlot:
 def test_larger_presets_build_and_pass_every_check(name):
     full = get_snapshot("standard")
     listing = dataclasses.replace(full.listing, preset=PRESETS[name])
-    policies = build_policies(dataclasses.replace(full, listing=listing))
+    policies = HouseModel(dataclasses.replace(full, listing=listing)).policies
     assert policies["initial"].priced.sum() == PRESETS[name].excess_rows
     assert find_certificate(policies["initial"], make_state(256, {1: 10, 129: -20}, 10**12))
 

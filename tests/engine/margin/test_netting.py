@@ -11,6 +11,7 @@ from tests.support.house import get_definition, get_house, make_state, states
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import MalformedFile
 from zkmargin.engine.margin.definition import Definition
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import FOLDER, MAX_OFFSET, load_parameters, read_parameters
 from zkmargin.engine.presets import Coin
 
@@ -41,7 +42,7 @@ def test_the_offset_stays_within_its_bound(state):
 def test_a_hedge_across_coins_reaches_it_only_with_a_smaller_charge(charge, within):
     """Long BTC against short ETH of the same loss at the edges: the book that netting helps most."""
     house = get_house("mini")
-    definition = Definition(house.snapshot, replace(PARAMETERS, transfer_charge=charge), house)
+    definition = HouseModel(house.snapshot, replace(PARAMETERS, transfer_charge=charge)).definition
     reach = [abs(house.grid.pnl[:, slot]).max() for slot in (1, 9)]
     state = make_state(16, {1: 1_000, 9: -round(1_000 * reach[0] / reach[1])})
     found = share(definition, state)

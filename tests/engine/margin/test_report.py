@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.console import Console
 
-from tests.support.house import get_definition, get_policies, get_snapshot, make_state
+from tests.support.house import get_definition, get_house, get_snapshot, make_state
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.margin.report import build_report, render
 from zkmargin.engine.market.instruments import InstrumentKind
@@ -16,10 +16,7 @@ SNAPSHOT = get_snapshot("standard")
 
 
 def report_of(name):
-    portfolio = load_portfolio(name)
-    return build_report(
-        portfolio.name, portfolio.to_state(SNAPSHOT.listing), SNAPSHOT, policies=get_policies("standard")
-    )
+    return get_house("standard").report(load_portfolio(name))
 
 
 @pytest.mark.parametrize("name", PORTFOLIOS)
@@ -50,13 +47,13 @@ def test_json_and_table(name):
 
 def test_worst_scenario_in_words():
     definition = get_definition("standard")
-    perpetual = next(item for item in definition.items if item.kind is InstrumentKind.PERPETUAL)
-    report = build_report(
-        "long", make_state(256, {perpetual.slot: 10}, 10**10), SNAPSHOT, policies=get_policies("standard")
+    perpetual = next(
+        item for item in definition.snapshot.listing.by_name.values() if item.kind is InstrumentKind.PERPETUAL
     )
+    report = build_report(get_house("standard"), "long", make_state(256, {perpetual.slot: 10}, 10**10))
     assert report.coins["BTC"].worst_scenario.startswith("BTC -16 %, vol ")
     assert report.coins["BTC"].worst_position == "BTC-PERPETUAL"
-    assert report.coins["BTC"].worst_loss == pytest.approx(0.16 * 10 * definition.prices[perpetual.slot])
+    assert report.coins["BTC"].worst_loss == pytest.approx(0.16 * 10 * definition.values.prices[perpetual.slot])
     assert report.coins["ETH"].worst_scenario == "none loses" and report.coins["ETH"].positions == 0
     assert report.levels["initial"].binding == "scenario grid"
     assert report.worst_shortfall_scenario.startswith("BTC -")
@@ -64,40 +61,42 @@ def test_worst_scenario_in_words():
 
 def test_missing_margin():
     definition = get_definition("standard")
-    perpetual = next(item for item in definition.items if item.kind is InstrumentKind.PERPETUAL)
+    perpetual = next(
+        item for item in definition.snapshot.listing.by_name.values() if item.kind is InstrumentKind.PERPETUAL
+    )
     state = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6)
-    report = build_report("short", state, SNAPSHOT, policies=get_policies("standard"))
+    report = build_report(get_house("standard"), "short", state)
     level = report.levels["initial"]
     assert not level.is_met and level.margin_excess < 0
     assert level.missing_usd6 / 1e6 == pytest.approx(-level.margin_excess, abs=0.01)
     richer = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6 + level.missing_usd6)
-    assert find_certificate(get_policies("standard")["initial"], richer)
+    assert find_certificate(get_house("standard").policies["initial"], richer)
 
 
 def test_the_expected_shortfall_binds():
     """A call owed against one that expires within the margin period: in the grid at most a day of that passes."""
     owed, held = (SNAPSHOT.listing.get(name).slot for name in ("BTC-28AUG26-80000-C", "BTC-24AUG26-81000-C"))
     state = make_state(256, {owed: -900, held: 1300}, 10**11)
-    report = build_report("calendar", state, SNAPSHOT, policies=get_policies("standard"))
+    report = build_report(get_house("standard"), "calendar", state)
     initial, maintenance = report.levels["initial"], report.levels["maintenance"]
     assert initial.binding == "expected shortfall" and initial.expected_shortfall > 1.2 * initial.grid
     assert initial.contributions["expected shortfall"] == initial.expected_shortfall
     assert maintenance.binding == "scenario grid" and maintenance.expected_shortfall == 0
-    certificate = find_certificate(get_policies("standard")["initial"], state)
+    certificate = find_certificate(get_house("standard").policies["initial"], state)
     poorer = make_state(256, {owed: -900, held: 1300}, 10**11 - round(initial.margin_excess * 1e6) - 10**6)
-    assert certificate and build_report("x", poorer, SNAPSHOT).levels["initial"].missing_usd6 > 0
+    assert certificate and build_report(get_house("standard"), "x", poorer).levels["initial"].missing_usd6 > 0
 
 
 def test_debt_limit_binds():
     state = make_state(256, {128: 5_000_000}, -6_000_000 * 10**6)
-    report = build_report("borrower", state, SNAPSHOT, policies=get_policies("standard"))
+    report = build_report(get_house("standard"), "borrower", state)
     assert report.levels["initial"].binding == "debt limit" and not report.levels["initial"].is_met
     assert report.levels["initial"].missing_usd6 == 1_000_000 * 10**6
     assert report.levels["maintenance"].is_met
 
 
 def test_an_empty_account():
-    report = build_report("empty", make_state(256, {}, 0), SNAPSHOT, policies=get_policies("standard"))
+    report = build_report(get_house("standard"), "empty", make_state(256, {}, 0))
     assert report.levels["initial"].requirement == 0 and report.levels["initial"].is_met
     assert report.segregated.saving == 0 and report.worst_shortfall_scenario == "none loses"
     render(report)

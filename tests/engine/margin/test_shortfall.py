@@ -16,8 +16,8 @@ from zkmargin.engine.calibration.worst_book_search import Reduced, compute_margi
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.margin import scenarios as scenario_module
 from zkmargin.engine.margin.definition import tail_mean
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import PROCYCLICALITY, load_parameters
-from zkmargin.engine.margin.policies import HouseModel, build_policies
 from zkmargin.engine.margin.scenarios import FOLDER, STRESS_SHARE, load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
@@ -119,7 +119,7 @@ class TestOptions:
     def test_every_option_builds_a_policy(self):
         for option in PROCYCLICALITY:
             parameters = dataclasses.replace(PARAMETERS, procyclicality=option)
-            assert build_policies(get_snapshot("mini"), parameters)["initial"].priced.any()
+            assert HouseModel(get_snapshot("mini"), parameters).policies["initial"].priced.any()
 
     @pytest.mark.parametrize("size", ["mini", "standard"])
     def test_the_buffer_asks_a_quarter_more(self, size):

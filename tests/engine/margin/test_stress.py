@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support.house import get_definition, get_snapshot, make_state
+from tests.support.house import get_house, get_snapshot, make_state
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.stress import STRESSES, Stress, compute_joint_stress, run_stresses
 from zkmargin.engine.market.instruments import InstrumentKind
@@ -14,7 +14,7 @@ ETHER, BTC_PERPETUAL, ETH_PERPETUAL = 8, 1, 9
 
 
 def run(lots, *stresses, cash=10**12):
-    return run_stresses("book", make_state(16, lots, cash), SNAPSHOT, stresses or STRESSES)
+    return run_stresses(get_house("mini"), "book", make_state(16, lots, cash), stresses or STRESSES)
 
 
 def test_slots_are_what_the_tests_take_them_for():
@@ -66,12 +66,12 @@ def test_a_crash_that_breaches_maintenance():
 
 class TestJointStress:
     def find(self, lots):
-        return compute_joint_stress(get_definition("mini"), make_state(16, lots))
+        return compute_joint_stress(get_house("mini"), make_state(16, lots))
 
     def test_a_hedge_across_coins(self):
         """One sign: long BTC loses where short ETH gains. Apart, both lose."""
         found = self.find({BTC_PERPETUAL: 100, ETH_PERPETUAL: -280})
-        perpetuals = [abs(get_definition("mini").grid_pnl[:, slot]).max() for slot in (BTC_PERPETUAL, ETH_PERPETUAL)]
+        perpetuals = [abs(get_house("mini").grid_pnl[:, slot]).max() for slot in (BTC_PERPETUAL, ETH_PERPETUAL)]
         sizes = [100 * perpetuals[0], 280 * perpetuals[1]]
         assert found.correlation_one == pytest.approx(max(sizes)) and found.correlation_zero == pytest.approx(
             sum(sizes)

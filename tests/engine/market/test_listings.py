@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zkmargin.engine.errors import OutOfRange, UnknownName
-from zkmargin.engine.margin.policies import build_policies
+from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.market.listings import relist
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
 from zkmargin.engine.presets import get_preset
@@ -26,7 +26,7 @@ def test_only_the_preset_changes():
 def test_policies_of_every_size_have_the_same_hard_rows(name):
     """The grid, the charges and the equity do not know how many scenarios the expected shortfall has."""
     preset = get_preset(name)
-    large, small = build_policies(relist(STANDARD, name)), build_policies(STANDARD)
+    large, small = HouseModel(relist(STANDARD, name)).policies, HouseModel(STANDARD).policies
     assert list(large) == list(small)
     assert large["initial"].priced.sum() > small["initial"].priced.sum() > 0
     for policy in large:

@@ -102,7 +102,7 @@ def test_any_state_as_the_definition(size, data):
     for level in LEVELS:
         result, exact = (
             evaluate(get_policies(size)[level], state),
-            definition.compute_requirement(state, level, exact=True),
+            definition.compute_exact_requirement(state, level),
         )
         rounding = get_rounding(state, result)
         above = (float(result.requirement[0]) - float(result.equity[0])) - float(exact.total - exact.equity) * USD6
