@@ -17,7 +17,7 @@ ORDER = ["engine", "prover", "contracts", "scripts"]
 
 FLOORS = {
     "engine": [
-        {"errors"},
+        {"elementary", "errors"},
         {"units"},
         {"files", "presets"},
         {"market"},

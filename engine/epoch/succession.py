@@ -11,6 +11,7 @@ import math
 from dataclasses import fields
 
 from zkmargin.engine.calibration.filters import DECAY
+from zkmargin.engine.elementary import power
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, collateral_lot_sizes
@@ -121,7 +122,7 @@ def _check_easing(previous: Epoch, epoch: Epoch) -> None:
     before, after = previous.snapshot, epoch.snapshot
     days = (after.time - before.time) / SECONDS_PER_DAY + 1
     for coin in Coin:
-        least = before.daily_volatility[coin] * DECAY ** (days / 2)
+        least = before.daily_volatility[coin] * float(power(DECAY, days / 2))
         if after.daily_volatility[coin] < least - 1e-6:
             value = after.daily_volatility[coin]
             raise RefusedSuccession(f"daily volatility of {coin.value}", value, f"{least:.6f} or more")

@@ -44,6 +44,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from zkmargin.engine.elementary import expm1, log
 from zkmargin.engine.margin.parameters import MILLE, PERCENT, Parameters
 from zkmargin.engine.margin.shocks import scale_by_tenor, weigh_tenors, zero_unaccepted_collateral
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
@@ -203,7 +204,7 @@ class GridModel:
         listing, sign = self.snapshot.listing, self._by_slot("basis")
         dated = listing.is_option | (listing.kind == KIND_CODES[InstrumentKind.FUTURE])
         years = np.where(dated, self.snapshot.years, 0.0)
-        size = np.maximum(np.abs(np.expm1(sign * self.parameters.basis_rate * years)), self.parameters.basis_floor)
+        size = np.maximum(np.abs(expm1(sign * self.parameters.basis_rate * years)), self.parameters.basis_floor)
         return self._by_slot("move") + np.where(dated, sign * size, 0.0)
 
     @cached_property
@@ -213,7 +214,7 @@ class GridModel:
         root = np.sqrt(np.where(listing.is_option, self.snapshot.years, np.nan))
         cap = np.maximum(parameters.skew_shift - parameters.skew_slope * root, 0.0)
         reach = np.maximum(parameters.skew_width_floor, parameters.skew_width * root)
-        moneyness = np.log(listing.strike / self.snapshot.forward)
+        moneyness = log(listing.strike / self.snapshot.forward)
         return cap * np.clip(moneyness / reach, -1.0, 1.0)
 
     @cached_property

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zkmargin.engine.elementary import expm1
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.files import StrictModel, read_model, read_text
 from zkmargin.engine.presets import BITS, Coin
@@ -131,7 +132,7 @@ class ScenarioSet:
     def volatility_moves(self, log_moves: np.ndarray) -> np.ndarray:
         """(D, coins) relative moves of a 30-day implied volatility that go with log moves (D, coins)."""
         level, slope, size = self.response.T
-        return np.expm1(level + slope * log_moves + size * np.abs(log_moves))
+        return expm1(level + slope * log_moves + size * np.abs(log_moves))
 
 
 def tail_windows(total: int, confidence: float) -> int:

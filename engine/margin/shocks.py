@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from zkmargin.engine.elementary import log, power
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.draft import Draft
@@ -32,8 +33,8 @@ def scale_by_tenor(snapshot: MarketSnapshot, parameters: Parameters) -> np.ndarr
         np.where(snapshot.listing.is_option, snapshot.years, np.nan) * DAYS_PER_YEAR, parameters.tenor_floor
     )
     ratio = parameters.tenor_reference / days
-    power = np.where(ratio >= 1.0, parameters.tenor_power_short, parameters.tenor_power_long)
-    return np.where(snapshot.listing.is_option, ratio**power, 1.0)
+    exponent = np.where(ratio >= 1.0, parameters.tenor_power_short, parameters.tenor_power_long)
+    return np.where(snapshot.listing.is_option, power(ratio, exponent), 1.0)
 
 
 def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
@@ -45,8 +46,8 @@ def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.n
     a, b, c = parameters.term_tenors
     days = np.clip(np.where(snapshot.listing.is_option, snapshot.years * DAYS_PER_YEAR, b), a, c)
     return (
-        np.clip(np.log(b / days) / np.log(b / a), 0.0, 1.0),
-        np.clip(np.log(days / b) / np.log(c / b), 0.0, 1.0),
+        np.clip(log(b / days) / log(b / a), 0.0, 1.0),
+        np.clip(log(days / b) / log(c / b), 0.0, 1.0),
     )
 
 

@@ -27,6 +27,7 @@ from functools import cached_property
 
 import numpy as np
 
+from zkmargin.engine.elementary import expm1
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.reduction import cut_weights, merge_days
 from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
@@ -91,7 +92,7 @@ class ShortfallModel:
         """(D, N) change in value of one lot in each window of the sample, US dollars of cash; a loss is negative."""
         snapshot, scenarios = self.snapshot, self.scenarios
         own, tenor = snapshot.listing.underlying, scale_by_tenor(snapshot, self.parameters)
-        moves, volatility = np.expm1(self.log_moves), scenarios.volatility_moves(self.log_moves)
+        moves, volatility = expm1(self.log_moves), scenarios.volatility_moves(self.log_moves)
         before = price_per_lot(snapshot)
         collateral = list(snapshot.listing.preset.collateral_slots)
         pnl = np.empty((len(moves), len(before)))
@@ -116,7 +117,7 @@ class ShortfallModel:
     @cached_property
     def returns(self) -> np.ndarray:
         """(S, coins) mean relative price moves of the groups, for reports."""
-        return merge_days(np.expm1(self.log_moves), self.scenarios.groups, self.window_weights)
+        return merge_days(expm1(self.log_moves), self.scenarios.groups, self.window_weights)
 
     @cached_property
     def window_weights(self) -> np.ndarray:

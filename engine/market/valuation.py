@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtr
 
+from zkmargin.engine.elementary import exp, log, normal_cdf
 from zkmargin.engine.errors import OutOfRange
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _d1_d2(forward: np.ndarray, strike: np.ndarray, deviation: np.ndarray) -> tu
     At the money with no deviation both are 0, which makes the price 0 and the delta one half, the limit from above.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        moneyness = np.log(forward / strike)
+        moneyness = log(forward / strike)
         d1 = moneyness / deviation + 0.5 * deviation
         d2 = d1 - deviation
     undefined = np.isnan(d1) | np.isnan(d2)
@@ -95,7 +95,7 @@ def black76_price(
     d1, d2 = _d1_d2(forward, strike, volatility * np.sqrt(years))
     call_is_out = forward <= strike
     sign = np.where(call_is_out, 1.0, -1.0)
-    out_of_the_money = sign * (forward * ndtr(sign * d1) - strike * ndtr(sign * d2))
+    out_of_the_money = sign * (forward * normal_cdf(sign * d1) - strike * normal_cdf(sign * d2))
     out_of_the_money = np.clip(out_of_the_money, 0.0, np.minimum(forward, strike))
     intrinsic = np.maximum(np.where(is_call, forward - strike, strike - forward), 0.0)
     return out_of_the_money + intrinsic
@@ -110,8 +110,8 @@ def black76_greeks(
     deviation = volatility * root
     d1, _ = _d1_d2(forward, strike, deviation)
     is_call = np.asarray(is_call, dtype=bool)
-    delta = np.where(is_call, ndtr(d1), -ndtr(-d1))
-    density = INVERSE_SQRT_2PI * np.exp(-0.5 * d1 * d1)
+    delta = np.where(is_call, normal_cdf(d1), -normal_cdf(-d1))
+    density = INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         gamma = np.where((deviation > 0) & (forward > 0), density / (forward * deviation), 0.0)
         theta = np.where(root > 0, -0.5 * forward * density * volatility / root, 0.0)

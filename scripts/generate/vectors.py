@@ -2,9 +2,10 @@
 
     python -m zkmargin.scripts.generate.vectors [--check]
 
-A file holds the policies' canonical bytes (zlib, base64), so that a case means the same on every machine, and per case
-the account, the float requirement and either the certificate with every row's value or the refusal. Integers are
-decimal strings.
+A file holds the policies' canonical bytes (zlib, base64) and per case the account, the float requirement and either the
+certificate with every row's value or the refusal. Integers are decimal strings, and equal on every machine. The float
+requirement is the definition's, whose sums and exponentials differ between machines in the last digits: it is compared
+within `FLOAT_TOLERANCE`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,8 @@ MARKET = "deribit_2026-08-22"
 POLICIES = {"mini": ("initial", "maintenance", "net_delta", "withdraw"), "standard": ("initial", "maintenance")}
 """Which policies a file holds; the bytes of more would make the standard file too large."""
 SEED = 20_260_822
+FLOAT_TOLERANCE = 1e-9
+"""Largest accepted difference of a float, as a share of the largest float of its case."""
 
 
 def make_accounts(snapshot: MarketSnapshot) -> dict[str, tuple[dict[int, int], int]]:
@@ -150,6 +154,32 @@ def dump(document: dict[str, object]) -> str:
     return text.replace('"@"', f"[\n{lines}\n ]") + "\n"
 
 
+def find_differences(stored: dict[str, Any], written: dict[str, Any]) -> list[str]:
+    """What differs between two documents: names of keys, and of cases with their keys; floats within the tolerance."""
+    found = [
+        key for key in sorted(stored.keys() | written.keys()) if key != "cases" and stored.get(key) != written.get(key)
+    ]
+    cases = [{(case["name"], case["policy"]): case for case in document["cases"]} for document in (stored, written)]
+    if list(cases[0]) != list(cases[1]):
+        return [*found, "cases"]
+    for (name, policy), ours in cases[0].items():
+        theirs = cases[1][name, policy]
+        found += [
+            f"{name}, {policy}: {key}"
+            for key in sorted(ours.keys() | theirs.keys())
+            if not (_are_close(ours, theirs) if key == "float" else ours.get(key) == theirs.get(key))
+        ]
+    return found
+
+
+def _are_close(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
+    first, second = ours.get("float", {}), theirs.get("float", {})
+    size = max(map(abs, first.values()), default=0.0)
+    return first.keys() == second.keys() and all(
+        abs(first[key] - second[key]) <= FLOAT_TOLERANCE * size for key in first
+    )
+
+
 def read_policies(document: dict) -> dict[str, Policy]:
     """The policies of a vector file, with all checks."""
     return {
@@ -161,11 +191,12 @@ def read_policies(document: dict) -> dict[str, Policy]:
 def main(arguments: list[str]) -> int:
     stale = []
     for size in POLICIES:
-        path, text = FOLDER / f"margin_{size}.json", dump(make_document(size))
+        path, document = FOLDER / f"margin_{size}.json", make_document(size)
         if "--check" in arguments:
-            if not path.is_file() or path.read_text(encoding="utf-8") != text:
-                stale.append(path.name)
+            differences = find_differences(json.loads(path.read_text(encoding="utf-8")), document)
+            stale += [f"{path.name} ({differences[0]})"] if differences else []
         else:
+            text = dump(document)
             path.write_text(text, encoding="utf-8")
             print(f"{path.name}: {len(text) / 1000:.0f} kB")
     if stale:

@@ -9,7 +9,13 @@ import pytest
 from tests.support.house import get_definition, get_policies, make_state
 from zkmargin.engine.policy.arithmetic import evaluate_rows
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.scripts.generate.vectors import POLICIES, dump, make_document, read_policies
+from zkmargin.scripts.generate.vectors import (
+    FLOAT_TOLERANCE,
+    POLICIES,
+    find_differences,
+    make_document,
+    read_policies,
+)
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 DOCUMENTS = {size: json.loads((FOLDER / f"margin_{size}.json").read_text()) for size in POLICIES}
@@ -32,24 +38,36 @@ def test_files(size):
 
 
 @pytest.mark.parametrize("size", sorted(POLICIES))
-def test_policies_are_this_machines_to_one_unit(size):
-    """exp and log may differ in the last bit between machines: one micro-dollar per coefficient is the auditor's
-    allowance."""
+def test_policies_are_the_stored_ones_on_every_machine(size):
     for name, stored in READ[size].items():
-        built = get_policies(size)[name]
-        for field in ("positions", "rate_long", "rate_short"):
-            assert np.abs(getattr(stored, field) - getattr(built, field)).max() <= 1
-        for field in ("cash", "charges", "excess_total", "helpers", "priced", "weights"):
-            assert np.array_equal(getattr(stored, field), getattr(built, field))
-        assert stored.constants == built.constants and stored.helper_kinds == built.helper_kinds
+        assert stored.to_bytes() == get_policies(size)[name].to_bytes()
 
 
 @pytest.mark.parametrize("size", sorted(POLICIES))
 def test_files_are_not_stale(size):
-    """What the script writes now, apart from policies that differ on another machine."""
-    if any(READ[size][name] != get_policies(size)[name] for name in READ[size]):
-        pytest.skip("this machine's exp and log differ in the last bit; the test above bounds by how much")
-    assert dump(make_document(size)) == (FOLDER / f"margin_{size}.json").read_text()
+    assert find_differences(DOCUMENTS[size], make_document(size)) == []
+
+
+def test_a_stale_file_is_found():
+    stored = DOCUMENTS["mini"]
+    place = next(number for number, case in enumerate(stored["cases"]) if "certificate" in case and case["positions"])
+    case = stored["cases"][place]
+    name = f"{case['name']}, {case['policy']}"
+    size = max(abs(value) for value in case["float"].values())
+
+    def with_case(**changes):
+        return {**stored, "cases": [*stored["cases"][:place], {**case, **changes}, *stored["cases"][place + 1 :]]}
+
+    def with_grid(change):
+        return with_case(float={**case["float"], "grid": case["float"]["grid"] + change})
+
+    assert find_differences(stored, with_grid(0.5 * FLOAT_TOLERANCE * size)) == []
+    assert find_differences(stored, with_grid(2 * FLOAT_TOLERANCE * size)) == [f"{name}: float"]
+    slacks = case["certificate"]["slacks"]
+    moved = {**case["certificate"], "slacks": [str(int(slacks[0]) + 1), *slacks[1:]]}
+    assert find_differences(stored, with_case(certificate=moved)) == [f"{name}: certificate"]
+    assert find_differences(stored, {**stored, "snapshot_hash": "00"}) == ["snapshot_hash"]
+    assert find_differences(stored, {**stored, "cases": stored["cases"][1:]}) == ["cases"]
 
 
 @pytest.mark.parametrize(("size", "case"), CASES)
