@@ -1,18 +1,23 @@
-"""`zkmargin bench engine`: the batch margin beside the bare matrix product of the same shape, and the pricing."""
+"""`zkmargin bench engine`: the batch margin beside the bare matrix product of the same shape, pricing, an epoch's build
+and one account's certificate."""
 
 import os
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
 from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.policy.batch import compute_batch, read_batch_model
+from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
+from zkmargin.engine.policy.record import Policy
 from zkmargin.scripts.cli import console
 
 MARKET, SEED = "deribit_2026-08-22", 20_260_822
@@ -29,11 +34,12 @@ def engine(
     scheduler: Annotated[str | None, typer.Option(help="Also time it on the Dask scheduler at this address.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ):
-    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul, and pricing; medians.
+    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul; pricing, building an
+    epoch with its hashes, one account's certificate; medians.
 
     Example: zkmargin bench engine --json > engine.json
     """
-    with console.show_steps(2 + runs) as steps:
+    with console.show_steps(4 + runs) as steps:
         document = measure(runs, accounts, scheduler, steps)
     if as_json:
         console.print_json(document)
@@ -41,7 +47,7 @@ def engine(
         console.out.print(console.make_key_values(f"Medians of {runs} runs, {THREADS} threads", document))
 
 
-def make_books(house: HouseModel, accounts: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+def make_books(house: House, accounts: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
     """Random accounts: positions (A, N) in lots, as floats, and cash (A,) in micro-dollars.
 
     Each holds 2 to 30 % of the listed derivatives, up to `LARGEST` lots on either side; every second one is hedged in
@@ -63,7 +69,7 @@ def make_books(house: HouseModel, accounts: int, seed: int = SEED) -> tuple[np.n
 def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Steps) -> dict[str, object]:
     """Medians over `runs`; the three products of a run follow each other, and a ratio is taken within its run."""
     steps.start("policy and random books")
-    house = HouseModel(load_snapshot(MARKET))
+    house = House(load_snapshot(MARKET))
     policy = house.build_policy("initial")
     model, bare = read_batch_model(policy), read_batch_model(policy, without_shortfall=True)
     positions, cash = make_books(house, accounts)
@@ -87,9 +93,18 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
             for name, work in works.items():
                 seconds[name].append(_time(work))
             steps.done()
-    steps.start("pricing")
-    pricing = statistics.median(time_pricing(house.snapshot) for _ in range(runs))
-    steps.done()
+    books = [
+        AccountState(book.astype(np.int64), int(money)) for book, money in zip(positions[:runs], cash, strict=False)
+    ]
+    singles: dict[str, float] = {}
+    for name, samples in (
+        ("pricing", (time_pricing(house.snapshot) for _ in range(runs))),
+        ("epoch", (time_epoch(house.snapshot, number) for number in range(runs))),
+        ("certificate", (time_certificate(policy, book) for book in books)),
+    ):
+        steps.start(name)
+        singles[f"{name}_ms"] = round(1e3 * statistics.median(samples), 2)
+        steps.done()
     ratios = {
         name: statistics.median(own / base for own, base in zip(seconds[name], seconds["matmul"], strict=True))
         for name in ("batch", "batch_without_shortfall")
@@ -103,7 +118,7 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
         "ratio_to_matmul": round(ratios["batch"], 3),
         "ratio_without_shortfall": round(ratios["batch_without_shortfall"], 3),
         **{f"{name}_ms": round(1e3 * statistics.median(own), 1) for name, own in seconds.items()},
-        "pricing_ms": round(1e3 * pricing, 2),
+        **singles,
         "share_bound_by_shortfall": round(float((result.scenario > result.grid).mean()), 4),
         "load": round(os.getloadavg()[0], 2),
     }
@@ -118,6 +133,26 @@ def time_pricing(snapshot: MarketSnapshot) -> float:
     return _time(
         lambda: black76_price(forward, listing.strike[slots], snapshot.years[slots], volatility, listing.is_call[slots])
     )
+
+
+def time_epoch(snapshot: MarketSnapshot, number: int) -> float:
+    """Seconds to build an epoch with the hashes that are signed."""
+
+    def work() -> None:
+        epoch = House(snapshot).epoch(number)
+        _ = epoch.policy_hash, epoch.snapshot_hash, epoch.settlement_hash
+
+    return _time(work)
+
+
+def time_certificate(policy: Policy, book: AccountState) -> float:
+    """Seconds to find one account's certificate, or how much it lacks."""
+
+    def work() -> None:
+        with suppress(RequirementNotMet):
+            find_certificate(policy, book)
+
+    return _time(work)
 
 
 def _limit_threads():

@@ -13,8 +13,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from tests.support.house import CALM, CRASH, get_house, get_snapshot
-from zkmargin.engine.epoch.record import build_epoch
+from tests.support.house import CALM, CRASH, get_house
 
 
 def find_vector_units() -> list[str]:
@@ -36,7 +35,8 @@ MACHINES = {
 
 def describe(size: str, market: str) -> dict[str, str]:
     """Hashes of an epoch's bytes, and of the sums before they are rounded to its coefficients, to the last bit."""
-    epoch, house = build_epoch(get_snapshot(size, market), number=1), get_house(size, market)
+    house = get_house(size, market)
+    epoch = house.epoch(1)
     columns = {
         "prices": house.prices,
         "exposures": house.exposures,
