@@ -29,9 +29,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from zkmargin.engine.errors import OutOfRange
-
-ROUNDING = 1e-9
-"""A product of a probability and a count this close below a whole number is that number."""
+from zkmargin.engine.margin.tail import WHOLE, expected_shortfall
 
 
 class Tail(NamedTuple):
@@ -78,7 +76,7 @@ def get_quantile(pnl: ArrayLike, probability: float) -> np.ndarray:
         If the probability is outside (0, 1), an outcome is not finite, or there is none.
     """
     array = check_sample("outcome", pnl)
-    place = math.floor(check_probability("probability", probability) * len(array) + ROUNDING)
+    place = math.floor(check_probability("probability", probability) * len(array) + WHOLE)
     return np.partition(array, place, axis=0)[place]
 
 
@@ -111,18 +109,9 @@ def compute_shortfall(losses: ArrayLike, tail: float, weights: ArrayLike | None 
     heavy = np.ones(len(array)) if weights is None else check_sample("weight", weights)
     if heavy.shape != array.shape[:1] or (heavy < 0).any():
         raise OutOfRange("weights", heavy.tolist(), 0, f"{len(array)} non-negative numbers")
-    if isinstance(tail, bool) or not 0 < tail <= heavy.sum() + ROUNDING:
-        raise OutOfRange("weight of the tail", tail, "above 0", float(heavy.sum()))
-    if weights is None:
-        deepest = math.ceil(tail - ROUNDING)
-        worst = -np.sort(np.partition(-array, deepest - 1, axis=0)[:deepest], axis=0)
-        taken = np.ones(deepest)
-        taken[-1] = tail - (deepest - 1)
-        return np.tensordot(taken, worst, axes=1) / tail
-    order = np.argsort(-array, axis=0, kind="stable")
-    cumulative = np.minimum(np.cumsum(heavy[order], axis=0), tail)
-    taken = np.diff(cumulative, axis=0, prepend=0.0)
-    return (taken * np.take_along_axis(array, order, axis=0)).sum(axis=0) / tail
+    if isinstance(tail, bool):
+        raise OutOfRange("tail weight", tail, "above 0", float(heavy.sum()))
+    return expected_shortfall(array, None if weights is None else heavy, float(tail))
 
 
 def compute_expected_shortfall(losses: ArrayLike, confidence: float) -> np.ndarray:

@@ -30,6 +30,7 @@ from zkmargin.engine.margin.parameters import LEVELS, MILLE, Parameters
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
 from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
+from zkmargin.engine.policy.batch import net_groups
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR
 
@@ -178,22 +179,7 @@ class BacktestedHouse:
             np.array([cell.transfer_move for cell in self.model.grid.cells[coin]]) / MILLE * TRANSFER_SIGN[coin]
             for coin in Coin
         ]
-        worst = [self._net([own[:, book] for own in losses], moves) for book in range(lots.shape[1])]
-        return self.parameters.factor[level] * np.array(worst)
-
-    def _net(self, losses: list[np.ndarray], moves: list[np.ndarray]) -> float:
-        """The least over n: the function is convex and piecewise linear, so a kink of a coin, or 0, is a minimum."""
-        candidates = [np.zeros(1)]
-        if all(own.any() for own in losses):
-            for own, move in zip(losses, moves, strict=True):
-                rise, run = own[None, :] - own[:, None], move[:, None] - move[None, :]
-                candidates.append((rise[run != 0] / run[run != 0]).ravel())
-        n = np.concatenate(candidates)
-        total = sum(
-            np.maximum((own[:, None] + move[:, None] * n).max(axis=0), 0.0)
-            for own, move in zip(losses, moves, strict=True)
-        )
-        return float((total + self.parameters.transfer_charge * np.abs(n)).min())
+        return self.parameters.factor[level] * net_groups(losses, moves, self.parameters.transfer_charge)
 
     def compute(self, lots: np.ndarray, level: str, shortfall: np.ndarray) -> Figures:
         """The requirement of books (n, B); `shortfall` (B,) counts at the initial level."""

@@ -19,12 +19,12 @@ import numpy as np
 from zkmargin.engine.calibration.worst_book_search import Adversary, Reduced, Terms, compute_margin
 from zkmargin.engine.margin.reduction import (
     cut_weights,
-    expected_shortfall,
     group_days,
     least_multiplier,
     make_points,
     merge_days,
 )
+from zkmargin.engine.margin.tail import expected_shortfall
 
 MARGIN = 1.02
 """Head room on the family's least multiplier."""

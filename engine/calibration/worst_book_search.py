@@ -23,8 +23,9 @@ from scipy.sparse import csr_matrix
 from zkmargin.engine.margin.grid import TRANSFER_SIGN
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import MILLE
-from zkmargin.engine.margin.reduction import tail_shares
 from zkmargin.engine.margin.shortfall import ShortfallModel
+from zkmargin.engine.margin.tail import expected_shortfall, tail_shares
+from zkmargin.engine.policy.batch import net_groups
 from zkmargin.engine.presets import Coin
 
 STEPS = 12
@@ -68,29 +69,13 @@ class Terms:
         return np.where(closed, np.inf, rates[0] @ long + rates[1] @ short)
 
     def compute_grid(self, books: np.ndarray) -> np.ndarray:
-        """(F,) f times the least sum of the coins' worst losses over the transfer n, by golden section (from above)."""
+        """(F,) f times the least sum of the coins' worst losses and the transfer's charge, over the transfer n."""
         losses = [-(grid @ books) for grid in self.grids]
-
-        def cost(transfer: np.ndarray) -> np.ndarray:
-            worst = [
-                np.maximum((loss + move[:, None] * transfer).max(axis=0), 0.0)
-                for loss, move in zip(losses, self.moves, strict=True)
-            ]
-            return sum(worst) + self.transfer_charge * np.abs(transfer)
-
-        reach = np.abs(losses[0]).max(axis=0) / np.abs(self.moves[0]).max() + 1e-12
-        low, high, ratio = -4 * reach, 4 * reach, (5**0.5 - 1) / 2
-        for _ in range(60):
-            left, right = high - ratio * (high - low), low + ratio * (high - low)
-            smaller = cost(left) <= cost(right)
-            low, high = np.where(smaller, low, left), np.where(smaller, right, high)
-        return self.factor * np.minimum(cost((low + high) / 2), cost(np.zeros_like(low)))
+        return self.factor * net_groups(losses, self.moves, self.transfer_charge)
 
     def compute_full(self, books: np.ndarray) -> np.ndarray:
         """(F,) expected shortfall on the full sample."""
-        losses = -(self.sample @ books)
-        ordered = np.partition(losses, len(losses) - self.tail, axis=0)[len(losses) - self.tail :]
-        return ordered.mean(axis=0)
+        return expected_shortfall(-(self.sample @ books), None, self.tail)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +93,7 @@ class Reduced:
 
     def compute(self, books: np.ndarray) -> np.ndarray:
         """(F,) kappa times the expected shortfall on the reduced set."""
-        losses = -(self.pnl @ books)
-        return self.multiplier * (tail_shares(losses, self.weights, self.tail) * losses).sum(axis=0)
+        return self.multiplier * expected_shortfall(-(self.pnl @ books), self.weights, self.tail)
 
 
 def compute_margin(terms: Terms, reduced: Reduced, books: np.ndarray) -> np.ndarray:

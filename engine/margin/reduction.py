@@ -29,41 +29,6 @@ STARTS = 3
 """Starts of k-means; the best is taken."""
 
 
-def tail_shares(losses: np.ndarray, weights: np.ndarray, tail: int) -> np.ndarray:
-    """(S, F) share of the tail's weight that each scenario has, for each portfolio; a column sums to 1.
-
-    The worst scenarios are taken up to the weight `tail`, the last one in part; ties go to the earlier scenario.
-
-    Parameters
-    ----------
-    losses : ndarray
-        (S, F) positive when the portfolio loses.
-    weights : ndarray
-        (S,) whole numbers that sum to at least `tail`.
-    tail : int
-        m.
-
-    Raises
-    ------
-    OutOfRange
-        If the tail is not between 1 and the sum of the weights.
-    """
-    total = int(np.sum(weights))
-    if not 1 <= tail <= total:
-        raise OutOfRange("tail weight", tail, 1, total)
-    order = np.argsort(-losses, axis=0, kind="stable")
-    taken = np.minimum(np.cumsum(np.asarray(weights)[order], axis=0), tail).astype(float)
-    taken[1:] -= taken[:-1].copy()
-    shares = np.empty_like(taken)
-    np.put_along_axis(shares, order, taken / tail, axis=0)
-    return shares
-
-
-def expected_shortfall(losses: np.ndarray, weights: np.ndarray, tail: int) -> np.ndarray:
-    """(F,) mean of the worst losses up to the weight `tail`; arguments and errors as `tail_shares`."""
-    return (tail_shares(losses, weights, tail) * losses).sum(axis=0)
-
-
 def merge_days(values: np.ndarray, groups: np.ndarray, day_weights: np.ndarray | None = None) -> np.ndarray:
     """(S, ...) weighted mean of the rows (days, ...) of each group.
 

@@ -102,6 +102,30 @@ def minimise_transfer(envelopes: Sequence[Envelope], values: Sequence[np.ndarray
     return best
 
 
+def net_groups(losses: Sequence[np.ndarray], moves: Sequence[np.ndarray], charge: float) -> np.ndarray:
+    """min over n of sum_g max(0, max_k (loss_gk + move_gk n)) + charge |n|, per account: worst losses that a transfer
+    nets against each other.
+
+    Parameters
+    ----------
+    losses : sequence of ndarray
+        (K, A) of each group, positive when the account loses.
+    moves : sequence of ndarray
+        (K,) what a unit of the transfer adds to each loss.
+    charge : float
+        Above 0.
+    """
+    envelopes, values = [], []
+    for group, move in zip(losses, moves, strict=True):
+        slopes = np.union1d(move, 0.0)
+        lines = np.stack([group[move == slope].max(axis=0, initial=-np.inf) for slope in slopes])
+        level = int(np.searchsorted(slopes, 0.0))
+        np.maximum(lines[level], 0.0, out=lines[level])
+        envelopes.append(Envelope(slopes, 1.0))
+        values.append(lines)
+    return minimise_transfer(envelopes, values, charge)
+
+
 def raise_to_tail(losses: np.ndarray, weights: np.ndarray, tail: float, least: np.ndarray) -> np.ndarray:
     """max(least, min over t of tail t + sum_h w_h max(0, loss_h - t)), per account.
 

@@ -10,13 +10,12 @@ from zkmargin.engine.calibration.worst_book_search import Adversary, Reduced, Te
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.reduction import (
     cut_weights,
-    expected_shortfall,
     group_days,
     least_multiplier,
     make_points,
     merge_days,
-    tail_shares,
 )
+from zkmargin.engine.margin.tail import expected_shortfall, tail_shares
 
 GENERATOR = np.random.default_rng(1)
 DAYS, TAIL = 400, 10

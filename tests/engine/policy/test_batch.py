@@ -32,6 +32,7 @@ from zkmargin.engine.policy.batch import (
     UnsupportedForm,
     compute_batch,
     iterate_blocks,
+    net_groups,
     read_batch_model,
     stream_batch,
 )
@@ -169,6 +170,24 @@ def test_transfer_is_the_exact_minimum(seed):
             for n in points
         )
         assert got[account] == pytest.approx(float(least), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_netted_groups_are_least_at_one_of_their_kinks(seed):
+    """Two groups with several losses per move and without a scenario in which nothing moves; a gain counts nothing."""
+    generator = np.random.default_rng(seed)
+    moves = [np.array([-2.0, -1.0, 1.0, 2.0, 2.0]), np.array([2.0, -2.0, 1.0])]
+    losses = [generator.integers(-50, 100, (len(move), 20)).astype(float) for move in moves]
+    got = net_groups(losses, moves, 0.25)
+    for account in range(20):
+        lines = [
+            [(0.0, 0.0), *zip(move, loss[:, account], strict=True)] for move, loss in zip(moves, losses, strict=True)
+        ]
+        kinks = [(b - a) / (up - down) for own in lines for (up, a), (down, b) in combinations(own, 2) if up != down]
+        least = min(
+            sum(max(slope * n + loss for slope, loss in own) for own in lines) + 0.25 * abs(n) for n in (0.0, *kinks)
+        )
+        assert got[account] == pytest.approx(least, rel=1e-12, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(8))
