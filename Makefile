@@ -25,13 +25,12 @@ $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(NATIVE)
 	touch $@
 
 # circom, snarkjs, solc, OpenZeppelin and Anvil, all from npm.
-node_modules/.installed: package.json package-lock.json
-	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed: npm is not on PATH" >&2; exit 1; }
-	npm ci --ignore-scripts --no-progress --loglevel=error
+node_modules/.installed: package.json package-lock.json | $(VENV)/.installed
+	$(VENV)/bin/zkmargin setup --tools
 	touch $@
 
 setup: $(VENV)/.installed node_modules/.installed ## install everything, compile the circuits, make development keys
-	$(PY) -m zkmargin.scripts.setup --preset mini --preset standard
+	$(VENV)/bin/zkmargin setup --preset mini --preset standard
 
 demo: setup ## the main job on Anvil, at full size
 	$(VENV)/bin/zkmargin demo

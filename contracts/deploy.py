@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import rlp
-from eth_utils import keccak, to_canonical_address, to_checksum_address
+from eth_utils import is_address, keccak, to_canonical_address, to_checksum_address
 
 from zkmargin.contracts.chain import Chain, Contract, Receipt, require_development_chain
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
+from zkmargin.engine.errors import MalformedFile
+from zkmargin.engine.files import read_object
 from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.messages.typed_data import Domain
 
@@ -28,6 +30,10 @@ WETH_LOT = 10**15
 LEAST_DELAY = 14 * SECONDS_PER_DAY
 """Seconds that a later key version waits at least, except on development chains: time for everyone to leave before a
 key that its owner could have forged is live."""
+
+
+NUMBERS = {"chain_id", "weth_slot", "first_block"}
+"""Fields of a deployment that are whole numbers; the others are addresses."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,23 @@ class Deployment:
 
     @classmethod
     def load(cls, path: Path) -> Deployment:
-        """Reads what `save` wrote."""
-        return cls(**json.loads(path.read_text()))
+        """Reads what `save` wrote.
+
+        Raises
+        ------
+        MalformedFile
+            If a field is missing, unknown, no whole number or no address.
+        """
+        document = read_object(path)
+        names = {item.name for item in fields(cls)}
+        if names != set(document):
+            raise MalformedFile(path, f"fields {sorted(names ^ set(document))} are missing or unknown")
+        for name, value in document.items():
+            if name in NUMBERS and not (type(value) is int and value >= 0):
+                raise MalformedFile(path, f"{name} is {value!r:.80}; allowed: a whole number from 0")
+            if name not in NUMBERS and not (isinstance(value, str) and is_address(value)):
+                raise MalformedFile(path, f"{name} is {value!r:.80}; allowed: an address")
+        return cls(**document)
 
 
 def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | None = None) -> tuple[Contract, Receipt]:

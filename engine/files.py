@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +19,11 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+
+MAX_DEPTH = 64
+"""Brackets within brackets that a JSON text from outside may have."""
+STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+BRACKET = re.compile(r"[\[\]{}]")
 
 Model = TypeVar("Model", bound=StrictModel)
 
@@ -38,10 +45,7 @@ def read_model(model: type[Model], text: str, source: object) -> Model:
                 raise DuplicateName(f"key in {source}", key)
         return dict(pairs)
 
-    try:
-        document = json.loads(text, object_pairs_hook=refuse_repeated)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise MalformedFile(source, f"no JSON: {error}") from None
+    document = _parse(text, source, refuse_repeated)
     try:
         return model.model_validate(document)
     except ValidationError as error:
@@ -50,12 +54,45 @@ def read_model(model: type[Model], text: str, source: object) -> Model:
         raise MalformedFile(source, f"{place}: {first['msg']}; found {first['input']!r:.80}") from None
 
 
-def read_text(path: Path) -> str:
-    """Content of a UTF-8 file; raises `MalformedFile` when it cannot be read."""
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object whose fields the caller checks; raises `MalformedFile`."""
+    document = _parse(read_text(path), path, dict)
+    if not isinstance(document, dict):
+        raise MalformedFile(path, f"a {type(document).__name__}; allowed: a JSON object")
+    return document
+
+
+def parse_json(text: str, make_object: Callable[[list[tuple[str, object]]], object] = dict) -> Any:
+    """The value of a text from outside; raises `ValueError` if it is no JSON, or nested deeper than `MAX_DEPTH`.
+
+    Python's own guard against deep nesting is the recursion limit, which py_ecc sets so high that the process would
+    end in a segmentation fault.
+    """
+    depth = 0
+    for bracket in BRACKET.findall(STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    return json.loads(text, object_pairs_hook=make_object)
+
+
+def _parse(text: str, source: object, make_object: Callable[[list[tuple[str, object]]], object]) -> object:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MalformedFile(path, f"cannot be read: {error}") from None
+        return parse_json(text, make_object)
+    except DuplicateName:
+        raise
+    except ValueError as error:
+        raise MalformedFile(source, f"no JSON: {error}") from None
+
+
+def read_text(path: Path) -> str:
+    """Content of a UTF-8 file, with or without a byte order mark; raises `MalformedFile` when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise MalformedFile(path, f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise MalformedFile(path, f"byte {error.start} is not UTF-8; allowed: UTF-8 text") from None
 
 
 def find_shipped(name_or_path: str | Path, folder: Path) -> Path | None:

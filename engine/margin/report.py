@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,6 @@ from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 
 @dataclass(frozen=True)
@@ -263,66 +259,3 @@ def build_report(house: HouseModel, name: str, state: AccountState) -> MarginRep
         worst_shortfall_scenario=_describe_worst_scenario(house, state),
         segregated=_compare_segregated(house, state, initial.total, alone.values()),
     )
-
-
-def render(report: MarginReport) -> RenderableType:
-    """The report as rich tables: requirement by level with its parts, worst scenario by coin, comparison."""
-    from rich.console import Group
-    from rich.table import Table
-
-    def make(title: str, *columns: str) -> Table:
-        table = Table(title=title, title_justify="left", header_style="bold", expand=False)
-        for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right")
-        return table
-
-    def usd(value: float) -> str:
-        return f"{value:,.2f}"
-
-    margin = make(f"Margin of {report.portfolio}, US dollars ({report.positions} positions)", "", *report.levels)
-    margin.add_row("equity", *(usd(report.equity) for _ in report.levels))
-    names = dict.fromkeys(name for level in report.levels.values() for name in level.contributions)
-    for name in names:
-        values = [level.contributions.get(name) for level in report.levels.values()]
-        if any(values):
-            margin.add_row(f"  {name}", *("" if value is None else usd(value) for value in values))
-    margin.add_row("requirement", *(f"[bold]{usd(level.requirement)}[/]" for level in report.levels.values()))
-    margin.add_row(
-        "excess",
-        *(
-            f"[{'green' if level.margin_excess >= 0 else 'red'}]{usd(level.margin_excess)}[/]"
-            for level in report.levels.values()
-        ),
-    )
-    margin.add_row("binding rule", *(level.binding for level in report.levels.values()))
-    margin.add_row(
-        "can be proved",
-        *(
-            "yes" if not level.missing_usd6 else f"no, {usd(level.missing_usd6 / USD6)} missing"
-            for level in report.levels.values()
-        ),
-    )
-
-    coins = make(
-        "Worst scenario by coin", "coin", "positions", "net delta", "worst scenario", "loss", "alone", "most by"
-    )
-    for coin, row in report.coins.items():
-        coins.add_row(
-            coin,
-            str(row.positions),
-            usd(row.net_delta),
-            row.worst_scenario,
-            usd(row.worst_loss),
-            usd(row.worst_loss_alone),
-            f"{row.worst_position} {usd(row.worst_position_loss)}".strip(),
-        )
-
-    compared = make("Initial requirement without netting", "", "US dollars")
-    compared.add_row("each position alone", usd(report.segregated.each_position))
-    compared.add_row("each coin alone", usd(report.segregated.each_coin))
-    compared.add_row("this account", usd(report.levels["initial"].requirement))
-    compared.add_row("netting between coins saves", usd(report.netting))
-    compared.add_row("saved against each position alone", f"{report.segregated.saving:.1%}")
-    shortfall = report.levels["initial"].expected_shortfall
-    compared.add_row(f"expected shortfall 97.5 % (worst: {report.worst_shortfall_scenario})", usd(shortfall))
-    return Group(margin, coins, compared)

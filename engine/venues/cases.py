@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from pathlib import Path
 
-from zkmargin.engine.files import read_model, read_text
+from zkmargin.engine.files import parse_json, read_model, read_text
 from zkmargin.engine.venues.decimals import CONTEXT, render
 from zkmargin.engine.venues.derive import pmrm1 as derive_pmrm1
 from zkmargin.engine.venues.derive import pmrm2 as derive_pmrm2
@@ -27,8 +26,8 @@ Cases = Iterator[tuple[str, bool, VenueModel]]
 def _is_named(text: str) -> bool:
     """Whether a file has one default market for all its cases; text that is no object is left to `read_model`."""
     try:
-        document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        document = parse_json(text)
+    except ValueError:
         return False
     return isinstance(document, Mapping) and "market_default" in document
 

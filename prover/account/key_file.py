@@ -6,6 +6,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from zkmargin.engine.files import parse_json
 from zkmargin.prover._native import random_element
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import KeyFileError
@@ -94,16 +95,18 @@ def read_secret_file(path: Path, fields: set[str]) -> dict:
         If the file is missing, readable by others than its owner, not JSON, or without one of `fields`.
     """
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8-sig") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             text = file.read()
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path} is not UTF-8 text") from None
     if mode & 0o077:
         raise KeyFileError(f"{path} has mode {mode:04o}; allowed: 0600, readable by its owner alone")
     try:
-        content = json.loads(text)
-    except json.JSONDecodeError:
+        content = parse_json(text)
+    except ValueError:
         raise KeyFileError(f"{path} is not JSON") from None
     if not isinstance(content, dict) or not fields <= set(content):
         raise KeyFileError(f"{path} lacks one of {sorted(fields)}")

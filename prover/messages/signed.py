@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from zkmargin.engine.files import parse_json
 from zkmargin.prover.errors import MessageInvalid, WrongSigner
 from zkmargin.prover.messages.fields import HexBytes
 from zkmargin.prover.messages.records import Record, TypedMessage
@@ -68,8 +69,8 @@ def _read_object(name: str, text: str | bytes) -> Any:
     if len(text) > MAX_JSON_BYTES:
         raise MessageInvalid(name, "(message)", f"{len(text)} bytes; allowed: at most {MAX_JSON_BYTES}")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parse_json(text if isinstance(text, str) else text.decode())
+    except ValueError:
         raise MessageInvalid(name, "(message)", "not JSON") from None
 
 

@@ -1,32 +1,25 @@
 """`zkmargin account`: what the chain and the wallet know of an account."""
 
-import json
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from eth_account import Account as EthAccount
 
-from zkmargin.contracts.chain import Chain
-from zkmargin.contracts.deploy import Deployment
-from zkmargin.contracts.venue import Venue
-from zkmargin.engine.presets import get_preset
-from zkmargin.prover.account.account import compute_account_id
-from zkmargin.prover.account.key_file import load_key_file
-from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import AsJson, DeploymentFile, PresetName, RpcUrl
+
+if TYPE_CHECKING:
+    from zkmargin.contracts.venue import Venue
+    from zkmargin.prover.messages.wallet import LocalWallet
 
 app = typer.Typer(
     help="Account numbers, what the chain stores, and recovery from chain and wallet.", no_args_is_help=True
 )
 
-DeploymentFile = Annotated[Path, typer.Option(help="Addresses of a deployment, as `zkmargin demo` writes them.")]
-RpcUrl = Annotated[str, typer.Option(help="URL of the chain's node.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
-
-def _show(title: str, document: dict, as_json: bool) -> None:
+def _show(title: str, document: dict[str, object], as_json: bool) -> None:
     if as_json:
         console.print_json(document)
     else:
@@ -38,12 +31,15 @@ def show_id(
     deployment: DeploymentFile,
     auth: Annotated[str, typer.Option(help="Address that signs.")],
     index: int = 0,
-    as_json: Json = False,
-):
+    as_json: AsJson = False,
+) -> None:
     """The account number of an address, before it is opened.
 
     Example: zkmargin account id --deployment deployment.json --auth 0x7099…79C8
     """
+    from zkmargin.contracts.deploy import Deployment
+    from zkmargin.prover.account.account import compute_account_id
+
     number = compute_account_id(Deployment.load(deployment).domain, auth, index)
     _show("Account number", {"auth": auth, "index": index, "account": "0x" + number.hex()}, as_json)
 
@@ -53,14 +49,14 @@ def show(
     deployment: DeploymentFile,
     account: Annotated[str, typer.Option(help="Account number, 0x-hex.")],
     rpc_url: RpcUrl,
-    as_json: Json = False,
-):
+    as_json: AsJson = False,
+) -> None:
     """What the chain stores of an account: a commitment, and no position.
 
     Example: zkmargin account show --deployment deployment.json --rpc-url http://127.0.0.1:8545 --account 0x…
     """
-    venue = Venue(Chain(rpc_url), Deployment.load(deployment))
-    seen = venue.house.get_account(_parse_number(account))
+    number = _parse_number(account)
+    seen = _connect(rpc_url, deployment).house.get_account(number)
     _show(
         f"Account {account}",
         {
@@ -86,22 +82,26 @@ def recover(
     key_file: Annotated[
         list[Path] | None, typer.Option(help="Key file of an account whose wallet cannot derive its key; repeatable.")
     ] = None,
-    preset: Annotated[str, typer.Option(help="Size of the deployment's statement.")] = "standard",
-    as_json: Json = False,
-):
+    preset: Annotated[PresetName, typer.Option(help="Size of the deployment's statement.")] = PresetName.STANDARD,
+    as_json: AsJson = False,
+) -> None:
     """Rebuild every account of a wallet, and of key files, from chain events alone; exit code 1 if one cannot be.
 
     Example: zkmargin account recover --deployment deployment.json --rpc-url http://127.0.0.1:8545 --keystore w.json
     """
     if keystore is None and not key_file:
         raise typer.BadParameter("--keystore or --key-file is needed")
+    from zkmargin.engine.presets import get_preset
+    from zkmargin.prover.account.key_file import load_key_file
+    from zkmargin.prover.account.recovery import recover_accounts
+
     wallet, keys = _read_wallet(keystore) if keystore else None, dict(map(load_key_file, key_file or ()))
-    size = get_preset(preset)
-    venue = Venue(Chain(rpc_url), Deployment.load(deployment))
+    size = get_preset(preset.value)
+    venue = _connect(rpc_url, deployment)
     found = recover_accounts(
         wallet, venue.domain, size, venue.house.read_history(), venue.oracle.read_settlements(size), keys
     )
-    document = [
+    document: list[dict[str, Any]] = [
         {
             "account": "0x" + account.id.hex(),
             "nonce": account.nonce,
@@ -120,17 +120,34 @@ def recover(
             )
         )
     for item in failed if not as_json else ():
-        console.out.print(f"not recovered: {item['account']}: {item['reason']}", highlight=False, markup=False)
+        console.out.print(f"not recovered: {item['account']}: {item['reason']}")
     if failed:
         raise typer.Exit(1)
 
 
+def _connect(rpc_url: str, deployment: Path) -> Venue:
+    from zkmargin.contracts.chain import Chain
+    from zkmargin.contracts.deploy import Deployment
+    from zkmargin.contracts.venue import Venue
+
+    addresses = Deployment.load(deployment)
+    return Venue(Chain(rpc_url), addresses)
+
+
 def _read_wallet(keystore: Path) -> LocalWallet:
+    """The wallet of an encrypted file, whose password is asked for; raises `MalformedFile`."""
+    from eth_account import Account as EthAccount
+
+    from zkmargin.engine.errors import MalformedFile
+    from zkmargin.engine.files import read_object
+    from zkmargin.prover.messages.wallet import LocalWallet
+
+    document = read_object(keystore)
     password = typer.prompt("Password", hide_input=True, err=True)
     try:
-        return LocalWallet(EthAccount.from_key(EthAccount.decrypt(json.loads(keystore.read_text()), password)))
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{keystore}: {error}") from None
+        return LocalWallet(EthAccount.from_key(EthAccount.decrypt(document, password)))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise MalformedFile(keystore, f"no wallet that this password opens: {error}") from None
 
 
 def _parse_number(text: str) -> bytes:

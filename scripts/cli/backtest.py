@@ -1,14 +1,17 @@
 """`zkmargin backtest`: margins against what books lost on recorded days."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.presets import Coin
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import AsJson
 
 SHORT = {
     "ewma": "ewma", "ewma_residual": "+res.", "garch": "garch", "delta_gamma": "d-g.", "two_day": "2-day",
@@ -28,10 +31,10 @@ def backtest(
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of striking.")
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of striking.")] = None,
-    coin: Annotated[str, typer.Option(help="Coin of the books: BTC or ETH.")] = "BTC",
+    coin: Annotated[Coin, typer.Option(help="Coin of the books.")] = Coin.BTC,
     plot: Annotated[Path | None, typer.Option(help="Write margin and loss through time to this PNG.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    as_json: AsJson = False,
+) -> None:
     """Backtest of margins on prices of 2016-2020 and 2024-2026: coverage, size of exceptions, procyclicality, crashes.
 
     Books: long, short, long_straddle, short_straddle, strangle, iron_fly, calendar, reverse_calendar, basis, carry,
@@ -39,23 +42,26 @@ def backtest(
 
     Example: zkmargin backtest --archetype strangle --model house_initial --from 2020-01-01 --plot margin.png
     """
+    import numpy as np
+
     from zkmargin.engine.backtest.books import ARCHETYPES
     from zkmargin.engine.backtest.history import load_history
     from zkmargin.engine.backtest.models import DAYS_HELD
     from zkmargin.engine.backtest.paths import build_market
     from zkmargin.engine.backtest.report import build_document
     from zkmargin.engine.backtest.run import run_backtest
+    from zkmargin.engine.margin.parameters import load_parameters
+    from zkmargin.scripts.cli.inputs import require_writable
 
+    require_writable(plot, suffix=".png")
     models = tuple(dict.fromkeys(model or DAYS_HELD))
-    if plot is not None and (plot.suffix.lower() != ".png" or not plot.parent.is_dir()):
-        raise typer.BadParameter(f"{plot} is no PNG file in a folder that exists", param_hint="--plot")
     books = tuple(dict.fromkeys(archetype or ARCHETYPES))
     history, parameters = load_history(), load_parameters()
     days = {name: np.datetime64(day.date()) for name, day in (("first", first), ("last", last)) if day is not None}
     with console.show_steps(UPDATES) as steps:
         market = build_market(history)
         steps.start("days")
-        run = run_backtest(market, parameters, books, models, coin, progress=_advance(steps, 0.8), **days)
+        run = run_backtest(market, parameters, books, models, coin.value, progress=_advance(steps, 0.8), **days)
         steps.start("statistics")
         document = build_document(run, market, history, parameters, progress=_advance(steps, 0.2))
         if plot is not None:
@@ -68,7 +74,7 @@ def backtest(
     _print_tables(document)
 
 
-def _advance(steps: console.Steps, share: float):
+def _advance(steps: console.Steps, share: float) -> Callable[[int, int], None]:
     """A callback that moves the bar by `share` of it in all."""
     shown = 0
 
@@ -97,7 +103,7 @@ def _print_tables(document: dict) -> None:
     for crash in dict.fromkeys(entry["crash"] for entry in document["crashes"]):
         _print_crash(crash, document)
     for note in document["notes"]:
-        console.out.print(f"- {note}", highlight=False)
+        console.out.print(f"- {note}")
 
 
 def _print_coverage(title: str, found: list[dict]) -> None:

@@ -1,58 +1,22 @@
-"""`zkmargin bench`: what proving costs on this machine, for `mini` and `standard`, on one witness each.
+"""`zkmargin bench`: what proving and the engine cost on this machine."""
 
-`zkmargin bench engine` measures the batch margin and the pricing: `scripts.cli.bench_engine`.
-"""
-
-import json
-import os
-import platform
-import shutil
-import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from eth_account import Account as EthAccount
 
-from zkmargin.contracts.venue_keys import load_venue_keys, read_sizes
-from zkmargin.engine.account import AccountState, load_portfolio
-from zkmargin.engine.epoch.record import Epoch
-from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
-from zkmargin.engine.presets import Preset
-from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.transition import Transition, build_transition
-from zkmargin.prover.groth16.proof import prove, verify_native
-from zkmargin.prover.groth16.witness import compute_transition_witness
-from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.wallet import LocalWallet
-from zkmargin.prover.paths import BUILD, NODE_MODULES
-from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.bench_engine import engine
-from zkmargin.scripts.cli.prove import DOMAIN
+from zkmargin.scripts.cli.options import AsJson
 
 PRESETS = ("mini", "standard")
-MARKET = "deribit_2026-08-22"
-LEAST, LEAST_SNARKJS = 5, 3
-ROUNDS_PER_PRESET = 7
-
+LEAST = 5
 
 app = typer.Typer(invoke_without_command=True)
-app.command("engine")(engine)
 
-Runs = Annotated[int, typer.Option(min=LEAST, help="Repetitions of each native figure.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Runs = Annotated[int, typer.Option(min=LEAST, help="Repetitions of each figure.")]
 
 
 @app.callback()
-def bench(context: typer.Context, runs: Runs = LEAST, as_json: AsJson = False):
+def bench(context: typer.Context, runs: Runs = LEAST, as_json: AsJson = False) -> None:
     """What this machine takes: the prover, also without a subcommand, and the engine.
 
     Example: zkmargin bench --json > bench.json
@@ -62,134 +26,47 @@ def bench(context: typer.Context, runs: Runs = LEAST, as_json: AsJson = False):
 
 
 @app.command()
-def prover(runs: Runs = LEAST, as_json: AsJson = False):
+def prover(runs: Runs = LEAST, as_json: AsJson = False) -> None:
     """Prover figures for mini and standard, medians, beside snarkjs on the same key and witness.
 
     Example: zkmargin bench prover --json > bench.json
     """
-    document: dict[str, object] = {}
-    with console.show_steps(len(PRESETS) * ROUNDS_PER_PRESET) as steps:
+    from zkmargin.scripts.cli import bench_prover as work
+
+    figures = {}
+    with console.show_steps(len(PRESETS) * work.ROUNDS_PER_PRESET) as steps:
         for preset in PRESETS:
-            document[preset] = measure(preset, runs, steps)
-    document["env"] = describe_machine()
+            figures[preset] = work.measure(preset, runs, steps)
+    machine = work.describe_machine()
+    if as_json:
+        console.print_json({**figures, "env": machine})
+        return
+    rows = [(name, *(_format(figures[preset][name]) for preset in PRESETS)) for name in figures["standard"]]
+    title = f"Medians of {runs} runs ({work.LEAST_SNARKJS} for snarkjs)"
+    console.out.print(console.make_table(title, ("", *PRESETS), rows, right=(1, 2)))
+    console.out.print(console.make_key_values("Machine", machine))
+
+
+@app.command()
+def engine(
+    runs: Runs = 9,
+    accounts: Annotated[int, typer.Option(min=1_000, help="Number of random accounts.")] = 100_000,
+    scheduler: Annotated[str | None, typer.Option(help="Also time it on the Dask scheduler at this address.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul; pricing, building an
+    epoch with its hashes, one account's certificate; medians.
+
+    Example: zkmargin bench engine --json > engine.json
+    """
+    from zkmargin.scripts.cli import bench_engine as work
+
+    with console.show_steps(work.STEPS + runs) as steps:
+        document = work.measure(runs, accounts, scheduler, steps)
     if as_json:
         console.print_json(document)
-        return
-    names = list(document["standard"])
-    rows = [(name, *(_format(document[preset][name]) for preset in PRESETS)) for name in names]
-    console.out.print(
-        console.make_table(f"Medians of {runs} runs ({LEAST_SNARKJS} for snarkjs)", ("", *PRESETS), rows, right=(1, 2))
-    )
-    console.out.print(console.make_key_values("Machine", document["env"]))
-
-
-def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | float]:
-    """Figures of one preset: seconds, megabytes of a process that proves once, and exact sizes."""
-    sizes = read_sizes(preset)
-
-    def timed(name: str, work: Callable[[], object], count: int = runs) -> float:
-        steps.start(f"{preset}: {name}")
-        work()
-        seconds = statistics.median(_time(work) for _ in range(count))
-        steps.done()
-        return round(seconds, 4)
-
-    keys = load_venue_keys(preset)
-    epoch, transition = make_case(keys.preset)
-    key = keys.transition
-    witness = compute_transition_witness(key.circuit, transition)
-    proven = prove(key, witness)
-    snapshot = epoch.snapshot
-    figures = {
-        "constraints": sizes["constraints"],
-        "public_inputs": sizes["public_inputs"],
-        "prove_s": timed("prove", lambda: prove(key, witness)),
-        "witness_s": timed("witness", lambda: compute_transition_witness(key.circuit, transition)),
-        "verify_s": timed("verify", lambda: verify_native(key.verifying_key, proven.proof, proven.public)),
-        "policy_point_s": timed(
-            "policy point", lambda: compute_policy_point(key.verifying_key, epoch.policies["initial"])
-        ),
-        "epoch_s": timed("epoch", lambda: House(snapshot).epoch(1).policy_hash),
-    }
-    steps.start(f"{preset}: snarkjs proves")
-    figures["prove_snarkjs_s"] = round(statistics.median(run_snarkjs(preset, witness.to_wtns())), 4)
-    steps.done()
-    steps.start(f"{preset}: memory of one proof")
-    figures["peak_mb"] = measure_memory(preset)
-    steps.done()
-    return figures
-
-
-def make_case(preset: Preset) -> tuple[Epoch, Transition]:
-    """The case that is proved: the shipped market maker (at mini its listed part) withdraws cash."""
-    snapshot = load_snapshot(MARKET)
-    if preset.name == "mini":
-        snapshot = reduce_to_mini(snapshot)
-    epoch, held = House(snapshot).epoch(1), load_portfolio("market_maker")
-    listed = {name: lots for name, lots in held.positions.items() if name in snapshot.listing.by_name}
-    state: AccountState = type(held)(name=held.name, positions=listed, cash_usd6=held.cash_usd6).to_state(
-        snapshot.listing
-    )
-    wallet = LocalWallet(EthAccount.create())
-    number = compute_account_id(DOMAIN, wallet.address, 0)
-    account = Account.create(DOMAIN, wallet.address, 0, derive_key(wallet, DOMAIN, number), preset, epoch.generation)
-    intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
-    account = account.advance(state, epoch.generation)
-    return epoch, build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=epoch)
-
-
-def run_snarkjs(preset: str, wtns: bytes) -> list[float]:
-    """Seconds of each run of snarkjs's prover on our key and witness."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "witness.wtns"
-        path.write_bytes(wtns)
-        script = Path(__file__).with_name("snarkjs_prove.mjs")
-        command = ["node", str(script), str(BUILD / preset / "transition.zkey"), str(path), str(LEAST_SNARKJS)]
-        done = subprocess.run(command, cwd=NODE_MODULES, capture_output=True, text=True, timeout=900, check=True)
-    return json.loads(done.stdout)
-
-
-def measure_memory(preset: str) -> int:
-    """Peak resident megabytes of a fresh process that loads the key and proves once."""
-    code = (
-        "import resource\n"
-        "from zkmargin.scripts.cli.bench import make_case\n"
-        "from zkmargin.contracts.venue_keys import load_venue_keys\n"
-        f"keys = load_venue_keys({preset!r})\n"
-        "keys.provers.transition.prove(make_case(keys.preset)[1])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
-    return round(int(done.stdout) / 1024)
-
-
-def describe_machine() -> dict[str, object]:
-    """Processor, cores and versions."""
-    model = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    node = (
-        subprocess.run(["node", "--version"], capture_output=True, text=True).stdout.strip()
-        if shutil.which("node")
-        else None
-    )
-    package = json.loads((NODE_MODULES / "snarkjs/package.json").read_text())
-    return {
-        "cpu": model[0] if model else platform.processor(),
-        "cores": os.cpu_count(),
-        "threads": int(os.environ.get("RAYON_NUM_THREADS", os.cpu_count() or 1)),
-        "python": platform.python_version(),
-        "node": node,
-        "snarkjs": package["version"],
-    }
-
-
-def _time(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    else:
+        console.out.print(console.make_key_values(f"Medians of {runs} runs, {work.THREADS} threads", document))
 
 
 def _format(value: int | float) -> str:

@@ -6,10 +6,8 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
 
 import numpy as np
-import typer
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.house import House
@@ -21,30 +19,12 @@ from zkmargin.engine.policy.record import Policy
 from zkmargin.scripts.cli import console
 
 MARKET, SEED = "deribit_2026-08-22", 20_260_822
-LEAST = 5
 THREADS = 2
+STEPS = 4
+"""Progress steps of `measure`, one more for each run."""
 OPTIONS, SCENARIOS = 256, 66
 LARGEST = 100
 """Lots of a position in the random books."""
-
-
-def engine(
-    runs: Annotated[int, typer.Option(min=LEAST, help="Repetitions of each figure.")] = 9,
-    accounts: Annotated[int, typer.Option(min=1_000, help="Number of random accounts.")] = 100_000,
-    scheduler: Annotated[str | None, typer.Option(help="Also time it on the Dask scheduler at this address.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
-    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul; pricing, building an
-    epoch with its hashes, one account's certificate; medians.
-
-    Example: zkmargin bench engine --json > engine.json
-    """
-    with console.show_steps(4 + runs) as steps:
-        document = measure(runs, accounts, scheduler, steps)
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values(f"Medians of {runs} runs, {THREADS} threads", document))
 
 
 def make_books(house: House, accounts: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:

@@ -1,16 +1,34 @@
-"""What every command prints with: results on stdout, progress and errors on stderr, JSON beside each table."""
+"""What every command prints with: results on stdout, progress and errors on stderr, JSON beside each table.
+
+Text is printed as it is: what a user wrote is never read as rich's markup, and no word of a table is cut or broken.
+"""
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
 
-out = Console()
-err = Console(stderr=True)
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+PLAIN_WIDTH = 120
+"""Columns of a page where there is no terminal and no `COLUMNS`."""
+
+
+def _make_console(stream: TextIO, stderr: bool = False) -> Console:
+    is_free = stream.isatty() or "COLUMNS" in os.environ
+    return Console(stderr=stderr, width=None if is_free else PLAIN_WIDTH, markup=False, highlight=False)
+
+
+out = _make_console(sys.stdout)
+err = _make_console(sys.stderr, stderr=True)
 
 
 def print_json(document: object) -> None:
@@ -18,19 +36,68 @@ def print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
+def print_error(name: str, text: str) -> None:
+    """An error as one line on stderr; control characters and line breaks of its text are shown as escapes."""
+    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    err.print(Text.assemble(("error", "bold red"), f" {name}: {shown}"), soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class WholeTable:
+    """A table whose words are never cut: where they do not fit side by side, each row is a block of lines."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Text, ...], ...]
+    right: frozenset[int]
+    """Columns that hold numbers."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        cells = [[str(cell) for cell in column] for column in zip(self.columns, *self.rows, strict=True)]
+        least = [max(len(word) for cell in column for word in (*cell.split(), "")) for column in cells]
+        most = [max(len(line) for cell in column for line in (*cell.splitlines(), "")) for column in cells]
+        spare = options.max_width - sum(least) - 3 * len(least) - 1
+        if spare >= 0:
+            yield self._make_table(share_width(least, most, spare))
+        else:
+            yield Text(self.title, style="italic")
+            for row in self.rows:
+                yield from self._list_row(row)
+
+    def _make_table(self, widths: Sequence[int]) -> "Table":
+        from rich.table import Table
+
+        table = Table(title=Text(self.title), title_justify="left", header_style="bold")
+        for index, (column, width) in enumerate(zip(self.columns, widths, strict=True)):
+            table.add_column(Text(column), justify="right" if index in self.right else "left", width=width)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def _list_row(self, row: Sequence[str | Text]) -> Iterator[Text]:
+        head, *others = row
+        yield Text(str(head), style="bold")
+        for column, cell in zip(self.columns[1:], others, strict=True):
+            if str(cell):
+                yield Text(f"  {column}: {cell}" if column else f"  {cell}", overflow="fold")
+
+
+def share_width(least: Sequence[int], most: Sequence[int], spare: int) -> list[int]:
+    """Widths of columns that need `least`, would take `most`, and have `spare` characters between them."""
+    wanted = sum(most) - sum(least)
+    share = min(1.0, spare / wanted) if wanted else 0.0
+    return [low + int(share * (high - low)) for low, high in zip(least, most, strict=True)]
+
+
 def make_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()
-) -> Table:
-    """A table; `right` names the columns that hold numbers."""
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
-    return table
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()
+) -> WholeTable:
+    """A table; `right` names the columns that hold numbers. A cell may be a rich `Text` with a style."""
+    cells = tuple(tuple(cell if isinstance(cell, Text) else str(cell) for cell in row) for row in rows)
+    return WholeTable(title, tuple(columns), cells, frozenset(right))
 
 
-def make_key_values(title: str, values: Mapping[str, object]) -> Table:
+def make_key_values(title: str, values: Mapping[str, object]) -> WholeTable:
     """A table of two columns."""
     return make_table(title, ("", ""), [(name, value) for name, value in values.items()])
 
@@ -38,7 +105,7 @@ def make_key_values(title: str, values: Mapping[str, object]) -> Table:
 class Steps:
     """One progress bar over named steps, on stderr; silent without a terminal but for one line a step."""
 
-    def __init__(self, progress: Progress, total: int):
+    def __init__(self, progress: "Progress", total: int):
         self.progress, self.live = progress, progress.console.is_terminal
         self.task = progress.add_task("", total=total)
 
@@ -47,7 +114,7 @@ class Steps:
         if self.live:
             self.progress.update(self.task, description=text)
         else:
-            self.progress.console.print(f"  {text}", highlight=False)
+            self.progress.console.print(f"  {text}")
 
     def done(self) -> None:
         """The step is over."""
@@ -57,13 +124,14 @@ class Steps:
 @contextmanager
 def show_steps(total: int) -> Iterator[Steps]:
     """A bar over `total` steps that takes longer than a moment."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (
         SpinnerColumn(),
         BarColumn(bar_width=24),
         TextColumn("{task.completed}/{task.total}"),
         TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
     )
-    with Progress(
-        *columns, TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal
-    ) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         yield Steps(progress, total)

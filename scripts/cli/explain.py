@@ -1,29 +1,33 @@
 """`zkmargin explain`: where a requirement comes from."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.explanation import Explanation
-from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Level, Market, Portfolio
+
+if TYPE_CHECKING:
+    from zkmargin.engine.desk.explanation import Explanation
 
 
 def explain(
-    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
-    level: Annotated[str, typer.Option(help="initial or maintenance.")] = "initial",
-    market: Annotated[
-        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
-    ] = "deribit_2026-08-22",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    portfolio: Portfolio,
+    level: Annotated[Level, typer.Option(help="The requirement that is explained.")] = Level.INITIAL,
+    market: Market = DEFAULT_MARKET,
+    as_json: AsJson = False,
+) -> None:
     """Which scenarios bind and with what weight, what each leg contributes, and what one more lot would cost.
 
     Example: zkmargin explain --portfolio hedged_vol_book --level initial
     """
-    found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level)
+    from zkmargin.engine.account import load_portfolio
+    from zkmargin.engine.house import House
+    from zkmargin.engine.market.snapshot import load_snapshot
+
+    found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level.value)
     if as_json:
         console.print_json(found.to_document())
         return
@@ -33,13 +37,13 @@ def explain(
         console.out.print(note)
 
 
-def _tabulate_binding(found: Explanation):
+def _tabulate_binding(found: Explanation) -> console.WholeTable:
     rows = [(row.rule, row.label, f"{row.weight:.4f}", f"{row.loss:,.2f}", f"{row.part:,.2f}") for row in found.binding]
     columns = ("rule", "scenario", "weight", "loss", "weight x loss")
     return console.make_table(f"What binds in {found.portfolio}, {found.level}, US dollars", columns, rows, (2, 3, 4))
 
 
-def _tabulate_legs(found: Explanation):
+def _tabulate_legs(found: Explanation) -> console.WholeTable:
     rows = [
         (
             leg.name,
@@ -56,7 +60,7 @@ def _tabulate_legs(found: Explanation):
     return console.make_table("Contributions, and the requirement's change per lot", columns, rows, tuple(range(1, 8)))
 
 
-def _tabulate_rules(found: Explanation):
+def _tabulate_rules(found: Explanation) -> console.WholeTable:
     shown = {name: f"{value:,.2f}" for name, value in found.rules.items() if value}
     shown |= {"definition": f"{found.definition:,.2f}", "policy, with its rounding": f"{found.requirement:,.2f}"}
     return console.make_key_values("The same requirement by rule, US dollars", shown)

@@ -1,27 +1,37 @@
 """`zkmargin hedge`: the cheapest trades that restore the requirement, or that free margin."""
 
+from __future__ import annotations
+
 from contextlib import nullcontext
-from typing import Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.find_hedge import MOST_SECONDS, SECONDS
-from zkmargin.engine.desk.hedge_result import Hedge, Target
-from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE
-from zkmargin.engine.desk.orders import pay_out
-from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_observations, load_snapshot
-from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Level, Market, Portfolio
+
+if TYPE_CHECKING:
+    from zkmargin.engine.desk.hedge_result import Hedge
+
+
+class HedgeTarget(StrEnum):
+    """What a hedge is for (`engine.desk.hedge_result.Target`)."""
+
+    REQUIREMENT = "requirement"
+    MINIMISE = "minimise"
+
+
+LIQUIDITY_SHARE, SECONDS, MOST_SECONDS = 0.1, 10.0, 600.0
+"""The engine's defaults and its largest time limit."""
 
 
 def hedge(
-    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
+    portfolio: Portfolio,
     target: Annotated[
-        Target, typer.Option(help="Meet the requirement at least cost, or minimise requirement plus cost.")
-    ] = Target.REQUIREMENT,
-    level: Annotated[str, typer.Option(help="initial or maintenance.")] = "initial",
+        HedgeTarget, typer.Option(help="Meet the requirement at least cost, or minimise requirement plus cost.")
+    ] = HedgeTarget.REQUIREMENT,
+    level: Annotated[Level, typer.Option(help="The requirement that is met.")] = Level.INITIAL,
     max_cost: Annotated[float | None, typer.Option(help="Largest cost against the marks, US dollars.")] = None,
     withdraw: Annotated[float, typer.Option(help="US dollars that the account first pays out.")] = 0.0,
     liquidity: Annotated[
@@ -29,17 +39,21 @@ def hedge(
     ] = LIQUIDITY_SHARE,
     milp: Annotated[bool, typer.Option("--milp", help="Also search over whole lots and take the better.")] = False,
     seconds: Annotated[float, typer.Option(help=f"Time limit of that search, at most {MOST_SECONDS:g}.")] = SECONDS,
-    market: Annotated[
-        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
-    ] = "deribit_2026-08-22",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    market: Market = DEFAULT_MARKET,
+    as_json: AsJson = False,
+) -> None:
     """Trades at bid and ask, within the market's liquidity, after which the account meets its requirement.
 
     A linear programme gives real lots and a bound on the cost; whole lots are then checked by the exact policy.
 
     Example: zkmargin hedge --portfolio short_strangle --withdraw 300000 --max-cost 2000
     """
+    from zkmargin.engine.account import load_portfolio
+    from zkmargin.engine.desk.hedge_result import Target
+    from zkmargin.engine.desk.orders import pay_out
+    from zkmargin.engine.house import House
+    from zkmargin.engine.market.snapshot import load_observations, load_snapshot
+
     house = House(load_snapshot(market))
     held = pay_out(load_portfolio(portfolio), withdraw)
     quotes = house.liquidity(load_observations(market), liquidity)
@@ -49,8 +63,8 @@ def hedge(
         found = house.hedge(
             held,
             quotes,
-            target=target,
-            level=level,
+            target=Target(target.value),
+            level=level.value,
             max_cost=max_cost,
             seconds=seconds if milp else None,
         )
@@ -66,7 +80,7 @@ def hedge(
         )
 
 
-def _tabulate(found: Hedge):
+def _tabulate(found: Hedge) -> console.WholeTable:
     rows = [
         (
             trade.name,
@@ -85,13 +99,15 @@ def _tabulate(found: Hedge):
 
 
 def _say(found: Hedge) -> dict[str, object]:
-    shown = {
+    from zkmargin.engine.units import USD6
+
+    shown: dict[str, object] = {
         "cost against the marks": f"{found.cost:,.2f}",
         f"{found.policy} requirement before, after": f"{found.requirement_before:,.2f}, {found.requirement_after:,.2f}",
         "excess before, after": f"{found.margin_excess_before:,.2f}, {found.margin_excess_after:,.2f}",
     }
     if found.rounding_loss is not None:
-        what = "requirement plus cost" if found.target is Target.MINIMISE else "cost"
+        what = "requirement plus cost" if found.target.value == HedgeTarget.MINIMISE.value else "cost"
         shown[f"{what}: real lots, whole lots"] = f"{found.bound:,.2f}, {found.objective:,.2f} ({found.method})"
         shown["lost to rounding"] = f"{found.rounding_loss:,.2f}"
     if found.gap is not None:

@@ -1,9 +1,11 @@
-"""The `zkmargin` command."""
+"""The `zkmargin` command.
+
+The modules of the commands import only what declares their options; what a command works with, it imports when it runs.
+"""
 
 import sys
 
 import typer
-from rich.markup import escape
 
 from zkmargin.contracts.errors import ContractsError
 from zkmargin.engine.errors import EngineError
@@ -16,6 +18,7 @@ from zkmargin.scripts.cli.explain import explain
 from zkmargin.scripts.cli.hedge import hedge
 from zkmargin.scripts.cli.margin import margin
 from zkmargin.scripts.cli.prove import prove, verify
+from zkmargin.scripts.cli.set_up import setup
 from zkmargin.scripts.cli.size import size
 from zkmargin.scripts.cli.stress import stress
 from zkmargin.scripts.cli.surface import surface
@@ -29,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (margin, epoch, prove, verify, demo):
+for command in (margin, epoch, prove, verify, demo, setup):
     app.command()(command)
 for command in (whatif, size, hedge, explain, backtest, surface, stress):
     app.command()(command)
@@ -38,17 +41,19 @@ app.add_typer(account.app, name="account")
 app.add_typer(venue.app, name="venue")
 app.add_typer(simulate.app, name="simulate")
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command; an error of the project is one line on stderr and exit code 1, Ctrl-C is exit code 130."""
     try:
         app(standalone_mode=True)
     except (EngineError, ProverError, ContractsError) as error:
-        console.err.print(f"[bold red]error[/] {type(error).__name__}: {escape(str(error))}", highlight=False)
+        console.print_error(type(error).__name__, str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         console.err.print("interrupted")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
 """`zkmargin simulate`: what the contagion buffer does in a simulated market, and what it does not do."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.simulation.experiment import PAIRS, Result, Target, compare_with_october, run_scenario
-from zkmargin.engine.simulation.position_sizing import RULES
-from zkmargin.engine.simulation.scenarios import OCTOBER, SCENARIOS, get_scenarios, override
-from zkmargin.engine.simulation.statistics import Interval
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from zkmargin.engine.simulation.experiment import Result, Target
+    from zkmargin.engine.simulation.statistics import Interval
 
 app = typer.Typer(no_args_is_help=True, help="Simulated markets.")
 SHOWN = {
@@ -24,7 +27,7 @@ SHOWN = {
 
 
 @app.callback()
-def simulate():
+def simulate() -> None:
     """Simulated markets."""
 
 
@@ -32,14 +35,14 @@ def simulate():
 def cascade(
     seeds: Annotated[int, typer.Option(min=2, max=5_000, help="Markets per scenario.")] = 200,
     scenario: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(SCENARIOS)}; repeat for several. Default: all.")
+        list[str] | None, typer.Option(help="A scenario; repeat for several. Default: all, in JSON by name.")
     ] = None,
     parameter: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE: change a number of every scenario's market.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write price paths and paired differences to this PNG.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    as_json: AsJson = False,
+) -> None:
     """Liquidation cascades with and without the contagion buffer, and with a flat surcharge that costs as much.
 
     All rules see the same accounts and the same noise; intervals are bootstrap 95 %. Scenarios in which the buffer does
@@ -49,8 +52,12 @@ def cascade(
 
     Example: zkmargin simulate cascade --scenario crowded --set stress=2 --json
     """
-    if plot is not None and (plot.suffix.lower() != ".png" or not plot.parent.is_dir()):
-        raise typer.BadParameter(f"{plot} is no PNG file in a folder that exists", param_hint="--plot")
+    from zkmargin.engine.simulation.experiment import compare_with_october, run_scenario
+    from zkmargin.engine.simulation.position_sizing import RULES
+    from zkmargin.engine.simulation.scenarios import OCTOBER, get_scenarios, override
+    from zkmargin.scripts.cli.inputs import require_writable
+
+    require_writable(plot, suffix=".png")
     pairs = [text.partition("=") for text in parameter or ()]
     changes = {name.strip(): value.strip() for name, _, value in pairs}
     chosen = [override(item, changes) for item in get_scenarios(scenario)]
@@ -73,10 +80,10 @@ def cascade(
     if targets:
         console.out.print(make_target_table(targets))
     if plot is not None:
-        console.err.print(f"plot written to {plot}", highlight=False)
+        console.err.print(f"plot written to {plot}")
 
 
-def make_result_table(result: Result):
+def make_result_table(result: Result) -> console.WholeTable:
     """Figures by rule with the half width of their interval, paired differences with both ends of it."""
     rows = []
     for name, (key, factor, decimals) in SHOWN.items():
@@ -98,7 +105,7 @@ def make_result_table(result: Result):
     return console.make_table(title, columns, rows, right=range(1, len(columns)))
 
 
-def make_target_table(targets: list[Target]):
+def make_target_table(targets: list[Target]) -> console.WholeTable:
     """The calibration against what was reported, also where it misses."""
     rows = [
         (
@@ -120,6 +127,8 @@ def _show(value: float) -> str:
 
 def to_document(results: list[Result], targets: list[Target], seeds: int, changes: dict[str, str]) -> dict:
     """Everything that the tables show, and the price quantiles."""
+    from zkmargin.engine.simulation.experiment import PAIRS
+    from zkmargin.engine.simulation.position_sizing import RULES
 
     def intervals(figures: dict[str, Interval]) -> dict:
         return {name: interval.to_document() for name, interval in figures.items()}

@@ -1,41 +1,54 @@
 """`zkmargin size`: the largest order of a direction that passes."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.orders import parse_orders
-from zkmargin.engine.desk.sizing import Sizing
-from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, PolicyName, Portfolio, Prices
 from zkmargin.scripts.cli.whatif import tabulate_orders
+
+if TYPE_CHECKING:
+    from zkmargin.engine.desk.sizing import Sizing
+
+REQUIREMENT = "the margin requirement"
+FAILING = {
+    "sum of the groups": REQUIREMENT,
+    "scenario of a group": REQUIREMENT,
+    "expected shortfall scenario": REQUIREMENT,
+    "expected shortfall": REQUIREMENT,
+}
+"""What a trader calls a row of the policy; the others are called as they are."""
 
 
 def size(
-    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
+    portfolio: Portfolio,
     direction: Annotated[list[str], typer.Option(help="One multiple: NAME:LOTS with commas, + buys and - sells.")],
-    price: Annotated[
-        list[str], typer.Option(help="NAME:USD, US dollars per coin, instead of the mark; repeat or use commas.")
-    ] = (),
-    policy: Annotated[str, typer.Option(help="initial, maintenance, withdraw or net_delta.")] = "initial",
-    market: Annotated[
-        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
-    ] = "deribit_2026-08-22",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    price: Prices = (),
+    policy: Annotated[PolicyName, typer.Option(help="What must accept.")] = PolicyName.INITIAL,
+    market: Market = DEFAULT_MARKET,
+    as_json: AsJson = False,
+) -> None:
     """The largest whole multiple of a direction that the policy accepts, and what stops the next one.
 
     Example: zkmargin size --portfolio market_maker --direction "BTC-PERPETUAL:+1,ETH-PERPETUAL:-2"
     """
+    from zkmargin.engine.account import load_portfolio
+    from zkmargin.engine.desk.orders import parse_orders
+    from zkmargin.engine.house import House
+    from zkmargin.engine.market.snapshot import load_snapshot
+
     house = House(load_snapshot(market))
-    found = house.largest(load_portfolio(portfolio), parse_orders(direction, price), policy)
+    found = house.largest(load_portfolio(portfolio), parse_orders(direction, price), policy.value)
     if as_json:
         console.print_json(found.to_document())
         return
     console.out.print(tabulate_orders("One multiple", found.direction))
-    console.out.print(console.make_key_values(f"{found.portfolio}: largest order that passes {policy}", _say(found)))
+    console.out.print(
+        console.make_key_values(f"{found.portfolio}: largest order that passes {policy.value}", _say(found))
+    )
 
 
 def _say(found: Sizing) -> dict[str, object]:
@@ -52,7 +65,8 @@ def _say(found: Sizing) -> dict[str, object]:
     if found.limit == "range":
         shown["limit"] = "range of lots or cash in one trade"
     else:
-        shown[f"{place}, failing"] = "; ".join(found.rows)
+        failing = (text.partition(": ")[2] for text in found.rows)
+        shown[f"{place}, failing"] = "; ".join(dict.fromkeys(FAILING.get(text, text) for text in failing))
         shown[f"{place}, missing"] = f"{found.missing:,.6f}"
     shown[f"{place}, binding rule"] = found.binding
     return shown | {f"{place}, worst {coin} scenario": label for coin, label in found.worst.items()}

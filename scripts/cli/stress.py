@@ -1,31 +1,35 @@
 """`zkmargin stress`: what a crash, a change of volatility, a loss of depth or a de-peg do to an account."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.house import House
-from zkmargin.engine.margin.parameters import LEVELS
-from zkmargin.engine.margin.stress import STRESSES, Stress, StressReport
-from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Level, Market, Portfolio
+
+if TYPE_CHECKING:
+    from zkmargin.engine.margin.stress import Stress, StressReport
 
 
 def stress(
-    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
-    market: Annotated[
-        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
-    ] = "deribit_2026-08-22",
+    portfolio: Portfolio,
+    market: Market = DEFAULT_MARKET,
     btc: Annotated[float, typer.Option(help="A stress of your own: relative price move of BTC.")] = 0.0,
     eth: Annotated[float, typer.Option(help="Relative price move of ETH.")] = 0.0,
     volatility: Annotated[float, typer.Option(help="Factor of every implied volatility.")] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    as_json: AsJson = False,
+) -> None:
     """Equity and margin after stresses of the market, and both coins' worst losses put together.
 
     Example: zkmargin stress --portfolio market_maker --btc -0.2 --eth -0.25 --volatility 1.3
     """
+    from zkmargin.engine.account import load_portfolio
+    from zkmargin.engine.house import House
+    from zkmargin.engine.margin.stress import STRESSES, Stress
+    from zkmargin.engine.market.snapshot import load_snapshot
+
     own = Stress("yours", btc=btc, eth=eth, volatility=volatility)
     asked = (*STRESSES, own) if own != Stress("yours") else STRESSES
     report = House(load_snapshot(market)).stress(load_portfolio(portfolio), asked)
@@ -44,10 +48,10 @@ def _describe(of: Stress) -> str:
     return ", ".join(parts)
 
 
-def _tabulate_stresses(report: StressReport):
+def _tabulate_stresses(report: StressReport) -> console.WholeTable:
     rows = []
     for result in (report.before, *report.results):
-        missing = [level for level in LEVELS if not result.is_met[level]]
+        missing = [level for level in Level if not result.is_met[level]]
         verdict = "insolvent" if not result.is_solvent else f"breaches {missing[-1]}" if missing else "met"
         rows.append(
             (
@@ -55,21 +59,21 @@ def _tabulate_stresses(report: StressReport):
                 _describe(result.stress),
                 f"{result.pnl:,.2f}",
                 f"{result.equity:,.2f}",
-                *(f"{result.requirement[level]:,.2f}" for level in LEVELS),
+                *(f"{result.requirement[level]:,.2f}" for level in Level),
                 f"{result.buffer:,.2f}",
                 verdict,
             )
         )
-    columns = ("stress", "move", "P&L", "equity", *LEVELS, "buffer in initial", "requirement")
+    columns = ("stress", "move", "P&L", "equity", *Level, "buffer in initial", "requirement")
     return console.make_table(f"{report.portfolio} after a stress, US dollars", columns, rows, right=(2, 3, 4, 5, 6))
 
 
-def _tabulate_joint(report: StressReport):
+def _tabulate_joint(report: StressReport) -> console.WholeTable:
     joint = report.joint
     rows = [
         ("correlation one: worst cells of one sign, added", f"{joint.correlation_one:,.2f}"),
         ("correlation zero: worst cells apart, added", f"{joint.correlation_zero:,.2f}"),
         ("the rule's loss, netted", f"{joint.house:,.2f}"),
-        *((f"the grid asks, {level}", f"{joint.requirement[level]:,.2f}") for level in LEVELS),
+        *((f"the grid asks, {level}", f"{joint.requirement[level]:,.2f}") for level in Level),
     ]
     return console.make_table("Both coins' grids together, US dollars", ("", "loss"), rows, right=(1,))

@@ -1,37 +1,44 @@
 """`zkmargin surface`: SVI per expiry of a market, with the arbitrage of the fit and of the listed prices."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.market.arbitrage import TOLERANCE, find_violations
-from zkmargin.engine.market.snapshot import load_observations, load_snapshot
-from zkmargin.engine.market.svi_fit import Breach, SliceFit, fit_coin, read_quotes
-from zkmargin.engine.presets import Coin
-from zkmargin.engine.units import DAYS_PER_YEAR
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market
+
+if TYPE_CHECKING:
+    from zkmargin.engine.market.arbitrage import Violation
+    from zkmargin.engine.market.snapshot import MarketSnapshot, Observation
+    from zkmargin.engine.market.svi_fit import Breach, SliceFit
 
 SHOWN = 10
 """Violations of listed prices in the table; JSON has all."""
 
 
 def surface(
-    market: Annotated[
-        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
-    ] = "deribit_2026-08-22",
+    market: Market = DEFAULT_MARKET,
     plot: Annotated[Path | None, typer.Option(help="Write quotes and fits to this PNG.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    as_json: AsJson = False,
+) -> None:
     """Fit SVI to every expiry, and report butterfly and calendar arbitrage of the fits and of the listed prices.
 
     The fits are free of butterfly arbitrage where that can be had; calendar arbitrage is reported as it is.
 
     Example: zkmargin surface --market deribit_2026-02-05 --plot surface.png
     """
-    if plot is not None and (plot.suffix.lower() != ".png" or not plot.parent.is_dir()):
-        raise typer.BadParameter(f"{plot} is no PNG file in a folder that exists", param_hint="--plot")
+    from zkmargin.engine.market.arbitrage import find_violations
+    from zkmargin.engine.market.snapshot import load_observations, load_snapshot
+    from zkmargin.engine.market.svi_fit import fit_coin
+    from zkmargin.engine.presets import Coin
+    from zkmargin.scripts.cli.inputs import require_writable
+
+    require_writable(plot, market, suffix=".png")
     snapshot, observations = load_snapshot(market), load_observations(market)
     fits: list[SliceFit] = []
     with console.show_steps(len(Coin)) as steps:
@@ -41,14 +48,7 @@ def surface(
             steps.done()
     violations = find_violations(snapshot)
     if plot is not None:
-        from zkmargin.scripts.cli.plots.surface import plot_surface
-
-        quotes = {
-            (coin.value, expiry): own
-            for coin in Coin
-            for expiry, own in read_quotes(snapshot, observations, coin).items()
-        }
-        plot_surface(fits, quotes, plot)
+        _plot(snapshot, observations, fits, plot)
     if as_json:
         console.print_json(
             {
@@ -56,24 +56,47 @@ def surface(
                 "market": market,
                 "time": snapshot.time,
                 "slices": [describe(fit) for fit in fits],
-                "listed_prices": {
-                    "tolerance_of_forward": TOLERANCE,
-                    "violations": [
-                        {"kind": found.kind, "names": list(found.names), "size_of_forward": found.size}
-                        for found in violations
-                    ],
-                },
+                "listed_prices": _describe_violations(violations),
             }
         )
         return
     console.out.print(_make_fit_table(market, fits))
+    console.out.print(_tabulate_violations(violations))
+
+
+def _plot(snapshot: MarketSnapshot, observations: Mapping[str, Observation], fits: list[SliceFit], path: Path) -> None:
+    from zkmargin.engine.market.svi_fit import read_quotes
+    from zkmargin.engine.presets import Coin
+    from zkmargin.scripts.cli.plots.surface import plot_surface
+
+    quotes = {
+        (coin.value, expiry): own for coin in Coin for expiry, own in read_quotes(snapshot, observations, coin).items()
+    }
+    plot_surface(fits, quotes, path)
+
+
+def _describe_violations(violations: Sequence[Violation]) -> dict[str, object]:
+    from zkmargin.engine.market.arbitrage import TOLERANCE
+
+    return {
+        "tolerance_of_forward": TOLERANCE,
+        "violations": [
+            {"kind": found.kind, "names": list(found.names), "size_of_forward": found.size} for found in violations
+        ],
+    }
+
+
+def _tabulate_violations(violations: Sequence[Violation]) -> console.WholeTable:
+    from zkmargin.engine.market.arbitrage import TOLERANCE
+
     rows = [(found.kind, ", ".join(found.names), f"{1e4 * found.size:.3f}") for found in violations[:SHOWN]]
     title = f"Static arbitrage in the listed prices: {len(violations)} found, at most {1e4 * TOLERANCE:g} bp accepted"
-    console.out.print(console.make_table(title, ("kind", "options", "bp of the forward"), rows, right=(2,)))
+    return console.make_table(title, ("kind", "options", "bp of the forward"), rows, right=(2,))
 
 
 def describe(fit: SliceFit) -> dict[str, object]:
     """A fit as a JSON document."""
+    from zkmargin.engine.units import DAYS_PER_YEAR
 
     def point(breach: Breach | None) -> dict[str, float] | None:
         return None if breach is None else {"value": breach.value, "log_moneyness": breach.moneyness}
@@ -94,7 +117,7 @@ def describe(fit: SliceFit) -> dict[str, object]:
     }
 
 
-def _make_fit_table(market: str, fits: list[SliceFit]):
+def _make_fit_table(market: str, fits: list[SliceFit]) -> console.WholeTable:
     rows = []
     for fit in fits:
         day = datetime.fromtimestamp(fit.expiry, UTC).strftime("%Y-%m-%d")

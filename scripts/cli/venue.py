@@ -1,21 +1,24 @@
 """`zkmargin venue`: margins of published cases under the venues' own rules."""
 
+from __future__ import annotations
+
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zkmargin.engine.venues.cases import compute_margins
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import AsJson
 
 app = typer.Typer(help="Margins under the rules of derivatives venues, for files of published cases.")
 
 Cases = Annotated[Path, typer.Argument(help="A JSON file of cases; docs/venues.md says which formats are read.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def _print(manager: str, cases: Path, as_json: bool) -> None:
+    from zkmargin.engine.venues.cases import compute_margins
+
     documents = compute_margins(manager, cases)
     if as_json:
         console.print_json(documents)
@@ -36,7 +39,7 @@ def _print(manager: str, cases: Path, as_json: bool) -> None:
 
 
 @app.command()
-def derive_pmrm2(cases: Cases, as_json: AsJson = False):
+def derive_pmrm2(cases: Cases, as_json: AsJson = False) -> None:
     """Derive's portfolio margin PMRM_2.
 
     Example: zkmargin venue derive-pmrm2 tests/vectors/venues/derive_pmrm2_portfolios.json --json
@@ -45,7 +48,7 @@ def derive_pmrm2(cases: Cases, as_json: AsJson = False):
 
 
 @app.command()
-def derive_pmrm1(cases: Cases, as_json: AsJson = False):
+def derive_pmrm1(cases: Cases, as_json: AsJson = False) -> None:
     """Derive's first portfolio margin, both formats of files.
 
     Example: zkmargin venue derive-pmrm1 tests/vectors/venues/derive_pmrm1_precise.json --json
@@ -54,7 +57,7 @@ def derive_pmrm1(cases: Cases, as_json: AsJson = False):
 
 
 @app.command()
-def derive_srm(cases: Cases, as_json: AsJson = False):
+def derive_srm(cases: Cases, as_json: AsJson = False) -> None:
     """Derive's standard manager, both formats of files.
 
     Example: zkmargin venue derive-srm tests/vectors/venues/derive_srm_cases.json --json

@@ -1,33 +1,34 @@
 """`zkmargin whatif`: what an order would do to an account."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.desk.orders import parse_orders
-from zkmargin.engine.desk.whatif import AMOUNTS, PricedOrder, WhatIf
-from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot
-from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, Portfolio, Prices
+
+if TYPE_CHECKING:
+    from zkmargin.engine.desk.whatif import PricedOrder, WhatIf
 
 
 def whatif(
-    portfolio: Annotated[str, typer.Option(help="A shipped portfolio's name, or the path of a JSON file.")],
+    portfolio: Portfolio,
     order: Annotated[list[str], typer.Option(help="NAME:LOTS, whole lots, + buys and - sells; repeat or use commas.")],
-    price: Annotated[
-        list[str], typer.Option(help="NAME:USD, US dollars per coin, instead of the mark; repeat or use commas.")
-    ] = (),
-    market: Annotated[
-        str, typer.Option(help="A shipped market's name, or the path of a JSON file.")
-    ] = "deribit_2026-08-22",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-):
+    price: Prices = (),
+    market: Market = DEFAULT_MARKET,
+    as_json: AsJson = False,
+) -> None:
     """What orders would change: equity, both requirements, contagion buffer, worst scenarios, and whether it passes.
 
     Example: zkmargin whatif --portfolio market_maker --order "BTC-25DEC26-80000-C:+10" --order "BTC-PERPETUAL:-5"
     """
+    from zkmargin.engine.account import load_portfolio
+    from zkmargin.engine.desk.orders import parse_orders
+    from zkmargin.engine.house import House
+    from zkmargin.engine.market.snapshot import load_snapshot
+
     house = House(load_snapshot(market))
     found = house.whatif(load_portfolio(portfolio), parse_orders(order, price))
     if as_json:
@@ -39,7 +40,7 @@ def whatif(
         console.out.print(f"{len(found.orders)} instruments need {found.trades} trades, each of which must pass alone.")
 
 
-def tabulate_orders(title: str, orders: tuple[PricedOrder, ...]):
+def tabulate_orders(title: str, orders: tuple[PricedOrder, ...]) -> console.WholeTable:
     """Orders with units and cash."""
     rows = [
         (
@@ -56,7 +57,9 @@ def tabulate_orders(title: str, orders: tuple[PricedOrder, ...]):
     return console.make_table(title, columns, rows, right=(1, 2, 3, 4, 5))
 
 
-def _tabulate(found: WhatIf):
+def _tabulate(found: WhatIf) -> console.WholeTable:
+    from zkmargin.engine.desk.whatif import AMOUNTS
+
     names = dict(zip(AMOUNTS, (
         "equity", "initial requirement", "maintenance requirement", "  contagion buffer, in the initial one",
         "excess over initial", "excess over maintenance",
@@ -78,4 +81,6 @@ def _tabulate(found: WhatIf):
 
 
 def _say(missing_usd6: int) -> str:
+    from zkmargin.engine.units import USD6
+
     return f"no, {missing_usd6 / USD6:,.2f} missing" if missing_usd6 else "yes"

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.support.house import get_house
-from zkmargin.scripts.cli import bench
+from zkmargin.scripts.cli import bench, bench_prover
 from zkmargin.scripts.cli.bench_engine import LARGEST, make_books
 
 
@@ -34,8 +34,10 @@ def test_books_are_hedged_half_and_listed():
 
 def test_bench_without_a_subcommand_is_the_prover(monkeypatch):
     called = []
-    monkeypatch.setattr(bench, "measure", lambda preset, runs, steps: called.append((preset, runs)) or {"prove_s": 1.0})
-    monkeypatch.setattr(bench, "describe_machine", lambda: {"cpu": "x"})
+    monkeypatch.setattr(
+        bench_prover, "measure", lambda preset, runs, steps: called.append((preset, runs)) or {"prove_s": 1.0}
+    )
+    monkeypatch.setattr(bench_prover, "describe_machine", lambda: {"cpu": "x"})
     for arguments in ([], ["--runs", "6"], ["prover", "--runs", "7"]):
         result = CliRunner().invoke(bench.app, [*arguments, "--json"])
         assert result.exit_code == 0, result.output

@@ -89,7 +89,6 @@ def test_explain(documents):
         (("whatif", *BOOK, "--order", "BTC-PERPETUAL:1", "--price", "BTC-PERPETUAL:nan"), "is nan; allowed: 0.0 to"),
         (("size", *BOOK, "--direction", "BTC-PERPETUAL:999999999999"), "lots of BTC-PERPETUAL is 999999999999"),
         (("hedge", *BOOK, "--max-cost", "nan"), "largest cost is nan"),
-        (("explain", *BOOK, "--level", "final"), "unknown level 'final'; allowed: initial, maintenance"),
     ],
 )
 def test_a_refusal_is_one_line_that_names_the_value(arguments, text, monkeypatch, capsys):
