@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import rlp
-from eth_utils import is_address, keccak, to_canonical_address, to_checksum_address
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+from eth_utils.address import is_address
 
 from zkmargin.contracts.chain import Chain, Contract, Receipt, require_development_chain
 from zkmargin.contracts.compile import compile_contracts

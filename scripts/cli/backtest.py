@@ -91,7 +91,6 @@ def _print_tables(document: dict) -> None:
     console.out.print(
         f"{document['coin']}, {document['first']} to {document['last']}: {document['days']} days, of them "
         f"{document['days_with_quotes']} with quoted volatilities",
-        highlight=False,
     )
     for model, facts in document["models"].items():
         found = [entry for entry in document["results"] if entry["model"] == model]

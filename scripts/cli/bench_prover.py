@@ -101,7 +101,8 @@ def run_snarkjs(preset: str, wtns: bytes) -> list[float]:
         script = Path(__file__).with_name("snarkjs_prove.mjs")
         command = ["node", str(script), str(BUILD / preset / "transition.zkey"), str(path), str(LEAST_SNARKJS)]
         done = subprocess.run(command, cwd=NODE_MODULES, capture_output=True, text=True, timeout=900, check=True)
-    return json.loads(done.stdout)
+    seconds: list[float] = json.loads(done.stdout)
+    return seconds
 
 
 def measure_memory(preset: str) -> int:

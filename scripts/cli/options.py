@@ -20,7 +20,7 @@ class PresetName(StrEnum):
 
 
 class PolicyName(StrEnum):
-    """Policies of an epoch (`engine.margin.policies.NAMES`)."""
+    """Policies of an epoch (`engine.margin.house.NAMES`)."""
 
     INITIAL = "initial"
     MAINTENANCE = "maintenance"

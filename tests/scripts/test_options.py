@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from zkmargin.engine.desk import find_hedge, hedge_result, liquidity
+from zkmargin.engine.margin.house import NAMES
 from zkmargin.engine.margin.parameters import LEVELS
-from zkmargin.engine.margin.policies import NAMES
 from zkmargin.engine.presets import PRESETS, Coin
 from zkmargin.scripts.cli import hedge
 from zkmargin.scripts.cli.main import app
