@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.support.desks import MARKETS, get_desk
-from tests.support.house import CALM, CRASH
+from tests.support.desks import MARKETS
+from tests.support.house import CALM, CRASH, get_policies
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.policy.arithmetic import evaluate_rows
@@ -17,7 +17,7 @@ POLICIES = ("initial", "maintenance", "withdraw", "net_delta")
 @pytest.mark.parametrize("size,market", MARKETS)
 @pytest.mark.parametrize("name", POLICIES)
 def test_its_rows_are_the_policys(size, market, name):
-    policy = get_desk(size, market).policies[name]
+    policy = get_policies(size, market)[name]
     preset = policy.preset
     programme = Programme(policy, np.arange(preset.slots))
     generator = np.random.default_rng(1)
@@ -40,7 +40,7 @@ def test_its_rows_are_the_policys(size, market, name):
 @pytest.mark.parametrize("size,market", [("standard", CALM), ("mini", CRASH)])
 def test_it_knows_which_row_is_equity_and_which_rows_state_money(size, market):
     for name in ("initial", "maintenance"):
-        policy = get_desk(size, market).policies[name]
+        policy = get_policies(size, market)[name]
         programme = Programme(policy, [1])
         assert policy.cash[programme.equity_row] == 1
         assert policy.helpers[programme.equity_row][policy.helper_kinds.index(HelperKind.VALUE)] == -1
@@ -51,18 +51,18 @@ def test_it_knows_which_row_is_equity_and_which_rows_state_money(size, market):
 
 
 def test_a_policy_without_equity_asks_for_no_margin():
-    programme = Programme(get_desk("mini", CALM).policies["net_delta"], [1])
+    programme = Programme(get_policies("mini", CALM)["net_delta"], [1])
     with pytest.raises(OutOfRange, match="equity rows of policy 'net_delta' is 0"):
         _ = programme.equity_row
 
 
 def test_a_slot_that_does_not_exist():
     with pytest.raises(OutOfRange, match="slot is 16; allowed: 0 to 15"):
-        Programme(get_desk("mini", CALM).policies["initial"], [3, 16])
+        Programme(get_policies("mini", CALM)["initial"], [3, 16])
 
 
 def test_a_trade_moves_lots_and_cash():
-    programme = Programme(get_desk("mini", CALM).policies["initial"], [1, 9])
+    programme = Programme(get_policies("mini", CALM)["initial"], [1, 9])
     positions = np.zeros(16, dtype=np.int64)
     positions[1] = -5
     left, right = programme.balance(positions, 7_000_000, np.array([[2.0], [-1.0]]), np.array([100.0]))
