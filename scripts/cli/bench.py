@@ -54,8 +54,8 @@ def engine(
     scheduler: Annotated[str | None, typer.Option(help="Also time it on the Dask scheduler at this address.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul; pricing, building an
-    epoch with its hashes, one account's certificate; medians.
+    """Margin of many accounts under the initial policy, as a multiple of the bare numpy matmul; pricing; one
+    account's certificate; medians.
 
     Example: zkmargin bench engine --json > engine.json
     """

@@ -1,5 +1,5 @@
-"""`zkmargin bench engine`: the batch margin beside the bare matrix product of the same shape, pricing, an epoch's build
-and one account's certificate."""
+"""`zkmargin bench engine`: the batch margin beside the bare matrix product of the same shape, pricing and one account's
+certificate."""
 
 import os
 import statistics
@@ -20,7 +20,7 @@ from zkmargin.scripts.cli import console
 
 MARKET, SEED = "deribit_2026-08-22", 20_260_822
 THREADS = 2
-STEPS = 4
+STEPS = 3
 """Progress steps of `measure`, one more for each run."""
 OPTIONS, SCENARIOS = 256, 66
 LARGEST = 100
@@ -79,7 +79,6 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
     singles: dict[str, float] = {}
     for name, samples in (
         ("pricing", (time_pricing(house.snapshot) for _ in range(runs))),
-        ("epoch", (time_epoch(house.snapshot, number) for number in range(runs))),
         ("certificate", (time_certificate(policy, book) for book in books)),
     ):
         steps.start(name)
@@ -113,16 +112,6 @@ def time_pricing(snapshot: MarketSnapshot) -> float:
     return _time(
         lambda: black76_price(forward, listing.strike[slots], snapshot.years[slots], volatility, listing.is_call[slots])
     )
-
-
-def time_epoch(snapshot: MarketSnapshot, number: int) -> float:
-    """Seconds to build an epoch with the hashes that are signed."""
-
-    def work() -> None:
-        epoch = House(snapshot).epoch(number)
-        _ = epoch.policy_hash, epoch.snapshot_hash, epoch.settlement_hash
-
-    return _time(work)
 
 
 def time_certificate(policy: Policy, book: AccountState) -> float:
