@@ -5,6 +5,7 @@ EngineError
 │   ├── OutOfRange            a number that is not finite or outside its range   (what, value, low, high)
 │   ├── UnknownName           a name that is not in a closed set                 (what, name, allowed)
 │   ├── ExpiredInstrument     an expiry at or before the snapshot's time         (name, expiry, time)
+│   ├── MixedExpiry           two expiries of one coin on one UTC day            (name, expiry, other, other_expiry)
 │   ├── DuplicateName         a name that appears twice                          (what, name)
 │   ├── WrongKind             an instrument in a slot, or with a field, that its kind does not allow
 │   ├── ArbitrageableSurface  volatility parameters with negative variance or arbitrage (parameters, reason)
@@ -51,6 +52,17 @@ class ExpiredInstrument(MarketError):
     def __init__(self, name: str, expiry: int, time: int):
         self.name, self.expiry, self.time = name, expiry, time
         super().__init__(f"{name} expires at {expiry}; allowed: later than the market's time {time} (unix seconds)")
+
+
+class MixedExpiry(MarketError):
+    """Two instruments of one coin expire on one UTC day at different times; carries both names and both times, unix
+    seconds."""
+
+    def __init__(self, name: str, expiry: int, other: str, other_expiry: int):
+        self.name, self.expiry, self.other, self.other_expiry = name, expiry, other, other_expiry
+        super().__init__(
+            f"{name} expires at {expiry}; allowed: {other_expiry}, with {other} of the same day (unix seconds, UTC)"
+        )
 
 
 class DuplicateName(MarketError):

@@ -1,4 +1,5 @@
-"""Reading JSON files strictly: an unknown, missing or repeated key is refused, and so is a value of another type."""
+"""Reading JSON files strictly: an unknown, missing or repeated key is refused, and so are NaN, Infinity and a value of
+another type."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from zkmargin.engine.errors import DuplicateName, MalformedFile
 
 
 class StrictModel(BaseModel):
-    """Base of every file's model: frozen, no unknown keys, no conversions between types."""
+    """Base of every file's model: frozen, no unknown keys, no conversions between types, no NaN and no infinity."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 MAX_DEPTH = 64

@@ -94,7 +94,7 @@ def require_flags(what: str, values: ArrayLike) -> np.ndarray:
     if flags.dtype == np.bool_:
         return flags
     for value in flags.ravel().tolist():
-        if not isinstance(value, bool):
+        if not isinstance(value, bool | np.bool_):
             raise WrongKind(what, value, "True or False")
     return flags.astype(bool)
 

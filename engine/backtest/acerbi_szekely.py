@@ -17,7 +17,7 @@ from scipy import stats
 from zkmargin.engine.backtest.coverage import SEED, check_counts
 from zkmargin.engine.backtest.measures import check_probability, check_sample, get_normal_tail, get_student_tail
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.units import require_whole
+from zkmargin.engine.units import require_in_range, require_whole
 
 
 def compute_z2(pnl: ArrayLike, value_at_risk: ArrayLike, shortfall: ArrayLike, tail: float) -> float:
@@ -82,6 +82,10 @@ def simulate_z2(
 def get_p_value_z2(
     statistic: float, observations: int, tail: float, degrees: float | None = None, paths: int = 100_000
 ) -> float:
-    """Share of right models whose Z2 is at or below `statistic`; 0 means that none was seen among `paths`."""
+    """Share of right models whose Z2 is at or below `statistic`; 0 means that none was seen among `paths`.
+
+    Raises `OutOfRange` as `simulate_z2`, or for a statistic that is no number.
+    """
+    require_in_range("Z2", statistic, -math.inf, math.inf)
     drawn = simulate_z2(observations, tail, degrees, paths)
     return float(np.searchsorted(drawn, statistic, side="right") / len(drawn))

@@ -23,7 +23,7 @@ from scipy.special import xlogy
 
 from zkmargin.engine.backtest.measures import check_probability
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.units import require_whole
+from zkmargin.engine.units import require_flags, require_in_range, require_whole
 
 LIGHTS = (0.95, 0.9999)
 """Cumulative probabilities at which the Basel zones change [3]_."""
@@ -53,7 +53,8 @@ class Lights(NamedTuple):
     """Up to here amber, beyond it red."""
 
     def get_zone(self, exceptions: int) -> str:
-        """ "green", "amber" or "red"."""
+        """ "green", "amber" or "red"; raises `OutOfRange` for what is no number of exceptions."""
+        require_whole("exceptions", exceptions, 0, MOST_OBSERVATIONS)
         return "green" if exceptions <= self.green else "amber" if exceptions <= self.amber else "red"
 
 
@@ -67,8 +68,13 @@ class Transitions(NamedTuple):
 
 
 def count_transitions(hits: ArrayLike) -> Transitions:
-    """Transitions of a series of days, true where the loss was larger than the margin."""
-    series = np.asarray(hits, dtype=bool)
+    """Transitions of a series of days: True or 1 where the loss was larger than the margin, False or 0 where not.
+
+    Raises `WrongKind` for anything else: a day without a verdict is neither an exception nor a quiet day.
+    """
+    days = np.asarray(hits)
+    is_whole = days.dtype.kind in "iu" and np.isin(days, (0, 1)).all()
+    series = days.astype(bool) if is_whole else require_flags("exception of a day", days)
     pairs = 2 * series[:-1].astype(int) + series[1:]
     return Transitions(*(int(count) for count in np.bincount(pairs, minlength=4)))
 
@@ -114,7 +120,7 @@ def compute_conditional_coverage(frequency: LikelihoodRatio, independence: Likel
 
 
 def _ratio(statistic: float, degrees: int) -> LikelihoodRatio:
-    value = max(float(statistic), 0.0)
+    value = max(require_in_range("likelihood-ratio statistic", statistic, -math.inf, math.inf), 0.0)
     return LikelihoodRatio(value, float(stats.chi2.sf(value, degrees)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zkmargin.engine.calibration.filters import filter_garch
+from zkmargin.engine.calibration.filters import check_returns, filter_garch
 from zkmargin.engine.errors import OutOfRange
 
 REFIT = 30
@@ -28,8 +28,10 @@ class MonthlyGarch:
     def update(self, returns: np.ndarray) -> None:
         """Take in (T, coins) returns of which those of the last call are the first rows.
 
-        Raises `OutOfRange` if the first call has fewer days than `filter_garch` needs, or its fit does not converge.
+        Raises `OutOfRange` as `check_returns`, or if the first call has fewer days than `filter_garch` needs or its fit
+        does not converge.
         """
+        returns = check_returns(returns, 1)
         if not self.fitted_days or len(returns) - self.fitted_days >= REFIT:
             try:
                 self._fit(returns)

@@ -5,6 +5,7 @@ Derived by scripts/derive/history.py; the record names its sources.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,11 @@ EVENT_COLUMNS = ["hour", *(f"{what}_{coin}" for coin in Coin for what in ("low",
 LARGEST_PRICE = 1e8
 LARGEST_VOLATILITY = 16.0
 LARGEST_BASIS = 0.5
+
+
+TIME_PATTERNS = {"D": re.compile(r"\d{4}-\d\d-\d\d"), "h": re.compile(r"\d{4}-\d\d-\d\dT\d\d")}
+"""Times of a record by unit, without an offset: they are UTC."""
+TIME_EXAMPLES = {"D": "2026-08-22", "h": "2026-08-22T15"}
 
 
 class SegmentEntry(StrictModel):
@@ -152,6 +158,9 @@ def _read_rows(rows: list[list], columns: list[str], unit: str, source: str) -> 
     """Times (T,) and numbers (T, columns - 1), NaN for null."""
     if not rows or any(len(row) != len(columns) or not isinstance(row[0], str) for row in rows):
         raise MalformedFile(source, f"a row has not the columns {columns}")
+    for row in rows:
+        if not TIME_PATTERNS[unit].fullmatch(row[0]):
+            raise MalformedFile(source, f"time is {row[0]!r}; allowed: UTC without an offset, as {TIME_EXAMPLES[unit]}")
     try:
         times = np.array([row[0] for row in rows], dtype=f"datetime64[{unit}]")
     except ValueError as error:

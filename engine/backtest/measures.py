@@ -49,8 +49,14 @@ def check_probability(what: str, value: float) -> float:
 
 
 def check_sample(what: str, values: ArrayLike) -> np.ndarray:
-    """`values` as floats with at least one outcome on the first axis; raises `OutOfRange` if one is not finite."""
-    array = np.asarray(values, dtype=float)
+    """`values` as floats with at least one outcome on the first axis.
+
+    Raises `OutOfRange` if one is missing, not finite, or no number: neither text nor a truth value is an outcome.
+    """
+    given = np.asarray(values)
+    if given.dtype.kind not in "iuf":
+        raise OutOfRange(f"type of {what}", str(given.dtype), "numbers", "numbers")
+    array = given.astype(float)
     if array.ndim not in (1, 2) or len(array) < 1:
         raise OutOfRange(f"shape of {what}", array.shape, "(outcomes,)", "(outcomes, books)")
     wrong = np.argwhere(~np.isfinite(array))
@@ -77,6 +83,7 @@ def get_quantile(pnl: ArrayLike, probability: float) -> np.ndarray:
     """
     array = check_sample("outcome", pnl)
     place = math.floor(check_probability("probability", probability) * len(array) + WHOLE)
+    place = min(place, len(array) - 1)  # a probability within the rounding of 1 is the largest outcome
     return np.partition(array, place, axis=0)[place]
 
 

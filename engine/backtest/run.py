@@ -165,6 +165,7 @@ class _Walk:
         now = listed.value(state)
         for days in PERIODS:
             loss = -(listed.value(path.states[row + days]) - now) @ lots
+            self._require_formed(f"loss over {days} days", loss, mask, state.date)
             self.losses[days].append(np.where(mask, loss, np.nan))
         self.dates.append(state.date)
         self.quoted.append(bool(path.quoted[row]))
@@ -172,9 +173,18 @@ class _Walk:
         self.notional.append(np.array([state.index[Coin(name).ordinal] for name in own]))
         for model, figures in self._compute(number, row, listed, lots, forecast).items():
             hidden = mask & ~self.untested if model in HAS_SHORTFALL else mask
+            for what, part in zip(Figures._fields, figures, strict=True):
+                if part is not None:
+                    self._require_formed(f"{what} of {model}", part, hidden, state.date)
             self.figures[model].append(
                 Figures(*(None if part is None else np.where(hidden, part, np.nan) for part in figures))
             )
+
+    def _require_formed(self, what: str, values: np.ndarray, formed: np.ndarray, date: np.datetime64) -> None:
+        """Refuse a number that is missing where a book was formed: later, NaN only says that it was not."""
+        missing = np.flatnonzero(formed & np.isnan(values))
+        if missing.size:
+            raise OutOfRange(f"{what}, {self.books[missing[0]]} struck on {date}", float("nan"), "any", "number")
 
     def _get_mask(self, path: Path, row: int) -> np.ndarray:
         held = path.states[row : row + max(PERIODS) + 1]

@@ -20,7 +20,7 @@ import numpy as np
 
 from zkmargin.engine.backtest.history import Quotes
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.units import DAYS_PER_YEAR
+from zkmargin.engine.units import DAYS_PER_YEAR, require_all_in_range
 
 TENORS = (7.0, 30.0, 90.0)
 """Days at which volatilities are known."""
@@ -32,6 +32,10 @@ FARTHEST = 2.0
 """Deviations beyond which the smile is flat."""
 LEAST_DAYS = 30
 """Days of quotes below which nothing is fitted."""
+LARGEST = 100.0
+"""Largest volatility and daily log return, fraction: beyond it a number is an error of the data."""
+LARGEST_CLOSE = 1e12
+"""Largest close, US dollars."""
 
 
 class Proxy(NamedTuple):
@@ -85,10 +89,12 @@ def fit_proxy(quotes: Quotes, forecast: np.ndarray, returns: np.ndarray) -> Prox
     Raises
     ------
     OutOfRange
-        If there are fewer than `LEAST_DAYS` days, or the fitted path does not return (phi outside [0, 1)).
+        If there are fewer than `LEAST_DAYS` days, a number is missing or not possible, or the fitted path does not
+        return (phi outside [0, 1)).
     """
-    if len(quotes.dates) < LEAST_DAYS:
-        raise OutOfRange("days with quotes", len(quotes.dates), LEAST_DAYS, "any number")
+    _check_quotes(quotes)
+    require_all_in_range("forecast volatility", forecast, 1e-9, LARGEST)
+    require_all_in_range("return between days with quotes", returns[1:], -LARGEST, LARGEST)
     level = np.log(quotes.atm[:, MIDDLE])
     offset = level - np.log(forecast * np.sqrt(DAYS_PER_YEAR))
     later, size = returns[1:], np.abs(returns[1:])
@@ -107,13 +113,20 @@ def fit_proxy(quotes: Quotes, forecast: np.ndarray, returns: np.ndarray) -> Prox
     return Proxy(*(float(value) for value in numbers), tuple(terms), tuple(wings.tolist()), float(left.std()))
 
 
+def _check_quotes(quotes: Quotes) -> None:
+    if len(quotes.dates) < LEAST_DAYS:
+        raise OutOfRange("days with quotes", len(quotes.dates), LEAST_DAYS, "any number")
+    for what, volatilities in (("volatility at the money", quotes.atm), ("volatility of a wing", quotes.wings)):
+        require_all_in_range(what, volatilities, 1e-9, LARGEST)
+
+
 def fit_response(quotes: Quotes, closes: np.ndarray, days: int) -> Response:
     """The regression over overlapping changes of `days` days; `closes` (D,) are the prices of the quotes' days.
 
-    Raises `OutOfRange` if there are fewer than `LEAST_DAYS` days.
+    Raises `OutOfRange` if there are fewer than `LEAST_DAYS` days, or a number is missing or not possible.
     """
-    if len(quotes.dates) < LEAST_DAYS:
-        raise OutOfRange("days with quotes", len(quotes.dates), LEAST_DAYS, "any number")
+    _check_quotes(quotes)
+    require_all_in_range("close", closes, 1e-9, LARGEST_CLOSE)
     level, price = np.log(quotes.atm[:, MIDDLE]), np.log(closes)
     returns = price[days:] - price[:-days]
     design = np.column_stack([np.ones(len(returns)), returns, np.abs(returns)])

@@ -32,6 +32,8 @@ STEPS = 12
 """Linear programmes of one start that move the book, at most."""
 CUTS = 40
 """Times a step's programme is solved again because the reduced shortfall was exceeded."""
+SECONDS = 60.0
+"""Time of one linear programme; a start whose programme takes longer has come to its end."""
 LEAST_GAIN = 1e-3
 """Relative rise of the objective below which a start has come to its end."""
 MEMORY = 30
@@ -165,7 +167,9 @@ class Adversary:
             cuts = np.hstack([learned + self.charges[:n], -learned + self.charges[n:], np.zeros((len(learned), 4))])
             table = csr_matrix(np.vstack([self.fixed, cuts]))
             limits = np.concatenate([self.limits, np.ones(len(learned))])
-            found = linprog(objective, A_ub=table, b_ub=limits, bounds=self.bounds, method="highs")
+            found = linprog(
+                objective, A_ub=table, b_ub=limits, bounds=self.bounds, method="highs", options={"time_limit": SECONDS}
+            )
             if found.status != 0:
                 return None
             self._forget(found.slack[len(self.limits) :])

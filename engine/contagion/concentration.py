@@ -11,6 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.contagion.ladder import Accounts, compute_nearness, find_liquidations
+from zkmargin.engine.units import require_all_in_range, require_in_range
+
+LARGEST_DELTA = 1e18
+"""Largest size of a delta, any unit."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Concentration:
 
 
 def compute_concentration(deltas: np.ndarray) -> Concentration:
-    """Concentration of (A,) signed deltas, any unit."""
+    """Concentration of (A,) signed deltas, any unit; raises `OutOfRange` for one that is missing or not finite."""
+    deltas = require_all_in_range("delta", deltas, -LARGEST_DELTA, LARGEST_DELTA)
 
     def index(side: np.ndarray) -> float:
         total = side.sum()
@@ -39,6 +44,8 @@ def compute_fragility(accounts: Accounts, price: float, band: float, buckets: in
     Each account's present delta notional weighted by the nearness of its own liquidation on the side on which that
     delta loses, over all delta notional of that sign. 0: nobody is closed within the band; 1: everybody at once.
     """
+    require_in_range("price", price, 1e-6, 1e12)
+    require_in_range("band", band, 1e-6, 0.999)
     _, option_delta = accounts.value_options(price)
     delta = accounts.linear + option_delta
     edges = np.linspace(0.0, band, buckets + 1)[1:]

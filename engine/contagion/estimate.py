@@ -8,9 +8,9 @@ last epochs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import floor, log, log10
 
 import numpy as np
 
@@ -21,12 +21,13 @@ from zkmargin.engine.contagion.ladder import SIDES, Ladder, estimate_ladder
 from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, get_bands
 from zkmargin.engine.contagion.state import StateRule
 from zkmargin.engine.market.crowding import Crowding
+from zkmargin.engine.units import require_all_in_range, require_in_range
 
 MEMORY = 720.0
 """Hours of large moves that a fit reads."""
 COUNT_WINDOW = 24.0
 """Hours of a count in the robust estimator."""
-LEAST_DECAY = log(2.0) / 48.0
+LEAST_DECAY = math.log(2.0) / 48.0
 """Smallest decay, per hour: excitation that halves slower than in two days is a change of the base rate."""
 EPOCHS, EPOCH_HOURS = 16, 3.0
 """The multiplier is followed over the last 48 hours."""
@@ -49,8 +50,9 @@ class Estimate:
 
 
 def round_figures(value: float, figures: int = 3) -> float:
-    """`value` to that many significant figures: an estimate states no more."""
-    return round(value, figures - 1 - floor(log10(value))) if value > 0 else 0.0
+    """`value` to that many significant figures, at least 0: an estimate states no more."""
+    require_in_range("estimate", value, 0.0, 1e15)
+    return round(value, figures - 1 - math.floor(math.log10(value))) if value > 0 else 0.0
 
 
 def estimate_crowding(
@@ -98,7 +100,7 @@ def compute_branching(figures: CoinState, end: float) -> float:
 
     The first is too high where the base rate moves, the second too low where windows are short against the memory.
     """
-    events = np.array(figures.large_moves)
+    events = require_all_in_range("hour of a large move", figures.large_moves, 0.0, math.inf)
     events = events[(events > end - MEMORY) & (events <= end)] - (end - MEMORY)
     if len(events) < FEWEST_EVENTS:
         return 0.0

@@ -28,6 +28,8 @@ MAX_BRANCHING = 0.95
 """Largest branching ratio that a fit may return: at 1 the process explodes."""
 STARTS = ((0.2, 1.0), (0.6, 1.0), (0.6, 0.1))
 """Starting branching ratios and decays (per mean waiting time) of the fit."""
+LIMITS = {"maxiter": 600, "maxfev": 1_200}
+"""Of one start of the fit."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class HawkesFit:
 
 
 def _checked(events: np.ndarray, horizon: float) -> np.ndarray:
+    require_in_range("horizon", horizon, 1e-300, 1e300)
     events = np.asarray(events, dtype=float)
     if not np.isfinite(events).all() or (np.diff(events) < 0).any():
         raise OutOfRange("event times", "not rising", "rising", "rising finite numbers")
@@ -95,6 +98,7 @@ def fit_hawkes(events: np.ndarray, horizon: float, least_decay: float = 0.0) -> 
         Smallest beta: bounds the memory, or a slowly moving base rate would be read as self-excitation.
     """
     events = _checked(events, horizon)
+    require_in_range("least decay", least_decay, 0.0, 1e300)
     require_in_range("events", len(events), 5, np.inf)
     rate = len(events) / horizon
 
@@ -106,7 +110,9 @@ def fit_hawkes(events: np.ndarray, horizon: float, least_decay: float = 0.0) -> 
     best = None
     for branching, decay in STARTS:
         start = np.log([rate * (1 - branching), branching, max(decay * rate, 2 * least_decay)])
-        found = minimize(lambda point: -_pass(events, horizon, *unpack(point)), start, method="Nelder-Mead")
+        found = minimize(
+            lambda point: -_pass(events, horizon, *unpack(point)), start, method="Nelder-Mead", options=LIMITS
+        )
         if best is None or found.fun < best.fun:
             best = found
     return HawkesFit(*unpack(best.x), float(-best.fun))

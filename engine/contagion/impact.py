@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.units import require_in_range
+from zkmargin.engine.units import require_all_in_range, require_in_range
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,18 @@ def fit_book_impact(depth: np.ndarray, distance: np.ndarray) -> float:
     depth : ndarray
         (B,) cumulative notional of the bands, US dollars, rising; the last is Q.
     distance : ndarray
-        (B,) average distance of the band's notional from the mid price, relative.
+        (B,) average distance of the band's notional from the mid price, relative, 0 to 1.
+
+    Raises
+    ------
+    OutOfRange
+        If a number is missing or out of range, or depths do not rise over two bands or more.
     """
     share = np.asarray(depth, dtype=float) / require_in_range("depth", float(np.max(depth)), 1.0, 1e13)
     if len(share) < 2 or (np.diff(share) <= 0).any():
         raise OutOfRange("depth of the bands", np.asarray(depth).tolist(), "rising", "rising, two bands or more")
-    return float(2.0 * (share @ np.asarray(distance, dtype=float)) / (share @ share))
+    distance = require_all_in_range("distance of a band", distance, 0.0, 1.0)
+    return float(2.0 * (share @ distance) / (share @ share))
 
 
 def fit_flow_impact(returns: np.ndarray, flow: np.ndarray, depth: np.ndarray) -> ImpactFit:

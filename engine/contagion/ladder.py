@@ -14,7 +14,7 @@ import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.market.valuation import black76_greeks, black76_price
-from zkmargin.engine.units import require_in_range
+from zkmargin.engine.units import require_all_in_range, require_flags, require_in_range
 
 SIDES = {"down": -1.0, "up": 1.0}
 """Sign of the price move of each side."""
@@ -34,6 +34,12 @@ class Ladder:
     notional: np.ndarray
     """(B,) US dollars closed while the price crosses the bucket."""
 
+    def __post_init__(self) -> None:
+        if len(self.edges) < 2 or len(self.notional) != len(self.edges) - 1 or not (np.diff(self.edges) > 0).all():
+            raise OutOfRange("edges of a ladder", np.asarray(self.edges).tolist(), "rising", "one more than notionals")
+        require_all_in_range("edge of a ladder", self.edges, 0.0, 1.0)
+        require_all_in_range("notional of a ladder", self.notional, 0.0, 1e15)
+
     @property
     def band(self) -> float:
         """The shock band, relative move."""
@@ -49,6 +55,8 @@ class Ladder:
 
         At 1 a move causes selling enough to move the price as far again.
         """
+        require_in_range("impact", impact, 0.0, 1.0)
+        require_in_range("move", move, 1e-9, self.band)
         closed = np.interp(move, self.edges, np.concatenate([[0.0], np.cumsum(self.notional)]))
         return float(impact * closed / require_in_range("depth", depth, 1.0, np.inf) / move)
 
@@ -82,6 +90,7 @@ class Accounts:
         for name in ("linear", "equity", "options"):
             if not np.isfinite(getattr(self, name)).all():
                 raise OutOfRange(name, "not finite", "a finite number", "a finite number")
+        require_flags("is_call", self.is_call)
 
     def value_options(self, price: float) -> tuple[np.ndarray, np.ndarray]:
         """(A,) value in US dollars and (A,) delta in coins of each account's options at `price`."""
@@ -164,6 +173,8 @@ def add_prints(ladder: Ladder, prints: Mapping[float, float]) -> Ladder:
     """The ladder less what liquidation prints say is gone: {relative distance: US dollars closed}, never below 0."""
     left = ladder.notional.copy()
     for distance, notional in prints.items():
+        require_in_range("distance of a liquidation", distance, -1.0, 1.0)
+        require_in_range("notional of a liquidation", notional, 0.0, 1e13)
         index = min(int(np.searchsorted(ladder.edges, abs(distance), side="right")) - 1, len(left) - 1)
         left[index] = max(left[index] - notional, 0.0)
     return Ladder(ladder.edges, left)

@@ -26,6 +26,9 @@ from zkmargin.engine.policy.linear_programme import Programme, minimise
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.units import USD6
 
+GRACE_SECONDS = 2.0
+"""How long a solver may overrun its time limit, which it looks at between steps, before it is left alone."""
+
 
 class Goal(StrEnum):
     """What the programme optimises."""
@@ -175,9 +178,10 @@ class HedgeProgramme:
                 integrality=whole,
                 bounds=Bounds(low, high),
                 options={"time_limit": seconds},
-            )
+            ),
+            seconds + GRACE_SECONDS,
         )
-        if result.x is None:
+        if result is None or result.x is None:
             return None
         return Solution(np.rint(self._read_trades(result.x)), float(result.fun), float(result.x[-2]), result.mip_gap)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Thread
 from typing import TypeVar
@@ -12,11 +13,13 @@ POLL_SECONDS = 0.05
 Result = TypeVar("Result")
 
 
-def run_interruptible(work: Callable[[], Result]) -> Result:
+def run_interruptible(work: Callable[[], Result], seconds: float) -> Result | None:
     """`work()`, on a thread of its own, so that an interrupt reaches the caller while a solver holds no lock.
 
-    The thread is a daemon: after an interrupt it ends with its own time limit, or with the process. What `work` raises
-    is raised here.
+    None if there is no result after `seconds`.
+
+    The thread is a daemon: left behind, it ends with its own time limit, or with the process. What `work` raises is
+    raised here.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -29,8 +32,9 @@ def run_interruptible(work: Callable[[], Result]) -> Result:
 
     thread = Thread(target=run, daemon=True)
     thread.start()
-    while thread.is_alive():
+    end = time.monotonic() + seconds
+    while thread.is_alive() and time.monotonic() < end:
         thread.join(POLL_SECONDS)
     if errors:
         raise errors[0]
-    return results[0]
+    return results[0] if results else None

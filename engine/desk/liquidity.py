@@ -124,6 +124,8 @@ def _quote_option(house: HouseModel, item: Instrument, seen: Observation, share:
 
 def _quote_linear(house: HouseModel, item: Instrument, share: float) -> dict[str, int]:
     mark, half = int(house.marks[item.slot]), HALF_SPREAD[item.kind]
+    if not mark:  # a lot is worth less than half a micro-dollar: there is no price at which to trade it
+        return {"ask": 0, "bid": 0, "can_buy": 0, "can_sell": 0}
     crowding = house.snapshot.crowding[item.underlying]
     deep = share * DEPTH_SHARE[item.kind] * USD6 / mark
     return {

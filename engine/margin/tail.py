@@ -57,7 +57,7 @@ def expected_shortfall(losses: np.ndarray, weights: np.ndarray | None, tail: flo
     if weights is not None:
         return np.asarray((tail_shares(losses, weights, tail) * losses).sum(axis=0))
     _check_tail(tail, len(losses))
-    count = math.ceil(tail - WHOLE)
+    count = max(1, math.ceil(tail - WHOLE))  # a tail within the rounding of nothing is the worst loss
     worst = -np.sort(np.partition(-losses, count - 1, axis=0)[:count], axis=0)
     taken = np.ones(count)
     taken[-1] = tail - (count - 1)
@@ -65,5 +65,5 @@ def expected_shortfall(losses: np.ndarray, weights: np.ndarray | None, tail: flo
 
 
 def _check_tail(tail: float, total: float) -> None:
-    if not 0 < tail <= total + WHOLE:
+    if not 0 < tail <= total * (1.0 + WHOLE):
         raise OutOfRange("tail weight", tail, "above 0", total)

@@ -17,9 +17,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
+from zkmargin.engine.errors import DuplicateName, MixedExpiry, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, Preset
-from zkmargin.engine.units import LOT_STEP, USD6, require_in_range, require_on_grid, require_whole
+from zkmargin.engine.units import LOT_STEP, SECONDS_PER_DAY, USD6, require_in_range, require_on_grid, require_whole
 
 MAX_USD = 100_000_000
 """Largest strike, forward or index, US dollars."""
@@ -180,6 +180,8 @@ class Listing:
         If an instrument stands in a slot of another kind or another coin.
     DuplicateName
         If two slots hold the same instrument.
+    MixedExpiry
+        If two instruments of a coin expire on one UTC day at different times: a day has one settlement.
     """
 
     preset: Preset
@@ -194,7 +196,8 @@ class Listing:
         require_whole("generation", self.generation, 0, MAX_GENERATION)
         if len(self.instruments) != self.preset.slots:
             raise OutOfRange("number of slots listed", len(self.instruments), self.preset.slots, self.preset.slots)
-        seen = set()
+        seen: set[str] = set()
+        first_of_day: dict[tuple[Coin, int], Instrument] = {}
         for slot, instrument in enumerate(self.instruments):
             if instrument is None:
                 continue
@@ -207,6 +210,11 @@ class Listing:
             if instrument.name in seen:
                 raise DuplicateName("instrument", instrument.name)
             seen.add(instrument.name)
+            if instrument.expiry is not None:
+                day = (instrument.underlying, instrument.expiry // SECONDS_PER_DAY)
+                first = first_of_day.setdefault(day, instrument)
+                if instrument.expiry != first.expiry:
+                    raise MixedExpiry(instrument.name, instrument.expiry, first.name, first.expiry)
 
     def expected_kind(self, slot: int) -> tuple[Coin, InstrumentKind]:
         """Which coin and kind may stand in `slot`."""

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 from eth_hash.auto import keccak
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from zkmargin.engine.errors import (
     ArbitrageableSurface,
@@ -236,6 +236,8 @@ class MarketSnapshot:
 class InstrumentRow(StrictModel):
     """One listed instrument in a market file, with its price facts."""
 
+    model_config = ConfigDict(allow_inf_nan=True)  # refused with the instrument's name when the record is made
+
     slot: int
     name: str
     kind: str
@@ -274,17 +276,17 @@ class Observation(StrictModel):
     """What the source quoted for one option: kept beside the snapshot for tests and for measures of liquidity."""
 
     name: str
-    mark: float
+    mark: float = Field(ge=0)
     """The venue's mark, coin per option."""
-    delta: float
+    delta: float = Field(ge=-1, le=1)
     """The venue's delta: N(d1) for calls, N(d1) - 1 for puts."""
-    bid: float | None
+    bid: float | None = Field(ge=0)
     """Coin per option; none when nobody bids."""
-    ask: float | None
+    ask: float | None = Field(ge=0)
     """Coin per option; none when nobody offers."""
-    open_interest: float
+    open_interest: float = Field(ge=0)
     """Coin."""
-    volume: float
+    volume: float = Field(ge=0)
     """Coin over the last 24 hours."""
 
 

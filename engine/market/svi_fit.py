@@ -22,7 +22,7 @@ from itertools import product
 
 import numpy as np
 
-from zkmargin.engine.errors import ArbitrageableSurface, OutOfRange
+from zkmargin.engine.errors import ArbitrageableSurface, MarketError, OutOfRange
 from zkmargin.engine.market.snapshot import MarketSnapshot, Observation
 from zkmargin.engine.market.svi import (
     BUTTERFLY_TOLERANCE,
@@ -33,6 +33,7 @@ from zkmargin.engine.market.svi import (
 )
 from zkmargin.engine.market.valuation import black76_greeks
 from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import require_all_in_range, require_in_range
 
 LEAST_QUOTES = 5
 """Quotes of an expiry: as many as parameters."""
@@ -52,10 +53,21 @@ PENALTY_POINTS = np.sign(np.linspace(-1, 1, 121)) * np.abs(np.linspace(-1, 1, 12
 """Where the penalty is taken, log-moneyness from the centre: dense around it."""
 LIGHTEST, HEAVIEST = 0.1, 10.0
 """Bounds of a quote's weight, as a multiple of the expiry's median."""
+LARGEST = 1e18
+"""Largest number of a quote; its reciprocal is the least of those above 0."""
 LEAST_VARIANCE = 1e-8
 """Least total variance of a fit."""
 LOWER, UPPER = (LEAST_VARIANCE, 0.0, -0.999, -2.0, 1e-3), (4.0, 2.0, 0.999, 2.0, 5.0)
 """Bounds of (least total variance, b, rho, m, sigma)."""
+
+
+class SparseSurface(MarketError):
+    """No expiry of a coin has options enough for a fit; carries coin and number of options by expiry."""
+
+    def __init__(self, coin: Coin, counts: Mapping[int, int]):
+        self.coin, self.counts = coin, dict(counts)
+        shown = ", ".join(f"{count} at expiry {expiry}" for expiry, count in self.counts.items()) or "no expiry"
+        super().__init__(f"{coin} has no surface, options are {shown}; allowed: an expiry with at least {LEAST_QUOTES}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +77,7 @@ class Quotes:
     Raises
     ------
     OutOfRange
-        If there are fewer than `LEAST_QUOTES`.
+        If there are fewer than `LEAST_QUOTES`, or a number is missing, not finite or not positive where it must be.
     """
 
     moneyness: np.ndarray
@@ -80,6 +92,10 @@ class Quotes:
     def __post_init__(self) -> None:
         if len(self.moneyness) < LEAST_QUOTES:
             raise OutOfRange("number of quotes of an expiry", len(self.moneyness), LEAST_QUOTES, "any")
+        require_all_in_range("log-moneyness of a quote", self.moneyness, -LARGEST, LARGEST)
+        require_all_in_range("volatility of a quote", self.volatility, 1 / LARGEST, LARGEST)
+        require_all_in_range("weight of a quote", self.weight, 1 / LARGEST, LARGEST)
+        require_in_range("years of an expiry", self.years, 1 / LARGEST, LARGEST)
 
     @property
     def scaled_weight(self) -> np.ndarray:
@@ -142,11 +158,13 @@ class SliceFit:
 
 def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Coin) -> dict[int, Quotes]:
     """Volatilities of a coin by expiry, weighted by vega over spread; where nobody bids or offers, the spread is the
-    ask, or the mark; without observations it is the same for all."""
+    ask, or the mark; without observations it is the same for all. Expiries of `find_sparse` are left out."""
     listing, place = snapshot.listing, coin.ordinal
     own, quotes = listing.is_option & (listing.underlying == place), {}
     for expiry in np.unique(listing.expiry[own]):
         slots = np.flatnonzero(own & (listing.expiry == expiry))
+        if len(slots) < LEAST_QUOTES:
+            continue
         years, forward, volatility = snapshot.years[slots], snapshot.forward[slots], snapshot.volatility[slots]
         vega = black76_greeks(1.0, listing.strike[slots] / forward, years, volatility, True).vega
         seen = [observations.get(listing.instruments[slot].name) for slot in slots]
@@ -156,6 +174,14 @@ def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation
     return quotes
 
 
+def find_sparse(snapshot: MarketSnapshot, coin: Coin) -> dict[int, int]:
+    """Number of a coin's options by expiry, for the expiries that have too few for a fit."""
+    listing = snapshot.listing
+    expiries = listing.expiry[listing.is_option & (listing.underlying == coin.ordinal)]
+    counts = zip(*(column.tolist() for column in np.unique(expiries, return_counts=True)), strict=True)
+    return {expiry: count for expiry, count in counts if count < LEAST_QUOTES}
+
+
 def get_spread(item: Observation) -> float:
     """Bid-ask spread, coin per option, at least a tenth of a thousandth."""
     bid, ask = item.bid or 0.0, item.ask if item.ask is not None else 2.0 * item.mark
@@ -163,10 +189,19 @@ def get_spread(item: Observation) -> float:
 
 
 def fit_coin(snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Coin) -> tuple[SliceFit, ...]:
-    """SVI per expiry, early to late."""
+    """SVI per expiry, early to late; an expiry with too few options (`find_sparse`) keeps none of the others back.
+
+    Raises
+    ------
+    SparseSurface
+        If no expiry of the coin has `LEAST_QUOTES` options; carries their numbers.
+    """
+    chain = read_quotes(snapshot, observations, coin)
+    if not chain:
+        raise SparseSurface(coin, find_sparse(snapshot, coin))
     fits: list[SliceFit] = []
     before: Quotes | None = None
-    for expiry, quotes in read_quotes(snapshot, observations, coin).items():
+    for expiry, quotes in chain.items():
         fit = fit_slice(quotes, coin=coin.value, expiry=expiry)
         if before is not None:
             low = max(float(before.moneyness.min()), float(quotes.moneyness.min()))
@@ -179,14 +214,13 @@ def fit_coin(snapshot: MarketSnapshot, observations: Mapping[str, Observation], 
 
 
 def fit_slice(quotes: Quotes, *, coin: str = "", expiry: int = 0) -> SliceFit:
-    """SVI of one expiry's quotes; the calendar is left to `fit_coin`, which knows the expiry before."""
+    """SVI of one expiry's quotes; the calendar is left to `fit_coin`, which knows the expiry before.
+
+    Where no penalty takes the arbitrage away, the free fit is reported with its arbitrage: it is the nearer one.
+    """
     free = _refine(quotes, _find_starts(quotes))
-    chosen, repaired = free, False
-    for penalty in PENALTIES:
-        if is_free(_to_raw(chosen)):
-            break
-        chosen, repaired = _refine(quotes, [chosen], penalty), True
-    raw = _to_raw(chosen)
+    repaired = None if is_free(_to_raw(free)) else _repair(quotes, free)
+    raw = _to_raw(free if repaired is None else repaired)
     return SliceFit(
         coin=coin,
         expiry=expiry,
@@ -197,8 +231,18 @@ def fit_slice(quotes: Quotes, *, coin: str = "", expiry: int = 0) -> SliceFit:
         free_rmse_points=_rmse(quotes, _to_raw(free)),
         butterfly=find_butterfly(raw),
         calendar=None,
-        was_repaired=repaired,
+        was_repaired=repaired is not None,
     )
+
+
+def _repair(quotes: Quotes, free: np.ndarray) -> np.ndarray | None:
+    """The fit under the least penalty that leaves no butterfly arbitrage; none when every penalty leaves some."""
+    fit = free
+    for penalty in PENALTIES:
+        fit = _refine(quotes, [fit], penalty)
+        if is_free(_to_raw(fit)):
+            return fit
+    return None
 
 
 # -------------------------------------------------------------------------------------------------------- arbitrage

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from zkmargin.engine.elementary import exp, log, normal_cdf
 from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.units import require_flags
 
 if TYPE_CHECKING:
     from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -90,8 +91,11 @@ def black76_price(
     ------
     OutOfRange
         If a number is negative or not finite.
+    WrongKind
+        If a flag is anything but True or False: "p", -1 and NaN are all true to Python, and would price a call.
     """
     forward, strike, years, volatility = _checked_all(forward, strike, years, volatility)
+    is_call = require_flags("is_call", is_call)
     d1, d2 = _d1_d2(forward, strike, volatility * np.sqrt(years))
     call_is_out = forward <= strike
     sign = np.where(call_is_out, 1.0, -1.0)
@@ -109,7 +113,7 @@ def black76_greeks(
     root = np.sqrt(years)
     deviation = volatility * root
     d1, _ = _d1_d2(forward, strike, deviation)
-    is_call = np.asarray(is_call, dtype=bool)
+    is_call = require_flags("is_call", is_call)
     delta = np.where(is_call, normal_cdf(d1), -normal_cdf(-d1))
     density = INVERSE_SQRT_2PI * exp(-0.5 * d1 * d1)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

@@ -14,6 +14,7 @@ coefficients stay those of the policy.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -210,23 +211,29 @@ class Programme:
 
 _METHODS = (("highs", {}), ("highs-ds", {"presolve": False}), ("highs-ipm", {}))
 """HiGHS as it chooses, then two ways that end where its first answer is that it does not know."""
+SECONDS = 60.0
+"""Default time of one programme, all methods together."""
+LEAST_SECONDS = 0.01
+"""Least time limit that a solver is given: 0 would be none."""
 _FINAL = (0, 2, 3)
 """Statuses that are an answer: optimal, infeasible, unbounded."""
 
 
-def minimise(cost: np.ndarray, **constraints: object) -> OptimizeResult:
+def minimise(cost: np.ndarray, *, seconds: float = SECONDS, **constraints: object) -> OptimizeResult:
     """`scipy.optimize.linprog` by HiGHS, arguments as there; the result has `x`, `fun` and the marginals.
 
     Raises
     ------
     ProgrammeFailed
-        If there is no optimum.
+        If there is no optimum, or none was found within `seconds`.
     """
     from scipy.optimize import linprog
 
+    end = time.monotonic() + seconds
     for method, options in _METHODS:
-        result = linprog(cost, method=method, options=options, **constraints)
-        if result.status in _FINAL:
+        left = max(end - time.monotonic(), LEAST_SECONDS)
+        result = linprog(cost, method=method, options={**options, "time_limit": left}, **constraints)
+        if result.status in _FINAL or time.monotonic() >= end:
             break
     if result.status != 0:
         raise ProgrammeFailed(result.status, result.message)

@@ -14,7 +14,7 @@ from zkmargin.engine.simulation.population import draw_population
 from zkmargin.engine.simulation.position_sizing import RULES, Positions, Rule, size_positions
 from zkmargin.engine.simulation.scenarios import Scenario
 from zkmargin.engine.simulation.statistics import Bootstrap, Interval
-from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, require_in_range
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, require_whole
 
 FIGURES: dict[str, Callable[[Positions, Outcome], np.ndarray]] = {
     "bad_debt_usd": lambda taken, seen: seen.bad_debt,
@@ -29,6 +29,8 @@ PAIRS: tuple[tuple[Rule, Rule], ...] = (("buffer", "base"), ("buffer", "flat"))
 """Differences reported: the first rule less the second."""
 SHARE_TOLERANCE = 0.05
 """Of shares that are compared with reports."""
+MOST_STEPS = 5_000_000_000
+"""Account-minutes of one rule's run: what bounds its time."""
 RECOVERED = 600
 """Minute at which the price is compared after the crash: 22:00 UTC."""
 
@@ -62,9 +64,11 @@ def run_scenario(
     Raises
     ------
     OutOfRange
-        If `seeds` is not 2 to 5,000.
+        If `seeds` is not 2 to 5,000, or seeds times accounts times minutes are above `MOST_STEPS`.
     """
-    require_in_range("seeds", seeds, 2, 5_000)
+    require_whole("seeds", seeds, 2, 5_000)
+    steps = seeds * scenario.model.agents * scenario.model.minutes
+    require_whole("seeds x agents x minutes", steps, 1, MOST_STEPS)
     population = draw_population(scenario.model, seeds)
     bootstrap = Bootstrap(seeds)
     values: dict[Rule, dict[str, np.ndarray]] = {}

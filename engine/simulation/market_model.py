@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from zkmargin.engine.units import require_in_range
+import numpy as np
+
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.units import require_all_in_range, require_in_range, require_whole
 
 RANGES = {
     "minutes": (60, 5_000), "agents": (20, 20_000), "writers": (0, 2_000), "price": (1.0, 1e7),
@@ -13,9 +16,13 @@ RANGES = {
     "oracle_lag": (0, 60), "partial": (0.01, 1.0), "refill_half_life": (0.1, 1e4), "book_levels": (0.1, 100.0),
     "permanent": (0.0, 1.0), "withdrawal": (0.0, 100.0), "least_depth": (0.01, 1.0), "dealer_puts": (0.0, 1e7),
     "late_share": (0.0, 0.9), "governed_share": (0.0, 1.0), "split": (1, 10_000), "wealth_spread": (0.0, 5.0),
-    "leverage_spread": (0.0, 3.0), "leverage_median": (0.1, 100.0),
+    "leverage_spread": (0.0, 3.0), "leverage_median": (0.1, 100.0), "volatility": (1e-6, 1.0),
+    "long_share": (0.0, 1.0), "long_interest": (0.001, 1.0), "entry_spread": (0.0, 1.0), "coin_collateral": (0.0, 1.0),
+    "option_margin": (0.005, 10.0), "option_maintenance": (0.001, 10.0), "writers_interest": (0.0, 10.0),
+    "hedge_minutes": (1, 5_000), "option_volatility": (0.01, 16.0), "option_days": (0.01, 3_650.0),
+    "governed_from": (0, 5_000),
 }  # fmt: skip
-"""Allowed values."""
+"""Allowed values of every parameter that is one number."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,8 @@ class MarketModel:
     Raises
     ------
     OutOfRange
-        If a parameter is outside `RANGES`, or maintenance is not below initial margin.
+        If a parameter is outside `RANGES` or no number, minutes of news do not rise, or maintenance is above initial
+        margin.
     """
 
     price: float = 121_500.0
@@ -117,8 +125,15 @@ class MarketModel:
     """Accounts over which each owner splits a position under the buffer."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            low, high = RANGES.get(field.name, (None, None))
-            if low is not None:
-                require_in_range(field.name, getattr(self, field.name), low, high)
+        for name, (low, high) in RANGES.items():
+            require = require_whole if isinstance(low, int) else require_in_range
+            require(name, getattr(self, name), low, high)
         require_in_range("maintenance", self.maintenance, 0.0, self.initial_margin)
+        minutes, levels = zip(*self.news, strict=True)
+        require_all_in_range("minute of news", minutes, 0, RANGES["minutes"][1])
+        if not (np.diff(minutes) > 0).all():
+            raise OutOfRange("minutes of news", minutes, "rising", "rising")
+        require_all_in_range("log change of news", levels, -5.0, 5.0)
+        require_all_in_range("weight of activity", self.activity, 0.0, 1e9)
+        require_in_range("sum of the weights of activity", sum(self.activity), 1e-9, 1e12)
+        require_all_in_range("strike of a put", self.put_strikes, 0.01, 10.0)

@@ -45,6 +45,8 @@ def _draw(model: MarketModel, generator: np.random.Generator) -> list[np.ndarray
     is_late = np.arange(count) >= count - late
     chance = np.where(is_late, 0.5, model.long_share)
     side = np.where(generator.random(count) < chance, 1.0, -1.0)
+    if not (side[~is_late] > 0).any():
+        side[0] = 1.0  # the open interest that equity is scaled to needs somebody long
     equity = np.exp(model.wealth_spread * generator.standard_normal(count))
     wanted = model.leverage_median * np.exp(model.leverage_spread * generator.standard_normal(count))
     entry = np.where(is_late, _draw_minutes(model, generator, count), 0)

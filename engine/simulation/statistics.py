@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zkmargin.engine.errors import OutOfRange
+
 RESAMPLES = 2_000
 """Of the bootstrap, with a fixed seed."""
 LEVEL = 0.95
@@ -40,9 +42,14 @@ class Bootstrap:
         self.picks = np.random.default_rng(7).integers(0, seeds, (RESAMPLES, seeds))
 
     def get_interval(self, values: np.ndarray) -> Interval:
-        """Percentile interval of the mean of (S,) values; NaN (no such figure in a seed) is left out."""
+        """Percentile interval of the mean of (S,) values; NaN (no such figure in a seed) is left out.
+
+        Raises `OutOfRange` for an infinite value: to leave it out would make a small mean of it.
+        """
         values = np.asarray(values, dtype=float)
-        good = np.isfinite(values)
+        if np.isinf(values).any():
+            raise OutOfRange("figure of a seed", float(values[np.isinf(values)][0]), "any", "finite number")
+        good = ~np.isnan(values)
         if not good.any():
             return Interval(float("nan"), float("nan"), float("nan"))
         filled, weight = np.where(good, values, 0.0)[self.picks], good[self.picks]

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange, WrongKind
-from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, require_in_range
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR, require_flags, require_in_range
 
 VolatilityMove = Literal["up", "none", "down", "linear", "abs"]
 """How a scenario moves volatilities: by the venue's shock, or by a tilt of the skew (`linear`, `abs`)."""
@@ -52,6 +52,7 @@ class OptionLeg:
     def __post_init__(self) -> None:
         if not self.strike >= 0:
             raise OutOfRange("strike", self.strike, 0, "any finite number")
+        require_flags(f"is_call at strike {self.strike}", self.is_call)
         require_in_range(f"volatility at strike {self.strike}", self.volatility, 0.0, 1e6)
 
 

@@ -34,18 +34,25 @@ def surface(
     """
     from zkmargin.engine.market.arbitrage import find_violations
     from zkmargin.engine.market.snapshot import load_observations, load_snapshot
-    from zkmargin.engine.market.svi_fit import fit_coin
+    from zkmargin.engine.market.svi_fit import SparseSurface, find_sparse, fit_coin
     from zkmargin.engine.presets import Coin
     from zkmargin.scripts.cli.inputs import require_writable
 
     require_writable(plot, market, suffix=".png")
     snapshot, observations = load_snapshot(market), load_observations(market)
     fits: list[SliceFit] = []
+    sparse = [(coin, *entry) for coin in Coin for entry in find_sparse(snapshot, coin).items()]
+    refused: SparseSurface | None = None
     with console.show_steps(len(Coin)) as steps:
         for coin in Coin:
             steps.start(f"{coin.value} expiries")
-            fits += fit_coin(snapshot, observations, coin)
+            try:
+                fits += fit_coin(snapshot, observations, coin)
+            except SparseSurface as error:
+                refused = error
             steps.done()
+    if refused is not None and not fits:
+        raise refused
     violations = find_violations(snapshot)
     if plot is not None:
         _plot(snapshot, observations, fits, plot)
@@ -56,11 +63,16 @@ def surface(
                 "market": market,
                 "time": snapshot.time,
                 "slices": [describe(fit) for fit in fits],
+                "too_few_options": [
+                    {"underlying": coin, "expiry": expiry, "options": count} for coin, expiry, count in sparse
+                ],
                 "listed_prices": _describe_violations(violations),
             }
         )
         return
     console.out.print(_make_fit_table(market, fits))
+    for coin, expiry, count in sparse:
+        console.out.print(f"{coin} {_show_day(expiry)}: no surface from {count} options")
     console.out.print(_tabulate_violations(violations))
 
 
@@ -120,13 +132,18 @@ def describe(fit: SliceFit) -> dict[str, object]:
 def _make_fit_table(market: str, fits: list[SliceFit]) -> console.WholeTable:
     rows = []
     for fit in fits:
-        day = datetime.fromtimestamp(fit.expiry, UTC).strftime("%Y-%m-%d")
         numbers = " ".join(f"{value:.4g}" for value in fit.parameters)
         butterfly = ("repaired" if fit.was_repaired else "free") if fit.is_butterfly_free else _show(fit.butterfly)
         calendar = "free" if fit.is_calendar_free else _show(fit.calendar)
-        rows.append((fit.coin, day, fit.quotes, numbers, f"{fit.rmse_points:.2f}", butterfly, calendar))
+        rows.append(
+            (fit.coin, _show_day(fit.expiry), fit.quotes, numbers, f"{fit.rmse_points:.2f}", butterfly, calendar)
+        )
     columns = ("", "expiry", "quotes", "a b rho m sigma", "RMSE, points", "butterfly", "calendar")
     return console.make_table(f"SVI of {market}", columns, rows, right=(2, 4))
+
+
+def _show_day(expiry: int) -> str:
+    return datetime.fromtimestamp(expiry, UTC).strftime("%Y-%m-%d")
 
 
 def _show(breach: Breach) -> str:

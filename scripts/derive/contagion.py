@@ -14,7 +14,6 @@ ETH beyond five levels, and no open interest for the two dates themselves (the n
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from datetime import UTC, datetime
@@ -25,7 +24,8 @@ import numpy as np
 
 from zkmargin.engine.contagion.records import DATA
 from zkmargin.engine.presets import Coin
-from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, read_utc
+from zkmargin.scripts.derive.tables import Row, read_table
 
 DECAY = 0.97
 """Of the variance filter per day."""
@@ -48,12 +48,6 @@ October 2025); long share and concentration in time (Amberdata, October 2025); l
 reported across venues."""
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file with a header."""
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def filter_volatility(closes: list[tuple[float, float]], until: float) -> float:
     """EWMA volatility of daily log returns from (unix seconds, close) of days that ended by `until`."""
     prices = np.array([close for time, close in closes if time + SECONDS_PER_DAY <= until])
@@ -65,11 +59,11 @@ def filter_volatility(closes: list[tuple[float, float]], until: float) -> float:
 
 def derive_depth(folder: Path) -> dict:
     """The book of 10 October 2025 before the crash, per side and band."""
-    rows = read(folder / "binance_um_BTCUSDT_bookDepth_2025-10-10_0000-1500.csv")
-    book: dict[str, dict[int, tuple[float, float]]] = {}
+    rows = read_table(folder / "binance_um_BTCUSDT_bookDepth_2025-10-10_0000-1500.csv")
+    book: dict[datetime, dict[int, tuple[float, float]]] = {}
     for row in rows:
-        band = round(float(row["percentage"]))
-        book.setdefault(row["timestamp"], {})[band] = (float(row["notional"]), float(row["depth"]))
+        band = round(row.number("percentage"))
+        book.setdefault(row.moment("timestamp"), {})[band] = (row.price("notional"), row.price("depth"))
     complete = [bands for bands in book.values() if {-1, 1} <= bands.keys()]
     mid = [sum(bands[side][0] / bands[side][1] for side in (-1, 1)) / 2 for bands in complete]
     bands = sorted({abs(band) for bands in complete for band in bands})
@@ -83,7 +77,7 @@ def derive_depth(folder: Path) -> dict:
             found.append({"band": band / 100, "notional": round(notional, -3), "distance": round(distance, 6)})
         return found
 
-    daily = [(float(r["timestamp"]) / 1e3, float(r["close"])) for r in read_candles(folder, "BTC", "1d")]
+    daily = [(row.milliseconds("timestamp"), row.price("close")) for row in read_candles(folder, "BTC", "1d")]
     return {
         "format": "zkmargin.depth/1",
         "about": "Median cumulative notional of a book per band, and the distance of its average price from mid. "
@@ -97,18 +91,18 @@ def derive_depth(folder: Path) -> dict:
     }
 
 
-def read_candles(folder: Path, coin: str, period: str) -> list[dict[str, str]]:
+def read_candles(folder: Path, coin: str, period: str) -> list[Row]:
     """Candles of a coin's perpetual."""
-    return read(folder / f"binance_um_perp_{coin}USDT_{period}_silertrades.csv")
+    return read_table(folder / f"binance_um_perp_{coin}USDT_{period}_silertrades.csv")
 
 
 def derive_event(folder: Path) -> dict:
     """Reported figures and the price path of the crash."""
     start = int(CRASH.timestamp())
-    rows = read(folder / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv")
-    candles = {int(row["open_time"]) // 1000: row for row in rows}
+    rows = read_table(folder / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv")
+    candles = {int(row.milliseconds("open_time")): row for row in rows}
     path = [candles[start + 300 * k] for k in range(CANDLES)]
-    low = min(float(row["low"]) for row in path)
+    low = min(row.price("low") for row in path)
     day = next(row for time, row in sorted(candles.items()) if time % SECONDS_PER_DAY == 0)
     later = candles[int(datetime(2025, 10, 10, 22, 0, tzinfo=UTC).timestamp())]
     return {
@@ -117,23 +111,23 @@ def derive_event(folder: Path) -> dict:
         "source": "Open interest: CoinDesk, 15 October 2025. Liquidations: Amberdata, October 2025 (9.89 bn US "
         "dollars, 70 % in 40 minutes, 83.9 % long). Prices: Binance five-minute index candles from a public repository",
         **REPORTED,
-        "fall": round(1 - low / float(day["open"]), 6),
-        "rebound": round(float(later["close"]) / low - 1, 6),
+        "fall": round(1 - low / day.price("open"), 6),
+        "rebound": round(later.price("close") / low - 1, 6),
         "start": start,
         "candle": 300,
-        "close": [round(float(row["close"]), 2) for row in path],
+        "close": [round(row.price("close"), 2) for row in path],
     }
 
 
 def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
     """Hours since the start of the observation at which a large move ended: hourly candles, else the index series."""
     rows = [
-        (float(r["timestamp"]) / 1e3 + SECONDS_PER_HOUR, 1.0, np.log(float(r["close"]) / float(r["open"])))
-        for r in read_candles(folder, coin, "1h")
+        (row.milliseconds("timestamp") + SECONDS_PER_HOUR, 1.0, np.log(row.price("close") / row.price("open")))
+        for row in read_candles(folder, coin, "1h")
     ]
     if rows[-1][0] < end - SECONDS_PER_DAY:
-        stamps = {r["timestamp"]: float(r["index_price"]) for r in read(surface_path(folder, coin))}
-        series = [(datetime.fromisoformat(t).replace(tzinfo=UTC).timestamp(), p) for t, p in sorted(stamps.items())]
+        surface = read_table(folder / f"deribit_znmahbub_surface_series_{coin}.csv")
+        series = sorted({row.moment("timestamp").timestamp(): row.price("index_price") for row in surface}.items())
         rows = [
             (late, (late - early) / SECONDS_PER_HOUR, np.log(new / old))
             for (early, old), (late, new) in pairwise(series)
@@ -146,22 +140,17 @@ def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
     ]
 
 
-def surface_path(folder: Path, coin: str) -> Path:
-    """The surface series of a coin."""
-    return folder / f"deribit_znmahbub_surface_series_{coin}.csv"
-
-
 def derive_state(folder: Path, stamp: str) -> dict:
     """Public figures at a date."""
-    end = datetime.fromisoformat(stamp).replace(tzinfo=UTC).timestamp()
-    interest = read(folder / "binance_um_oi_4h_2026Q1_silertrades.csv")
+    end = read_utc(stamp, "date of a state record").timestamp()
+    interest = read_table(folder / "binance_um_oi_4h_2026Q1_silertrades.csv")
     coins = {}
     for coin in Coin:
         own = [row for row in interest if row["symbol"] == f"{coin}USDT"]
-        nearest = min(own, key=lambda row: abs(float(row["timestamp"]) / 1e3 - end))
+        nearest = min(own, key=lambda row: abs(row.milliseconds("timestamp") - end))
         coins[coin] = {
-            "open_interest": round(float(nearest["sum_open_interest"]), 3),
-            "open_interest_time": datetime.fromtimestamp(float(nearest["timestamp"]) / 1e3, UTC).isoformat(),
+            "open_interest": round(nearest.price("sum_open_interest"), 3),
+            "open_interest_time": datetime.fromtimestamp(nearest.milliseconds("timestamp"), UTC).isoformat(),
             "large_moves": find_large_moves(folder, coin, end),
         }
     return {

@@ -14,11 +14,10 @@ total variance between the listed expiries; a tenor shorter than the first expir
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import numpy as np
@@ -26,34 +25,30 @@ import numpy as np
 from zkmargin.engine.backtest.history import DEFAULT, EVENT_COLUMNS, FOLDER, FORMAT, OPTION_COLUMNS, PRICE_COLUMNS
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR
+from zkmargin.scripts.derive.tables import Row, read_table
 
 OUTPUT = FOLDER / f"{DEFAULT}.json"
 TENORS = (7.0, 30.0, 90.0)
 """Days."""
 EVENTS = {"October 2025": ("2025-10-09", "2025-10-12"), "February 2026": ("2026-02-04", "2026-02-07")}
 """First and last day of hourly bars, UTC."""
-LAST_BAR = "20:00:00"
-"""Opening of a day's last 4-hour bar: its close is the day's."""
+LAST_BAR = time(20)
+"""Opening of a day's last 4-hour bar, UTC: its close is the day's."""
 
 
-def read(folder: Path, name: str) -> list[dict[str, str]]:
-    with (folder / name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def read_last_snapshots(folder: Path, coin: str) -> dict[str, list[dict[str, str]]]:
-    """The rows (one per expiry) of each day's last snapshot with at-the-money volatilities, by date."""
-    snapshots: dict[str, list[dict[str, str]]] = {}
-    for row in read(folder, f"deribit_znmahbub_surface_series_{coin}.csv"):
+def read_last_snapshots(folder: Path, coin: str) -> dict[str, list[Row]]:
+    """The rows (one per expiry) of each UTC day's last snapshot with at-the-money volatilities, by date."""
+    snapshots: dict[datetime, list[Row]] = {}
+    for row in read_table(folder / f"deribit_znmahbub_surface_series_{coin}.csv"):
         if row["atm_iv"] and row["p25_iv"] and row["c25_iv"]:
-            snapshots.setdefault(row["timestamp"], []).append(row)
-    return {timestamp[:10]: snapshots[timestamp] for timestamp in sorted(snapshots)}
+            snapshots.setdefault(row.moment("timestamp"), []).append(row)
+    return {moment.date().isoformat(): snapshots[moment] for moment in sorted(snapshots)}
 
 
-def interpolate(rows: list[dict[str, str]], column: str, days: float) -> float:
+def interpolate(rows: list[Row], column: str, days: float) -> float:
     """Volatility at a tenor, linear in total variance."""
-    years = np.array([float(row["ttm_years"]) for row in rows])
-    volatility = np.array([float(row[column]) for row in rows])
+    years = np.array([row.price("ttm_years") for row in rows])
+    volatility = np.array([row.price(column) for row in rows])
     order = np.argsort(years)
     years, volatility = years[order], volatility[order]
     if days / DAYS_PER_YEAR <= years[0]:
@@ -61,16 +56,16 @@ def interpolate(rows: list[dict[str, str]], column: str, days: float) -> float:
     return math.sqrt(float(np.interp(days / DAYS_PER_YEAR, years, volatility**2 * years)) / (days / DAYS_PER_YEAR))
 
 
-def interpolate_basis(rows: list[dict[str, str]], days: float) -> float:
+def interpolate_basis(rows: list[Row], days: float) -> float:
     """ln(forward / index) at a tenor, linear in time from 0 at once."""
     points = sorted(
-        (float(row["ttm_years"]), math.log(float(row["futures_price"]) / float(row["index_price"]))) for row in rows
+        (row.price("ttm_years"), math.log(row.price("futures_price") / row.price("index_price"))) for row in rows
     )
     years, basis = np.array([(0.0, 0.0), *points]).T
     return float(np.interp(days / DAYS_PER_YEAR, years, basis))
 
 
-def derive_options(rows: list[dict[str, str]]) -> list[float]:
+def derive_options(rows: list[Row]) -> list[float]:
     """One day's numbers in the order of `OPTION_COLUMNS`."""
     volatilities = [interpolate(rows, "atm_iv", days) for days in TENORS]
     wings = [interpolate(rows, column, 30.0) for column in ("p25_iv", "c25_iv")]
@@ -81,10 +76,10 @@ def derive_event(folder: Path, first: str, last: str) -> list[list[str | float]]
     """Hourly bars of both coins, in the order of `EVENT_COLUMNS`."""
     bars: dict[str, list[float]] = {}
     for coin in Coin:
-        for row in read(folder, f"binance_um_perp_{coin}USDT_1h_silertrades.csv"):
-            hour = datetime.fromtimestamp(int(row["timestamp"]) / 1000, UTC).strftime("%Y-%m-%dT%H")
+        for row in read_table(folder / f"binance_um_perp_{coin}USDT_1h_silertrades.csv"):
+            hour = datetime.fromtimestamp(row.milliseconds("timestamp"), UTC).strftime("%Y-%m-%dT%H")
             if first <= hour[:10] <= last:
-                bars.setdefault(hour, []).extend(float(row[what]) for what in ("low", "close", "high"))
+                bars.setdefault(hour, []).extend(row.price(what) for what in ("low", "close", "high"))
     return [[hour, *bars[hour]] for hour in sorted(bars) if len(bars[hour]) == 3 * len(Coin)]
 
 
@@ -93,21 +88,21 @@ def derive(folder: Path) -> dict[str, object]:
     snapshots = {coin: read_last_snapshots(folder, coin) for coin in Coin}
     quoted = sorted(set(snapshots["BTC"]) & set(snapshots["ETH"]))
     early = [
-        [row["date"], float(row["btc_usd"]), float(row["eth_usd"]), None]
-        for row in read(folder, "btc_eth_daily_close_usd_2016_2020.csv")
+        [row["date"], row.price("btc_usd"), row.price("eth_usd"), None]
+        for row in read_table(folder / "btc_eth_daily_close_usd_2016_2020.csv")
     ]
     spot = {
-        row["open_time"][:10]: float(row["close"])
-        for row in read(folder, "binance_spot_ETHUSDT_4h_jirayu.csv")
-        if row["open_time"][11:19] == LAST_BAR
+        row.moment("open_time").date().isoformat(): row.price("close")
+        for row in read_table(folder / "binance_spot_ETHUSDT_4h_jirayu.csv")
+        if row.moment("open_time").time() == LAST_BAR
     }
     late = [
-        [row["date_utc"], float(row["BTC"]), float(row["ETH"]), spot.get(row["date_utc"])]
-        for row in read(folder, "closes_daily_perp_panel_BTC_ETH_SOL.csv")
+        [row["date_utc"], row.price("BTC"), row.price("ETH"), spot.get(row["date_utc"])]
+        for row in read_table(folder / "closes_daily_perp_panel_BTC_ETH_SOL.csv")
         if row["date_utc"] < quoted[0]
     ]
     late += [
-        [day, *(round(float(np.mean([float(r["index_price"]) for r in snapshots[c][day]])), 2) for c in Coin), None]
+        [day, *(round(float(np.mean([row.price("index_price") for row in snapshots[c][day]])), 2) for c in Coin), None]
         for day in quoted
     ]
     return {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from zkmargin.engine.calibration.filters import WARM_UP, filter_ewma, sum_over_period
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR
+from zkmargin.scripts.derive.tables import Row, read_table
 
 PERIOD = 2
 """Margin period, days: EMIR RTS 153/2013, article 26 for listed derivatives."""
@@ -47,39 +47,41 @@ in them: a hedged holder of spot collateral loses by the token alone, whatever t
 
 def read_closes(folder: Path) -> list[tuple[list[str], np.ndarray]]:
     """Segments of days in order, a few missing: ISO days, and closes (days, 2) in US dollars."""
-    with (folder / "btc_eth_daily_close_usd_2016_2020.csv").open() as file:
-        first = {row["date"]: (float(row["btc_usd"]), float(row["eth_usd"])) for row in csv.DictReader(file)}
-    with (folder / "closes_daily_perp_panel_BTC_ETH_SOL.csv").open() as file:
-        panel = {row["date_utc"]: (float(row["BTC"]), float(row["ETH"])) for row in csv.DictReader(file)}
+    early, late = (
+        read_table(folder / name)
+        for name in ("btc_eth_daily_close_usd_2016_2020.csv", "closes_daily_perp_panel_BTC_ETH_SOL.csv")
+    )
+    first = {row["date"]: (row.price("btc_usd"), row.price("eth_usd")) for row in early}
+    panel = {row["date_utc"]: (row.price("BTC"), row.price("ETH")) for row in late}
     last_of_day: dict[str, dict[str, float]] = {}
     for coin in Coin:
         for row in read_surface(folder, coin):
-            last_of_day.setdefault(row["timestamp"][:10], {})[coin] = float(row["index_price"])
+            last_of_day.setdefault(row.moment("timestamp").date().isoformat(), {})[coin] = row.price("index_price")
     later = {day: (prices["BTC"], prices["ETH"]) for day, prices in last_of_day.items() if len(prices) == 2}
     second = panel | {day: prices for day, prices in later.items() if day > max(panel)}
     return [(sorted(closes), np.array([closes[day] for day in sorted(closes)])) for closes in (first, second)]
 
 
-def read_surface(folder: Path, coin: str) -> list[dict[str, str]]:
-    """Rows of a coin's surface series."""
-    with (folder / f"deribit_znmahbub_surface_series_{coin}.csv").open() as file:
-        return list(csv.DictReader(file))
+def read_surface(folder: Path, coin: str) -> list[Row]:
+    """Rows of a coin's surface series in time order."""
+    rows = read_table(folder / f"deribit_znmahbub_surface_series_{coin}.csv")
+    return sorted(rows, key=lambda row: row.moment("timestamp"))
 
 
 def fit_volatility_response(folder: Path, coin: str) -> tuple[float, float, float]:
     """(a, b, c) of d ln(30-day implied volatility) = a + b r + c |r| over the margin period, least squares."""
-    by_time: dict[str, list[tuple[float, float, float]]] = {}
+    by_time: dict[datetime, list[tuple[float, float, float]]] = {}
     for row in read_surface(folder, coin):
         if row["atm_iv"]:
-            by_time.setdefault(row["timestamp"], []).append(
-                (float(row["ttm_years"]), float(row["atm_iv"]), float(row["index_price"]))
+            by_time.setdefault(row.moment("timestamp"), []).append(
+                (row.price("ttm_years"), row.price("atm_iv"), row.price("index_price"))
             )
     days: dict[str, tuple[float, float]] = {}
-    for timestamp, points in sorted(by_time.items()):
+    for moment, points in sorted(by_time.items()):
         points.sort()
         tenors, volatilities, prices = (np.array(column) for column in zip(*points, strict=True))
         total = np.interp(30 / DAYS_PER_YEAR, tenors, volatilities**2 * tenors)
-        days[timestamp[:10]] = (math.log(float(prices.mean())), 0.5 * math.log(total / (30 / DAYS_PER_YEAR)))
+        days[moment.date().isoformat()] = (math.log(float(prices.mean())), 0.5 * math.log(total / (30 / DAYS_PER_YEAR)))
     series = np.array([days[day] for day in sorted(days)])
     change = series[PERIOD:] - series[:-PERIOD]
     design = np.column_stack([np.ones(len(change)), change[:, 0], np.abs(change[:, 0])])

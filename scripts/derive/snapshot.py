@@ -18,7 +18,6 @@ is synthetic.
 from __future__ import annotations
 
 import argparse
-import csv
 import math
 import statistics
 from collections import defaultdict
@@ -36,6 +35,7 @@ from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listi
 from zkmargin.engine.market.snapshot import CrowdingRow, MarketSnapshot, dump_document
 from zkmargin.engine.presets import Coin, Preset, get_preset
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_YEAR
+from zkmargin.scripts.derive.tables import Row, read_table
 
 MIN_OPTION_DAYS = 1.5
 """An option that expires sooner is not listed."""
@@ -97,55 +97,41 @@ class Ticker:
 
 
 def read_chain(path: Path) -> tuple[int, list[Ticker]]:
-    """Time (unix seconds) and rows of a chain in CSV.
+    """Time (unix seconds) and rows of a chain in CSV; a time without an offset is UTC.
 
-    Raises `MalformedFile` if a column is missing, a number is none or not finite, there is no row, or rows have several
-    times.
+    Raises `MalformedFile` if a column is missing, a number is none, not finite or outside its range, a time cannot be
+    read, there is no row, or rows have several times.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
-        if missing:
-            raise MalformedFile(path.name, f"columns {missing} are missing; allowed: all of {COLUMNS}")
-        rows = list(reader)
-    times = {row["timestamp"] for row in rows}
+    rows = read_table(path, COLUMNS)
+    times = {row.moment("timestamp") for row in rows}
     if len(times) != 1:
         raise MalformedFile(path.name, f"has {len(times)} times in {len(rows)} rows; allowed: one")
-    time = int(datetime.fromisoformat(times.pop()).timestamp())
-    return time, [_ticker(path, line, row) for line, row in enumerate(rows, start=2)]
+    return int(times.pop().timestamp()), [_read_ticker(row) for row in rows]
 
 
-def _ticker(path: Path, line: int, row: dict[str, str]) -> Ticker:
-    def number(column: str) -> float:
-        try:
-            value = float(row[column])
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise MalformedFile(path.name, f"line {line}, {column} is {row[column]!r}; allowed: a finite number")
-        return value
-
+def _read_ticker(row: Row) -> Ticker:
     def quote(column: str) -> float | None:
-        return number(column) if row[column] else None
+        return row.number(column, low=0.0) if row[column] else None
 
-    if row["option_type"] not in ("call", "put"):
-        raise MalformedFile(path.name, f"line {line}, option_type is {row['option_type']!r}; allowed: call, put")
+    for column, allowed in (("option_type", ("call", "put")), ("currency", tuple(Coin))):
+        if row[column] not in allowed:
+            raise row.refuse(column, ", ".join(allowed))
     return Ticker(
         name=row["instrument_name"],
         underlying=Coin(row["currency"]),
-        expiry=int(datetime.fromisoformat(row["expiry_datetime"]).timestamp()),
-        strike=number("strike"),
+        expiry=int(row.moment("expiry_datetime").timestamp()),
+        strike=row.price("strike"),
         is_call=row["option_type"] == "call",
-        forward=number("futures_price"),
+        forward=row.price("futures_price"),
         has_future=not row["futures_instrument_name"].startswith("SYN."),
-        volatility=number("implied_volatility"),
-        index=number("index_price"),
-        mark=number("mark_price"),
-        delta=number("delta"),
+        volatility=row.price("implied_volatility"),
+        index=row.price("index_price"),
+        mark=row.number("mark_price", low=0.0),
+        delta=row.number("delta"),
         bid=quote("bid_price"),
         ask=quote("ask_price"),
-        open_interest=number("open_interest"),
-        volume=number("volume"),
+        open_interest=row.number("open_interest", low=0.0),
+        volume=row.number("volume", low=0.0),
     )
 
 

@@ -1,12 +1,13 @@
 """Derivation of the contagion records, on made-up files of the same formats."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
 
 from zkmargin.engine.contagion.records import DepthRecord, EventRecord, StateRecord, load_record
+from zkmargin.engine.errors import MalformedFile
 from zkmargin.scripts.derive import contagion as derive_contagion
 
 DAY = datetime(2025, 10, 10, tzinfo=UTC)
@@ -84,3 +85,27 @@ def test_the_records_are_the_same_twice(history, tmp_path):
 
 def test_arguments_are_explained(capsys):
     assert derive_contagion.main([]) == 2 and "HISTORY_FOLDER" in capsys.readouterr().err
+
+
+def test_the_surface_series_is_read_with_its_offsets(history):
+    """The same moments written in another zone, and in another order as text, give the same moves."""
+    end = datetime(2026, 8, 22, 15, 33, 51, tzinfo=UTC).timestamp()
+    expected = derive_contagion.find_large_moves(history, "BTC", end)
+    path = history / "deribit_znmahbub_surface_series_BTC.csv"
+    header, *rows = path.read_text().splitlines()
+    moved = []
+    for number, row in enumerate(rows):
+        moment, price = row.split(",")
+        zone = timezone(timedelta(hours=9 if number % 2 else -7))
+        moved.append(f"{datetime.fromisoformat(moment).replace(tzinfo=UTC).astimezone(zone).isoformat()},{price}")
+    path.write_text("\n".join([header, *reversed(moved)]) + "\n")
+    assert len(expected) == 2 and derive_contagion.find_large_moves(history, "BTC", end) == expected
+
+
+def test_a_missing_number_is_refused_by_its_line(history):
+    path = history / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv"
+    lines = path.read_text().splitlines()
+    lines[200] = lines[200].rsplit(",", 1)[0] + ",nan"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(MalformedFile, match="line 201, close is 'nan'; allowed: a finite number above 0"):
+        derive_contagion.derive_event(history)

@@ -9,6 +9,7 @@ import pytest
 
 from zkmargin.engine.backtest.history import load_history
 from zkmargin.scripts.derive import history as derive
+from zkmargin.scripts.derive.tables import Row
 
 START = date(2025, 12, 1)
 SURFACE = (
@@ -73,7 +74,7 @@ def test_the_record_is_read_back(folder, monkeypatch):
 
 def test_volatility_is_interpolated_in_total_variance():
     rows = [surface_row("x", 100, years, atm, 1, 1) for years, atm in ((0.3, 0.5), (0.1, 0.8))]
-    rows = [dict(zip(SURFACE, (str(value) for value in row), strict=True)) for row in rows]
+    rows = [Row(dict(zip(SURFACE, (str(value) for value in row), strict=True)), "made up", 2) for row in rows]
     expected = math.sqrt((0.8**2 * 0.1 + 0.5**2 * 0.3) / 2 / 0.2)
     assert derive.interpolate(rows, "atm_iv", 73) == pytest.approx(expected)
     assert derive.interpolate(rows, "atm_iv", 7) == 0.8
@@ -84,3 +85,14 @@ def test_the_command_says_what_it_wrote(folder, monkeypatch, capsys):
     assert derive.main([str(folder), str(folder / "out.json")]) == 0
     assert "36 days, 2 with volatilities" in capsys.readouterr().out
     assert derive.main([]) == 2
+
+
+def test_the_day_of_a_snapshot_is_that_of_utc(tmp_path):
+    """21:30 on the 30th in UTC is the 31st in Tokyo: the last snapshot of the 30th, whatever its offset says."""
+    rows = [
+        surface_row(stamp, 100, 0.1, level, 0.5, 0.5)
+        for stamp, level in (("2025-12-30T09:00:00", 0.9), ("2025-12-31T06:30:00+09:00", 0.4))
+    ]
+    write(tmp_path / "deribit_znmahbub_surface_series_BTC.csv", SURFACE, rows)
+    snapshots = derive.read_last_snapshots(tmp_path, "BTC")
+    assert list(snapshots) == ["2025-12-30"] and snapshots["2025-12-30"][0]["atm_iv"] == "0.4"

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -224,3 +225,45 @@ def test_a_chain_of_another_day_or_of_one_coin_is_refused(tmp_path):
         derive_document(chain, date(2026, 3, 2), get_preset("standard"), FACTS)
     with pytest.raises(MalformedFile, match="has no row of ETH"):
         derive_document(write_chain(chain, [NEAR]), DAY, get_preset("standard"), FACTS)
+
+
+@pytest.mark.parametrize("shift", ["", "+00:00", "+05:30", "-08:00"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_a_chain_means_the_same_in_every_zone(tmp_path, monkeypatch, zone, shift):
+    """Times without an offset are UTC; others are converted. The machine's zone decides nothing."""
+
+    def write_time(text: str) -> str:
+        moment = datetime.fromisoformat(text)
+        if not shift:
+            return moment.replace(tzinfo=None).isoformat()
+        return moment.astimezone(datetime.fromisoformat(f"2026-01-01T00:00:00{shift}").tzinfo).isoformat()
+
+    columns = ("timestamp", "expiry_datetime")
+    rows = [row | {column: write_time(row[column]) for column in columns} for row in small_chain()]
+    expected = derive_document(write_chain(tmp_path / "a.csv", small_chain()), DAY, get_preset("standard"), FACTS)
+    monkeypatch.setenv("TZ", zone)
+    try:
+        time.tzset()
+        document = derive_document(write_chain(tmp_path / "b.csv", rows), DAY, get_preset("standard"), FACTS)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert document == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"futures_price": 0.0}, r"line 3, futures_price is '0\.0'; allowed: a finite number above 0"),
+        ({"strike": 0}, "line 3, strike is '0'; allowed: a finite number above 0"),
+        ({"index_price": -1}, "line 3, index_price is '-1'; allowed: a finite number above 0"),
+        ({"implied_volatility": 0}, "line 3, implied_volatility is '0'; allowed: a finite number above 0"),
+        ({"ask_price": -0.01}, r"line 3, ask_price is '-0\.01'; allowed: a finite number at least 0"),
+        ({"open_interest": "inf"}, "line 3, open_interest is 'inf'; allowed: a finite number"),
+        ({"currency": "SOL"}, "line 3, currency is 'SOL'; allowed: BTC, ETH"),
+        ({"expiry_datetime": "soon"}, "line 3, expiry_datetime: time is 'soon'; allowed: ISO 8601"),
+    ],
+)
+def test_a_row_that_would_divide_by_nothing_is_refused_by_its_line(tmp_path, change, message):
+    with pytest.raises(MalformedFile, match=message):
+        read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))

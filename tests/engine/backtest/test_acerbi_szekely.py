@@ -1,6 +1,7 @@
 """Acerbi and Szekely's Z2: critical values against published and independently simulated ones."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,9 @@ def test_a_simulated_z2_is_what_the_statistic_of_simulated_days_is():
 def test_bad_input_is_refused(call):
     with pytest.raises(OutOfRange):
         call()
+
+
+@pytest.mark.parametrize("statistic", [math.nan, None, "-0.5"])
+def test_no_number_has_no_p_value(statistic):
+    with pytest.raises(OutOfRange, match="Z2 is"):
+        z2.get_p_value_z2(statistic, 250, 0.025, paths=100)

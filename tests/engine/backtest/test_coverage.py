@@ -1,6 +1,7 @@
 """Coverage tests against published numbers."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from scipy import stats
 
 from zkmargin.engine.backtest import coverage
 from zkmargin.engine.backtest.coverage import Transitions
-from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.errors import OutOfRange, WrongKind
 
 PUBLISHED = json.loads((Path(__file__).parents[2] / "vectors" / "risk_statistics.json").read_text())["var_backtests"]
 
@@ -91,3 +92,22 @@ def test_windows_of_one_day_are_binomial():
 def test_bad_input_is_refused(call):
     with pytest.raises(OutOfRange):
         call()
+
+
+@pytest.mark.parametrize("days", [["True", "False"], [1.0, math.nan, 0.0], [True, None], [0, 2], [0.0, 1.0]])
+def test_a_day_without_a_verdict_is_no_exception(days):
+    with pytest.raises(WrongKind, match="exception of a day is"):
+        coverage.count_transitions(days)
+
+
+def test_no_number_has_no_p_value():
+    missing, real = (coverage.LikelihoodRatio(value, 1.0) for value in (math.nan, 1.0))
+    with pytest.raises(OutOfRange, match="likelihood-ratio statistic is nan"):
+        coverage.compute_conditional_coverage(missing, real)
+
+
+@pytest.mark.parametrize("exceptions", [math.nan, -1, 2.5, "3", None])
+def test_no_number_of_exceptions_has_no_zone(exceptions):
+    assert coverage.Lights(4, 9).get_zone(5) == "amber"
+    with pytest.raises(OutOfRange, match="exceptions is"):
+        coverage.Lights(4, 9).get_zone(exceptions)

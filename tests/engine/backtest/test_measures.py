@@ -109,3 +109,28 @@ def test_parametric_shortfalls_are_means_beyond_the_quantile():
 def test_bad_input_is_refused(call):
     with pytest.raises(OutOfRange):
         call()
+
+
+@pytest.mark.parametrize("tail", [1e-12, 1e-9, 1e-300, 0.5, 1.0])
+def test_a_tail_thinner_than_one_outcome_is_the_worst_loss(tail):
+    losses = np.arange(10.0)
+    assert measures.compute_shortfall(losses, tail) == 9.0
+    assert measures.compute_shortfall(losses, tail, np.ones(10)) == 9.0
+
+
+def test_a_confidence_within_the_rounding_of_one_is_the_worst_loss():
+    losses = np.arange(10.0)
+    assert measures.compute_expected_shortfall(losses, 1 - 1e-12) == 9.0
+    assert measures.compute_value_at_risk(losses, 1 - 1e-12) == 9.0
+    assert measures.get_quantile(losses, 1 - 1e-12) == 9.0
+
+
+def test_weights_of_nothing_have_no_tail():
+    with pytest.raises(OutOfRange, match="tail weight"):
+        measures.compute_shortfall(np.arange(10.0), 1e-10, np.zeros(10))
+
+
+@pytest.mark.parametrize("losses", [["1.0", "2.0"], [True, False], [1.0, None]])
+def test_what_is_no_number_is_no_loss(losses):
+    with pytest.raises(OutOfRange, match="type of loss"):
+        measures.compute_shortfall(losses, 1.0)

@@ -1,5 +1,7 @@
 """Depth over time: bursts of fake orders, silence and stale sources; how it is carried to another day."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,3 +105,35 @@ def test_flow_impact_recovers_its_slope_within_its_error():
     for wrong in ((returns[:5], flow[:5], depth[:5]), (returns, flow, 0 * depth), (returns, 0 * flow, depth)):
         with pytest.raises(OutOfRange):
             fit_flow_impact(*wrong)
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("value", [math.nan, math.inf, None, -1.0])
+def test_a_number_that_is_missing_carries_no_depth(place, value):
+    """A NaN price carried the full depth: `min(1, NaN)` is 1."""
+    given = [1e9, 100_000.0, 90_000.0, 0.02, 0.03]
+    assert 0 < carry_depth(*given) < 1e9
+    given[place] = value
+    with pytest.raises(OutOfRange, match=r"depth|price|volatility"):
+        carry_depth(*given)
+
+
+@pytest.mark.parametrize("field", ["time", "depth"])
+def test_a_record_without_its_number_is_refused(field):
+    columns = {"time": np.arange(1.0, 4.0), "depth": np.full(3, 1e8)}
+    DepthSeries(**columns)
+    columns[field][1] = math.nan
+    with pytest.raises(OutOfRange, match=f"{field}.* is nan"):
+        DepthSeries(**columns)
+
+
+def test_a_rule_or_a_clock_without_its_number_is_refused():
+    with pytest.raises(OutOfRange, match="window in seconds is nan"):
+        DepthRule(window=math.nan)
+    with pytest.raises(OutOfRange, match="present time is nan"):
+        average_over_time(make_series(np.full(120, 1e8)), math.nan, RULE)
+
+
+def test_a_band_without_its_distance_has_no_impact():
+    with pytest.raises(OutOfRange, match="distance of a band is nan"):
+        fit_book_impact(np.array([1e6, 2e6]), np.array([0.001, math.nan]))

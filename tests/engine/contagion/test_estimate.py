@@ -1,5 +1,6 @@
 """The estimate from the shipped records, and the shipped markets that carry it."""
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 
@@ -7,7 +8,7 @@ import pytest
 
 from zkmargin.engine.contagion.estimate import compute_branching, estimate, estimate_crowding, round_figures
 from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, load_record
-from zkmargin.engine.errors import MalformedFile, UnknownName
+from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.margin.buffer import compute_charge
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.market.snapshot import load_snapshot
@@ -95,3 +96,16 @@ def test_records_refuse_unknown_names_and_fields(tmp_path):
     (tmp_path / "book.json").write_text(text)
     with pytest.raises(MalformedFile, match="price"):
         load_record(DepthRecord, str(tmp_path / "book.json"))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
+def test_an_estimate_of_nothing_is_not_rounded_to_zero(value):
+    assert round_figures(123_456.0) == 123_000.0 and round_figures(0.0) == 0.0
+    with pytest.raises(OutOfRange, match="estimate is"):
+        round_figures(value)
+
+
+def test_a_large_move_without_its_hour_does_not_calm_the_market():
+    figures = load_record(StateRecord, "state_2026-02-05").coins[Coin.BTC]
+    with pytest.raises(OutOfRange, match="hour of a large move is nan"):
+        compute_branching(figures.model_copy(update={"large_moves": [1.0, math.nan]}), 768.0)

@@ -1,5 +1,6 @@
 """The liquidation ladder: from known accounts, with options, and from public data."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from zkmargin.engine.contagion.concentration import compute_concentration, compute_fragility
 from zkmargin.engine.contagion.ladder import (
     Accounts,
+    Ladder,
     add_prints,
     build_ladder,
     compute_nearness,
@@ -140,3 +142,24 @@ def test_fragility_is_one_at_the_brink_and_zero_when_safe():
     assert brink["long"] == pytest.approx(1.0, abs=0.02) and brink["short"] == 0.0
     mixed = compute_fragility(make_accounts([10.0, 30.0], [50.0, 1e6]), PRICE, BAND)
     assert mixed["long"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_missing_delta_is_no_sign_of_a_dispersed_market():
+    with pytest.raises(OutOfRange, match="delta is nan"):
+        compute_concentration(np.array([1.0, math.nan, -1.0]))
+
+
+@pytest.mark.parametrize("prints", [{0.1: math.nan}, {math.nan: 1e6}])
+def test_a_print_without_its_number_closes_nothing(prints):
+    with pytest.raises(OutOfRange, match="of a liquidation is nan"):
+        add_prints(estimate_ladder(1e9, 0.1, 0.16), prints)
+
+
+def test_a_ladder_of_missing_numbers_is_refused():
+    ladder = estimate_ladder(1e9, 0.1, 0.16)
+    notional = ladder.notional.copy()
+    notional[3] = math.nan
+    with pytest.raises(OutOfRange, match="notional of a ladder is nan"):
+        Ladder(ladder.edges, notional)
+    with pytest.raises(OutOfRange, match="impact is nan"):
+        ladder.get_gain(1e8, math.nan)

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,18 +18,18 @@ import time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 from zkmargin.engine.desk.interruptible import run_interruptible
 print("begun", flush=True)
-run_interruptible(lambda: time.sleep(60))
+run_interruptible(lambda: time.sleep(60), 60)
 """
 
 
 def test_the_result_and_the_error_come_back():
-    assert run_interruptible(lambda: 7) == 7
+    assert run_interruptible(lambda: 7, 60) == 7
 
     def fail():
         raise OutOfRange("lots", 3, 0, 2)
 
     with pytest.raises(OutOfRange, match="lots is 3"):
-        run_interruptible(fail)
+        run_interruptible(fail, 60)
 
 
 def test_an_interrupt_ends_the_wait():
@@ -44,3 +45,11 @@ def test_an_interrupt_ends_the_wait():
     finally:
         process.kill()
         process.wait()
+
+
+def test_work_that_overruns_its_time_is_left_alone():
+    never = threading.Event()
+    try:
+        assert run_interruptible(never.wait, 0.1) is None
+    finally:
+        never.set()

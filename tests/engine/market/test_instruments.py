@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
+from zkmargin.engine.errors import DuplicateName, MixedExpiry, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.market.instruments import (
     KIND_CODES,
     Instrument,
@@ -18,6 +18,7 @@ from zkmargin.engine.market.instruments import (
     make_instrument,
 )
 from zkmargin.engine.presets import Coin, get_preset
+from zkmargin.engine.units import SECONDS_PER_DAY
 
 EXPIRY = 1_798_185_600
 """2026-12-25 08:00 UTC."""
@@ -170,3 +171,24 @@ def test_a_generation_out_of_range_is_refused(generation):
 def test_an_unknown_name_shows_the_nearest():
     with pytest.raises(UnknownName, match=r"unknown instrument 'BTC-25DEC26-4000-P'; allowed: BTC-25DEC26-.000"):
         make_mini().get("BTC-25DEC26-4000-P")
+
+
+def test_a_day_of_a_coin_has_one_time_of_expiry():
+    """Options at 09:00 beside the future at 08:00 would be two settlements under one date in the names."""
+    preset, eight = get_preset("mini"), 1_790_323_200
+    nine = eight + 3_600
+
+    def list_pair(future: int, option: int, coin: Coin = Coin.BTC) -> Listing:
+        slots: list = [None] * preset.slots
+        at, option_at = preset.future_slots(Coin.BTC).start, preset.option_slots(coin).start
+        slots[at] = make_instrument(at, InstrumentKind.FUTURE, Coin.BTC, 0.01, expiry=future)
+        facts = {"expiry": option, "strike": 90_000.0, "is_call": True}
+        slots[option_at] = make_instrument(option_at, InstrumentKind.OPTION, coin, 0.01, **facts)
+        return Listing(preset, 0, tuple(slots))
+
+    assert list_pair(eight, eight).is_listed.sum() == 2
+    assert list_pair(eight, nine + SECONDS_PER_DAY).is_listed.sum() == 2
+    assert list_pair(eight, nine, Coin.ETH).is_listed.sum() == 2
+    with pytest.raises(MixedExpiry, match=f"expires at {nine}; allowed: {eight}, with BTC-") as refusal:
+        list_pair(eight, nine)
+    assert (refusal.value.expiry, refusal.value.other_expiry) == (nine, eight)

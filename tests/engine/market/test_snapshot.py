@@ -32,6 +32,7 @@ from zkmargin.engine.market.snapshot import (
 )
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin, get_preset
+from zkmargin.engine.units import SECONDS_PER_DAY
 
 SNAPSHOTS = ("deribit_2026-08-22", "deribit_2026-02-05")
 
@@ -143,12 +144,14 @@ def test_crowding_out_of_range_is_refused(field, value):
 def mini_snapshots(draw):
     """Any snapshot of 16 slots: any subset listed, numbers up to the edges of their ranges."""
     preset = get_preset("mini")
-    time = draw(st.integers(1, MAX_EXPIRY - 10))
+    time = draw(st.integers(1, MAX_EXPIRY - 2 * SECONDS_PER_DAY))
     usd = st.floats(1e-6, 1e8)
     index = {coin: draw(usd) for coin in Coin}
     slots, forward, volatility = [None] * 16, np.full(16, np.nan), np.full(16, np.nan)
     lot = st.integers(1, 10**11).map(lambda steps: steps / 1e8)
-    expiry = st.integers(time + 1, MAX_EXPIRY)
+    hour = draw(st.integers(0, SECONDS_PER_DAY - 1))
+    days = st.integers(time // SECONDS_PER_DAY + 1, MAX_EXPIRY // SECONDS_PER_DAY)
+    expiry = days.map(lambda day: day * SECONDS_PER_DAY + hour)
     for coin, first in ((Coin.BTC, 0), (Coin.ETH, 8)):
         for slot in draw(st.sets(st.integers(first, first + 7))):
             kind = {0: InstrumentKind.SPOT, 1: InstrumentKind.PERPETUAL, 2: InstrumentKind.FUTURE}.get(

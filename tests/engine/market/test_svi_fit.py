@@ -1,5 +1,6 @@
 """SVI fits: published parameters come back, the published arbitrage is repaired, real chains fit, weights count."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -8,15 +9,19 @@ import numpy as np
 import pytest
 
 from tests.support.house import CALM, CRASH, get_snapshot
-from zkmargin.engine.errors import ArbitrageableSurface, OutOfRange
-from zkmargin.engine.market.snapshot import load_observations
+from zkmargin.engine.errors import ArbitrageableSurface, MalformedFile, OutOfRange
+from zkmargin.engine.market import svi_fit
+from zkmargin.engine.market.snapshot import DATA, load_observations, load_snapshot
 from zkmargin.engine.market.svi import SviSlice, svi_total_variance
 from zkmargin.engine.market.svi_fit import (
     LEAST_DENSITY,
+    LEAST_QUOTES,
     Quotes,
+    SparseSurface,
     compute_density,
     find_butterfly,
     find_calendar,
+    find_sparse,
     fit_coin,
     fit_slice,
     get_spread,
@@ -164,3 +169,71 @@ def test_real_chains(market, coin):
             pytest.fail(f"{fit.coin} {fit.expiry}: {error}")
     repaired = [fit for fit in fits if fit.was_repaired]
     assert repaired and all(fit.butterfly.value < 10 * LEAST_DENSITY for fit in repaired)
+
+
+def thin_out(snapshot, coin: Coin, kept: int):
+    """The snapshot with `kept` options of the coin's first expiry, and that expiry."""
+    listing = snapshot.listing
+    slots = np.flatnonzero(listing.is_option & (listing.underlying == coin.ordinal))
+    first = listing.expiry[slots].min()
+    gone = [slot for slot in slots if listing.expiry[slot] == first][kept:]
+    instruments = tuple(None if slot in gone else item for slot, item in enumerate(listing.instruments))
+    columns = {name: np.array(getattr(snapshot, name)) for name in ("forward", "volatility")}
+    for column in columns.values():
+        column[gone] = np.nan
+    return dataclasses.replace(
+        snapshot, listing=dataclasses.replace(listing, instruments=instruments), **columns
+    ), first
+
+
+def test_a_sparse_expiry_keeps_no_other_back():
+    snapshot = get_snapshot("standard")
+    chain = read_quotes(snapshot, {}, Coin.BTC)
+    thinned, first = thin_out(snapshot, Coin.BTC, LEAST_QUOTES - 1)
+    assert list(read_quotes(thinned, {}, Coin.BTC)) == [expiry for expiry in chain if expiry != first]
+    assert find_sparse(thinned, Coin.BTC) == {first: LEAST_QUOTES - 1} and find_sparse(snapshot, Coin.BTC) == {}
+
+
+def test_a_coin_without_a_surface_is_named_with_its_expiries():
+    snapshot = get_snapshot("mini")
+    sparse = find_sparse(snapshot, Coin.ETH)
+    with pytest.raises(SparseSurface, match="ETH has no surface") as refusal:
+        fit_coin(snapshot, {}, Coin.ETH)
+    assert refusal.value.coin is Coin.ETH and refusal.value.counts == sparse and sorted(sparse.values()) == [1, 4]
+    assert all(str(expiry) in str(refusal.value) for expiry in sparse)
+
+
+def test_a_repair_that_fails_leaves_the_free_fit(monkeypatch):
+    """A penalty too light to move anything: the fit without it is reported, with its arbitrage."""
+    quotes = make_quotes(VOGT, low=-1.5, high=1.5)
+    monkeypatch.setattr(svi_fit, "PENALTIES", (1e-9,))
+    fit = fit_slice(quotes)
+    assert not fit.was_repaired and not fit.is_butterfly_free
+    assert fit.rmse_points == fit.free_rmse_points
+    monkeypatch.setattr(svi_fit, "_repair", lambda quotes, free: None)
+    assert fit_slice(quotes).parameters == fit.parameters
+
+
+@pytest.mark.parametrize(
+    ("field", "place", "value"),
+    [("moneyness", 3, math.nan), ("volatility", 3, math.nan), ("volatility", 0, 0.0), ("weight", 1, math.nan)],
+)
+def test_a_quote_that_is_no_number_is_refused(field, place, value):
+    quotes = make_quotes((0.01, 0.08, -0.3, 0.02, 0.15))
+    column = np.array(getattr(quotes, field))
+    column[place] = value
+    with pytest.raises(OutOfRange, match=rf"{field} of a quote is {value}"):
+        dataclasses.replace(quotes, **{field: column})
+    with pytest.raises(OutOfRange, match="years of an expiry is nan"):
+        dataclasses.replace(quotes, years=math.nan)
+
+
+@pytest.mark.parametrize("field", ["mark", "delta", "bid", "ask", "open_interest", "volume"])
+def test_an_observation_without_its_number_is_refused(field, tmp_path):
+    document = json.loads((DATA / f"{CALM}.json").read_text())
+    document["observations"][0][field] = math.nan
+    path = tmp_path / "market.json"
+    path.write_text(json.dumps(document))
+    for load in (load_observations, load_snapshot):
+        with pytest.raises(MalformedFile, match=rf"market\.json: observations\.0\.{field}: Input should be a finite"):
+            load(path)

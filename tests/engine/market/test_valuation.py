@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import erfcx
 
-from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.errors import OutOfRange, WrongKind
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.snapshot import load_observations, load_snapshot
 from zkmargin.engine.market.valuation import black76_greeks, black76_price, delta_per_lot, greeks_per_lot, price_per_lot
@@ -311,3 +311,15 @@ def test_greeks_per_lot(snapshot):
 def test_shifts_out_of_range_are_refused(snapshot, arguments, what):
     with pytest.raises(OutOfRange, match=what):
         price_per_lot(snapshot, **arguments)
+
+
+@pytest.mark.parametrize("flag", ["p", "P", "put", "False", -1, 0, 1, 1.0, math.nan, None, [True, "put"]])
+@pytest.mark.parametrize("compute", [black76_price, black76_greeks])
+def test_a_flag_that_is_no_truth_value_prices_nothing(compute, flag):
+    with pytest.raises(WrongKind, match=r"is_call is .*; allowed: True or False"):
+        compute(100.0, 90.0, 1.0, 0.5, flag)
+
+
+def test_a_flag_prices_what_it_says():
+    put, call = black76_price(100.0, 90.0, 1.0, 0.5, [False, True])
+    assert call - put == pytest.approx(10.0) and put == pytest.approx(14.16, abs=0.01)

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
+from scipy.optimize import OptimizeResult
 
 from tests.support.desks import MARKETS
 from tests.support.house import CALM, CRASH, get_policies
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.policy.arithmetic import evaluate_rows
-from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
+from zkmargin.engine.policy.linear_programme import LEAST_SECONDS, Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import HelperKind
 
 POLICIES = ("initial", "maintenance", "withdraw", "net_delta")
@@ -82,3 +84,22 @@ def test_no_optimum_is_an_error_that_says_why():
     with pytest.raises(ProgrammeFailed) as unbounded:
         minimise(-np.ones(1), bounds=(0, None))
     assert unbounded.value.is_unbounded and not unbounded.value.is_infeasible
+
+
+def test_all_methods_share_one_time_limit(monkeypatch):
+    """A solver that never knows is asked by each method once, each time for what is left, and then it is over."""
+    limits = []
+
+    def never_know(*_, options, **__):
+        limits.append(options["time_limit"])
+        return OptimizeResult(status=1, message="time limit reached", x=None)
+
+    monkeypatch.setattr(scipy.optimize, "linprog", never_know)
+    with pytest.raises(ProgrammeFailed, match="time limit reached") as failure:
+        minimise(np.ones(1), seconds=5.0)
+    assert not failure.value.is_infeasible
+    assert len(limits) == 3 and 5.0 >= limits[0] >= limits[1] >= limits[2] > 0
+    limits.clear()
+    with pytest.raises(ProgrammeFailed):
+        minimise(np.ones(1), seconds=0.0)
+    assert limits == [LEAST_SECONDS]

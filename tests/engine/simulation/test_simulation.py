@@ -1,5 +1,7 @@
 """The simulator: same seeds, same numbers; money is conserved; rules differ only in size at entry; known limits."""
 
+import math
+import re
 from dataclasses import fields, replace
 
 import numpy as np
@@ -12,7 +14,7 @@ from zkmargin.engine.margin.buffer import compute_charge
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.simulation.cascade import Cascade
 from zkmargin.engine.simulation.experiment import run_scenario
-from zkmargin.engine.simulation.market_model import MarketModel
+from zkmargin.engine.simulation.market_model import RANGES, MarketModel
 from zkmargin.engine.simulation.order_book import Book
 from zkmargin.engine.simulation.population import draw_population
 from zkmargin.engine.simulation.position_sizing import (
@@ -234,3 +236,52 @@ def test_scenarios_by_name():
     with pytest.raises(OutOfRange, match="seeds"):
         run_scenario(SCENARIOS["calm"], 1)
     assert MarketModel().maintenance < MarketModel().initial_margin
+
+
+NUMBERS = {field.name for field in fields(MarketModel) if isinstance(getattr(MarketModel(), field.name), int | float)}
+
+
+def test_every_number_of_the_market_has_a_range():
+    assert set(RANGES) == NUMBERS
+    assert all(low <= getattr(MarketModel(), name) <= high for name, (low, high) in RANGES.items())
+
+
+@pytest.mark.parametrize("name", sorted(NUMBERS))
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1e30, None, "1", True])
+def test_what_is_no_number_of_its_range_is_refused(name, value):
+    with pytest.raises(OutOfRange, match=f"{name} is"):
+        replace(MarketModel(), **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"news": ((0, 0.0), (10, math.nan))}, "log change of news is nan"),
+        ({"news": ((10, 0.0), (0, 0.0))}, "minutes of news"),
+        ({"activity": (1.0, math.nan)}, "weight of activity is nan"),
+        ({"activity": (0.0, 0.0)}, "sum of the weights of activity is 0.0"),
+        ({"put_strikes": (0.9, math.nan)}, "strike of a put is nan"),
+    ],
+)
+def test_a_path_with_a_missing_number_is_refused(change, message):
+    with pytest.raises(OutOfRange, match=re.escape(message)):
+        replace(MarketModel(), **change)
+
+
+def test_an_infinite_figure_is_not_left_out_of_its_mean():
+    bootstrap = Bootstrap(3)
+    assert bootstrap.get_interval(np.array([1.0, math.nan, 3.0])).mean == 2.0
+    with pytest.raises(OutOfRange, match="figure of a seed is inf"):
+        bootstrap.get_interval(np.array([1.0, math.inf, 3.0]))
+
+
+def test_a_market_without_longs_has_one():
+    population = draw_population(replace(MarketModel(), agents=20, long_share=0.0, late_share=0.9), 3)
+    assert np.isfinite(population.equity).all()
+    assert ((population.side > 0) & (population.entry == 0)).sum(axis=1).tolist() == [1, 1, 1]
+
+
+def test_a_run_that_would_not_end_is_refused():
+    huge = replace(MarketModel(), agents=20_000, minutes=5_000)
+    with pytest.raises(OutOfRange, match=r"seeds x agents x minutes is 500000000000"):
+        run_scenario(replace(SCENARIOS["calm"], model=huge), 5_000)
