@@ -13,12 +13,12 @@ from tests.support.desks import MARKETS, SHIPPED, get_books, get_quotes, get_slo
 from tests.support.house import CALM, CRASH, get_house, make_state
 from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.desk import hedge_programme
-from zkmargin.engine.desk.desk import Desk
 from zkmargin.engine.desk.find_hedge import find_hedge
 from zkmargin.engine.desk.hedge_programme import Goal, HedgeProgramme
 from zkmargin.engine.desk.hedge_result import Outcome, Target
 from zkmargin.engine.desk.liquidity import make_liquidity
 from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.house import House
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import Observation, load_observations
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
@@ -240,11 +240,11 @@ def test_the_record_is_json():
 
 def test_a_mark_that_rounds_to_nothing_is_not_traded():
     """A future at a thousandth of a cent: a lot is worth less than half a micro-dollar, and no price is a price."""
-    snapshot = get_desk("standard", CALM).snapshot
+    snapshot = get_house("standard", CALM).snapshot
     is_future = snapshot.listing.kind == KIND_CODES[InstrumentKind.FUTURE]
     worthless = dataclasses.replace(snapshot, forward=np.where(is_future, 1e-6, snapshot.forward))
     quotes, before = (
-        make_liquidity(desk, load_observations(CALM)) for desk in (Desk.open(worthless), get_desk("standard", CALM))
+        make_liquidity(house, load_observations(CALM)) for house in (House(worthless), get_house("standard", CALM))
     )
     for column in ("mark", "ask", "bid", "can_buy", "can_sell"):
         assert not getattr(quotes, column)[is_future].any(), column
@@ -254,13 +254,13 @@ def test_a_mark_that_rounds_to_nothing_is_not_traded():
 
 def test_the_search_over_whole_lots_ends_with_its_time(monkeypatch):
     """A solver that overlooks its limit is left alone; what rounding found is the result."""
-    desk, quotes = get_desk("mini", CALM), get_quotes("mini", CALM)
-    state = spend(desk, get_books("mini", CALM)["random 0"], "initial", 0.05)
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
+    state = spend(house, get_books("mini", CALM)["random 0"], "initial", 0.05)
     released = threading.Event()
     monkeypatch.setattr(scipy.optimize, "milp", lambda *_, **__: released.wait())
     monkeypatch.setattr(hedge_programme, "GRACE_SECONDS", 0.0)
     try:
-        hedge = find_hedge(desk, "x", state, quotes, seconds=0.1)
+        hedge = find_hedge(house, "x", state, quotes, seconds=0.1)
     finally:
         released.set()
-    assert hedge == find_hedge(desk, "x", state, quotes)
+    assert hedge == find_hedge(house, "x", state, quotes)
