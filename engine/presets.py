@@ -38,6 +38,14 @@ class Coin(StrEnum):
         return list(Coin).index(self)
 
 
+def require_coin(name: str) -> Coin:
+    """The coin called `name`; raises `UnknownName`, which lists them."""
+    try:
+        return Coin(name)
+    except ValueError:
+        raise UnknownName("coin", name, Coin) from None
+
+
 @dataclass(frozen=True)
 class Preset:
     """Sizes of one compiled statement.
@@ -95,10 +103,7 @@ class Preset:
 
     def coin_slots(self, coin: Coin) -> range:
         """Slots of `coin`; raises `UnknownName` for one that is none."""
-        try:
-            return self.coins[coin]
-        except KeyError:
-            raise UnknownName("underlying", coin, Coin) from None
+        return self.coins[require_coin(coin)]
 
     def coin_of(self, slot: int) -> Coin:
         """The coin that owns `slot`, listed or not."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NewType
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, WrongKind
 
@@ -30,14 +30,14 @@ DAYS_PER_YEAR = 365
 SECONDS_PER_YEAR = DAYS_PER_YEAR * SECONDS_PER_DAY
 
 
-def to_usd6(dollars: ArrayLike) -> np.ndarray:
+def to_usd6(dollars: ArrayLike) -> NDArray[np.int64]:
     """US dollars to micro-dollars, int64, rounded to nearest (ties to even): the one rounding of a policy's columns."""
-    return np.rint(np.asarray(dollars) * USD6).astype(np.int64)
+    return np.rint(np.asarray(dollars, dtype=float) * USD6).astype(np.int64)
 
 
-def ceil_usd6(dollars: ArrayLike) -> np.ndarray:
+def ceil_usd6(dollars: ArrayLike) -> NDArray[np.int64]:
     """US dollars to micro-dollars, int64, rounded up: charges are rounded against the account."""
-    return np.ceil(np.asarray(dollars) * USD6).astype(np.int64)
+    return np.ceil(np.asarray(dollars, dtype=float) * USD6).astype(np.int64)
 
 
 def quantize(value: float, steps: int) -> float:
@@ -99,13 +99,13 @@ def require_flags(what: str, values: ArrayLike) -> np.ndarray:
     return flags.astype(bool)
 
 
-def read_utc(text: str, source: object) -> datetime:
+def read_utc(text: object, source: object) -> datetime:
     """The moment of an ISO 8601 text, in UTC: a time without an offset is UTC, one with an offset is converted.
 
     Raises `MalformedFile`, which carries `source`, for a text that is no time.
     """
     try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
         raise MalformedFile(source, f"time is {text!r}; allowed: ISO 8601, as 2026-08-22T15:33:51+00:00") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

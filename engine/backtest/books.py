@@ -14,7 +14,7 @@ from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_MULTIPLIER, Crowding
 from zkmargin.engine.market.instruments import InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
 from zkmargin.engine.market.valuation import black76_price
-from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, get_preset
+from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, get_preset, require_coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, USD6, quantize
 
 PRESET = get_preset("standard")
@@ -40,36 +40,36 @@ SLOTS = {
 }
 """The slots that a day lists, by coin: spot, perpetual, future, options."""
 NO_CROWD = Crowding(0.0, 0.0, MIN_DEPTH, MIN_DEPTH, 0.0)
-"""Crowds of past days are not recorded: the contagion buffer asks nothing."""
+"""Crowds of past days are not recorded: the contagion buffer requires nothing."""
 
 ARCHETYPES: dict[str, tuple[dict[str, float], str]] = {
     "long": ({"perpetual": 1}, "long a perpetual"),
     "short": ({"perpetual": -1}, "short a perpetual"),
-    "long_straddle": ({"call": 1, "put": 1}, "30-day straddle held"),
-    "short_straddle": ({"call": -1, "put": -1}, "30-day straddle owed"),
-    "strangle": ({"call wing": -1, "put wing": -1}, "30-day 25-delta strangle owed"),
+    "long_straddle": ({"call": 1, "put": 1}, "long a 30-day straddle"),
+    "short_straddle": ({"call": -1, "put": -1}, "short a 30-day straddle"),
+    "strangle": ({"call wing": -1, "put wing": -1}, "short a 30-day 25-delta strangle"),
     "iron_fly": (
         {"call": -1, "put": -1, "call wing": 1, "put wing": 1},
-        "straddle owed, 25-delta wings held",
+        "short a straddle, long its 25-delta wings",
     ),
     "calendar": (
         {"call": -1, "put": -1, "far call": 1, "far put": 1},
-        "30-day straddle owed, 90-day straddle of the same strike held",
+        "short a 30-day straddle, long a 90-day straddle of the same strike",
     ),
     "reverse_calendar": (
         {"call": 1, "put": 1, "far call": -1, "far put": -1},
-        "30-day straddle held, 90-day straddle of the same strike owed",
+        "long a 30-day straddle, short a 90-day straddle of the same strike",
     ),
-    "basis": ({"future": 1, "perpetual": -1}, "90-day future held, perpetual owed; only where a basis is recorded"),
+    "basis": ({"future": 1, "perpetual": -1}, "long a 90-day future, short a perpetual; only where a basis is recorded"),
     "carry": (
         {"spot": 1, "perpetual": -1},
-        "ETH held in kind, ETH perpetual owed; only where both prices are recorded",
+        "long ETH in kind, short an ETH perpetual; only where both prices are recorded",
     ),
     "pair": ({"perpetual": 1, "other perpetual": -1}, "long one coin, short the other coin of the same value"),
 }
 """Coins per instrument, and what the book is."""
 NEEDS_SPOT, NEEDS_BASIS = "carry", "basis"
-SPOT_COIN = "ETH"
+SPOT_COIN = Coin.ETH
 """The coin whose spot is collateral, and whose spot price is recorded beside the perpetual's."""
 
 
@@ -87,7 +87,7 @@ class Listed:
         """(n,) listed slots, rising."""
         return np.flatnonzero(self.snapshot.listing.is_listed)
 
-    def find(self, coin: str, name: str) -> int:
+    def find(self, coin: Coin, name: str) -> int:
         """Slot of an instrument by its name in `ARCHETYPES`."""
         names = ("spot", "perpetual", "future", *(option for option, *_ in OPTIONS))
         return int(SLOTS[coin][names.index(name)])
@@ -164,19 +164,17 @@ def make_lots(listed: Listed, names: tuple[str, ...], coin: str) -> np.ndarray:
 
     Raises `UnknownName` for a book or coin that is none.
     """
-    if coin not in list(Coin):
-        raise UnknownName("coin", coin, Coin)
-    other = next(another for another in Coin if another != coin)
-    place = {int(slot): row for row, slot in enumerate(listed.slots)}
+    chosen = require_coin(coin)
+    other = next(another for another in Coin if another is not chosen)
+    row_of = {int(slot): row for row, slot in enumerate(listed.slots)}
     lots = np.zeros((len(listed.slots), len(names)))
     for column, name in enumerate(names):
         if name not in ARCHETYPES:
             raise UnknownName("archetype", name, ARCHETYPES)
-        own = SPOT_COIN if name == NEEDS_SPOT else coin
+        unit = SPOT_COIN if name == NEEDS_SPOT else chosen
         for instrument, coins in ARCHETYPES[name][0].items():
-            is_other = instrument.startswith("other ")
-            of = other if is_other else own
-            size = LOT_SIZES[Coin(of).ordinal]
-            ratio = listed.state.index[Coin(own).ordinal] / listed.state.index[Coin(of).ordinal]
-            lots[place[listed.find(of, instrument.removeprefix("other "))], column] = coins * ratio / size
+            traded = other if instrument.startswith("other ") else unit
+            size = LOT_SIZES[traded.ordinal]
+            ratio = listed.state.index[unit.ordinal] / listed.state.index[traded.ordinal]
+            lots[row_of[listed.find(traded, instrument.removeprefix("other "))], column] = coins * ratio / size
     return lots

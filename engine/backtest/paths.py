@@ -77,9 +77,9 @@ class Market:
 
     paths: tuple[Path, ...]
     """In time order."""
-    proxies: dict[str, Proxy]
+    proxies: dict[Coin, Proxy]
     """By coin."""
-    responses: dict[int, dict[str, Response]]
+    responses: dict[int, dict[Coin, Response]]
     """By days held and coin."""
 
 
@@ -118,7 +118,7 @@ def _filter(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     return segment.closes[WARM_UP:], np.vstack([found.volatility, found.latest])
 
 
-def _build(segment: Segment, forecast: np.ndarray, history: History, proxies: dict[str, Proxy]) -> Path:
+def _build(segment: Segment, forecast: np.ndarray, history: History, proxies: dict[Coin, Proxy]) -> Path:
     all_returns = np.diff(np.log(segment.closes), axis=0)
     dates, closes = segment.dates[WARM_UP:], segment.closes[WARM_UP:]
     returns = all_returns[WARM_UP:]

@@ -41,7 +41,7 @@ class Family:
 class _Coin:
     """One coin's listing, with the books that can be drawn from it. A book maps slots to coins held."""
 
-    def __init__(self, snapshot: MarketSnapshot, coin: str, generator: np.random.Generator):
+    def __init__(self, snapshot: MarketSnapshot, coin: Coin, generator: np.random.Generator):
         listing, slots = snapshot.listing, snapshot.listing.preset.coins[coin]
         own = np.arange(slots.start, slots.stop)
         self.generator, self.name, self.strike = generator, coin, listing.strike

@@ -21,6 +21,7 @@ from zkmargin.engine.contagion.ladder import SIDES, Ladder, estimate_ladder
 from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, get_bands
 from zkmargin.engine.contagion.state import StateRule
 from zkmargin.engine.market.crowding import Crowding
+from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import require_all_in_range, require_in_range
 
 MEMORY = 720.0
@@ -76,7 +77,7 @@ def estimate_crowding(
     """
     scales = event.get_distance_scales()
     impact = max(fit_book_impact(*get_bands(getattr(book, side))) for side in SIDES)
-    measured = state.coins["BTC"].open_interest * index["BTC"]
+    measured = state.coins[Coin.BTC].open_interest * index["BTC"]
     found, ladders = {}, {}
     for coin, figures in state.coins.items():
         interest = figures.open_interest * index[coin]

@@ -65,16 +65,21 @@ def canonical_name(
 ) -> str:
     """Name of an instrument in Deribit's style: BTC-SPOT, BTC-PERPETUAL, BTC-25DEC26, BTC-25DEC26-90000-C.
 
-    The date is the UTC day of expiry; a fractional strike is written with `d` for the decimal point.
+    The date is the UTC day of expiry; a fractional strike is written with `d` for the decimal point. Raises `WrongKind`
+    if a fact is missing, or the flag is none.
     """
     if kind is InstrumentKind.SPOT:
         return SPOT_NAMES[underlying]
     if kind is InstrumentKind.PERPETUAL:
         return f"{underlying}-PERPETUAL"
+    if expiry is None:
+        raise WrongKind(f"expiry of a {kind.value}", expiry, "a time")
     day = datetime.fromtimestamp(expiry, UTC)
     dated = f"{underlying}-{day.day}{MONTHS[day.month - 1]}{day.year % 100:02d}"
     if kind is InstrumentKind.FUTURE:
         return dated
+    if not isinstance(is_call, bool):
+        raise WrongKind("is_call of an option", is_call, "True or False")
     text = f"{strike:.6f}".rstrip("0").rstrip(".").replace(".", "d")
     return f"{dated}-{text}-{'C' if is_call else 'P'}"
 
@@ -197,7 +202,7 @@ class Listing:
         if len(self.instruments) != self.preset.slots:
             raise OutOfRange("number of slots listed", len(self.instruments), self.preset.slots, self.preset.slots)
         seen: set[str] = set()
-        first_of_day: dict[tuple[Coin, int], Instrument] = {}
+        first_of_day: dict[tuple[Coin, int], tuple[int, str]] = {}
         for slot, instrument in enumerate(self.instruments):
             if instrument is None:
                 continue
@@ -212,9 +217,9 @@ class Listing:
             seen.add(instrument.name)
             if instrument.expiry is not None:
                 day = (instrument.underlying, instrument.expiry // SECONDS_PER_DAY)
-                first = first_of_day.setdefault(day, instrument)
-                if instrument.expiry != first.expiry:
-                    raise MixedExpiry(instrument.name, instrument.expiry, first.name, first.expiry)
+                expiry, name = first_of_day.setdefault(day, (instrument.expiry, instrument.name))
+                if instrument.expiry != expiry:
+                    raise MixedExpiry(instrument.name, instrument.expiry, name, expiry)
 
     def expected_kind(self, slot: int) -> tuple[Coin, InstrumentKind]:
         """Which coin and kind may stand in `slot`."""

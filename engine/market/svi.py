@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from zkmargin.engine.errors import ArbitrageableSurface, ExpiredInstrument, OutOfRange, UnknownName
 from zkmargin.engine.market.instruments import Listing
-from zkmargin.engine.presets import Coin
+from zkmargin.engine.presets import Coin, require_coin
 from zkmargin.engine.units import SECONDS_PER_YEAR, require_in_range
 
 BUTTERFLY_TOLERANCE = 1e-9
@@ -120,9 +120,7 @@ class VolatilitySurface:
     def __post_init__(self) -> None:
         checked = {}
         for coin, by_expiry in self.slices.items():
-            if coin not in list(Coin):
-                raise UnknownName("coin of a surface", coin, list(Coin))
-            checked[Coin(coin)] = MappingProxyType(dict(sorted(by_expiry.items())))
+            checked[require_coin(coin)] = MappingProxyType(dict(sorted(by_expiry.items())))
         object.__setattr__(self, "slices", MappingProxyType(checked))
         for coin, by_expiry in checked.items():
             dated = list(by_expiry.items())

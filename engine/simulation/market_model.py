@@ -126,8 +126,10 @@ class MarketModel:
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
-            require = require_whole if isinstance(low, int) else require_in_range
-            require(name, getattr(self, name), low, high)
+            if isinstance(low, int) and isinstance(high, int):
+                require_whole(name, getattr(self, name), low, high)
+            else:
+                require_in_range(name, getattr(self, name), low, high)
         require_in_range("maintenance", self.maintenance, 0.0, self.initial_margin)
         minutes, levels = zip(*self.news, strict=True)
         require_all_in_range("minute of news", minutes, 0, RANGES["minutes"][1])

@@ -86,7 +86,7 @@ def derive_event(folder: Path, first: str, last: str) -> list[list[str | float]]
 def derive(folder: Path) -> dict[str, object]:
     """The record as a JSON document."""
     snapshots = {coin: read_last_snapshots(folder, coin) for coin in Coin}
-    quoted = sorted(set(snapshots["BTC"]) & set(snapshots["ETH"]))
+    quoted = sorted(set(snapshots[Coin.BTC]) & set(snapshots[Coin.ETH]))
     early = [
         [row["date"], row.price("btc_usd"), row.price("eth_usd"), None]
         for row in read_table(folder / "btc_eth_daily_close_usd_2016_2020.csv")
