@@ -38,12 +38,12 @@ class Coin(StrEnum):
         return list(Coin).index(self)
 
 
-def require_coin(name: str) -> Coin:
+def require_coin(what: str, name: str) -> Coin:
     """The coin called `name`; raises `UnknownName`, which lists them."""
     try:
         return Coin(name)
     except ValueError:
-        raise UnknownName("coin", name, Coin) from None
+        raise UnknownName(what, name, Coin) from None
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Preset:
 
     def coin_slots(self, coin: Coin) -> range:
         """Slots of `coin`; raises `UnknownName` for one that is none."""
-        return self.coins[require_coin(coin)]
+        return self.coins[require_coin("underlying", coin)]
 
     def coin_of(self, slot: int) -> Coin:
         """The coin that owns `slot`, listed or not."""

@@ -60,7 +60,10 @@ ARCHETYPES: dict[str, tuple[dict[str, float], str]] = {
         {"call": 1, "put": 1, "far call": -1, "far put": -1},
         "long a 30-day straddle, short a 90-day straddle of the same strike",
     ),
-    "basis": ({"future": 1, "perpetual": -1}, "long a 90-day future, short a perpetual; only where a basis is recorded"),
+    "basis": (
+        {"future": 1, "perpetual": -1},
+        "long a 90-day future, short a perpetual; only where a basis is recorded",
+    ),
     "carry": (
         {"spot": 1, "perpetual": -1},
         "long ETH in kind, short an ETH perpetual; only where both prices are recorded",
@@ -164,7 +167,7 @@ def make_lots(listed: Listed, names: tuple[str, ...], coin: str) -> np.ndarray:
 
     Raises `UnknownName` for a book or coin that is none.
     """
-    chosen = require_coin(coin)
+    chosen = require_coin("coin", coin)
     other = next(another for another in Coin if another is not chosen)
     row_of = {int(slot): row for row, slot in enumerate(listed.slots)}
     lots = np.zeros((len(listed.slots), len(names)))

@@ -15,6 +15,7 @@ policy's reduced set is at least it on the family that it was made for. The cont
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +70,7 @@ def check_models(names: tuple[str, ...]) -> None:
 def revalue_sample(
     listed: Listed,
     moves: np.ndarray,
-    responses: dict[str, Response],
+    responses: Mapping[Coin, Response],
     parameters: Parameters,
     days: int,
     draws: np.ndarray | float = 0.0,
@@ -119,7 +120,7 @@ def compute_sample_figures(pnl: np.ndarray, lots: np.ndarray) -> Figures:
 
 
 def compute_delta_gamma(
-    listed: Listed, lots: np.ndarray, covariance: np.ndarray, responses: dict[str, Response], parameters: Parameters
+    listed: Listed, lots: np.ndarray, covariance: np.ndarray, responses: Mapping[Coin, Response], parameters: Parameters
 ) -> Figures:
     """Cornish-Fisher figures of books (n, B) over one day with normal relative moves of `covariance` (coins, coins).
 

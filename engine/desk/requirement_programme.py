@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -144,7 +144,7 @@ class RequirementProgramme:
 
     # ------------------------------------------------------------------------------------------------------- ties
     @cached_property
-    def _face(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _face(self) -> tuple[np.ndarray, dict[str, Any]]:
         """Binding rows, and the constraints on their duals under which they are optimal."""
         multiples = np.array([self.programme.forms.multiples.get(row, 1) for row in self.rows.tolist()])
         values = (self._inner @ self._optimum.x + self.base) / multiples  # as if each row counted E once

@@ -44,7 +44,7 @@ def tail_shares(losses: np.ndarray, weights: np.ndarray, tail: float) -> np.ndar
     order = np.argsort(-losses, axis=0, kind="stable")
     taken = np.minimum(np.cumsum(np.asarray(weights)[order], axis=0), tail).astype(float)
     taken[1:] -= taken[:-1].copy()
-    shares = np.empty_like(taken)
+    shares: np.ndarray = np.empty_like(taken)
     np.put_along_axis(shares, order, taken / tail, axis=0)
     return shares
 

@@ -120,7 +120,7 @@ class VolatilitySurface:
     def __post_init__(self) -> None:
         checked = {}
         for coin, by_expiry in self.slices.items():
-            checked[require_coin(coin)] = MappingProxyType(dict(sorted(by_expiry.items())))
+            checked[require_coin("coin of a surface", coin)] = MappingProxyType(dict(sorted(by_expiry.items())))
         object.__setattr__(self, "slices", MappingProxyType(checked))
         for coin, by_expiry in checked.items():
             dated = list(by_expiry.items())
