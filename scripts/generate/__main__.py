@@ -7,10 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from zkmargin.scripts.generate import actions, circom, solidity
+from zkmargin.scripts.generate import actions, circom, figures, solidity
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (actions, circom, solidity)
+GENERATORS = (actions, circom, figures, solidity)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 
