@@ -12,8 +12,8 @@ from eth_account import Account as EthAccount
 
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.deploy import deploy
-from zkmargin.contracts.messages import IDENTITY, EpochPoints, SignedEpoch
-from zkmargin.contracts.publisher import PublishedEpoch, make_signed_epoch
+from zkmargin.contracts.messages import EpochPoints, SignedEpoch
+from zkmargin.contracts.publisher import PublishedEpoch, Publisher
 from zkmargin.contracts.requests import (
     ActionRequest,
     OpenRequest,
@@ -28,10 +28,11 @@ from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
-from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader, VenueFacts
+from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.wallet import LocalWallet
 from zkmargin.prover.negotiation import AgreedTrade
+from zkmargin.prover.session import VenueFacts
 
 PUBLISHERS, THRESHOLD = 5, 3
 PATIENCE = 3600
@@ -48,7 +49,7 @@ class LiveEpoch:
     signed: SignedEpoch
     receipt: Receipt
     seconds: Mapping[str, float]
-    """How long building the policies ("policy"), computing each point ("point.<name>"), and the publishers' checks and
+    """How long building the policies ("policy"), one policy's point ("policy_point"), and the publishers' checks and
     signatures ("check") took."""
 
     @property
@@ -100,6 +101,13 @@ class LocalVenue:
             chain, keys.material, addresses, threshold=THRESHOLD, generation=snapshot.listing.generation
         )
         self.contracts = Venue(chain, deployment)
+        self.publisher = Publisher(
+            verifying_key=keys.transition.verifying_key,
+            vault_units=deployment.vault_units,
+            domain=deployment.domain,
+            wallets=self.publishers[:THRESHOLD],
+            max_lag=REPLAY_LAG if self.is_replay else MAX_LAG,
+        )
         self.facts = VenueFacts(deployment.domain, keys.preset, 1, keys.material.committee)
         self.provers: Provers = keys.provers
         self.relayer = chain.accounts[1]
@@ -134,24 +142,12 @@ class LocalVenue:
         start = time.perf_counter()
         data = House(self.snapshot).epoch(number, time=moment, urgent=urgent, settlement=settlement)
         seconds = {"policy": time.perf_counter() - start}
-        points = {}
-        for name, policy in data.policies.items():
-            start = time.perf_counter()
-            points[name] = self.keys.compute_policy_point(policy)
-            seconds[f"point.{name}"] = time.perf_counter() - start
+        previous = PublishedEpoch(self.epoch.data, self.epoch.signed.message) if self.epoch else None
         start = time.perf_counter()
-        signed = make_signed_epoch(
-            data,
-            previous=PublishedEpoch(self.epoch.data, self.epoch.signed.message) if self.epoch else None,
-            is_step=is_step,
-            points=points,
-            settlement_point=self.keys.compute_settlement_point(settlement) if is_step else IDENTITY,
-            verifying_key=self.keys.transition.verifying_key,
-            vault_units=self.contracts.deployment.vault_units,
-            wallets=self.publishers[:THRESHOLD],
-            domain=self.domain,
-            max_lag=REPLAY_LAG if self.is_replay else MAX_LAG,
-        )
+        proposal = self.publisher.propose(data, previous, is_step=is_step)
+        seconds["policy_point"] = (time.perf_counter() - start) / len(data.policies)
+        start = time.perf_counter()
+        signed = self.publisher.sign(proposal, previous)
         seconds["check"] = time.perf_counter() - start
         return data, signed, seconds
 

@@ -130,7 +130,7 @@ def make_epoch_message(
 def sign_unchecked(message: Epoch, wallets: Sequence[Wallet], domain: Domain) -> tuple[bytes, ...]:
     """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them.
 
-    A publisher signs by `contracts.publisher.sign_epoch`, which looks at what is signed first.
+    A publisher signs by `contracts.publisher.Publisher.sign`, which looks at what is signed first.
     """
     ordered = sorted(wallets, key=lambda wallet: int(wallet.address, 16))
     return tuple(request_signature(wallet, domain, message) for wallet in ordered)

@@ -1,24 +1,24 @@
-"""What a risk publisher does before it signs: every hash, point and rule of the epoch is computed again from its data.
+"""A risk publisher: before it signs, every hash, point and rule of the epoch is computed again from its data.
 
-A quorum that signs a point it did not compute lets the verifier accept anything, so `sign_epoch` is the only way here
-to a publisher's signature, and it looks first.
+A quorum that signs a point it did not compute lets the verifier accept anything, so `Publisher.sign` is the only way
+here to a publisher's signature, and it looks first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.contracts.messages import IDENTITY, SignedEpoch, make_epoch_message, sign_unchecked, sort_points
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
-from zkmargin.engine.epoch.succession import MAX_LAG, check_succession, collateral_lot_sizes
+from zkmargin.engine.epoch.succession import MAX_LAG, check_succession
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import Parameters, load_parameters
 from zkmargin.engine.margin.rebuild import check_rebuilt
+from zkmargin.engine.market.instruments import collateral_lot_sizes
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.implication import check_implies
-from zkmargin.engine.policy.record import Policy
 from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
@@ -31,191 +31,154 @@ IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 
 @dataclass(frozen=True)
 class PublishedEpoch:
-    """An epoch that this publisher has signed, which the next one follows, or a proposal that it has checked."""
+    """An epoch with its message: one that was signed, or a proposal that this publisher has checked."""
 
     epoch: RiskEpoch
     message: Epoch
 
 
-def check_epoch(
-    previous: PublishedEpoch | None,
-    epoch: RiskEpoch,
-    message: Epoch,
-    points: Mapping[str, Point],
-    *,
-    verifying_key: VerifyingKey,
-    vault_units: Mapping[int, int],
-    parameters: Parameters | None = None,
-    expected: Mapping[str, Policy] | None = None,
-    seen: Iterable[PublishedEpoch] = (),
-    max_lag: int = MAX_LAG,
-) -> None:
-    """Everything that a publisher can know of an epoch before it signs.
+@dataclass(frozen=True)
+class Proposal:
+    """What is to be signed."""
 
-    The policies are built again from the snapshot. `min_epoch` is at least the highest that this publisher knows of: a
-    higher one is right where it has not seen the urgent epoch behind it, and can only revoke more. So an urgent epoch
-    that one quorum signed is carried on for ever if every later quorum shares an honest publisher with it:
-    2 * threshold - publishers must exceed the number of dishonest publishers.
+    epoch: RiskEpoch
+    """The data: snapshot, policies, settlement."""
+    message: Epoch
+    """What the signatures cover."""
+    points: Mapping[str, Point]
+    """Policy point of every policy, by name, as it is to be posted."""
+    is_step: bool = False
+    """Whether settlement point and bytes go along: the epoch raises the generation, or brings the point of the step
+    into its generation for a key version that lacks it. The settlement's hash is always signed."""
 
-    Parameters
-    ----------
-    previous : PublishedEpoch or None
-        The epoch before, with its message; None for the first of a deployment.
-    epoch : RiskEpoch
-        The data: snapshot, policies, settlement.
-    message : Epoch
-        What is to be signed for it.
-    points : mapping of str to (int, int)
-        Policy point of every policy, by name, as it is to be posted.
-    verifying_key : VerifyingKey
-        The key of `transition` that the points are for.
-    vault_units : mapping of int to int
-        The vault's token units per lot, by collateral slot; tokens have 18 decimals (`Deployment.vault_units`).
-    parameters : Parameters, optional
-        The pinned numbers of the house model that the policies must be built from; the shipped ones by default.
-    expected : mapping of str to Policy, optional
-        The policies that the epoch must have where they are not the house model's; `parameters` is not read then.
-    seen : iterable of PublishedEpoch
-        Further epochs and proposals that this publisher has checked, posted or not.
-    max_lag : int
-        Seconds from the snapshot to the epoch, as `check_succession` has it.
 
-    Raises
-    ------
-    MessageInvalid
-        If a field of the message, a point or a lot size is not what the data say.
-    PolicyError
-        The engine's: a policy that breaks its rules or that the snapshot does not give (`PolicyNotRebuilt`), or an
-        epoch that may not follow `previous`.
-    OutOfRange
-        The prover's: a coefficient that would leave its lane.
+@dataclass(frozen=True)
+class Publisher:
+    """What a publisher holds epochs against, and what it signs with.
+
+    `previous` is the epoch before, None for the first of a deployment; `seen` are further epochs and proposals that
+    this publisher has checked, posted or not.
     """
-    _check_collateral(epoch, vault_units)
-    check_succession(previous.epoch if previous else None, epoch, max_lag=max_lag)
-    is_listed = epoch.snapshot.listing.is_listed
-    for policy in epoch.policies.values():
-        check_policy(policy, is_listed)
-    for stronger, weaker in IMPLICATIONS:
-        for name in (stronger, weaker):
-            if name not in epoch.policies:
-                raise MessageInvalid("Epoch", "policies", sorted(epoch.policies), f"{name} among them")
-        check_implies(epoch.policies[stronger], epoch.policies[weaker])
-    if expected is None:
-        expected = HouseModel(epoch.snapshot, parameters or load_parameters()).policies
-    check_rebuilt(epoch.policies, expected)
 
-    computed = {name: compute_policy_point(verifying_key, policy) for name, policy in epoch.policies.items()}
-    _require("points", dict(points), computed)
-    is_step = previous is not None and epoch.generation != previous.epoch.generation
-    has_point = is_step or (message.settlement_x, message.settlement_y) != IDENTITY
-    lowest = _lowest_min_epoch(previous, seen)
-    if message.min_epoch < lowest:
-        raise MessageInvalid("Epoch", "min_epoch", message.min_epoch, f"{lowest}, the highest seen, to {epoch.number}")
-    computed_message = make_epoch_message(
-        epoch,
-        key_hash=verifying_key.hash,
-        points=computed,
-        is_step=has_point,
-        settlement_point=compute_settlement_point(verifying_key, epoch.settlement, epoch.snapshot.listing.preset)
-        if has_point
-        else IDENTITY,
-        min_epoch=message.min_epoch,
-    )
-    for field, value in computed_message.model_dump().items():
-        _require(field, getattr(message, field), value)
+    verifying_key: VerifyingKey
+    """The key of `transition` that the points are for."""
+    vault_units: Mapping[int, int]
+    """The vault's token units per lot, by collateral slot; tokens have 18 decimals (`Deployment.vault_units`)."""
+    domain: Domain
+    """Where the signatures count."""
+    wallets: Sequence[Wallet]
+    """The signing keys of this process: one signature each."""
+    parameters: Parameters = field(default_factory=load_parameters)
+    """The pinned numbers of the house model that policies must be built from."""
+    max_lag: int = MAX_LAG
+    """Most seconds from the snapshot to the epoch, as `check_succession` has it."""
 
+    def propose(
+        self,
+        epoch: RiskEpoch,
+        previous: PublishedEpoch | None = None,
+        *,
+        is_step: bool = False,
+        seen: Iterable[PublishedEpoch] = (),
+    ) -> Proposal:
+        """The epoch with its points and its message, which carries on the highest `min_epoch` of `previous` and `seen`.
 
-def sign_epoch(
-    wallets: Sequence[Wallet],
-    domain: Domain,
-    previous: PublishedEpoch | None,
-    epoch: RiskEpoch,
-    message: Epoch,
-    points: Mapping[str, Point],
-    *,
-    verifying_key: VerifyingKey,
-    vault_units: Mapping[int, int],
-    parameters: Parameters | None = None,
-    seen: Iterable[PublishedEpoch] = (),
-    max_lag: int = MAX_LAG,
-) -> tuple[bytes, ...]:
-    """A publisher's signature over an epoch that passed `check_epoch`: one for each wallet of this process, by
-    increasing address.
+        Raises
+        ------
+        MessageInvalid
+            If a step has no settlement point.
+        OutOfRange
+            If a coefficient would leave its lane.
+        """
+        points = {name: compute_policy_point(self.verifying_key, policy) for name, policy in epoch.policies.items()}
+        message = make_epoch_message(
+            epoch,
+            key_hash=self.verifying_key.hash,
+            points=points,
+            is_step=is_step,
+            settlement_point=self._compute_settlement_point(epoch) if is_step else IDENTITY,
+            min_epoch=_lowest_min_epoch(previous, seen),
+        )
+        return Proposal(epoch, message, points, is_step)
 
-    Raises
-    ------
-    MessageInvalid, PolicyError, OutOfRange
-        As `check_epoch`; nothing is signed then.
-    """
-    check_epoch(
-        previous,
-        epoch,
-        message,
-        points,
-        verifying_key=verifying_key,
-        vault_units=vault_units,
-        parameters=parameters,
-        seen=seen,
-        max_lag=max_lag,
-    )
-    return sign_unchecked(message, wallets, domain)
+    def check(
+        self, proposal: Proposal, previous: PublishedEpoch | None = None, *, seen: Iterable[PublishedEpoch] = ()
+    ) -> None:
+        """Everything that a publisher can know of an epoch before it signs.
 
+        The policies are built again from the snapshot. `min_epoch` is at least the highest that this publisher knows
+        of: a higher one is right where it has not seen the urgent epoch behind it, and can only revoke more. So an
+        urgent epoch that one quorum signed is carried on for ever if every later quorum shares an honest publisher with
+        it: 2 * threshold - publishers must exceed the number of dishonest publishers.
 
-def make_signed_epoch(
-    epoch: RiskEpoch,
-    *,
-    previous: PublishedEpoch | None,
-    is_step: bool,
-    points: Mapping[str, Point],
-    settlement_point: Point = IDENTITY,
-    verifying_key: VerifyingKey,
-    vault_units: Mapping[int, int],
-    wallets: Sequence[Wallet],
-    domain: Domain,
-    parameters: Parameters | None = None,
-    seen: Iterable[PublishedEpoch] = (),
-    max_lag: int = MAX_LAG,
-) -> SignedEpoch:
-    """An epoch as `RiskOracle.postEpoch` takes it: its message, signed by `wallets` after their checks, and the bytes
-    that travel along.
+        Raises
+        ------
+        MessageInvalid
+            If a field of the message, a point or a lot size is not what the data say.
+        PolicyError
+            The engine's: a policy that breaks its rules or that the snapshot does not give (`PolicyNotRebuilt`), or an
+            epoch that may not follow `previous`.
+        OutOfRange
+            The prover's: a coefficient that would leave its lane.
+        """
+        epoch = proposal.epoch
+        _check_collateral(epoch, self.vault_units)
+        check_succession(previous.epoch if previous else None, epoch, max_lag=self.max_lag)
+        self._check_policies(epoch)
+        self._check_message(proposal, previous, _lowest_min_epoch(previous, seen))
 
-    Parameters
-    ----------
-    is_step : bool
-        Whether the epoch raises the generation, or brings the point of the step into its generation for a key version
-        that lacks it: only then settlement point and bytes go along. The settlement's hash is always signed.
-    parameters, seen, max_lag
-        As `check_epoch`; the message carries on the highest `min_epoch` of `previous` and `seen`.
+    def sign(
+        self, proposal: Proposal, previous: PublishedEpoch | None = None, *, seen: Iterable[PublishedEpoch] = ()
+    ) -> SignedEpoch:
+        """The epoch as `RiskOracle.post_epoch` takes it, signed by each wallet after `check`.
 
-    Raises
-    ------
-    MessageInvalid, PolicyError, OutOfRange
-        As `check_epoch`.
-    """
-    seen = tuple(seen)
-    message = make_epoch_message(
-        epoch,
-        key_hash=verifying_key.hash,
-        points=points,
-        is_step=is_step,
-        settlement_point=settlement_point,
-        min_epoch=_lowest_min_epoch(previous, seen),
-    )
-    signatures = sign_epoch(
-        wallets,
-        domain,
-        previous,
-        epoch,
-        message,
-        points,
-        verifying_key=verifying_key,
-        vault_units=vault_units,
-        parameters=parameters,
-        seen=seen,
-        max_lag=max_lag,
-    )
-    settlement = epoch.settlement_bytes if is_step else b""
-    return SignedEpoch(message, sort_points(points), epoch.snapshot_bytes, settlement, signatures)
+        Raises
+        ------
+        MessageInvalid, PolicyError, OutOfRange
+            As `check`; nothing is signed then.
+        """
+        self.check(proposal, previous, seen=seen)
+        return SignedEpoch(
+            message=proposal.message,
+            points=sort_points(proposal.points),
+            snapshot=proposal.epoch.snapshot_bytes,
+            settlement=proposal.epoch.settlement_bytes if proposal.is_step else b"",
+            signatures=sign_unchecked(proposal.message, self.wallets, self.domain),
+        )
+
+    def _compute_settlement_point(self, epoch: RiskEpoch) -> Point:
+        return compute_settlement_point(self.verifying_key, epoch.settlement, epoch.snapshot.listing.preset)
+
+    def _check_policies(self, epoch: RiskEpoch) -> None:
+        for policy in epoch.policies.values():
+            check_policy(policy, epoch.snapshot.listing.is_listed)
+        for stronger, weaker in IMPLICATIONS:
+            for name in (stronger, weaker):
+                if name not in epoch.policies:
+                    raise MessageInvalid("Epoch", "policies", sorted(epoch.policies), f"{name} among them")
+            check_implies(epoch.policies[stronger], epoch.policies[weaker])
+        check_rebuilt(epoch.policies, HouseModel(epoch.snapshot, self.parameters).policies)
+
+    def _check_message(self, proposal: Proposal, previous: PublishedEpoch | None, lowest: int) -> None:
+        """Every point and every field of the message, computed again."""
+        epoch, message = proposal.epoch, proposal.message
+        computed = {name: compute_policy_point(self.verifying_key, policy) for name, policy in epoch.policies.items()}
+        _require("points", dict(proposal.points), computed)
+        is_step = previous is not None and epoch.generation != previous.epoch.generation
+        has_point = is_step or (message.settlement_x, message.settlement_y) != IDENTITY
+        if message.min_epoch < lowest:
+            allowed = f"{lowest}, the highest seen, to {epoch.number}"
+            raise MessageInvalid("Epoch", "min_epoch", message.min_epoch, allowed)
+        expected = make_epoch_message(
+            epoch,
+            key_hash=self.verifying_key.hash,
+            points=computed,
+            is_step=has_point,
+            settlement_point=self._compute_settlement_point(epoch) if has_point else IDENTITY,
+            min_epoch=message.min_epoch,
+        )
+        for name, value in expected.model_dump().items():
+            _require(name, getattr(message, name), value)
 
 
 def _lowest_min_epoch(previous: PublishedEpoch | None, seen: Iterable[PublishedEpoch]) -> int:

@@ -1,7 +1,6 @@
 """Both circuits' keys of a preset in memory, with what a deployment and the publishers need of them."""
 
 import json
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,40 +10,14 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy, flat_policy
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.escrow import CommitteeKey, create_committee_file, read_committee_file
-from zkmargin.prover.actions.transition import Transition
 from zkmargin.prover.client import Provers
 from zkmargin.prover.errors import KeyFileError
 from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key
-from zkmargin.prover.groth16.proof import Proof, Proven, prove
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
-from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.paths import BUILD
 from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 COMMITTEE_FILE = "committee.json"
-
-
-class TimedProver(TransitionProver):
-    """A transition prover that notes the seconds of witness and proof."""
-
-    def __init__(self, key: ProvingKey, preset: Preset, seconds: dict[str, list[float]]):
-        super().__init__(key, preset)
-        self._seconds = seconds
-
-    def compute(self, transition: Transition) -> Proven:
-        start = time.perf_counter()
-        witness = compute_transition_witness(self.key.circuit, transition)
-        middle = time.perf_counter()
-        proven = prove(self.key, witness)
-        self._seconds["witness"].append(middle - start)
-        self._seconds["prove"].append(time.perf_counter() - middle)
-        return proven
-
-    def verify(self, proof: Proof, own_signals, policy: Policy) -> bool:
-        start = time.perf_counter()
-        verdict = super().verify(proof, own_signals, policy)
-        self._seconds["verify"].append(time.perf_counter() - start)
-        return verdict
 
 
 @dataclass(frozen=True)
@@ -93,7 +66,8 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
         committee=committee.public,
         insecure=transition.manifest.insecure or opening.manifest.insecure,
     )
-    provers = Provers(TimedProver(transition, size, seconds), OpenProver(opening, size))
+    prover = TransitionProver(transition, size, lambda step, spent: seconds[step].append(spent))
+    provers = Provers(prover, OpenProver(opening, size))
     return VenueKeys(size, transition, opening, material, provers, seconds)
 
 

@@ -9,20 +9,22 @@ epoch's signed header; no transaction is made. A named policy says what its rows
 `initial` speak of solvency.
 """
 
+import secrets
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from eth_utils.crypto import keccak
 
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
 from zkmargin.engine.policy.errors import PolicyError
+from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import compute_effects
-from zkmargin.prover.actions.intent import EpochData, Intent
+from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, certify
-from zkmargin.prover.errors import AttestationRefused, GenerationMismatch
+from zkmargin.prover.errors import ActionNotAllowed, AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.action_table import ActionKind
@@ -30,6 +32,7 @@ from zkmargin.prover.messages.fields import ProofBytes, encode_policy_name
 from zkmargin.prover.messages.records import Attestation, Record
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.ranges import check_time
+from zkmargin.prover.session import Session
 
 
 class ProvenAttestation(Record):
@@ -43,9 +46,32 @@ class ProvenAttestation(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFacts:
-    """What the recipient reads from the chain."""
+class AttestationRequest:
+    """What a recipient asks for."""
 
+    account: bytes
+    """32 bytes."""
+    policy: str
+    """Name of one of the epoch's policies."""
+    recipient: str
+    """Address of who asks."""
+    challenge: bytes
+    """32 bytes that the recipient chose for this attestation, used once."""
+
+    @classmethod
+    def create(cls, account: bytes, policy: str, recipient: str) -> Self:
+        """A request with a fresh challenge."""
+        return cls(account, policy, recipient, secrets.token_bytes(32))
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFacts:
+    """What the recipient knows when it checks: the deployment, its keys, and what it reads from the chain."""
+
+    domain: Domain
+    """The deployment's."""
+    verifier: TransitionVerifier
+    """Over the `transition` key of the account's key version."""
     is_active: bool
     """Whether the account's status is ACTIVE: an account that is frozen, closed or was never opened shows nothing."""
     is_key_live: bool
@@ -62,20 +88,14 @@ class ChainFacts:
     """Generation of that epoch."""
     policy_hash: bytes
     """`policyHash` of that epoch's signed header, 32 bytes."""
+    policy_bytes: bytes
+    """Canonical bytes of the epoch's policies, from whoever serves them: they are checked against the signed hash."""
+    time: int
+    """Unix seconds, now."""
 
 
-def build_attestation(
-    account: Account,
-    policy: str,
-    *,
-    domain: Domain,
-    key_version: int,
-    epoch: EpochData,
-    recipient: str,
-    challenge: bytes,
-    valid_until: int,
-) -> Transition:
-    """The attestation of `policy`, ready to be proved.
+def build_attestation(session: Session, account: Account, request: AttestationRequest) -> Transition:
+    """The attestation that was asked for, ready to be proved.
 
     Raises
     ------
@@ -84,23 +104,26 @@ def build_attestation(
     PolicyNotMet
         If the account does not meet the policy.
     ActionNotAllowed
-        If the epoch has no such policy.
+        If another account is asked for, or the epoch has no such policy.
     """
+    epoch = session.epoch
+    if request.account != account.id:
+        raise ActionNotAllowed("ATTEST", f"account {_show(request.account)} is asked for, this is {_show(account.id)}")
     if epoch.generation != account.generation:
         raise GenerationMismatch(account.generation, epoch.generation, str(account.generation))
-    effects = compute_effects(account, Intent(ActionKind.ATTEST, policy=policy), epoch)
+    effects = compute_effects(account, Intent(ActionKind.ATTEST, policy=request.policy), epoch)
     message = Attestation(
         account=account.id,
-        recipient=recipient,
-        challenge=challenge,
-        policy=encode_policy_name(policy),
+        recipient=request.recipient,
+        challenge=request.challenge,
+        policy=encode_policy_name(request.policy),
         epoch=epoch.number,
-        key_version=key_version,
+        key_version=session.key_version,
         generation=account.generation,
         commitment_old=account.commitment,
-        valid_until=valid_until,
+        valid_until=session.valid_until,
     )
-    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+    return Transition(effects, message, compute_digest(session.domain, message), certify(effects))
 
 
 def name_attestation_signals(commitment: int, context: int, preset: Preset) -> dict[str, int | list]:
@@ -121,32 +144,9 @@ def name_attestation_signals(commitment: int, context: int, preset: Preset) -> d
     }
 
 
-def verify_attestation(
-    attestation: ProvenAttestation,
-    facts: ChainFacts,
-    verifier: TransitionVerifier,
-    *,
-    domain: Domain,
-    preset: Preset,
-    policy_bytes: bytes,
-    account: bytes,
-    policy: str,
-    recipient: str,
-    challenge: bytes,
-    now: int,
-) -> None:
-    """The recipient's check: returns if the account meets `policy` at the epoch's prices, else refuses with the reason.
-
-    Parameters
-    ----------
-    verifier : TransitionVerifier
-        Over the `transition` key of the account's key version.
-    policy_bytes : bytes
-        Canonical bytes of the epoch's policies, from whoever serves them: they are checked against the signed hash.
-    challenge : bytes
-        The 32 bytes that the recipient chose for this attestation, used once.
-    now : int
-        Unix seconds.
+def verify_attestation(shown: ProvenAttestation, asked: AttestationRequest, chain: ChainFacts) -> None:
+    """The recipient's check: returns if the account meets the policy at the epoch's prices, else refuses with the
+    reason.
 
     Raises
     ------
@@ -156,42 +156,53 @@ def verify_attestation(
         If the account is not active, its key version is not live, a field is not what the recipient asked for or the
         chain has, the policy data are not the epoch's, or the proof does not verify.
     """
-    if not facts.is_active:
-        raise AttestationRefused(f"account {_show(account)} is not active on chain")
-    if not facts.is_key_live:
-        raise AttestationRefused(f"key version {facts.key_version} is not live on chain")
-    message = attestation.message
+    _check_message(shown.message, asked, chain)
+    policy = _read_policy(asked.policy, chain)
+    context = compute_context(compute_digest(chain.domain, shown.message))
+    signals = name_attestation_signals(chain.commitment, context, chain.verifier.preset)
+    if not chain.verifier.verify(Proof.from_bytes(shown.proof), signals, policy):
+        raise AttestationRefused("the proof does not verify")
+
+
+def _check_message(message: Attestation, asked: AttestationRequest, chain: ChainFacts) -> None:
+    """Every field is what was asked for or what the chain has, and it is still valid."""
+    if not chain.is_active:
+        raise AttestationRefused(f"account {_show(asked.account)} is not active on chain")
+    if not chain.is_key_live:
+        raise AttestationRefused(f"key version {chain.key_version} is not live on chain")
     expected = Attestation(
-        account=account,
-        recipient=recipient,
-        challenge=challenge,
-        policy=encode_policy_name(policy),
-        epoch=facts.epoch,
-        key_version=facts.key_version,
-        generation=facts.generation,
-        commitment_old=facts.commitment,
+        account=asked.account,
+        recipient=asked.recipient,
+        challenge=asked.challenge,
+        policy=encode_policy_name(asked.policy),
+        epoch=chain.epoch,
+        key_version=chain.key_version,
+        generation=chain.generation,
+        commitment_old=chain.commitment,
         valid_until=message.valid_until,
     )
     for name in Attestation.model_fields:
         given, wanted = getattr(message, name), getattr(expected, name)
         if given != wanted:
             raise AttestationRefused(f"{name} is {_show(given)}, expected {_show(wanted)}")
-    if check_time(now) > message.valid_until:
-        raise AttestationRefused(f"valid until {message.valid_until}, now is {now}")
-    if facts.epoch_generation != facts.generation:
-        raise AttestationRefused(f"epoch of generation {facts.epoch_generation}, account of {facts.generation}")
-    if keccak(policy_bytes) != facts.policy_hash:
+    if check_time(chain.time) > message.valid_until:
+        raise AttestationRefused(f"valid until {message.valid_until}, now is {chain.time}")
+    if chain.epoch_generation != chain.generation:
+        raise AttestationRefused(f"epoch of generation {chain.epoch_generation}, account of {chain.generation}")
+
+
+def _read_policy(name: str, chain: ChainFacts) -> Policy:
+    """The policy that the epoch's publishers signed under that name."""
+    if keccak(chain.policy_bytes) != chain.policy_hash:
         raise AttestationRefused("the policy data are not those that the epoch signed")
     try:
-        policies = read_policies(policy_bytes)
+        policies = read_policies(chain.policy_bytes)
     except PolicyError as error:
         raise AttestationRefused(f"the epoch's policy data are malformed: {error}") from None
-    if policy not in policies or policies[policy].preset != preset:
-        raise AttestationRefused(f"the epoch has no policy {policy!r} of preset {preset.name}: {sorted(policies)}")
-    context = compute_context(compute_digest(domain, message))
-    signals = name_attestation_signals(facts.commitment, context, preset)
-    if not verifier.verify(Proof.from_bytes(attestation.proof), signals, policies[policy]):
-        raise AttestationRefused("the proof does not verify")
+    preset = chain.verifier.preset
+    if name not in policies or policies[name].preset != preset:
+        raise AttestationRefused(f"the epoch has no policy {name!r} of preset {preset.name}: {sorted(policies)}")
+    return policies[name]
 
 
 def _show(value: object) -> str:

@@ -11,34 +11,21 @@ from typing import Self
 
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.account.escrow import Point
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.actions.opening import Opening, build_opening
 from zkmargin.prover.actions.transition import Transition, build_transition
-from zkmargin.prover.attestation import ProvenAttestation, build_attestation
+from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation, build_attestation
 from zkmargin.prover.errors import AccountError, ActionNotAllowed
 from zkmargin.prover.groth16.keys import load_proving_key
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import Action, Open
-from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet, request_signature
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
 from zkmargin.prover.paths import BUILD
-
-
-@dataclass(frozen=True, slots=True)
-class VenueFacts:
-    """What an owner needs to know of a deployment."""
-
-    domain: Domain
-    preset: Preset
-    key_version: int
-    """Version of the proving keys in use."""
-    committee: Point
-    """The committee's public key of that version."""
+from zkmargin.prover.session import VenueFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,23 +229,12 @@ class Trader:
         """An attestation on chain; it writes nothing, and takes no signature."""
         return self.act(Intent(ActionKind.ATTEST, policy=policy, deadline=deadline), epoch)
 
-    def attest_to(
-        self, epoch: EpochData, policy: str, *, recipient: str, challenge: bytes, valid_until: int
-    ) -> ProvenAttestation:
-        """An attestation off-chain, to the recipient that chose the challenge.
+    def attest_to(self, epoch: EpochData, request: AttestationRequest, *, valid_until: int) -> ProvenAttestation:
+        """An attestation off-chain, to the recipient that asked for it.
 
         It is transferable: the recipient can show it on, and whoever gets it can check it.
         """
-        transition = build_attestation(
-            self.account,
-            policy,
-            domain=self.venue.domain,
-            key_version=self.venue.key_version,
-            epoch=epoch,
-            recipient=recipient,
-            challenge=challenge,
-            valid_until=valid_until,
-        )
+        transition = build_attestation(self.venue.begin(epoch, valid_until), self.account, request)
         proof = self._provers.transition.prove(transition)
         return ProvenAttestation(message=transition.message, proof=proof.to_bytes())
 

@@ -17,6 +17,7 @@ message counts on another deployment. The parties' `auth` addresses come from th
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,19 +35,25 @@ from zkmargin.prover.messages.records import Accept, Action, Leg, Quote, Record,
 from zkmargin.prover.messages.signed import SignatureCheck, is_signed_by_key
 from zkmargin.prover.messages.typed_data import Domain, compute_digest, recover_signer
 from zkmargin.prover.ranges import check_private, check_time
+from zkmargin.prover.session import Session
 from zkmargin.prover.statement.commitment import Trade, compute_trade_tag, make_trade
 from zkmargin.prover.statement.packing import TradeTerms, unpack_trade
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
-
 # ------------------------------------------------------------------------------------------------------- negotiation
+ANY_MAKER = bytes(32)
+"""Stands for the maker in a request that whoever receives it may answer."""
+
+
 def make_request(
-    taker: bytes, maker: bytes, legs: dict[int, int], valid_until: int, *, generation: int
+    taker: bytes, maker: bytes, legs: Mapping[int, int], valid_until: int, *, generation: int
 ) -> RequestForQuote:
     """A request for a price of `legs`, lots by slot as the taker would receive (+) or give (-) them.
 
     Parameters
     ----------
+    maker : bytes
+        Account of the one that may answer, or `ANY_MAKER`.
     generation : int
         Generation of the listing in which the slots are meant.
 
@@ -76,57 +83,59 @@ def _check_request(request: RequestForQuote) -> None:
         raise TradeMessageRefused("RequestForQuote", "a slot comes twice or a leg has no lots")
 
 
-def make_quote(
-    domain: Domain,
-    request: RequestForQuote,
-    *,
-    taker_pays_usd6: int,
-    maker_commitment: int,
-    epoch: int,
-    generation: int,
-    valid_until: int,
-    preset: Preset,
-    maker_side: int = -1,
-) -> Quote:
-    """The maker's firm price: the taker pays `taker_pays_usd6` micro-dollars (negative: receives) for the legs.
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who quotes."""
 
-    Parameters
-    ----------
-    epoch, generation : int
-        Number and generation of the epoch at which the trade is to be proved.
-    maker_side : int
-        +1 or -1; which of the two sides the maker takes. It shows nothing about who buys: the word is written to match.
+    account: bytes
+    """32 bytes."""
+    commitment: int
+    """Of the account as it is: the quote is firm for it."""
+    side: int = -1
+    """+1 or -1; which of the two sides the maker takes. It shows nothing about who buys: the word is written to
+    match."""
+
+
+def make_quote(session: Session, request: RequestForQuote, maker: Maker, taker_pays_usd6: int) -> Quote:
+    """The maker's firm price: the taker pays `taker_pays_usd6` micro-dollars (negative: receives) for the legs, in a
+    trade that is proved at the session's epoch.
 
     Raises
     ------
     OutOfRange
         If a leg or the cash does not fit the trade word.
     TradeMessageRefused
-        If the request is malformed or means another generation, or the side is neither +1 nor -1.
+        If the request is malformed, asks another maker or means another generation, the maker is the taker, or the side
+        is neither +1 nor -1.
     """
     _check_request(request)
+    if request.maker not in (ANY_MAKER, maker.account):
+        raise TradeMessageRefused("RequestForQuote", "asks another maker")
+    if request.taker == maker.account:
+        raise TradeMessageRefused("RequestForQuote", "taker and maker are the same account")
+    generation = session.epoch.generation
     if request.generation != generation:
         raise TradeMessageRefused(
             "RequestForQuote", f"means slots of generation {request.generation}, the epoch is of {generation}"
         )
-    if maker_side not in (1, -1):
-        raise TradeMessageRefused("Quote", f"maker's side is {maker_side}; allowed: +1 or -1")
+    if maker.side not in (1, -1):
+        raise TradeMessageRefused("Quote", f"maker's side is {maker.side}; allowed: +1 or -1")
     price = check_private("price of the quote", taker_pays_usd6, BITS.trade_cash)
-    taker_side = -maker_side
+    taker_side = -maker.side
     trade = make_trade(
         TradeTerms(tuple((leg.slot, taker_side * leg.lots) for leg in request.legs), taker_side * -price)
     )
     return Quote(
-        request=compute_digest(domain, request),
-        maker=request.maker,
+        request=compute_digest(session.domain, request),
+        maker=maker.account,
         taker=request.taker,
-        maker_side=maker_side,
-        word=trade.compute_word(preset),
+        maker_side=maker.side,
+        word=trade.compute_word(session.preset),
         salt=trade.salt.reveal(),
-        maker_commitment_old=maker_commitment,
-        epoch=epoch,
+        maker_commitment_old=maker.commitment,
+        epoch=session.epoch.number,
         generation=generation,
-        valid_until=valid_until,
+        valid_until=session.valid_until,
     )
 
 
@@ -171,39 +180,56 @@ class AgreedTrade:
         return self.get_side(account) * self.trade.terms.cash_usd6
 
 
-def check_quote(
-    domain: Domain, request: RequestForQuote, quote: Quote, *, generation: int, now: int, preset: Preset
-) -> AgreedTrade:
+def check_quote(session: Session, request: RequestForQuote, quote: Quote, *, now: int) -> AgreedTrade:
     """The trade of a quote, after checking it against the request. Signatures are checked by `Signed.check_signer`.
 
     Parameters
     ----------
-    generation : int
-        Generation of the epoch that the quote names, as the chain has it.
+    session : Session
+        Its epoch is the one that the quote names, as the chain has it.
     now : int
         Unix seconds.
 
     Raises
     ------
     TradeMessageRefused
-        If request or quote has run out, the quote is for another request or other parties, request, quote and epoch
-        are not of one generation, the word or salt is out of range, or its legs are not the request's.
+        If request or quote has run out, the quote is for another request, other parties or another epoch, request,
+        quote and epoch are not of one generation, the word or salt is out of range, or its legs are not the request's.
     """
     _check_request(request)
+    _check_quote_terms(session, request, quote, check_time(now))
+    trade = _read_trade(session.preset, request, quote)
+    return AgreedTrade(
+        trade=trade,
+        trade_tag=trade.compute_tag(session.preset),
+        maker=quote.maker,
+        taker=quote.taker,
+        maker_side=quote.maker_side,
+        maker_commitment=quote.maker_commitment_old,
+        epoch=quote.epoch,
+        generation=quote.generation,
+        valid_until=min(request.valid_until, quote.valid_until),
+    )
+
+
+def _check_quote_terms(session: Session, request: RequestForQuote, quote: Quote, now: int) -> None:
+    """Everything that a quote says openly."""
 
     def refuse(reason: str) -> TradeMessageRefused:
         return TradeMessageRefused("Quote", reason)
 
-    if quote.request != compute_digest(domain, request):
+    epoch = session.epoch
+    if quote.request != compute_digest(session.domain, request):
         raise refuse("answers another request")
-    if (quote.maker, quote.taker) != (request.maker, request.taker):
+    if request.maker not in (ANY_MAKER, quote.maker) or quote.taker != request.taker or quote.maker == quote.taker:
         raise refuse("names other parties than the request")
-    if not request.generation == quote.generation == generation:
+    if not request.generation == quote.generation == epoch.generation:
         raise refuse(
             f"the request means slots of generation {request.generation}, the quote of {quote.generation}, "
-            f"the epoch is of {generation}"
+            f"the epoch is of {epoch.generation}"
         )
-    now = check_time(now)
+    if quote.epoch != epoch.number:
+        raise refuse(f"is for epoch {quote.epoch}, expected {epoch.number}")
     for name, limit in (("request", request.valid_until), ("quote", quote.valid_until)):
         if now > limit:
             raise refuse(f"the {name} was valid until {limit}, now is {now}")
@@ -211,20 +237,23 @@ def check_quote(
         raise refuse(f"maker's side is {quote.maker_side}; allowed: +1 or -1")
     if quote.salt >= FIELD_MODULUS or quote.maker_commitment_old >= FIELD_MODULUS:
         raise refuse("salt or commitment is not a field element")
+
+
+def _read_trade(preset: Preset, request: RequestForQuote, quote: Quote) -> Trade:
+    """The trade in a quote's word, whose legs are those of the request."""
     try:
         terms = unpack_trade(quote.word, preset)
     except OutOfRange as error:
-        raise refuse(f"the word is malformed: {error}") from None
-    asked = {leg.slot: -quote.maker_side * leg.lots for leg in request.legs}
-    if terms.get_net_legs() != dict(sorted(asked.items())):
-        raise refuse("the word's legs are not those of the request")
+        raise TradeMessageRefused("Quote", f"the word is malformed: {error}") from None
+    wanted = {leg.slot: -quote.maker_side * leg.lots for leg in request.legs}
+    if terms.get_net_legs() != dict(sorted(wanted.items())):
+        raise TradeMessageRefused("Quote", "the word's legs are not those of the request")
     trade = Trade(terms, Secret(quote.salt))
     if trade.compute_word(preset) != quote.word:
-        raise refuse("the word is not written canonically: unused legs come last, as slot 0 with 0 lots")
-    return AgreedTrade(
-        trade, trade.compute_tag(preset), quote.maker, quote.taker, quote.maker_side,
-        quote.maker_commitment_old, quote.epoch, generation, min(request.valid_until, quote.valid_until),
-    )  # fmt: skip
+        raise TradeMessageRefused(
+            "Quote", "the word is not written canonically: unused legs come last, as slot 0 with 0 lots"
+        )
+    return trade
 
 
 def make_accept(domain: Domain, quote: Quote, taker_commitment: int) -> Accept:
@@ -261,27 +290,30 @@ class SettlementProof(Record):
     """auth's, over the action; it may follow later, and without it the proof is inert."""
 
 
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What the chain has of a party's account."""
+
+    auth: str
+    commitment: int
+    """From which its proof must start."""
+    generation: int
+    key_version: int
+
+
 def check_settlement_proof(
     domain: Domain,
     agreed: AgreedTrade,
     side: SettlementProof,
-    *,
-    commitment: int,
-    generation: int,
-    key_version: int,
-    auth: str,
+    on_chain: AccountFacts,
     check: SignatureCheck = is_signed_by_key,
 ) -> bool:
     """Check the other party's action against what was agreed; `verify_settlement_proof` verifies the proof.
 
     Parameters
     ----------
-    commitment : int
-        The account's commitment on chain, from which the proof must start.
-    generation : int
-        The account's generation on chain.
-    auth : str
-        The account's auth on chain.
+    on_chain : AccountFacts
+        The other party's account.
 
     Returns
     -------
@@ -314,25 +346,28 @@ def check_settlement_proof(
         raise refuse(f"proves another policy than {policy!r}")
     if action.generation_new != agreed.generation:
         raise refuse(f"leads to generation {action.generation_new}; agreed: {agreed.generation}")
-    if action.generation_old != generation or generation not in (agreed.generation - 1, agreed.generation):
+    if action.generation_old != on_chain.generation or on_chain.generation not in (
+        agreed.generation - 1,
+        agreed.generation,
+    ):
         raise refuse(
-            f"starts from generation {action.generation_old}, the account is at {generation}; "
+            f"starts from generation {action.generation_old}, the account is at {on_chain.generation}; "
             f"allowed: {agreed.generation} or one less"
         )
     if action.deadline > agreed.valid_until:
         raise refuse(f"may be settled until {action.deadline}; the agreement ends at {agreed.valid_until}")
-    if action.key_version != key_version:
-        raise refuse(f"key version {action.key_version}; allowed: {key_version}")
-    if action.commitment_old != commitment:
+    if action.key_version != on_chain.key_version:
+        raise refuse(f"key version {action.key_version}; allowed: {on_chain.key_version}")
+    if action.commitment_old != on_chain.commitment:
         raise refuse("does not start from the account's commitment on chain")
-    if action.account == agreed.maker and commitment != agreed.maker_commitment:
+    if action.account == agreed.maker and on_chain.commitment != agreed.maker_commitment:
         raise refuse("the maker's account has moved since the quote")
     if action.flows or action.cash_flow != -action.fee:
         raise refuse("moves more than the fee beside the trade")
     if side.signature is None:
         return False
-    if not check(domain, action, side.signature, auth):
-        raise WrongSigner(auth, recover_signer(domain, action, side.signature), "Action")
+    if not check(domain, action, side.signature, on_chain.auth):
+        raise WrongSigner(on_chain.auth, recover_signer(domain, action, side.signature), "Action")
     return True
 
 

@@ -36,6 +36,7 @@ FLOORS = {
         {"account"},
         {"actions"},
         {"groth16"},
+        {"session"},
         {"attestation", "negotiation"},
         {"client"},
     ],

@@ -5,7 +5,9 @@ finished proof is verified against the public signals that Python computed by it
 module is one that the chain accepts.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Preset
@@ -19,9 +21,19 @@ from zkmargin.prover.groth16.witness import compute_opening_witness, compute_tra
 from zkmargin.prover.statement.points import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals
 
+Note = Callable[[str, float], None]
+"""Told the name of each step and its seconds: "witness", "prove", "verify"."""
+
 
 class TransitionVerifier:
     """Verifies `transition` at one preset from public data.
+
+    Parameters
+    ----------
+    key : VerifyingKey
+    preset : Preset
+    note : Note, optional
+        Told how long each verification took.
 
     Raises
     ------
@@ -29,9 +41,16 @@ class TransitionVerifier:
         If the key has another number of public inputs than the statement at that preset.
     """
 
-    def __init__(self, key: VerifyingKey, preset: Preset):
+    def __init__(self, key: VerifyingKey, preset: Preset, note: Note | None = None):
         _check_size(key, "transition", preset)
-        self.verifying_key, self.preset = key, preset
+        self.verifying_key, self.preset, self._note = key, preset, note
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        if self._note is not None:
+            self._note(step, time.perf_counter() - start)
 
     def verify(self, proof: Proof, own_signals: Mapping[str, int | list], policy: Policy) -> bool:
         """Whether the proof holds for these signals and this policy.
@@ -46,7 +65,8 @@ class TransitionVerifier:
         StatementError
             If a signal is missing, unknown or of another size.
         """
-        return verify_native(self.verifying_key, proof, self.collect(own_signals, policy))
+        with self._timed("verify"):
+            return verify_native(self.verifying_key, proof, self.collect(own_signals, policy))
 
     def verify_transition(self, proof: Proof, transition: Transition) -> bool:
         """Whether the proof is one of this transition."""
@@ -65,10 +85,10 @@ class TransitionVerifier:
 
 
 class TransitionProver(TransitionVerifier):
-    """Proves `transition` at one preset, and verifies it; raises like `TransitionVerifier`."""
+    """Proves `transition` at one preset, and verifies it; parameters and errors as `TransitionVerifier`."""
 
-    def __init__(self, key: ProvingKey, preset: Preset):
-        super().__init__(key.verifying_key, preset)
+    def __init__(self, key: ProvingKey, preset: Preset, note: Note | None = None):
+        super().__init__(key.verifying_key, preset, note)
         self.key = key
 
     def prove(self, transition: Transition) -> Proof:
@@ -87,7 +107,10 @@ class TransitionProver(TransitionVerifier):
 
     def compute(self, transition: Transition) -> Proven:
         """Witness and proof; `prove` compares its public signals with Python's own before it lets the proof out."""
-        return prove(self.key, compute_transition_witness(self.key.circuit, transition))
+        with self._timed("witness"):
+            witness = compute_transition_witness(self.key.circuit, transition)
+        with self._timed("prove"):
+            return prove(self.key, witness)
 
 
 class OpenVerifier:

@@ -80,24 +80,17 @@ def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Tr
     from eth_account import Account as EthAccount
 
     from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-    from zkmargin.prover.attestation import build_attestation
+    from zkmargin.prover.attestation import AttestationRequest, build_attestation
     from zkmargin.prover.messages.wallet import LocalWallet
+    from zkmargin.prover.session import Session
 
     domain, wallet, generation = make_domain(), LocalWallet(EthAccount.create()), built.generation
     key = derive_key(wallet, domain, compute_account_id(domain, wallet.address, 0))
     fresh = Account.create(domain, wallet.address, 0, key, built.snapshot.listing.preset, generation)
     account = fresh.advance(state, generation)
-    transition = build_attestation(
-        account,
-        policy,
-        domain=domain,
-        key_version=1,
-        epoch=built,
-        recipient=RECIPIENT,
-        challenge=CHALLENGE,
-        valid_until=(1 << 40) - 1,
-    )
-    return account, transition
+    session = Session(domain, built.snapshot.listing.preset, 1, built, valid_until=(1 << 40) - 1)
+    asked = AttestationRequest(account.id, policy, RECIPIENT, CHALLENGE)
+    return account, build_attestation(session, account, asked)
 
 
 def _prove(transition: Transition, built: Epoch) -> tuple[bytes, float]:
@@ -166,13 +159,15 @@ def _read_proof(path: Path) -> tuple[dict[str, str], int, ProvenAttestation]:
 
 def _find_refusal(shown: ProvenAttestation, commitment: int, policy: str, built: Epoch) -> str | None:
     """Why the attestation does not show that the policy is met; None if it does."""
-    from zkmargin.prover.attestation import ChainFacts, verify_attestation
+    from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
     from zkmargin.prover.errors import AttestationRefused
     from zkmargin.prover.groth16.keys import load_verifying_key
     from zkmargin.prover.groth16.provers import TransitionVerifier
 
     size = built.snapshot.listing.preset
-    facts = ChainFacts(  # of a deployment that does not exist: its account is active and its key live
+    chain = ChainFacts(  # of a deployment that does not exist: its account is active and its key live
+        domain=make_domain(),
+        verifier=TransitionVerifier(load_verifying_key("transition", size, allow_insecure=True), size),
         is_active=True,
         is_key_live=True,
         commitment=commitment,
@@ -181,21 +176,12 @@ def _find_refusal(shown: ProvenAttestation, commitment: int, policy: str, built:
         epoch=built.number,
         epoch_generation=built.generation,
         policy_hash=built.policy_hash,
+        policy_bytes=built.policy_bytes,
+        time=0,
     )
+    asked = AttestationRequest(shown.message.account, policy, RECIPIENT, CHALLENGE)
     try:
-        verify_attestation(
-            shown,
-            facts,
-            TransitionVerifier(load_verifying_key("transition", size, allow_insecure=True), size),
-            domain=make_domain(),
-            preset=size,
-            policy_bytes=built.policy_bytes,
-            account=shown.message.account,
-            policy=policy,
-            recipient=RECIPIENT,
-            challenge=CHALLENGE,
-            now=0,
-        )
+        verify_attestation(shown, asked, chain)
     except AttestationRefused as error:
         return str(error)
     return None

@@ -1,6 +1,5 @@
 """What the demo shows refused: each attempt with the stage that stops it and the reason in its own words."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -21,7 +20,7 @@ from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action
 from zkmargin.prover.messages.typed_data import compute_digest
 from zkmargin.prover.messages.wallet import request_signature
-from zkmargin.prover.negotiation import AgreedTrade, check_quote, make_quote, make_request
+from zkmargin.prover.negotiation import AgreedTrade, Maker, check_quote, make_quote, make_request
 
 
 @dataclass(frozen=True)
@@ -83,22 +82,10 @@ def agree(
 ) -> AgreedTrade:
     """A trade that both parties want, without the messages' signatures."""
     until = venue.deadline
-    generation = venue.epoch.data.generation
-    request = make_request(taker.id, maker.id, legs, until, generation=generation)
-    quote = make_quote(
-        venue.domain,
-        request,
-        taker_pays_usd6=taker_pays_usd6,
-        maker_commitment=maker.trader.account.commitment,
-        epoch=venue.epoch.data.number,
-        generation=generation,
-        valid_until=until,
-        preset=venue.facts.preset,
-        maker_side=maker_side,
-    )
-    return check_quote(
-        venue.domain, request, quote, generation=generation, now=venue.chain.time, preset=venue.facts.preset
-    )
+    session = venue.facts.begin(venue.epoch.data, until)
+    request = make_request(taker.id, maker.id, legs, until, generation=session.epoch.generation)
+    quote = make_quote(session, request, Maker(maker.id, maker.trader.account.commitment, maker_side), taker_pays_usd6)
+    return check_quote(session, request, quote, now=venue.chain.time)
 
 
 class Refusals:
@@ -245,8 +232,3 @@ class Refusals:
             action.message, proof or action.proof_words, action.signature, points or self.venue.epoch.points
         )
         self.house.withdraw(request)
-
-
-def make_challenge() -> bytes:
-    """32 random bytes that a recipient of an attestation chooses."""
-    return secrets.token_bytes(32)

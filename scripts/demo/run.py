@@ -19,13 +19,13 @@ from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import get_preset
 from zkmargin.engine.units import SECONDS_PER_HOUR, USD6
 from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.attestation import ChainFacts, verify_attestation
+from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.messages.wallet import request_signature
-from zkmargin.prover.negotiation import check_accept, check_quote, make_accept, make_quote, make_request
+from zkmargin.prover.negotiation import Maker, check_accept, check_quote, make_accept, make_quote, make_request
 from zkmargin.scripts.cli.console import Steps
 from zkmargin.scripts.demo.book import get_target, price_legs, split_into_trades
-from zkmargin.scripts.demo.refusals import Refusal, Refusals, agree, make_challenge
+from zkmargin.scripts.demo.refusals import Refusal, Refusals, agree
 from zkmargin.scripts.demo.verify import verify_three_ways
 
 MARKET = "deribit_2026-08-22"
@@ -95,7 +95,7 @@ def _post_epochs(story: Story, steps: Steps) -> None:
         live = venue.post_epoch(with_snapshot=False)
         story.spent("epoch", live.receipt)
         for name, seconds in live.seconds.items():
-            venue.keys.seconds[name.split(".")[0].replace("point", "policy_point")].append(seconds)
+            venue.keys.seconds[name].append(seconds)
     steps.done()
 
 
@@ -141,14 +141,11 @@ def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> di
     legs = {options[0]: 2, options[1]: -2, options[2]: 3, perpetual: -1}
     domain, now, until = venue.domain, venue.chain.time, venue.deadline
 
-    generation = venue.epoch.data.generation
-    request = make_request(bob.id, maker.id, legs, until, generation=generation)
-    quote = make_quote(
-        domain, request, taker_pays_usd6=price_legs(venue, legs), maker_commitment=maker.trader.account.commitment,
-        epoch=venue.epoch.data.number, generation=generation, valid_until=until, preset=venue.facts.preset,
-    )  # fmt: skip
+    session = venue.facts.begin(venue.epoch.data, until)
+    request = make_request(bob.id, maker.id, legs, until, generation=session.epoch.generation)
+    quote = make_quote(session, request, Maker(maker.id, maker.trader.account.commitment), price_legs(venue, legs))
     quoted = request_signature(maker.trader.wallet, domain, quote)
-    agreed = check_quote(domain, request, quote, generation=generation, now=now, preset=venue.facts.preset)
+    agreed = check_quote(session, request, quote, now=now)
     accept = make_accept(domain, quote, bob.trader.account.commitment)
     accepted = request_signature(bob.trader.wallet, domain, accept)
     check_accept(domain, quote, accept, now=now)
@@ -190,13 +187,13 @@ def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
     venue = story.venue
     action = maker.trader.attest(venue.epoch.data, deadline=venue.deadline)
     story.spent("attest", venue.submit(maker, action))
-    challenge = make_challenge()
-    shown = maker.trader.attest_to(
-        venue.epoch.data, "net_delta", recipient=bob.address, challenge=challenge, valid_until=venue.deadline
-    )
+    asked = AttestationRequest.create(maker.id, "net_delta", bob.address)
+    shown = maker.trader.attest_to(venue.epoch.data, asked, valid_until=venue.deadline)
     seen = venue.contracts.house.get_account(maker.id)
     header = venue.epoch.signed.message
-    facts = ChainFacts(
+    chain = ChainFacts(
+        domain=venue.domain,
+        verifier=venue.provers.transition,
         is_active=seen.status is Status.ACTIVE,
         is_key_live=venue.contracts.registry.is_live(seen.key_version),
         commitment=seen.commitment,
@@ -205,12 +202,10 @@ def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
         epoch=header.number,
         epoch_generation=header.generation,
         policy_hash=header.policy_hash,
-    )
-    verify_attestation(
-        shown, facts, venue.provers.transition, domain=venue.domain, preset=venue.facts.preset,
         policy_bytes=venue.epoch.data.policy_bytes,
-        account=maker.id, policy="net_delta", recipient=bob.address, challenge=challenge, now=venue.chain.time,
-    )  # fmt: skip
+        time=venue.chain.time,
+    )
+    verify_attestation(shown, asked, chain)
     story.facts["net_delta_attested"] = True
     steps.done()
 

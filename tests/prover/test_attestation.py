@@ -6,10 +6,16 @@ import pytest
 from eth_utils import keccak
 
 from tests.support.proving import get_transition_prover, make_market_epoch
-from tests.support.scenes import DOMAIN, MINI, make_account
+from tests.support.scenes import DOMAIN, MINI, make_account, make_session
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
-from zkmargin.prover.attestation import ChainFacts, ProvenAttestation, build_attestation, verify_attestation
+from zkmargin.prover.attestation import (
+    AttestationRequest,
+    ChainFacts,
+    ProvenAttestation,
+    build_attestation,
+    verify_attestation,
+)
 from zkmargin.prover.errors import (
     ActionNotAllowed,
     AttestationRefused,
@@ -42,41 +48,35 @@ def attestation(epoch, prover):
     return prove(prover, epoch)
 
 
-def prove(prover, epoch, account=ACCOUNT, policy="net_delta", **changes):
-    asked = {"recipient": RECIPIENT, "challenge": CHALLENGE, "valid_until": NOW + 60, **changes}
-    transition = build_attestation(account, policy, domain=DOMAIN, key_version=1, epoch=epoch, **asked)
+REQUEST = AttestationRequest(ACCOUNT.id, "net_delta", RECIPIENT, CHALLENGE)
+
+
+def prove(prover, epoch, account=ACCOUNT, valid_until=NOW + 60):
+    transition = build_attestation(make_session(epoch, valid_until), account, replace(REQUEST, account=account.id))
     return ProvenAttestation(message=transition.message, proof=prover.prove(transition).to_bytes())
 
 
 def verify(attestation, epoch, prover, facts=None, **changes):
-    chain = {
-        "is_active": True,
-        "is_key_live": True,
-        "commitment": ACCOUNT.commitment,
-        "generation": 0,
-        "key_version": 1,
-        "epoch": epoch.number,
-        "epoch_generation": epoch.generation,
-        "policy_hash": epoch.policy_hash,
-        **(facts or {}),
-    }
-    asked = {
-        "domain": DOMAIN,
-        "preset": MINI,
-        "policy_bytes": epoch.policy_bytes,
-        "account": ACCOUNT.id,
-        "policy": "net_delta",
-        "recipient": RECIPIENT,
-        "challenge": CHALLENGE,
-        "now": NOW,
-        **changes,
-    }
-    verify_attestation(attestation, ChainFacts(**chain), prover, **asked)
+    chain = ChainFacts(
+        domain=DOMAIN,
+        verifier=prover,
+        is_active=True,
+        is_key_live=True,
+        commitment=ACCOUNT.commitment,
+        generation=0,
+        key_version=1,
+        epoch=epoch.number,
+        epoch_generation=epoch.generation,
+        policy_hash=epoch.policy_hash,
+        policy_bytes=epoch.policy_bytes,
+        time=NOW,
+    )
+    verify_attestation(attestation, replace(REQUEST, **changes), replace(chain, **(facts or {})))
 
 
 def test_it_is_accepted_after_travelling_as_json(attestation, epoch, prover):
     verify(read_record(write_record(attestation), ProvenAttestation), epoch, prover)
-    verify(attestation, epoch, prover, now=NOW + 60)
+    verify(attestation, epoch, prover, {"time": NOW + 60})
 
 
 def test_it_shows_no_position(attestation):
@@ -93,7 +93,7 @@ def test_it_shows_no_position(attestation):
         ({}, {"recipient": "0x" + "45" * 20}, "recipient"),
         ({}, {"policy": "maintenance"}, "policy"),
         ({}, {"account": b"\1" * 32}, "account"),
-        ({}, {"now": NOW + 61}, "valid until"),
+        ({"time": NOW + 61}, {}, "valid until"),
         ({"is_active": False}, {}, "not active on chain"),
         ({"is_key_live": False}, {}, "key version 1 is not live"),
         ({"commitment": 5}, {}, "commitment_old"),
@@ -102,8 +102,8 @@ def test_it_shows_no_position(attestation):
         ({"generation": 1}, {}, "generation"),
         ({"epoch_generation": 1}, {}, "epoch of generation 1"),
         ({"policy_hash": b"\1" * 32}, {}, "not those that the epoch signed"),
-        ({}, {"domain": Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle)}, "does not verify"),
-        ({}, {"domain": Domain(31337, "0x" + "77" * 20, DOMAIN.risk_oracle)}, "does not verify"),
+        ({"domain": Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle)}, {}, "does not verify"),
+        ({"domain": Domain(31337, "0x" + "77" * 20, DOMAIN.risk_oracle)}, {}, "does not verify"),
     ],
 )
 def test_one_thing_that_is_not_as_asked(attestation, epoch, prover, facts, changes, reason):
@@ -131,10 +131,10 @@ def test_a_policy_made_easier_is_noticed(attestation, epoch, prover):
     data = epoch.policy_bytes.replace(epoch.policies["net_delta"].to_bytes(), easier.to_bytes())
     assert data != epoch.policy_bytes
     with pytest.raises(AttestationRefused) as caught:
-        verify(attestation, epoch, prover, policy_bytes=data)
+        verify(attestation, epoch, prover, {"policy_bytes": data})
     assert "not those that the epoch signed" in str(caught.value)
     with pytest.raises(AttestationRefused) as caught:
-        verify(attestation, epoch, prover, {"policy_hash": keccak(data)}, policy_bytes=data)
+        verify(attestation, epoch, prover, {"policy_hash": keccak(data), "policy_bytes": data})
     assert "does not verify" in str(caught.value)
 
 
@@ -142,7 +142,7 @@ def test_policy_data_that_are_malformed_or_lack_the_policy(epoch, prover):
     attestation = prove(prover, epoch)
     data = epoch.policy_bytes[:-1]
     with pytest.raises(AttestationRefused) as caught:
-        verify(attestation, epoch, prover, {"policy_hash": keccak(data)}, policy_bytes=data)
+        verify(attestation, epoch, prover, {"policy_hash": keccak(data), "policy_bytes": data})
     assert "malformed" in str(caught.value)
     unknown = attestation.model_copy(
         update={"message": attestation.message.model_copy(update={"policy": encode_policy_name("vega")})}
@@ -167,14 +167,21 @@ def test_a_proof_for_another_account_or_a_changed_one(epoch, prover, attestation
 
 
 def test_the_owner_is_refused_before_proving(epoch):
-    asked = {"domain": DOMAIN, "key_version": 1, "recipient": RECIPIENT, "challenge": CHALLENGE, "valid_until": NOW}
+    session = make_session(epoch, NOW)
     heavy = make_account(lots={1: 10**6}, cash=10**13)
     with pytest.raises(PolicyNotMet):
-        build_attestation(heavy, "net_delta", epoch=epoch, **asked)
+        build_attestation(session, heavy, replace(REQUEST, account=heavy.id))
     for name in ("flat", "none", "vega"):
         with pytest.raises(ActionNotAllowed):
-            build_attestation(ACCOUNT, name, epoch=epoch, **asked)
+            build_attestation(session, ACCOUNT, replace(REQUEST, policy=name))
     for account in (make_account(generation=1), make_account(generation=2)):
         with pytest.raises(GenerationMismatch):
-            build_attestation(account, "net_delta", epoch=epoch, **asked)
+            build_attestation(session, account, replace(REQUEST, account=account.id))
+    with pytest.raises(ActionNotAllowed, match="is asked for"):
+        build_attestation(session, ACCOUNT, replace(REQUEST, account=b"\1" * 32))
     assert epoch.settlement == identity_expiry_step(MINI)
+
+
+def test_challenges_are_fresh():
+    first, second = (AttestationRequest.create(ACCOUNT.id, "net_delta", RECIPIENT) for _ in range(2))
+    assert first.challenge != second.challenge and len(first.challenge) == 32

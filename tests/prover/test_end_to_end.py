@@ -19,8 +19,8 @@ from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
-from zkmargin.prover.attestation import ChainFacts, verify_attestation
-from zkmargin.prover.client import Trader, VenueFacts
+from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
+from zkmargin.prover.client import Trader
 from zkmargin.prover.errors import (
     AccountError,
     ActionNotAllowed,
@@ -38,6 +38,8 @@ from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import read_record, read_signed, sign_message, write_record
 from zkmargin.prover.messages.typed_data import check_signature, compute_digest
 from zkmargin.prover.negotiation import (
+    AccountFacts,
+    Maker,
     SettlementProof,
     check_quote,
     check_settlement_proof,
@@ -45,6 +47,7 @@ from zkmargin.prover.negotiation import (
     make_request,
     verify_settlement_proof,
 )
+from zkmargin.prover.session import VenueFacts
 from zkmargin.prover.statement.commitment import make_trade
 from zkmargin.prover.statement.packing import TradeTerms
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -105,31 +108,18 @@ def test_a_whole_life(world, epoch):
     # alice asks bob for a perpetual, a short option in ether and a future, by signed messages in JSON
     asked = make_request(alice.account.id, bob.account.id, {1: 20, 12: -5, 2: 3}, DEADLINE + 60, generation=0)
     request = read_signed(sign_message(ALICE, DOMAIN, asked).to_json(), RequestForQuote).message
-    quote = make_quote(
-        DOMAIN,
-        request,
-        taker_pays_usd6=17_000 * USD,
-        maker_commitment=bob.account.commitment,
-        epoch=epoch.number,
-        generation=epoch.generation,
-        valid_until=DEADLINE,
-        preset=MINI,
-    )
+    session = world.venue.begin(epoch, DEADLINE)
+    quote = make_quote(session, request, Maker(bob.account.id, bob.account.commitment), 17_000 * USD)
     quote = read_signed(sign_message(BOB, DOMAIN, quote).to_json(), Quote).message
-    agreed = check_quote(DOMAIN, request, quote, generation=epoch.generation, now=NOW, preset=MINI)
+    agreed = check_quote(session, request, quote, now=NOW)
     sides = [trader.trade(agreed, epoch, deadline=DEADLINE, fee_usd6=USD) for trader in world.traders]
     assert sides[0].message.trade_tag == sides[1].message.trade_tag
     assert sides[0].message.side == -sides[1].message.side
     for trader, side in zip(world.traders, sides, strict=True):
         inert = read_record(write_record(side.to_settlement_proof(with_signature=False)), SettlementProof)
-        facts = {
-            "commitment": trader.account.commitment,
-            "generation": 0,
-            "key_version": 1,
-            "auth": trader.wallet.address,
-        }
-        assert check_settlement_proof(DOMAIN, agreed, inert, **facts) is False
-        assert check_settlement_proof(DOMAIN, agreed, side.to_settlement_proof(), **facts) is True
+        on_chain = AccountFacts(trader.wallet.address, trader.account.commitment, generation=0, key_version=1)
+        assert check_settlement_proof(DOMAIN, agreed, inert, on_chain) is False
+        assert check_settlement_proof(DOMAIN, agreed, side.to_settlement_proof(), on_chain) is True
         terms = (world.provers.transition, epoch.policies["initial"], epoch.settlement)
         assert verify_settlement_proof(DOMAIN, inert, *terms)
         larger = inert.model_copy(update={"action": inert.action.model_copy(update={"fee": 0, "cash_flow": 0})})
@@ -146,19 +136,23 @@ def test_a_whole_life(world, epoch):
     assert alice.account is before
 
     # an attestation off-chain, to one recipient
-    shown = alice.attest_to(epoch, "net_delta", recipient=RECIPIENT, challenge=b"\7" * 32, valid_until=DEADLINE)
-    facts = ChainFacts(True, True, alice.account.commitment, 0, 1, epoch.number, 0, epoch.policy_hash)
-    asked = {"account": alice.account.id, "policy": "net_delta", "recipient": RECIPIENT, "challenge": b"\7" * 32}
-    verify_attestation(
-        shown,
-        facts,
-        world.provers.transition,
+    asked = AttestationRequest.create(alice.account.id, "net_delta", RECIPIENT)
+    shown = alice.attest_to(epoch, asked, valid_until=DEADLINE)
+    chain = ChainFacts(
         domain=DOMAIN,
-        preset=MINI,
+        verifier=world.provers.transition,
+        is_active=True,
+        is_key_live=True,
+        commitment=alice.account.commitment,
+        generation=0,
+        key_version=1,
+        epoch=epoch.number,
+        epoch_generation=0,
+        policy_hash=epoch.policy_hash,
         policy_bytes=epoch.policy_bytes,
-        now=NOW,
-        **asked,
+        time=NOW,
     )
+    verify_attestation(shown, asked, chain)
 
     # back to flat, out, and closed
     with pytest.raises(PolicyNotMet):
@@ -313,17 +307,9 @@ def test_a_trader_refuses_what_is_not_its_own(world, epoch, prover):
         trader.confirm(elsewhere)
     assert str(derive_key(BOB, DOMAIN, stranger.id).reveal()) not in repr(trader)
     request = make_request(RICH.id, stranger.id, {1: 1}, DEADLINE, generation=0)
-    quote = make_quote(
-        DOMAIN,
-        request,
-        taker_pays_usd6=1,
-        maker_commitment=5,
-        epoch=epoch.number,
-        generation=0,
-        valid_until=DEADLINE,
-        preset=MINI,
-    )
-    agreed = check_quote(DOMAIN, request, quote, generation=0, now=NOW, preset=MINI)
+    session = world.venue.begin(epoch, DEADLINE)
+    quote = make_quote(session, request, Maker(stranger.id, 5), 1)
+    agreed = check_quote(session, request, quote, now=NOW)
     with pytest.raises(ActionNotAllowed) as caught:
         trader.trade(agreed, epoch, deadline=DEADLINE)
     assert "moved" in str(caught.value)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, Scene, make_account
+from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, Scene, make_account, make_session
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition
@@ -16,9 +16,20 @@ from zkmargin.prover.errors import MessageInvalid, OutOfRange, TradeMessageRefus
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Accept, Flow, Quote, RequestForQuote
-from zkmargin.prover.messages.signed import MAX_JSON_BYTES, Signed, read_record, read_signed, sign_message, write_record
+from zkmargin.prover.messages.signed import (
+    MAX_JSON_BYTES,
+    Signed,
+    is_signed_by_key,
+    read_record,
+    read_signed,
+    sign_message,
+    write_record,
+)
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
 from zkmargin.prover.negotiation import (
+    ANY_MAKER,
+    AccountFacts,
+    Maker,
     Receipt,
     SettlementProof,
     check_accept,
@@ -39,20 +50,16 @@ NOW = 1000
 REQUEST = make_request(TAKER.id, MAKER.id, {9: -3, 1: 5}, NOW + 60, generation=0)
 
 
+SESSION = make_session(valid_until=NOW + 30)
+
+
 def quote_for(request=REQUEST, side=-1, **changes):
-    values = {
-        "taker_pays_usd6": 777,
-        "maker_commitment": MAKER.commitment,
-        "epoch": 9,
-        "generation": 0,
-        "valid_until": NOW + 30,
-    }
-    quote = make_quote(DOMAIN, request, preset=MINI, maker_side=side, **values)
+    quote = make_quote(SESSION, request, Maker(MAKER.id, MAKER.commitment, side), 777)
     return quote.model_copy(update=changes)
 
 
 QUOTE = quote_for()
-AGREED = check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW, preset=MINI)
+AGREED = check_quote(SESSION, REQUEST, QUOTE, now=NOW)
 
 
 def settle(account, wallet=None, agreed=AGREED, signed=True, change=None):
@@ -72,8 +79,9 @@ def settle(account, wallet=None, agreed=AGREED, signed=True, change=None):
 
 
 def check(side, agreed=AGREED, account=MAKER, wallet=BOB, **changes):
-    facts = {"commitment": account.commitment, "generation": 0, "key_version": 1, "auth": wallet.address, **changes}
-    return check_settlement_proof(DOMAIN, agreed, side, **facts)
+    check_signature = changes.pop("check", is_signed_by_key)
+    facts = {"auth": wallet.address, "commitment": account.commitment, "generation": 0, "key_version": 1, **changes}
+    return check_settlement_proof(DOMAIN, agreed, side, AccountFacts(**facts), check_signature)
 
 
 # --------------------------------------------------------------------------------------------------------- negotiation
@@ -86,7 +94,7 @@ def test_a_negotiation_by_json(maker_side):
     quote = sign_message(BOB, DOMAIN, quote_for(seen.message, maker_side))
     quote = read_signed(quote.to_json(), Quote)
     quote.check_signer(DOMAIN, BOB.address)
-    agreed = check_quote(DOMAIN, request.message, quote.message, generation=0, now=NOW, preset=MINI)
+    agreed = check_quote(SESSION, request.message, quote.message, now=NOW)
 
     accept = read_signed(
         sign_message(ALICE, DOMAIN, make_accept(DOMAIN, quote.message, TAKER.commitment)).to_json(), Accept
@@ -119,18 +127,8 @@ def test_a_negotiation_by_json(maker_side):
 )
 def test_what_the_taker_asks_is_what_the_taker_gets(legs, pays, maker_side):
     request = make_request(TAKER.id, MAKER.id, legs, NOW, generation=0)
-    quote = make_quote(
-        DOMAIN,
-        request,
-        taker_pays_usd6=pays,
-        maker_commitment=1,
-        epoch=2,
-        generation=0,
-        valid_until=NOW,
-        preset=MINI,
-        maker_side=maker_side,
-    )
-    agreed = check_quote(DOMAIN, request, quote, generation=0, now=NOW, preset=MINI)
+    quote = make_quote(make_session(valid_until=NOW), request, Maker(MAKER.id, 1, maker_side), pays)
+    agreed = check_quote(SESSION, request, quote, now=NOW)
     side = agreed.get_side(TAKER.id)
     assert {slot: side * lots for slot, lots in agreed.trade.terms.get_net_legs().items()} == legs
     assert agreed.get_cash_usd6(TAKER.id) == -pays and agreed.get_side(MAKER.id) == maker_side == -side
@@ -153,6 +151,22 @@ def test_requests_to_oneself_are_refused():
         make_request(TAKER.id, TAKER.id, {1: 1}, NOW, generation=0)
 
 
+def test_an_open_request_is_anybodys_to_quote_but_the_takers():
+    request = make_request(TAKER.id, ANY_MAKER, {1: 5}, NOW + 60, generation=0)
+    quote = quote_for(request)
+    agreed = check_quote(SESSION, request, quote, now=NOW)
+    assert (agreed.maker, agreed.taker) == (MAKER.id, TAKER.id)
+    with pytest.raises(TradeMessageRefused, match="same account"):
+        make_quote(SESSION, request, Maker(TAKER.id, 1), 0)
+    with pytest.raises(TradeMessageRefused, match="other parties"):
+        check_quote(SESSION, request, quote.model_copy(update={"maker": TAKER.id}), now=NOW)
+
+
+def test_a_request_to_one_maker_is_quoted_by_no_other():
+    with pytest.raises(TradeMessageRefused, match="another maker"):
+        make_quote(SESSION, REQUEST, Maker(b"\5" * 32, 1), 0)
+
+
 def test_a_request_that_repeats_a_slot_is_refused():
     double = REQUEST.model_copy(update={"legs": (*REQUEST.legs, REQUEST.legs[0])})
     with pytest.raises(TradeMessageRefused):
@@ -163,16 +177,7 @@ def test_a_request_that_repeats_a_slot_is_refused():
 def test_a_quote_that_does_not_fit_the_word_is_refused(legs, pays):
     request = make_request(TAKER.id, MAKER.id, legs, NOW, generation=0)
     with pytest.raises(OutOfRange):
-        make_quote(
-            DOMAIN,
-            request,
-            taker_pays_usd6=pays,
-            maker_commitment=1,
-            epoch=1,
-            generation=0,
-            valid_until=NOW,
-            preset=MINI,
-        )
+        make_quote(SESSION, request, Maker(MAKER.id, 1), pays)
 
 
 @pytest.mark.parametrize("side", [0, 2, -2])
@@ -209,27 +214,27 @@ def word(legs, cash=777):
         ({"maker_commitment_old": FIELD_MODULUS}, "field element"),
         ({"valid_until": NOW - 1}, "valid until"),
         ({"generation": 1}, "the quote of 1"),
+        ({"epoch": 8}, "is for epoch 8, expected 9"),
     ],
 )
 def test_a_quote_with_one_thing_wrong(change, reason):
     with pytest.raises(TradeMessageRefused) as caught:
-        check_quote(DOMAIN, REQUEST, QUOTE.model_copy(update=change), generation=0, now=NOW, preset=MINI)
+        check_quote(SESSION, REQUEST, QUOTE.model_copy(update=change), now=NOW)
     assert reason in caught.value.reason
     assert str(QUOTE.salt) not in str(caught.value) and str(QUOTE.word) not in str(caught.value)
 
 
 def test_time_and_domain_of_a_quote():
-    check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW + 30, preset=MINI)
+    check_quote(SESSION, REQUEST, QUOTE, now=NOW + 30)
     with pytest.raises(TradeMessageRefused):
-        check_quote(DOMAIN, REQUEST, QUOTE, generation=0, now=NOW + 31, preset=MINI)
+        check_quote(SESSION, REQUEST, QUOTE, now=NOW + 31)
     late = quote_for(valid_until=NOW + 100)
     with pytest.raises(TradeMessageRefused) as caught:
-        check_quote(DOMAIN, REQUEST, late, generation=0, now=NOW + 61, preset=MINI)
+        check_quote(SESSION, REQUEST, late, now=NOW + 61)
     assert "request" in caught.value.reason
     with pytest.raises(TradeMessageRefused):
-        check_quote(
-            Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle), REQUEST, QUOTE, generation=0, now=NOW, preset=MINI
-        )
+        elsewhere = Domain(1, DOMAIN.clearing_house, DOMAIN.risk_oracle)
+        check_quote(make_session(domain=elsewhere), REQUEST, QUOTE, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -240,10 +245,11 @@ def test_request_quote_and_epoch_mean_one_generation(requested, quoted, actual):
     request = REQUEST.model_copy(update={"generation": requested})
     quote = QUOTE.model_copy(update={"request": compute_digest(DOMAIN, request), "generation": quoted})
     with pytest.raises(TradeMessageRefused) as caught:
-        check_quote(DOMAIN, request, quote, generation=actual, now=NOW, preset=MINI)
+        check_quote(make_session(Scene(generation=actual)), request, quote, now=NOW)
     assert "generation" in caught.value.reason
     same = QUOTE.model_copy(update={"request": compute_digest(DOMAIN, request), "generation": requested})
-    assert check_quote(DOMAIN, request, same, generation=requested, now=NOW, preset=MINI).generation == requested
+    session = make_session(Scene(generation=requested))
+    assert check_quote(session, request, same, now=NOW).generation == requested
 
 
 def test_a_maker_quotes_in_the_requests_generation_only():
@@ -254,7 +260,7 @@ def test_a_maker_quotes_in_the_requests_generation_only():
 
 def test_a_word_may_split_a_leg_over_two():
     split = QUOTE.model_copy(update={"word": word(((1, 2), (9, -3), (1, 3)))})
-    assert check_quote(DOMAIN, REQUEST, split, generation=0, now=NOW, preset=MINI).trade.terms.get_net_legs() == {
+    assert check_quote(SESSION, REQUEST, split, now=NOW).trade.terms.get_net_legs() == {
         1: 5,
         9: -3,
     }

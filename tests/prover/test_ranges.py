@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tests.support.scenes import ALICE, DOMAIN, MINI, RECIPIENT, make_account
+from tests.support.scenes import ALICE, DOMAIN, MINI, RECIPIENT, make_account, make_session
 from zkmargin.engine.account import AccountState, Portfolio
 from zkmargin.engine.errors import MarketError
 from zkmargin.prover.account.account import Account, compute_account_id
@@ -28,7 +28,7 @@ from zkmargin.prover.messages.action_table import ActionKind, get_action_rule
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Action, Flow, Leg
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.negotiation import make_quote, make_request
+from zkmargin.prover.negotiation import Maker, make_quote, make_request
 from zkmargin.prover.ranges import check_private, check_range, check_time, read_decimal
 from zkmargin.prover.statement.commitment import compute_commitment, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words
@@ -51,8 +51,7 @@ def request():
 
 
 def quote(**changes):
-    given = dict(taker_pays_usd6=1, maker_commitment=1, epoch=1, generation=0, valid_until=9)
-    return make_quote(DOMAIN, request(), **{**given, **changes}, preset=MINI)
+    return make_quote(make_session(), request(), Maker(b"\2" * 32, 1), **{"taker_pays_usd6": 1, **changes})
 
 
 ENTRANCES = {

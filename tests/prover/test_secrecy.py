@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.native_cases import ACCEPTED, make_small_key
-from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
+from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_session, make_settlement
 from zkmargin.prover import _native, errors
 from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey, escrow_key
@@ -26,7 +26,7 @@ from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import Signed
 from zkmargin.prover.messages.wallet import LocalWallet
-from zkmargin.prover.negotiation import check_quote, make_quote, make_request
+from zkmargin.prover.negotiation import Maker, check_quote, make_quote, make_request
 from zkmargin.prover.statement.commitment import Trade, compute_state_digest, decrypt_word, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_state_words, unpack_trade
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
@@ -68,9 +68,8 @@ def request_for(legs):
 
 def check_words(word, legs):
     request = make_request(*WHO.values(), legs, 9, generation=0)
-    terms = {"taker_pays_usd6": CASH, "maker_commitment": 1, "epoch": 1, "generation": 0, "valid_until": 9}
-    quote = make_quote(DOMAIN, request, preset=MINI, **terms).model_copy(update={"word": word})
-    check_quote(DOMAIN, request, quote, generation=0, now=1, preset=MINI)
+    quote = make_quote(make_session(), request, Maker(WHO["maker"], 1), CASH).model_copy(update={"word": word})
+    check_quote(make_session(), request, quote, now=1)
 
 
 def flat_exit():
@@ -141,16 +140,7 @@ CASES: dict[type, list[Callable]] = {
         lambda: unpack_state_words([(1 << 224) + LOTS, 0, 0], MINI),
         lambda: unpack_state_words([LOTS + (1 << 31), 0, 0], MINI),
         lambda: compute_state_digest(SimpleNamespace(cash=MONEY, positions=[0] * 16), MINI),
-        lambda: make_quote(
-            DOMAIN,
-            request_for([{"slot": 1, "lots": LEG}]),
-            taker_pays_usd6=CASH,
-            maker_commitment=1,
-            epoch=1,
-            generation=0,
-            valid_until=9,
-            preset=MINI,
-        ),
+        lambda: make_quote(make_session(), request_for([{"slot": 1, "lots": LEG}]), Maker(WHO["maker"], 1), CASH),
     ],
     errors.MissingInput: [lambda: compute_witness(SMALL, {"amount": LOTS})],
     errors.UnknownInput: [lambda: compute_witness(SMALL, {**ACCEPTED, "amount": LOTS, "more": CASH})],

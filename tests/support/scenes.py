@@ -15,6 +15,7 @@ from zkmargin.prover.account.account import Account, compute_account_id, derive_
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.session import Session
 
 MINI = get_preset("mini")
 DOMAIN = Domain(31337, "0x" + "11" * 20, "0x" + "22" * 20)
@@ -68,6 +69,11 @@ class Scene:
             "net_delta": make_delta_limit(5),
         }
     )
+
+
+def make_session(epoch: Scene | None = None, valid_until: int = 9, domain: Domain = DOMAIN) -> Session:
+    """A session at `mini`, by default at the epoch of a `Scene`."""
+    return Session(domain, MINI, 1, epoch or Scene(), valid_until)
 
 
 def make_settlement(drops: dict[int, int], preset: Preset = MINI) -> ExpiryStep:

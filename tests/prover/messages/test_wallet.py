@@ -9,13 +9,14 @@ from zkmargin.prover.account.account import compute_account_id, derive_key
 from zkmargin.prover.account.escrow import CommitteeKey
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.client import Provers, Trader, VenueFacts
+from zkmargin.prover.client import Provers, Trader
 from zkmargin.prover.errors import SignatureRefused
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Epoch, Invalidate
 from zkmargin.prover.messages.signed import sign_message
 from zkmargin.prover.messages.typed_data import HALF_ORDER, recover_signer
 from zkmargin.prover.messages.wallet import LocalWallet, normalise_v, request_signature
+from zkmargin.prover.session import VenueFacts
 
 MESSAGE = Invalidate(digest=b"\7" * 32)
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
