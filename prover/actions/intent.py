@@ -19,12 +19,16 @@ from zkmargin.prover.statement.commitment import Trade
 class EpochData(Protocol):
     """What the builder needs of a risk epoch; `engine.epoch.record.Epoch` has it."""
 
-    number: int
-    generation: int
-    policies: Mapping[str, Policy]
-    settlement: ExpiryStep
-    """Vector of the step from generation - 1 into `generation`, the same at every epoch of that generation; the
-    identity only where the generation began without a step, as the first one does."""
+    @property
+    def number(self) -> int: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def policies(self) -> Mapping[str, Policy]: ...
+    @property
+    def settlement(self) -> ExpiryStep:
+        """Vector of the step from generation - 1 into `generation`, the same at every epoch of that generation; the
+        identity only where the generation began without a step, as the first one does."""
 
 
 @dataclass(frozen=True, slots=True)
