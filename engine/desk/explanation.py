@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.desk.labels import BUFFER, name_row, name_rule
+from zkmargin.engine.desk.labels import BUFFER, describe_house_row, describe_rule
 from zkmargin.engine.desk.requirement_programme import ONE_MARGINAL_USD, ONE_VALUE, RequirementProgramme
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.report import report_level
@@ -147,13 +147,17 @@ def _list_binding(house: HouseModel, programme: RequirementProgramme) -> tuple[B
         if not programme.exposure[index].any():
             continue
         loss = -float(programme.exposure[index] @ lots)
-        found.append(BindingRow(row, name_rule(policy, row), name_row(house, policy, row), weight, loss, weight * loss))
+        found.append(
+            BindingRow(
+                row, describe_rule(policy, row), describe_house_row(house, policy, row), weight, loss, weight * loss
+            )
+        )
     return tuple(sorted(found, key=lambda item: (-item.part, item.row)))
 
 
 def _list_legs(house: HouseModel, programme: RequirementProgramme) -> tuple[Leg, ...]:
     duals, lots = programme.duals, programme.positions[programme.slots]
-    in_buffer = np.array([name_rule(programme.policy, int(row)) == BUFFER for row in programme.rows], dtype=bool)
+    in_buffer = np.array([describe_rule(programme.policy, int(row)) == BUFFER for row in programme.rows], dtype=bool)
     scenarios, buffer = (-(duals * which) @ programme.exposure for which in (~in_buffer, in_buffer))
     charges = programme.get_charge_weights(duals) @ programme.rates
     marginals = programme.get_marginals(duals)

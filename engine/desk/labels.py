@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zkmargin.engine.margin.house import HouseModel
-from zkmargin.engine.policy.forms import describe_row
+from zkmargin.engine.policy.forms import RowKind, describe_row, read_forms
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin
@@ -12,23 +12,26 @@ GRID, SHORTFALL, BUFFER, OTHER = "scenario grid", "expected shortfall", "contagi
 """Rules that rows belong to."""
 
 
-def name_rule(policy: Policy, row: int) -> str:
+_RULES = {
+    RowKind.GROUP: GRID,
+    RowKind.SCENARIO: SHORTFALL,
+    RowKind.TAIL: SHORTFALL,
+    RowKind.CHORD: BUFFER,
+    RowKind.EXPOSURE: BUFFER,
+}
+"""The rule of each kind of row in a policy that measures solvency."""
+
+
+def describe_rule(policy: Policy, row: int) -> str:
     """The rule that a row belongs to: `GRID`, `SHORTFALL`, `BUFFER`, else `OTHER`."""
-    layout = Layout(policy.preset)
-    if row in layout.shortfall:
-        return SHORTFALL
-    for index in range(len(Coin)):
-        if row in layout.grid(index):
-            return GRID
-        if row in layout.buffer(index):
-            return BUFFER
-    return OTHER
+    forms = read_forms(policy)
+    return _RULES.get(forms.kinds[row], OTHER) if forms.values else OTHER
 
 
-def name_row(house: HouseModel, policy: Policy, row: int) -> str:
-    """A row in words, with its coin and scenario where it is one."""
+def describe_house_row(house: HouseModel, policy: Policy, row: int) -> str:
+    """A row of a policy of the house in words, with its coin and scenario where it is one."""
     layout = Layout(policy.preset)
-    if row in layout.shortfall and policy.priced[row]:
+    if row in policy.priced_rows:
         model = house.shortfall
         moves = zip(Coin, model.returns[row], strict=True)
         days = model.scenarios.margin_period_days
@@ -37,9 +40,9 @@ def name_row(house: HouseModel, policy: Policy, row: int) -> str:
         if row in layout.grid(index):
             return f"{coin} {house.grid.cells[coin][row - layout.grid(index).start].label}"
         if row in layout.buffer(index):
-            place = row - layout.buffer(index).start
-            if place >= 2 * layout.chords:
-                return f"{coin} largest {'long' if place == 2 * layout.chords else 'short'} exposure"
-            side, chord = divmod(place, layout.chords)
+            offset = row - layout.buffer(index).start
+            if offset >= 2 * layout.chords:
+                return f"{coin} largest {'long' if offset == 2 * layout.chords else 'short'} exposure"
+            side, chord = divmod(offset, layout.chords)
             return f"{coin} {'short' if side else 'long'} exposure, chord {chord + 1} of {layout.chords}"
     return describe_row(policy, row)

@@ -10,7 +10,7 @@ from tests.support.desks import MARKETS, get_books, get_large_book, get_slot
 from tests.support.house import CALM, get_house, make_state
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.desk.explanation import explain_requirement
-from zkmargin.engine.desk.labels import BUFFER, GRID, SHORTFALL, name_row, name_rule
+from zkmargin.engine.desk.labels import BUFFER, GRID, SHORTFALL, describe_house_row, describe_rule
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.definition import compute_allowance
 from zkmargin.engine.margin.house import HouseModel
@@ -175,8 +175,8 @@ def test_every_row_has_a_rule_and_words(size, market):
     policy = house.policies["initial"]
     labels = {}
     for row in range(policy.preset.rows):
-        rule = name_rule(policy, row)
-        labels.setdefault(rule, []).append(name_row(house, policy, row))
+        rule = describe_rule(policy, row)
+        labels.setdefault(rule, []).append(describe_house_row(house, policy, row))
         if policy.positions[row].any() and rule == "other":
             assert labels[rule][-1] == "equity after charges"
     assert len(set(labels[GRID])) == len(labels[GRID]) and len(set(labels[BUFFER])) == len(labels[BUFFER])
