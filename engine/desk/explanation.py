@@ -141,18 +141,15 @@ def _agree(left: float, right: float) -> bool:
 
 def _list_binding(house: HouseModel, programme: RequirementProgramme) -> tuple[BindingRow, ...]:
     policy, lots = programme.policy, programme.positions[programme.slots]
-    found = []
+    binding = []
     for index in np.flatnonzero(programme.duals > LEAST_WEIGHT):
         row, weight = int(programme.rows[index]), float(programme.duals[index])
         if not programme.exposure[index].any():
             continue
         loss = -float(programme.exposure[index] @ lots)
-        found.append(
-            BindingRow(
-                row, describe_rule(policy, row), describe_house_row(house, policy, row), weight, loss, weight * loss
-            )
-        )
-    return tuple(sorted(found, key=lambda item: (-item.part, item.row)))
+        rule, label = describe_rule(policy, row), describe_house_row(house, policy, row)
+        binding.append(BindingRow(row, rule, label, weight, loss, weight * loss))
+    return tuple(sorted(binding, key=lambda item: (-item.part, item.row)))
 
 
 def _list_legs(house: HouseModel, programme: RequirementProgramme) -> tuple[Leg, ...]:

@@ -25,7 +25,7 @@ _HALF = 15
 class StateOutOfRange(EngineError, ValueError):
     """A position or cash that no account can hold; carries what, value and the closed range."""
 
-    def __init__(self, what: str, value: int, low: int, high: int):
+    def __init__(self, what: str, value: object, low: object, high: object):
         self.what, self.value, self.low, self.high = what, value, low, high
         super().__init__(f"{what} is {value}; allowed: {low} to {high}")
 

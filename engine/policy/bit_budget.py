@@ -69,10 +69,10 @@ def check_bit_budget(policy: Policy) -> None:
     _check_range(policy, "rate_short", policy.rate_short, 0, CLOSED_SIDE_RATE)
     price = (1 << BITS.price) - 1
     for j in policy.get_columns(HelperKind.VALUE):
-        for row in np.flatnonzero(policy.helpers[:, j] < 0):
-            for slot in np.flatnonzero(np.abs(policy.positions[row]) > price):
+        for row in np.flatnonzero(policy.helpers[:, j] < 0).tolist():
+            for slot in np.flatnonzero(np.abs(policy.positions[row]) > price).tolist():
                 value = int(policy.positions[row, slot])
-                raise BoundExceeded(policy.name, "price", value, f"{-price} to {price}", int(row), int(slot))
+                raise BoundExceeded(policy.name, "price", value, f"{-price} to {price}", row, slot)
     limit = 1 << BITS.constant
     for row, constant in enumerate(policy.constants):
         if abs(constant) >= limit:

@@ -88,7 +88,7 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
     UnlistedSlot
         If an empty slot has a non-zero coefficient, or a charge below `CLOSED_SIDE_RATE` on a side that must be closed.
     CollateralSlot
-        If a collateral slot may be owed at less than `CLOSED_SIDE_RATE`.
+        If a collateral slot may be held short at less than `CLOSED_SIDE_RATE`.
     TransferForm
         If a transfer between groups does not move a linear exposure.
     ContingencyMissing

@@ -57,7 +57,7 @@ class Layout:
     preset: Preset
     """Sizes."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hard = self.preset.rows - self.preset.excess_rows
         if hard not in _BLOCKS:
             raise OutOfRange(f"hard rows of preset {self.preset.name}", hard, *sorted(_BLOCKS))

@@ -1,9 +1,9 @@
 """A policy as a linear programme: the one place where its integer data becomes a float matrix for a solver.
 
-The rows of a policy are linear in positions but for the charges K, which are linear in lots held and in lots owed. So
-with q = held - owed, both at least zero, everything is:
+The rows of a policy are linear in positions but for the charges K, which are linear in lots held long and in lots
+held short. So with q = long - short, both at least zero, everything is:
 
-    M v + b >= 0,   v = (held, owed, cash, helpers, excess) >= 0 but for cash
+    M v + b >= 0,   v = (long, short, cash, helpers, excess) >= 0 but for cash
 
 Whoever optimises over accounts adds equalities (what is held today, what a trade pays) and an objective. The result is
 a suggestion in floating point; whether a state passes is said by `engine.policy.certificate.find_certificate` alone.
@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,13 +62,13 @@ class Programme:
 
     # -------------------------------------------------------------------------------------------------- columns
     @property
-    def held(self) -> slice:
-        """Columns of lots held, one per slot."""
+    def long(self) -> slice:
+        """Columns of lots held long, one per slot."""
         return slice(0, len(self.slots))
 
     @property
-    def owed(self) -> slice:
-        """Columns of lots owed, one per slot."""
+    def short(self) -> slice:
+        """Columns of lots held short, one per slot."""
         return slice(len(self.slots), 2 * len(self.slots))
 
     @property
@@ -77,7 +77,7 @@ class Programme:
         return 2 * len(self.slots)
 
     @property
-    def helpers(self) -> slice:
+    def helpers(self) -> slice[int, int, None]:
         """Columns of the helpers, all of them, in millions of their own units."""
         return slice(self.cash + 1, self.cash + 1 + self.policy.preset.helpers)
 
@@ -89,7 +89,7 @@ class Programme:
     @property
     def size(self) -> int:
         """Number of columns."""
-        return self.excess.stop
+        return self.helpers.stop + len(self.priced)
 
     @cached_property
     def priced(self) -> np.ndarray:
@@ -100,13 +100,13 @@ class Programme:
     @cached_property
     def exposure(self) -> np.ndarray:
         """(rows, S) W on positions, US dollars per lot."""
-        return self.policy.positions[:, self.slots] / USD6
+        return np.asarray(self.policy.positions[:, self.slots] / USD6)
 
     @cached_property
     def charge(self) -> np.ndarray:
-        """(rows, 2 S) what K takes from each row per lot held and per lot owed, US dollars; at most zero."""
+        """(rows, 2 S) what K takes from each row per lot held long and short, US dollars; at most zero."""
         rates = np.hstack([self.policy.rate_long[:, self.slots], self.policy.rate_short[:, self.slots]])
-        return self.policy.charges @ rates / USD6
+        return np.asarray(self.policy.charges @ rates / USD6)
 
     @cached_property
     def inner(self) -> np.ndarray:
@@ -137,7 +137,7 @@ class Programme:
     def balance(
         self, positions: np.ndarray, cash_usd6: int, traded: np.ndarray, paid: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Equalities of an account that trades: held - owed = positions + traded . y, cash = cash today - paid . y.
+        """Equalities of an account that trades: long - short = positions + traded . y, cash = cash today - paid . y.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class Programme:
             raise OutOfRange(f"lots in slot {int(outside[0])}", int(positions[outside[0]]), 0, 0)
         count = len(self.slots)
         left = np.zeros((count + 1, self.size + traded.shape[1]))
-        left[:count, self.held], left[:count, self.owed] = np.eye(count), -np.eye(count)
+        left[:count, self.long], left[:count, self.short] = np.eye(count), -np.eye(count)
         left[:count, self.size :] = -traded
         left[count, self.cash], left[count, self.size :] = 1.0, paid
         return left, np.append(np.asarray(positions)[self.slots].astype(float), cash_usd6 / USD6)
@@ -190,7 +190,7 @@ class Programme:
     @cached_property
     def price(self) -> np.ndarray:
         """(S,) what a lot counts in equity, US dollars."""
-        return self.exposure[self.equity_row]
+        return np.asarray(self.exposure[self.equity_row])
 
     @cached_property
     def requirement(self) -> np.ndarray:
@@ -209,7 +209,7 @@ class Programme:
         return rows
 
 
-_METHODS = (("highs", {}), ("highs-ds", {"presolve": False}), ("highs-ipm", {}))
+_METHODS: dict[str, dict[str, bool]] = {"highs": {}, "highs-ds": {"presolve": False}, "highs-ipm": {}}
 """HiGHS as it chooses, then two ways that end where its first answer is that it does not know."""
 SECONDS = 60.0
 """Default time of one programme, all methods together."""
@@ -219,7 +219,7 @@ _FINAL = (0, 2, 3)
 """Statuses that are an answer: optimal, infeasible, unbounded."""
 
 
-def minimise(cost: np.ndarray, *, seconds: float = SECONDS, **constraints: object) -> OptimizeResult:
+def minimise(cost: np.ndarray, *, seconds: float = SECONDS, **constraints: Any) -> OptimizeResult:
     """`scipy.optimize.linprog` by HiGHS, arguments as there; the result has `x`, `fun` and the marginals.
 
     Raises
@@ -230,9 +230,10 @@ def minimise(cost: np.ndarray, *, seconds: float = SECONDS, **constraints: objec
     from scipy.optimize import linprog
 
     end = time.monotonic() + seconds
-    for method, options in _METHODS:
+    for method, options in _METHODS.items():
         left = max(end - time.monotonic(), LEAST_SECONDS)
-        result = linprog(cost, method=method, options={**options, "time_limit": left}, **constraints)
+        limited: dict[str, Any] = {"method": method, "options": {**options, "time_limit": left}}
+        result: OptimizeResult = linprog(cost, **limited, **constraints)
         if result.status in _FINAL or time.monotonic() >= end:
             break
     if result.status != 0:

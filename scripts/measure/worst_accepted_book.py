@@ -155,9 +155,9 @@ def find_worst_book(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
     slots = np.flatnonzero(snapshot.listing.is_listed & ~snapshot.listing.is_collateral)
     programme, price = Programme(policy, slots), price_per_lot(snapshot)[slots]
     equity = np.zeros((1, programme.size))
-    equity[0, programme.held], equity[0, programme.owed], equity[0, programme.cash] = price, -price, 1.0
+    equity[0, programme.long], equity[0, programme.short], equity[0, programme.cash] = price, -price, 1.0
     cost = np.zeros(programme.size)
-    cost[programme.held], cost[programme.owed] = change[slots], -change[slots]
+    cost[programme.long], cost[programme.short] = change[slots], -change[slots]
     lots = np.zeros(policy.preset.slots)
     try:
         result = minimise(
@@ -172,7 +172,7 @@ def find_worst_book(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
         if failure.is_unbounded:
             return float("inf"), lots
         raise
-    lots[slots] = result.x[programme.held] - result.x[programme.owed]
+    lots[slots] = result.x[programme.long] - result.x[programme.short]
     return -float(result.fun) / EQUITY, lots
 
 

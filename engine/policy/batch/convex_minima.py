@@ -68,31 +68,31 @@ def minimise_transfer(envelopes: Sequence[Envelope], values: Sequence[np.ndarray
     ndarray
         (A,) least height.
     """
-    tops = [own.max(axis=0) for own in values]
-    best = sum(envelope.factor * top for envelope, top in zip(envelopes, tops, strict=True))
-    left, right = -charge, charge
-    for envelope, own, top in zip(envelopes, values, tops, strict=True):
-        falls, rises = envelope.get_slopes_at_zero(own, top)
+    tops = [lines.max(axis=0) for lines in values]
+    best = np.asarray(sum(envelope.factor * top for envelope, top in zip(envelopes, tops, strict=True)))
+    left, right = np.full(best.shape, -charge), np.full(best.shape, charge)
+    for envelope, lines, top in zip(envelopes, values, tops, strict=True):
+        falls, rises = envelope.get_slopes_at_zero(lines, top)
         left, right = left + falls, right + rises
     forwards, backwards = np.flatnonzero(right < 0), np.flatnonzero(left > 0)
     moving = np.concatenate([forwards, backwards])
     if not len(moving):
         return best
-    own = [rows[:, moving] for rows in values]
+    moving_lines = [lines[:, moving] for lines in values]
     ahead = np.arange(len(moving)) < len(forwards)
     toll = np.where(ahead, charge, -charge)
     outer = np.zeros((2, len(moving)))
-    for envelope, rows in zip(envelopes, own, strict=True):
-        outer[0] += envelope.factor * np.where(ahead, rows[-1], rows[0])
+    for envelope, lines in zip(envelopes, moving_lines, strict=True):
+        outer[0] += envelope.factor * np.where(ahead, lines[-1], lines[0])
         outer[1] += envelope.factor * np.where(ahead, envelope.slopes[-1], envelope.slopes[0])
     outer[1] += toll
     inner = np.stack([best[moving], np.where(ahead, right[moving], left[moving])])
     low, high = np.where(ahead, inner, outer), np.where(ahead, outer, inner)
 
-    def height(points: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        total, slope = toll[at] * points, toll[at].copy()
-        for envelope, rows in zip(envelopes, own, strict=True):
-            more, steeper = envelope.evaluate(rows if len(at) == len(moving) else rows[:, at], points)
+    def height(points: np.ndarray, accounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        total, slope = toll[accounts] * points, toll[accounts].copy()
+        for envelope, lines in zip(envelopes, moving_lines, strict=True):
+            more, steeper = envelope.evaluate(lines if len(accounts) == len(moving) else lines[:, accounts], points)
             total += more
             slope += steeper
         return total, slope
@@ -145,21 +145,21 @@ def raise_to_tail(losses: np.ndarray, weights: np.ndarray, tail: float, least: n
     """
     points, whole = least * (FIRST_QUANTILE / tail), weights.sum()
     above = np.maximum(losses, points, out=get_scratch("above", losses.shape))
-    at = np.flatnonzero(weights @ above + (tail - whole) * points > least)
-    own, points = losses[:, at], points[at]
-    low = np.stack([weights @ own, np.full(len(at), tail - whole)])
-    high = np.stack([np.zeros(len(at)), np.full(len(at), tail)])
+    binding = np.flatnonzero(weights @ above + (tail - whole) * points > least)
+    binding_losses, points = losses[:, binding], points[binding]
+    low = np.stack([weights @ binding_losses, np.full(len(binding), tail - whole)])
+    high = np.stack([np.zeros(len(binding)), np.full(len(binding), tail)])
 
-    def height(points: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rows = own if len(at) == own.shape[1] else own[:, at]
+    def height(points: np.ndarray, accounts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rows = binding_losses if len(accounts) == len(binding) else binding_losses[:, accounts]
         excess = rows - points
         slope = tail - weights @ (excess > 0).astype(float)
         return weights @ np.maximum(excess, 0.0, out=excess) + tail * points, slope
 
-    total, slope = height(points, np.arange(len(at)))
+    total, slope = height(points, np.arange(len(binding)))
     low, high, points = _cut(low, high, points, total, slope)
     result = np.array(least)
-    result[at] = np.maximum(least[at], np.minimum(total, _close_in(height, low, high, points)))
+    result[binding] = np.maximum(least[binding], np.minimum(total, _close_in(height, low, high, points)))
     return result
 
 
@@ -178,12 +178,14 @@ def _close_in(function: Function, low: np.ndarray, high: np.ndarray, points: np.
     `low` and `high` (2, A) are (value at 0, slope) of supporting lines on the two sides of the minimum. Where the slope
     at their crossing is that of one of them, the function is that line there, so the crossing is the minimum.
     """
-    best, at = np.full(len(points), np.inf), np.arange(len(points))
-    while len(at):
-        total, slope = function(points, at)
-        best[at] = np.minimum(best[at], total)
+    best, open_accounts = np.full(len(points), np.inf), np.arange(len(points))
+    while len(open_accounts):
+        total, slope = function(points, open_accounts)
+        best[open_accounts] = np.minimum(best[open_accounts], total)
         going = (low[1] < slope) & (slope < high[1]) & (slope != 0)
         if not going.all():
-            at, low, high, total, slope, points = (array[..., going] for array in (at, low, high, total, slope, points))
+            open_accounts, low, high, total, slope, points = (
+                array[..., going] for array in (open_accounts, low, high, total, slope, points)
+            )
         low, high, points = _cut(low, high, points, total, slope)
     return best

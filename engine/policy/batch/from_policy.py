@@ -151,7 +151,7 @@ def _get_shift(policy: Policy, rows: Sequence[int]) -> np.ndarray:
     shifts = -policy.charges[list(rows)]
     if (shifts != shifts[0]).any():
         raise UnsupportedForm(policy.name, rows[0], "counts other charges than its group")
-    return shifts[0].astype(float)
+    return np.asarray(shifts[0], dtype=float)
 
 
 # ------------------------------------------------------------------------------------------------------------ layout

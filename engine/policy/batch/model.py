@@ -135,12 +135,12 @@ class BatchModel:
         losses = get_scratch("losses", (self.size, len(positions)))
         k = np.empty((2, len(positions)))
         for first in range(0, len(positions), SLICE):
-            own = slice(first, first + SLICE)
-            lots = np.ascontiguousarray(positions[own], dtype=np.float64)
+            accounts = slice(first, first + SLICE)
+            lots = np.ascontiguousarray(positions[accounts], dtype=np.float64)
             for part in self.parts:
-                np.matmul(part.matrix, lots[:, part.slots].T, out=losses[part.rows, own])
-            held = np.abs(lots, out=get_scratch("held", lots.shape))
-            np.matmul(self.absolute, held.T, out=k[:, own])
+                np.matmul(part.matrix, lots[:, part.slots].T, out=losses[part.rows, accounts])
+            sizes = np.abs(lots, out=get_scratch("sizes", lots.shape))
+            np.matmul(self.absolute, sizes.T, out=k[:, accounts])
         k += losses[self.signed]
         for row in np.flatnonzero(self.constants):
             losses[row] -= self.constants[row]
@@ -156,7 +156,8 @@ class BatchModel:
             total += factor * shift
             values.append(lines)
         envelopes = [Envelope(group.slopes, factor) for group, factor in zip(self.groups, self.factors, strict=True)]
-        return total + minimise_transfer(envelopes, values, self.transfer_charge)
+        total += minimise_transfer(envelopes, values, self.transfer_charge)
+        return total
 
     def _raise_to_shortfall(self, losses: np.ndarray, k: np.ndarray, grid: np.ndarray) -> np.ndarray:
         if not len(losses):
@@ -164,24 +165,25 @@ class BatchModel:
         shift = self.tail_weight * (self.tail_shift @ k)
         least = self.tail_divisor * grid - shift
         raised = raise_to_tail(losses, self.weights, self.tail_weight, least)
-        return np.where(raised > least, (raised + shift) / self.tail_divisor, grid)
+        return np.asarray(np.where(raised > least, (raised + shift) / self.tail_divisor, grid))
 
 
 def _reduce(losses: np.ndarray, rows: Sequence[slice]) -> np.ndarray:
     """(D, A) largest loss per slope."""
     lines = np.empty((len(rows), losses.shape[1]))
-    for line, own in zip(lines, rows, strict=True):
-        if own.start == own.stop:
+    for line, span in zip(lines, rows, strict=True):
+        if span.start == span.stop:
             line.fill(-np.inf)
         else:
-            np.maximum.reduce(losses[own], axis=0, out=line)
+            np.maximum.reduce(losses[span], axis=0, out=line)
     return lines
 
 
 def _largest(losses: np.ndarray, group: Group, k: np.ndarray) -> np.ndarray:
     """(A,) max(0, largest loss + shift) of a group without a transfer."""
-    top = _reduce(losses, group.rows)[0]
+    top: np.ndarray = _reduce(losses, group.rows)[0]
     if group.is_floored:
         np.maximum(top, 0.0, out=top)
     top += group.shift @ k
-    return np.maximum(top, 0.0, out=top)
+    np.maximum(top, 0.0, out=top)
+    return top

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from zkmargin.engine.errors import EngineError, OutOfRange
 
-In, Out = TypeVar("In"), TypeVar("Out")
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 AHEAD = 2
 """Blocks in flight per worker: one in work, one waiting."""
@@ -76,7 +77,7 @@ def _map_by_dask(function: Callable[[In], Out], blocks: Iterable[In], address: s
     except ImportError as error:
         raise ClusterUnavailable(address, str(error)) from None
     try:
-        client = Client(address, timeout=SECONDS, set_as_default=False)
+        client = cast(Any, Client)(address, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterUnavailable(address, str(error)) from None
     with client:
@@ -95,7 +96,7 @@ def _apply(function: Callable[[In], Out], block: In) -> Out:
 
 def _keep_order(submit: Callable[[In], object], blocks: Iterable[In], ahead: int) -> Iterator[Out]:
     """Results of submitted blocks in order, with at most `ahead` of them unfinished; a failed block ends it all."""
-    waiting: deque = deque()
+    waiting: deque[Any] = deque()
     try:
         for block in blocks:
             waiting.append(submit(block))

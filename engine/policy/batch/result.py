@@ -28,12 +28,12 @@ class BatchResult:
     @property
     def requirement(self) -> np.ndarray:
         """What the account must have."""
-        return self.charge + self.buffer + self.scenario
+        return np.asarray(self.charge + self.buffer + self.scenario)
 
     @property
     def slack(self) -> np.ndarray:
         """equity - requirement; negative when margin is missing."""
-        return self.equity - self.requirement
+        return np.asarray(self.equity - self.requirement)
 
     @property
     def is_met(self) -> np.ndarray:

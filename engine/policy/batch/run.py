@@ -57,9 +57,9 @@ class Evaluate:
         with borrow_scratch():
             result = self.model.evaluate(block.positions, block.cash)
         if not np.isfinite(result.slack).all():
-            place = int(np.flatnonzero(~np.isfinite(result.slack))[0])
+            account = int(np.flatnonzero(~np.isfinite(result.slack))[0])
             raise OutOfRange(
-                f"account {place} of a block", float(result.slack[place]), "finite positions", "finite cash"
+                f"account {account} of a block", float(result.slack[account]), "finite positions", "finite cash"
             )
         return result
 

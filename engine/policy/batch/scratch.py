@@ -15,20 +15,20 @@ _spare: deque[dict[str, np.ndarray]] = deque()
 def borrow_scratch() -> Iterator[None]:
     """Let this thread call `get_scratch`; the arrays go to whichever thread comes next."""
     try:
-        _local.own = _spare.pop()
+        _local.arrays = _spare.pop()
     except IndexError:
-        _local.own = {}
+        _local.arrays = {}
     try:
         yield
     finally:
-        _spare.append(_local.__dict__.pop("own"))
+        _spare.append(_local.__dict__.pop("arrays"))
 
 
 def get_scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """An array with that shape and any content; the next call with the same name overwrites it."""
-    own: dict[str, np.ndarray] = _local.__dict__.get("own", {})
+    arrays: dict[str, np.ndarray] = _local.__dict__.get("arrays", {})
     size = int(np.prod(shape))
-    kept = own.get(name)
+    kept = arrays.get(name)
     if kept is None or kept.size < size:
-        kept = own[name] = np.empty(size)
+        kept = arrays[name] = np.empty(size)
     return kept[:size].reshape(shape)

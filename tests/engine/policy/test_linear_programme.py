@@ -29,7 +29,7 @@ def test_its_rows_are_the_policys(size, market, name):
         helpers = generator.integers(0, 10**12, preset.helpers)
         excess = np.where(policy.priced, generator.integers(0, 10**11, preset.excess_rows), 0)
         values = np.zeros(programme.size)
-        values[programme.held], values[programme.owed] = np.maximum(lots, 0), np.maximum(-lots, 0)
+        values[programme.long], values[programme.short] = np.maximum(lots, 0), np.maximum(-lots, 0)
         values[programme.cash] = cash / 1e6
         values[programme.helpers], values[programme.excess] = helpers / 1e6, excess[programme.priced] / 1e6
         exact = np.array(
@@ -69,7 +69,7 @@ def test_a_trade_moves_lots_and_cash():
     positions[1] = -5
     left, right = programme.balance(positions, 7_000_000, np.array([[2.0], [-1.0]]), np.array([100.0]))
     values = np.zeros(programme.size + 1)  # three units: lots 1 and -3, cash 7 - 300
-    values[programme.held], values[programme.owed] = [1.0, 0.0], [0.0, 3.0]
+    values[programme.long], values[programme.short] = [1.0, 0.0], [0.0, 3.0]
     values[programme.cash], values[-1] = -293.0, 3.0
     assert np.allclose(left @ values, right)
     with pytest.raises(OutOfRange, match="lots in slot 4 is 3; allowed: 0 to 0"):
