@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import solcx
 
@@ -29,9 +31,10 @@ SETTINGS = {
     "viaIR": True,
     "evmVersion": "cancun",
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
-    "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
 }
 """Cancun: transient storage and MCOPY. Without metadata the same source gives the same bytes everywhere."""
+OUTPUTS = ("abi", "evm.bytecode.object", "evm.deployedBytecode.object")
+"""What is asked of the compiler for each contract."""
 
 CODE_LIMIT = 24_576
 """Bytes that a deployed contract may have (EIP-170)."""
@@ -52,31 +55,50 @@ class Artifact:
 
 
 def compile_contracts() -> dict[str, Artifact]:
-    """Every contract and interface under `contracts/src`, by name.
+    """Every contract and interface under `contracts/src`, by name; raises like `compile_sources`."""
+    return compile_sources(read_sources())
+
+
+def read_sources() -> dict[str, str]:
+    """Text of every file under `contracts/src`, by its path from there."""
+    return {str(path.relative_to(SOURCES)): path.read_text() for path in sorted(SOURCES.rglob("*.sol"))}
+
+
+def compile_sources(sources: Mapping[str, str], files: Sequence[str] = ()) -> dict[str, Artifact]:
+    """The contracts of these sources, by name; the same sources are compiled once.
+
+    Parameters
+    ----------
+    sources : mapping of str to str
+        Text by path, as `read_sources` gives them.
+    files : sequence of str, optional
+        Paths whose contracts are wanted; all by default.
 
     Raises
     ------
     CompilationFailed
         If the compiler is missing, or reports an error or a warning; carries its messages.
     """
-    sources = {str(path.relative_to(SOURCES)): path.read_text() for path in sorted(SOURCES.rglob("*.sol"))}
+    selected = tuple(files) or tuple(sources)
     manifest = json.loads((PACKAGE / "package.json").read_text())["dependencies"]
-    identity = json.dumps([sources, SETTINGS, manifest["solc"], manifest["@openzeppelin/contracts"]], sort_keys=True)
+    versions = [manifest["solc"], manifest["@openzeppelin/contracts"]]
+    identity = json.dumps([dict(sources), selected, SETTINGS, OUTPUTS, versions], sort_keys=True)
     cached = CACHE / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
     if not cached.exists():
-        output = _run(sources)
+        output = run_compiler(sources, {file: {"*": OUTPUTS} for file in selected})
         CACHE.mkdir(parents=True, exist_ok=True)
         temporary = cached.with_suffix(".partial")
-        temporary.write_text(json.dumps(output))
+        temporary.write_text(json.dumps(_get_artifacts(output, selected)))
         temporary.replace(cached)
     return {name: Artifact(name, **fields) for name, fields in json.loads(cached.read_text()).items()}
 
 
-def _run(sources: dict[str, str]) -> dict[str, dict]:
+def run_compiler(sources: Mapping[str, str], selection: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, Any]:
+    """The compiler's answer (standard JSON): the outputs selected by file and contract. Raises `CompilationFailed`."""
     standard_input = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},
-        "settings": SETTINGS,
+        "settings": {**SETTINGS, "outputSelection": selection},
     }
     if not (NODE_MODULES / "solc").is_dir():
         raise CompilationFailed([f"no solc in {NODE_MODULES}: {describe_setup()}"])
@@ -94,16 +116,20 @@ def _run(sources: dict[str, str]) -> dict[str, dict]:
     ]
     if complaints:
         raise CompilationFailed(complaints)
-    found = {}
-    for file in sources:
+    return output
+
+
+def _get_artifacts(output: Mapping[str, Any], files: Sequence[str]) -> dict[str, dict[str, Any]]:
+    artifacts = {}
+    for file in files:
         for name, contract in output["contracts"].get(file, {}).items():
             code = contract["evm"]
-            found[name] = {
+            artifacts[name] = {
                 "abi": contract["abi"],
                 "bytecode": "0x" + code["bytecode"]["object"],
                 "deployed_size": len(code["deployedBytecode"]["object"]) // 2,
             }
-    return found
+    return artifacts
 
 
 def _install_stand_in() -> Path:

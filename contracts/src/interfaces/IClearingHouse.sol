@@ -418,7 +418,7 @@ interface IClearingHouse {
     /// @param digest EIP-712 digest of the message.
     function invalidate(uint64 index, bytes32 digest) external;
 
-    /// @notice `invalidate` by auth's signature over the typed message Invalidate, carried in by anyone.
+    /// @notice `invalidate` by auth's signature over the typed message Invalidate. Anyone may carry it in.
     /// @dev Reverts with `SignatureWrong`.
     ///      Warning: the message names no account: it counts for every index of auth.
     /// @param auth Who signed.
