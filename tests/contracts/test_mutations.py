@@ -1,0 +1,180 @@
+"""No cell of the action table can be flipped unseen: a test of its column fails, for every row and every other value.
+
+ClearingHouse and RiskOracle are compiled once more with a library that reads the table from the code of a fixed
+address. Each mutant is then one word put there, and the tests of `test_action_table` that are marked with the cell's
+column are run against it. That the library as shipped holds the same table is a test of its own.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.contracts import test_action_table
+from tests.contracts.test_action_table import make_scene
+from tests.support.world import World
+from zkmargin.contracts import deploy
+from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.compile import compile_contracts, compile_sources, read_sources
+from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.errors import Reverted
+from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.scripts.generate.actions import (
+    ROW_BITS,
+    SOLIDITY,
+    SOURCE,
+    TableInvalid,
+    check_table,
+    encode_table,
+    get_values,
+)
+
+TABLE = json.loads((Path(__file__).parents[2] / SOURCE).read_text())
+LIBRARY = SOLIDITY.removeprefix("contracts/src/")
+PLACE = "0x" + "7ab1e".rjust(40, "0")
+"""Address whose code is the table of the mutants."""
+READ = f"""
+        uint256 table;
+        assembly ("memory-safe") {{
+            extcodecopy({PLACE}, 0, 0, 0x20)
+            table := mload(0)
+        }}
+        uint256 row = (table >>"""
+MUTANTS = [
+    (kind, column, value)
+    for kind, row in TABLE["rows"].items()
+    for column in TABLE["columns"]
+    for value in get_values(TABLE["columns"], column)
+    if value != row[column]
+]
+FEW = [
+    ("DEPOSIT", "sides", True),
+    ("DEPOSIT", "paused", False),
+    ("ATTEST", "signature", True),
+    ("ATTEST", "flows", "IN"),
+    ("WITHDRAW", "policy", "initial"),
+    ("WITHDRAW_FLAT", "closes", True),
+    ("CURE", "provenAt", "RAISE"),
+    ("TRADE", "epoch", "PROOF"),
+]
+"""One of most columns, for `make test`; `make test-full` runs them all."""
+COLUMN_TESTS = [test for test in vars(test_action_table).values() if hasattr(test, "column")]
+
+
+def make_artifacts():
+    sources = read_sources()
+    text = sources[LIBRARY]
+    for old, new in (
+        (" internal pure returns (Rule)", " internal view returns (Rule)"),
+        ("uint256 row = (TABLE >>", READ),
+    ):
+        assert text.count(old) == 1, f"{LIBRARY} is not as this test expects it: {old}"
+        text = text.replace(old, new)
+    del sources["test/TestHashes.sol"]  # which shows the library's function as pure
+    variant = compile_sources({**sources, LIBRARY: text}, ("ClearingHouse.sol", "RiskOracle.sol"))
+    return {**compile_contracts(), **variant}
+
+
+@pytest.fixture(scope="module")
+def mutable_world() -> Iterator[World]:
+    with pytest.MonkeyPatch.context() as patch, run_anvil() as chain:
+        patch.setattr(deploy, "compile_contracts", make_artifacts)
+        put_table(chain, TABLE)
+        world = World(chain)
+        world.prepare()
+        yield world
+
+
+def put_table(chain, table) -> None:
+    chain._request("anvil_setCode", PLACE, "0x" + encode_table(table).to_bytes(32, "big").hex())
+
+
+def mutate(kind, column, value):
+    return {**TABLE, "rows": {**TABLE["rows"], kind: {**TABLE["rows"][kind], column: value}}}
+
+
+def find_failure(world: World, table, kind: ActionKind, column: str) -> str | None:
+    """Name of the first test of the column that fails for that kind under the table; None if all pass."""
+    for test in COLUMN_TESTS:
+        if test.column == column and kind in test.kinds:
+            mark = world.chain.snapshot()
+            try:
+                put_table(world.chain, table)
+                test(make_scene(world, kind))
+            except (AssertionError, Reverted, pytest.fail.Exception):
+                return test.__name__
+            finally:
+                world.chain.revert(mark)
+    return None
+
+
+def require_killed(world: World, kind: str, column: str, value: object) -> None:
+    require_control(world, kind, column)
+    if find_failure(world, mutate(kind, column, value), ActionKind[kind], column) is None:
+        # Another cell of the row makes it the same: then the generator must not let such a row through.
+        with pytest.raises(TableInvalid) as refusal:
+            check_table(mutate(kind, column, value))
+        assert (refusal.value.kind, refusal.value.column) == (kind, column)
+        assert (column, value, TABLE["rows"][kind]["epoch"]) == ("provenAt", "RAISE", "NONE"), "an unseen mutant"
+
+
+@cache
+def require_control(world: World, kind: str, column: str) -> None:
+    """With the table as it is, every test of the column passes."""
+    assert find_failure(world, TABLE, ActionKind[kind], column) is None
+
+
+@pytest.mark.parametrize(("kind", "column", "value"), FEW)
+def test_a_flipped_cell_fails_a_test(mutable_world, kind, column, value):
+    require_killed(mutable_world, kind, column, value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "column", "value"), MUTANTS)
+def test_no_cell_can_be_flipped_unseen(mutable_world, kind, column, value):
+    require_killed(mutable_world, kind, column, value)
+
+
+def test_every_cell_has_a_test():
+    cells = {(kind, test.column) for test in COLUMN_TESTS for kind in test.kinds}
+    assert cells == {(ActionKind[kind], column) for kind in TABLE["rows"] for column in TABLE["columns"]}
+
+
+def test_the_library_holds_the_table(chain):
+    library, _ = deploy_contract(chain, "TestHashes")
+    word = encode_table(TABLE)
+    for number, kind in enumerate(TABLE["kinds"]):
+        row = (word >> (ROW_BITS * number)) & ((1 << ROW_BITS) - 1)
+        if kind in TABLE["rows"]:
+            assert library.call("ruleOf", number) == row, kind
+        else:
+            with pytest.raises(Reverted, match="ActionUnknown"):
+                library.call("ruleOf", number)
+            assert row == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "value"),
+    [
+        ("DEPOSIT", "flows", "SIDEWAYS"),
+        ("DEPOSIT", "policy", "initial"),
+        ("DEPOSIT", "policy", "chosen"),
+        ("DEPOSIT", "provenAt", "SET"),
+        ("CLOSE", "provenAt", "RAISE"),
+        ("TRADE", "sides", "both"),
+    ],
+)
+def test_a_row_that_no_contract_could_follow_is_refused(kind, column, value):
+    with pytest.raises(TableInvalid) as refusal:
+        check_table(mutate(kind, column, value))
+    assert (refusal.value.kind, refusal.value.column, refusal.value.value) == (kind, column, value)
+
+
+def test_a_row_without_a_cell_or_of_an_unknown_kind_is_refused():
+    row = {column: value for column, value in TABLE["rows"]["CURE"].items() if column != "frozen"}
+    for rows, kind in (({"CURE": row}, "CURE"), ({"ROLL": TABLE["rows"]["CURE"]}, "ROLL")):
+        with pytest.raises(TableInvalid) as refusal:
+            check_table({**TABLE, "rows": rows})
+        assert refusal.value.kind == kind
