@@ -9,8 +9,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 NATIVE := $(wildcard prover/native/src/*.rs prover/native/core/src/*.rs prover/native/Cargo.* prover/native/core/Cargo.toml)
 MANIFEST := --manifest-path prover/native/Cargo.toml
+SOLIDITY := "contracts/src/**/*.sol"
 
-.PHONY: help setup demo test test-full check generate bench keys clean
+.PHONY: help setup demo test test-full check format generate bench keys clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,13 +44,20 @@ test-full: setup check ## also the slow suites
 	cargo test --release --workspace --locked --quiet $(MANIFEST)
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
-check: $(VENV)/.installed ## style, types, and generated files that are stale
+check: $(VENV)/.installed node_modules/.installed ## style, types, and generated files that are stale
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(PY) -m tests.support.types
+	node_modules/.bin/prettier --log-level warn --check $(SOLIDITY)
+	node_modules/.bin/solhint --disc --noPoster --max-warnings 0 $(SOLIDITY)
 	cargo fmt --all --check $(MANIFEST)
 	cargo clippy --release --workspace --all-targets --locked --quiet $(MANIFEST) -- -D warnings
 	$(PY) -m zkmargin.scripts.generate --check
+
+format: $(VENV)/.installed node_modules/.installed ## write Python, Rust and Solidity as the formatters want them
+	$(VENV)/bin/ruff format .
+	cargo fmt --all $(MANIFEST)
+	node_modules/.bin/prettier --log-level warn --write $(SOLIDITY)
 
 generate: $(VENV)/.installed ## write the generated files again
 	$(PY) -m zkmargin.scripts.generate

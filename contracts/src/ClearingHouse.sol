@@ -61,8 +61,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         bytes32 escrowHash;
     }
 
-    /// @dev Set in `state` once auth has burned a digest: only then is the mapping of burned digests read, which saves a
-    ///      cold read otherwise.
+    /// @dev Set in `state` once auth has burned a digest: only then is the mapping of burned digests read, which saves
+    ///      a cold read otherwise.
     uint8 private constant HAS_INVALIDATED = 0x80;
     /// @dev Rows whose policy is looked up among the points of the epoch.
     uint256 private constant NAMED_POLICY =
@@ -87,9 +87,12 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     mapping(address submitter => uint256) public feesOf;
     mapping(bytes32 account => mapping(uint256 commitment => mapping(bytes32 policy => uint40))) private _attestedAt;
 
-    constructor(IKeyRegistry registry, IRiskOracle oracle, IMarginVerifier verifier, CollateralVault vault)
-        EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION)
-    {
+    constructor(
+        IKeyRegistry registry,
+        IRiskOracle oracle,
+        IMarginVerifier verifier,
+        CollateralVault vault
+    ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
         (REGISTRY, ORACLE, VERIFIER, VAULT) = (registry, oracle, verifier, vault);
         if (vault.CLEARING_HOUSE() != address(this)) revert WiringWrong(address(vault), vault.CLEARING_HOUSE());
     }
@@ -193,7 +196,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         if (plus.generationOld != minus.generationOld || plus.keyVersion != minus.keyVersion) {
             revert SidesDiffer(plus.generationOld, minus.generationOld, plus.keyVersion, minus.keyVersion);
         }
-        // No need to gather them for minus: of an account they look at key version and generation only, which are equal.
+        // No need to gather them for minus, because they depend on key version and generation only, which are equal.
         ProofInputs memory inputs = _proofInputs(rule, plus, 0, request.epoch);
         _bind(rule, plus, inputs, plusProvenAt);
         _bind(rule, minus, inputs, minusProvenAt);
@@ -249,15 +252,16 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     /// @inheritdoc IClearingHouse
     function accountOf(bytes32 account) external view returns (Account memory) {
         AccountRecord storage record = _accounts[account];
-        return Account({
-            auth: record.auth,
-            status: _statusOf(record),
-            keyVersion: record.keyVersion,
-            generation: record.generation,
-            provenAt: record.provenAt,
-            commitment: record.commitment,
-            escrowHash: record.escrowHash
-        });
+        return
+            Account({
+                auth: record.auth,
+                status: _statusOf(record),
+                keyVersion: record.keyVersion,
+                generation: record.generation,
+                provenAt: record.provenAt,
+                commitment: record.commitment,
+                escrowHash: record.escrowHash
+            });
     }
 
     /// @inheritdoc IClearingHouse
@@ -287,8 +291,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     // ------------------------------------------------------------------ steps of an action
 
-    /// @dev An empty Action of that kind. It is filled in from step to step, as an argument: a function that returned it
-    ///      would allocate its eighteen words again.
+    /// @dev An empty Action of that kind. It is filled in from step to step, as an argument: a function that returned
+    ///      it would allocate its eighteen words again.
     function _start(ActionKind kind) private pure returns (Action memory action) {
         action.kind = uint8(kind);
     }
@@ -375,7 +379,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         return record.provenAt;
     }
 
-    /// @dev Of a trade's amounts there is only the fee: neither cash nor collateral moves, and nobody receives a payment.
+    /// @dev Of a trade's amounts there is only the fee: neither cash nor collateral moves, and nobody receives a
+    ///      payment.
     function _draftSide(
         Action memory action,
         Rule rule,
@@ -390,17 +395,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         action.ciphertext = given.ciphertext;
         action.side = side;
         action.fee = given.fee;
-        return
-            _draft(
-                action,
-                rule,
-                record,
-                given.account,
-                given.commitmentOld,
-                given.commitmentNew,
-                0,
-                given.deadline
-            );
+        return _draft(action, rule, record, given.account, given.commitmentOld, given.commitmentNew, 0, given.deadline);
     }
 
     /// @dev Without an epoch the settlement is the identity, and the policy a constant.
@@ -415,7 +410,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         uint24 generation = action.generationOld;
         bytes32 pointsHash;
         if (rule.has(ActionRules.EPOCH_EXIT | ActionRules.EPOCH_PROOF)) {
-            FreshEpoch memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind)); // sees to the pause, too
+            // No need to ask for the pause, because requireFresh refuses a paused action.
+            FreshEpoch memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));
             if (epoch.keyVersion != keyVersion) revert KeyVersionWrong(action.account, keyVersion, epoch.keyVersion);
             if (epoch.generation != generation) {
                 if (epoch.generation != uint256(generation) + 1) {

@@ -46,8 +46,10 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         for (uint256 i = 0; i < collaterals.length; i++) {
             Collateral memory collateral = collaterals[i];
             if (
-                collateral.lot == 0 || collateral.token.code.length == 0 || isRegistered[collateral.token]
-                    || collateralOf[collateral.slot].token != address(0)
+                collateral.lot == 0 ||
+                collateral.token.code.length == 0 ||
+                isRegistered[collateral.token] ||
+                collateralOf[collateral.slot].token != address(0)
             ) {
                 revert CollateralInvalid(collateral.slot, collateral.token, collateral.lot);
             }
@@ -72,7 +74,8 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         bytes32 s
     ) external nonReentrant {
         if (!isRegistered[token]) revert TokenUnknown(token);
-        // A permit can be carried in by anyone who sees it; then this call fails and the allowance is there all the same. Without it the transfer fails.
+        // A permit can be carried in by anyone who sees it; then this call fails and the allowance is there all the
+        // same. Without it the transfer fails.
         try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         _fund(account, token, amount);
     }

@@ -7,7 +7,6 @@ import {Statement} from "./generated/Statement.sol";
 import {IKeyRegistry, KeyRegistration} from "./interfaces/IKeyRegistry.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
 import {KeyChecks} from "./libraries/KeyChecks.sol";
-import {KeyData} from "./libraries/KeyData.sol";
 
 /// @title KeyRegistry
 /// @notice What it does and what it relies on is written in IKeyRegistry.

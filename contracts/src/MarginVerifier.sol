@@ -98,7 +98,13 @@ contract MarginVerifier is IMarginVerifier {
     }
 
     /// @dev Adds policy, settlement and write. Adding the identity changes nothing and is left out.
-    function _addShared(G1Place sum, KeyHead head, G1 calldata policy, G1 calldata settlement, bool write) private view {
+    function _addShared(
+        G1Place sum,
+        KeyHead head,
+        G1 calldata policy,
+        G1 calldata settlement,
+        bool write
+    ) private view {
         if (write) sum.add(head.ic(Statement.WRITE));
         if (policy.x != 0 || policy.y != 0) sum.add(_copy(policy).place());
         if (settlement.x != 0 || settlement.y != 0) sum.add(_copy(settlement).place());
@@ -156,8 +162,8 @@ contract MarginVerifier is IMarginVerifier {
             pair := add(pair, PAIR)
             calldatacopy(pair, add(proof, 0xc0), 0x40)
             mcopy(add(pair, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-            // outcome is 0: refused, or no answer; 1: the product is not one; 2: it is. Arguments run from right to left,
-            // so the size is that of this call's answer; with the word cleared, no answer cannot pass for a one.
+            // outcome is 0: refused, or no answer; 1: the product is not one; 2: it is. Arguments run from right to
+            // left, so the size is that of this call's answer; with the word cleared, no answer cannot pass for a one.
             mstore(0, 0)
             if and(eq(returndatasize(), 0x20), staticcall(gas(), 0x08, input, 768, 0, 0x20)) {
                 outcome := add(1, eq(mload(0), 1))

@@ -53,7 +53,8 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @dev Bounds of a maximal age, in seconds.
     uint16 private constant AGE_LOW = 60;
     uint16 private constant AGE_HIGH = 900;
-    /// @dev Least seconds between two generation steps on the chain's clock: an account takes part in a step within that generation, so each must last.
+    /// @dev Least seconds between two generation steps on the chain's clock: an account takes part in a step within
+    ///      that generation, so each must last.
     uint40 private constant STEP_INTERVAL = 1 hours;
 
     IKeyRegistry public immutable REGISTRY;
@@ -151,7 +152,12 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         if (snapshot.length != 0) emit SnapshotPublished(epoch.number, snapshot);
         if (hasSettlement) {
             emit SettlementPublished(
-                epoch.generation, epoch.number, keyVersion, epoch.settlementX, epoch.settlementY, settlement
+                epoch.generation,
+                epoch.number,
+                keyVersion,
+                epoch.settlementX,
+                epoch.settlementY,
+                settlement
             );
         }
     }
@@ -286,7 +292,8 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
 
     /// @dev A policy point is never the identity: that is the policy without any rule.
     function _requirePoints(Epoch calldata epoch, Point[] calldata points) private pure {
-        if (points.length == 0 || points.length > POINTS_LIMIT) revert PointCountOutOfRange(points.length, POINTS_LIMIT);
+        if (points.length == 0 || points.length > POINTS_LIMIT)
+            revert PointCountOutOfRange(points.length, POINTS_LIMIT);
         bytes32 previous = 0;
         for (uint256 i = 0; i < points.length; i++) {
             Point calldata point = points[i];
@@ -305,12 +312,15 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         if (block.timestamp < earliest) revert StepTooEarly(block.timestamp, earliest);
     }
 
-    /// @dev A step's point is never the identity: a step that drops no slot lists nothing, and unset storage reads as the identity.
-    ///      An ordinary epoch may bring the point of the step into the current generation, once, for a key version that has none, and of the same vector.
-    function _requireSettlement(Epoch calldata epoch, bytes calldata settlement, bool isStep, uint16 keyVersion)
-        private
-        view
-    {
+    /// @dev A step's point is never the identity: a step that drops no slot lists nothing, and unset storage reads as
+    ///      the identity. An ordinary epoch may bring the point of the step into the current generation, once, for a
+    ///      key version that has none, and of the same vector.
+    function _requireSettlement(
+        Epoch calldata epoch,
+        bytes calldata settlement,
+        bool isStep,
+        uint16 keyVersion
+    ) private view {
         if (!isStep) {
             Settlement storage stored = _settlements[keyVersion][epoch.generation];
             if (settlementHashOf[epoch.generation] == 0 || stored.x != 0 || stored.y != 0) {
@@ -332,7 +342,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         if (signatures.length < threshold) revert SignaturesMissing(signatures.length, threshold);
         address previous = address(0);
         for (uint256 i = 0; i < signatures.length; i++) {
-            (address signer, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, signatures[i]);
+            (address signer, ECDSA.RecoverError problem, ) = ECDSA.tryRecoverCalldata(digest, signatures[i]);
             if (problem != ECDSA.RecoverError.NoError || signer <= previous || !isSigner[signer]) {
                 revert SignatureInvalid(i, signer);
             }

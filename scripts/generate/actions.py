@@ -114,7 +114,7 @@ def render_solidity(table: Json) -> str:
         "\n",
         *(_solidity_row(kind, row) for kind, row in table["rows"].items()),
         "\n    /// @dev The rows, by kind.\n    uint256 private constant TABLE =\n",
-        " |\n".join(f"        ({kind} << ({ROW_BITS} * uint256(ActionKind.{kind})))" for kind in table["rows"]),
+        " |\n    ".join(f"        ({kind} << ({ROW_BITS} * uint256(ActionKind.{kind})))" for kind in table["rows"]),
         ";\n\n    /// @notice The action has no rule: it is not one of the table.\n",
         "    /// @param kind The action that was asked for.\n",
         "    error ActionUnknown(ActionKind kind);\n\n",

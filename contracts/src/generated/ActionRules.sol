@@ -78,12 +78,12 @@ library ActionRules {
     /// @dev The rows, by kind.
     uint256 private constant TABLE =
         (DEPOSIT << (18 * uint256(ActionKind.DEPOSIT))) |
-        (TRADE << (18 * uint256(ActionKind.TRADE))) |
-        (WITHDRAW << (18 * uint256(ActionKind.WITHDRAW))) |
-        (CURE << (18 * uint256(ActionKind.CURE))) |
-        (ATTEST << (18 * uint256(ActionKind.ATTEST))) |
-        (WITHDRAW_FLAT << (18 * uint256(ActionKind.WITHDRAW_FLAT))) |
-        (CLOSE << (18 * uint256(ActionKind.CLOSE)));
+            (TRADE << (18 * uint256(ActionKind.TRADE))) |
+            (WITHDRAW << (18 * uint256(ActionKind.WITHDRAW))) |
+            (CURE << (18 * uint256(ActionKind.CURE))) |
+            (ATTEST << (18 * uint256(ActionKind.ATTEST))) |
+            (WITHDRAW_FLAT << (18 * uint256(ActionKind.WITHDRAW_FLAT))) |
+            (CLOSE << (18 * uint256(ActionKind.CLOSE)));
 
     /// @notice The action has no rule: it is not one of the table.
     /// @param kind The action that was asked for.

@@ -62,16 +62,22 @@ library Messages {
     string internal constant DOMAIN_NAME = "zkmargin";
     string internal constant DOMAIN_VERSION = "1";
 
-    bytes32 internal constant EPOCH_TYPEHASH =
-        keccak256("Epoch(uint64 number,uint40 time,uint24 generation,uint64 minEpoch,bytes32 snapshotHash,bytes32 policyHash,bytes32 settlementHash,bytes32 keyHash,bytes32 pointsHash,uint256 settlementX,uint256 settlementY)");
-    bytes32 internal constant ACTION_TYPEHASH =
-        keccak256("Action(uint8 kind,bytes32 account,bytes32 counterparty,uint16 keyVersion,uint64 epoch,bytes32 policy,uint24 generationOld,uint24 generationNew,uint256 commitmentOld,uint256 commitmentNew,uint256 tradeTag,uint256 ciphertext,int8 side,int128 cashFlow,Flow[] flows,address recipient,uint64 fee,uint40 deadline)Flow(uint16 slot,int64 lots)");
-    bytes32 internal constant FLOW_TYPEHASH =
-        keccak256("Flow(uint16 slot,int64 lots)");
-    bytes32 internal constant OPEN_TYPEHASH =
-        keccak256("Open(bytes32 account,address auth,uint64 index,uint16 keyVersion,uint24 generation,uint256 commitment,bytes32 escrowHash,uint40 deadline)");
-    bytes32 internal constant INVALIDATE_TYPEHASH =
-        keccak256("Invalidate(bytes32 digest)");
+    bytes32 internal constant EPOCH_TYPEHASH = keccak256(
+        "Epoch(uint64 number,uint40 time,uint24 generation,uint64 minEpoch,bytes32 snapshotHash,bytes32 policyHash,"
+        "bytes32 settlementHash,bytes32 keyHash,bytes32 pointsHash,uint256 settlementX,uint256 settlementY)"
+    );
+    bytes32 internal constant ACTION_TYPEHASH = keccak256(
+        "Action(uint8 kind,bytes32 account,bytes32 counterparty,uint16 keyVersion,uint64 epoch,bytes32 policy,"
+        "uint24 generationOld,uint24 generationNew,uint256 commitmentOld,uint256 commitmentNew,uint256 tradeTag,"
+        "uint256 ciphertext,int8 side,int128 cashFlow,Flow[] flows,address recipient,uint64 fee,"
+        "uint40 deadline)Flow(uint16 slot,int64 lots)"
+    );
+    bytes32 internal constant FLOW_TYPEHASH = keccak256("Flow(uint16 slot,int64 lots)");
+    bytes32 internal constant OPEN_TYPEHASH = keccak256(
+        "Open(bytes32 account,address auth,uint64 index,uint16 keyVersion,uint24 generation,uint256 commitment,"
+        "bytes32 escrowHash,uint40 deadline)"
+    );
+    bytes32 internal constant INVALIDATE_TYPEHASH = keccak256("Invalidate(bytes32 digest)");
 
     function hash(Epoch memory message) internal pure returns (bytes32 digest) {
         bytes32 typeHash = EPOCH_TYPEHASH;

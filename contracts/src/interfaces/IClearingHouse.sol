@@ -5,8 +5,8 @@ import {ActionKind} from "../generated/ActionRules.sol";
 import {Flow} from "../generated/Messages.sol";
 import {Point} from "./IRiskOracle.sol";
 
-/// @dev Life of an account. FROZEN is reached only by the default path, which is not built yet; the action table already
-///      says what it allows.
+/// @dev Life of an account. FROZEN is reached only by the default path, which is not built yet; the action table
+///      already says what it allows.
 enum Status {
     NONE,
     ACTIVE,
@@ -172,7 +172,8 @@ interface IClearingHouse {
     /// @param keyVersion Version of its verification keys.
     /// @param generation Version of the listing in which it starts.
     /// @param commitment Commitment to the empty state.
-    /// @param ephemeralX Ephemeral point of the escrow, with `ephemeralY` and `escrowedKey` what the committee decrypts.
+    /// @param ephemeralX Ephemeral point of the escrow, with `ephemeralY` and `escrowedKey` what the committee
+    ///     decrypts.
     /// @param ephemeralY Its other coordinate.
     /// @param escrowedKey The encrypted viewing key.
     event AccountOpened(
@@ -350,11 +351,11 @@ interface IClearingHouse {
     error WiringWrong(address vault, address house);
 
     /// @notice Opens an account with an empty portfolio. Anyone may carry it in; auth must have signed.
-    /// @dev Relies on the committee's key of that version for the escrow, and on the proof that the commitment is to the
-    ///      empty state under the escrowed viewing key. Opening counts as proved at the block's time.
-    ///      Reverts with `AuthZero`, `EphemeralIdentity`, `AccountTaken`, `DeadlinePassed`, `GenerationWrong` unless the
-    ///      generation is the latest epoch's, `DigestInvalidated`, `SignatureWrong`, with the oracle's `ActionPaused`,
-    ///      the registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive`, and the verifier's errors.
+    /// @dev Relies on the committee's key of that version for the escrow, and on the proof that the commitment is to
+    ///      the empty state under the escrowed viewing key. Opening counts as proved at the block's time.
+    ///      Reverts with `AuthZero`, `EphemeralIdentity`, `AccountTaken`, `DeadlinePassed`, `GenerationWrong` unless
+    ///      the generation is the latest epoch's, `DigestInvalidated`, `SignatureWrong`, with the oracle's
+    ///      `ActionPaused`, the registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive`, and the verifier's errors.
     ///      Warning: whoever knows the viewing key reads the account for ever; it cannot be changed.
     /// @param request What is opened.
     /// @return account The account's number.
@@ -363,20 +364,23 @@ interface IClearingHouse {
     /// @notice Absorbs a stated part of the inbox. Anyone may carry it in; auth must have signed.
     /// @dev Needs no epoch, proves no margin and goes on while paused. Takes cash, fee, flows; the fee comes out of the
     ///      cash. Reverts as the interface's list says.
-    ///      Warning: money that was absorbed leaves by a withdrawal only; what still lies in the inbox can be pulled back.
+    ///      Warning: money that was absorbed leaves by a withdrawal only; what still lies in the inbox can be pulled
+    ///      back.
     /// @param request The deposit.
     function deposit(ActionRequest calldata request) external;
 
     /// @notice Settles a trade between two accounts. Anyone may carry it in; both auths must have signed.
     /// @dev Each side proves that its new state meets the epoch's policy "initial". Relies on equal tags and opposite
-    ///      sides: what one side receives the other gives. Reverts as the interface's list says, and with `SelfTrade` or
-    ///      `SidesDiffer`.
+    ///      sides: what one side receives the other gives. Reverts as the interface's list says, and with `SelfTrade`
+    ///      or `SidesDiffer`.
     ///      Warning: the accounts of both sides are public; legs, price and direction are not.
     /// @param request The trade.
     function trade(TradeRequest calldata request) external;
 
-    /// @notice Pays out cash and collateral to what the recipient may claim. Anyone may carry it in; auth must have signed.
-    /// @dev Proves the epoch's policy "withdraw": initial margin, and no debt. Takes cash, fee, recipient, flows, epoch.
+    /// @notice Pays out cash and collateral to what the recipient may claim. Anyone may carry it in; auth must have
+    ///         signed.
+    /// @dev Proves the epoch's policy "withdraw": initial margin, and no debt. Takes cash, fee, recipient, flows,
+    ///      epoch.
     ///      Reverts as the interface's list says.
     ///      Warning: the recipient must be able to call the vault's `claim`; a contract that cannot loses the payment.
     /// @param request The withdrawal.
@@ -384,34 +388,36 @@ interface IClearingHouse {
 
     /// @notice Absorbs a stated part of the inbox and proves maintenance margin. Anyone may carry it in; auth must have
     ///         signed.
-    /// @dev Goes on while paused and for a frozen account. Takes cash, fee, flows, epoch. Reverts as the interface's list
-    ///      says.
+    /// @dev Goes on while paused and for a frozen account. Takes cash, fee, flows, epoch. Reverts as the interface's
+    ///      list says.
     /// @param request The cure; with nothing to absorb it takes the account over a step of generation.
     function cure(ActionRequest calldata request) external;
 
-    /// @notice Shows that the account, as it is, meets a policy of the epoch. Anyone who can prove it may call; needs no
-    ///         signature.
+    /// @notice Shows that the account, as it is, meets a policy of the epoch. Anyone who can prove it may call; needs
+    ///         no signature.
     /// @dev Takes policy and epoch. "maintenance" raises `provenAt`, another name the time that `attested` gives.
     ///      Reverts as the interface's list says.
     ///      Warning: a named policy says what it says and is no solvency.
     /// @param request The attestation.
     function attest(ActionRequest calldata request) external;
 
-    /// @notice Pays out of an account without derivatives and without debt. Anyone may carry it in; auth must have signed.
+    /// @notice Pays out of an account without derivatives and without debt. Anyone may carry it in; auth must have
+    ///         signed.
     /// @dev Proves the constant policy "flat"; needs no epoch, goes on while paused. Takes cash, fee, recipient, flows.
     ///      Reverts as the interface's list says.
     ///      Warning: the recipient must be able to call the vault's `claim`; a contract that cannot loses the payment.
     /// @param request The withdrawal.
     function withdrawFlat(ActionRequest calldata request) external;
 
-    /// @notice Pays out what the request states and ends the account; its number is never used again. Anyone may carry it
-    ///         in; auth must have signed.
+    /// @notice Pays out what the request states and ends the account; its number is never used again. Anyone may carry
+    ///         it in; auth must have signed.
     /// @dev Like `withdrawFlat` otherwise.
     ///      Warning: whatever the account held beyond the stated amounts is forfeited.
     /// @param request The last payment.
     function close(ActionRequest calldata request) external;
 
-    /// @notice Burns a digest that the caller, as auth of its account number `index`, may have signed; before opening, too.
+    /// @notice Burns a digest that the caller, as auth of its account number `index`, may have signed; before opening,
+    ///         too.
     /// @dev Never reverts. An action with that digest reverts with `DigestInvalidated` from then on.
     ///      Warning: an action that is mined first has happened.
     /// @param index Which of the caller's accounts.
@@ -438,16 +444,17 @@ interface IClearingHouse {
     /// @return What is known of it.
     function accountOf(bytes32 account) external view returns (Account memory);
 
-    /// @notice Whether the account is active, its key live, and its margin was proved at prices at most `maxAge` seconds old.
-    /// @dev Warning: it says nothing about the next block; an account may trade right after the check, and nothing can be
-    ///      seized from it. Opening counts as proved; deposits and flat exits do not renew it.
+    /// @notice Whether the account is active, its key live, and its margin was proved at prices at most `maxAge`
+    ///         seconds old.
+    /// @dev Warning: it says nothing about the next block; an account may trade right after the check, and nothing can
+    ///      be seized from it. Opening counts as proved; deposits and flat exits do not renew it.
     /// @param account The account.
     /// @param maxAge Seconds.
     /// @return Whether all of that holds now.
     function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool);
 
-    /// @notice Time of the latest epoch at which the account, as it is now, attested `policy`; 0 if never. Any change of
-    ///         the account ends it.
+    /// @notice Time of the latest epoch at which the account, as it is now, attested `policy`; 0 if never. Any change
+    ///         of the account ends it.
     /// @dev Warning: a named policy says what it says and is no solvency; use `isCurrent` for that. Attestations of
     ///      "maintenance" raise `provenAt` and are not kept here.
     /// @param account The account.

@@ -24,8 +24,8 @@ struct Collateral {
 ///        supported: where one loses, whoever claims first is paid.
 ///      - CLEARING_HOUSE absorbs and releases only what proofs and signatures allow.
 ///      Liveness assumptions
-///      - Tokens can be transferred (no pause or block list of their own that hits the vault). A blocked recipient blocks
-///        only itself: payments are pulled.
+///      - Tokens can be transferred (no pause or block list of their own that hits the vault). A blocked recipient
+///        blocks only itself: payments are pulled.
 ///      - Hidden accounts may owe cash, as far as the policies let them, so `held` may be less than what the other
 ///        accounts have: a payment can fail with `HeldTooLow` until money comes back.
 interface ICollateralVault {
@@ -112,9 +112,10 @@ interface ICollateralVault {
         bytes32 s
     ) external;
 
-    /// @notice Takes tokens back out of the inbox of the caller's own account number, before opening and after close, too.
-    /// @dev The number is made of the caller and the index, so nobody else reaches the inbox. Reverts with `InboxTooLow`,
-    ///      or what the token reverts with.
+    /// @notice Takes tokens back out of the inbox of the caller's own account number, before opening and after close,
+    ///         too.
+    /// @dev The number is made of the caller and the index, so nobody else reaches the inbox. Reverts with
+    ///      `InboxTooLow`, or what the token reverts with.
     ///      Warning: whoever relays a deposit of these tokens pays for a transaction that then fails.
     /// @param index Which of the caller's accounts.
     /// @param token The token.
@@ -131,14 +132,15 @@ interface ICollateralVault {
     function claim(address token, address to) external returns (uint256 amount);
 
     /// @notice Moves a stated part of the inbox to the hidden accounts. Only the clearing house, whose event says it.
-    /// @dev Relies on the caller for what the account is credited. Reverts with `CallerNotClearingHouse`, `SlotUnknown`,
-    ///      `InboxTooLow`.
+    /// @dev Relies on the caller for what the account is credited. Reverts with `CallerNotClearingHouse`,
+    ///      `SlotUnknown`, `InboxTooLow`.
     /// @param account Account number.
     /// @param cash Micro-dollars, which are units of the cash token.
     /// @param flows Lots above zero by collateral slot.
     function absorb(bytes32 account, uint256 cash, Flow[] calldata flows) external;
 
-    /// @notice Moves tokens from the hidden accounts to what `to` may claim. Only the clearing house, whose event says it.
+    /// @notice Moves tokens from the hidden accounts to what `to` may claim. Only the clearing house, whose event says
+    ///         it.
     /// @dev Relies on the caller for what the account is debited. Reverts with `CallerNotClearingHouse`, `SlotUnknown`,
     ///      `HeldTooLow`.
     /// @param to Who may claim them.

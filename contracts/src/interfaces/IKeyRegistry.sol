@@ -24,21 +24,21 @@ struct KeyRegistration {
 }
 
 /// @title Verification keys, by version
-/// @notice A version holds the `transition` and `open` keys, the point of the constant policy "flat" and the committee's
-///         public key. Versions are only added and revoked, never changed.
+/// @notice A version holds the `transition` and `open` keys, the point of the constant policy "flat" and the
+///         committee's public key. Versions are only added and revoked, never changed.
 /// @dev Checked at registration: sizes; every G1 point on the curve, coordinates below the field's order, none the
-///      identity; every G2 point in its subgroup and not the identity; delta different from gamma, from the generator and
-///      from their negatives (a key exported before anyone contributed to its set-up has them equal, and anyone can forge
-///      with it; gamma itself is the generator in snarkjs's keys); the flat point on the curve; the committee key on
-///      BabyJubJub, of prime order, not the identity.
+///      identity; every G2 point in its subgroup and not the identity; delta different from gamma, from the generator
+///      and from their negatives (a key exported before anyone contributed to its set-up has them equal, and anyone can
+///      forge with it; gamma itself is the generator in snarkjs's keys); the flat point on the curve; the committee key
+///      on BabyJubJub, of prime order, not the identity.
 ///      Safety assumptions
 ///      - At least one contributor to each key's set-up was honest. Nothing on chain can tell.
-///      - The declared hashes and the flat point are the true ones. The hashes cover the IC of every policy signal, which
-///        never goes on chain, so the contract cannot recompute them: whoever audits the venue does.
-///      - The owner does not register a key whose set-up it knows: such a key empties the vault. Hence ACTIVATION_DELAY,
-///        in which everyone can leave; the first version is live at once, as no account can exist before it. The owner
-///        should be a timelock. The deployment script takes a delay below 14 days on development chains only; ownership
-///        moves in two steps (Ownable2Step): the owner names a successor, who accepts.
+///      - The declared hashes and the flat point are the true ones. The hashes cover the IC of every policy signal,
+///        which never goes on chain, so the contract cannot recompute them: whoever audits the venue does.
+///      - The owner does not register a key whose set-up it knows: such a key empties the vault. Hence
+///        ACTIVATION_DELAY, in which everyone can leave; the first version is live at once, as no account can exist
+///        before it. The owner should be a timelock. The deployment script takes a delay below 14 days on development
+///        chains only; ownership moves in two steps (Ownable2Step): the owner names a successor, who accepts.
 ///      - A committee member's share does not leak; the committee can read escrowed accounts, never move them.
 ///      Liveness assumptions
 ///      - The owner does not revoke a sound key. Warning: revocation stops every action of the accounts under it, flat
@@ -105,11 +105,12 @@ interface IKeyRegistry {
     /// @param x Its coordinate.
     /// @param y Its other coordinate.
     error KeyPointInvalid(uint256 offset, uint256 x, uint256 y);
-    /// @notice A G2 point of the key is outside the subgroup, the identity, or a coordinate is not below the field's order.
+    /// @notice A G2 point of the key is outside the subgroup, the identity, or a coordinate is not below the field's
+    ///         order.
     /// @param offset Byte of the key at which it begins.
     error KeyGroupElementInvalid(uint256 offset);
-    /// @notice delta is gamma, the generator, or the negative of one: the set-up had no contribution and anyone can forge
-    ///         proofs.
+    /// @notice delta is gamma, the generator, or the negative of one: the set-up had no contribution and anyone can
+    ///         forge proofs.
     /// @param deltaXHash keccak256 of delta's x.
     error KeySetUpUnsafe(bytes32 deltaXHash);
     /// @notice The flat point is off the curve or the identity.

@@ -74,8 +74,9 @@ struct Opening {
 /// @dev Safety assumptions
 ///      - `key` is a data contract written by the KeyRegistry, whose checks hold. A caller who names any other address
 ///        gets no meaning.
-///      - The policy and settlement points are sums of scalar times IC point over data the caller trusts: whoever chooses
-///        a point freely can make any proof pass. ClearingHouse takes them from a quorum-signed epoch or the registry.
+///      - The policy and settlement points are sums of scalar times IC point over data the caller trusts: whoever
+///        chooses a point freely can make any proof pass. ClearingHouse takes them from a quorum-signed epoch or the
+///        registry.
 ///      - The discrete logarithm problem is hard on BN254 (about 100 bits) and the key's set-up was honest.
 ///      Liveness assumptions
 ///      - The precompiles of EIP-196 and EIP-197 exist and keep their prices in order of magnitude.
@@ -87,8 +88,8 @@ interface IMarginVerifier {
     /// @param context Context of the proof; of two, the first one's.
     error ProofRejected(uint256 context);
 
-    /// @notice The pairing precompile refused a point (off its curve, outside its subgroup, or a coordinate not below the
-    ///         field's order), or gave no answer.
+    /// @notice The pairing precompile refused a point (off its curve, outside its subgroup, or a coordinate not below
+    ///         the field's order), or gave no answer.
     error ProofMalformed();
 
     /// @notice A side that is not -1, 0 or +1.
@@ -111,19 +112,19 @@ interface IMarginVerifier {
         uint256[8] calldata proof
     ) external view;
 
-    /// @notice Checks both sides of a trade at once, under one key, one policy, one settlement and one trade tag. Anyone
-    ///         may call.
+    /// @notice Checks both sides of a trade at once, under one key, one policy, one settlement and one trade tag.
+    ///         Anyone may call.
     /// @dev For a third of the price of a second check. Reverts as the interface says.
-    ///      Soundness: let E_i be the quotient of the two sides of proof i's equation
-    ///      e(A_i, B_i) = e(alpha, beta) e(X_i, gamma) e(C_i, delta), X_i the sum over its public signals; E_i is in G_T,
-    ///      of prime order R, and is 1 exactly if proof i is valid. The call accepts if E_1 * E_2^rho = 1 (the pairing
-    ///      product below is this one, by bilinearity), rho = keccak256(key's points, calldata) mod R. The calldata holds
-    ///      the key's address, both sides' signals, both shared points and both proofs, so E_1 and E_2 are fixed before
-    ///      rho is drawn. If E_2 is not 1, exactly one rho modulo R is accepted; if E_2 is 1, then only E_1 = 1 is. As
-    ///      keccak256 mod R takes each value with probability below 2^-251, whoever tries q calldatas gets a false pair
-    ///      accepted with probability below q * 2^-251 in the random-oracle model. Both sides share T, policy,
-    ///      settlement, the constant and write, whose terms are therefore multiplied by 1 + rho once; side is +1 and -1,
-    ///      so its term is (1 - rho) IC = 2 IC - (1 + rho) IC, and -IC joins the shared terms.
+    ///      Soundness: let E_i be the quotient of the two sides of proof i's equation e(A_i, B_i) = e(alpha, beta)
+    ///      e(X_i, gamma) e(C_i, delta), X_i the sum over its public signals; E_i is in G_T, of prime order R, and is 1
+    ///      exactly if proof i is valid. The call accepts if E_1 * E_2^rho = 1 (the pairing product below is this one,
+    ///      by bilinearity), rho = keccak256(key's points, calldata) mod R. The calldata holds the key's address, both
+    ///      sides' signals, both shared points and both proofs, so E_1 and E_2 are fixed before rho is drawn. If E_2 is
+    ///      not 1, exactly one rho modulo R is accepted; if E_2 is 1, then only E_1 = 1 is. As keccak256 mod R takes
+    ///      each value with probability below 2^-251, whoever tries q calldatas gets a false pair accepted with
+    ///      probability below q * 2^-251 in the random-oracle model. Both sides share T, policy, settlement, the
+    ///      constant and write, whose terms are therefore multiplied by 1 + rho once; side is +1 and -1, so its term is
+    ///      (1 - rho) IC = 2 IC - (1 + rho) IC, and -IC joins the shared terms.
     ///      Warning: it means something only if key, policy and settlement come from whom the caller trusts.
     /// @param key Data contract of the `transition` key.
     /// @param trade The signals of both sides.

@@ -43,22 +43,23 @@ struct FreshEpoch {
 }
 
 /// @title Risk epochs, signed by a quorum of publishers
-/// @notice Anyone may carry an epoch in. It names the policies of the moment by their points, and, at a generation step,
-///         the settlement of expired slots. Every epoch carries `minEpoch`, the number of the last urgent epoch: no
-///         earlier epoch serves once it is posted. An urgent epoch has its own number there, and its successors carry it
-///         on, so that posting a successor first revokes as much. A generation lasts at least an hour (chain time).
+/// @notice Anyone may carry an epoch in. It names the policies of the moment by their points, and, at a generation
+///         step, the settlement of expired slots. Every epoch carries `minEpoch`, the number of the last urgent epoch:
+///         no earlier epoch serves once it is posted. An urgent epoch has its own number there, and its successors
+///         carry it on, so that posting a successor first revokes as much. A generation lasts at least an hour (chain
+///         time).
 /// @dev Safety assumptions
 ///      - Fewer than `threshold` publishers are dishonest. Warning: a dishonest quorum can do more than set prices: a
 ///        freely chosen point lets the verifier accept anything. Each honest publisher recomputes every point from the
 ///        data before signing; whoever audits the venue repeats it.
-///      - An urgent epoch that a quorum signed but nobody posted is carried on only if every later quorum shares an honest
-///        publisher with it: 2 * threshold - signers must exceed the number of dishonest publishers.
-///      - The policies keep their bounds (the bit budget of engine/presets.json); the contract never sees the data behind
-///        a point.
+///      - An urgent epoch that a quorum signed but nobody posted is carried on only if every later quorum shares an
+///        honest publisher with it: 2 * threshold - signers must exceed the number of dishonest publishers.
+///      - The policies keep their bounds (the bit budget of engine/presets.json); the contract never sees the data
+///        behind a point.
 ///      - A slot's instrument changes only at a generation step whose settlement drops the slot.
 ///      Liveness assumptions
-///      - A quorum signs epochs at short intervals and somebody carries them in. Without epochs trades, withdrawals, cures
-///        and attestations stop; deposits and exits of flat accounts go on.
+///      - A quorum signs epochs at short intervals and somebody carries them in. Without epochs trades, withdrawals,
+///        cures and attestations stop; deposits and exits of flat accounts go on.
 ///      - The publishers serve policy bytes by hash, and snapshot bytes when these were not published here.
 interface IRiskOracle {
     /// @notice An epoch was posted.
@@ -165,14 +166,14 @@ interface IRiskOracle {
     /// @param count The number.
     /// @param limit Highest number.
     error PointCountOutOfRange(uint256 count, uint256 limit);
-    /// @notice An epoch without a generation step brings neither settlement point nor bytes, unless its key version lacks
-    ///         the point of the step into its generation.
+    /// @notice An epoch without a generation step brings neither settlement point nor bytes, unless its key version
+    ///         lacks the point of the step into its generation.
     /// @param x Coordinate given.
     /// @param y Its other coordinate.
     /// @param length Bytes given.
     error SettlementUnexpected(uint256 x, uint256 y, uint256 length);
-    /// @notice The step into this generation has no settlement point under this key version; an epoch under that key can
-    ///         still bring it.
+    /// @notice The step into this generation has no settlement point under this key version; an epoch under that key
+    ///         can still bring it.
     /// @param keyVersion The key version.
     /// @param generation The generation.
     error SettlementUnset(uint16 keyVersion, uint24 generation);
@@ -214,13 +215,13 @@ interface IRiskOracle {
     error MaxAgeOutOfRange(ActionKind kind, uint16 seconds_, uint16 low, uint16 high);
 
     /// @notice Posts an epoch. Anyone may carry it in; a quorum of publishers must have signed.
-    /// @dev `settlement` is given at a generation step, and by an epoch of the present generation under a key version that
-    ///      lacks the point of that step (points differ by key, the vector does not); it is empty otherwise. `snapshot`
-    ///      may be empty and published later.
-    ///      Relies on the publishers for every number in it. Reverts with `EpochNumberTooLow`, `EpochNumberTooHigh`,
-    ///      `EpochTimeOutOfRange`, `MinEpochTooHigh`, `EpochGenerationWrong`, `StepTooEarly`, `PointCountOutOfRange`,
-    ///      `PointNameInvalid`, `PointInvalid`, `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`,
-    ///      `SignatureInvalid`, and the registry's errors unless the key is live.
+    /// @dev `settlement` is given at a generation step, and by an epoch of the present generation under a key version
+    ///      that lacks the point of that step (points differ by key, the vector does not); it is empty otherwise.
+    ///      `snapshot` may be empty and published later. Relies on the publishers for every number in it. Reverts with
+    ///      `EpochNumberTooLow`, `EpochNumberTooHigh`, `EpochTimeOutOfRange`, `MinEpochTooHigh`,
+    ///      `EpochGenerationWrong`, `StepTooEarly`, `PointCountOutOfRange`, `PointNameInvalid`, `PointInvalid`,
+    ///      `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`, `SignatureInvalid`, and the registry's errors
+    ///      unless the key is live.
     ///      Warning: it goes on while paused, so a pause does not stop a dishonest quorum.
     /// @param epoch The typed message that was signed.
     /// @param points The point of every policy, by strictly increasing name.

@@ -7,11 +7,12 @@ import {Statement} from "../generated/Statement.sol";
 import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 
 /// @title Amounts and flows, checked before they become field elements
-/// @dev The single-opening argument (docs/protocol.md, L3) needs |flow| <= 2^30 per slot, hence strictly increasing slots:
-///      two flows on one slot would add up. |cash flow| < 2^64 < 2^80 follows from amount and fee < 2^63.
+/// @dev The single-opening argument (docs/protocol.md, L3) needs |flow| <= 2^30 per slot, hence strictly increasing
+///      slots: two flows on one slot would add up. |cash flow| < 2^64 < 2^80 follows from amount and fee < 2^63.
 library Amounts {
     /// @notice Cash flow of the account, in micro-dollars, after checking amounts and recipient by the action's row.
-    /// @param action Has kind, fee and recipient. The fee is taken from `cash` on the way in, added to it on the way out.
+    /// @param action Has kind, fee and recipient. The fee is taken from `cash` on the way in, added to it on the way
+    ///     out.
     /// @param rule The action's row.
     /// @param cash Micro-dollars absorbed from the inbox, or paid to the recipient.
     function toCashFlow(Action memory action, Rule rule, uint64 cash) internal pure returns (int128) {
@@ -39,8 +40,9 @@ library Amounts {
             (uint16 slot, int64 lots) = (flows[i].slot, flows[i].lots);
             if (slot < next || slot >= slots) revert IClearingHouse.FlowSlotInvalid(slot, next, slots);
             next = uint256(slot) + 1;
-            bool isAllowed = (rule.has(ActionRules.FLOWS_IN) && lots > 0 && lots <= Statement.FLOW_LIMIT) ||
-                (rule.has(ActionRules.FLOWS_OUT) && lots < 0 && lots >= -Statement.FLOW_LIMIT);
+            bool isAllowed =
+                (rule.has(ActionRules.FLOWS_IN) && lots > 0 && lots <= Statement.FLOW_LIMIT) ||
+                    (rule.has(ActionRules.FLOWS_OUT) && lots < 0 && lots >= -Statement.FLOW_LIMIT);
             if (!isAllowed) revert IClearingHouse.FlowLotsInvalid(slot, lots, kind, Statement.FLOW_LIMIT);
         }
     }

@@ -2,8 +2,9 @@
 pragma solidity ^0.8.28;
 
 /// @title Membership in the prime-order subgroup of BabyJubJub (EIP-2494)
-/// @dev a x^2 + y^2 = 1 + d x^2 y^2 over BN254's scalar field; the group has order 8 * ORDER. Used once per registered committee key, so
-///      the plain double-and-add with ORDER is cheap enough and there is nothing to get wrong about cofactors.
+/// @dev a x^2 + y^2 = 1 + d x^2 y^2 over BN254's scalar field; the group has order 8 * ORDER. Used once per registered
+///      committee key, so the plain double-and-add with ORDER is cheap enough and there is nothing to get wrong about
+///      cofactors.
 library BabyJubJub {
     uint256 internal constant FIELD = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
     uint256 internal constant ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041;
@@ -20,8 +21,8 @@ library BabyJubJub {
         return _timesOrderIsIdentity(x, y);
     }
 
-    /// @dev Projective coordinates (X : Y : Z), x = X / Z, y = Y / Z. The addition law is complete for this curve (a square, d not), so
-    ///      no step divides by zero and none needs a special case. Identity: X = 0 and Y = Z.
+    /// @dev Projective coordinates (X : Y : Z), x = X / Z, y = Y / Z. The addition law is complete for this curve (a
+    ///      square, d not), so no step divides by zero and none needs a special case. Identity: X = 0 and Y = Z.
     function _timesOrderIsIdentity(uint256 x, uint256 y) private pure returns (bool) {
         uint256[3] memory sum = [uint256(0), 1, 1];
         for (uint256 bit = 256; bit > 0; bit--) {

@@ -7,13 +7,15 @@ struct G1 {
     uint256 y;
 }
 
-/// @dev Where a G1 stands in memory. A function that returns `G1 memory` allocates a new one first; one that returns its place does not.
+/// @dev Where a G1 stands in memory. A function that returns `G1 memory` allocates a new one first; one that returns
+///      its place does not.
 type G1Place is uint256;
 
 /// @title Arithmetic on BN254's G1 by the precompiles of EIP-196
-/// @dev Every return value is checked, and the size of every answer: a chain without the precompile gives success and no
-///      answer. (The arguments of `and` run from right to left, so the size is that of the call beside it.) The precompiles refuse coordinates that are not below the base field's order and points
-///      off the curve, so each point that passes through here is a point. G1 has prime order: there is no subgroup to leave.
+/// @dev Every return value is checked, and the size of every answer: a chain without the precompile gives success and
+///      no answer. (The arguments of `and` run from right to left, so the size is that of the call beside it.) The
+///      precompiles refuse coordinates that are not below the base field's order and points off the curve, so each
+///      point that passes through here is a point. G1 has prime order: there is no subgroup to leave.
 library Bn254 {
     /// @dev Order of the base field: coordinates lie below it.
     uint256 internal constant Q = 21888242871839275222246405745257275088696311157297823662689037894645226208583;
@@ -23,7 +25,8 @@ library Bn254 {
     /// @notice A precompile refused its input: a coordinate is not below Q, or the point is off the curve.
     error PointRefused(uint256 x, uint256 y);
 
-    /// @notice A public signal is not below the order of the scalar field, so that another number would have the same proof.
+    /// @notice A public signal is not below the order of the scalar field, so that another number would have the same
+    ///         proof.
     error SignalTooLarge(uint256 value, uint256 limit);
 
     /// @notice The place of a point in memory.

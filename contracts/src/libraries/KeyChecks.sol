@@ -40,7 +40,13 @@ library KeyChecks {
     /// @dev The creation code, 12 bytes, copies what follows it to memory and returns it:
     ///      PUSH2 size, DUP1, PUSH1 12, PUSH1 0, CODECOPY, PUSH1 0, RETURN.
     function store(bytes calldata key) internal returns (address pointer) {
-        bytes memory creation = abi.encodePacked(hex"61", uint16(key.length + 1), hex"80600c6000396000f3", hex"00", key);
+        bytes memory creation = abi.encodePacked(
+            hex"61",
+            uint16(key.length + 1),
+            hex"80600c6000396000f3",
+            hex"00",
+            key
+        );
         assembly ("memory-safe") {
             pointer := create(0, add(creation, 0x20), mload(creation))
             if iszero(pointer) {
@@ -55,12 +61,14 @@ library KeyChecks {
         if (!Bn254.isPoint(x, y)) revert IKeyRegistry.KeyPointInvalid(offset, x, y);
     }
 
-    /// @dev e(G, P) e(-G, P) = 1 for every P that the precompile accepts, and it accepts points of the subgroup only. The identity is refused apart.
+    /// @dev e(G, P) e(-G, P) = 1 for every P that the precompile accepts, and it accepts points of the subgroup only.
+    ///      The identity is refused apart.
     function _requireGroupElement(bytes calldata key, uint256 offset) private view {
         bytes calldata element = key[offset:offset + 128];
         bool isIdentity = keccak256(element) == keccak256(new bytes(128));
-        (bool accepted, bytes memory result) =
-            address(0x08).staticcall(abi.encodePacked(uint256(1), uint256(2), element, uint256(1), Bn254.Q - 2, element));
+        (bool accepted, bytes memory result) = address(0x08).staticcall(
+            abi.encodePacked(uint256(1), uint256(2), element, uint256(1), Bn254.Q - 2, element)
+        );
         if (isIdentity || !accepted || result.length != 32 || abi.decode(result, (uint256)) != 1) {
             revert IKeyRegistry.KeyGroupElementInvalid(offset);
         }

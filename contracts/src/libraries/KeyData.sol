@@ -7,9 +7,10 @@ import {G1, G1Place} from "./Bn254.sol";
 type KeyHead is uint256;
 
 /// @title A Groth16 verification key kept as the code of a contract
-/// @dev The code is STOP (so that nobody can run it), then alpha, beta, gamma, delta, then the IC points by index: the constant, the fixed
-///      signals and, for `transition`, cash flow and every slot's flow. G2 coordinates stand as the pairing precompile reads them,
-///      imaginary part first. Points of policy and settlement signals are never stored: each group arrives summed, as one point.
+/// @dev The code is STOP (so that nobody can run it), then alpha, beta, gamma, delta, then the IC points by index: the
+///      constant, the fixed signals and, for `transition`, cash flow and every slot's flow. G2 coordinates stand as the
+///      pairing precompile reads them, imaginary part first. Points of policy and settlement signals are never stored:
+///      each group arrives summed, as one point.
 library KeyData {
     /// @dev Bytes from the start of the key, after STOP.
     uint256 internal constant ALPHA = 0;
@@ -50,7 +51,8 @@ library KeyData {
         }
     }
 
-    /// @dev Bytes beyond the end of code read as zero, and a zero IC point would make its signal free: hence every read is checked.
+    /// @dev Bytes beyond the end of code read as zero, and a zero IC point would make its signal free: hence every read
+    ///      is checked.
     function requireSize(address key, uint256 points) private view {
         uint256 needed = size(points) + 1;
         if (key.code.length < needed) revert KeyMissing(key, key.code.length, needed);

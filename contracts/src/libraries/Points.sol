@@ -6,7 +6,8 @@ import {Point} from "../interfaces/IRiskOracle.sol";
 /// @title The hash of an epoch's named points
 library Points {
     /// @notice keccak256(abi.encode(points)).
-    /// @dev A Point is three full words, so the array's calldata is its encoding already; only the leading offset and the length are put before it.
+    /// @dev A Point is three full words, so the array's calldata is its encoding already; only the leading offset and
+    ///      the length are put before it.
     function hash(Point[] calldata points) internal pure returns (bytes32 digest) {
         assembly ("memory-safe") {
             let words := mload(0x40)
