@@ -7,7 +7,9 @@ PYTHON ?= python3
 MAKEFLAGS += --jobs=2
 VENV := .venv
 PY := $(VENV)/bin/python
-NATIVE := $(wildcard prover/native/src/*.rs prover/native/core/src/*.rs prover/native/Cargo.* prover/native/core/Cargo.toml)
+NATIVE := $(wildcard prover/native/src/*.rs prover/native/Cargo.*)
+NATIVE += $(wildcard prover/native/core/src/*.rs prover/native/core/Cargo.toml)
+PIP := -m pip install --quiet --constraint constraints.txt
 MANIFEST := --manifest-path prover/native/Cargo.toml
 SOLIDITY := "contracts/src/**/*.sol"
 
@@ -18,11 +20,11 @@ help: ## list the targets
 
 # Python environment, with the native prover built into it (Rust).
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(NATIVE)
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, found " + sys.version.split()[0])'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
 	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --constraint constraints.txt pip setuptools setuptools-rust
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable '.[test]'
+	$(PY) $(PIP) pip setuptools setuptools-rust
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) $(PIP) --no-build-isolation --editable '.[test]'
 	touch $@
 
 # circom, snarkjs, solc, OpenZeppelin and Anvil, all from npm.

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The Solidity compiler from npm behind the two calls py-solc-x makes of a native one: `--version`, and standard JSON in on
-// stdin, standard JSON out on stdout. Imports that the input does not carry are read from node_modules, and only from there.
+// The Solidity compiler from npm behind the two calls py-solc-x makes of a native one: `--version`, and standard JSON
+// in on stdin, standard JSON out on stdout. Imports that the input does not carry are read from node_modules, and only
+// from there.
 "use strict";
 const fs = require("node:fs");
 const path = require("node:path");

@@ -1,4 +1,4 @@
-// Times snarkjs's Groth16 prover on a key and a witness: seconds per run as JSON, node's start and one warm-up left out.
+// Times snarkjs's Groth16 prover on a key and a witness: seconds per run as JSON, without node's start and a warm-up.
 // snarkjs is taken from the working folder, which is a node_modules.
 import { createRequire } from "node:module";
 

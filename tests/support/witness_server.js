@@ -1,7 +1,7 @@
 "use strict";
 // Runs circom's witness generators for the tests: JSON lines in, JSON lines out, one process for all.
 //   {"load": name, "wasm": path, "calculator": path}   -> {"ok": true}
-//   {"run": name, "input": {signal: values}}           -> {"ok": true, "wires": base64 of 32-byte little-endian elements}
+//   {"run": name, "input": {signal: values}}           -> {"ok": true, "wires": base64, 32 bytes little-endian each}
 // A refusal by the generator, or any other error, is {"ok": false, "error": text}.
 const fs = require("fs");
 const readline = require("readline");
