@@ -254,6 +254,8 @@ def find_certificate(policy: Policy, state: AccountState) -> Certificate:
         If no certificate exists; says which rows fail and how much is missing.
     StateOutOfRange
         If the state is outside the statement's ranges.
+    RefusedPolicy
+        If the policy does not parse.
     """
     positions = check_state(policy, state.positions, state.cash)
     solver = _Solver(policy, positions, state.cash)

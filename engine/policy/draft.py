@@ -52,12 +52,12 @@ class Draft:
         moves : ndarray of int
             (rows,) thousandths that one unit of the transfer gains in the scenario, with this group's sign.
         """
-        at = slice(rows.start, rows.stop)
-        self.fields["positions"][at, slots.start : slots.stop] = columns
-        self.fields["helpers"][at, helper] = 1
-        self.fields["helpers"][at, Helper.TRANSFER_PLUS] = -moves
-        self.fields["helpers"][at, Helper.TRANSFER_MINUS] = moves
-        self.fields["charges"][at, ROUNDING] = -1
+        block = slice(rows.start, rows.stop)
+        self.fields["positions"][block, slots.start : slots.stop] = columns
+        self.fields["helpers"][block, helper] = 1
+        self.fields["helpers"][block, Helper.TRANSFER_PLUS] = -moves
+        self.fields["helpers"][block, Helper.TRANSFER_MINUS] = moves
+        self.fields["charges"][block, ROUNDING] = -1
         self._set_kinds(**{helper.name: HelperKind.LOSS})
 
     def add_equity(self, prices: np.ndarray) -> None:
@@ -90,7 +90,7 @@ class Draft:
         tail_weight : int
             m, the weight of the tail that is averaged.
         tail_divisor : int
-            m', from 1 to m: the expected shortfall is asked m / m' times.
+            m', from 1 to m: the row requires m / m' times the expected shortfall.
         """
         count = len(columns)
         if count > self.preset.excess_rows:
@@ -125,7 +125,7 @@ class Draft:
         self._set_kinds(**{helper.name: HelperKind.LOSS})
 
     def subtract_from_equity(self, helper: Helper) -> None:
-        """The charge lowers E, whatever is asked of E."""
+        """The charge lowers E, whatever is required of E."""
         self.fields["helpers"][self.layout.equity, helper] = -1
 
     def add_exposure_cap(self, row: int, columns: np.ndarray, limit_usd6: int) -> None:
@@ -135,5 +135,5 @@ class Draft:
         self.fields["constants"][row] = limit_usd6
 
     def finish(self, name: str) -> Policy:
-        """The immutable record; checks are the compiler's."""
+        """The immutable record; the house checks it."""
         return Policy(name=name, preset=self.preset, **self.fields)
