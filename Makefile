@@ -20,7 +20,7 @@ help: ## list the targets
 
 # Python environment, with the native prover built into it (Rust).
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(NATIVE)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ needed, found " + sys.version)'
 	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) $(PIP) pip setuptools setuptools-rust
