@@ -11,6 +11,8 @@ BASE_MODULUS: int
 BABYJUB_ORDER: int
 """l, the order of Base8."""
 BASE8: Point
+VECTOR_UNIT: bool
+"""Whether sums of points and transforms run on AVX-512 IFMA. ZKMARGIN_NATIVE=scalar in the environment prevents it."""
 
 class FieldVector:
     """Elements of BN254's scalar field, kept as such: thousands of numbers without a Python integer for each."""

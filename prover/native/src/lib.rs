@@ -17,7 +17,8 @@ mod _native {
     use ark_bn254::{Fq, Fr};
     use ark_ff::PrimeField;
     use num_bigint::BigUint;
-    use zkmargin_core::babyjub;
+    use pyo3::exceptions::PyValueError;
+    use zkmargin_core::{babyjub, vector};
 
     #[pymodule_export]
     use crate::circuit::{Circuit, Witness};
@@ -35,6 +36,11 @@ mod _native {
 
     #[pymodule_init]
     fn init(m: &Bound<'_, PyModule>) -> PyResult<()> {
+        if let Some(value) = vector::unknown_switch() {
+            let reason = format!("{} is {value:?}, allowed are \"scalar\" and nothing", vector::SWITCH);
+            return Err(PyValueError::new_err(reason));
+        }
+        m.add("VECTOR_UNIT", vector::unit().is_some())?;
         m.add("SCALAR_MODULUS", BigUint::from(Fr::MODULUS))?;
         m.add("BASE_MODULUS", BigUint::from(Fq::MODULUS))?;
         m.add("BABYJUB_ORDER", BigUint::from(babyjub::ORDER))?;

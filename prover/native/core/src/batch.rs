@@ -4,7 +4,8 @@
 //! them, which leaves 5 multiplications and a square, where a mixed projective addition takes 10. So the points of a
 //! group are added in pairs, round by round, all groups at once.
 
-use ark_ec::short_weierstrass::SWCurveConfig;
+use crate::vector::{self, Coordinate, Ifma};
+use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_ff::{AdditiveGroup, Field, Zero};
 
 /// An affine point that is not the identity.
@@ -14,8 +15,65 @@ pub struct Point<F> {
     pub y: F,
 }
 
+/// Points that are found by a signed place: twice the index, plus 1 for the negative. None of those asked for is the
+/// identity.
+pub trait SignedPoints<F: Field>: Sync {
+    fn coordinates(&self, index: usize) -> (&F, &F);
+
+    fn signed(&self, place: u32) -> Point<F> {
+        let (x, y) = self.coordinates((place >> 1) as usize);
+        Point { x: *x, y: if place & 1 == 0 { *y } else { -*y } }
+    }
+}
+
+impl<P: SWCurveConfig> SignedPoints<P::BaseField> for [Affine<P>] {
+    fn coordinates(&self, index: usize) -> (&P::BaseField, &P::BaseField) {
+        (&self[index].x, &self[index].y)
+    }
+}
+
+impl<F: Field> SignedPoints<F> for [Point<F>] {
+    fn coordinates(&self, index: usize) -> (&F, &F) {
+        (&self[index].x, &self[index].y)
+    }
+}
+
+/// Signed places of points, group after group.
+#[derive(Clone, Default)]
+pub struct Groups {
+    pub places: Vec<u32>,
+    pub lengths: Vec<u32>,
+}
+
+impl Groups {
+    pub fn new<G: Iterator<Item = u32>>(groups: impl Iterator<Item = G>) -> Self {
+        let mut all = Groups::default();
+        for group in groups {
+            let before = all.places.len();
+            all.places.extend(group);
+            all.lengths.push((all.places.len() - before) as u32);
+        }
+        all
+    }
+}
+
+/// The sum of each group, none for the identity.
+pub fn sum_groups<P>(
+    unit: Option<Ifma>,
+    points: &(impl SignedPoints<P::BaseField> + ?Sized),
+    groups: Groups,
+) -> Vec<Option<Point<P::BaseField>>>
+where
+    P: SWCurveConfig<BaseField: Coordinate>,
+{
+    unit.and_then(|unit| vector::sum_groups(unit, points, &groups)).unwrap_or_else(|| {
+        let points = groups.places.iter().map(|place| points.signed(*place)).collect();
+        Batch::<P>::new(points, groups.lengths).reduce()
+    })
+}
+
 /// Groups of points, one after the other, each to be summed.
-pub struct Batch<P: SWCurveConfig> {
+struct Batch<P: SWCurveConfig> {
     points: Vec<Point<P::BaseField>>,
     lengths: Vec<u32>,
     /// Working space of a round.
@@ -25,27 +83,13 @@ pub struct Batch<P: SWCurveConfig> {
 
 impl<P: SWCurveConfig> Batch<P> {
     /// `lengths` are those of the groups, in the order of the points.
-    pub fn new(points: Vec<Point<P::BaseField>>, lengths: Vec<u32>) -> Self {
+    fn new(points: Vec<Point<P::BaseField>>, lengths: Vec<u32>) -> Self {
         let half = points.len() / 2;
         Batch { points, lengths, inverses: Vec::with_capacity(half), products: Vec::with_capacity(half) }
     }
 
-    /// The points that are there, group by group.
-    pub fn group<'a, G>(groups: impl Iterator<Item = G>) -> Self
-    where
-        G: Iterator<Item = &'a Option<Point<P::BaseField>>>,
-    {
-        let (mut points, mut lengths) = (Vec::new(), Vec::new());
-        for group in groups {
-            let before = points.len();
-            points.extend(group.flatten());
-            lengths.push((points.len() - before) as u32);
-        }
-        Batch::new(points, lengths)
-    }
-
     /// The sum of each group, none for the identity.
-    pub fn reduce(mut self) -> Vec<Option<Point<P::BaseField>>> {
+    fn reduce(mut self) -> Vec<Option<Point<P::BaseField>>> {
         while self.halve() {}
         let mut points = self.points.into_iter();
         self.lengths.iter().map(|length| if *length > 0 { points.next() } else { None }).collect()
@@ -122,7 +166,7 @@ fn add<P: SWCurveConfig>(
 }
 
 /// Each value becomes its inverse; none may be zero. `products` is working space.
-fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
+pub fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
     products.clear();
     let mut running = F::one();
     for value in values.iter() {
@@ -140,32 +184,43 @@ fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ark_bn254::{g1, Fr, G1Affine, G1Projective};
+    use ark_bn254::{g1, Fr, G1Affine};
     use ark_ec::{AffineRepr, CurveGroup};
-
-    fn point(multiple: i64) -> Option<Point<ark_bn254::Fq>> {
-        let p = (G1Affine::generator() * Fr::from(multiple)).into_affine();
-        (!p.is_zero()).then_some(Point { x: p.x, y: p.y })
-    }
 
     #[test]
     fn groups_are_summed_each_for_itself() {
-        let groups: [&[i64]; 9] = [
+        let groups: [&[i64]; 10] = [
             &[],
             &[5],
+            &[-5],
             &[1, 1],           // a doubling
             &[1, -1],          // to the identity
             &[1, -1, 7],       // with a point left over
             &[2, 2, 2, 2, -4], // doublings of two rounds
             &[1, 2, 4, 8, 16, 32, 64],
             &[3, -3, 3, -3], // the identity twice
-            &[0, 9, 0],      // points that are not there
+            &[9, 10, -11],
         ];
-        let points: Vec<Vec<_>> = groups.iter().map(|group| group.iter().map(|m| point(*m)).collect()).collect();
-        let sums = Batch::<g1::Config>::group(points.iter().map(|group| group.iter())).reduce();
-        let affine = |p: &Option<Point<_>>| p.map_or(G1Projective::zero(), |p| G1Affine::new(p.x, p.y).into());
-        for (group, sum) in groups.iter().zip(&sums) {
-            assert_eq!(affine(sum), affine(&point(group.iter().sum())), "{group:?}");
+        let points: Vec<G1Affine> =
+            (0..65i64).map(|multiple| (G1Affine::generator() * Fr::from(multiple)).into_affine()).collect();
+        let place = |multiple: &i64| 2 * multiple.unsigned_abs() as u32 + u32::from(*multiple < 0);
+        let check = |unit, groups: &[&[i64]]| {
+            let places = Groups::new(groups.iter().map(|group| group.iter().map(place)));
+            let sums = sum_groups::<g1::Config>(unit, &points[..], places);
+            assert_eq!(sums.len(), groups.len());
+            for (group, sum) in groups.iter().zip(&sums) {
+                let sum = sum.map_or(G1Affine::zero(), |p| G1Affine::new(p.x, p.y));
+                assert_eq!(
+                    sum,
+                    (G1Affine::generator() * Fr::from(group.iter().sum::<i64>())).into_affine(),
+                    "{group:?}"
+                );
+            }
+        };
+        for unit in [None, Ifma::detect()] {
+            check(unit, &groups);
+            check(unit, &[groups[7], groups[9]]);
+            groups.iter().for_each(|group| check(unit, &[group]));
         }
     }
 }

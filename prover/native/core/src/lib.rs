@@ -18,6 +18,7 @@ mod schedule;
 pub mod setup;
 pub mod solver;
 mod sym;
+pub mod vector;
 pub mod vkey;
 pub mod wtns;
 pub mod zkey;

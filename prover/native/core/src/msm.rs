@@ -4,8 +4,9 @@
 //! most of sum_b b B_b over the buckets: with b = high 2^k + low it is 2^k sum_high high R_high + sum_low low C_low,
 //! where R and C are the sums over rows and columns.
 
-use crate::batch::{Batch, Point};
+use crate::batch::{sum_groups, Groups, Point};
 use crate::field::Limbs;
+use crate::vector::{self, Coordinate, Ifma};
 use ark_ec::short_weierstrass::{Affine, Bucket, Projective, SWCurveConfig};
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, BigInteger, PrimeField, Zero};
@@ -25,7 +26,16 @@ const BUCKET_COST: usize = 2 * ADDITION_COST;
 /// A scalar above p / 2 counts as negative, so that small negative numbers are short too.
 pub fn msm<P>(points: &[Affine<P>], scalars: &[Limbs]) -> Projective<P>
 where
-    P: SWCurveConfig,
+    P: SWCurveConfig<BaseField: Coordinate>,
+    P::ScalarField: PrimeField<BigInt = Limbs>,
+{
+    msm_on(vector::unit(), points, scalars)
+}
+
+/// `msm` with the vector unit, or without.
+fn msm_on<P>(unit: Option<Ifma>, points: &[Affine<P>], scalars: &[Limbs]) -> Projective<P>
+where
+    P: SWCurveConfig<BaseField: Coordinate>,
     P::ScalarField: PrimeField<BigInt = Limbs>,
 {
     let terms: Vec<Term> = points
@@ -41,8 +51,11 @@ where
     }
     let windows = Windows::choose(&terms);
     let terms: Vec<Term> = terms.into_iter().map(|term| windows.recode(term)).collect();
-    let sums: Vec<Projective<P>> =
-        (0..windows.count).into_par_iter().with_max_len(1).map(|w| sum_window(points, &terms, &windows, w)).collect();
+    let sums: Vec<Projective<P>> = (0..windows.count)
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|w| sum_window(unit, points, &terms, &windows, w))
+        .collect();
     sums.iter().rev().fold(Projective::zero(), |mut total, sum| {
         for _ in 0..windows.width {
             total.double_in_place();
@@ -121,7 +134,13 @@ impl Windows {
 }
 
 /// The sum of the points times their digits in window `w`.
-fn sum_window<P: SWCurveConfig>(points: &[Affine<P>], terms: &[Term], windows: &Windows, w: usize) -> Projective<P> {
+fn sum_window<P: SWCurveConfig<BaseField: Coordinate>>(
+    unit: Option<Ifma>,
+    points: &[Affine<P>],
+    terms: &[Term],
+    windows: &Windows,
+    w: usize,
+) -> Projective<P> {
     // sorted by bucket: places[starts[b] .. starts[b + 1]] are those of bucket b
     let mut starts = vec![0u32; windows.buckets() + 2];
     terms.iter().for_each(|term| starts[windows.bucket(term, w).0] += 1);
@@ -143,26 +162,32 @@ fn sum_window<P: SWCurveConfig>(points: &[Affine<P>], terms: &[Term], windows: &
         .into_par_iter()
         .with_max_len(1)
         .flat_map_iter(|buckets| {
-            let held = &starts[buckets.start..=buckets.end];
-            let lengths = held.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            let own = places[held[0] as usize..held[held.len() - 1] as usize].iter();
-            Batch::<P>::new(own.map(|place| get_signed(points, *place)).collect(), lengths).reduce()
+            let ends = &starts[buckets.start..=buckets.end];
+            let lengths = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let places = places[ends[0] as usize..ends[ends.len() - 1] as usize].to_vec();
+            sum_groups::<P>(unit, points, Groups { places, lengths })
         })
         .collect();
-    sum_weighted::<P>(&buckets)
+    sum_weighted::<P>(unit, &buckets)
 }
 
 /// sum_b (b + 1) buckets[b].
-fn sum_weighted<P: SWCurveConfig>(buckets: &[Option<Point<P::BaseField>>]) -> Projective<P> {
+fn sum_weighted<P>(unit: Option<Ifma>, buckets: &[Option<Point<P::BaseField>>]) -> Projective<P>
+where
+    P: SWCurveConfig<BaseField: Coordinate>,
+{
+    let points: Vec<Point<P::BaseField>> = buckets.iter().flatten().copied().collect();
+    let mut next = (0u32..).map(|index| 2 * index);
+    let places: Vec<Option<u32>> = buckets.iter().map(|bucket| bucket.as_ref().and_then(|_| next.next())).collect();
     let shift = buckets.len().ilog2().div_ceil(2);
     let columns = 1 << shift;
-    let rows = Batch::<P>::group(buckets.chunks(columns).map(|row| row.iter()));
-    let columns = Batch::<P>::group((0..columns).map(|low| buckets[low..].iter().step_by(columns)));
-    let mut sum = sum_running::<P>(&rows.reduce()[1..]);
+    let rows = Groups::new(places.chunks(columns).map(|row| row.iter().flatten().copied()));
+    let columns = Groups::new((0..columns).map(|low| places[low..].iter().step_by(columns).flatten().copied()));
+    let mut sum = sum_running::<P>(&sum_groups::<P>(unit, &points[..], rows)[1..]);
     (0..shift).for_each(|_| {
         sum.double_in_place();
     });
-    sum + sum_running::<P>(&columns.reduce())
+    sum + sum_running::<P>(&sum_groups::<P>(unit, &points[..], columns))
 }
 
 /// sum_k (k + 1) points[k], from the last to the first.
@@ -191,11 +216,6 @@ fn cut(starts: &[u32]) -> Vec<Range<usize>> {
     ranges
 }
 
-fn get_signed<P: SWCurveConfig>(points: &[Affine<P>], signed_index: u32) -> Point<P::BaseField> {
-    let Affine { x, y, .. } = points[(signed_index >> 1) as usize];
-    Point { x, y: if signed_index & 1 == 0 { y } else { -y } }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,12 +229,14 @@ mod tests {
 
     /// Checks sum_i scalars[i] (multiples[i] G) against (sum_i scalars[i] multiples[i]) G.
     #[track_caller]
-    fn check_sum<P: SWCurveConfig<ScalarField = Fr>>(multiples: &[Fr], scalars: &[Fr]) {
+    fn check_sum<P: SWCurveConfig<ScalarField = Fr, BaseField: Coordinate>>(multiples: &[Fr], scalars: &[Fr]) {
         let generator = Projective::<P>::generator();
         let points = BatchMulPreprocessing::new(generator, multiples.len().max(1)).batch_mul(multiples);
         let plain: Vec<Limbs> = scalars.iter().map(|s| s.into_bigint()).collect();
         let expected = generator * multiples.iter().zip(scalars).map(|(m, s)| *m * s).sum::<Fr>();
-        assert_eq!(msm(&points, &plain), expected);
+        for unit in [None, Ifma::detect()] {
+            assert_eq!(msm_on(unit, &points, &plain), expected, "{unit:?}");
+        }
     }
 
     #[track_caller]
