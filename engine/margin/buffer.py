@@ -26,12 +26,9 @@ from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, Crowding
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import BUFFERS, Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6, to_usd6
-
-BUFFERS = {coin: Helper[f"BUFFER_{coin}"] for coin in Coin}
-"""Helper of each coin's buffer."""
 
 
 def compute_charge(exposure: float, crowding: Crowding, multiplier: float) -> float:

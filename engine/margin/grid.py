@@ -51,12 +51,9 @@ from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import LOSSES, Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, to_usd6
-
-LOSSES = {coin: Helper[f"LOSS_{coin}"] for coin in Coin}
-"""Helper of each coin's group."""
 
 TRANSFER_SIGN = {Coin.BTC: 1, Coin.ETH: -1}
 """What the transfer takes from one group it gives to the other."""

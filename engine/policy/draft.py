@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import LOSSES, Helper, Layout
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields
 from zkmargin.engine.presets import Preset
 
@@ -74,7 +74,7 @@ class Draft:
         exposure."""
         row = self.fields["helpers"][self.layout.total]
         row[Helper.EQUITY] = equity
-        row[[Helper.LOSS_BTC, Helper.LOSS_ETH]] = -factor
+        row[list(LOSSES.values())] = -factor
         row[[Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]] = -factor * charge_mille
         self._set_kinds(TRANSFER_PLUS=HelperKind.FREE_PLUS, TRANSFER_MINUS=HelperKind.FREE_MINUS)
 

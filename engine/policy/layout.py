@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.presets import Preset
+from zkmargin.engine.presets import Coin, Preset
 
 TRANSFER_UNIT_USD6 = 1_000
 """Exposure per unit of the transfer n, micro-dollars, so that a move of a thousandth is a coefficient of 1."""
@@ -38,6 +38,12 @@ class Helper(IntEnum):
     BUFFER_ETH = 8
     """Contagion buffer of ETH."""
 
+
+LOSSES = {coin: Helper[f"LOSS_{coin}"] for coin in Coin}
+"""Helper of each coin's group."""
+
+BUFFERS = {coin: Helper[f"BUFFER_{coin}"] for coin in Coin}
+"""Helper of each coin's contagion buffer."""
 
 _BLOCKS = {86: (33, 3), 42: (15, 1)}
 """Hard rows of a preset: (grid rows per coin, chords per coin and side of the contagion buffer). The buffer has two
@@ -85,7 +91,7 @@ class Layout:
     def buffer(self, coin_index: int) -> range:
         """Buffer rows of a coin: chords of the side "down", chords of "up", largest long and largest short exposure."""
         size = 2 * self.chords + 2
-        first = self.grid(1).stop + coin_index * size
+        first = self.grid(len(Coin) - 1).stop + coin_index * size
         return range(first, first + size)
 
     @property
