@@ -8,8 +8,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from eth_account import Account as EthAccount
-
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
@@ -20,7 +18,7 @@ from zkmargin.contracts.requests import (
     TradeRequest,
     TradeSide,
 )
-from zkmargin.contracts.venue import Venue
+from zkmargin.contracts.venue import Contracts
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch
@@ -28,9 +26,9 @@ from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
-from zkmargin.prover.client import Provers, SignedAction, SignedOpening, Trader
+from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedOpening
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import AgreedTrade
 from zkmargin.prover.session import VenueFacts
 
@@ -61,7 +59,7 @@ class LiveEpoch:
 class Party:
     """A trader with its wallet; `trader` holds the hidden account."""
 
-    def __init__(self, name: str, trader: Trader):
+    def __init__(self, name: str, trader: AccountClient):
         self.name, self.trader = name, trader
 
     @property
@@ -95,12 +93,12 @@ class LocalVenue:
     def __init__(self, chain: Chain, keys: VenueKeys, snapshot: MarketSnapshot):
         self.chain, self.keys, self.snapshot = chain, keys, snapshot
         self.is_replay = abs(chain.time - snapshot.time) > SECONDS_PER_DAY
-        self.publishers = [LocalWallet(EthAccount.create()) for _ in range(PUBLISHERS)]
+        self.publishers = [Wallet.create() for _ in range(PUBLISHERS)]
         addresses = [wallet.address for wallet in self.publishers]
         deployment = deploy(
             chain, keys.material, addresses, threshold=THRESHOLD, generation=snapshot.listing.generation
         )
-        self.contracts = Venue(chain, deployment)
+        self.contracts = Contracts(chain, deployment)
         self.publisher = Publisher(
             verifying_key=keys.transition.verifying_key,
             vault_units=deployment.vault_units,
@@ -173,10 +171,12 @@ class LocalVenue:
         return self.epoch
 
     # ---------------------------------------------------------------------------------------------------------- parties
-    def make_party(self, name: str, *, wallet: LocalWallet | None = None) -> Party:
+    def make_party(self, name: str, *, wallet: Wallet | None = None) -> Party:
         """A party with a wallet of its own; its account is not open yet."""
-        wallet = wallet or LocalWallet(EthAccount.create())
-        trader = Trader.create(wallet, self.facts, self.provers, generation=self.contracts.oracle.get_generation())
+        wallet = wallet or Wallet.create()
+        trader = AccountClient.create(
+            wallet, self.facts, self.provers, generation=self.contracts.oracle.get_generation()
+        )
         return Party(name, trader)
 
     def open(self, party: Party) -> Receipt:

@@ -17,7 +17,7 @@ from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import Wallet, request_signature
+from zkmargin.prover.messages.wallet import Signer, request_signature
 
 IDENTITY = (0, 0)
 """The point of the all-zero policy and of the settlement that moves nothing."""
@@ -127,7 +127,7 @@ def make_epoch_message(
     )
 
 
-def sign_unchecked(message: Epoch, wallets: Sequence[Wallet], domain: Domain) -> tuple[bytes, ...]:
+def sign_unchecked(message: Epoch, wallets: Sequence[Signer], domain: Domain) -> tuple[bytes, ...]:
     """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them.
 
     A publisher signs by `contracts.publisher.Publisher.sign`, which looks at what is signed first.

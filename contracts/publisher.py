@@ -22,7 +22,7 @@ from zkmargin.engine.policy.implication import check_implies
 from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
@@ -66,7 +66,7 @@ class Publisher:
     """The vault's token units per lot, by collateral slot; tokens have 18 decimals (`Deployment.vault_units`)."""
     domain: Domain
     """Where the signatures count."""
-    wallets: Sequence[Wallet]
+    wallets: Sequence[Signer]
     """The signing keys of this process: one signature each."""
     parameters: Parameters = field(default_factory=load_parameters)
     """The pinned numbers of the house model that policies must be built from."""

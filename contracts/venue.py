@@ -1,8 +1,8 @@
 """Typed bindings of a deployment: one method per entry point, typed records in, a receipt out, refusals as `Reverted`.
 
-`Venue` holds the five contracts and the two tokens of a deployment. A method that sends takes `sender`, an account of
-the node (the first by default): whoever submits is not the owner, so any sender will do where the entry point
-asks for a signature.
+`Contracts` holds the five contracts and the two tokens of a deployment. A method that sends takes `sender`, an account
+of the node (the first by default): whoever submits is not the owner, so any sender will do where the entry point asks
+for a signature.
 """
 
 from __future__ import annotations
@@ -396,7 +396,7 @@ class ClearingHouse:
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]
 
 
-class Venue:
+class Contracts:
     """A deployment's contracts and tokens, ready to call."""
 
     def __init__(self, chain: Chain, deployment: Deployment):

@@ -22,7 +22,7 @@ from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import Action, Open
-from zkmargin.prover.messages.wallet import Wallet, request_signature
+from zkmargin.prover.messages.wallet import Signer, request_signature
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
 from zkmargin.prover.paths import BUILD
 from zkmargin.prover.session import VenueFacts
@@ -91,14 +91,14 @@ class SignedAction:
         )
 
 
-class Trader:
+class AccountClient:
     """An account with its wallet. Amounts are positive micro-dollars and lots, deadlines unix seconds.
 
     Every method that acts raises what `prover.actions.transition.build_transition` raises: in particular
     `PolicyNotMet`, before proving.
     """
 
-    def __init__(self, wallet: Wallet, account: Account, venue: VenueFacts, provers: Provers):
+    def __init__(self, wallet: Signer, account: Account, venue: VenueFacts, provers: Provers):
         if wallet.address.lower() != account.auth.lower():
             raise AccountError(f"account 0x{account.id.hex()} belongs to {account.auth}, not to {wallet.address}")
         self.wallet, self.account, self.venue, self._provers = wallet, account, venue, provers
@@ -106,7 +106,7 @@ class Trader:
     @classmethod
     def create(
         cls,
-        wallet: Wallet,
+        wallet: Signer,
         venue: VenueFacts,
         provers: Provers,
         *,
@@ -121,7 +121,7 @@ class Trader:
         return cls(wallet, account, venue, provers)
 
     def __repr__(self) -> str:
-        return f"Trader({self.account!r})"
+        return f"AccountClient({self.account!r})"
 
     def open(self, *, deadline: int) -> SignedOpening:
         """The opening of the account, its key escrowed to the committee."""

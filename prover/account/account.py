@@ -18,7 +18,7 @@ from zkmargin.prover.errors import SigningNotRepeatable, WrongSigner
 from zkmargin.prover.messages.fields import to_address
 from zkmargin.prover.messages.records import KeyDerivation
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
-from zkmargin.prover.messages.wallet import Wallet, request_signature
+from zkmargin.prover.messages.wallet import Signer, request_signature
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.commitment import NONCE_BITS, compute_commitment, compute_state_digest, empty_state
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -43,7 +43,7 @@ def compute_account_id(domain: Domain, auth: str, index: int) -> bytes:
 
 
 # --------------------------------------------------------------------------------------------------------------- key
-def derive_key(wallet: Wallet, domain: Domain, account_id: bytes, key_index: int = 0) -> Secret:
+def derive_key(wallet: Signer, domain: Domain, account_id: bytes, key_index: int = 0) -> Secret:
     """Viewing key from the wallet: SHA-512(tag || signature) mod r, over the account's `KeyDerivation`.
 
     512 bits reduced mod r are uniform to 2^-258. The signature is asked for twice and must be the same both times.

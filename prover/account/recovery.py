@@ -20,7 +20,7 @@ from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
 from zkmargin.prover.messages.action_table import ActionKind, get_action_rule
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_private
 from zkmargin.prover.statement.commitment import decrypt_word
 
@@ -61,7 +61,7 @@ class Transitioned:
 Event = Opened | Transitioned
 
 
-def find_openings(wallet: Wallet, domain: Domain, events: Iterable[Event]) -> tuple[Opened, ...]:
+def find_openings(wallet: Signer, domain: Domain, events: Iterable[Event]) -> tuple[Opened, ...]:
     """Openings of the wallet's accounts: auth is the wallet's address, and the number follows from it and the index."""
     return tuple(
         event
@@ -95,7 +95,7 @@ class Recovery:
 
 
 def recover_accounts(
-    wallet: Wallet | None,
+    wallet: Signer | None,
     domain: Domain,
     preset: Preset,
     events: Iterable[Event],
@@ -106,7 +106,7 @@ def recover_accounts(
 
     Parameters
     ----------
-    wallet : Wallet, optional
+    wallet : Signer, optional
         None recovers the accounts of `keys` alone.
     settlements : mapping of int to ExpiryStep
         As for `recover_account`.

@@ -9,7 +9,7 @@ from zkmargin.prover.errors import MessageInvalid, WrongSigner
 from zkmargin.prover.messages.fields import HexBytes
 from zkmargin.prover.messages.records import Record, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
-from zkmargin.prover.messages.wallet import Wallet, request_signature
+from zkmargin.prover.messages.wallet import Signer, request_signature
 
 MessageT = TypeVar("MessageT", bound=TypedMessage)
 RecordT = TypeVar("RecordT", bound=Record)
@@ -54,7 +54,7 @@ class Signed(Generic[MessageT]):
             raise WrongSigner(signer, recover_signer(domain, self.message, self.signature), type(self.message).__name__)
 
 
-def sign_message(wallet: Wallet, domain: Domain, message: MessageT) -> Signed[MessageT]:
+def sign_message(wallet: Signer, domain: Domain, message: MessageT) -> Signed[MessageT]:
     """The message with the wallet's signature; raises `SignatureRefused` like `request_signature`."""
     return Signed(message, request_signature(wallet, domain, message))
 

@@ -4,8 +4,9 @@ Wallets write one ECDSA signature in several ways. The contracts take one of the
 half and v of 27 or 28.
 """
 
-from typing import Protocol
+from typing import Protocol, Self
 
+from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from zkmargin.prover.errors import SignatureRefused
@@ -18,7 +19,7 @@ ORDER = 2 * HALF_ORDER + 1
 """Order of secp256k1's group."""
 
 
-class Wallet(Protocol):
+class Signer(Protocol):
     """What signs for an account: an address, and ECDSA signatures of typed messages."""
 
     address: str
@@ -28,22 +29,32 @@ class Wallet(Protocol):
         """65 bytes r, s, v over the message's EIP-712 digest; a contract wallet's (ERC-1271) may be any bytes."""
 
 
-class LocalWallet:
+class Wallet:
     """A wallet over an eth-account key in memory."""
 
     def __init__(self, account: LocalAccount):
         self._account = account
         self.address: str = account.address
 
+    @classmethod
+    def create(cls) -> Self:
+        """A wallet with a fresh key."""
+        return cls(Account.create())
+
+    @classmethod
+    def from_key(cls, key: bytes | str) -> Self:
+        """The wallet of a private key, 32 bytes or 0x-hex."""
+        return cls(Account.from_key(key))
+
     def __repr__(self) -> str:
-        return f"LocalWallet({self.address})"
+        return f"Wallet({self.address})"
 
     def sign(self, domain: Domain, message: TypedMessage) -> bytes:
         """65 bytes r, s, v; deterministic (RFC 6979)."""
         return bytes(self._account.sign_message(encode(domain, message)).signature)
 
 
-def request_signature(wallet: Wallet, domain: Domain, message: TypedMessage) -> bytes:
+def request_signature(wallet: Signer, domain: Domain, message: TypedMessage) -> bytes:
     """The wallet's signature of the message, in the form that the contracts take.
 
     A wallet that is a key may write v as 0 or 1 (hardware wallets do): it leaves here as 27 or 28. What is not its
@@ -88,6 +99,6 @@ def _list_refused_forms(signature: bytes) -> list[tuple[str, bytes]]:
     return forms
 
 
-def _is_by(wallet: Wallet, domain: Domain, message: TypedMessage, signature: bytes) -> bool:
+def _is_by(wallet: Signer, domain: Domain, message: TypedMessage, signature: bytes) -> bool:
     signer = recover_signer(domain, message, signature)
     return signer is not None and signer.lower() == wallet.address.lower()

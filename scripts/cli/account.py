@@ -11,8 +11,8 @@ from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.options import AsJson, DeploymentFile, PresetName, RpcUrl
 
 if TYPE_CHECKING:
-    from zkmargin.contracts.venue import Venue
-    from zkmargin.prover.messages.wallet import LocalWallet
+    from zkmargin.contracts.venue import Contracts
+    from zkmargin.prover.messages.wallet import Wallet
 
 app = typer.Typer(
     help="Account numbers, what the chain stores, and recovery from chain and wallet.", no_args_is_help=True
@@ -125,27 +125,27 @@ def recover(
         raise typer.Exit(1)
 
 
-def _connect(rpc_url: str, deployment: Path) -> Venue:
+def _connect(rpc_url: str, deployment: Path) -> Contracts:
     from zkmargin.contracts.chain import Chain
     from zkmargin.contracts.deploy import Deployment
-    from zkmargin.contracts.venue import Venue
+    from zkmargin.contracts.venue import Contracts
 
     addresses = Deployment.load(deployment)
-    return Venue(Chain(rpc_url), addresses)
+    return Contracts(Chain(rpc_url), addresses)
 
 
-def _read_wallet(keystore: Path) -> LocalWallet:
+def _read_wallet(keystore: Path) -> Wallet:
     """The wallet of an encrypted file, whose password is asked for; raises `MalformedFile`."""
     from eth_account import Account as EthAccount
 
     from zkmargin.engine.errors import MalformedFile
     from zkmargin.engine.files import read_object
-    from zkmargin.prover.messages.wallet import LocalWallet
+    from zkmargin.prover.messages.wallet import Wallet
 
     document = read_object(keystore)
     password = typer.prompt("Password", hide_input=True, err=True)
     try:
-        return LocalWallet(EthAccount.from_key(EthAccount.decrypt(document, password)))
+        return Wallet.from_key(EthAccount.decrypt(document, password))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise MalformedFile(keystore, f"no wallet that this password opens: {error}") from None
 

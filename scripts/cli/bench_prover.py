@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from eth_account import Account as EthAccount
-
 from zkmargin.contracts.venue_keys import load_venue_keys, read_sizes
 from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.epoch.record import Epoch
@@ -26,7 +24,7 @@ from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import BUILD, NODE_MODULES
 from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.scripts.cli import console
@@ -85,7 +83,7 @@ def make_case(preset: Preset) -> tuple[Epoch, Transition]:
     state: AccountState = type(held)(name=held.name, positions=listed, cash_usd6=held.cash_usd6).to_state(
         snapshot.listing
     )
-    wallet, domain = LocalWallet(EthAccount.create()), make_domain()
+    wallet, domain = Wallet.create(), make_domain()
     key = derive_key(wallet, domain, compute_account_id(domain, wallet.address, 0))
     account = Account.create(domain, wallet.address, 0, key, preset, epoch.generation)
     intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)

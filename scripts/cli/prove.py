@@ -77,14 +77,13 @@ def prove(
 
 def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Transition]:
     """A fresh wallet's account with that state, and its attestation of the policy."""
-    from eth_account import Account as EthAccount
 
     from zkmargin.prover.account.account import Account, compute_account_id, derive_key
     from zkmargin.prover.attestation import AttestationRequest, build_attestation
-    from zkmargin.prover.messages.wallet import LocalWallet
+    from zkmargin.prover.messages.wallet import Wallet
     from zkmargin.prover.session import Session
 
-    domain, wallet, generation = make_domain(), LocalWallet(EthAccount.create()), built.generation
+    domain, wallet, generation = make_domain(), Wallet.create(), built.generation
     key = derive_key(wallet, domain, compute_account_id(domain, wallet.address, 0))
     fresh = Account.create(domain, wallet.address, 0, key, built.snapshot.listing.preset, generation)
     account = fresh.advance(state, generation)

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from eth_account import Account as EthAccount
-
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.house import House
 from zkmargin.engine.market.listings import relist
@@ -34,7 +32,7 @@ from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, v
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import BUILD, PACKAGE
 from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.prover.statement.signals import get_public_signals
@@ -53,7 +51,7 @@ def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> Transition:
     """The case that is proved: a shipped portfolio at `preset`, whose owner withdraws a dollar."""
     epoch = House(relist(load_snapshot(MARKET), preset)).epoch(1)
     state = load_portfolio(portfolio).to_state(epoch.snapshot.listing)
-    wallet = LocalWallet(EthAccount.create())
+    wallet = Wallet.create()
     key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, 0))
     account = Account.create(DOMAIN, wallet.address, 0, key, preset, epoch.generation).advance(state, epoch.generation)
     intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)

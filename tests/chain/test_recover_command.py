@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 from zkmargin.contracts.local_venue import LocalVenue, Party
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.account.key_file import create_key_file
-from zkmargin.prover.client import Trader
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.client import AccountClient
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.scripts.cli.account import app
 
 USD6 = 10**6
@@ -22,7 +22,7 @@ PASSWORD = "a password of a test"
 def owner(venue: LocalVenue, tmp_path: Path) -> tuple[LocalVenue, list[Party], Path]:
     """Two funded accounts of one wallet: the first under the wallet's key, the second under a key file's."""
     signer = EthAccount.create()
-    wallet, folder = LocalWallet(signer), tmp_path
+    wallet, folder = Wallet(signer), tmp_path
     ids = [compute_account_id(venue.domain, wallet.address, index) for index in (0, 1)]
     keys = [None, create_key_file(folder / "key.json", ids[1])]
     create_key_file(folder / "other.json", ids[0])
@@ -30,7 +30,7 @@ def owner(venue: LocalVenue, tmp_path: Path) -> tuple[LocalVenue, list[Party], P
     venue.contracts.deployment.save(folder / "deployment.json")
     parties = []
     for index, key in enumerate(keys):
-        trader = Trader.create(
+        trader = AccountClient.create(
             wallet, venue.facts, venue.provers, index=index, key=key, generation=venue.contracts.oracle.get_generation()
         )
         party = Party(f"account {index}", trader)

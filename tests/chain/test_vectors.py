@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from eth_account import Account as EthAccount
 
 from tests.support.house import make_state
 from zkmargin.contracts.chain import Contract
@@ -16,7 +15,7 @@ from zkmargin.prover.account.account import Account, compute_account_id, derive_
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.scripts.generate.vectors import read_policies
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "vectors/margin_mini.json").read_text())
@@ -33,7 +32,7 @@ class VectorEpoch:
 
 def make_attestation(venue, case) -> Transition:
     """An attestation of the case's policy by an account that holds the case's state."""
-    wallet = LocalWallet(EthAccount.from_key(bytes(31) + b"\x07"))
+    wallet = Wallet.from_key(bytes(31) + b"\x07")
     number = compute_account_id(venue.domain, wallet.address, 0)
     account = Account.create(venue.domain, wallet.address, 0, derive_key(wallet, venue.domain, number), PRESET, 0)
     held = {int(slot): lots for slot, lots in case["positions"].items()}

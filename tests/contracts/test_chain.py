@@ -17,7 +17,7 @@ from zkmargin.contracts.chain import (
 )
 from zkmargin.contracts.deploy import LEAST_DELAY, Deployment, compute_create_address, deploy, deploy_contract
 from zkmargin.contracts.errors import CallInvalid, ChainUnavailable, NotADevelopmentChain, Reverted
-from zkmargin.contracts.venue import Venue
+from zkmargin.contracts.venue import Contracts
 
 TEST_TOKENS = {"cash": "TestUSDC", "weth": "TestWETH"}
 
@@ -60,7 +60,7 @@ def test_elsewhere_a_later_key_waits_two_weeks_and_the_registry_is_handed_over_i
         with pytest.raises(NotADevelopmentChain, match=str(LEAST_DELAY - 1)):
             deploy(chain, keys, publishers, tokens=tokens, owner=owner, activation_delay=LEAST_DELAY - 1)
         made = deploy(chain, keys, publishers, tokens=tokens, owner=owner, activation_delay=LEAST_DELAY)
-        venue = Venue(chain, made)
+        venue = Contracts(chain, made)
         assert venue.registry.contract.call("ACTIVATION_DELAY") == LEAST_DELAY == 14 * 24 * 3600
         assert venue.oracle.contract.call("owner") == owner
         assert venue.registry.get_owners() == (deployer, owner)

@@ -21,7 +21,7 @@ from zkmargin.engine.policy.errors import NotImplied, RefusedPolicy
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.groth16.keys import load_verifying_key
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.points import compute_policy_point, compute_settlement_point
 from zkmargin.scripts.setup import set_up
 
@@ -30,7 +30,7 @@ SNAPSHOT = reduce_to_mini(load_snapshot("deribit_2026-08-22"))
 OPTION = 3
 UNITS = {MINI.collateral_slots[-1]: WETH_LOT}
 DOMAIN = Domain(chain_id=31337, clearing_house="0x" + "11" * 20, risk_oracle="0x" + "22" * 20)
-WALLETS = [LocalWallet(EthAccount.from_key(keccak(text=f"publisher {number}"))) for number in range(3)]
+WALLETS = [Wallet.from_key(keccak(text=f"publisher {number}")) for number in range(3)]
 
 
 @pytest.fixture(scope="module")

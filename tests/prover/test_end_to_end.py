@@ -20,7 +20,7 @@ from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
-from zkmargin.prover.client import Trader
+from zkmargin.prover.client import AccountClient
 from zkmargin.prover.errors import (
     AccountError,
     ActionNotAllowed,
@@ -73,7 +73,7 @@ class World:
         self.epoch, self.provers, self.committee = epoch, get_provers(MINI), CommitteeKey(make_scalar())
         self.venue = VenueFacts(DOMAIN, MINI, 1, self.committee.public)
         self.events = []
-        self.traders = [Trader.create(wallet, self.venue, self.provers) for wallet in (ALICE, BOB)]
+        self.traders = [AccountClient.create(wallet, self.venue, self.provers) for wallet in (ALICE, BOB)]
 
     def accept(self, trader, action):
         """What the contract does: the proof for the message's own signals, auth's signature, then the state."""
@@ -298,11 +298,11 @@ def _prove_signals(prover, transition, signals):
 def test_a_trader_refuses_what_is_not_its_own(world, epoch, prover):
     stranger = make_account(BOB, cash=10**12)
     with pytest.raises(AccountError):
-        Trader(ALICE, stranger, world.venue, world.provers)
-    trader = Trader(BOB, stranger, world.venue, world.provers)
+        AccountClient(ALICE, stranger, world.venue, world.provers)
+    trader = AccountClient(BOB, stranger, world.venue, world.provers)
     with pytest.raises(AccountError):
         trader.open(deadline=DEADLINE)
-    elsewhere = Trader(ALICE, RICH, world.venue, world.provers).attest(epoch, deadline=DEADLINE)
+    elsewhere = AccountClient(ALICE, RICH, world.venue, world.provers).attest(epoch, deadline=DEADLINE)
     with pytest.raises(AccountError):
         trader.confirm(elsewhere)
     assert str(derive_key(BOB, DOMAIN, stranger.id).reveal()) not in repr(trader)
@@ -322,4 +322,6 @@ def test_a_trader_refuses_what_is_not_its_own(world, epoch, prover):
             trader.trade(replace(agreed, **change), epoch, deadline=deadline)
         assert reason in str(caught.value)
     with pytest.raises(TradeMessageRefused):
-        Trader(BOB, make_account(BOB, index=3), world.venue, world.provers).trade(agreed, epoch, deadline=DEADLINE)
+        AccountClient(BOB, make_account(BOB, index=3), world.venue, world.provers).trade(
+            agreed, epoch, deadline=DEADLINE
+        )

@@ -25,7 +25,7 @@ from zkmargin.prover.groth16.witness import compute_witness, write_witness
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Quote, RequestForQuote
 from zkmargin.prover.messages.signed import Signed
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import Maker, check_quote, make_quote, make_request
 from zkmargin.prover.statement.commitment import Trade, compute_state_digest, decrypt_word, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_state_words, unpack_trade
@@ -76,7 +76,7 @@ def flat_exit():
     return Intent(ActionKind.WITHDRAW_FLAT, recipient=RECIPIENT)
 
 
-class Fickle(LocalWallet):
+class Fickle(Wallet):
     """Signs the same text in two ways."""
 
     count = 0

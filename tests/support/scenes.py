@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
-from eth_account import Account as EthAccount
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
@@ -14,13 +13,13 @@ from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.session import Session
 
 MINI = get_preset("mini")
 DOMAIN = Domain(31337, "0x" + "11" * 20, "0x" + "22" * 20)
-ALICE = LocalWallet(EthAccount.from_key("0x" + "0a" * 32))
-BOB = LocalWallet(EthAccount.from_key("0x" + "0b" * 32))
+ALICE = Wallet.from_key("0x" + "0a" * 32)
+BOB = Wallet.from_key("0x" + "0b" * 32)
 RECIPIENT = "0x" + "33" * 20
 PRICE = 1_000_000
 """Micro-dollars per lot of every slot."""
@@ -85,13 +84,13 @@ def make_settlement(drops: dict[int, int], preset: Preset = MINI) -> ExpiryStep:
 
 
 @cache
-def get_key(wallet: LocalWallet, index: int = 0) -> Secret:
+def get_key(wallet: Wallet, index: int = 0) -> Secret:
     """Viewing key of the wallet's account; derived once, as signing is slow."""
     return derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, index))
 
 
 def make_account(
-    wallet: LocalWallet = ALICE,
+    wallet: Wallet = ALICE,
     lots: dict[int, int] | None = None,
     cash: int = 0,
     index: int = 0,

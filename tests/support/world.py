@@ -11,7 +11,6 @@ from functools import cache
 from random import Random
 
 from eth_abi import encode as abi_encode
-from eth_account import Account as EthAccount
 from eth_utils import keccak
 
 from tests.support.simulator import SimulatedKey, make_material, to_point
@@ -26,14 +25,14 @@ from zkmargin.contracts.requests import (
     TradeRequest,
     TradeSide,
 )
-from zkmargin.contracts.venue import Status, Venue
+from zkmargin.contracts.venue import Contracts, Status
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
 from zkmargin.prover.messages.records import Action, Epoch, Flow, Open
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 SEED = 20260822
@@ -50,9 +49,9 @@ USDC = 10**6
 LOT = 10**15
 
 
-def make_wallet(name: str) -> LocalWallet:
+def make_wallet(name: str) -> Wallet:
     """The wallet of that name, the same in every run."""
-    return LocalWallet(EthAccount.from_key(keccak(text=f"zkmargin test {name}")))
+    return Wallet.from_key(keccak(text=f"zkmargin test {name}"))
 
 
 @cache
@@ -73,7 +72,7 @@ class Party:
     """An account and who acts for it."""
 
     id: bytes
-    wallet: LocalWallet
+    wallet: Wallet
     index: int
     auth: str
 
@@ -89,7 +88,7 @@ class World:
         self.key_version, self.step = 1, STEP
         self.publishers = [make_wallet(f"publisher {number}") for number in range(5)]
         self.deployment = deploy(chain, self.material, [wallet.address for wallet in self.publishers])
-        self.venue = Venue(chain, self.deployment)
+        self.venue = Contracts(chain, self.deployment)
         self.house, self.vault, self.oracle = self.venue.house, self.venue.vault, self.venue.oracle
         self.cash, self.weth = self.venue.cash, self.venue.weth
         self.domain = self.venue.domain

@@ -20,13 +20,13 @@ from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import KeyFileError, OutOfRange, SigningNotRepeatable, WrongSigner
 from zkmargin.prover.messages.records import KeyDerivation
 from zkmargin.prover.messages.typed_data import Domain, encode
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 MINI = get_preset("mini")
 DOMAIN = Domain(31337, "0x" + "11" * 20, "0x" + "22" * 20)
 SIGNER = EthAccount.from_key("0x" + "01" * 32)
-WALLET = LocalWallet(SIGNER)
+WALLET = Wallet(SIGNER)
 ACCOUNT_ID = compute_account_id(DOMAIN, WALLET.address, 0)
 
 
@@ -97,7 +97,7 @@ def test_key_is_the_hash_of_the_signature():
 
 
 def test_keys_differ_by_wallet_account_index_chain_and_contract():
-    other = LocalWallet(EthAccount.from_key("0x" + "02" * 32))
+    other = Wallet.from_key("0x" + "02" * 32)
     keys = [
         derive_key(WALLET, DOMAIN, ACCOUNT_ID),
         derive_key(other, DOMAIN, ACCOUNT_ID),

@@ -24,7 +24,7 @@ from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import LocalWallet
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.commitment import make_trade
 from zkmargin.prover.statement.packing import TradeTerms
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -167,7 +167,7 @@ def test_a_wrong_wallet_is_named_at_the_opening(story):
     with pytest.raises(RecoveryError) as caught:
         recover(chain, alice, BOB)
     assert caught.value.index == 0 and "wrong wallet" in str(caught.value)
-    assert recover_accounts(LocalWallet(BOB._account), DOMAIN, MINI, chain.events[:1], {}) == Recovery((), ())
+    assert recover_accounts(Wallet(BOB._account), DOMAIN, MINI, chain.events[:1], {}) == Recovery((), ())
 
 
 def test_a_key_file_recovers_too(tmp_path):
@@ -209,7 +209,7 @@ def test_a_malformed_settlement_spoils_only_the_accounts_that_took_its_step(stor
 def test_key_files_stand_in_for_a_wallet_that_cannot_derive(tmp_path):
     """One account by the file, one that has none: named, with the reason; and the file's alone without any wallet."""
 
-    class Fickle(LocalWallet):
+    class Fickle(Wallet):
         def sign(self, domain, message):
             self.count = getattr(self, "count", 0) + 1
             return bytes(64) + bytes([27 + self.count % 2])

@@ -9,20 +9,20 @@ from zkmargin.prover.account.account import compute_account_id, derive_key
 from zkmargin.prover.account.escrow import CommitteeKey
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.client import Provers, Trader
+from zkmargin.prover.client import AccountClient, Provers
 from zkmargin.prover.errors import SignatureRefused
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Epoch, Invalidate
 from zkmargin.prover.messages.signed import sign_message
 from zkmargin.prover.messages.typed_data import HALF_ORDER, recover_signer
-from zkmargin.prover.messages.wallet import LocalWallet, normalise_v, request_signature
+from zkmargin.prover.messages.wallet import Wallet, normalise_v, request_signature
 from zkmargin.prover.session import VenueFacts
 
 MESSAGE = Invalidate(digest=b"\7" * 32)
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
-class Writer(LocalWallet):
+class Writer(Wallet):
     """A wallet that writes its signatures in a form of its own."""
 
     def __init__(self, form, number=1):
@@ -64,7 +64,7 @@ class StubProver:
 
 def make_trader(wallet):
     venue = VenueFacts(DOMAIN, MINI, 1, CommitteeKey(Secret(7)).public)
-    return Trader.create(wallet, venue, Provers(StubProver(), StubProver()), key=Secret(5))
+    return AccountClient.create(wallet, venue, Provers(StubProver(), StubProver()), key=Secret(5))
 
 
 ENTRANCES = {
