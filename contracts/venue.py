@@ -22,6 +22,7 @@ from zkmargin.contracts.requests import (
     OpenRequest,
     TradeRequest,
 )
+from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
@@ -412,6 +413,8 @@ class Contracts:
         self.house = ClearingHouse(at("ClearingHouse", deployment.clearing_house), first)
         self.cash = Token(at("TestUSDC", deployment.cash))
         self.weth = Token(at("TestWETH", deployment.weth))
+        self.signature_check = ChainSignatureCheck(chain)
+        """For counterparties whose auth may be a contract wallet."""
 
 
 def _require_ecdsa(signature: bytes) -> bytes:

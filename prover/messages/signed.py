@@ -18,7 +18,11 @@ MAX_JSON_BYTES = 1 << 16
 
 
 class SignatureCheck(Protocol):
-    """Says whether `signature` is `signer`'s over the message; for contract wallets (ERC-1271) it asks the chain."""
+    """Says whether `signature` is `signer`'s over the message.
+
+    `is_signed_by_key` knows wallets that are a key; for contract wallets (ERC-1271) the chain must be asked, as
+    `Venue.signature_check` of the contracts' bindings does.
+    """
 
     def __call__(self, domain: Domain, message: TypedMessage, signature: bytes, signer: str) -> bool: ...
 
