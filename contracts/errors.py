@@ -1,7 +1,7 @@
 """Errors of the bindings, one tree. Every error says which value was refused and what is allowed, in words and in
 fields.
 
-ContractsError
+ContractsError             below `engine.errors.ZkMarginError`
 ├── SetupFailed            npm is missing, or could not install the tools                    (tool, reason)
 ├── CompilationFailed      the Solidity compiler is missing or complained                     (messages)
 ├── ChainUnavailable       no node answers, or the development node did not start             (url, reason)
@@ -16,8 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from zkmargin.engine.errors import ZkMarginError
 
-class ContractsError(Exception):
+
+class ContractsError(ZkMarginError):
     """Root of everything that the bindings raise on purpose."""
 
 

@@ -1,16 +1,26 @@
-"""The engine's errors, one tree. Every error says which value was refused and what is allowed, in words and in fields.
+"""Errors: one root for all packages, and the engine's tree. Every error says which value was refused and what is
+allowed, in words and in fields.
 
-EngineError
-├── MarketError
-│   ├── OutOfRange            a number that is not finite or outside its range   (what, value, low, high)
-│   ├── UnknownName           a name that is not in a closed set                 (what, name, allowed)
-│   ├── ExpiredInstrument     an expiry at or before the snapshot's time         (name, expiry, time)
-│   ├── MixedExpiry           two expiries of one coin on one UTC day            (name, expiry, other, other_expiry)
-│   ├── DuplicateName         a name that appears twice                          (what, name)
-│   ├── WrongKind             an instrument in a slot, or with a field, that its kind does not allow
-│   ├── ArbitrageableSurface  volatility parameters with negative variance or arbitrage (parameters, reason)
-│   └── MalformedFile         a file or byte string that is not in the stated format (source, reason)
-└── PolicyError and others    each in the module that raises it (engine.policy.errors and its neighbours)
+ZkMarginError                     the root; `prover.errors` and `contracts.errors` hang their trees below it
+└── EngineError
+    ├── MarketError
+    │   ├── OutOfRange            a number that is missing, not finite or outside its range  (what, value, low, high)
+    │   ├── UnknownName           a name that is not in a closed set                         (what, name, allowed)
+    │   ├── ExpiredInstrument     an expiry at or before the snapshot's time                 (name, expiry, time)
+    │   ├── MixedExpiry           two times of expiry of one coin on one day    (name, expiry, other, other_expiry)
+    │   ├── DuplicateName         a name that appears twice                                  (what, name)
+    │   ├── WrongKind             a value, or an instrument in a slot, of a kind that is not allowed there
+    │   ├── ArbitrageableSurface  volatility parameters with negative variance or arbitrage  (parameters, reason)
+    │   ├── StaticArbitrage       listed prices with an arbitrage, in `market.arbitrage`     (worst, count, tolerance)
+    │   ├── SparseSurface         a coin without a surface, in `market.svi_fit`              (coin, counts)
+    │   ├── StaleDepth            no usable source of depth, in `contagion.depth`            (reasons)
+    │   └── MalformedFile         a file or byte string that is not in the stated format     (source, reason)
+    ├── PolicyError               a policy that must not be used: the tree of `policy.errors`
+    ├── StateOutOfRange           an account that the integers do not hold, in `policy.arithmetic`
+    ├── RequirementNotMet         an account that fails a policy, in `policy.certificate`
+    ├── ProgrammeFailed           a linear programme without an optimum, in `policy.linear_programme`
+    ├── UnsupportedForm           a policy that the batch cannot evaluate, in `policy.batch.model`
+    └── ClusterUnavailable        no cluster for a batch, in `policy.batch.parallel`
 """
 
 from __future__ import annotations
@@ -19,8 +29,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class EngineError(Exception):
-    """Root of everything that the engine raises on purpose."""
+class ZkMarginError(Exception):
+    """Root of everything that zkmargin raises on purpose."""
+
+
+class EngineError(ZkMarginError):
+    """Root of the engine's errors."""
 
 
 class MarketError(EngineError, ValueError):

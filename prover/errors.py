@@ -2,7 +2,7 @@
 
 ::
 
-    ProverError
+    ProverError                  below `engine.errors.ZkMarginError`
     ├── NotInField               a number that is not a canonical field element
     ├── OutOfRange               an argument outside its range
     ├── PointRefused             a point off its curve, outside the subgroup, or the identity
@@ -33,12 +33,15 @@
     │   └── PolicyNotMet         rows of the policy that fail, and how much is missing
     ├── RecoveryError            a chain event that does not fit; names the first one
     ├── TradeMessageRefused      an off-chain trade message that is not what it should be
+    ├── CompilationError         circom is missing or refuses the sources, in `groth16.compile`
     └── AttestationRefused       an off-chain attestation that does not verify
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+from zkmargin.engine.errors import ZkMarginError
 
 __all__ = [
     "AccountError",
@@ -76,7 +79,7 @@ __all__ = [
 ]
 
 
-class ProverError(Exception):
+class ProverError(ZkMarginError):
     """Root of the prover's errors."""
 
 
