@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any
 import solcx
 
 from zkmargin.contracts.errors import CompilationFailed
+from zkmargin.engine.files import PROGRAM, write_whole
 from zkmargin.prover.paths import BUILD, NODE_MODULES, PACKAGE, describe_setup
 
 SOURCES = Path(__file__).with_name("src")
@@ -86,10 +85,7 @@ def compile_sources(sources: Mapping[str, str], files: Sequence[str] = ()) -> di
     cached = CACHE / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
     if not cached.exists():
         output = run_compiler(sources, {file: {"*": OUTPUTS} for file in selected})
-        CACHE.mkdir(parents=True, exist_ok=True)
-        temporary = cached.with_suffix(".partial")
-        temporary.write_text(json.dumps(_get_artifacts(output, selected)))
-        temporary.replace(cached)
+        write_whole(cached, json.dumps(_get_artifacts(output, selected)))
     return {name: Artifact(name, **fields) for name, fields in json.loads(cached.read_text()).items()}
 
 
@@ -134,9 +130,5 @@ def _get_artifacts(output: Mapping[str, Any], files: Sequence[str]) -> dict[str,
 
 def _install_stand_in() -> Path:
     """Put the stand-in beside the packages; whole at every moment, since others may be compiling."""
-    COMPILER.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=COMPILER.parent, prefix=".solc.", delete=False) as file:
-        file.write(STAND_IN.read_bytes())
-    os.chmod(file.name, 0o755)
-    os.replace(file.name, COMPILER)
+    write_whole(COMPILER, STAND_IN.read_bytes(), mode=PROGRAM)
     return COMPILER

@@ -1,13 +1,15 @@
-"""Reading JSON files strictly: an unknown, missing or repeated key is refused, and so are NaN, Infinity and a value of
-another type."""
+"""Files, written whole or not at all, and JSON, read strictly: an unknown, missing or repeated key is refused, and so
+are NaN, Infinity and a value of another type."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +22,9 @@ class StrictModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
+
+PRIVATE, PUBLIC, PROGRAM = 0o600, 0o666, 0o777
+"""Modes of new files: a secret's, anything else's and a program's; the process's mask takes its bits away."""
 
 MAX_DEPTH = 64
 """Brackets within brackets that a JSON text from outside may have."""
@@ -93,7 +98,44 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise MalformedFile(path, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise MalformedFile(path, f"byte {error.start} is not UTF-8; allowed: UTF-8 text") from None
+        raise MalformedFile(path, f"cannot be read: byte {error.start} is not UTF-8; allowed: UTF-8 text") from None
+
+
+def write_whole(path: Path, content: bytes | str, *, mode: int = PUBLIC, may_replace: bool = True) -> None:
+    """Write a file that is whole at every moment: beside `path`, synced, then put in its place.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made.
+    content : bytes or str
+        Text is written as UTF-8.
+    mode : int
+        `PRIVATE`, `PUBLIC` or `PROGRAM`, from the first byte on.
+    may_replace : bool
+        False refuses a file that exists.
+
+    Raises
+    ------
+    FileExistsError
+        If the file exists and may not be replaced.
+    OSError
+        If it cannot be written; what stood at `path` stands there still.
+    """
+    data = content.encode() if isinstance(content, str) else bytes(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{token_hex(8)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if may_replace:
+            draft.replace(path)
+        else:
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def find_shipped(name_or_path: str | Path, folder: Path) -> Path | None:

@@ -3,15 +3,12 @@
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 
-from zkmargin.engine.files import parse_json
+from zkmargin.engine.files import PRIVATE, parse_json, write_whole
 from zkmargin.prover._native import random_element
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import KeyFileError
-
-KEY_FILE_MODE = 0o600
 
 
 def create_key_file(path: Path | str, account_id: bytes) -> Secret:
@@ -70,20 +67,10 @@ def write_secret_file(path: Path, content: dict) -> None:
     KeyFileError
         If `path` exists.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # created 0600, exclusively
     try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, KEY_FILE_MODE)
-        os.link(draft, path)
+        write_whole(path, json.dumps(content, indent=1) + "\n", mode=PRIVATE, may_replace=False)
     except FileExistsError:
         raise KeyFileError(f"{path} exists; a secret is never overwritten") from None
-    finally:
-        os.unlink(draft)
 
 
 def read_secret_file(path: Path, fields: set[str]) -> dict:

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from zkmargin.engine.files import write_whole
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.errors import ProverError
 from zkmargin.prover.paths import BUILD, CIRCUITS, HOME, NODE_MODULES, PACKAGE, describe_setup
@@ -122,9 +123,9 @@ def compile_source(main: Path, target: Path, *, optimization: str = "O2") -> Com
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
                 made = _run_circom(main, Path(folder), optimization)
                 facts = CircuitFacts(digest, compiler, optimization, *read_r1cs_header(made[0]))
-                (Path(folder) / "facts.json").write_text(json.dumps(asdict(facts), indent=2) + "\n")
-                for source, path in zip([*made, Path(folder) / "facts.json"], paths, strict=True):
+                for source, path in zip(made, paths[:-1], strict=True):
                     os.replace(source, path)
+                write_whole(paths[-1], json.dumps(asdict(facts), indent=2) + "\n")
     return CompiledCircuit(*paths[:4], facts)
 
 

@@ -15,8 +15,6 @@ These keys come from one party's randomness: whoever had read the memory of the 
 import fcntl
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +25,7 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
+from zkmargin.engine.files import write_whole
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused
@@ -257,8 +256,8 @@ def _write_keys(folder: Path, circuit: str, circuit_hash: str, native: _native.C
     )
     entries = {name: known for name, known in _read_manifest(folder).items() if name != circuit}
     _write_manifest(folder, entries)  # the old key is gone before its files are
-    _write_file(folder / f"{circuit}.zkey", zkey)
-    _write_file(folder / f"{circuit}.vkey.json", vkey)
+    write_whole(folder / f"{circuit}.zkey", zkey)
+    write_whole(folder / f"{circuit}.vkey.json", vkey)
     _write_manifest(folder, {**entries, circuit: entry})
     return entry
 
@@ -278,7 +277,7 @@ def _write_manifest(folder: Path, entries: Mapping[str, ManifestEntry]) -> None:
         "insecure": True,
         "keys": {name: asdict(entry) for name, entry in sorted(entries.items())},
     }
-    _write_file(folder / MANIFEST, (json.dumps(document, indent=2) + "\n").encode())
+    write_whole(folder / MANIFEST, json.dumps(document, indent=2) + "\n")
 
 
 def _get_entry(folder: Path, circuit: str, allow_insecure: bool) -> ManifestEntry:
@@ -313,21 +312,6 @@ def _read_checked(path: Path, expected: str) -> bytes:
 def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    """Writes beside `path` and renames, so that `path` is whole or as before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

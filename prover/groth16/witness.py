@@ -1,12 +1,11 @@
 """Witnesses: the value of every wire of a circuit from its inputs, natively."""
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from zkmargin.engine.files import PRIVATE, write_whole
 from zkmargin.prover._native import Circuit, FieldVector, Witness
 from zkmargin.prover.actions.opening import Opening
 from zkmargin.prover.actions.transition import Transition
@@ -64,14 +63,7 @@ def collect_transition_inputs(transition: Transition) -> dict[str, Value]:
 
 def write_witness(witness: Witness, path: Path) -> None:
     """Writes snarkjs's .wtns, whole or not at all, mode 0600: it holds every secret of the account."""
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # created 0600, exclusively
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(witness.to_wtns())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
+    write_whole(path, witness.to_wtns(), mode=PRIVATE)
 
 
 def to_fields(name: str, value: Value) -> FieldVector:

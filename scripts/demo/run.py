@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from zkmargin.contracts.chain import Chain, Receipt, run_anvil
 from zkmargin.contracts.local_venue import LocalVenue, Party
 from zkmargin.contracts.venue import Status
 from zkmargin.contracts.venue_keys import VenueKeys
+from zkmargin.engine.files import write_whole
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.report import build_report
 from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
@@ -294,8 +294,4 @@ def make_report(story: Story, sizes: dict[str, int]) -> dict:
 
 def write_report(report: dict, path: Path) -> None:
     """JSON at `path`, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
-        draft = Path(folder) / path.name
-        draft.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-        draft.replace(path)
+    write_whole(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")

@@ -314,7 +314,7 @@ def test_missing_keys_say_so(folder):
 
 @pytest.mark.parametrize("stage", ["open.zkey", "open.vkey.json", "manifest.json"])
 def test_an_interrupted_set_up_leaves_nothing_that_loads(folder, monkeypatch, stage):
-    write = keys._write_file
+    write = keys.write_whole
     seen = []
 
     def interrupted(path, data):
@@ -323,23 +323,14 @@ def test_an_interrupted_set_up_leaves_nothing_that_loads(folder, monkeypatch, st
             raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr(keys, "_write_file", interrupted)
+    monkeypatch.setattr(keys, "write_whole", interrupted)
     with pytest.raises(KeyboardInterrupt):
         setup_keys("open", MINI, build=folder)
     with pytest.raises(KeyMissing):
         load_proving_key("open", MINI, build=folder, allow_insecure=True)
-    monkeypatch.setattr(keys, "_write_file", write)
+    monkeypatch.setattr(keys, "write_whole", write)
     setup_keys("open", MINI, build=folder)
     load_proving_key("open", MINI, build=folder, allow_insecure=True)
-
-
-def test_a_write_that_fails_leaves_no_part(tmp_path):
-    target = tmp_path / "key"
-    keys._write_file(target, b"old")
-    with pytest.raises(TypeError):
-        keys._write_file(target, "text is not bytes")
-    assert [path.name for path in tmp_path.iterdir()] == ["key"]
-    assert target.read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("name", ["open.zkey", "open.vkey.json"])
