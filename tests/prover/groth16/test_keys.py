@@ -308,7 +308,7 @@ def test_development_keys_are_refused_unless_allowed(folder):
 
 def test_missing_keys_say_so(folder):
     for loader in (load_proving_key, load_verifying_key):
-        with pytest.raises(KeyMissing, match="set-up"):
+        with pytest.raises(KeyMissing, match="run `zkmargin setup"):
             loader("open", MINI, build=folder, allow_insecure=True)
 
 
