@@ -11,20 +11,32 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from eth_abi import decode as abi_decode
-from eth_abi.exceptions import DecodingError
-from eth_utils import is_hex_address, to_checksum_address
-from eth_utils.abi import get_abi_input_types, get_abi_output_types
+import requests
+from eth_typing import BlockNumber, HexStr
+from eth_utils.address import to_checksum_address
+from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
-from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError, Web3Exception
+from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError, Web3Exception, Web3RPCError
+from web3.middleware import ExtraDataToPOAMiddleware
+from web3.types import RPCEndpoint, TxParams
 
-from zkmargin.contracts.compile import Artifact, compile_contracts
-from zkmargin.contracts.errors import ChainUnavailable, NotADevelopmentChain, Reverted
+from zkmargin.contracts.errors import (
+    AccountsMissing,
+    ChainReorganised,
+    ChainUnavailable,
+    NotADevelopmentChain,
+    Reverted,
+    TransactionPending,
+)
+from zkmargin.contracts.reverts import decode_revert, find_revert_data
 from zkmargin.prover.paths import NODE_MODULES, describe_setup
 
 DEVELOPMENT_CHAIN_IDS = (31337, 1337)
@@ -34,7 +46,18 @@ them."""
 GAS_LIMIT = 16_000_000
 """Gas offered with each transaction; below the 2^24 that a transaction may use since Osaka."""
 START_SECONDS = 20
-"""How long a development node may take to answer."""
+"""How long a development node may take to answer its first question."""
+ANSWER_SECONDS = 60
+"""How long a node may take to answer a question."""
+PATIENCE = 60.0
+"""Seconds that a transaction may take to be mined."""
+READ_ATTEMPTS = 5
+"""How often a read of several questions starts again when its block is replaced."""
+NODE_FAULTS = (Web3Exception, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What web3 raises where a node does not answer (OSError), answers with an error, or with something that is no answer:
+other types than the protocol's, missing fields, text that is no JSON."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,55 +72,133 @@ class Receipt:
     """Block that holds it."""
     contract_address: str | None
     """Address of the created contract, if it created one."""
-    logs: tuple[Mapping, ...]
+    logs: tuple[Mapping[str, Any], ...]
     """Raw logs, in order."""
 
 
-class Chain:
-    """A chain behind a URL, whose node holds the senders' keys (as development nodes do)."""
+@dataclass(frozen=True)
+class Block:
+    """A block, as far as reads need it."""
 
-    def __init__(self, url: str):
-        """Raises `ChainUnavailable` if nothing answers at `url`."""
-        self.url = url
-        self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 60}))
-        try:
+    number: int
+    hash: bytes
+    """32 bytes."""
+    time: int
+    """Unix seconds."""
+
+
+class Chain:
+    """A chain behind a URL. Reading needs no account; sending needs a node that holds the sender's key, as development
+    nodes do.
+
+    Whatever a node may do wrong (no answer, a page instead of JSON, an answer of another type) is `ChainUnavailable`.
+    """
+
+    def __init__(self, url: str, *, patience: float = PATIENCE):
+        """Raises `ChainUnavailable` if nothing answers at `url`; `patience` is in seconds, per transaction."""
+        self.url, self.patience = url, patience
+        session = requests.Session()
+        session.trust_env = not is_loopback(url)  # an office's proxy does not know this machine
+        self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": ANSWER_SECONDS}, session=session))
+        self.w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)  # proof of authority: more than 32 bytes
+        with self.asking("eth_chainId"):
             self.id = int(self.w3.eth.chain_id)
-            self.accounts: tuple[str, ...] = tuple(self.w3.eth.accounts)
-        except (OSError, ValueError, Web3Exception) as reason:
-            raise ChainUnavailable(url, str(reason)) from reason
+        self.accounts = self._read_accounts()
 
     @property
     def time(self) -> int:
         """Time of the latest block, unix seconds."""
-        return int(self.w3.eth.get_block("latest")["timestamp"])
+        return self.get_block("latest").time
 
-    def call(self, to: str, data: str, *, sender: str | None = None, name: str = "call") -> bytes:
-        """Result of a call that changes nothing. Raises `Reverted` with the contract's reason."""
-        transaction = {"to": to, "data": data, "from": sender or self.accounts[0], "gas": GAS_LIMIT}
-        return self._try(transaction, name)
+    @contextmanager
+    def asking(self, what: str) -> Iterator[None]:
+        """Turns whatever goes wrong with a question to the node into `ChainUnavailable`, with the question's name."""
+        try:
+            yield
+        except NODE_FAULTS as fault:
+            raise ChainUnavailable(self.url, f"{what}: {describe_fault(fault)}") from fault
+
+    def get_block(self, identifier: int | Literal["latest"]) -> Block:
+        """The latest block, or the one of that number; raises `ChainUnavailable` if the node has none."""
+        with self.asking(f"block {identifier}"):
+            block = self.w3.eth.get_block(BlockNumber(identifier) if identifier != "latest" else "latest")
+            return Block(int(block["number"]), bytes(block["hash"]), int(block["timestamp"]))
+
+    def get_code(self, address: str, *, block: int | None = None) -> bytes:
+        """Code at an address, empty if there is none; at the latest block, or at the end of the one of that number."""
+        with self.asking(f"code at {address}"):
+            return bytes(self.w3.eth.get_code(to_checksum_address(address), _at(block)))
+
+    def read_at_one_block(self, read: Callable[[Block], T]) -> T:
+        """What `read` makes of one block, which is still the chain's when all is read.
+
+        Parameters
+        ----------
+        read : callable
+            Given the latest block; everything it asks for must be asked at that block's number.
+
+        Raises
+        ------
+        ChainReorganised
+            If the block was replaced meanwhile, `READ_ATTEMPTS` times in a row.
+        """
+        for _ in range(READ_ATTEMPTS):
+            block = self.get_block("latest")
+            found = read(block)
+            with suppress(ChainUnavailable):  # a chain that is shorter now has no such block
+                if self.get_block(block.number).hash == block.hash:
+                    return found
+        raise ChainReorganised(self.url, block.number, READ_ATTEMPTS)
+
+    def call(
+        self, to: str, data: str, *, sender: str | None = None, name: str = "call", block: int | None = None
+    ) -> bytes:
+        """Result of a call that changes nothing, at the latest block or at the end of the one of that number.
+
+        Raises
+        ------
+        Reverted
+            With the contract's reason.
+        """
+        transaction: TxParams = {"to": to_checksum_address(to), "data": HexStr(data), "gas": GAS_LIMIT}
+        if sender is not None:
+            transaction["from"] = to_checksum_address(sender)
+        return self._try(transaction, name, block)
 
     def send(self, to: str | None, data: str, *, sender: str | None = None, name: str = "send") -> Receipt:
-        """Mines a transaction. A refusal is found by a call before anything is sent, and raised as `Reverted`."""
-        transaction = {"data": data, "from": sender or self.accounts[0], "gas": GAS_LIMIT}
+        """Mines a transaction, from the node's first account unless `sender` is given.
+
+        Raises
+        ------
+        Reverted
+            If the contract refuses; found by a call before anything is sent.
+        AccountsMissing
+            If the node holds no account and no sender is given.
+        TransactionPending
+            If it is not mined within `patience`; carries its hash, as it may be mined later.
+        """
+        if sender is None:
+            require_accounts(self, 1)
+        transaction: TxParams = {
+            "from": to_checksum_address(sender or self.accounts[0]),
+            "data": HexStr(data),
+            "gas": GAS_LIMIT,
+        }
         if to is not None:
-            transaction["to"] = to
+            transaction["to"] = to_checksum_address(to)
         self._try(transaction, name)
-        sent = self.w3.eth.send_transaction(transaction)
-        mined = self.w3.eth.wait_for_transaction_receipt(sent, timeout=60, poll_latency=0.02)
-        if mined["status"] != 1:
+        with self.asking(f"{name}: eth_sendTransaction"):
+            sent = self.w3.eth.send_transaction(transaction)
+        receipt, is_done = self._wait(sent, name)
+        if not is_done:
             self._try(transaction, name)
-            raise Reverted("Unknown", {"transaction": sent.to_0x_hex(), "gas_used": mined["gasUsed"]}, name)
-        return Receipt(
-            sent.to_0x_hex(),
-            int(mined["gasUsed"]),
-            int(mined["blockNumber"]),
-            mined["contractAddress"],
-            tuple(mined["logs"]),
-        )
+            fields = {"transaction": receipt.transaction_hash, "gas_used": receipt.gas_used}
+            raise Reverted("Unknown", fields, name)
+        return receipt
 
     def snapshot(self) -> str:
         """A mark to go back to, once."""
-        return self._request("evm_snapshot")
+        return str(self._request("evm_snapshot"))
 
     def revert(self, mark: str) -> None:
         """Goes back to the mark, chain time included.
@@ -120,102 +221,70 @@ class Chain:
         self._request("evm_mine")
         return self.time
 
-    def _request(self, method: str, *arguments: object) -> object:
-        answer = self.w3.provider.make_request(method, list(arguments))
-        if "error" in answer:
-            raise ChainUnavailable(self.url, f"{method}: {answer['error'].get('message', answer['error'])}")
-        return answer["result"]
+    def _read_accounts(self) -> tuple[str, ...]:
+        """Accounts whose keys the node holds: none on a public node, which may not even know the question."""
+        with self.asking("eth_accounts"), suppress(Web3RPCError):
+            return tuple(str(address) for address in self.w3.eth.accounts)
+        return ()
 
-    def _try(self, transaction: dict, name: str) -> bytes:
+    def _wait(self, sent: HexBytes, name: str) -> tuple[Receipt, bool]:
+        """The receipt of what was sent, and whether it did what it should."""
         try:
-            return bytes(self.w3.eth.call(transaction))
-        except ContractCustomError as reason:
-            raise decode_revert(str(reason.data), name) from None
-        except (ContractLogicError, ContractPanicError) as reason:
-            raise decode_revert(find_revert_data(reason.data), name, str(reason)) from None
-        except Web3Exception as reason:
-            raise Reverted("Unknown", {"reason": str(reason)}, name) from reason
+            mined = self.w3.eth.wait_for_transaction_receipt(sent, timeout=self.patience, poll_latency=0.02)
+            receipt = Receipt(
+                sent.to_0x_hex(),
+                int(mined["gasUsed"]),
+                int(mined["blockNumber"]),
+                mined["contractAddress"],
+                tuple(mined["logs"]),
+            )
+            return receipt, mined["status"] == 1
+        except NODE_FAULTS as fault:
+            raise TransactionPending(sent.to_0x_hex(), self.patience, name, describe_fault(fault)) from fault
+
+    def _request(self, method: str, *arguments: object) -> object:
+        with self.asking(method):
+            answer = self.w3.provider.make_request(RPCEndpoint(method), list(arguments))
+            if "error" in answer:
+                raise Web3RPCError(str(answer["error"]))
+            return answer["result"]
+
+    def _try(self, transaction: TxParams, name: str, block: int | None = None) -> bytes:
+        try:
+            with self.asking(name):
+                return bytes(self.w3.eth.call(transaction, _at(block)))
+        except ChainUnavailable as trouble:
+            fault = trouble.__cause__
+            if isinstance(fault, ContractCustomError):
+                raise decode_revert(str(fault.data), name) from None
+            if isinstance(fault, ContractLogicError | ContractPanicError):
+                raise decode_revert(find_revert_data(fault.data), name, str(fault)) from None
+            if isinstance(fault, Web3RPCError):
+                raise Reverted("Unknown", {"reason": describe_fault(fault)}, name) from fault
+            raise
 
 
-class Contract:
-    """A deployed contract; the thin layer under the typed bindings."""
-
-    def __init__(self, chain: Chain, artifact: Artifact, address: str):
-        self.chain, self.name, self.address = chain, artifact.name, to_checksum_address(address)
-        self._contract = chain.w3.eth.contract(address=self.address, abi=artifact.abi)
-        self._functions = {item["name"]: item for item in artifact.abi if item["type"] == "function"}
-
-    def encode(self, function: str, *arguments: object) -> str:
-        """Calldata as 0x-hex; structs are given as dicts by the ABI's names, or as tuples."""
-        return self._contract.encode_abi(function, args=list(arguments))
-
-    def call(self, function: str, *arguments: object, sender: str | None = None) -> object:
-        """What a view function returns: one value, or a tuple; structs are tuples in the ABI's order."""
-        data = self.chain.call(
-            self.address, self.encode(function, *arguments), sender=sender, name=f"{self.name}.{function}"
-        )
-        values = _checksum(abi_decode(get_abi_output_types(self._functions[function]), data))
-        return values[0] if len(values) == 1 else values
-
-    def send(self, function: str, *arguments: object, sender: str | None = None) -> Receipt:
-        """Mines a transaction that calls `function`. Raises `Reverted` with the contract's reason."""
-        data = self.encode(function, *arguments)
-        return self.chain.send(self.address, data, sender=sender, name=f"{self.name}.{function}")
-
-    def read_events(self, event: str, *, first_block: int = 0) -> list[Mapping]:
-        """Every event of that name since `first_block`, decoded, in the chain's order."""
-        return list(self._contract.events[event]().get_logs(from_block=first_block))
-
-    def decode_logs(self, receipt: Receipt, event: str) -> list[Mapping]:
-        """Arguments of this contract's events of that name in a receipt."""
-        topic = self._contract.events[event]().topic
-        own = [log for log in receipt.logs if log["address"] == self.address and log["topics"][0].to_0x_hex() == topic]
-        return [self._contract.events[event]().process_log(log)["args"] for log in own]
-
-
-def find_revert_data(answer: object) -> str:
-    """The revert's data, 0x-hex, in what a node says about it: the data alone (Anvil), or in a record (Hardhat)."""
-    if isinstance(answer, Mapping):
-        answer = answer.get("data")
-    return answer if isinstance(answer, str) else ""
-
-
-def decode_revert(data: str, call: str, text: str = "") -> Reverted:
-    """The error behind a revert's data (0x-hex): a custom error of any contract here, or the language's own.
-
-    Data that no contract here can have made gives the error `Unknown`, with the data: they are whatever a contract
-    elsewhere, or a node, has put there, so nothing about them is taken for granted.
-    """
-    unknown = Reverted("Unknown", {"data": data or "0x", "reason": text}, call)
+def is_loopback(url: str) -> bool:
+    """Whether the URL names this machine."""
+    host = urlsplit(url).hostname or ""
     try:
-        raw = bytes.fromhex(data.removeprefix("0x"))
-        known = _error_table().get(raw[:4])
-        if known is None:
-            return unknown
-        values = _checksum(abi_decode(get_abi_input_types(known), raw[4:]))
-    except (DecodingError, ValueError, OverflowError):  # no hex, too short, an offset beyond its end, no UTF-8
-        return unknown
-    names = [item["name"] or f"value{position}" for position, item in enumerate(known["inputs"])]
-    return Reverted(known["name"], dict(zip(names, values, strict=True)), call)
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
-_ERRORS: dict[bytes, dict] = {}
-_LANGUAGE_ERRORS = (
-    {"type": "error", "name": "Error", "inputs": [{"name": "message", "type": "string"}]},
-    {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
-)
+def describe_fault(fault: BaseException) -> str:
+    """What went wrong between here and a node, in one line of at most 300 characters."""
+    if isinstance(fault, ValueError) and not isinstance(fault, Web3Exception | OSError):
+        return f"the answer is not what the protocol says ({type(fault).__name__}); a page instead of JSON?"
+    return " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
 
 
-def _error_table() -> dict[bytes, dict]:
-    if not _ERRORS:
-        artifacts = compile_contracts().values()
-        for item in [
-            *_LANGUAGE_ERRORS,
-            *(entry for artifact in artifacts for entry in artifact.abi if entry["type"] == "error"),
-        ]:
-            signature = f"{item['name']}({','.join(get_abi_input_types(item))})"
-            _ERRORS[bytes(Web3.keccak(text=signature)[:4])] = item
-    return _ERRORS
+def require_accounts(chain: Chain, needed: int) -> None:
+    """Raises `AccountsMissing` unless the node holds the keys of that many accounts."""
+    if len(chain.accounts) < needed:
+        raise AccountsMissing(chain.url, needed, len(chain.accounts))
 
 
 def require_development_chain(chain: Chain, what: str = "insecure keys") -> None:
@@ -275,11 +344,8 @@ def find_anvil() -> Path:
     return Path(found)
 
 
-def _checksum(value: object) -> object:
-    """eth-abi decodes addresses in lower case; web3 takes and returns them with a checksum."""
-    if isinstance(value, tuple):
-        return tuple(_checksum(item) for item in value)
-    return to_checksum_address(value) if isinstance(value, str) and is_hex_address(value) else value
+def _at(block: int | None) -> BlockNumber | Literal["latest"]:
+    return "latest" if block is None else BlockNumber(block)
 
 
 def _find_free_port() -> int:
@@ -288,7 +354,7 @@ def _find_free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_for_chain(url: str, process: subprocess.Popen) -> Chain:
+def _wait_for_chain(url: str, process: subprocess.Popen[bytes]) -> Chain:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:

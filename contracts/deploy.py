@@ -2,94 +2,29 @@
 test tokens.
 
 The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed
-before it
-exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.
+before it exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import rlp
-from eth_utils import keccak, to_canonical_address, to_checksum_address
-from eth_utils.address import is_address
+from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.crypto import keccak
 
-from zkmargin.contracts.chain import Chain, Contract, Receipt, require_development_chain
+from zkmargin.contracts.chain import Chain, Receipt, require_accounts, require_development_chain
 from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.deployment import WETH_LOT, Deployment
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
-from zkmargin.engine.errors import MalformedFile
-from zkmargin.engine.files import read_object
 from zkmargin.engine.units import SECONDS_PER_DAY
-from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.ranges import check_range
 
-WETH_LOT = 10**15
-"""Wei per lot of the WETH collateral slot: 0.001 ETH."""
 LEAST_DELAY = 14 * SECONDS_PER_DAY
 """Seconds that a later key version waits at least, except on development chains: time for everyone to leave before a
 key that its owner could have forged is live."""
-
-
-NUMBERS = {"chain_id", "weth_slot", "first_block"}
-"""Fields of a deployment that are whole numbers; the others are addresses."""
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """Addresses of one deployment, with what is needed to talk to it."""
-
-    chain_id: int
-    key_registry: str
-    risk_oracle: str
-    margin_verifier: str
-    collateral_vault: str
-    clearing_house: str
-    cash: str
-    """USDC: six decimals, slotless."""
-    weth: str
-    """Collateral token of `weth_slot`."""
-    weth_slot: int
-    """Slot of the WETH collateral: its lots are 0.001 ETH."""
-    first_block: int
-    """Block before the first contract: where reading events begins."""
-
-    @property
-    def domain(self) -> Domain:
-        """Domain of this deployment's signatures."""
-        return Domain(chain_id=self.chain_id, clearing_house=self.clearing_house, risk_oracle=self.risk_oracle)
-
-    @property
-    def vault_units(self) -> dict[int, int]:
-        """The vault's token units per lot, by collateral slot; tokens have 18 decimals."""
-        return {self.weth_slot: WETH_LOT}
-
-    def save(self, path: Path) -> None:
-        """Writes the record as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
-
-    @classmethod
-    def load(cls, path: Path) -> Deployment:
-        """Reads what `save` wrote.
-
-        Raises
-        ------
-        MalformedFile
-            If a field is missing, unknown, no whole number or no address.
-        """
-        document = read_object(path)
-        names = {item.name for item in fields(cls)}
-        if names != set(document):
-            raise MalformedFile(path, f"fields {sorted(names ^ set(document))} are missing or unknown")
-        for name, value in document.items():
-            if name in NUMBERS and not (type(value) is int and value >= 0):
-                raise MalformedFile(path, f"{name} is {value!r:.80}; allowed: a whole number from 0")
-            if name not in NUMBERS and not (isinstance(value, str) and is_address(value)):
-                raise MalformedFile(path, f"{name} is {value!r:.80}; allowed: an address")
-        return cls(**document)
 
 
 def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | None = None) -> tuple[Contract, Receipt]:
@@ -150,18 +85,26 @@ def deploy(
     NotADevelopmentChain
         If the keys are insecure, test tokens are wanted, or the activation delay is below `LEAST_DELAY`, on any other
         chain.
+    AccountsMissing
+        If the node holds no account to send from.
+    OutOfRange
+        If a number is outside its range.
     Reverted
         If a contract refused, for example a key that is not sound; carries the reason.
     """
+    check_range("threshold", threshold, 1, 1 << 8)
+    check_range("generation", generation, 0, 1 << 24)
+    check_range("activation delay, seconds", activation_delay, 0, 1 << 40)
     if keys.insecure:
         require_development_chain(chain)
     if tokens is None:
         require_development_chain(chain, "test tokens")
     if activation_delay < LEAST_DELAY:
         require_development_chain(chain, f"an activation delay of {activation_delay} s, below {LEAST_DELAY}")
+    require_accounts(chain, 1)
     deployer = chain.accounts[0]
     owner, guardian = owner or deployer, guardian or deployer
-    first_block = int(chain.w3.eth.block_number)
+    first = chain.get_block("latest")
     cash, weth = (tokens["cash"], tokens["weth"]) if tokens else _deploy_tokens(chain)
     (weth_slot,) = keys.preset.vault_slots
 
@@ -170,7 +113,8 @@ def deploy(
     ordered = sorted(publishers, key=lambda address: int(address, 16))
     oracle, _ = deploy_contract(chain, "RiskOracle", owner, guardian, registry.address, generation, ordered, threshold)
     verifier, _ = deploy_contract(chain, "MarginVerifier")
-    nonce = int(chain.w3.eth.get_transaction_count(deployer))
+    with chain.asking("eth_getTransactionCount"):
+        nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, cash, [(weth_slot, weth, WETH_LOT)])
     house, _ = deploy_contract(
@@ -188,11 +132,12 @@ def deploy(
         cash=to_checksum_address(cash),
         weth=to_checksum_address(weth),
         weth_slot=weth_slot,
-        first_block=first_block,
+        first_block=first.number,
+        first_block_hash="0x" + first.hash.hex(),
     )
 
 
-def encode_registration(keys: KeyMaterial) -> dict:
+def encode_registration(keys: KeyMaterial) -> dict[str, object]:
     """A key version as `KeyRegistry.register` takes it."""
     return {
         "transition": encode_key(keys.transition_vkey, "transition", keys.preset),
@@ -213,4 +158,5 @@ def compute_create_address(deployer: str, nonce: int) -> str:
 
 
 def _deploy_tokens(chain: Chain) -> tuple[str, str]:
-    return tuple(deploy_contract(chain, name)[0].address for name in ("TestUSDC", "TestWETH"))
+    cash, weth = (deploy_contract(chain, name)[0].address for name in ("TestUSDC", "TestWETH"))
+    return cash, weth

@@ -5,11 +5,17 @@ ContractsError             below `engine.errors.ZkMarginError`
 ├── SetupFailed            npm is missing, or could not install the tools                    (tool, reason)
 ├── CompilationFailed      the Solidity compiler is missing or complained                     (messages)
 ├── ChainUnavailable       no node answers, or the development node did not start             (url, reason)
+├── ChainReorganised       a block was replaced while it was read                             (url, block, attempts)
+├── AccountsMissing        a node that holds too few accounts to send from                    (url, needed, held)
+├── TransactionPending     sent, and not seen mined in time                    (transaction_hash, seconds, call, reason)
+├── DeploymentMismatch     a node's chain is not the deployment's                             (what, found, expected)
+├── AnswerMalformed        an answer or a log that the contract's interface does not have     (what, reason)
 ├── NotADevelopmentChain   insecure keys, or another shortcut, on a chain that is none        (chain_id, allowed, what)
 ├── KeyUnusable            a verification key that cannot be laid out for the registry        (what, value, allowed)
 ├── MessageInvalid         a typed message with a field that its type does not hold     (message, field, value, allowed)
 ├── CallInvalid            an argument of a binding outside its range                         (what, value, allowed)
 └── Reverted               a contract refused; carries the custom error's name and its fields (error, fields, call)
+    └── AccountStale       an action starts from another state than the stored one           (account, expected, stored)
 """
 
 from __future__ import annotations
@@ -45,6 +51,49 @@ class ChainUnavailable(ContractsError):
     def __init__(self, url: str, reason: str):
         self.url, self.reason = url, reason
         super().__init__(f"no usable chain at {url}: {reason}")
+
+
+class ChainReorganised(ContractsError):
+    """The block that a read was fixed to was replaced while it was read, each of several times."""
+
+    def __init__(self, url: str, block: int, attempts: int):
+        self.url, self.block, self.attempts = url, block, attempts
+        super().__init__(f"the chain at {url} replaced block {block} while it was read, {attempts} times in a row")
+
+
+class AccountsMissing(ContractsError):
+    """The node holds the keys of too few accounts to send from."""
+
+    def __init__(self, url: str, needed: int, held: int):
+        self.url, self.needed, self.held = url, needed, held
+        super().__init__(f"the node at {url} holds the keys of {held} accounts; needed: {needed} or more to send from")
+
+
+class TransactionPending(ContractsError):
+    """A transaction was sent and not seen mined; it may be mined later."""
+
+    def __init__(self, transaction_hash: str, seconds: float, call: str, reason: str):
+        self.transaction_hash, self.seconds, self.call, self.reason = transaction_hash, seconds, call, reason
+        super().__init__(
+            f"{call}: transaction {transaction_hash} was sent and not seen mined within {seconds:g} s ({reason}); "
+            "it may be mined later"
+        )
+
+
+class DeploymentMismatch(ContractsError):
+    """A node's chain is not the one that a deployment's record is of."""
+
+    def __init__(self, what: str, found: object, expected: str):
+        self.what, self.found, self.expected = what, found, expected
+        super().__init__(f"{what} is {found}; allowed: {expected}")
+
+
+class AnswerMalformed(ContractsError):
+    """A contract or a node answered with what the contract's interface does not have."""
+
+    def __init__(self, what: str, reason: str):
+        self.what, self.reason = what, reason
+        super().__init__(f"{what}: {reason}")
 
 
 class NotADevelopmentChain(ContractsError):
@@ -89,6 +138,14 @@ class Reverted(ContractsError):
         self.error, self.fields, self.call = error, dict(fields), call
         shown = ", ".join(f"{name}={_show(value)}" for name, value in self.fields.items())
         super().__init__(f"{call} refused: {error}({shown})")
+
+
+class AccountStale(Reverted):
+    """An action starts from another state of the account than the chain stores: the account has moved since."""
+
+    def __init__(self, account: bytes, expected: int, stored: int, call: str):
+        self.account, self.expected, self.stored = account, expected, stored
+        super().__init__("CommitmentStale", {"account": account, "expected": expected, "stored": stored}, call)
 
 
 def _show(value: object) -> str:

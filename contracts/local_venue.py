@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from zkmargin.contracts.chain import Chain, Receipt
+from zkmargin.contracts.chain import Chain, Receipt, require_accounts
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.publisher import PublishedEpoch, Publisher
@@ -30,9 +30,12 @@ from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedO
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import AgreedTrade
+from zkmargin.prover.ranges import check_range
 from zkmargin.prover.session import VenueFacts
 
 PUBLISHERS, THRESHOLD = 5, 3
+ACCOUNTS = 3
+"""Accounts that the node must hold: the deployer's, the relayer's, and the payer's, who fills the parties' inboxes."""
 PATIENCE = 3600
 """Seconds until a signed action of a party here runs out."""
 REPLAY_LAG = 100 * SECONDS_PER_YEAR
@@ -91,6 +94,7 @@ class LocalVenue:
     """
 
     def __init__(self, chain: Chain, keys: VenueKeys, snapshot: MarketSnapshot):
+        require_accounts(chain, ACCOUNTS)
         self.chain, self.keys, self.snapshot = chain, keys, snapshot
         self.is_replay = abs(chain.time - snapshot.time) > SECONDS_PER_DAY
         self.publishers = [Wallet.create() for _ in range(PUBLISHERS)]
@@ -196,6 +200,8 @@ class LocalVenue:
 
     def fund(self, party: Party, *, cash_usd6: int = 0, weth_lots: int = 0) -> list[Receipt]:
         """Puts test tokens into the party's inbox; one receipt per token."""
+        cash_usd6 = check_range("cash to fund", cash_usd6, 0, 1 << 128)
+        weth_lots = check_range("lots of WETH to fund", weth_lots, 0, 1 << 64)
         contracts, payer = self.contracts, self.chain.accounts[2]
         receipts = []
         for token, amount in ((contracts.cash, cash_usd6), (contracts.weth, weth_lots * 10**15)):

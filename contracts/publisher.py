@@ -23,6 +23,7 @@ from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer
+from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
@@ -72,6 +73,9 @@ class Publisher:
     """The pinned numbers of the house model that policies must be built from."""
     max_lag: int = MAX_LAG
     """Most seconds from the snapshot to the epoch, as `check_succession` has it."""
+
+    def __post_init__(self) -> None:
+        check_range("largest lag, seconds", self.max_lag, 0, 1 << 40)
 
     def propose(
         self,

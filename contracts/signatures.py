@@ -17,12 +17,12 @@ ERC1271_VALID = bytes.fromhex("1626ba7e")
 class ChainSignatureCheck:
     """A `prover.messages.signed.SignatureCheck` for wallets of both kinds: a key's, or else a contract's.
 
-    It answers as the contracts do at the latest block. A contract wallet can answer otherwise later, until the
-    signature is used.
+    It answers as the contracts do at the latest block, or at the end of the one of number `block`, for checks that
+    belong together. A contract wallet can answer otherwise later, until the signature is used.
     """
 
-    def __init__(self, chain: Chain):
-        self._chain = chain
+    def __init__(self, chain: Chain, block: int | None = None):
+        self._chain, self._block = chain, block
 
     def __call__(self, domain: Domain, message: TypedMessage, signature: bytes, signer: str) -> bool:
         """Whether the signature is `signer`'s over the message.
@@ -40,7 +40,7 @@ class ChainSignatureCheck:
             return True
         call = ERC1271_VALID + abi_encode(["bytes32", "bytes"], [compute_digest(domain, message), signature])
         try:
-            answer = self._chain.call(signer, "0x" + call.hex(), name="isValidSignature")
+            answer = self._chain.call(signer, "0x" + call.hex(), name="isValidSignature", block=self._block)
         except Reverted:
             return False
         return answer[:32] == ERC1271_VALID.ljust(32, b"\0")

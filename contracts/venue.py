@@ -8,13 +8,17 @@ for a signature.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, Self
 
-from zkmargin.contracts.chain import Chain, Contract, Receipt
+from zkmargin.contracts.chain import Block, Chain, Receipt
 from zkmargin.contracts.compile import compile_contracts
-from zkmargin.contracts.deploy import Deployment, encode_registration
-from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.deploy import encode_registration
+from zkmargin.contracts.deployment import Deployment, check_deployment
+from zkmargin.contracts.errors import AccountStale, AnswerMalformed, CallInvalid, DeploymentMismatch, Reverted
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.messages import SignedEpoch
 from zkmargin.contracts.requests import (
@@ -26,6 +30,9 @@ from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.recovery import Event, Opened, Transitioned
+from zkmargin.prover.attestation import ChainFacts
+from zkmargin.prover.errors import ActionNotAllowed
+from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.wallet import normalise_v
@@ -106,32 +113,40 @@ class KeyRegistry:
         return self.contract.send("acceptOwnership", sender=sender)
 
     def get_owners(self) -> tuple[str, str]:
-        """The owner, and who is named to follow it (zero for nobody)."""
-        return self.contract.call("owner"), self.contract.call("pendingOwner")
+        """The owner, and who is named to follow it (zero for nobody), at one block."""
+
+        def read(block: Block) -> tuple[str, str]:
+            owner, pending = (self.contract.call(name, block=block.number) for name in ("owner", "pendingOwner"))
+            return owner, pending
+
+        return self.contract.chain.read_at_one_block(read)
 
     def get_latest(self) -> int:
         """Highest version, 0 for none."""
-        return self.contract.call("latest")
+        return int(self.contract.call("latest"))
 
-    def is_live(self, version: int) -> bool:
-        """Whether the version may be used now."""
-        return self.contract.call("isLive", version)
+    def is_live(self, version: int, *, block: int | None = None) -> bool:
+        """Whether the version may be used now, or at the end of the block of that number."""
+        return bool(self.contract.call("isLive", version, block=block))
 
     def get_version_of(self, transition_hash: bytes) -> int:
         """Version of the transition key with that declared hash."""
-        return self.contract.call("versionOf", transition_hash)
+        return int(self.contract.call("versionOf", transition_hash))
 
     def get_transition_key(self, version: int) -> tuple[str, int]:
         """Address of the data contract of `transition`, and the number of slots."""
-        return self.contract.call("transitionKey", version)
+        address, slots = self.contract.call("transitionKey", version)
+        return address, slots
 
     def get_open_key(self, version: int) -> tuple[str, int, int]:
         """Address of the data contract of `open`, and the committee's key."""
-        return self.contract.call("openKey", version)
+        address, x, y = self.contract.call("openKey", version)
+        return address, x, y
 
     def get_flat_point(self, version: int) -> tuple[int, int]:
         """Point of the constant policy "flat"."""
-        return self.contract.call("flatPoint", version)
+        x, y = self.contract.call("flatPoint", version)
+        return x, y
 
 
 class RiskOracle:
@@ -174,11 +189,11 @@ class RiskOracle:
 
     def get_max_age(self, kind: ActionKind) -> int:
         """Seconds for which an epoch serves an action."""
-        return self.contract.call("maxAgeOf", int(kind))
+        return int(self.contract.call("maxAgeOf", int(kind)))
 
-    def get_epoch(self, number: int) -> EpochView:
-        """An epoch still in the ring, fresh or not."""
-        return EpochView(*self.contract.call("getEpoch", number))
+    def get_epoch(self, number: int, *, block: int | None = None) -> EpochView:
+        """An epoch still in the ring, fresh or not; now, or at the end of the block of that number."""
+        return EpochView(*self.contract.call("getEpoch", number, block=block))
 
     def require_fresh(self, number: int, kind: ActionKind) -> FreshEpoch:
         """The epoch, if it may serve `kind` now."""
@@ -186,38 +201,55 @@ class RiskOracle:
 
     def get_latest_number(self) -> int:
         """Number of the latest epoch, 0 before the first."""
-        return self.contract.call("latestNumber")
+        return int(self.contract.call("latestNumber"))
 
     def get_min_epoch(self) -> int:
         """Lowest number that no later epoch has revoked."""
-        return self.contract.call("minEpoch")
+        return int(self.contract.call("minEpoch"))
 
     def is_paused(self) -> bool:
         """Whether the guardian has paused."""
-        return self.contract.call("isPaused")
+        return bool(self.contract.call("isPaused"))
 
     def get_generation(self) -> int:
         """Generation of the latest epoch."""
-        return self.contract.call("generation")
+        return int(self.contract.call("generation"))
 
     def get_settlement_point(self, generation: int, key_version: int = 1) -> tuple[int, int]:
         """Point of the step into `generation` under a key version; refused if it is unset."""
-        return self.contract.call("settlementOf", key_version, generation)
+        x, y = self.contract.call("settlementOf", key_version, generation)
+        return x, y
 
     def get_settlement_hash(self, generation: int) -> bytes:
         """Hash of the settlement vector of the step into `generation`; zero if there was none."""
-        return self.contract.call("settlementHashOf", generation)
+        return bytes(self.contract.call("settlementHashOf", generation))
 
     def get_step_time(self) -> int:
         """Block time of the latest generation step, 0 before the first."""
-        return self.contract.call("steppedAt")
+        return int(self.contract.call("steppedAt"))
 
-    def read_settlements(self, preset: Preset) -> Mapping[int, ExpiryStep]:
-        """The settlement vector of every step, by generation, from the events; each is parsed when it is asked for."""
-        events = self.contract.read_events("SettlementPublished", first_block=self._first_block)
+    def read_settlements(self, preset: Preset, *, last_block: int | None = None) -> Mapping[int, ExpiryStep]:
+        """The settlement vector of every step, by generation, from the events up to `last_block` (the latest by
+        default); each is parsed when it is asked for."""
+        events = self.contract.read_events("SettlementPublished", first_block=self._first_block, last_block=last_block)
         return Settlements(
             {int(event["args"]["generation"]): bytes(event["args"]["settlement"]) for event in events}, preset
         )
+
+    def read_policy_hash(self, number: int, *, last_block: int | None = None) -> bytes:
+        """Hash of the policies that an epoch's quorum signed, 32 bytes, from its event.
+
+        Raises
+        ------
+        CallInvalid
+            If no epoch of that number was posted up to `last_block`.
+        """
+        events = self.contract.read_events(
+            "EpochPosted", first_block=self._first_block, last_block=last_block, key=number
+        )
+        if not events:
+            raise CallInvalid("number of the epoch", number, "one that was posted")
+        return bytes(events[-1]["args"]["policyHash"])
 
     def read_snapshots(self) -> dict[int, bytes]:
         """Canonical snapshot bytes by epoch, from the events."""
@@ -276,19 +308,19 @@ class CollateralVault:
 
     def get_inbox(self, account: bytes, token: str) -> int:
         """Units funded and not yet absorbed."""
-        return self.contract.call("inbox", account, token)
+        return int(self.contract.call("inbox", account, token))
 
     def get_held(self, token: str) -> int:
         """Units that the hidden accounts hold together."""
-        return self.contract.call("held", token)
+        return int(self.contract.call("held", token))
 
     def get_claimable(self, recipient: str, token: str) -> int:
         """Units that `recipient` may claim."""
-        return self.contract.call("claimable", recipient, token)
+        return int(self.contract.call("claimable", recipient, token))
 
     def get_unit(self, slot: int) -> tuple[str, int]:
         """Token of a collateral slot and its units per lot; zeros if the slot has none."""
-        return self.contract.call("collateralOf", slot)
+        return bytes(self.contract.call("collateralOf", slot))
 
 
 class Token:
@@ -307,7 +339,7 @@ class Token:
 
     def get_balance(self, holder: str) -> int:
         """Units that `holder` has."""
-        return self.contract.call("balanceOf", holder)
+        return int(self.contract.call("balanceOf", holder))
 
 
 class ClearingHouse:
@@ -325,12 +357,22 @@ class ClearingHouse:
         return self.act(ActionKind.DEPOSIT, request, sender=sender)
 
     def act(self, kind: ActionKind, request: ActionRequest, *, sender: str | None = None) -> Receipt:
-        """Sends an action on one account to the entry point of its kind."""
-        return self.contract.send(ENTRY_POINTS[kind], request.to_abi(), sender=sender)
+        """Sends an action on one account to the entry point of its kind.
+
+        Raises
+        ------
+        AccountStale
+            If the account has moved since the action was proved; nothing is sent.
+        Reverted
+            If the contract refuses it for another reason.
+        """
+        with _naming_stale_accounts():
+            return self.contract.send(ENTRY_POINTS[kind], request.to_abi(), sender=sender)
 
     def trade(self, request: TradeRequest, *, sender: str | None = None) -> Receipt:
-        """Settles a trade between two accounts."""
-        return self.contract.send("trade", request.to_abi(), sender=sender)
+        """Settles a trade between two accounts; raises like `act`."""
+        with _naming_stale_accounts():
+            return self.contract.send("trade", request.to_abi(), sender=sender)
 
     def withdraw(self, request: ActionRequest, *, sender: str | None = None) -> Receipt:
         """Pays out to what the recipient may claim."""
@@ -366,35 +408,65 @@ class ClearingHouse:
         """Moves `sender`'s fees to what `to` may claim from the vault."""
         return self.contract.send("collectFees", to, sender=sender)
 
-    def get_account(self, account: bytes) -> AccountView:
-        """What the chain knows of an account; status NONE if it was never opened."""
-        auth, status, *rest = self.contract.call("accountOf", account)
+    def get_account(self, account: bytes, *, block: int | None = None) -> AccountView:
+        """What the chain knows of an account, now or at the end of the block of that number; status NONE if it never
+        was opened."""
+        auth, status, *rest = self.contract.call("accountOf", account, block=block)
         return AccountView(auth, Status(status), *rest)
+
+    def require_commitment(self, account: bytes, commitment: int) -> None:
+        """Raises `AccountStale` unless the chain stores that commitment: ask before proving, which takes longer."""
+        stored = self.get_account(account).commitment
+        if stored != commitment:
+            raise AccountStale(account, commitment, stored, "ClearingHouse.accountOf")
 
     def is_current(self, account: bytes, max_age: int) -> bool:
         """Whether margin was proved at prices at most `max_age` seconds old."""
-        return self.contract.call("isCurrent", account, max_age)
+        return bool(self.contract.call("isCurrent", account, max_age))
 
     def get_attested(self, account: bytes, policy: str) -> int:
         """Time at which the account, as it is now, attested the policy of that name; 0 if never."""
-        return self.contract.call("attested", account, encode_policy_name(policy))
+        return int(self.contract.call("attested", account, encode_policy_name(policy)))
 
     def get_fees(self, submitter: str) -> int:
         """Micro-dollars that a submitter may collect."""
-        return self.contract.call("feesOf", submitter)
+        return int(self.contract.call("feesOf", submitter))
 
     def is_invalidated(self, account: bytes, digest: bytes) -> bool:
         """Whether auth has burned the digest for this account."""
-        return self.contract.call("isInvalidated", account, digest)
+        return bool(self.contract.call("isInvalidated", account, digest))
 
-    def read_history(self) -> list[Event]:
-        """Every opening and every written transition, in the chain's order, as `prover.account.recovery` takes them."""
+    def read_history(self, *, last_block: int | None = None) -> list[Event]:
+        """Every opening and every written transition up to `last_block`, in the chain's order, as
+        `prover.account.recovery` takes them; by default up to the latest block, and all of one chain.
+
+        Raises
+        ------
+        DeploymentMismatch
+            If the chain ends before the deployment's first block.
+        AnswerMalformed
+            If a log is none of the clearing house.
+        """
+        if last_block is None:
+            return self.contract.chain.read_at_one_block(lambda block: self.read_history(last_block=block.number))
+        if last_block < self._first_block:
+            raise DeploymentMismatch("last block to read", last_block, f"{self._first_block} or later, the first one")
         found: list[tuple[tuple[int, int], Event]] = []
         for name, convert in (("AccountOpened", _to_opened), ("Traded", _to_sides), ("Flowed", _to_flowed)):
-            for event in self.contract.read_events(name, first_block=self._first_block):
+            for event in self.contract.read_events(name, first_block=self._first_block, last_block=last_block):
                 place = (int(event["blockNumber"]), int(event["logIndex"]))
                 found += [(place, item) for item in convert(event["args"])]
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]
+
+
+@dataclass(frozen=True)
+class Records:
+    """What an owner needs of the chain to rebuild accounts, all as of one block."""
+
+    block: Block
+    history: list[Event]
+    settlements: Mapping[int, ExpiryStep]
+    """By generation, parsed when asked for."""
 
 
 class Contracts:
@@ -416,6 +488,84 @@ class Contracts:
         self.signature_check = ChainSignatureCheck(chain)
         """For counterparties whose auth may be a contract wallet."""
 
+    @classmethod
+    def connect(cls, chain: Chain, deployment: Deployment) -> Self:
+        """The contracts, after `check_deployment`: the way to them from a file and a URL, before anything is read or signed.
+
+        Raises
+        ------
+        DeploymentMismatch
+            If the node's chain is not the deployment's.
+        """
+        check_deployment(chain, deployment)
+        return cls(chain, deployment)
+
+    def read_records(self, preset: Preset) -> Records:
+        """History and settlement vectors of one block, which is still the chain's when all is read.
+
+        Raises
+        ------
+        ChainReorganised
+            If the block was replaced meanwhile, several times in a row.
+        """
+
+        def read(block: Block) -> Records:
+            history = self.house.read_history(last_block=block.number)
+            return Records(block, history, self.oracle.read_settlements(preset, last_block=block.number))
+
+        return self.chain.read_at_one_block(read)
+
+    def read_facts(self, account: bytes, epoch: int, verifier: TransitionVerifier, policy_bytes: bytes) -> ChainFacts:
+        """What the recipient of an attestation knows when it checks; what is the chain's is read at one block.
+
+        Parameters
+        ----------
+        epoch : int
+            Number of the epoch that the recipient accepts.
+        verifier : TransitionVerifier
+            Over the `transition` key of the account's key version.
+        policy_bytes : bytes
+            Canonical bytes of the epoch's policies, from whoever serves them.
+
+        Raises
+        ------
+        Reverted
+            If the oracle no longer has the epoch.
+        ChainReorganised
+            If the block was replaced meanwhile, several times in a row.
+        """
+
+        def read(block: Block) -> ChainFacts:
+            stored = self.house.get_account(account, block=block.number)
+            posted = self.oracle.get_epoch(epoch, block=block.number)
+            return ChainFacts(
+                domain=self.domain,
+                verifier=verifier,
+                is_active=stored.status is Status.ACTIVE,
+                is_key_live=self.registry.is_live(stored.key_version, block=block.number),
+                commitment=stored.commitment,
+                generation=stored.generation,
+                key_version=stored.key_version,
+                epoch=posted.number,
+                epoch_generation=posted.generation,
+                policy_hash=self.oracle.read_policy_hash(epoch, last_block=block.number),
+                policy_bytes=policy_bytes,
+                time=block.time,
+            )
+
+        return self.chain.read_at_one_block(read)
+
+
+@contextmanager
+def _naming_stale_accounts() -> Iterator[None]:
+    try:
+        yield
+    except Reverted as refusal:
+        if refusal.error == "CommitmentStale":
+            fields: dict[str, Any] = refusal.fields
+            raise AccountStale(fields["account"], fields["expected"], fields["stored"], refusal.call) from None
+        raise
+
 
 def _require_ecdsa(signature: bytes) -> bytes:
     if len(signature) != 65:
@@ -423,15 +573,19 @@ def _require_ecdsa(signature: bytes) -> bytes:
     return signature
 
 
-def _to_opened(event: Mapping) -> list[Event]:
+def _to_opened(event: Mapping[str, Any]) -> list[Event]:
     return [Opened(bytes(event["account"]), event["auth"], event["index"], event["generation"], event["commitment"])]
 
 
-def _to_flowed(event: Mapping) -> list[Event]:
+def _to_flowed(event: Mapping[str, Any]) -> list[Event]:
     flows = tuple((int(flow["slot"]), int(flow["lots"])) for flow in event["flows"])
+    try:
+        kind = ActionKind(event["kind"])
+    except ActionNotAllowed as error:
+        raise AnswerMalformed("log of ClearingHouse.Flowed", str(error)) from None
     return [
         Transitioned(
-            kind=ActionKind(event["kind"]),
+            kind=kind,
             account=bytes(event["account"]),
             generation=event["generation"],
             commitment_new=event["commitment"],
@@ -441,7 +595,7 @@ def _to_flowed(event: Mapping) -> list[Event]:
     ]
 
 
-def _to_sides(event: Mapping) -> list[Event]:
+def _to_sides(event: Mapping[str, Any]) -> list[Event]:
     return [
         Transitioned(
             kind=ActionKind.TRADE,

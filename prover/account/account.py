@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from eth_abi import encode as abi_encode
+from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
 from zkmargin.engine.account import AccountState

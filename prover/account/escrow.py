@@ -7,7 +7,7 @@ accounts; it cannot move them. This version has one development key, fresh at se
 from dataclasses import dataclass
 from pathlib import Path
 
-from eth_abi import encode as abi_encode
+from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
 from zkmargin.prover import _native

@@ -37,7 +37,7 @@ def show_id(
 
     Example: zkmargin account id --deployment deployment.json --auth 0x7099…79C8
     """
-    from zkmargin.contracts.deploy import Deployment
+    from zkmargin.contracts.deployment import Deployment
     from zkmargin.prover.account.account import compute_account_id
 
     number = compute_account_id(Deployment.load(deployment).domain, auth, index)
@@ -98,9 +98,8 @@ def recover(
     wallet, keys = _read_wallet(keystore) if keystore else None, dict(map(load_key_file, key_file or ()))
     size = get_preset(preset.value)
     venue = _connect(rpc_url, deployment)
-    found = recover_accounts(
-        wallet, venue.domain, size, venue.house.read_history(), venue.oracle.read_settlements(size), keys
-    )
+    records = venue.read_records(size)
+    found = recover_accounts(wallet, venue.domain, size, records.history, records.settlements, keys)
     document: list[dict[str, Any]] = [
         {
             "account": "0x" + account.id.hex(),
@@ -127,11 +126,11 @@ def recover(
 
 def _connect(rpc_url: str, deployment: Path) -> Contracts:
     from zkmargin.contracts.chain import Chain
-    from zkmargin.contracts.deploy import Deployment
+    from zkmargin.contracts.deployment import Deployment
     from zkmargin.contracts.venue import Contracts
 
     addresses = Deployment.load(deployment)
-    return Contracts(Chain(rpc_url), addresses)
+    return Contracts.connect(Chain(rpc_url), addresses)
 
 
 def _read_wallet(keystore: Path) -> Wallet:

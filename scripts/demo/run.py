@@ -10,7 +10,6 @@ from pathlib import Path
 
 from zkmargin.contracts.chain import Chain, Receipt, run_anvil
 from zkmargin.contracts.local_venue import LocalVenue, Party
-from zkmargin.contracts.venue import Status
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.files import write_whole
 from zkmargin.engine.house import House
@@ -19,7 +18,7 @@ from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
 from zkmargin.engine.presets import get_preset
 from zkmargin.engine.units import SECONDS_PER_HOUR, USD6
 from zkmargin.prover.account.recovery import recover_accounts
-from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
+from zkmargin.prover.attestation import AttestationRequest, verify_attestation
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.messages.wallet import request_signature
 from zkmargin.prover.negotiation import Maker, check_accept, check_quote, make_accept, make_quote, make_request
@@ -189,21 +188,8 @@ def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
     story.spent("attest", venue.submit(maker, action))
     asked = AttestationRequest.create(maker.id, "net_delta", bob.address)
     shown = maker.trader.attest_to(venue.epoch.data, asked, valid_until=venue.deadline)
-    seen = venue.contracts.house.get_account(maker.id)
-    header = venue.epoch.signed.message
-    chain = ChainFacts(
-        domain=venue.domain,
-        verifier=venue.provers.transition,
-        is_active=seen.status is Status.ACTIVE,
-        is_key_live=venue.contracts.registry.is_live(seen.key_version),
-        commitment=seen.commitment,
-        generation=seen.generation,
-        key_version=seen.key_version,
-        epoch=header.number,
-        epoch_generation=header.generation,
-        policy_hash=header.policy_hash,
-        policy_bytes=venue.epoch.data.policy_bytes,
-        time=venue.chain.time,
+    chain = venue.contracts.read_facts(
+        maker.id, venue.epoch.data.number, venue.provers.transition, venue.epoch.data.policy_bytes
     )
     verify_attestation(shown, asked, chain)
     story.facts["net_delta_attested"] = True
@@ -225,10 +211,10 @@ def _withdraw(story: Story, steps: Steps, maker: Party) -> None:
 def _recover(story: Story, steps: Steps, parties: tuple[Party, ...]) -> None:
     """Every account again, from events and wallet alone; commitments decide."""
     steps.start("rebuilding the accounts from chain events and wallets alone")
-    venue, history = story.venue, story.venue.contracts.house.read_history()
-    settlements = venue.contracts.oracle.read_settlements(venue.facts.preset)
+    venue, size = story.venue, story.venue.facts.preset
+    records = venue.contracts.read_records(size)
     for party in parties:
-        found = recover_accounts(party.trader.wallet, venue.domain, venue.facts.preset, history, settlements)
+        found = recover_accounts(party.trader.wallet, venue.domain, size, records.history, records.settlements)
         [account] = found.accounts
         on_chain = venue.contracts.house.get_account(party.id).commitment
         if not account.commitment == on_chain == party.trader.account.commitment:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.house import make_state
-from zkmargin.contracts.chain import Contract
 from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import Reverted
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key

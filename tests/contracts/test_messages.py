@@ -8,11 +8,11 @@ import pytest
 from eth_utils import keccak
 
 from zkmargin.contracts.compile import CODE_LIMIT, compile_contracts
+from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
 from zkmargin.contracts.requests import ActionRequest, encode_proof
-from zkmargin.contracts.venue import Contract
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import encode, load_table

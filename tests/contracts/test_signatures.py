@@ -90,3 +90,13 @@ def test_a_domain_of_another_chain_is_refused(world):
     signature = world.sign(world.alice, action)
     with pytest.raises(CallInvalid, match="chain id of the domain is 1; allowed: 31337"):
         ChainSignatureCheck(world.chain)(replace(world.domain, chain_id=1), action, signature, world.alice.auth)
+
+
+def test_it_can_be_asked_at_one_block(world, contract_party):
+    action = world.draft(ActionKind.DEPOSIT, contract_party, cash_flow=USDC)
+    block = world.chain.get_block("latest").number
+    world.chain._request("anvil_setCode", contract_party.auth, answer(VALID_WORD))
+    world.chain.travel(1)
+    later = world.chain.get_block("latest").number
+    asked = (world.domain, action, b"whatever", contract_party.auth)
+    assert ChainSignatureCheck(world.chain, later)(*asked) and not ChainSignatureCheck(world.chain, block)(*asked)

@@ -9,8 +9,8 @@ from py_ecc.optimized_bn128 import field_modulus as base_order
 from tests.support.simulator import to_point
 from tests.support.world import FLAT, STEP, tamper
 from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.venue import Contract
 
 POLICY = 9_001
 FIXED = ("commitmentOld", "commitmentNew", "tradeTag", "ciphertext", "context")
