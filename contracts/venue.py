@@ -490,7 +490,7 @@ class Contracts:
 
     @classmethod
     def connect(cls, chain: Chain, deployment: Deployment) -> Self:
-        """The contracts, after `check_deployment`: the way to them from a file and a URL, before anything is read or signed.
+        """The contracts, after `check_deployment`: the way to them before anything is read or signed.
 
         Raises
         ------
