@@ -95,6 +95,7 @@ def test_a_domain_of_another_chain_is_refused(world):
 def test_it_can_be_asked_at_one_block(world, contract_party):
     action = world.draft(ActionKind.DEPOSIT, contract_party, cash_flow=USDC)
     block = world.chain.get_block("latest").number
+    world.chain.travel(1)
     world.chain._request("anvil_setCode", contract_party.auth, answer(VALID_WORD))
     world.chain.travel(1)
     later = world.chain.get_block("latest").number
