@@ -46,18 +46,12 @@ class Provers:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedOpening:
-    """Everything that the contract's open takes."""
+class _Signed:
+    """A proof, with auth's signature over the message that it is bound to."""
 
-    opening: Opening
     proof: Proof = field(repr=False)
     signature: bytes = field(repr=False)
-    """auth's, over the message."""
-
-    @property
-    def message(self) -> Open:
-        """What was signed."""
-        return self.opening.message
+    """Empty for an attestation, which takes none."""
 
     @property
     def proof_words(self) -> tuple[int, ...]:
@@ -66,23 +60,27 @@ class SignedOpening:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedAction:
+class SignedOpening(_Signed):
+    """Everything that the contract's open takes."""
+
+    opening: Opening
+
+    @property
+    def message(self) -> Open:
+        """What was signed."""
+        return self.opening.message
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAction(_Signed):
     """Everything that the contract takes of one account's action."""
 
     transition: Transition
-    proof: Proof = field(repr=False)
-    signature: bytes = field(repr=False)
-    """auth's, over the action; empty for an attestation, which takes none."""
 
     @property
     def message(self) -> Action:
         """What was signed and what the proof is bound to."""
         return self.transition.message
-
-    @property
-    def proof_words(self) -> tuple[int, ...]:
-        """The proof as the contract takes it: eight words in the order of the pairing precompile."""
-        return self.proof.words
 
     def to_settlement_proof(self, *, with_signature: bool = True) -> SettlementProof:
         """A trade's side as it is sent to the counterparty; without the signature it is inert."""
@@ -130,7 +128,7 @@ class AccountClient:
         venue = self.venue
         opening = build_opening(self.account, venue.domain, venue.committee, venue.key_version, deadline)
         proof = self._provers.open.prove(opening)
-        return SignedOpening(opening, proof, request_signature(self.wallet, venue.domain, opening.message))
+        return SignedOpening(proof, request_signature(self.wallet, venue.domain, opening.message), opening)
 
     def deposit(
         self, cash_usd6: int = 0, lots: Mapping[int, int] | None = None, *, deadline: int, fee_usd6: int = 0
@@ -248,7 +246,7 @@ class AccountClient:
         signature = b""
         if ACTION_RULES[intent.kind].needs_signature:
             signature = request_signature(self.wallet, venue.domain, transition.message)
-        return SignedAction(transition, proof, signature)
+        return SignedAction(proof, signature, transition)
 
     def confirm(self, action: SignedAction) -> None:
         """Takes over the new state, after the chain has accepted the action.
