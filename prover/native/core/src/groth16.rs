@@ -4,14 +4,13 @@ use crate::error::{Error, Result};
 use crate::field::Limbs;
 use crate::msm::msm;
 use crate::proof::Proof;
+use crate::quotient::Quotient;
 use crate::r1cs::R1cs;
-use crate::setup::domain;
 use crate::vkey::VerifyingKey;
 use crate::zkey::Zkey;
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, PrimeField, UniformRand, Zero};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use ark_std::rand::rngs::OsRng;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -29,9 +28,7 @@ pub struct ProvingKey {
     b2: Vec<G2Affine>,
     c: Vec<G1Affine>,
     h: Vec<G1Affine>,
-    domain: Radix2EvaluationDomain<Fr>,
-    /// Powers of the root of the doubled domain: they move a polynomial to its odd points.
-    coset: Vec<Fr>,
+    quotient: Quotient,
 }
 
 impl ProvingKey {
@@ -39,9 +36,6 @@ impl ProvingKey {
     /// As `Zkey::parse`.
     pub fn load(zkey: &[u8], circuit: Arc<R1cs>) -> Result<Self> {
         let key = Zkey::parse(zkey, &circuit)?;
-        let size = circuit.domain_size();
-        let root = domain(2 * size)?.group_gen();
-        let coset = std::iter::successors(Some(Fr::one()), |x| Some(*x * root)).take(size).collect();
         let a_wires: Vec<u32> = nonzero(&key.a);
         let a = a_wires.iter().map(|w| key.a[*w as usize]).collect();
         let b_wires: Vec<u32> = nonzero(&key.b1);
@@ -55,8 +49,7 @@ impl ProvingKey {
             delta1: key.delta1,
             c: key.c,
             h: key.h,
-            domain: domain(size)?,
-            coset,
+            quotient: Quotient::new(circuit.domain_size())?,
             circuit,
         })
     }
@@ -103,10 +96,10 @@ impl ProvingKey {
         Proof { a: a.into_affine(), b: b2.into_affine(), c: c.into_affine() }
     }
 
-    /// (A B - C) at the odd points of the doubled domain, where the vanishing polynomial is constant.
+    /// See `Quotient`.
     fn quotient(&self, wires: &[Fr], check_constraints: bool) -> Result<Vec<Limbs>> {
         let circuit = &self.circuit;
-        let size = self.domain.size();
+        let size = self.quotient.size();
         let mut a = circuit.a.times(wires);
         let mut b = circuit.b.times(wires);
         if check_constraints {
@@ -121,13 +114,7 @@ impl ProvingKey {
         a.extend_from_slice(&wires[..=circuit.n_public()]);
         a.resize(size, Fr::zero());
         b.resize(size, Fr::zero());
-        let mut c: Vec<Fr> = a.par_iter().zip(&b).with_min_len(1024).map(|(x, y)| *x * y).collect();
-        for values in [&mut a, &mut b, &mut c] {
-            self.domain.ifft_in_place(values);
-            values.par_iter_mut().zip(&self.coset).with_min_len(1024).for_each(|(x, s)| *x *= s);
-            self.domain.fft_in_place(values);
-        }
-        Ok(a.par_iter().zip(&b).zip(&c).with_min_len(1024).map(|((x, y), z)| (*x * y - z).into_bigint()).collect())
+        Ok(self.quotient.evaluate(a, b))
     }
 }
 

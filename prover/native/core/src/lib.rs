@@ -13,6 +13,7 @@ pub mod lanes;
 mod msm;
 pub mod poseidon;
 pub mod proof;
+mod quotient;
 pub mod r1cs;
 mod schedule;
 pub mod setup;

@@ -1,6 +1,7 @@
 //! A development set-up: one party, fresh randomness, no ceremony. Whoever could read its memory could forge.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::quotient::domain;
 use crate::r1cs::R1cs;
 use crate::vkey::VerifyingKey;
 use crate::zkey::Zkey;
@@ -8,7 +9,7 @@ use ark_bn254::{Fr, G1Projective, G2Projective};
 use ark_ec::scalar_mul::BatchMulPreprocessing;
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::{Field, UniformRand, Zero};
-use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use ark_poly::EvaluationDomain;
 use ark_std::rand::rngs::OsRng;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -63,12 +64,6 @@ impl AtTau {
         }
         AtTau { a, b, c }
     }
-}
-
-pub fn domain(size: usize) -> Result<Radix2EvaluationDomain<Fr>> {
-    Radix2EvaluationDomain::new(size)
-        .filter(|d| d.size() == size)
-        .ok_or_else(|| Error::argument("domain", size, 1, 1 << 28))
 }
 
 /// A fresh key for `circuit`, in the form that snarkjs reads. H is on the odd points of the doubled domain.

@@ -244,6 +244,26 @@ with_features! {
         ]
     }
 
+    fn transpose(r: [__m512i; 8]) -> [__m512i; 8] {
+        // blocks of two by two, then the columns of four blocks
+        let low = |i: usize| _mm512_unpacklo_epi64(r[i], r[i + 1]);
+        let high = |i: usize| _mm512_unpackhi_epi64(r[i], r[i + 1]);
+        let blocks = |a: [__m512i; 4]| {
+            let (even, odd) = (
+                [_mm512_shuffle_i64x2::<0x88>(a[0], a[1]), _mm512_shuffle_i64x2::<0x88>(a[2], a[3])],
+                [_mm512_shuffle_i64x2::<0xdd>(a[0], a[1]), _mm512_shuffle_i64x2::<0xdd>(a[2], a[3])],
+            );
+            [
+                _mm512_shuffle_i64x2::<0x88>(even[0], even[1]),
+                _mm512_shuffle_i64x2::<0x88>(odd[0], odd[1]),
+                _mm512_shuffle_i64x2::<0xdd>(even[0], even[1]),
+                _mm512_shuffle_i64x2::<0xdd>(odd[0], odd[1]),
+            ]
+        };
+        let (e, o) = (blocks([low(0), low(2), low(4), low(6)]), blocks([high(0), high(2), high(4), high(6)]));
+        [e[0], o[0], e[1], o[1], e[2], o[2], e[3], o[3]]
+    }
+
     fn load_words(at: [&[u64; 4]; 8]) -> Limbs {
         let row = |k: usize| {
             // SAFETY: invariant 2, four words at each reference
@@ -353,15 +373,9 @@ impl Ifma {
         Lanes(on_this_processor!(negate_where::<T>(mask, a.0)), PhantomData)
     }
 
-    /// Below 2 p from below 4 p.
+    /// The sum of `plus` less that of `minus` and K p, below 2 p where the whole is in 0 .. 4 p - 1.
     #[inline(always)]
-    pub fn halve<T: MontConfig<4>>(self, a: Lanes<T>) -> Lanes<T> {
-        Lanes(on_this_processor!(subtract_if_above(a.0, Constants::<T>::MULTIPLES[2])), PhantomData)
-    }
-
-    /// The sum of `plus` less that of `minus` and K p, below p where the whole is in 0 .. 4 p - 1.
-    #[inline(always)]
-    pub fn reduced<const K: usize, const M: usize, const N: usize, T: MontConfig<4>>(
+    pub fn halved<const K: usize, const M: usize, const N: usize, T: MontConfig<4>>(
         self,
         plus: [Lanes<T>; M],
         minus: [Lanes<T>; N],
@@ -371,8 +385,29 @@ impl Ifma {
             let sum = plus.iter().fold(offset, |sum, a| add(sum, a.0));
             minus.iter().fold(sum, |sum, a| subtract(sum, a.0))
         });
-        let below_two = on_this_processor!(subtract_if_above(sum, Constants::<T>::MULTIPLES[2]));
-        Lanes(on_this_processor!(subtract_if_above(below_two, Constants::<T>::P)), PhantomData)
+        Lanes(on_this_processor!(subtract_if_above(sum, Constants::<T>::MULTIPLES[2])), PhantomData)
+    }
+
+    /// As `halved`, but below p.
+    #[inline(always)]
+    pub fn reduced<const K: usize, const M: usize, const N: usize, T: MontConfig<4>>(
+        self,
+        plus: [Lanes<T>; M],
+        minus: [Lanes<T>; N],
+    ) -> Lanes<T> {
+        let below_two = self.halved::<K, M, N, T>(plus, minus);
+        Lanes(on_this_processor!(subtract_if_above(below_two.0, Constants::<T>::P)), PhantomData)
+    }
+
+    /// Lane k of vector i becomes lane i of vector k.
+    #[inline(always)]
+    pub fn transpose<T: MontConfig<4>>(self, rows: [Lanes<T>; 8]) -> [Lanes<T>; 8] {
+        let mut columns = rows;
+        for j in 0..5 {
+            let limbs = on_this_processor!(transpose(rows.map(|row| row.0[j])));
+            columns.iter_mut().zip(limbs).for_each(|(column, limb)| column.0[j] = limb);
+        }
+        columns
     }
 
     /// Asks for the memory of `value` before it is needed.
@@ -394,6 +429,7 @@ mod tests {
     use crate::testing::seeded;
     use ark_bn254::{FqConfig, FrConfig};
     use ark_ff::{AdditiveGroup, BigInteger, Field, UniformRand};
+    use std::array::from_fn;
 
     /// Elements by the words in memory: ends of the field, of every limb and of every word, and some at random.
     fn edges<T: MontConfig<4>>() -> Vec<Element<T>> {
@@ -444,7 +480,7 @@ mod tests {
         for a in eights(&elements) {
             for shift in 0..elements.len() {
                 let rotated: Vec<_> = (0..8).map(|k| elements[(k + shift) % elements.len()]).collect();
-                let b: [&Element<T>; 8] = std::array::from_fn(|k| &rotated[k]);
+                let b: [&Element<T>; 8] = from_fn(|k| &rotated[k]);
                 for x in forms(unit, a) {
                     for y in forms(unit, b) {
                         // the operands' largest bounds: 2 p, 16 * 2 p
@@ -468,7 +504,7 @@ mod tests {
                     for y in forms(unit, b) {
                         assert_lanes(reduce(unit, unit.add(x, y)), |k| *a[k] + b[k]);
                         assert_lanes(reduce(unit, unit.sub::<2, _>(x, y)), |k| *a[k] - b[k]);
-                        assert_lanes(reduce(unit, unit.halve(unit.add(x, y))), |k| *a[k] + b[k]);
+                        assert_lanes(reduce(unit, unit.halved::<0, 2, 0, _>([x, y], [])), |k| *a[k] + b[k]);
                         let reduced = unit.reduced::<2, 1, 1, _>([x], [y]);
                         assert_lanes(unit.scatter(reduced), |k| *a[k] - b[k]);
                     }
@@ -511,6 +547,17 @@ mod tests {
         check_sums::<FrConfig>(unit);
     }
 
+    #[test]
+    fn a_transpose_moves_lanes() {
+        let Some(unit) = Ifma::detect() else { return };
+        let element = |i: usize, k: usize| Element::<FrConfig>::from((8 * i + k) as u64) - Element::<FrConfig>::ONE;
+        let rows: [[Element<FrConfig>; 8]; 8] = from_fn(|i| from_fn(|k| element(i, k)));
+        let columns = unit.transpose(from_fn(|i| unit.gather(rows[i].each_ref())));
+        for (i, column) in columns.into_iter().enumerate() {
+            assert_lanes(unit.scatter(column), |k| element(k, i));
+        }
+    }
+
     /// A number just below the bound of each reduction: 4 p - 1 and 2 p - 1.
     #[test]
     fn reductions_hold_to_their_bounds() {
@@ -525,7 +572,7 @@ mod tests {
         assert_lanes(unit.scatter(unit.reduced::<3, 1, 0, _>([top], [])), |_| last_words);
         assert_lanes(unit.scatter(unit.reduced::<2, 0, 0, _>([], [])), |_| Element::<FqConfig>::ZERO);
         assert_lanes(unit.scatter(unit.reduced::<1, 1, 0, _>([zero], [])), |_| Element::<FqConfig>::ZERO);
-        let below_two = unit.halve(unit.sub::<3, _>(top, zero));
+        let below_two = unit.halved::<3, 1, 1, _>([top], [zero]);
         assert_lanes(reduce(unit, below_two), |_| last_words);
         assert_ne!(last.0, last_words.0);
     }

@@ -7,16 +7,20 @@
 mod ifma;
 #[cfg(target_arch = "x86_64")]
 mod sums;
+#[cfg(target_arch = "x86_64")]
+mod transform;
 
 #[cfg(target_arch = "x86_64")]
 pub use ifma::Ifma;
 #[cfg(target_arch = "x86_64")]
 pub use sums::{sum_groups, Coordinate};
+#[cfg(target_arch = "x86_64")]
+pub use transform::Transform;
 
 #[cfg(not(target_arch = "x86_64"))]
 mod none;
 #[cfg(not(target_arch = "x86_64"))]
-pub use none::{sum_groups, Coordinate, Ifma};
+pub use none::{sum_groups, Coordinate, Ifma, Transform};
 
 use std::sync::OnceLock;
 

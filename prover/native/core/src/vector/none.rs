@@ -1,6 +1,8 @@
 //! The vector unit of processors for which there is no vector code.
 
 use crate::batch::{Groups, Point, SignedPoints};
+use crate::field::Limbs;
+use ark_bn254::Fr;
 use ark_ff::Field;
 
 /// Never there.
@@ -23,4 +25,18 @@ pub fn sum_groups<F: Field, S: SignedPoints<F> + ?Sized>(
     _: &Groups,
 ) -> Option<Vec<Option<Point<F>>>> {
     match unit {}
+}
+
+pub enum Transform {}
+
+impl Transform {
+    pub const LEAST: usize = 64;
+
+    pub fn new(unit: Ifma, _: usize, _: Fr, _: Fr) -> Self {
+        match unit {}
+    }
+
+    pub fn quotient(&self, _: [&[Fr]; 3]) -> Vec<Limbs> {
+        match *self {}
+    }
 }
