@@ -37,7 +37,10 @@ def test_files_exist(document):
         path
         for path in named
         if not path.startswith(BUILT)
-        and not any((base / path).exists() for base in (ROOT, document.parent, ROOT / "docs", ROOT / "engine/venues"))
+        and not any(
+            (base / path).exists()
+            for base in (ROOT, document.parent, ROOT / "docs", ROOT / "engine/venues", ROOT / "prover/native")
+        )
         and not list(ROOT.glob(f"tests/**/{path}"))
     ]
     assert not missing

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_command
 from zkmargin.contracts.deploy import Deployment
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.errors import MalformedFile, UnknownName, WrongKind
@@ -25,14 +26,9 @@ DEPLOYMENT = {
 }
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "zkmargin.scripts.cli.main", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, input="")
-
-
 def read_error(*arguments: str) -> str:
     """The one line that the command ends with."""
-    shown = run(*arguments)
+    shown = run_command(*arguments)
     assert (shown.returncode, shown.stdout) == (1, "")
     (line,) = shown.stderr.splitlines()
     return line
