@@ -7,14 +7,15 @@ flows go on chain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from zkmargin.contracts.errors import KeyUnusable
 from zkmargin.engine.presets import Preset
+from zkmargin.prover.errors import FormatError
+from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.statement.signals import get_public_signals
-
-G1_LIMIT = 1 << 256
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,9 @@ class KeyMaterial:
 
     preset: Preset
     """Sizes of the statement."""
-    transition_vkey: Mapping
+    transition_vkey: Mapping[str, Any]
     """snarkjs's verification key of `transition`; of its IC only the first points are read."""
-    open_vkey: Mapping
+    open_vkey: Mapping[str, Any]
     """snarkjs's verification key of `open`."""
     transition_hash: bytes
     """Hash of the whole transition key, as the prover computes it; 32 bytes. Epochs are signed for it."""
@@ -44,14 +45,23 @@ def count_stored_points(circuit: str, preset: Preset) -> int:
     return 1 + sum(signal.size for signal in get_public_signals(circuit, preset) if signal.group in ("fixed", "flow"))
 
 
-def encode_key(vkey: Mapping, circuit: str, preset: Preset) -> bytes:
+def encode_key(vkey: Mapping[str, Any], circuit: str, preset: Preset) -> bytes:
     """alpha, beta, gamma, delta and the stored IC points, as `KeyData.sol` lays them out.
 
     Raises
     ------
     KeyUnusable
-        If the curve is not BN254, or the key has fewer IC points than the circuit's public signals.
+        If the document is no verification key, the curve is not BN254, or the key has fewer IC points than the
+        circuit's public signals.
     """
+    try:
+        return _encode(vkey, circuit, preset)
+    except (AttributeError, IndexError, KeyError, TypeError, OverflowError, FormatError) as error:
+        reason = f"snarkjs's JSON ({type(error).__name__}: {error})"
+        raise KeyUnusable(f"verification key of {circuit}", type(vkey).__name__, reason) from None
+
+
+def _encode(vkey: Mapping[str, Any], circuit: str, preset: Preset) -> bytes:
     if vkey.get("curve") not in ("bn128", "bn254"):
         raise KeyUnusable("curve of the verification key", vkey.get("curve"), "bn128, snarkjs's name of BN254")
     count = count_stored_points(circuit, preset)
@@ -59,24 +69,10 @@ def encode_key(vkey: Mapping, circuit: str, preset: Preset) -> bytes:
         raise KeyUnusable(
             f"number of IC points of the {circuit} key", len(vkey["IC"]), f"at least {count} for preset {preset.name}"
         )
-    words = [*_g1(vkey["vk_alpha_1"]), *_g2(vkey["vk_beta_2"]), *_g2(vkey["vk_gamma_2"]), *_g2(vkey["vk_delta_2"])]
+    what = "verification key"
+    words = [*read_g1(what, vkey["vk_alpha_1"])]
+    for name in ("vk_beta_2", "vk_gamma_2", "vk_delta_2"):
+        words += read_g2(what, vkey[name])
     for point in vkey["IC"][:count]:
-        words += _g1(point)
+        words += read_g1(what, point)
     return b"".join(word.to_bytes(32, "big") for word in words)
-
-
-def _g1(point: Sequence) -> tuple[int, int]:
-    return _word(point[0]), _word(point[1])
-
-
-def _g2(point: Sequence) -> tuple[int, int, int, int]:
-    """The precompile reads the imaginary part first, snarkjs writes the real part first."""
-    (x_real, x_imaginary), (y_real, y_imaginary) = point[0], point[1]
-    return _word(x_imaginary), _word(x_real), _word(y_imaginary), _word(y_real)
-
-
-def _word(value: object) -> int:
-    number = int(value)
-    if not 0 <= number < G1_LIMIT:
-        raise KeyUnusable("coordinate of the verification key", number, "0 to 2^256 - 1")
-    return number

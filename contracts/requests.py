@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Self
+from typing import Any, Self
 
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
+from zkmargin.prover.errors import FormatError
+from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import ZERO_BYTES32
 from zkmargin.prover.messages.records import Action, Flow, Open
@@ -25,27 +27,24 @@ NO_EPOCH = EpochPoints(0, ())
 """What an action that needs no epoch carries in its place."""
 
 
-def encode_proof(proof: Mapping) -> Proof:
+def encode_proof(proof: Mapping[str, Any]) -> Proof:
     """The eight words of a proof in snarkjs's JSON form (pi_a, pi_b, pi_c; projective with z = 1, real part first).
 
     Raises
     ------
     CallInvalid
-        If a part is missing or is not affine.
+        If a part is missing, is no decimal number, or is not affine.
     """
     try:
-        a, b, c = proof["pi_a"], proof["pi_b"], proof["pi_c"]
-        words = tuple(int(word) for word in (a[0], a[1], b[0][1], b[0][0], b[1][1], b[1][0], c[0], c[1]))
-        third = [int(word) for word in (*a[2:], *(word for pair in b[2:] for word in pair), *c[2:])]
-    except (KeyError, IndexError, TypeError, ValueError) as reason:
-        raise CallInvalid("proof", type(proof).__name__, "snarkjs's JSON with pi_a, pi_b, pi_c") from reason
-    if third not in ([], [1, 1, 0, 1]):
-        raise CallInvalid("third coordinates of the proof", third, "1, (1, 0), 1: affine points")
-    return words
+        a, b, c = (proof[name] for name in ("pi_a", "pi_b", "pi_c"))
+        return (*read_g1("proof", a), *read_g2("proof", b), *read_g1("proof", c))
+    except (KeyError, IndexError, TypeError, FormatError) as error:
+        allowed = f"snarkjs's JSON with pi_a, pi_b, pi_c of affine points ({type(error).__name__}: {error})"
+        raise CallInvalid("proof", type(proof).__name__, allowed) from None
 
 
 class _Request:
-    def to_abi(self) -> dict:
+    def to_abi(self) -> dict[str, object]:
         """Fields under their Solidity names, as web3 takes a struct."""
         return {_to_camel(item.name): _to_abi(getattr(self, item.name)) for item in fields(self)}
 

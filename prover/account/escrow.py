@@ -11,10 +11,10 @@ from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
 from zkmargin.prover import _native
-from zkmargin.prover.account.key_file import read_secret_file, write_secret_file
+from zkmargin.prover.account.key_file import read_hex_secret, read_secret_file, write_secret_file
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.errors import EscrowError, KeyFileError, NotInField, PointRefused
-from zkmargin.prover.ranges import check_range, require_integer
+from zkmargin.prover.errors import EscrowError, FormatError, KeyFileError, NotInField, PointRefused
+from zkmargin.prover.ranges import check_range, read_decimal, require_integer
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS
 
 Point = tuple[int, int]
@@ -149,9 +149,9 @@ def read_committee_file(path: Path | str) -> CommitteeKey:
     """
     content = read_secret_file(Path(path), {"public", "secret"})
     try:
-        secret = Secret(int(content["secret"], 16))
-        public = tuple(int(coordinate) for coordinate in content["public"])
-    except (TypeError, ValueError):
+        secret = read_hex_secret(content["secret"])
+        public = tuple(read_decimal("committee key", coordinate) for coordinate in content["public"])
+    except (TypeError, ValueError, FormatError):
         raise KeyFileError(f"{path}: secret or public key is malformed") from None
     key = CommitteeKey(secret)
     if not 1 <= secret.reveal() < _native.BABYJUB_ORDER or key.public != public:

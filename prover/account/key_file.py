@@ -2,13 +2,18 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
+from typing import Any
 
 from zkmargin.engine.files import PRIVATE, parse_json, write_whole
 from zkmargin.prover._native import random_element
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import KeyFileError
+from zkmargin.prover.messages.fields import to_bytes32
+
+SECRET_HEX = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 
 
 def create_key_file(path: Path | str, account_id: bytes) -> Secret:
@@ -51,15 +56,19 @@ def load_key_file(path: Path | str) -> tuple[bytes, Secret]:
     """
     content = read_secret_file(Path(path), {"account", "key"})
     try:
-        account_id, key = bytes.fromhex(content["account"].removeprefix("0x")), Secret(int(content["key"], 16))
-    except (AttributeError, TypeError, ValueError):
-        raise KeyFileError(f"{path}: account or key is not hexadecimal, or the key no field element") from None
-    if len(account_id) != 32:
-        raise KeyFileError(f"{path}: the account number has {len(account_id)} bytes; allowed: 32")
-    return account_id, key
+        return to_bytes32(content["account"]), read_hex_secret(content["key"])
+    except ValueError as error:
+        raise KeyFileError(f"{path}: {error}") from None
 
 
-def write_secret_file(path: Path, content: dict) -> None:
+def read_hex_secret(text: object) -> Secret:
+    """The secret of a file, 0x-hex; raises `ValueError`, whose text does not show it."""
+    if not isinstance(text, str) or SECRET_HEX.fullmatch(text) is None:
+        raise ValueError("a secret is 0x and up to 64 hexadecimal digits; the value given is not shown")
+    return Secret(int(text, 16))
+
+
+def write_secret_file(path: Path, content: dict[str, object]) -> None:
     """JSON in a new file of mode 0600: written beside it, synced, then linked in place; an existing file is left alone.
 
     Raises
@@ -73,7 +82,7 @@ def write_secret_file(path: Path, content: dict) -> None:
         raise KeyFileError(f"{path} exists; a secret is never overwritten") from None
 
 
-def read_secret_file(path: Path, fields: set[str]) -> dict:
+def read_secret_file(path: Path, fields: set[str]) -> dict[str, Any]:
     """Inverse of `write_secret_file`.
 
     Raises

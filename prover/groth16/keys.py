@@ -25,11 +25,12 @@ from typing import Any
 
 from eth_hash.auto import keccak
 
-from zkmargin.engine.files import write_whole
+from zkmargin.engine.files import parse_json, write_whole
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused
 from zkmargin.prover.groth16.compile import compile_circuit
+from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.paths import BUILD, describe_setup
 from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
@@ -119,15 +120,16 @@ class VerifyingKey:
         FormatError, PointRefused, KeyRefused
             If the document is no key, a point is not valid, or the key would let anybody forge.
         """
+        what = "verification key"
         try:
             if document["protocol"] != "groth16" or document["curve"] != "bn128":
                 raise FormatError("verification key", "protocol or curve is not groth16 on bn128")
-            words = _g1_words(document["vk_alpha_1"])
+            words = [*read_g1(what, document["vk_alpha_1"])]
             for name in ("vk_beta_2", "vk_gamma_2", "vk_delta_2"):
-                words += _g2_words(document[name])
+                words += read_g2(what, document[name])
             for point in document["IC"]:
-                words += _g1_words(point)
-            if len(document["IC"]) != read_decimal("verification key", document["nPublic"]) + 1:
+                words += read_g1(what, point)
+            if len(document["IC"]) != read_decimal(what, document["nPublic"]) + 1:
                 raise FormatError("verification key", f"{len(document['IC'])} IC for {document['nPublic']} inputs")
             return cls.from_bytes(b"".join(word.to_bytes(WORD, "big") for word in words))
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
@@ -232,7 +234,11 @@ def load_verifying_key(
     folder = build / preset.name
     entry = _get_entry(folder, circuit, allow_insecure)
     data = _read_checked(folder / f"{circuit}.vkey.json", entry.vkey_hash)
-    key = VerifyingKey.from_json(json.loads(data))
+    try:
+        document = parse_json(data.decode())
+    except ValueError as error:
+        raise FormatError("verification key", f"no JSON: {error}") from None
+    key = VerifyingKey.from_json(document)
     if key.hash.hex() != entry.key_hash:
         raise KeyMismatch(f"{circuit}: the key's hash is {key.hash.hex()}, the manifest says {entry.key_hash}")
     expected = get_public_signals(circuit, preset).size
@@ -265,9 +271,9 @@ def _write_keys(folder: Path, circuit: str, circuit_hash: str, native: _native.C
 def _read_manifest(folder: Path) -> dict[str, ManifestEntry]:
     """Entries by circuit; what cannot be read counts as absent, so that a set-up makes it again."""
     try:
-        document = json.loads((folder / MANIFEST).read_text())
+        document = parse_json((folder / MANIFEST).read_text(encoding="utf-8"))
         return {name: ManifestEntry(**entry) for name, entry in document["keys"].items()}
-    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return {}
 
 
@@ -303,6 +309,8 @@ def _read_checked(path: Path, expected: str) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError:
         raise KeyMissing(f"{path} is missing: {describe_setup(path.parent.name)}") from None
+    except OSError as error:
+        raise KeyMissing(f"{path} cannot be read: {error.strerror}") from None
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise KeyMismatch(f"{path} has SHA-256 {found}, the manifest says {expected}")
@@ -339,19 +347,3 @@ def _g1_json(words: list[int]) -> list[str]:
 def _g2_json(words: list[int]) -> list[list[str]]:
     x1, x0, y1, y0 = (str(word) for word in words)
     return [[x0, x1], [y0, y1], ["1", "0"]]
-
-
-def _g1_words(point: list[str]) -> list[int]:
-    x, y, z = (read_decimal("verification key", coordinate) for coordinate in point)
-    if z != 1:
-        raise ValueError(f"a point of G1 has z = {z}, expected affine coordinates")
-    return [x, y]
-
-
-def _g2_words(point: list[list[str]]) -> list[int]:
-    (x0, x1), (y0, y1), (z0, z1) = (
-        (read_decimal("verification key", a), read_decimal("verification key", b)) for a, b in point
-    )
-    if (z0, z1) != (1, 0):
-        raise ValueError(f"a point of G2 has z = ({z0}, {z1}), expected affine coordinates")
-    return [x1, x0, y1, y0]

@@ -10,7 +10,8 @@ from zkmargin.prover._native import Proof as NativeProof
 from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
 from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
-from zkmargin.prover.ranges import check_range, read_decimal, require_integer
+from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
+from zkmargin.prover.ranges import check_range, require_integer
 from zkmargin.prover.statement.points import Point
 
 __all__ = ["Proof", "Proven", "prove", "verify_native", "verify_py_ecc", "verify_with_points"]
@@ -77,16 +78,10 @@ class Proof:
         try:
             if (document["protocol"], document["curve"]) != ("groth16", "bn128"):
                 raise FormatError("proof", "protocol or curve is not groth16 on bn128")
-            ax, ay, az = (read_decimal("proof", c) for c in document["pi_a"])
-            (bx0, bx1), (by0, by1), (bz0, bz1) = (
-                (read_decimal("proof", a), read_decimal("proof", b)) for a, b in document["pi_b"]
-            )
-            cx, cy, cz = (read_decimal("proof", c) for c in document["pi_c"])
-        except (KeyError, IndexError, TypeError, ValueError) as error:
+            a, b, c = document["pi_a"], document["pi_b"], document["pi_c"]
+        except (KeyError, IndexError, TypeError) as error:
             raise FormatError("proof", f"{type(error).__name__}: {error}") from None
-        if (az, bz0, bz1, cz) != (1, 1, 0, 1):
-            raise FormatError("proof", "points are not in affine coordinates")
-        return cls((ax, ay, bx1, bx0, by1, by0, cx, cy))
+        return cls((*read_g1("proof", a), *read_g2("proof", b), *read_g1("proof", c)))
 
 
 @dataclass(frozen=True)

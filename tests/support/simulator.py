@@ -60,11 +60,11 @@ class SimulatedKey:
         """snarkjs's form, IC cut after the points that go on chain."""
         return {
             "curve": "bn128",
-            "vk_alpha_1": to_point(self.alpha),
-            "vk_beta_2": to_pairs(self.beta),
-            "vk_gamma_2": to_pairs(1),
-            "vk_delta_2": to_pairs(self.delta),
-            "IC": [to_point(scalar) for scalar in self.ic],
+            "vk_alpha_1": (*to_point(self.alpha), 1),
+            "vk_beta_2": (*to_pairs(self.beta), (1, 0)),
+            "vk_gamma_2": (*to_pairs(1), (1, 0)),
+            "vk_delta_2": (*to_pairs(self.delta), (1, 0)),
+            "IC": [(*to_point(scalar), 1) for scalar in self.ic],
         }
 
     def sum_public(self, values: Mapping[str, int | list[int]], policy: int = 0, settlement: int = 0) -> int:
