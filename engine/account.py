@@ -112,10 +112,7 @@ class Portfolio:
             raise OutOfRange("number of slots", len(state.positions), listing.preset.slots, listing.preset.slots)
         positions = {}
         for slot in np.flatnonzero(state.positions):
-            item = listing.instruments[slot]
-            if item is None:
-                raise UnknownName("instrument in slot", int(slot), np.flatnonzero(listing.is_listed).tolist())
-            positions[item.name] = int(state.positions[slot])
+            positions[listing.at(slot).name] = int(state.positions[slot])
         return cls(name, positions, state.cash)
 
     def to_json(self) -> str:

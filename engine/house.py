@@ -22,7 +22,7 @@ from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.report import MarginReport, build_report
 from zkmargin.engine.margin.stress import STRESSES, Stress, StressReport, run_stresses
-from zkmargin.engine.market.snapshot import Observation
+from zkmargin.engine.market.file import Observation
 from zkmargin.engine.policy.batch import BatchResult, compute_batch, read_batch_model
 
 Account = Portfolio | AccountState

@@ -50,7 +50,6 @@ KNOWN_ARROWS_UP = {
 """Imports between rooms that go up today. Whoever cures one takes its line away; none may be added."""
 
 KNOWN_CIRCLES = {
-    frozenset(f"zkmargin.engine.market.{name}" for name in ("arbitrage", "bytes", "snapshot", "valuation")),
     frozenset({"zkmargin.prover.groth16.proof", "zkmargin.prover.groth16.py_ecc_verifier"}),
 }
 """Modules that import each other today. Whoever cures a circle takes it away; none may be added."""

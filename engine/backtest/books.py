@@ -10,10 +10,10 @@ import numpy as np
 from zkmargin.engine.backtest.paths import State
 from zkmargin.engine.backtest.volatility import QUARTER_DELTA
 from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_MULTIPLIER, Crowding
 from zkmargin.engine.market.instruments import InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
-from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, get_preset, require_coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, USD6, quantize
 

@@ -30,7 +30,8 @@ from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS, MILLE, Parameters
 from zkmargin.engine.margin.shocks import scale_by_tenor
 from zkmargin.engine.margin.shortfall import LEAST_VOLATILITY_FACTOR
-from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
+from zkmargin.engine.market.black76 import black76_price
+from zkmargin.engine.market.valuation import greeks_per_lot, price_per_lot
 from zkmargin.engine.policy.batch import net_groups
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR

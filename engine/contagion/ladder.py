@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.valuation import black76_greeks, black76_price
+from zkmargin.engine.market.black76 import black76_greeks, black76_price
 from zkmargin.engine.units import require_all_in_range, require_flags, require_in_range
 
 SIDES = {"down": -1.0, "up": 1.0}

@@ -161,7 +161,7 @@ def _list_legs(house: HouseModel, programme: RequirementProgramme) -> tuple[Leg,
     left, right = programme.sides
     legs = [
         Leg(
-            name=house.snapshot.listing.instruments[slot].name,
+            name=house.snapshot.listing.at(slot).name,
             lots=int(lots[index]),
             marginal=float(marginals[index]),
             left=float(left[index]),

@@ -225,7 +225,7 @@ def _describe(
     missing = search.get_missing(trades)
     rows = []
     for slot in np.flatnonzero(trades):
-        item, lots = house.snapshot.listing.instruments[slot], int(trades[slot])
+        item, lots = house.snapshot.listing.at(slot), int(trades[slot])
         only = np.zeros_like(trades)
         only[slot] = lots
         rows.append(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.market.file import Observation
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind
-from zkmargin.engine.market.snapshot import Observation
 from zkmargin.engine.units import USD6, require_in_range
 
 HALF_SPREAD: Mapping[InstrumentKind, float] = {InstrumentKind.PERPETUAL: 0.0006, InstrumentKind.FUTURE: 0.001}
@@ -80,7 +80,7 @@ def make_liquidity(
     ----------
     house : HouseModel
     observations : mapping of str to Observation
-        Quotes by option name, as `engine.market.snapshot.load_observations` gives them; an option without one is not
+        Quotes by option name, as `engine.market.file.load_observations` gives them; an option without one is not
         traded.
     share : float
         Share of volume, open interest and depth that may be taken, 0 to 1.

@@ -17,9 +17,9 @@ from zkmargin.engine.errors import WrongKind
 from zkmargin.engine.margin.grid import Cell, make_cells
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.shortfall import ShortfallModel
+from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_YEAR

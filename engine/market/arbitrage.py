@@ -21,16 +21,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zkmargin.engine.errors import MarketError
-from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.market.black76 import black76_price
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import Coin
-
-if TYPE_CHECKING:
-    from zkmargin.engine.market.snapshot import MarketSnapshot
 
 TOLERANCE = 0.005
 """Largest accepted violation, share of the forward. Of the shipped chains, the calm one of 2026-08-22 needs 0.00007 and
@@ -86,7 +83,7 @@ def make_curves(snapshot: MarketSnapshot, coin: Coin) -> dict[int, Curve]:
         x = listing.strike[slots] / snapshot.forward[slots]
         slots, x = slots[np.argsort(x, kind="stable")], np.sort(x, kind="stable")
         calls = black76_price(1.0, x, snapshot.years[slots], snapshot.volatility[slots], True)
-        curves[int(expiry)] = Curve(tuple(listing.instruments[slot].name for slot in slots), x, calls)
+        curves[int(expiry)] = Curve(tuple(listing.at(slot).name for slot in slots), x, calls)
     return curves
 
 

@@ -27,7 +27,8 @@ Names are left out: they follow from the other facts (`engine.market.instruments
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -36,9 +37,6 @@ from zkmargin.engine.market.crowding import IMPACT_STEP, MULTIPLIER_STEP, Crowdi
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import LOT_STEP, USD6
-
-if TYPE_CHECKING:
-    from zkmargin.engine.market.snapshot import MarketSnapshot
 
 MAGIC = b"ZKM\x02"
 """First bytes; the last is the version of the layout."""
@@ -64,11 +62,38 @@ KIND_OF_CODE = {
 CODE_OF_KIND = {InstrumentKind.SPOT: 1, InstrumentKind.PERPETUAL: 2, InstrumentKind.FUTURE: 3}
 
 
+class Facts(Protocol):
+    """What the bytes hold: the fields of `engine.market.snapshot.MarketSnapshot`, which says their units."""
+
+    @property
+    def time(self) -> int: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def index(self) -> Mapping[Coin, float]: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def forward(self) -> np.ndarray: ...
+    @property
+    def volatility(self) -> np.ndarray: ...
+    @property
+    def daily_volatility(self) -> Mapping[Coin, float]: ...
+    @property
+    def crowding(self) -> Mapping[Coin, Crowding]: ...
+    @property
+    def contagion_multiplier(self) -> float: ...
+    @property
+    def rates(self) -> Mapping[Coin, float]: ...
+    @property
+    def funding(self) -> Mapping[Coin, float]: ...
+
+
 def _steps(value: float, steps: int) -> int:
     return round(value * steps)
 
 
-def encode(snapshot: MarketSnapshot) -> bytes:
+def encode(snapshot: Facts) -> bytes:
     """Canonical bytes of a snapshot whose numbers are on their grids (the constructor puts them there)."""
     listing = snapshot.listing
     items = list(listing.by_name.values())

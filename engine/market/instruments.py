@@ -14,6 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from types import MappingProxyType
+from typing import SupportsIndex
 
 import numpy as np
 
@@ -244,6 +245,13 @@ class Listing:
             return self.by_name[name]
         except KeyError:
             raise UnknownName("instrument", name, self.by_name) from None
+
+    def at(self, slot: SupportsIndex) -> Instrument:
+        """The instrument in `slot`; raises `UnknownName` if nothing is listed there."""
+        instrument = self.instruments[slot]
+        if instrument is None:
+            raise UnknownName("instrument in slot", int(slot), np.flatnonzero(self.is_listed).tolist())
+        return instrument
 
     def _facts(self, field: str, missing: object, dtype: type) -> np.ndarray:
         found = [getattr(item, field, None) for item in self.instruments]

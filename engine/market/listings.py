@@ -1,12 +1,24 @@
-"""The same listing at another preset: what a finer expected shortfall is computed from."""
+"""The same market in another listing: at a preset with other policy rows, or reduced to 16 slots by rule."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from zkmargin.engine.errors import OutOfRange
+import numpy as np
+
+from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind, Listing
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.presets import Preset, get_preset
+from zkmargin.engine.presets import Coin, Preset, get_preset
+from zkmargin.engine.units import SECONDS_PER_DAY
+
+
+def to_preset(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
+    """`snapshot` at `preset`: itself, reduced to mini, or with other policy rows; raises as `relist`."""
+    preset = get_preset(preset) if isinstance(preset, str) else preset
+    if preset == snapshot.listing.preset:
+        return snapshot
+    return reduce_to_mini(snapshot) if preset == get_preset("mini") else relist(snapshot, preset)
 
 
 def relist(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
@@ -26,3 +38,60 @@ def relist(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
     if preset.slots != slots:
         raise OutOfRange(f"slots of preset {preset.name}", preset.slots, slots, slots)
     return dataclasses.replace(snapshot, listing=dataclasses.replace(snapshot.listing, preset=preset))
+
+
+def reduce_to_mini(snapshot: MarketSnapshot) -> MarketSnapshot:
+    """The 16-slot snapshot of the same market: spot, perpetual, one future and five options per coin.
+
+    By rule: the latest future; the expiry nearest to 30 days that has a call and a put at one strike; of it the call
+    and the put at such a strike nearest to the forward, and of its other puts and calls those nearest to 0.85 and
+    1.15 times the forward (the wings); then, of the latest other expiry, the option nearest to the money. Ties go to
+    the lower slot.
+
+    Raises `UnknownName` if a coin lists too little for that.
+    """
+    preset = get_preset("mini")
+    slots = [slot for coin in Coin for slot in _slots_of_mini(snapshot, coin)]
+    moved = [dataclasses.replace(snapshot.listing.at(slot), slot=number) for number, slot in enumerate(slots)]
+    listing = Listing(preset, snapshot.listing.generation, tuple(moved))
+    forward, volatility = snapshot.forward[slots], snapshot.volatility[slots]
+    return dataclasses.replace(snapshot, listing=listing, forward=forward, volatility=volatility)
+
+
+def _slots_of_mini(snapshot: MarketSnapshot, coin: Coin) -> list[int]:
+    """Slots of a coin's eight instruments, in the order of the mini preset."""
+    listing = snapshot.listing
+    slots = [slot for slot in listing.preset.coin_slots(coin) if listing.is_listed[slot]]
+    options = [slot for slot in slots if listing.is_option[slot]]
+    moneyness = listing.strike / snapshot.forward
+
+    def pick(what: str, candidates: list[int], distance: np.ndarray) -> int:
+        if not candidates:
+            raise UnknownName(f"{coin} instrument for 16 slots", what, [listing.at(slot).name for slot in slots])
+        return min(candidates, key=lambda slot: (float(distance[slot]), slot))
+
+    def pick_kind(kind: InstrumentKind) -> int:
+        return pick(kind.value, [slot for slot in slots if listing.kind[slot] == KIND_CODES[kind]], -listing.expiry)
+
+    def pick_option(what: str, candidates: list[int], target: float) -> int:
+        return pick(what, candidates, np.abs(moneyness - target))
+
+    put_at = {(listing.expiry[slot], listing.strike[slot]): slot for slot in options if not listing.is_call[slot]}
+    paired = [
+        slot for slot in options if listing.is_call[slot] and (listing.expiry[slot], listing.strike[slot]) in put_at
+    ]
+    days_30 = snapshot.time + 30 * SECONDS_PER_DAY
+    expiry = listing.expiry[pick("call with a put at its strike", paired, np.abs(listing.expiry - days_30))]
+    call = pick_option("call", [slot for slot in paired if listing.expiry[slot] == expiry], 1.0)
+    put = put_at[listing.expiry[call], listing.strike[call]]
+    wings = [slot for slot in options if listing.expiry[slot] == expiry and slot not in (call, put)]
+    others = [slot for slot in options if listing.expiry[slot] != expiry]
+    latest = max((listing.expiry[slot] for slot in others), default=0)
+    return [
+        *(pick_kind(kind) for kind in (InstrumentKind.SPOT, InstrumentKind.PERPETUAL, InstrumentKind.FUTURE)),
+        put,
+        call,
+        pick_option("put wing", [slot for slot in wings if not listing.is_call[slot]], 0.85),
+        pick_option("call wing", [slot for slot in wings if listing.is_call[slot]], 1.15),
+        pick_option("option of another expiry", [slot for slot in others if listing.expiry[slot] == latest], 1.0),
+    ]

@@ -151,7 +151,7 @@ class VolatilitySurface:
             for expiry in np.unique(listing.expiry[of_coin]):
                 slots = np.flatnonzero(of_coin & (listing.expiry == expiry))
                 if expiry <= time:
-                    raise ExpiredInstrument(listing.instruments[slots[0]].name, int(expiry), time)
+                    raise ExpiredInstrument(listing.at(slots[0]).name, int(expiry), time)
                 moneyness = np.log(listing.strike[slots] / forward[slots])
                 years = (int(expiry) - time) / SECONDS_PER_YEAR
                 volatility[slots] = self.get_slice(coin, int(expiry)).volatility(moneyness, years)

@@ -23,7 +23,9 @@ from itertools import product
 import numpy as np
 
 from zkmargin.engine.errors import ArbitrageableSurface, MarketError, OutOfRange
-from zkmargin.engine.market.snapshot import MarketSnapshot, Observation
+from zkmargin.engine.market.black76 import black76_greeks
+from zkmargin.engine.market.file import Observation
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.svi import (
     BUTTERFLY_TOLERANCE,
     CALENDAR_TOLERANCE,
@@ -31,7 +33,6 @@ from zkmargin.engine.market.svi import (
     SviSlice,
     svi_total_variance,
 )
-from zkmargin.engine.market.valuation import black76_greeks
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import require_all_in_range, require_in_range
 
@@ -167,7 +168,7 @@ def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation
             continue
         years, forward, volatility = snapshot.years[slots], snapshot.forward[slots], snapshot.volatility[slots]
         vega = black76_greeks(1.0, listing.strike[slots] / forward, years, volatility, True).vega
-        seen = [observations.get(listing.instruments[slot].name) for slot in slots]
+        seen = [observations.get(listing.at(slot).name) for slot in slots]
         spread = np.array([1.0 if item is None else get_spread(item) for item in seen])
         moneyness = np.log(listing.strike[slots] / forward)
         quotes[int(expiry)] = Quotes(moneyness, volatility, np.maximum(vega, 1e-12) / spread, float(years[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zkmargin.engine.market.valuation import black76_greeks, black76_price
+from zkmargin.engine.market.black76 import black76_greeks, black76_price
 from zkmargin.engine.simulation.market_model import MarketModel
 from zkmargin.engine.simulation.population import Population
 from zkmargin.engine.units import DAYS_PER_YEAR, MINUTES_PER_DAY

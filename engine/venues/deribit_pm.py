@@ -14,7 +14,7 @@ from itertools import product
 
 import numpy as np
 
-from zkmargin.engine.market.valuation import black76_greeks
+from zkmargin.engine.market.black76 import black76_greeks
 from zkmargin.engine.units import SECONDS_PER_YEAR, require_in_range, require_whole
 from zkmargin.engine.venues.decimals import ZERO, to_decimal
 from zkmargin.engine.venues.evaluation import scale_by_tenor, shock_in_proportion

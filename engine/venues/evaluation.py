@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.venues.decimals import CONTEXT, ZERO, sum_products, to_decimal
 from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario, VenueModel
 

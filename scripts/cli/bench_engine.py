@@ -11,8 +11,9 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
-from zkmargin.engine.market.valuation import black76_price
+from zkmargin.engine.market.black76 import black76_price
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.batch import compute_batch, read_batch_model
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.record import Policy

@@ -16,7 +16,8 @@ from zkmargin.contracts.venue_keys import load_venue_keys, read_sizes
 from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
@@ -75,9 +76,7 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
 
 def make_case(preset: Preset) -> tuple[Epoch, Transition]:
     """The case that is proved: the shipped market maker (at mini its listed part) withdraws cash."""
-    snapshot = load_snapshot(MARKET)
-    if preset.name == "mini":
-        snapshot = reduce_to_mini(snapshot)
+    snapshot = to_preset(load_snapshot(MARKET), preset)
     epoch, held = House(snapshot).epoch(1), load_portfolio("market_maker")
     listed = {name: lots for name, lots in held.positions.items() if name in snapshot.listing.by_name}
     state: AccountState = type(held)(name=held.name, positions=listed, cash_usd6=held.cash_usd6).to_state(

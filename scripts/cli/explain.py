@@ -25,7 +25,7 @@ def explain(
     """
     from zkmargin.engine.account import load_portfolio
     from zkmargin.engine.house import House
-    from zkmargin.engine.market.snapshot import load_snapshot
+    from zkmargin.engine.market.file import load_snapshot
 
     found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level.value)
     if as_json:

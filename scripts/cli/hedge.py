@@ -52,7 +52,7 @@ def hedge(
     from zkmargin.engine.desk.hedge_result import Target
     from zkmargin.engine.desk.orders import pay_out
     from zkmargin.engine.house import House
-    from zkmargin.engine.market.snapshot import load_observations, load_snapshot
+    from zkmargin.engine.market.file import load_observations, load_snapshot
 
     house = House(load_snapshot(market))
     held = pay_out(load_portfolio(portfolio), withdraw)

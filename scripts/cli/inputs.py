@@ -37,19 +37,17 @@ def load_market(market: str, preset: str | None) -> MarketSnapshot:
     WrongKind
         If the market's listing has another number of slots than the preset.
     """
-    from zkmargin.engine.market.listings import relist
-    from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+    from zkmargin.engine.market.file import load_snapshot
+    from zkmargin.engine.market.listings import to_preset
     from zkmargin.engine.presets import get_preset
 
     snapshot = load_snapshot(market)
     listed = snapshot.listing.preset
-    if preset is None or preset == listed.name:
+    if preset is None:
         return snapshot
-    if preset == "mini":
-        return reduce_to_mini(snapshot)
-    if get_preset(preset).slots != listed.slots:
+    if preset != "mini" and get_preset(preset).slots != listed.slots:
         raise WrongKind("preset", str(preset), f"{listed.name}, at which {market} is listed")
-    return relist(snapshot, str(preset))
+    return to_preset(snapshot, str(preset))
 
 
 def load_state(portfolio: Portfolio, snapshot: MarketSnapshot, market: str) -> AccountState:
@@ -62,7 +60,7 @@ def load_state(portfolio: Portfolio, snapshot: MarketSnapshot, market: str) -> A
     UnknownName
         If the market does not list it either.
     """
-    from zkmargin.engine.market.snapshot import load_snapshot
+    from zkmargin.engine.market.file import load_snapshot
 
     try:
         return portfolio.to_state(snapshot.listing)

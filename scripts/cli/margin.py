@@ -21,7 +21,7 @@ def margin(portfolio: Portfolio, market: Market = DEFAULT_MARKET, as_json: AsJso
     """
     from zkmargin.engine.account import load_portfolio
     from zkmargin.engine.house import House
-    from zkmargin.engine.market.snapshot import load_snapshot
+    from zkmargin.engine.market.file import load_snapshot
 
     report = House(load_snapshot(market)).report(load_portfolio(portfolio))
     if as_json:

@@ -38,7 +38,7 @@ def size(
     from zkmargin.engine.account import load_portfolio
     from zkmargin.engine.desk.orders import parse_orders
     from zkmargin.engine.house import House
-    from zkmargin.engine.market.snapshot import load_snapshot
+    from zkmargin.engine.market.file import load_snapshot
 
     house = House(load_snapshot(market))
     found = house.largest(load_portfolio(portfolio), parse_orders(direction, price), policy.value)

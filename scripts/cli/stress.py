@@ -28,7 +28,7 @@ def stress(
     from zkmargin.engine.account import load_portfolio
     from zkmargin.engine.house import House
     from zkmargin.engine.margin.stress import STRESSES, Stress
-    from zkmargin.engine.market.snapshot import load_snapshot
+    from zkmargin.engine.market.file import load_snapshot
 
     own = Stress("yours", btc=btc, eth=eth, volatility=volatility)
     asked = (*STRESSES, own) if own != Stress("yours") else STRESSES

@@ -14,7 +14,8 @@ from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market
 
 if TYPE_CHECKING:
     from zkmargin.engine.market.arbitrage import Violation
-    from zkmargin.engine.market.snapshot import MarketSnapshot, Observation
+    from zkmargin.engine.market.file import Observation
+    from zkmargin.engine.market.snapshot import MarketSnapshot
     from zkmargin.engine.market.svi_fit import Breach, SliceFit
 
 SHOWN = 10
@@ -33,7 +34,7 @@ def surface(
     Example: zkmargin surface --market deribit_2026-02-05 --plot surface.png
     """
     from zkmargin.engine.market.arbitrage import find_violations
-    from zkmargin.engine.market.snapshot import load_observations, load_snapshot
+    from zkmargin.engine.market.file import load_observations, load_snapshot
     from zkmargin.engine.market.svi_fit import SparseSurface, find_sparse, fit_coin
     from zkmargin.engine.presets import Coin
     from zkmargin.scripts.cli.inputs import require_writable

@@ -27,7 +27,7 @@ def whatif(
     from zkmargin.engine.account import load_portfolio
     from zkmargin.engine.desk.orders import parse_orders
     from zkmargin.engine.house import House
-    from zkmargin.engine.market.snapshot import load_snapshot
+    from zkmargin.engine.market.file import load_snapshot
 
     house = House(load_snapshot(market))
     found = house.whatif(load_portfolio(portfolio), parse_orders(order, price))

@@ -14,7 +14,8 @@ from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.files import write_whole
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.report import build_report
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import get_preset
 from zkmargin.engine.units import SECONDS_PER_HOUR, USD6
 from zkmargin.prover.account.recovery import recover_accounts
@@ -62,9 +63,7 @@ STEPS = 11
 
 def run_demo(keys: VenueKeys, steps: Steps, *, rpc_url: str | None = None) -> Story:
     """The whole demo at the keys' preset; raises if anything does not go as claimed."""
-    snapshot = load_snapshot(MARKET)
-    if keys.preset.name == "mini":
-        snapshot = reduce_to_mini(snapshot)
+    snapshot = to_preset(load_snapshot(MARKET), keys.preset)
     with use_chain(rpc_url, snapshot.time) as chain:
         steps.start("deploying contracts, registering keys")
         story = Story(keys.preset.name, LocalVenue(chain, keys, snapshot))

@@ -32,7 +32,9 @@ from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import Parameters, load_parameters
 from zkmargin.engine.margin.scenarios import COLUMNS, FORMAT, ScenarioSet
 from zkmargin.engine.margin.shortfall import ShortfallModel
-from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import BITS, PRESETS, Coin
 from zkmargin.scripts.derive.scenario_history import (
     PERIOD,
@@ -123,9 +125,8 @@ def read_sample(record: dict) -> ScenarioSet:
 
 def load_markets(rows: int) -> list[MarketSnapshot]:
     """The training's markets, with the listing of the preset that has so many excess rows."""
-    loaded = [load_snapshot(name) for name in MARKETS]
     preset = next(preset for preset in PRESETS.values() if preset.excess_rows == rows)
-    return [reduce_to_mini(market) for market in loaded] if preset.name == "mini" else loaded
+    return [to_preset(load_snapshot(name), preset) for name in MARKETS]
 
 
 def make_training_market(

@@ -30,9 +30,9 @@ import numpy as np
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange
 from zkmargin.engine.files import StrictModel, read_model, read_text
-from zkmargin.engine.market.crowding import Crowding
+from zkmargin.engine.market.file import CrowdingRow, dump_document, parse_market, to_document
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
-from zkmargin.engine.market.snapshot import CrowdingRow, MarketSnapshot, dump_document
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import Coin, Preset, get_preset
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_YEAR
 from zkmargin.scripts.derive.tables import Row, read_table
@@ -223,14 +223,14 @@ def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict
         forward=forward,
         volatility=volatility,
         daily_volatility=given.daily_volatility,
-        crowding={coin: Crowding(**row.model_dump()) for coin, row in given.crowding.items()},
+        crowding={coin: row.to_crowding() for coin, row in given.crowding.items()},
         contagion_multiplier=given.contagion_multiplier,
     )
     fields = ("mark", "delta", "bid", "ask", "open_interest", "volume")
     observations = [
         {"name": name, **{field: _tidy(getattr(ticker, field)) for field in fields}} for name, ticker in listed.items()
     ]
-    document = snapshot.to_document()
+    document = to_document(snapshot)
     return {"format": document.pop("format"), "about": ABOUT, **document, "observations": observations}
 
 
@@ -254,7 +254,7 @@ def main(arguments: list[str] | None = None) -> None:
     facts = read_model(Facts, read_text(options.facts), options.facts.name)
     document = derive_document(options.chain, options.date, get_preset("standard"), facts)
     options.output.write_text(dump_document(document), encoding="utf-8")
-    snapshot = MarketSnapshot.from_json(options.output.read_text(encoding="utf-8"), source=options.output.name)
+    snapshot = parse_market(options.output.read_text(encoding="utf-8"), source=options.output.name)
     size, digest = len(snapshot.to_bytes()), snapshot.hash.hex()
     listed = int(snapshot.listing.is_listed.sum())
     print(f"{options.output}: {listed} instruments, {size} bytes canonical, keccak256 {digest}")

@@ -23,8 +23,10 @@ from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState, load_portf
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind
-from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.market.listings import to_preset
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.checks import read_policy
 from zkmargin.engine.policy.record import Policy
@@ -117,9 +119,7 @@ def make_case(name: str, policy: Policy, lots: dict[int, int], cash: int, defini
 
 def make_document(size: str) -> dict[str, object]:
     """The content of one file."""
-    snapshot = load_snapshot(MARKET)
-    if size == "mini":
-        snapshot = reduce_to_mini(snapshot)
+    snapshot = to_preset(load_snapshot(MARKET), size)
     parameters = load_parameters()
     house = House(snapshot, parameters)
     epoch, definition = house.epoch(1), house.definition

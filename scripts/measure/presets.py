@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.house import House
-from zkmargin.engine.market.listings import relist
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
@@ -49,7 +49,7 @@ CHOICES = [name for name, size in PRESETS.items() if size.slots == get_preset("s
 
 def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> Transition:
     """The case that is proved: a shipped portfolio at `preset`, whose owner withdraws a dollar."""
-    epoch = House(relist(load_snapshot(MARKET), preset)).epoch(1)
+    epoch = House(to_preset(load_snapshot(MARKET), preset)).epoch(1)
     state = load_portfolio(portfolio).to_state(epoch.snapshot.listing)
     wallet = Wallet.create()
     key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, 0))

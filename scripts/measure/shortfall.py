@@ -30,8 +30,9 @@ from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel
-from zkmargin.engine.market.instruments import Listing
-from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import PRESETS, Coin
 from zkmargin.scripts.cli import console
 
@@ -51,12 +52,8 @@ EXACT = 1e-9
 
 def get_listing(name: str, rows: int) -> MarketSnapshot:
     """A market with the listing of the preset that has `rows` excess rows."""
-    snapshot = load_snapshot(name)
     preset = next(preset for preset in PRESETS.values() if preset.excess_rows == rows)
-    if preset.name == "mini":
-        return reduce_to_mini(snapshot)
-    listing = Listing(preset, snapshot.listing.generation, snapshot.listing.instruments)
-    return dataclasses.replace(snapshot, listing=listing)
+    return to_preset(load_snapshot(name), preset)
 
 
 class MarketFigures:

@@ -16,8 +16,9 @@ import numpy as np
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.shocks import scale_by_tenor
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
-from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import Policy

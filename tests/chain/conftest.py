@@ -7,7 +7,8 @@ import pytest
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.local_venue import LocalVenue, Party
 from zkmargin.contracts.venue_keys import VenueKeys, load_venue_keys
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
 from zkmargin.scripts.setup import set_up
 
 MARKET = "deribit_2026-08-22"
@@ -16,9 +17,7 @@ MARKET = "deribit_2026-08-22"
 def make_venue(preset: str) -> Iterator[LocalVenue]:
     """A venue at the recorded market's time, with one epoch posted."""
     set_up([preset])
-    snapshot = load_snapshot(MARKET)
-    if preset == "mini":
-        snapshot = reduce_to_mini(snapshot)
+    snapshot = to_preset(load_snapshot(MARKET), preset)
     with run_anvil(timestamp=snapshot.time) as chain:
         venue = LocalVenue(chain, load_venue_keys(preset), snapshot)
         venue.post_epoch()

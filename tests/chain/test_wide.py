@@ -9,8 +9,8 @@ from tests.chain.conftest import MARKET, open_funded
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.venue_keys import load_venue_keys
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import relist
-from zkmargin.engine.market.snapshot import load_snapshot
 from zkmargin.engine.policy.certificate import Certificate
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.engine.presets import get_preset

@@ -16,7 +16,8 @@ from zkmargin.engine.epoch.succession import RefusedSuccession
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.rebuild import PolicyNotRebuilt
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import reduce_to_mini
 from zkmargin.engine.policy.errors import NotImplied, RefusedPolicy
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.groth16.keys import load_verifying_key

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, PORTFOLIOS, AccountState, Portfolio, load_portfolio
 from zkmargin.engine.errors import DuplicateName, MalformedFile, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.files import list_shipped
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.listings import reduce_to_mini
 from zkmargin.engine.market.valuation import delta_per_lot, price_per_lot
 
 MARKET = load_snapshot("deribit_2026-08-22")

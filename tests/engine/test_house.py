@@ -13,7 +13,7 @@ from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.grid import GridModel
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.margin.stress import STRESSES
-from zkmargin.engine.market.snapshot import load_observations
+from zkmargin.engine.market.file import load_observations
 from zkmargin.engine.policy.certificate import RequirementNotMet
 from zkmargin.engine.policy.draft import Draft
 

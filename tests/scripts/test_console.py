@@ -7,7 +7,7 @@ from rich.console import Console
 
 from zkmargin.engine.account import Portfolio, load_portfolio
 from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.margin import render_report
 

@@ -9,7 +9,7 @@ import pytest
 
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.errors import ChainUnavailable, Reverted
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.scripts.demo.refusals import REASONS, NotRefused, expect_refusal
 from zkmargin.scripts.setup import set_up
 

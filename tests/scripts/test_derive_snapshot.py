@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange
+from zkmargin.engine.market.black76 import black76_greeks, black76_price
+from zkmargin.engine.market.file import CrowdingRow, load_observations, load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind, canonical_name
-from zkmargin.engine.market.snapshot import CrowdingRow, load_observations, load_snapshot
-from zkmargin.engine.market.valuation import black76_greeks, black76_price
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.scripts.derive.snapshot import (
     COLUMNS,

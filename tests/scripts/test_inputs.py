@@ -12,7 +12,8 @@ from tests.support.cli import run_command
 from zkmargin.contracts.deploy import Deployment
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.errors import MalformedFile, UnknownName, WrongKind
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot, to_document
+from zkmargin.engine.market.listings import reduce_to_mini
 from zkmargin.prover.account.key_file import load_key_file
 from zkmargin.prover.errors import KeyFileError
 from zkmargin.scripts.cli.inputs import NotListedHere, NotWritable, load_market, load_state, require_writable
@@ -175,7 +176,7 @@ def test_a_market_at_another_preset():
 
 def test_a_reduced_market_is_not_made_larger(tmp_path: Path):
     path = tmp_path / "mini.json"
-    path.write_text(json.dumps(reduce_to_mini(load_snapshot(MARKET)).to_document()))
+    path.write_text(json.dumps(to_document(reduce_to_mini(load_snapshot(MARKET)))))
     assert load_market(str(path), None).listing.preset.name == "mini"
     with pytest.raises(WrongKind, match="preset is 'standard'; allowed: mini, at which"):
         load_market(str(path), "standard")

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.file import load_snapshot, to_document
 from zkmargin.engine.market.svi_fit import Breach, SliceFit
 from zkmargin.scripts.cli import surface as command
 from zkmargin.scripts.cli.inputs import NotWritable
@@ -24,7 +24,7 @@ def run(*arguments: str):
 @pytest.fixture(scope="module")
 def one_coin(tmp_path_factory):
     """The calm market with two of BTC's expiries, so that the command is quick."""
-    document = load_snapshot("deribit_2026-08-22").to_document()
+    document = to_document(load_snapshot("deribit_2026-08-22"))
     options = [row for row in document["instruments"] if row["kind"] == "option" and row["underlying"] == "BTC"]
     expiries = sorted({row["expiry"] for row in options})[3:6:2]
     kept = [row for row in document["instruments"] if row["kind"] != "option" or row in options]

@@ -11,7 +11,7 @@ import pytest
 from tests.support.house import CALM, CRASH, get_policies, get_snapshot, make_state
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.units import USD6

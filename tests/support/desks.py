@@ -11,8 +11,8 @@ from tests.support.house import CALM, CRASH, get_house, get_snapshot, make_state
 from zkmargin.engine.account import AccountState, load_portfolio
 from zkmargin.engine.desk.liquidity import Liquidity
 from zkmargin.engine.house import House
+from zkmargin.engine.market.file import load_observations
 from zkmargin.engine.market.instruments import InstrumentKind
-from zkmargin.engine.market.snapshot import load_observations
 
 MARKETS = (
     ("standard", CALM),

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.definition import Definition
-from zkmargin.engine.market.snapshot import MarketSnapshot, load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import to_preset
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.record import Policy
 
 CALM, CRASH = "deribit_2026-08-22", "deribit_2026-02-05"
@@ -19,8 +21,7 @@ CALM, CRASH = "deribit_2026-08-22", "deribit_2026-02-05"
 
 @cache
 def get_snapshot(size: str, name: str = CALM) -> MarketSnapshot:
-    snapshot = load_snapshot(name)
-    return reduce_to_mini(snapshot) if size == "mini" else snapshot
+    return to_preset(load_snapshot(name), size)
 
 
 @cache

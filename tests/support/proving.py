@@ -4,7 +4,8 @@ from functools import cache
 
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.house import House
-from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.listings import reduce_to_mini
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.client import Provers
 from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key, setup_keys

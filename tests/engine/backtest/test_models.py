@@ -14,7 +14,8 @@ from zkmargin.engine.backtest.paths import State
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.market.valuation import black76_price, greeks_per_lot, price_per_lot
+from zkmargin.engine.market.black76 import black76_price
+from zkmargin.engine.market.valuation import greeks_per_lot, price_per_lot
 from zkmargin.engine.units import DAYS_PER_YEAR
 
 PARAMETERS = load_parameters()

@@ -11,7 +11,7 @@ from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecor
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.margin.buffer import compute_charge
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.presets import Coin
 
 BOOK = load_record(DepthRecord, "depth_2025-10-10")

@@ -20,7 +20,7 @@ from zkmargin.engine.contagion.ladder import (
     fit_distance_scale,
 )
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.valuation import black76_greeks
+from zkmargin.engine.market.black76 import black76_greeks
 
 PRICE, MAINTENANCE, BAND = 100.0, 0.05, 0.2
 

@@ -19,8 +19,8 @@ from zkmargin.engine.desk.hedge_result import Outcome, Target
 from zkmargin.engine.desk.liquidity import make_liquidity
 from zkmargin.engine.errors import OutOfRange, UnknownName
 from zkmargin.engine.house import House
+from zkmargin.engine.market.file import Observation, load_observations
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
-from zkmargin.engine.market.snapshot import Observation, load_observations
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 
 SOLVER = 1e-6

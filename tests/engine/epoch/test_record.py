@@ -36,7 +36,8 @@ def test_same_bytes_in_another_process():
     """No hash seed, set order or cache leaks into the bytes."""
     script = (
         "from zkmargin.engine.house import House;"
-        "from zkmargin.engine.market.snapshot import load_snapshot, reduce_to_mini;"
+        "from zkmargin.engine.market.file import load_snapshot;"
+        "from zkmargin.engine.market.listings import reduce_to_mini;"
         "epoch = House(reduce_to_mini(load_snapshot('deribit_2026-08-22'))).epoch(1);"
         "print(epoch.snapshot_hash.hex(), epoch.policy_hash.hex(), epoch.settlement_hash.hex())"
     )

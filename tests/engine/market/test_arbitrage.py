@@ -9,6 +9,7 @@ import pytest
 from tests.support.house import CALM, CRASH, get_snapshot
 from zkmargin.engine.errors import ArbitrageableSurface
 from zkmargin.engine.market.arbitrage import TOLERANCE, StaticArbitrage, check_prices, find_violations, make_curves
+from zkmargin.engine.market.file import parse_market, render_market
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.svi import SviSlice
 from zkmargin.engine.presets import Coin
@@ -74,12 +75,12 @@ def test_size_of_a_butterfly_by_hand():
 
 def test_a_file_with_gross_arbitrage_is_refused():
     name = pick("butterfly")
-    document = json.loads(get_snapshot("standard").to_json())
+    document = json.loads(render_market(get_snapshot("standard")))
     for row in document["instruments"]:
         if row["name"] == name:
             row["volatility"] = 1.5
     with pytest.raises(StaticArbitrage, match=name):
-        MarketSnapshot.from_json(json.dumps(document))
+        parse_market(json.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +92,13 @@ def test_a_file_with_gross_arbitrage_is_refused():
 )
 def test_a_file_whose_svi_has_arbitrage_is_refused(edit, reason):
     snapshot = get_snapshot("mini")
-    document = json.loads(snapshot.to_json())
+    document = json.loads(render_market(snapshot))
     good = dataclasses.asdict(SviSlice(a=0.01, b=0.05, rho=-0.2, m=0.0, sigma=0.2))
     expiries = {(row["underlying"], row["expiry"]) for row in document["instruments"] if row["kind"] == "option"}
     document["svi"] = [{"underlying": coin, "expiry": expiry, **good} for coin, expiry in sorted(expiries)]
     for row in document["instruments"]:
         row.pop("volatility", None)
-    MarketSnapshot.from_json(json.dumps(document))
+    parse_market(json.dumps(document))
     document["svi"][0] |= edit
     with pytest.raises(ArbitrageableSurface, match=reason):
-        MarketSnapshot.from_json(json.dumps(document))
+        parse_market(json.dumps(document))

@@ -21,15 +21,17 @@ from zkmargin.engine.errors import (
 )
 from zkmargin.engine.market.arbitrage import TOLERANCE, find_violations
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, MIN_DEPTH, Crowding
-from zkmargin.engine.market.instruments import MAX_EXPIRY, InstrumentKind, Listing, make_instrument
-from zkmargin.engine.market.snapshot import (
+from zkmargin.engine.market.file import (
     DATA,
-    MarketSnapshot,
     dump_document,
     load_observations,
     load_snapshot,
-    reduce_to_mini,
+    parse_market,
+    render_market,
 )
+from zkmargin.engine.market.instruments import MAX_EXPIRY, InstrumentKind, Listing, make_instrument
+from zkmargin.engine.market.listings import reduce_to_mini
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import SECONDS_PER_DAY
@@ -102,9 +104,9 @@ def test_bytes_are_exact_and_small(shipped):
 
 
 def test_json_is_exact(shipped):
-    again = MarketSnapshot.from_json(shipped.to_json())
+    again = parse_market(render_market(shipped))
     assert again == shipped
-    assert again.to_json() == shipped.to_json()
+    assert render_market(again) == render_market(shipped)
 
 
 # The hashes tie the shipped files to the bytes that are posted: a change of data or of layout shows here.
@@ -193,7 +195,7 @@ def test_any_snapshot_survives_json_and_bytes(snapshot):
     """A file with gross arbitrage is refused (`tests.engine.market.test_arbitrage`), so those are left out."""
     assume(all(violation.size <= TOLERANCE for violation in find_violations(snapshot)))
     data = snapshot.to_bytes()
-    from_bytes, from_json = MarketSnapshot.from_bytes(data), MarketSnapshot.from_json(snapshot.to_json())
+    from_bytes, from_json = MarketSnapshot.from_bytes(data), parse_market(render_market(snapshot))
     assert from_bytes.to_bytes() == from_json.to_bytes() == data
     for again in (from_bytes, from_json):
         assert again.listing == snapshot.listing
@@ -301,7 +303,7 @@ def test_numbers_are_rounded_to_what_is_posted(mini):
 
 
 def edit_document(mini, edit):
-    document = json.loads(mini.to_json())
+    document = json.loads(render_market(mini))
     edit(document)
     return dump_document(document)
 
@@ -322,27 +324,27 @@ def edit_document(mini, edit):
     ],
 )
 def test_a_file_with_one_wrong_thing_is_refused(mini, edit, error, message):
-    assert MarketSnapshot.from_json(edit_document(mini, lambda d: None)) == mini
+    assert parse_market(edit_document(mini, lambda d: None)) == mini
     with pytest.raises(error, match=message):
-        MarketSnapshot.from_json(edit_document(mini, edit))
+        parse_market(edit_document(mini, edit))
 
 
 def test_a_repeated_key_is_refused(mini):
-    text = mini.to_json().replace(' "time":', ' "time": 1,\n "time":', 1)
+    text = render_market(mini).replace(' "time":', ' "time": 1,\n "time":', 1)
     with pytest.raises(DuplicateName, match="key in market file 'time' appears more than once"):
-        MarketSnapshot.from_json(text)
+        parse_market(text)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 def test_json_without_finite_numbers_is_refused(mini, number):
     forward = json.dumps(float(mini.forward[3]))
     with pytest.raises(OutOfRange, match=r"forward of .* is (nan|inf)"):
-        MarketSnapshot.from_json(mini.to_json().replace(f'"forward": {forward}', f'"forward": {number}', 1))
+        parse_market(render_market(mini).replace(f'"forward": {forward}', f'"forward": {number}', 1))
 
 
 def test_text_that_is_no_json_is_refused():
     with pytest.raises(MalformedFile, match="market file: no JSON"):
-        MarketSnapshot.from_json("{")
+        parse_market("{")
 
 
 def test_a_file_may_have_svi_parameters_instead_of_volatilities(mini):
@@ -357,7 +359,7 @@ def test_a_file_may_have_svi_parameters_instead_of_volatilities(mini):
             for coin, expiry in sorted(dates)
         ]
 
-    read = MarketSnapshot.from_json(edit_document(mini, with_svi))
+    read = parse_market(edit_document(mini, with_svi))
     assert read.volatility[mini.listing.is_option] == pytest.approx(0.5)
 
     def with_both(document):
@@ -365,14 +367,14 @@ def test_a_file_may_have_svi_parameters_instead_of_volatilities(mini):
         document["instruments"][3]["volatility"] = 0.5
 
     with pytest.raises(MalformedFile, match="has a volatility and the file has svi; allowed: one of the two"):
-        MarketSnapshot.from_json(edit_document(mini, with_both))
+        parse_market(edit_document(mini, with_both))
 
     def with_one_twice(document):
         with_svi(document)
         document["svi"].append(document["svi"][0])
 
     with pytest.raises(MalformedFile, match="twice; allowed: once"):
-        MarketSnapshot.from_json(edit_document(mini, with_one_twice))
+        parse_market(edit_document(mini, with_one_twice))
 
 
 def test_an_unknown_market_names_the_shipped_ones():
@@ -383,7 +385,7 @@ def test_an_unknown_market_names_the_shipped_ones():
 
 def test_a_market_is_read_from_a_path(tmp_path, mini):
     path = tmp_path / "market.json"
-    path.write_text(mini.to_json())
+    path.write_text(render_market(mini))
     assert load_snapshot(path) == load_snapshot(str(path)) == mini
     assert load_observations(path) == {}
 

@@ -11,9 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from zkmargin.engine.errors import ArbitrageableSurface, ExpiredInstrument, OutOfRange, UnknownName
-from zkmargin.engine.market.snapshot import load_snapshot
+from zkmargin.engine.market.black76 import black76_price
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.svi import SviSlice, VolatilitySurface, svi_total_variance
-from zkmargin.engine.market.valuation import black76_price
 from zkmargin.engine.presets import Coin
 
 POINTS = json.loads((Path(__file__).parents[2] / "vectors" / "pricing_svi.json").read_text())

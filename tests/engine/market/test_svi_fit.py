@@ -11,7 +11,7 @@ import pytest
 from tests.support.house import CALM, CRASH, get_snapshot
 from zkmargin.engine.errors import ArbitrageableSurface, MalformedFile, OutOfRange
 from zkmargin.engine.market import svi_fit
-from zkmargin.engine.market.snapshot import DATA, load_observations, load_snapshot
+from zkmargin.engine.market.file import DATA, load_observations, load_snapshot
 from zkmargin.engine.market.svi import SviSlice, svi_total_variance
 from zkmargin.engine.market.svi_fit import (
     LEAST_DENSITY,

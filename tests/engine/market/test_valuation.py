@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.special import erfcx
 
 from zkmargin.engine.errors import OutOfRange, WrongKind
+from zkmargin.engine.market.black76 import black76_greeks, black76_price
+from zkmargin.engine.market.file import load_observations, load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind
-from zkmargin.engine.market.snapshot import load_observations, load_snapshot
-from zkmargin.engine.market.valuation import black76_greeks, black76_price, delta_per_lot, greeks_per_lot, price_per_lot
+from zkmargin.engine.market.valuation import delta_per_lot, greeks_per_lot, price_per_lot
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 SNAPSHOTS = ("deribit_2026-08-22", "deribit_2026-02-05")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.support.venue_vectors import read_document
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.market.valuation import black76_greeks, black76_price
+from zkmargin.engine.market.black76 import black76_greeks, black76_price
 from zkmargin.engine.venues import aevo, dederi, deribit_pm, okx, paradex, span
 from zkmargin.engine.venues.evaluation import compute_venue_margin
 from zkmargin.engine.venues.grid import Book, LinearLeg, compute_worst_loss
