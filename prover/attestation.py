@@ -33,6 +33,7 @@ from zkmargin.prover.messages.records import Attestation, Record
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.ranges import check_time
 from zkmargin.prover.session import Session
+from zkmargin.prover.statement.transition_signals import TransitionSignals
 
 
 class ProvenAttestation(Record):
@@ -126,22 +127,16 @@ def build_attestation(session: Session, account: Account, request: AttestationRe
     return Transition(effects, message, compute_digest(session.domain, message), certify(effects))
 
 
-def name_attestation_signals(commitment: int, context: int, preset: Preset) -> dict[str, int | list]:
+def get_attestation_signals(commitment: int, context: int, preset: Preset) -> TransitionSignals:
     """Public signals of an attestation but for the policy's, from public data alone: the recipient's side."""
     still = identity_expiry_step(preset)
-    return {
-        "commitmentOld": commitment,
-        "commitmentNew": 0,
-        "tradeTag": 0,
-        "ciphertext": 0,
-        "side": 0,
-        "write": 0,
-        "context": context,
-        "cashFlow": 0,
-        "flow": [0] * preset.slots,
-        "drop": still.drop.tolist(),
-        "payoff": still.payoff.tolist(),
-    }
+    return TransitionSignals(
+        commitment_old=commitment,
+        context=context,
+        flow=(0,) * preset.slots,
+        drop=tuple(still.drop.tolist()),
+        payoff=tuple(still.payoff.tolist()),
+    )
 
 
 def verify_attestation(shown: ProvenAttestation, asked: AttestationRequest, chain: ChainFacts) -> None:
@@ -159,7 +154,7 @@ def verify_attestation(shown: ProvenAttestation, asked: AttestationRequest, chai
     _check_message(shown.message, asked, chain)
     policy = _read_policy(asked.policy, chain)
     context = compute_context(compute_digest(chain.domain, shown.message))
-    signals = name_attestation_signals(chain.commitment, context, chain.verifier.preset)
+    signals = get_attestation_signals(chain.commitment, context, chain.verifier.preset)
     if not chain.verifier.verify(Proof.from_bytes(shown.proof), signals, policy):
         raise AttestationRefused("the proof does not verify")
 

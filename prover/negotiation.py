@@ -25,7 +25,7 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.secret import Secret
-from zkmargin.prover.actions.transition import name_action_signals
+from zkmargin.prover.actions.transition import get_action_signals
 from zkmargin.prover.errors import OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
@@ -388,7 +388,7 @@ def verify_settlement_proof(
     FormatError, PointRefused, NotInField
         If the proof, or a number of the action, is malformed.
     """
-    signals = name_action_signals(side.action, compute_digest(domain, side.action), settlement)
+    signals = get_action_signals(side.action, compute_digest(domain, side.action), settlement)
     return verifier.verify(Proof.from_bytes(side.proof), signals, policy)
 
 

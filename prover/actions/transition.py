@@ -5,6 +5,7 @@ rows and what is missing. What each kind may do says the action table (`prover.m
 section 9).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from zkmargin.engine.epoch.expiry import ExpiryStep
@@ -21,6 +22,7 @@ from zkmargin.prover.messages.typed_data import Domain, compute_context, compute
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.points import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals, to_field
+from zkmargin.prover.statement.transition_signals import TransitionSignals
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +52,30 @@ class Transition:
         """The digest as the proof binds it."""
         return compute_context(self.digest)
 
-    def name_public_signals(self) -> dict[str, int | list]:
+    def name_public_signals(self) -> dict[str, int | Sequence[int]]:
         """Public signals of `transition` by name: its own as signed integers, the policy's as flat field elements."""
         packed = pack_policy_fields(self.effects.policy)
-        return {**self.name_own_signals(), **{name: vector.to_list() for name, vector in packed.items()}}
+        return {**self.own_signals.name(), **{name: vector.to_list() for name, vector in packed.items()}}
 
-    def name_own_signals(self) -> dict[str, int | list]:
+    @property
+    def own_signals(self) -> TransitionSignals:
         """The public signals that are not the policy's, which all accounts share."""
         effects, flow = self.effects, [0] * self.before.preset.slots
         for slot, lots in effects.flows:
             flow[slot] = lots
-        return {
-            "commitmentOld": effects.before.commitment,
-            "commitmentNew": effects.commitment_new,
-            "tradeTag": effects.trade_tag,
-            "ciphertext": effects.ciphertext,
-            "side": effects.side,
-            "write": int(effects.writes),
-            "context": self.context,
-            "cashFlow": effects.cash_flow,
-            "flow": flow,
-            "drop": effects.settlement.drop.tolist(),
-            "payoff": effects.settlement.payoff.tolist(),
-        }
+        return TransitionSignals(
+            commitment_old=effects.before.commitment,
+            commitment_new=effects.commitment_new,
+            trade_tag=effects.trade_tag,
+            ciphertext=effects.ciphertext,
+            side=effects.side,
+            write=int(effects.writes),
+            context=self.context,
+            cash_flow=effects.cash_flow,
+            flow=tuple(flow),
+            drop=tuple(effects.settlement.drop.tolist()),
+            payoff=tuple(effects.settlement.payoff.tolist()),
+        )
 
     def flatten_public_signals(self) -> list[int]:
         """Public signals in the statement's order, as field elements."""
@@ -98,7 +101,7 @@ class Transition:
         }
 
 
-def name_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) -> dict[str, int | list]:
+def get_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) -> TransitionSignals:
     """Public signals of an action but for the policy's, from its message alone: enough to verify a proof against.
 
     Parameters
@@ -112,23 +115,25 @@ def name_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) -
     ------
     OutOfRange
         If a flow is not of one of the preset's slots.
+    ActionNotAllowed
+        If the action's kind is none of the table.
     """
     flow = [0] * settlement.preset.slots
     for entry in action.flows:
         flow[check_range("slot of a flow", entry.slot, 0, len(flow))] += entry.lots
-    return {
-        "commitmentOld": action.commitment_old,
-        "commitmentNew": action.commitment_new,
-        "tradeTag": action.trade_tag,
-        "ciphertext": action.ciphertext,
-        "side": action.side,
-        "write": int(get_action_rule(action.kind).writes),
-        "context": compute_context(digest),
-        "cashFlow": action.cash_flow,
-        "flow": flow,
-        "drop": settlement.drop.tolist(),
-        "payoff": settlement.payoff.tolist(),
-    }
+    return TransitionSignals(
+        commitment_old=action.commitment_old,
+        commitment_new=action.commitment_new,
+        trade_tag=action.trade_tag,
+        ciphertext=action.ciphertext,
+        side=action.side,
+        write=int(get_action_rule(action.kind).writes),
+        context=compute_context(digest),
+        cash_flow=action.cash_flow,
+        flow=tuple(flow),
+        drop=tuple(settlement.drop.tolist()),
+        payoff=tuple(settlement.payoff.tolist()),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------- steps

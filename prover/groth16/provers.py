@@ -20,6 +20,7 @@ from zkmargin.prover.groth16.proof import Proof, Proven, prove, verify_native
 from zkmargin.prover.groth16.witness import compute_opening_witness, compute_transition_witness, to_fields
 from zkmargin.prover.statement.points import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals
+from zkmargin.prover.statement.transition_signals import TransitionSignals
 
 Note = Callable[[str, float], None]
 """Told the name of each step and its seconds: "witness", "prove", "verify"."""
@@ -52,13 +53,13 @@ class TransitionVerifier:
         if self._note is not None:
             self._note(step, time.perf_counter() - start)
 
-    def verify(self, proof: Proof, own_signals: Mapping[str, int | list], policy: Policy) -> bool:
+    def verify(self, proof: Proof, own_signals: TransitionSignals, policy: Policy) -> bool:
         """Whether the proof holds for these signals and this policy.
 
         Parameters
         ----------
-        own_signals : mapping
-            The public signals that are not the policy's, by name; signed integers allowed.
+        own_signals : TransitionSignals
+            The public signals that are not the policy's.
 
         Raises
         ------
@@ -70,12 +71,14 @@ class TransitionVerifier:
 
     def verify_transition(self, proof: Proof, transition: Transition) -> bool:
         """Whether the proof is one of this transition."""
-        return self.verify(proof, transition.name_own_signals(), transition.effects.policy)
+        return self.verify(proof, transition.own_signals, transition.effects.policy)
 
-    def collect(self, own_signals: Mapping[str, int | list], policy: Policy) -> FieldVector:
+    def collect(self, own_signals: TransitionSignals, policy: Policy) -> FieldVector:
         """Every public signal as field elements, in the statement's order; raises like `verify`."""
         signals = get_public_signals("transition", self.preset)
-        fields = {name: to_fields(name, value) for name, value in own_signals.items()} | pack_policy_fields(policy)
+        fields = {name: to_fields(name, value) for name, value in own_signals.name().items()} | pack_policy_fields(
+            policy
+        )
         given = {name: len(vector) for name, vector in fields.items()}
         expected = {signal.name: signal.size for signal in signals}
         if given != expected:
@@ -101,9 +104,7 @@ class TransitionProver(TransitionVerifier):
         ProofRejected
             If the proof does not verify; it is not released.
         """
-        return _release(
-            self.compute(transition), self.collect(transition.name_own_signals(), transition.effects.policy)
-        )
+        return _release(self.compute(transition), self.collect(transition.own_signals, transition.effects.policy))
 
     def compute(self, transition: Transition) -> Proven:
         """Witness and proof; `prove` compares its public signals with Python's own before it lets the proof out."""

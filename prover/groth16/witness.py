@@ -54,7 +54,7 @@ def compute_opening_witness(circuit: Circuit, opening: Opening) -> Witness:
 def collect_transition_inputs(transition: Transition) -> dict[str, Value]:
     """Every input of the circuit `transition` by name. Holds the account's secrets."""
     return {
-        **transition.name_own_signals(),
+        **transition.own_signals.name(),
         **transition.name_private_inputs(),
         **pack_settlement_fields(transition.effects.settlement),
         **pack_policy_fields(transition.effects.policy),

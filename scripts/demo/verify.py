@@ -20,7 +20,7 @@ def verify_three_ways(keys: VenueKeys, transition: Transition, proof: Proof) -> 
     ProofRejected
         If one does not.
     """
-    public = keys.provers.transition.collect(transition.name_own_signals(), transition.effects.policy)
+    public = keys.provers.transition.collect(transition.own_signals, transition.effects.policy)
     key = keys.transition.verifying_key
     verdicts = {
         "native": verify_native(key, proof, public),

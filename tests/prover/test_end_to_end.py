@@ -183,9 +183,9 @@ def test_a_step_of_generation_settles_expired_slots(kind, prover):
     }[kind]
     transition = build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=step)
     proof = prover.prove(transition)
-    own, policy = transition.name_own_signals(), transition.effects.policy
-    assert not prover.verify(proof, {**own, "payoff": [0] * 16}, policy)
-    assert not prover.verify(proof, {**own, "drop": [0] * 16}, policy)
+    own, policy = transition.own_signals, transition.effects.policy
+    assert not prover.verify(proof, replace(own, payoff=(0,) * 16), policy)
+    assert not prover.verify(proof, replace(own, drop=(0,) * 16), policy)
     settled = transition.effects.new_state
     traded = {1: 20, 12: -5} if kind is ActionKind.TRADE else {}
     assert settled.cash == 10**12 + 3 * 30 * USD - 4 * 2 * USD + (-30_000 * USD if traded else 0)
@@ -207,14 +207,15 @@ def good(epoch, prover):
 
 def test_a_proof_holds_for_its_own_signals_only(good, prover, epoch):
     transition, proof = good
-    own = transition.name_own_signals()
+    own = transition.own_signals
     assert prover.verify(proof, own, transition.effects.policy)
-    for name in ("commitmentOld", "commitmentNew", "tradeTag", "ciphertext", "context"):
-        assert not prover.verify(proof, {**own, name: (own[name] + 1) % FIELD_MODULUS}, transition.effects.policy)
-    for name, value in (("side", -1), ("side", 0), ("write", 0), ("cashFlow", 1), ("flow", [1] + [0] * 15)):
-        assert not prover.verify(proof, {**own, name: value}, transition.effects.policy)
-    for name, value in (("drop", [0, 1] + [0] * 14), ("payoff", [0, 5] + [0] * 14)):
-        assert not prover.verify(proof, {**own, name: value}, transition.effects.policy)
+    for name in ("commitment_old", "commitment_new", "trade_tag", "ciphertext", "context"):
+        other = replace(own, **{name: (getattr(own, name) + 1) % FIELD_MODULUS})
+        assert not prover.verify(proof, other, transition.effects.policy)
+    for name, value in (("side", -1), ("side", 0), ("write", 0), ("cash_flow", 1), ("flow", (1, *[0] * 15))):
+        assert not prover.verify(proof, replace(own, **{name: value}), transition.effects.policy)
+    for name, value in (("drop", (0, 1, *[0] * 14)), ("payoff", (0, 5, *[0] * 14))):
+        assert not prover.verify(proof, replace(own, **{name: value}), transition.effects.policy)
     assert not prover.verify(proof, own, epoch.policies["maintenance"])
     assert Proof.from_bytes(proof.to_bytes()) == proof
 
@@ -257,7 +258,7 @@ def test_a_state_that_is_not_the_committed_one_has_no_witness(good, prover):
     other_key = make_account(BOB, lots={8: 40}, cash=10**12)
     for account in (richer, other_key, RICH.advance(RICH.state, 0)):
         lie = replace(transition, effects=replace(transition.effects, before=account))
-        signals = {**lie.name_own_signals(), "commitmentOld": RICH.commitment}
+        signals = replace(lie.own_signals, commitment_old=RICH.commitment)
         with pytest.raises(WitnessError):
             _prove_signals(prover, lie, signals)
 
@@ -278,9 +279,8 @@ def test_keys_and_signals_of_another_size_are_refused(good, prover):
     for make, preset in ((TransitionVerifier, get_preset("standard")), (OpenVerifier, MINI)):
         with pytest.raises(KeyMismatch):
             make(prover.verifying_key, preset)
-    own = transition.name_own_signals()
-    without = {name: value for name, value in own.items() if name != "context"}
-    for wrong in (without, {**own, "more": 1}, {**own, "flow": [0] * 15}, {**own, "side": [1, 0]}):
+    own = transition.own_signals
+    for wrong in (replace(own, flow=(0,) * 15), replace(own, side=(1, 0)), replace(own, payoff=())):
         with pytest.raises(StatementError):
             prover.verify(proof, wrong, transition.effects.policy)
 
@@ -289,7 +289,8 @@ def _prove_signals(prover, transition, signals):
     """The private inputs of `transition` under other public signals."""
 
     class Shown(Transition):
-        def name_own_signals(self):
+        @property
+        def own_signals(self):
             return signals
 
     return prover.prove(Shown(transition.effects, transition.message, transition.digest, transition.certificate))

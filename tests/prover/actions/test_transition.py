@@ -26,7 +26,7 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.transition import build_transition, name_action_signals
+from zkmargin.prover.actions.transition import build_transition, get_action_signals
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch, OutOfRange, PolicyNotMet
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
@@ -115,9 +115,7 @@ def test_the_message_says_what_the_statement_shows(kind):
     }
     assert [flow.slot for flow in message.flows] == sorted({flow.slot for flow in message.flows})
     assert public["context"] == compute_context(compute_digest(DOMAIN, message))
-    assert (
-        name_action_signals(message, transition.digest, transition.effects.settlement) == transition.name_own_signals()
-    )
+    assert get_action_signals(message, transition.digest, transition.effects.settlement) == transition.own_signals
     rule = ACTION_RULES[kind]
     assert message.epoch == (9 if rule.needs_epoch else 0)
     assert message.policy == encode_policy_name(rule.policy or "maintenance")
@@ -149,7 +147,7 @@ def test_private_inputs_of_a_trade_are_its_legs_and_the_positions_before_the_set
     assert private["position"][:6] == [0, 10, 4, 0, 10 - 3, 4]
     assert private["legSlot"] == [4, 4, 5, 0] and private["legLots"] == [5, FIELD_MODULUS - 2, FIELD_MODULUS - 4, 0]
     assert (private["tradeCash"], private["salt"]) == (FIELD_MODULUS - 70, 8)
-    assert public["drop"][:4] == [0, 1, 1, 1] and public["payoff"][:4] == [0, 7, -3, 5]
+    assert public["drop"][:4] == (0, 1, 1, 1) and public["payoff"][:4] == (0, 7, -3, 5)
     assert transition.after.state.cash == RICH + 70 + 10 * 7 + 4 * -3
     assert get_lots(transition.after) == {4: 7, 5: 4}
     assert transition.after.generation == 1 == transition.message.generation_new
@@ -313,7 +311,7 @@ def test_an_account_may_step_at_any_epoch_of_the_generation():
     early, late = build(early, intent, first).after, build(late, intent, second).after
     assert early.state.cash - RICH == 120 == RICH - late.state.cash and get_lots(early) == get_lots(late) == {}
     again = build(early, intent, second)  # already stepped: nothing settles twice
-    assert again.after.state.cash == early.state.cash and not any(again.name_own_signals()["drop"])
+    assert again.after.state.cash == early.state.cash and not any(again.own_signals.drop)
 
 
 @pytest.mark.parametrize("kind", [ActionKind.TRADE, ActionKind.WITHDRAW, ActionKind.CURE, ActionKind.ATTEST])

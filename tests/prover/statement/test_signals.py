@@ -17,6 +17,7 @@ from zkmargin.prover.statement.signals import (
     get_public_signals,
     to_field,
 )
+from zkmargin.prover.statement.transition_signals import TransitionSignals
 
 MINI, STANDARD = get_preset("mini"), get_preset("standard")
 
@@ -110,3 +111,9 @@ def test_edges_of_the_field(value, element):
 def test_what_is_no_field_element_is_refused(element):
     with pytest.raises(OutOfRange):
         from_field(element)
+
+
+@pytest.mark.parametrize("preset", ["mini", "standard"])
+def test_a_transitions_own_signals_are_the_statements_but_for_the_policys(preset):
+    names = [signal.name for signal in get_public_signals("transition", get_preset(preset)) if signal.group != "policy"]
+    assert list(TransitionSignals(commitment_old=1, context=2, flow=(), drop=(), payoff=()).name()) == names
