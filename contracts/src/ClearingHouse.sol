@@ -32,7 +32,8 @@ import {Points} from "./libraries/Points.sol";
 /// @dev Every action but open takes the same steps, and each column of its row is read in one of them:
 ///      1. entry point      one account, or two sides; sides
 ///      2. _draft           status, deadline, commitment, fields that it does not take; frozen, writes, flows
-///      3. _proofInputs     epoch, settlement, key, policy; epoch and paused (both with the oracle), provenAt, policy
+///      3. _proofInputs     epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
+///         _bind            no prices older than the last proof's; provenAt
 ///      4. _authorize       digest of the Action and auth's signature; signature
 ///      5. the verifier     writes
 ///      6. _write           the account; writes, provenAt, closes
@@ -292,7 +293,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     // ------------------------------------------------------------------ steps of an action
 
     /// @dev An empty Action of that kind. It is filled in from step to step, as an argument: a function that returned
-    ///      it would allocate its eighteen words again.
+    ///      it would allocate its eighteen words again. The kind comes to `_act` in it, not as a constant of its own:
+    ///      of a function that is called with constants the compiler makes a copy for each, here beyond EIP-170.
     function _start(ActionKind kind) private pure returns (Action memory action) {
         action.kind = uint8(kind);
     }
@@ -428,15 +430,13 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
             if (!rule.has(ActionRules.PAUSED)) ORACLE.requireUnpaused(ActionKind(action.kind));
         }
         inputs.generation = generation;
-        if (!rule.has(ActionRules.POLICY_CHOSEN)) {
-            if (chosen != 0) revert FieldNotTaken(ActionKind(action.kind), "policy");
-            chosen = rule.policyName();
-        }
-        inputs.policyName = chosen;
+        bool isChosen = rule.has(ActionRules.POLICY_CHOSEN);
+        if (!isChosen && chosen != 0) revert FieldNotTaken(ActionKind(action.kind), "policy");
+        inputs.policyName = isChosen ? chosen : rule.policyName();
         if (rule.has(ActionRules.POLICY_FLAT)) {
             (inputs.policy.x, inputs.policy.y) = REGISTRY.flatPoint(keyVersion);
         } else if (rule.has(NAMED_POLICY)) {
-            (inputs.policy.x, inputs.policy.y) = _findPoint(given.points, pointsHash, chosen);
+            (inputs.policy.x, inputs.policy.y) = _findPoint(given.points, pointsHash, inputs.policyName);
         }
         (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
     }

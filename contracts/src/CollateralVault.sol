@@ -19,6 +19,7 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
         uint96 lot;
     }
 
+    /// @notice Who absorbs and releases.
     address public immutable CLEARING_HOUSE;
     /// @notice The cash token, six decimals: one unit is one micro-dollar.
     address public immutable CASH;
@@ -31,6 +32,7 @@ contract CollateralVault is ICollateralVault, ReentrancyGuardTransient {
     mapping(address recipient => mapping(address token => uint256)) public claimable;
     /// @inheritdoc ICollateralVault
     mapping(uint16 slot => Unit) public collateralOf;
+    /// @notice Whether a token is the cash token or a collateral.
     mapping(address token => bool) public isRegistered;
 
     modifier onlyClearingHouse() {

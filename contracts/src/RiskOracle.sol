@@ -57,6 +57,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     ///      that generation, so each must last.
     uint40 private constant STEP_INTERVAL = 1 hours;
 
+    /// @notice Where the verification keys are.
     IKeyRegistry public immutable REGISTRY;
 
     State private _state;
@@ -66,7 +67,9 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @inheritdoc IRiskOracle
     mapping(uint24 generation => bytes32) public settlementHashOf;
     address[] private _signers;
+    /// @notice Whether an address is a publisher.
     mapping(address signer => bool) public isSigner;
+    /// @notice How many publishers make a quorum.
     uint8 public threshold;
     /// @notice May pause, not unpause.
     address public guardian;
@@ -226,7 +229,9 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         if (_state.paused) revert ActionPaused(kind);
     }
 
-    /// @notice Longest age, in seconds, at which an epoch serves `kind`; reverts for an action that takes none.
+    /// @notice Longest age at which an epoch serves `kind`. Reverts with `EpochNotTaken` for an action that takes none.
+    /// @param kind The action.
+    /// @return Seconds.
     function maxAgeOf(ActionKind kind) external view returns (uint16) {
         return _isExit(ActionRules.ruleOf(kind), kind) ? _state.maxAgeExit : _state.maxAgeProof;
     }
@@ -255,16 +260,19 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @notice Lowest epoch number that no later epoch has revoked.
+    /// @return The number.
     function minEpoch() external view returns (uint64) {
         return _state.minEpoch;
     }
 
     /// @notice Whether the guardian has paused.
+    /// @return Whether a pause goes on.
     function isPaused() external view returns (bool) {
         return _state.paused;
     }
 
     /// @notice The publishers.
+    /// @return Their addresses, increasing.
     function getSigners() external view returns (address[] memory) {
         return _signers;
     }

@@ -174,7 +174,7 @@ def blank_policy_fields(preset: Preset) -> dict[str, Any]:
 
 
 def none_policy(preset: Preset) -> Policy:
-    """The policy of actions that need no margin proof (deposit, roll): all zero, every state passes, its point is the
+    """The policy of actions that need no margin proof (deposit): all zero, every state passes, its point is the
     identity."""
     return Policy(name="none", preset=preset, **blank_policy_fields(preset))
 

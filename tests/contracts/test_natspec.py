@@ -1,4 +1,5 @@
-"""Every part of every interface is documented: what it is, each field and result, who may call, what reverts.
+"""Every part of every interface is documented: what it is, each field and result, who may call, what reverts. So is
+whatever else the contracts show.
 
 Read from the compiler's syntax tree, so that a comment counts only where the compiler attaches it.
 """
@@ -13,16 +14,17 @@ from zkmargin.contracts.compile import read_sources, run_compiler
 TAG = re.compile(r"^ ?@(\w+) ?", re.MULTILINE)
 CALLERS = ("Anyone", "Only", "caller")
 INTERFACES = sorted(path for path in read_sources() if path.startswith("interfaces/"))
+OTHERS = sorted(path for path in read_sources() if not path.startswith(("interfaces/", "test/")))
 
 
 @cache
-def parse_interfaces() -> dict:
+def parse_sources() -> dict:
     return {path: unit["ast"] for path, unit in run_compiler(read_sources(), {"*": {"": ["ast"]}})["sources"].items()}
 
 
 def list_parts(path):
     """Every struct, event, error and function of the file, with its place for the message."""
-    for node in parse_interfaces()[path]["nodes"]:
+    for node in parse_sources()[path]["nodes"]:
         for part in [node, *node.get("nodes", [])]:
             if part["nodeType"] in ("StructDefinition", "EventDefinition", "ErrorDefinition", "FunctionDefinition"):
                 yield part, f"{path}: {part['nodeType'].removesuffix('Definition').lower()} {part['name']}"
@@ -76,9 +78,23 @@ def test_what_writes_says_who_may_call_and_what_reverts(path):
             )
 
 
+@pytest.mark.parametrize("path", OTHERS)
+def test_what_else_a_contract_shows_is_documented(path):
+    for node in parse_sources()[path]["nodes"]:
+        for part in node.get("nodes", []):
+            place, tags = f"{path}: {part.get('name')}", read_tags(part)
+            if part["nodeType"] in ("ErrorDefinition", "EventDefinition"):
+                assert dict(tags).get("notice"), f"{place} has no @notice"
+                assert read_names(part, "param") == list_names(part, "parameters"), f"{place}: @param"
+            elif part["nodeType"] == "StructDefinition" or part.get("kind") == "constructor":
+                continue
+            elif part.get("visibility") in ("public", "external"):
+                assert {"notice", "inheritdoc"} & set(dict(tags)), f"{place} has neither @notice nor @inheritdoc"
+
+
 def test_every_interface_states_its_assumptions():
     for path in INTERFACES:
-        for node in parse_interfaces()[path]["nodes"]:
+        for node in parse_sources()[path]["nodes"]:
             if node["nodeType"] == "ContractDefinition":
                 tags = dict(read_tags(node))
                 assert {"title", "notice", "dev"} <= set(tags), path

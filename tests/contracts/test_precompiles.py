@@ -8,8 +8,8 @@ import pytest
 
 from tests.contracts.test_verifier import Direct, refused
 from tests.support.world import tamper
-from zkmargin.contracts.chain import Contract
 from zkmargin.contracts.compile import compile_sources, read_sources
+from zkmargin.contracts.contract import Contract
 
 VERIFIER, LIBRARY = "MarginVerifier.sol", "libraries/Bn254.sol"
 ADD, MULTIPLY, PAIR = 0x06, 0x07, 0x08
@@ -59,7 +59,7 @@ def deploy(world, sources: dict[str, str]) -> Direct:
 
 
 @pytest.fixture
-def chain_of(world):
+def redirected(world):
     """The chain, with stand-ins that pass on to the precompiles; other answers are put by `answers`."""
     for precompile, place in STAND_INS.items():
         world.chain._request("anvil_setCode", place, pass_on(precompile))
@@ -82,44 +82,44 @@ def run(direct: Direct, sides: int, bad: bool = False) -> None:
 
 
 @pytest.mark.parametrize("sides", [1, 2])
-def test_stand_ins_that_pass_on_change_nothing(chain_of, sides):
-    direct = deploy(chain_of, redirect())
+def test_stand_ins_that_pass_on_change_nothing(redirected, sides):
+    direct = deploy(redirected, redirect())
     run(direct, sides)
     refused("ProofRejected", run, direct, sides, bad=True)
 
 
 @pytest.mark.parametrize("sides", [1, 2])
-def test_the_stand_in_decides(chain_of, sides):
+def test_the_stand_in_decides(redirected, sides):
     """Control: an answer of the right size that says one is believed, even of a bad proof."""
-    direct = deploy(chain_of, redirect())
-    put(chain_of, PAIR, answer(32))
+    direct = deploy(redirected, redirect())
+    put(redirected, PAIR, answer(32))
     run(direct, sides, bad=True)
 
 
 @pytest.mark.parametrize("sides", [1, 2])
 @pytest.mark.parametrize("code", ["0x", answer(31), answer(64)], ids=["absent", "short", "long"])
-def test_a_pairing_that_answers_with_another_size_is_no_answer(chain_of, sides, code):
-    direct = deploy(chain_of, redirect())
-    put(chain_of, PAIR, code)
+def test_a_pairing_that_answers_with_another_size_is_no_answer(redirected, sides, code):
+    direct = deploy(redirected, redirect())
+    put(redirected, PAIR, code)
     refused("ProofMalformed", run, direct, sides)
 
 
 @pytest.mark.parametrize("sides", [1, 2])
 @pytest.mark.parametrize("precompile", [ADD, MULTIPLY])
 @pytest.mark.parametrize("code", ["0x", answer(32)], ids=["absent", "short"])
-def test_a_sum_or_product_of_another_size_is_no_answer(chain_of, sides, precompile, code):
-    direct = deploy(chain_of, redirect())
-    put(chain_of, precompile, code)
+def test_a_sum_or_product_of_another_size_is_no_answer(redirected, sides, precompile, code):
+    direct = deploy(redirected, redirect())
+    put(redirected, precompile, code)
     refused("PointRefused", run, direct, sides)
 
 
 @pytest.mark.parametrize("sides", [1, 2])
-def test_what_lay_in_the_scratch_word_is_no_answer(chain_of, sides):
+def test_what_lay_in_the_scratch_word_is_no_answer(redirected, sides):
     """Even without the check of the size: the word is cleared, so a one that lay there before is not taken for one."""
     dirty = change(drop_size_check(redirect()), CLEARED, f"mstore(0, 1)\n{CLEARED}")
-    put(chain_of, PAIR, "0x")
-    refused("ProofRejected", run, deploy(chain_of, dirty), sides)
-    run(deploy(chain_of, change(dirty, CLEARED, "")), sides, bad=True)  # what the clearing prevents
+    put(redirected, PAIR, "0x")
+    refused("ProofRejected", run, deploy(redirected, dirty), sides)
+    run(deploy(redirected, change(dirty, CLEARED, "")), sides, bad=True)  # what the clearing prevents
 
 
 def test_the_library_needs_the_size_of_every_answer():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from zkmargin.scripts.generate import __main__ as generate
-from zkmargin.scripts.generate import circom
+from zkmargin.scripts.generate import actions, circom
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,3 +55,26 @@ def test_a_main_names_the_public_signals_in_order():
     text = circom.render_main("open", (16,), [{"name": "b"}, {"name": "a"}])
     assert 'include "../open.circom";' in text
     assert "component main {public [b, a]} = Open(16);" in text
+
+
+TABLE = json.loads((ROOT / actions.SOURCE).read_text())
+
+
+def test_the_table_of_actions_goes_between_the_documents_markers():
+    begin, end = actions.MARKERS
+    text = actions.render_document(TABLE, f"before\n{begin}| old |\n{end}after\n")
+    assert text.startswith(f"before\n{begin}") and text.endswith(f"{end}after\n") and "| old |" not in text
+    assert "| withdraw flat | flat | out | none | keep | no | yes | yes | yes | yes | no |" in text
+    assert actions.render_document(TABLE, text) == text
+    for broken in ("no markers", f"{end}{begin}", f"{begin}{end}{begin}{end}"):
+        with pytest.raises(ValueError, match="actions: begin"):
+            actions.render_document(TABLE, broken)
+
+
+def test_a_table_that_does_not_fit_a_word_is_refused():
+    kinds = [*TABLE["kinds"], *(f"LATER_{number}" for number in range(actions.WORD_BITS // actions.ROW_BITS))]
+    with pytest.raises(ValueError, match="allowed: 14"):
+        actions.encode_table({**TABLE, "kinds": kinds})
+    columns = {**TABLE["columns"], "later": {"meaning": "one more"}}
+    with pytest.raises(ValueError, match="has 19 cells; allowed: 18"):
+        actions.list_cells(columns)

@@ -32,7 +32,8 @@ library BabyJubJub {
         return sum[0] == 0 && sum[1] == sum[2];
     }
 
-    /// @dev Bernstein, Birkner, Joye, Lange, Peters, "Twisted Edwards Curves", section 6: projective addition.
+    /// @dev sum := sum + (x : y : z), in place, as a point returned would be allocated at every step. Bernstein,
+    ///      Birkner, Joye, Lange, Peters, "Twisted Edwards Curves", section 6: projective addition.
     function _add(uint256[3] memory sum, uint256 x, uint256 y, uint256 z) private pure {
         uint256 a = mulmod(sum[2], z, FIELD);
         uint256 c = mulmod(sum[0], x, FIELD);

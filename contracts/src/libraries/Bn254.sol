@@ -22,11 +22,16 @@ library Bn254 {
     /// @dev Order of the group, and of the scalar field: public signals lie below it.
     uint256 internal constant R = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
 
-    /// @notice A precompile refused its input: a coordinate is not below Q, or the point is off the curve.
+    /// @notice A precompile refused its input (a coordinate is not below Q, or the point is off the curve), or gave no
+    ///         answer.
+    /// @param x Its coordinate.
+    /// @param y Its other coordinate.
     error PointRefused(uint256 x, uint256 y);
 
     /// @notice A public signal is not below the order of the scalar field, so that another number would have the same
     ///         proof.
+    /// @param value The signal.
+    /// @param limit Largest value.
     error SignalTooLarge(uint256 value, uint256 limit);
 
     /// @notice The place of a point in memory.

@@ -21,6 +21,9 @@ library KeyData {
     uint256 internal constant POINT = 64;
 
     /// @notice No key of at least that size is stored at the address.
+    /// @param key The address.
+    /// @param size Bytes of code there.
+    /// @param needed Bytes of code needed.
     error KeyMissing(address key, uint256 size, uint256 needed);
 
     /// @notice Bytes of a key with that many IC points, STOP left out.
