@@ -20,11 +20,11 @@ from zkmargin.engine.market.instruments import collateral_lot_sizes
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.implication import check_implies
 from zkmargin.prover.groth16.keys import VerifyingKey
+from zkmargin.prover.groth16.points import Point, compute_policy_point, compute_settlement_point
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_range
-from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 """Pairs of policies of which the first implies the second for every state."""

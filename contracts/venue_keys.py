@@ -13,9 +13,9 @@ from zkmargin.prover.account.escrow import CommitteeKey, create_committee_file, 
 from zkmargin.prover.client import Provers
 from zkmargin.prover.errors import KeyFileError
 from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key
+from zkmargin.prover.groth16.points import Point, compute_policy_point, compute_settlement_point
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.paths import BUILD
-from zkmargin.prover.statement.points import Point, compute_policy_point, compute_settlement_point
 
 COMMITTEE_FILE = "committee.json"
 

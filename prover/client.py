@@ -11,7 +11,6 @@ from typing import Self
 
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.actions.opening import Opening, build_opening
 from zkmargin.prover.actions.transition import Transition, build_transition
@@ -26,6 +25,7 @@ from zkmargin.prover.messages.wallet import Signer, request_signature
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
 from zkmargin.prover.paths import BUILD
 from zkmargin.prover.session import VenueFacts
+from zkmargin.prover.statement.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

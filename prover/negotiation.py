@@ -24,7 +24,6 @@ from typing import ClassVar
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import BITS, Preset
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.transition import get_action_signals
 from zkmargin.prover.errors import OutOfRange, TradeMessageRefused, WrongSigner
 from zkmargin.prover.groth16.proof import Proof
@@ -38,6 +37,7 @@ from zkmargin.prover.ranges import check_private, check_time
 from zkmargin.prover.session import Session
 from zkmargin.prover.statement.commitment import Trade, compute_trade_tag, make_trade
 from zkmargin.prover.statement.packing import TradeTerms, unpack_trade
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 # ------------------------------------------------------------------------------------------------------- negotiation

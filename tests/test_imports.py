@@ -43,17 +43,6 @@ FLOORS = {
 }
 """Rooms (folders and single modules) by floor; a room imports rooms of earlier floors. `__init__` may import any."""
 
-KNOWN_ARROWS_UP = {
-    ("zkmargin.prover.statement.commitment", "zkmargin.prover.account.secret"),
-    ("zkmargin.prover.statement.points", "zkmargin.prover.groth16.keys"),
-}
-"""Imports between rooms that go up today. Whoever cures one takes its line away; none may be added."""
-
-KNOWN_CIRCLES = {
-    frozenset({"zkmargin.prover.groth16.proof", "zkmargin.prover.groth16.py_ecc_verifier"}),
-}
-"""Modules that import each other today. Whoever cures a circle takes it away; none may be added."""
-
 
 # Reading the sources
 
@@ -200,9 +189,7 @@ def test_arrows_between_rooms_go_down(folder):
         and room != other
         and floor_of[other] >= floor_of[room]
     }
-    known = {arrow for arrow in KNOWN_ARROWS_UP if get_room(arrow[0], folder)}
-    assert up - known == set(), "an import that goes up"
-    assert known - up == set(), "cured: take it out of KNOWN_ARROWS_UP"
+    assert up == set()
 
 
 @pytest.mark.parametrize("folder", FLOORS)
@@ -220,9 +207,7 @@ def test_no_room_imports_the_face(folder):
 
 
 def test_no_module_imports_itself_through_others():
-    circles = find_circles(get_arrows())
-    assert circles - KNOWN_CIRCLES == set(), "a circle of modules"
-    assert KNOWN_CIRCLES - circles == set(), "cured: take it out of KNOWN_CIRCLES"
+    assert find_circles(get_arrows()) == set()
 
 
 # The walk itself

@@ -13,7 +13,6 @@ from eth_utils.crypto import keccak
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.presets import Preset
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import SigningNotRepeatable, WrongSigner
 from zkmargin.prover.messages.fields import to_address
 from zkmargin.prover.messages.records import KeyDerivation
@@ -21,6 +20,7 @@ from zkmargin.prover.messages.typed_data import Domain, recover_signer
 from zkmargin.prover.messages.wallet import Signer, request_signature
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.commitment import NONCE_BITS, compute_commitment, compute_state_digest, empty_state
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 KEY_TAG = b"zkmargin.key"

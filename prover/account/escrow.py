@@ -12,9 +12,9 @@ from eth_utils.crypto import keccak
 
 from zkmargin.prover import _native
 from zkmargin.prover.account.key_file import read_hex_secret, read_secret_file, write_secret_file
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import EscrowError, FormatError, KeyFileError, NotInField, PointRefused
 from zkmargin.prover.ranges import check_range, read_decimal, require_integer
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS
 
 Point = tuple[int, int]

@@ -9,9 +9,9 @@ from typing import Any
 
 from zkmargin.engine.files import PRIVATE, parse_json, write_whole
 from zkmargin.prover._native import random_element
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import KeyFileError
 from zkmargin.prover.messages.fields import to_bytes32
+from zkmargin.prover.statement.secret import Secret
 
 SECRET_HEX = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 

@@ -16,13 +16,13 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, StatementError
 from zkmargin.prover.messages.action_table import ActionKind, get_action_rule
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_private
 from zkmargin.prover.statement.commitment import decrypt_word
+from zkmargin.prover.statement.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

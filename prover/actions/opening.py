@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.account.escrow import Escrow, Point, escrow_key, make_scalar
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.messages.records import Open
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import get_public_signals
 
 

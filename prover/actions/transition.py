@@ -20,7 +20,7 @@ from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Action, Attestation, Flow
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.ranges import check_range
-from zkmargin.prover.statement.points import pack_policy_fields
+from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals, to_field
 from zkmargin.prover.statement.transition_signals import TransitionSignals
 

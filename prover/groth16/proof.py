@@ -1,4 +1,4 @@
-"""Proofs: making one, its forms, and verifying it two ways."""
+"""Proofs: making one, its forms, and verifying it; a second verifier is `prover.groth16.py_ecc_verifier`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,9 @@ from zkmargin.prover._native import FieldVector, Witness
 from zkmargin.prover._native import Proof as NativeProof
 from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
-from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
+from zkmargin.prover.groth16.points import Point
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.ranges import check_range, require_integer
-from zkmargin.prover.statement.points import Point
-
-__all__ = ["Proof", "Proven", "prove", "verify_native", "verify_py_ecc", "verify_with_points"]
 
 WORDS = 8
 

@@ -18,7 +18,7 @@ from zkmargin.prover.errors import KeyMismatch, ProofRejected, StatementError
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
 from zkmargin.prover.groth16.proof import Proof, Proven, prove, verify_native
 from zkmargin.prover.groth16.witness import compute_opening_witness, compute_transition_witness, to_fields
-from zkmargin.prover.statement.points import pack_policy_fields
+from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.prover.statement.transition_signals import TransitionSignals
 

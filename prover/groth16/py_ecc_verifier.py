@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from py_ecc.optimized_bn128 import (
     FQ,
@@ -26,11 +25,9 @@ from py_ecc.optimized_bn128 import (
 
 from zkmargin.prover._native import FieldVector
 from zkmargin.prover.errors import InputShape, NotInField, PointRefused
+from zkmargin.prover.groth16.keys import VerifyingKey
+from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.ranges import require_integer
-
-if TYPE_CHECKING:
-    from zkmargin.prover.groth16.keys import VerifyingKey
-    from zkmargin.prover.groth16.proof import Proof
 
 WINDOW = 11
 """Bits of a digit in the bucket sum: near the optimum for 15,000 points."""

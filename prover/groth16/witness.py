@@ -10,7 +10,7 @@ from zkmargin.prover._native import Circuit, FieldVector, Witness
 from zkmargin.prover.actions.opening import Opening
 from zkmargin.prover.actions.transition import Transition
 from zkmargin.prover.ranges import require_integer
-from zkmargin.prover.statement.points import pack_policy_fields, pack_settlement_fields
+from zkmargin.prover.statement.policy_fields import pack_policy_fields, pack_settlement_fields
 
 Value = int | Iterable | np.ndarray | FieldVector
 """One input: a signed integer, nested integers in row-major order, an integer array, or packed elements."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover._native import poseidon_chain, random_element
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import StatementError
 from zkmargin.prover.ranges import check_private, check_range, require_integer
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_trade
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS, to_field
 
 NONCE_BITS = 64

@@ -1,6 +1,6 @@
 """Integers packed into field elements: state words and the trade word.
 
-Policies and settlements: `prover.statement.points`.
+Policies and settlements: `prover.statement.policy_fields`.
 
 A packed word is sound only while each lane keeps its bound (docs/protocol.md, L3): nothing is packed unchecked.
 Positions, legs and amounts of a trade are private: errors say which one leaves its range, not its value.

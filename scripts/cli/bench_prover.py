@@ -22,12 +22,12 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
+from zkmargin.prover.groth16.points import compute_policy_point
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import BUILD, NODE_MODULES
-from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.prove import make_domain
 

@@ -24,7 +24,7 @@ def epoch(
     """
     from zkmargin.engine.house import House
     from zkmargin.prover.groth16.keys import load_verifying_key
-    from zkmargin.prover.statement.points import compute_policy_point
+    from zkmargin.prover.groth16.points import compute_policy_point
     from zkmargin.scripts.cli.inputs import load_market, make_folder
 
     folder = None if out is None else make_folder(out)

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.prover.actions.transition import Transition
 from zkmargin.prover.errors import ProofRejected
-from zkmargin.prover.groth16.proof import Proof, verify_native, verify_py_ecc
+from zkmargin.prover.groth16.proof import Proof, verify_native
+from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
 from zkmargin.prover.paths import NODE_MODULES
 
 

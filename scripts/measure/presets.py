@@ -28,13 +28,14 @@ from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
-from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, verify_with_points
+from zkmargin.prover.groth16.points import compute_policy_point
+from zkmargin.prover.groth16.proof import prove, verify_native, verify_with_points
+from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import BUILD, PACKAGE
-from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.scripts.cli import console
 

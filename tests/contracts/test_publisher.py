@@ -21,9 +21,9 @@ from zkmargin.engine.market.listings import reduce_to_mini
 from zkmargin.engine.policy.errors import NotImplied, RefusedPolicy
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.groth16.keys import load_verifying_key
+from zkmargin.prover.groth16.points import compute_policy_point, compute_settlement_point
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
 from zkmargin.prover.messages.wallet import Wallet
-from zkmargin.prover.statement.points import compute_policy_point, compute_settlement_point
 from zkmargin.scripts.setup import set_up
 
 MINI = get_preset("mini")

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, Scene, make_account, make_session
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.errors import MessageInvalid, OutOfRange, TradeMessageRefused, WrongSigner
@@ -42,6 +41,7 @@ from zkmargin.prover.negotiation import (
 )
 from zkmargin.prover.statement.commitment import compute_trade_tag
 from zkmargin.prover.statement.packing import TradeTerms, pack_trade
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 RICH = 10**12

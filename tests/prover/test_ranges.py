@@ -11,7 +11,6 @@ from zkmargin.engine.account import AccountState, Portfolio
 from zkmargin.engine.errors import MarketError
 from zkmargin.prover.account.account import Account, compute_account_id
 from zkmargin.prover.account.escrow import check_committee_key
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.errors import (
@@ -32,6 +31,7 @@ from zkmargin.prover.negotiation import Maker, make_quote, make_request
 from zkmargin.prover.ranges import check_private, check_range, check_time, read_decimal
 from zkmargin.prover.statement.commitment import compute_commitment, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS, compute_tag, from_field, to_field
 
 NO_NUMBERS = [2.01 * 10**6, 1.0, 1.999999, "7", True, np.True_, None, Decimal(1), float("nan"), float("inf"), [1]]

@@ -18,7 +18,6 @@ from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey, escrow_key
 from zkmargin.prover.account.key_file import create_key_file, load_key_file
 from zkmargin.prover.account.recovery import Opened, Transitioned, recover_account
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.groth16.witness import compute_witness, write_witness
@@ -29,6 +28,7 @@ from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import Maker, check_quote, make_quote, make_request
 from zkmargin.prover.statement.commitment import Trade, compute_state_digest, decrypt_word, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words, pack_trade, unpack_state_words, unpack_trade
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
 from zkmargin.prover.statement.signals import get_public_signals
 

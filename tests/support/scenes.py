@@ -11,10 +11,10 @@ from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.policy.record import blank_policy_fields as blank
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.session import Session
+from zkmargin.prover.statement.secret import Secret
 
 MINI = get_preset("mini")
 DOMAIN = Domain(31337, "0x" + "11" * 20, "0x" + "22" * 20)

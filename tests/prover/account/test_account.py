@@ -16,11 +16,11 @@ from eth_utils import keccak
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.account.account import KEY_PURPOSE, Account, compute_account_id, derive_key
 from zkmargin.prover.account.key_file import create_key_file, read_key_file
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import KeyFileError, OutOfRange, SigningNotRepeatable, WrongSigner
 from zkmargin.prover.messages.records import KeyDerivation
 from zkmargin.prover.messages.typed_data import Domain, encode
 from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 MINI = get_preset("mini")

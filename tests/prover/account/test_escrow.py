@@ -19,11 +19,11 @@ from zkmargin.prover.account.escrow import (
     make_scalar,
     read_committee_file,
 )
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.opening import build_opening
 from zkmargin.prover.errors import EscrowError, KeyFileError, MessageInvalid, NotInField, OutOfRange, PointRefused
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.statement.commitment import hash_chain
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS, get_public_signals
 
 BASE8 = (

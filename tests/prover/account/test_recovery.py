@@ -18,7 +18,6 @@ from zkmargin.prover.account.recovery import (
     recover_account,
     recover_accounts,
 )
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import KeyFileError, RecoveryError, SigningNotRepeatable
@@ -27,6 +26,7 @@ from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.commitment import make_trade
 from zkmargin.prover.statement.packing import TradeTerms
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 LOOSE = {name: make_policy(name, 0) for name in ("initial", "maintenance", "withdraw")}

@@ -23,7 +23,6 @@ from tests.support.scenes import (
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
 from zkmargin.engine.presets import get_preset
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition, get_action_signals
@@ -33,6 +32,7 @@ from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.commitment import Trade, compute_pad, decrypt_word, make_trade
 from zkmargin.prover.statement.packing import TradeTerms
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS, get_public_signals
 
 EPOCH = Scene()

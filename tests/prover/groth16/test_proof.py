@@ -23,11 +23,11 @@ from zkmargin.prover.errors import (
     ProofRejected,
     UnsatisfiedConstraint,
 )
-from zkmargin.prover.groth16.proof import Proof, prove, verify_native, verify_py_ecc, verify_with_points
-from zkmargin.prover.groth16.py_ecc_verifier import sum_of_products
+from zkmargin.prover.groth16.points import add_points, compute_policy_point, compute_settlement_point
+from zkmargin.prover.groth16.proof import Proof, prove, verify_native, verify_with_points
+from zkmargin.prover.groth16.py_ecc_verifier import sum_of_products, verify_py_ecc
 from zkmargin.prover.groth16.witness import compute_transition_witness, compute_witness
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.statement.points import add_points, compute_policy_point, compute_settlement_point
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
 from zkmargin.prover.statement.signals import get_public_signals
 

@@ -8,9 +8,10 @@ from tests.support.constraints import LEDGER
 from zkmargin.contracts.venue_keys import load_venue_keys
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.groth16.compile import constraint_counts
-from zkmargin.prover.groth16.proof import prove, verify_native, verify_py_ecc, verify_with_points
+from zkmargin.prover.groth16.points import compute_policy_point
+from zkmargin.prover.groth16.proof import prove, verify_native, verify_with_points
+from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
 from zkmargin.prover.groth16.witness import compute_transition_witness
-from zkmargin.prover.statement.points import compute_policy_point
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.scripts.measure.presets import make_case
 from zkmargin.scripts.setup import set_up

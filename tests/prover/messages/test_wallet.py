@@ -7,7 +7,6 @@ from tests.support.scenes import DOMAIN, MINI
 from zkmargin.contracts.messages import sign_unchecked
 from zkmargin.prover.account.account import compute_account_id, derive_key
 from zkmargin.prover.account.escrow import CommitteeKey
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.client import AccountClient, Provers
 from zkmargin.prover.errors import SignatureRefused
@@ -17,6 +16,7 @@ from zkmargin.prover.messages.signed import sign_message
 from zkmargin.prover.messages.typed_data import HALF_ORDER, recover_signer
 from zkmargin.prover.messages.wallet import Wallet, normalise_v, request_signature
 from zkmargin.prover.session import VenueFacts
+from zkmargin.prover.statement.secret import Secret
 
 MESSAGE = Invalidate(digest=b"\7" * 32)
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -22,13 +22,9 @@ from zkmargin.prover.errors import (
     OutOfRange,
     PointRefused,
 )
+from zkmargin.prover.groth16.points import add_points, compute_policy_point, compute_settlement_point
 from zkmargin.prover.groth16.py_ecc_verifier import sum_of_products
-from zkmargin.prover.statement.points import (
-    add_points,
-    compute_policy_point,
-    compute_settlement_point,
-    pack_policy_fields,
-)
+from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
 from zkmargin.prover.statement.signals import get_public_signals
 

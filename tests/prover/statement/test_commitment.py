@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover._native import poseidon, state_digest
-from zkmargin.prover.account.secret import Secret
 from zkmargin.prover.errors import OutOfRange, StatementError
 from zkmargin.prover.statement.commitment import (
     Trade,
@@ -22,6 +21,7 @@ from zkmargin.prover.statement.commitment import (
     make_trade,
 )
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words
+from zkmargin.prover.statement.secret import Secret
 from zkmargin.prover.statement.signals import FIELD_MODULUS, TAGS
 
 MINI, STANDARD = get_preset("mini"), get_preset("standard")

@@ -21,7 +21,7 @@ from zkmargin.prover.statement.packing import (
     unpack_state_words,
     unpack_trade,
 )
-from zkmargin.prover.statement.points import pack_policy_fields
+from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import FIELD_MODULUS, get_public_signals
 
 MINI, STANDARD = get_preset("mini"), get_preset("standard")

@@ -1,7 +1,7 @@
 """A wrapper for values that must never reach a log, a traceback's text, a repr or a pickle by accident."""
 
 import hmac
-from typing import NoReturn
+from typing import NoReturn, SupportsIndex
 
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
@@ -31,10 +31,10 @@ class Secret:
         mine, theirs = (value.reveal().to_bytes(_BYTES, "big") for value in (self, other))
         return hmac.compare_digest(mine, theirs)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # what Python has for a class without a hash
 
     def __format__(self, spec: str) -> str:
         return repr(self)
 
-    def __reduce_ex__(self, protocol) -> NoReturn:
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a Secret is not pickled or copied; pass the object itself")
