@@ -19,6 +19,9 @@ from zkmargin.engine.backtest.measures import check_probability, check_sample, g
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.units import require_in_range, require_whole
 
+MOST_DRAWS = 1_000_000_000
+"""Days in the tail of one simulation: what bounds its time and memory."""
+
 
 def compute_z2(pnl: ArrayLike, value_at_risk: ArrayLike, shortfall: ArrayLike, tail: float) -> float:
     """Acerbi and Szekely's second statistic [1]_: 0 is expected, negative when tail losses are larger than stated.
@@ -65,6 +68,7 @@ def simulate_z2(
     total, _ = check_counts(observations, 0)
     check_probability("tail", tail)
     require_whole("paths", paths, 1, 10_000_000)
+    require_in_range("days in the tail, of all paths", paths * total * tail, 0.0, MOST_DRAWS)
     if degrees is not None and not 1 < degrees < math.inf:
         raise OutOfRange("degrees of freedom", degrees, "above 1", "any finite number")
     law = stats.norm() if degrees is None else stats.t(degrees)

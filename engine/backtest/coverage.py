@@ -31,6 +31,8 @@ MOST_OBSERVATIONS = 100_000
 """Longest backtest."""
 BLOCK = 2_000_000
 """Numbers drawn at a time."""
+MOST_DRAWS = 50_000_000_000
+"""Numbers of one simulation: what bounds its time."""
 SEED = 20_200_312
 """Of every simulated null distribution."""
 
@@ -185,8 +187,9 @@ def simulate_lights(
     check_probability("tail", tail)
     for name, value in (("days", days), ("portfolios", portfolios), ("paths", paths)):
         require_whole(name, value, 1, MOST_OBSERVATIONS)
-    if not 0 <= correlation <= 1:
-        raise OutOfRange("correlation", correlation, 0, 1)
+    require_in_range("correlation", correlation, 0, 1)
+    require_whole("numbers drawn for a path", portfolios * (total + days), 1, BLOCK)
+    require_whole("numbers drawn", paths * portfolios * (total + days), 1, MOST_DRAWS)
     generator = np.random.default_rng(seed)
     threshold = stats.norm.ppf(tail) * math.sqrt(days)
     counts = []

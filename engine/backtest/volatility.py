@@ -34,6 +34,8 @@ LEAST_DAYS = 30
 """Days of quotes below which nothing is fitted."""
 LARGEST = 100.0
 """Largest volatility and daily log return, fraction: beyond it a number is an error of the data."""
+LEAST_TENOR, LARGEST_TENOR = 1e-6, 1e5
+"""Range of a tenor, days: at 0 there is no volatility to ask for."""
 LARGEST_CLOSE = 1e12
 """Largest close, US dollars."""
 
@@ -164,7 +166,7 @@ def interpolate_volatility(
     days, moneyness
         Positive days to expiry; any numbers.
     """
-    tenors = np.asarray(days, dtype=float)
+    tenors = require_all_in_range("days to expiry", days, LEAST_TENOR, LARGEST_TENOR)
     inside = np.clip(tenors, TENORS[0], TENORS[-1])
     level = np.sqrt(np.interp(inside, TENORS, atm**2 * np.array(TENORS)) / inside)
     put, call = wings / atm[MIDDLE]

@@ -213,14 +213,14 @@ class Listing:
             if (instrument.underlying, instrument.kind) != allowed:
                 found = f"{instrument.underlying} {instrument.kind.value}"
                 raise WrongKind(f"instrument in slot {slot}", found, f"{allowed[0]} {allowed[1].value}")
-            if instrument.name in seen:
-                raise DuplicateName("instrument", instrument.name)
-            seen.add(instrument.name)
             if instrument.expiry is not None:
                 day = (instrument.underlying, instrument.expiry // SECONDS_PER_DAY)
                 expiry, name = first_of_day.setdefault(day, (instrument.expiry, instrument.name))
                 if instrument.expiry != expiry:
                     raise MixedExpiry(instrument.name, instrument.expiry, name, expiry)
+            if instrument.name in seen:
+                raise DuplicateName("instrument", instrument.name)
+            seen.add(instrument.name)
 
     def expected_kind(self, slot: int) -> tuple[Coin, InstrumentKind]:
         """Which coin and kind may stand in `slot`."""

@@ -54,6 +54,12 @@ def read_table(path: Path, columns: list[str] | None = None) -> list[Row]:
             missing = [column for column in columns or () if column not in (reader.fieldnames or [])]
             if missing:
                 raise MalformedFile(path.name, f"columns {missing} are missing; allowed: all of {columns}")
-            return [Row(cells, path.name, reader.line_num) for cells in reader]
+            return [_read_row(cells, path.name, reader.line_num) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise MalformedFile(path, f"cannot be read: {error}") from None
+
+
+def _read_row(cells: dict[str, str], source: str, line: int) -> Row:
+    if None in cells or None in cells.values():  # the reader's way to say that a row is longer or shorter
+        raise MalformedFile(source, f"line {line} has more or fewer cells than the header; allowed: as many")
+    return Row(cells, source, line)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from zkmargin.engine.errors import MalformedFile, OutOfRange
+from zkmargin.engine.errors import MalformedFile, MixedExpiry, OutOfRange
 from zkmargin.engine.market.black76 import black76_greeks, black76_price
 from zkmargin.engine.market.file import CrowdingRow, load_observations, load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind, canonical_name
@@ -267,3 +267,20 @@ def test_a_chain_means_the_same_in_every_zone(tmp_path, monkeypatch, zone, shift
 def test_a_row_that_would_divide_by_nothing_is_refused_by_its_line(tmp_path, change, message):
     with pytest.raises(MalformedFile, match=message):
         read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))
+
+
+@pytest.mark.parametrize("cells", [3, len(COLUMNS) + 1])
+def test_a_row_of_another_length_is_refused_by_its_line(tmp_path, cells):
+    path = write_chain(tmp_path / "chain.csv", [NEAR])
+    path.write_text(path.read_text() + ",".join(["1"] * cells) + "\n")
+    with pytest.raises(MalformedFile, match="line 3 has more or fewer cells than the header"):
+        read_chain(path)
+
+
+def test_options_beside_a_future_of_another_hour_are_refused(tmp_path):
+    rows = small_chain()
+    moved = rows[-1]["expiry_datetime"].replace("T08:", "T09:")
+    assert moved != rows[-1]["expiry_datetime"]
+    with pytest.raises(MixedExpiry, match="ETH-30APR26-"):
+        chain = write_chain(tmp_path / "chain.csv", [*rows[:-1], rows[-1] | {"expiry_datetime": moved}])
+        derive_document(chain, DAY, get_preset("standard"), FACTS)

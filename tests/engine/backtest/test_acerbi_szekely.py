@@ -71,3 +71,8 @@ def test_bad_input_is_refused(call):
 def test_no_number_has_no_p_value(statistic):
     with pytest.raises(OutOfRange, match="Z2 is"):
         z2.get_p_value_z2(statistic, 250, 0.025, paths=100)
+
+
+def test_a_simulation_that_would_not_end_is_refused():
+    with pytest.raises(OutOfRange, match="days in the tail, of all paths"):
+        z2.simulate_z2(100_000, 0.5, paths=10_000_000)

@@ -111,3 +111,10 @@ def test_no_number_of_exceptions_has_no_zone(exceptions):
     assert coverage.Lights(4, 9).get_zone(5) == "amber"
     with pytest.raises(OutOfRange, match="exceptions is"):
         coverage.Lights(4, 9).get_zone(exceptions)
+
+
+def test_a_simulation_that_would_not_end_is_refused():
+    with pytest.raises(OutOfRange, match="numbers drawn for a path is 10001000000"):
+        coverage.simulate_lights(100_000, 0.01, 10, portfolios=100_000, paths=1)
+    with pytest.raises(OutOfRange, match="numbers drawn is 101000000000"):
+        coverage.simulate_lights(1_000_000 // 10, 0.01, 1_000, portfolios=10, paths=100_000)

@@ -80,3 +80,11 @@ def test_too_few_days_are_refused():
         fit_proxy(quotes, forecast, returns)
     with pytest.raises(OutOfRange):
         fit_response(quotes, np.ones(20), 1)
+
+
+@pytest.mark.parametrize("days", [0.0, -1.0, float("nan")])
+def test_a_tenor_of_nothing_has_no_volatility(days):
+    atm, wings = np.full(3, 0.5), np.full(2, 0.55)
+    assert interpolate_volatility(atm, wings, 30.0, 0.0) == pytest.approx(0.5)
+    with pytest.raises(OutOfRange, match="days to expiry is"):
+        interpolate_volatility(atm, wings, days, 0.0)
