@@ -15,7 +15,7 @@ from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
-from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.messages.fields import ZERO_BYTES32
 from zkmargin.prover.messages.records import Action, Flow, Open
 
@@ -108,9 +108,7 @@ class ActionRequest(_Request):
         CallInvalid
             If it is an action of two sides, or the epoch is missing, superfluous or another than the action's.
         """
-        rule = ACTION_RULES[ActionKind(action.kind)]
-        if rule.has_sides:
-            raise CallInvalid("kind of the action", ActionKind(action.kind).name, "one of a single account")
+        rule = _get_rule(action, has_sides=False)
         given = epoch or NO_EPOCH
         if given.number != action.epoch:
             raise CallInvalid("number of the epoch", given.number, f"{action.epoch}, which the action names")
@@ -147,8 +145,7 @@ class TradeSide(_Request):
     @classmethod
     def from_action(cls, action: Action, proof: Proof, signature: bytes) -> Self:
         """From a signed action of kind TRADE; raises `CallInvalid` for any other."""
-        if action.kind != ActionKind.TRADE:
-            raise CallInvalid("kind of the action", ActionKind(action.kind).name, ActionKind.TRADE.name)
+        _get_rule(action, has_sides=True)
         return cls(
             account=action.account,
             commitment_old=action.commitment_old,
@@ -169,6 +166,14 @@ class TradeRequest(_Request):
     epoch: EpochPoints
     plus: TradeSide
     minus: TradeSide
+
+
+def _get_rule(action: Action, *, has_sides: bool) -> ActionRule:
+    allowed = {int(kind): rule for kind, rule in ACTION_RULES.items() if rule.has_sides is has_sides}
+    if action.kind not in allowed:
+        names = ", ".join(f"{kind} {ActionKind(kind).name}" for kind in allowed)
+        raise CallInvalid("kind of the action", action.kind, names)
+    return allowed[action.kind]
 
 
 def _to_abi(value: object) -> object:

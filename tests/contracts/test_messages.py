@@ -12,7 +12,7 @@ from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
-from zkmargin.contracts.requests import ActionRequest, encode_proof
+from zkmargin.contracts.requests import ActionRequest, TradeSide, encode_proof
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import encode, load_table
@@ -90,8 +90,14 @@ def test_every_contract_fits():
 
 
 def test_a_request_is_made_from_its_own_kind():
-    with pytest.raises(CallInvalid, match="TRADE"):
-        ActionRequest.from_action(make_action(0), (0,) * 8, b"")
+    action = make_action(0)
+    with pytest.raises(CallInvalid, match="kind of the action is 3; allowed: 2 DEPOSIT, 4 WITHDRAW, 5 CURE"):
+        ActionRequest.from_action(action, (0,) * 8, b"")
+    for kind in (ActionKind.DEPOSIT, ActionKind.OPEN, 0, 77):
+        with pytest.raises(CallInvalid, match=f"kind of the action is {int(kind)}; allowed: 3 TRADE"):
+            TradeSide.from_action(action.model_copy(update={"kind": int(kind)}), (0,) * 8, b"")
+    with pytest.raises(CallInvalid, match=f"number of the epoch is 0; allowed: {action.epoch}"):
+        ActionRequest.from_action(action.model_copy(update={"kind": int(ActionKind.CURE)}), (0,) * 8, b"")
 
 
 def test_snarkjs_proofs_become_words():
