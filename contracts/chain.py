@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from tempfile import TemporaryFile
+from typing import IO, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -313,17 +314,17 @@ def run_anvil(*, chain_id: int = DEVELOPMENT_CHAIN_IDS[0], timestamp: int | None
     command = [str(find_anvil()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--silent"]
     if timestamp is not None:
         command += ["--timestamp", str(timestamp)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        yield _wait_for_chain(url, process)
-    finally:
-        process.terminate()
+    with TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
         try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stderr.close()
+            yield _wait_for_chain(url, process, errors)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def find_anvil() -> Path:
@@ -351,16 +352,16 @@ def _at(block: int | None) -> BlockNumber | Literal["latest"]:
 def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
-def _wait_for_chain(url: str, process: subprocess.Popen[bytes]) -> Chain:
+def _wait_for_chain(url: str, process: subprocess.Popen[bytes], errors: IO[bytes]) -> Chain:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise ChainUnavailable(
-                url, f"anvil ended with {process.returncode}: {process.stderr.read().decode().strip()[-500:]}"
-            )
+            errors.seek(0)
+            text = errors.read().decode(errors="replace").strip()[-500:]
+            raise ChainUnavailable(url, f"anvil ended with {process.returncode}: {text}")
         with suppress(ChainUnavailable):
             return Chain(url)
         time.sleep(0.05)

@@ -45,7 +45,7 @@ class Artifact:
 
     name: str
     """Name in the source."""
-    abi: list[dict]
+    abi: list[dict[str, Any]]
     """ABI as JSON."""
     bytecode: str
     """Creation code, hex with 0x."""

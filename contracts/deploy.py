@@ -17,7 +17,7 @@ from zkmargin.contracts.chain import Chain, Receipt, require_accounts, require_d
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deployment import WETH_LOT, Deployment
-from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.errors import AnswerMalformed, CallInvalid
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
 from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.ranges import check_range
@@ -45,6 +45,8 @@ def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | N
     artifact = artifacts[name]
     factory = chain.w3.eth.contract(abi=artifact.abi, bytecode=artifact.bytecode)
     receipt = chain.send(None, factory.constructor(*arguments).data_in_transaction, sender=sender, name=f"new {name}")
+    if receipt.contract_address is None:
+        raise AnswerMalformed(f"receipt of new {name}", "no contract's address")
     return Contract(chain, artifact, receipt.contract_address), receipt
 
 

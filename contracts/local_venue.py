@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from zkmargin.contracts.chain import Chain, Receipt, require_accounts
 from zkmargin.contracts.deploy import deploy
+from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.publisher import PublishedEpoch, Publisher
 from zkmargin.contracts.requests import (
@@ -20,6 +21,7 @@ from zkmargin.contracts.requests import (
 )
 from zkmargin.contracts.venue import Contracts
 from zkmargin.contracts.venue_keys import VenueKeys
+from zkmargin.engine.account import AccountState
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
@@ -28,6 +30,7 @@ from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
 from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedOpening
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.negotiation import AgreedTrade
 from zkmargin.prover.ranges import check_range
@@ -76,7 +79,7 @@ class Party:
         return self.trader.wallet.address
 
     @property
-    def state(self):
+    def state(self) -> AccountState:
         """Positions and cash, which only the party knows."""
         return self.trader.account.state
 
@@ -116,7 +119,7 @@ class LocalVenue:
         self.epoch: LiveEpoch | None = None
 
     @property
-    def domain(self):
+    def domain(self) -> Domain:
         """Where signatures count."""
         return self.facts.domain
 
@@ -128,7 +131,7 @@ class LocalVenue:
     # ------------------------------------------------------------------------------------------------------ publishers
     def make_epoch(
         self, *, urgent: bool = False, settlement: ExpiryStep | None = None, snapshot: MarketSnapshot | None = None
-    ):
+    ) -> tuple[Epoch, SignedEpoch, dict[str, float]]:
         """The next epoch, signed by a quorum that has checked it, with the seconds of each step; nothing is posted.
 
         A settlement makes it the step into the snapshot's generation; other epochs keep the one of their generation.
@@ -169,9 +172,15 @@ class LocalVenue:
 
     def refresh(self) -> LiveEpoch:
         """The present epoch, or a new one when less than a minute of its age is left for a trade."""
-        age = self.chain.time - self.epoch.data.time
-        if age + 60 > self.contracts.oracle.get_max_age(ActionKind.TRADE):
-            self.post_epoch(with_snapshot=False)
+        epoch = self.get_epoch()
+        if self.chain.time - epoch.data.time + 60 > self.contracts.oracle.get_max_age(ActionKind.TRADE):
+            epoch = self.post_epoch(with_snapshot=False)
+        return epoch
+
+    def get_epoch(self) -> LiveEpoch:
+        """The latest epoch; raises `CallInvalid` before the first."""
+        if self.epoch is None:
+            raise CallInvalid("number of the latest epoch", 0, "1 or more: post an epoch first")
         return self.epoch
 
     # ---------------------------------------------------------------------------------------------------------- parties
@@ -230,7 +239,7 @@ class LocalVenue:
         deadline = min(self.deadline, agreed.valid_until)
         actions = {}
         for party in parties:
-            action = party.trader.trade(agreed, self.epoch.data, deadline=deadline, fee_usd6=fee_usd6)
+            action = party.trader.trade(agreed, self.get_epoch().data, deadline=deadline, fee_usd6=fee_usd6)
             actions[action.message.side] = action
         return actions
 
@@ -242,7 +251,7 @@ class LocalVenue:
             TradeSide.from_action(actions[side].message, actions[side].proof_words, actions[side].signature)
             for side in (1, -1)
         )
-        return TradeRequest(actions[1].message.trade_tag, points or self.epoch.points, plus, minus)
+        return TradeRequest(actions[1].message.trade_tag, points or self.get_epoch().points, plus, minus)
 
     def settle(self, actions: Mapping[int, SignedAction], *parties: Party) -> Receipt:
         """Sends a trade, as the relayer, and takes over both new states once it is mined."""

@@ -19,9 +19,9 @@ from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, Acti
 from zkmargin.prover.messages.fields import ZERO_BYTES32
 from zkmargin.prover.messages.records import Action, Flow, Open
 
-Proof = tuple[int, int, int, int, int, int, int, int]
-"""A Groth16 proof as the pairing precompile reads it: A (x, y), B (x imaginary, x real, y imaginary, y real), C
-(x, y)."""
+Proof = tuple[int, ...]
+"""A Groth16 proof as the pairing precompile reads it, eight words: A (x, y), B (x imaginary, x real, y imaginary,
+y real), C (x, y)."""
 
 NO_EPOCH = EpochPoints(0, ())
 """What an action that needs no epoch carries in its place."""
@@ -46,7 +46,7 @@ def encode_proof(proof: Mapping[str, Any]) -> Proof:
 class _Request:
     def to_abi(self) -> dict[str, object]:
         """Fields under their Solidity names, as web3 takes a struct."""
-        return {_to_camel(item.name): _to_abi(getattr(self, item.name)) for item in fields(self)}
+        return {_to_camel(name): _to_abi(value) for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)

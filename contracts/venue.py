@@ -320,7 +320,8 @@ class CollateralVault:
 
     def get_unit(self, slot: int) -> tuple[str, int]:
         """Token of a collateral slot and its units per lot; zeros if the slot has none."""
-        return bytes(self.contract.call("collateralOf", slot))
+        token, units = self.contract.call("collateralOf", slot)
+        return token, units
 
 
 class Token:

@@ -84,4 +84,5 @@ def ensure_committee(build: Path = BUILD) -> CommitteeKey:
 
 def read_sizes(preset: str, *, build: Path = BUILD) -> dict[str, int]:
     """Constraints and public inputs of the compiled transition circuit."""
-    return json.loads((build / preset / "transition.json").read_text())
+    sizes: dict[str, int] = json.loads((build / preset / "transition.json").read_text())
+    return sizes

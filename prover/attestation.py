@@ -95,7 +95,7 @@ class ChainFacts:
     """Unix seconds, now."""
 
 
-def build_attestation(session: Session, account: Account, request: AttestationRequest) -> Transition:
+def build_attestation(session: Session, account: Account, request: AttestationRequest) -> Transition[Attestation]:
     """The attestation that was asked for, ready to be proved.
 
     Raises

@@ -75,7 +75,7 @@ class SignedOpening(_Signed):
 class SignedAction(_Signed):
     """Everything that the contract takes of one account's action."""
 
-    transition: Transition
+    transition: Transition[Action]
 
     @property
     def message(self) -> Action:

@@ -342,7 +342,8 @@ def check_settlement_proof(
         raise refuse("shows another trade tag: another word or salt")
     if action.epoch != agreed.epoch:
         raise refuse(f"proves epoch {action.epoch}; agreed: {agreed.epoch}")
-    if action.policy != encode_policy_name(policy := ACTION_RULES[ActionKind.TRADE].policy):
+    policy = ACTION_RULES[ActionKind.TRADE].policy or ""
+    if action.policy != encode_policy_name(policy):
         raise refuse(f"proves another policy than {policy!r}")
     if action.generation_new != agreed.generation:
         raise refuse(f"leads to generation {action.generation_new}; agreed: {agreed.generation}")

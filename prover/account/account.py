@@ -103,7 +103,7 @@ class Account:
         same = ("id", "auth", "index", "preset", "key", "nonce", "generation", "state")
         return all(getattr(self, name) == getattr(other, name) for name in same)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # it holds a secret, which has none
 
     @classmethod
     def create(cls, domain: Domain, auth: str, index: int, key: Secret, preset: Preset, generation: int) -> Self:

@@ -118,8 +118,11 @@ def recover_accounts(
     accounts, failures = [], []
     for account_id in dict.fromkeys([*(opening.account for opening in openings), *keys]):
         try:
-            key = keys.get(account_id) or derive_key(wallet, domain, account_id)
-            accounts.append(recover_account(account_id, history, domain, preset, settlements, key))
+            key = keys.get(account_id)
+            if key is None and wallet is not None:
+                key = derive_key(wallet, domain, account_id)
+            if key is not None:
+                accounts.append(recover_account(account_id, history, domain, preset, settlements, key))
         except ProverError as error:
             failures.append(Unrecovered(account_id, error))
     return Recovery(tuple(accounts), tuple(failures))

@@ -120,11 +120,13 @@ def _check_legs(account: Account, trade: Trade, generation: int, settlement: Exp
 
 
 def _get_policy(account: Account, intent: Intent, rule: ActionRule, epoch: EpochData | None) -> Policy:
-    name = rule.policy or intent.policy
+    name = rule.policy or intent.policy or ""
     if name == "none" and rule.policy == "none":
         return none_policy(account.preset)
     if name == "flat" and rule.policy == "flat":
         return flat_policy(account.preset)
+    if epoch is None:
+        raise ActionNotAllowed(intent.kind.name, f"needs an epoch for policy {name!r}")
     policy = epoch.policies.get(name)
     if policy is None:
         raise ActionNotAllowed(

@@ -7,6 +7,7 @@ section 9).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.certificate import Certificate, RequirementNotMet, find_certificate
@@ -24,13 +25,15 @@ from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals, to_field
 from zkmargin.prover.statement.transition_signals import TransitionSignals
 
+MessageT = TypeVar("MessageT", Action, Attestation)
+
 
 @dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Generic[MessageT]):
     """A transition that is ready to be proved: effects, the message it is bound to, and the certificate."""
 
     effects: Effects
-    message: Action | Attestation
+    message: MessageT
     """What the context hashes; auth signs it where the table asks for a signature."""
     digest: bytes
     """EIP-712 digest of the message, 32 bytes."""
@@ -101,6 +104,10 @@ class Transition:
         }
 
 
+AnyTransition = Transition[Action] | Transition[Attestation]
+"""What is proved."""
+
+
 def get_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) -> TransitionSignals:
     """Public signals of an action but for the policy's, from its message alone: enough to verify a proof against.
 
@@ -139,7 +146,7 @@ def get_action_signals(action: Action, digest: bytes, settlement: ExpiryStep) ->
 # ------------------------------------------------------------------------------------------------------------- steps
 def build_transition(
     account: Account, intent: Intent, *, domain: Domain, key_version: int, epoch: EpochData | None = None
-) -> Transition:
+) -> Transition[Action]:
     """The transition of `account` that `intent` asks for, ready to be signed and proved.
 
     Parameters

@@ -126,7 +126,8 @@ def compile_source(main: Path, target: Path, *, optimization: str = "O2") -> Com
                 for source, path in zip(made, paths[:-1], strict=True):
                     os.replace(source, path)
                 write_whole(paths[-1], json.dumps(asdict(facts), indent=2) + "\n")
-    return CompiledCircuit(*paths[:4], facts)
+    r1cs, sym, wasm, calculator, _ = paths
+    return CompiledCircuit(r1cs, sym, wasm, calculator, facts)
 
 
 def read_r1cs_header(path: Path) -> tuple[int, int, int, int]:
@@ -207,7 +208,7 @@ def _get_name(file: Path) -> Path:
 
 def _get_compiler_version() -> str:
     try:
-        return json.loads((NODE_MODULES / "circom2/package.json").read_text())["version"]
+        return str(json.loads((NODE_MODULES / "circom2/package.json").read_text())["version"])
     except FileNotFoundError:
         raise CompilationError(f"no circom2 in {NODE_MODULES}: {describe_setup()}") from None
 

@@ -13,7 +13,7 @@ from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover._native import FieldVector
 from zkmargin.prover.actions.opening import Opening
-from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.actions.transition import AnyTransition
 from zkmargin.prover.errors import KeyMismatch, ProofRejected, StatementError
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
 from zkmargin.prover.groth16.proof import Proof, Proven, prove, verify_native
@@ -69,7 +69,7 @@ class TransitionVerifier:
         with self._timed("verify"):
             return verify_native(self.verifying_key, proof, self.collect(own_signals, policy))
 
-    def verify_transition(self, proof: Proof, transition: Transition) -> bool:
+    def verify_transition(self, proof: Proof, transition: AnyTransition) -> bool:
         """Whether the proof is one of this transition."""
         return self.verify(proof, transition.own_signals, transition.effects.policy)
 
@@ -94,7 +94,7 @@ class TransitionProver(TransitionVerifier):
         super().__init__(key.verifying_key, preset, note)
         self.key = key
 
-    def prove(self, transition: Transition) -> Proof:
+    def prove(self, transition: AnyTransition) -> Proof:
         """A verified proof of the transition.
 
         Raises
@@ -106,7 +106,7 @@ class TransitionProver(TransitionVerifier):
         """
         return _release(self.compute(transition), self.collect(transition.own_signals, transition.effects.policy))
 
-    def compute(self, transition: Transition) -> Proven:
+    def compute(self, transition: AnyTransition) -> Proven:
         """Witness and proof; `prove` compares its public signals with Python's own before it lets the proof out."""
         with self._timed("witness"):
             witness = compute_transition_witness(self.key.circuit, transition)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from py_ecc.optimized_bn128 import (
-    FQ,
-    FQ2,
-    FQ12,
+from py_ecc.fields import optimized_bn128_FQ as FQ
+from py_ecc.fields import optimized_bn128_FQ2 as FQ2
+from py_ecc.fields import optimized_bn128_FQ12 as FQ12
+from py_ecc.optimized_bn128.optimized_curve import (
     Z1,
     add,
     b,
@@ -15,13 +15,12 @@ from py_ecc.optimized_bn128 import (
     curve_order,
     double,
     field_modulus,
-    final_exponentiate,
     is_inf,
     is_on_curve,
     multiply,
     neg,
-    pairing,
 )
+from py_ecc.optimized_bn128.optimized_pairing import final_exponentiate, pairing
 
 from zkmargin.prover._native import FieldVector
 from zkmargin.prover.errors import InputShape, NotInField, PointRefused
@@ -29,6 +28,9 @@ from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.ranges import require_integer
 
+PointG1 = tuple[FQ, FQ, FQ]
+"""Projective."""
+PointG2 = tuple[FQ2, FQ2, FQ2]
 WINDOW = 11
 """Bits of a digit in the bucket sum: near the optimum for 15,000 points."""
 WORD = 32
@@ -69,7 +71,7 @@ def verify_py_ecc(key: VerifyingKey, proof: Proof, public: Sequence[int] | Field
     return final_exponentiate(product) == FQ12.one()
 
 
-def sum_of_products(points: Sequence[tuple], scalars: Sequence[int]) -> tuple:
+def sum_of_products(points: Sequence[PointG1], scalars: Sequence[int]) -> PointG1:
     """sum_i scalars[i] points[i] on G1 by buckets (Pippenger), projective."""
     total = Z1
     top = max((scalar.bit_length() for scalar in scalars), default=0)
@@ -77,7 +79,7 @@ def sum_of_products(points: Sequence[tuple], scalars: Sequence[int]) -> tuple:
         if not is_inf(total):
             for _ in range(WINDOW):
                 total = double(total)
-        buckets: dict[int, tuple] = {}
+        buckets: dict[int, PointG1] = {}
         for point, scalar in zip(points, scalars, strict=True):
             if digit := scalar >> WINDOW * window & (1 << WINDOW) - 1:
                 buckets[digit] = add(buckets[digit], point) if digit in buckets else point
@@ -90,7 +92,7 @@ def sum_of_products(points: Sequence[tuple], scalars: Sequence[int]) -> tuple:
     return total
 
 
-def _g1(name: str, words: Sequence[int]) -> tuple:
+def _g1(name: str, words: Sequence[int]) -> PointG1:
     _check_coordinates(name, words)
     point = (FQ(words[0]), FQ(words[1]), FQ(1))
     if not is_on_curve(point, b):
@@ -98,7 +100,7 @@ def _g1(name: str, words: Sequence[int]) -> tuple:
     return point
 
 
-def _g2(name: str, words: Sequence[int]) -> tuple:
+def _g2(name: str, words: Sequence[int]) -> PointG2:
     _check_coordinates(name, words)
     x1, x0, y1, y0 = words
     point = (FQ2([x0, x1]), FQ2([y0, y1]), FQ2.one())

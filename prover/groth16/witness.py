@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zkmargin.engine.files import PRIVATE, write_whole
 from zkmargin.prover._native import Circuit, FieldVector, Witness
 from zkmargin.prover.actions.opening import Opening
-from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.actions.transition import AnyTransition
 from zkmargin.prover.ranges import require_integer
 from zkmargin.prover.statement.policy_fields import pack_policy_fields, pack_settlement_fields
 
-Value = int | Iterable | np.ndarray | FieldVector
+Value = int | Iterable[Any] | np.ndarray | FieldVector
 """One input: a signed integer, nested integers in row-major order, an integer array, or packed elements."""
 
 
@@ -41,7 +42,7 @@ def compute_witness(circuit: Circuit, inputs: Mapping[str, Value], *, force: boo
     return circuit.solve({name: to_fields(name, value) for name, value in inputs.items()}, force)
 
 
-def compute_transition_witness(circuit: Circuit, transition: Transition) -> Witness:
+def compute_transition_witness(circuit: Circuit, transition: AnyTransition) -> Witness:
     """The witness of `transition`; raises like `compute_witness`."""
     return compute_witness(circuit, collect_transition_inputs(transition))
 
@@ -51,7 +52,7 @@ def compute_opening_witness(circuit: Circuit, opening: Opening) -> Witness:
     return compute_witness(circuit, {**opening.name_public_signals(), **opening.name_private_inputs()})
 
 
-def collect_transition_inputs(transition: Transition) -> dict[str, Value]:
+def collect_transition_inputs(transition: AnyTransition) -> dict[str, Value]:
     """Every input of the circuit `transition` by name. Holds the account's secrets."""
     return {
         **transition.own_signals.name(),

@@ -4,6 +4,7 @@ The table of types is `messages.json` beside this file, read as data by `typed_d
 the table together. Python names are snake_case, the table's are camelCase.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -65,7 +66,7 @@ class Record(BaseModel):
         """Values under camelCase names, as they travel in JSON."""
         return self.model_dump(by_alias=True, mode="json")
 
-    def __repr_args__(self):
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name, value in super().__repr_args__():
             yield name, "(hidden)" if name in self.secret_fields else value
 
@@ -75,7 +76,8 @@ class TypedMessage(Record):
 
     def to_message(self) -> dict[str, Any]:
         """Values under the table's names, as eth-account takes them."""
-        return _to_lists(self.model_dump(by_alias=True))
+        message: dict[str, Any] = _to_lists(self.model_dump(by_alias=True))
+        return message
 
 
 def _to_lists(value: Any) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from eth_account import Account as EthAccount
 from eth_account.messages import SignableMessage, encode_typed_data
@@ -32,7 +33,7 @@ _DOMAIN_TYPE = (
 
 
 @cache
-def load_table() -> Mapping:
+def load_table() -> Mapping[str, Any]:
     """The table: domain, verifying_contract, solidity, types."""
     return MappingProxyType(json.loads(MESSAGES_PATH.read_text()))
 
@@ -48,7 +49,7 @@ class Domain:
     risk_oracle: str
     """Address of the RiskOracle, which verifies epochs."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         try:
             object.__setattr__(self, "chain_id", Bits(256).read(self.chain_id))
             object.__setattr__(self, "clearing_house", to_address(self.clearing_house))
@@ -132,7 +133,7 @@ def recover_signer(domain: Domain, message: TypedMessage, signature: bytes) -> s
     if len(signature) != 65 or signature[64] not in (27, 28) or int.from_bytes(signature[32:64], "big") > HALF_ORDER:
         return None
     try:
-        return EthAccount.recover_message(encode(domain, message), signature=signature)
+        return str(EthAccount.recover_message(encode(domain, message), signature=signature))
     except Exception:
         # eth-account raises several unrelated classes for values outside the curve; each means that nobody signed.
         return None

@@ -6,6 +6,8 @@ All are circomlib's Poseidon over BN254's scalar field, each under its own domai
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover._native import poseidon_chain, random_element
@@ -39,7 +41,7 @@ def hash_chain(inputs: Sequence[int]) -> int:
 
 def empty_state(preset: Preset) -> AccountState:
     """No positions, no cash: the state of every account at open."""
-    return AccountState([0] * preset.slots, 0)
+    return AccountState(np.zeros(preset.slots, dtype=np.int64), 0)
 
 
 def compute_state_digest(state: AccountState, preset: Preset) -> int:

@@ -70,7 +70,7 @@ class TradeTerms:
     cash_usd6: int = field(repr=False)
     """Micro-dollars; a buyer's terms have lots > 0 and cash < 0."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_range("number of legs", len(self.legs), 0, BITS.legs + 1)
         legs = tuple(
             (

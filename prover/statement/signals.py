@@ -11,6 +11,7 @@ from functools import cache
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.errors import StatementError
@@ -23,7 +24,7 @@ FIELD_MODULUS = 2188824287183927522224640574525727508854836440041603434369820418
 
 
 @cache
-def _load() -> Mapping:
+def _load() -> Mapping[str, Any]:
     return MappingProxyType(json.loads(STATEMENT_PATH.read_text()))
 
 
@@ -126,7 +127,7 @@ class PublicSignals:
             )
         return found
 
-    def flatten(self, values: Mapping[str, int | Sequence]) -> list[int]:
+    def flatten(self, values: Mapping[str, int | Sequence[Any]]) -> list[int]:
         """Flat list of field elements from values by name (nested or flat, signed integers allowed).
 
         Raises

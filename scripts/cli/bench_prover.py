@@ -21,7 +21,7 @@ from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.transition import Transition, build_transition
+from zkmargin.prover.actions.transition import AnyTransition, build_transition
 from zkmargin.prover.groth16.points import compute_policy_point
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
@@ -74,7 +74,7 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
     return figures
 
 
-def make_case(preset: Preset) -> tuple[Epoch, Transition]:
+def make_case(preset: Preset) -> tuple[Epoch, AnyTransition]:
     """The case that is proved: the shipped market maker (at mini its listed part) withdraws cash."""
     snapshot = to_preset(load_snapshot(MARKET), preset)
     epoch, held = House(snapshot).epoch(1), load_portfolio("market_maker")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zkmargin.engine.account import AccountState
     from zkmargin.engine.epoch.record import Epoch
     from zkmargin.prover.account.account import Account
-    from zkmargin.prover.actions.transition import Transition
+    from zkmargin.prover.actions.transition import AnyTransition
     from zkmargin.prover.attestation import ProvenAttestation
     from zkmargin.prover.messages.typed_data import Domain
 
@@ -75,7 +75,7 @@ def prove(
         console.out.print(console.make_key_values("Proved, and verified before it was released", summary))
 
 
-def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Transition]:
+def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, AnyTransition]:
     """A fresh wallet's account with that state, and its attestation of the policy."""
 
     from zkmargin.prover.account.account import Account, compute_account_id, derive_key
@@ -92,7 +92,7 @@ def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Tr
     return account, build_attestation(session, account, asked)
 
 
-def _prove(transition: Transition, built: Epoch) -> tuple[bytes, float]:
+def _prove(transition: AnyTransition, built: Epoch) -> tuple[bytes, float]:
     """The proof's bytes, and the seconds that it took."""
     from zkmargin.prover.groth16.keys import load_proving_key
     from zkmargin.prover.groth16.provers import TransitionProver

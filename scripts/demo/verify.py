@@ -6,14 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from zkmargin.contracts.venue_keys import VenueKeys
-from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.actions.transition import AnyTransition
 from zkmargin.prover.errors import ProofRejected
 from zkmargin.prover.groth16.proof import Proof, verify_native
 from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
 from zkmargin.prover.paths import NODE_MODULES
 
 
-def verify_three_ways(keys: VenueKeys, transition: Transition, proof: Proof) -> list[str]:
+def verify_three_ways(keys: VenueKeys, transition: AnyTransition, proof: Proof) -> list[str]:
     """The names of the verifiers that accept, which must be all.
 
     Raises

@@ -25,7 +25,7 @@ from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.transition import Transition, build_transition
+from zkmargin.prover.actions.transition import AnyTransition, build_transition
 from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
 from zkmargin.prover.groth16.points import compute_policy_point
@@ -48,7 +48,7 @@ STAGES = ("compile", "set_up", "run")
 CHOICES = [name for name, size in PRESETS.items() if size.slots == get_preset("standard").slots]
 
 
-def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> Transition:
+def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> AnyTransition:
     """The case that is proved: a shipped portfolio at `preset`, whose owner withdraws a dollar."""
     epoch = House(to_preset(load_snapshot(MARKET), preset)).epoch(1)
     state = load_portfolio(portfolio).to_state(epoch.snapshot.listing)
