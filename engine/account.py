@@ -49,10 +49,10 @@ class AccountState:
         if given.ndim != 1 or given.dtype.kind not in "iuO":
             raise WrongKind("positions", f"{given.dtype} of shape {given.shape}", "whole numbers of shape (N,)")
         if given.dtype.kind == "O":  # numbers beyond 64 bits, or anything at all
-            for slot, lots in enumerate(given):
+            for slot, lots in enumerate(given.tolist()):
                 require_whole(f"lots in slot {slot}", lots, *STATE_LOTS)
-        for slot in np.flatnonzero((given < STATE_LOTS[0]) | (given > STATE_LOTS[1])):
-            raise OutOfRange(f"lots in slot {slot}", int(given[slot]), *STATE_LOTS)
+        for beyond in np.flatnonzero((given < STATE_LOTS[0]) | (given > STATE_LOTS[1])):
+            raise OutOfRange(f"lots in slot {beyond}", int(given[beyond]), *STATE_LOTS)
         positions = given.astype(np.int64)
         positions.flags.writeable = False
         object.__setattr__(self, "positions", positions)

@@ -32,12 +32,14 @@ SECONDS_PER_YEAR = DAYS_PER_YEAR * SECONDS_PER_DAY
 
 def to_usd6(dollars: ArrayLike) -> NDArray[np.int64]:
     """US dollars to micro-dollars, int64, rounded to nearest (ties to even): the one rounding of a policy's columns."""
-    return np.rint(np.asarray(dollars, dtype=float) * USD6).astype(np.int64)
+    usd6: NDArray[np.int64] = np.rint(np.asarray(dollars, dtype=float) * USD6).astype(np.int64)
+    return usd6
 
 
 def ceil_usd6(dollars: ArrayLike) -> NDArray[np.int64]:
     """US dollars to micro-dollars, int64, rounded up: charges are rounded against the account."""
-    return np.ceil(np.asarray(dollars, dtype=float) * USD6).astype(np.int64)
+    usd6: NDArray[np.int64] = np.ceil(np.asarray(dollars, dtype=float) * USD6).astype(np.int64)
+    return usd6
 
 
 def quantize(value: float, steps: int) -> float:

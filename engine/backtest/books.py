@@ -1,4 +1,4 @@
-"""The books that are held each day, struck anew at the day's market, as lots of a listing made for the day."""
+"""The books of each day, struck anew at the day's market, as lots of a listing made for the day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zkmargin.engine.backtest.volatility import QUARTER_DELTA
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.market.crowding import MIN_DEPTH, MIN_MULTIPLIER, Crowding
-from zkmargin.engine.market.instruments import InstrumentKind, Listing, make_instrument
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import MAX_DAILY_VOLATILITY, MIN_DAILY_VOLATILITY, MarketSnapshot
 from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, get_preset, require_coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, USD6, quantize
@@ -98,7 +98,7 @@ class Listed:
     @cached_property
     def lot_sizes(self) -> np.ndarray:
         """(n,) coin per lot of each listed slot."""
-        return self.snapshot.listing.lot_size[self.slots]
+        return np.asarray(self.snapshot.listing.lot_size[self.slots])
 
     def value(self, later: State) -> np.ndarray:
         """(n,) value of one lot of each listed slot at a later market, US dollars: full revaluation."""
@@ -118,13 +118,13 @@ class Listed:
             volatility = later.volatility(place, days, np.log(strike / forward))
             years = days / DAYS_PER_YEAR
             prices[options] = black76_price(forward, strike, years, volatility, listing.is_call[options])
-        return prices[self.slots] * self.lot_sizes
+        return np.asarray(prices[self.slots] * self.lot_sizes)
 
 
 def list_day(state: State, forecast: np.ndarray) -> Listed:
     """Listing and snapshot of a day: spot, perpetual, a 90-day future, six options per coin; `forecast` is (coins,)."""
     time = int((state.date + np.timedelta64(1, "D")).astype("datetime64[s]").astype(int))
-    instruments = [None] * PRESET.slots
+    instruments: list[Instrument | None] = [None] * PRESET.slots
     forward, volatility = np.full(PRESET.slots, np.nan), np.full(PRESET.slots, np.nan)
     for place, coin in enumerate(Coin):
         spot, perpetual, future, *options = SLOTS[coin].tolist()
@@ -134,13 +134,13 @@ def list_day(state: State, forecast: np.ndarray) -> Listed:
             forward[slot] = float(state.index[place])
         instruments[future] = make_instrument(future, InstrumentKind.FUTURE, coin, lot, expiry=far)
         forward[future] = state.forward(place, FAR)
-        centre = state.forward(place, NEAR)
+        centre = float(state.forward(place, NEAR))
         for slot, (name, days, side) in zip(options, OPTIONS, strict=True):
             strike = centre
             if side is not None:
-                own = state.wings[place, (side + 1) // 2] * np.sqrt(NEAR / DAYS_PER_YEAR)
-                strike = centre * np.exp(side * QUARTER_DELTA * own + 0.5 * own**2)
-            strike = quantize(float(strike), USD6)
+                deviation = state.wings[place, (side + 1) // 2] * np.sqrt(NEAR / DAYS_PER_YEAR)
+                strike = centre * float(np.exp(side * QUARTER_DELTA * deviation + 0.5 * deviation**2))
+            strike = quantize(strike, USD6)
             instruments[slot] = make_instrument(
                 slot, InstrumentKind.OPTION, coin, lot, strike=strike, expiry=time + int(days * SECONDS_PER_DAY),
                 is_call="call" in name,

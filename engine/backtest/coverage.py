@@ -91,13 +91,13 @@ def compute_kupiec(observations: int, exceptions: int, tail: float) -> Likelihoo
     OutOfRange
         If observations are not 1 to `MOST_OBSERVATIONS`, exceptions not 0 to that, or the tail not in (0, 1).
     """
-    total, found = check_counts(observations, exceptions)
+    total, count = check_counts(observations, exceptions)
     check_probability("tail", tail)
-    rate = found / total
+    rate = count / total
     statistic = 2.0 * (
-        xlogy(total - found, 1.0 - rate) + xlogy(found, rate) - xlogy(total - found, 1.0 - tail) - xlogy(found, tail)
+        xlogy(total - count, 1.0 - rate) + xlogy(count, rate) - xlogy(total - count, 1.0 - tail) - xlogy(count, tail)
     )
-    return _ratio(statistic, 1)
+    return _ratio(float(statistic), 1)
 
 
 def compute_christoffersen(transitions: Transitions) -> LikelihoodRatio:
@@ -113,7 +113,7 @@ def compute_christoffersen(transitions: Transitions) -> LikelihoodRatio:
     free = xlogy(n00, 1 - after_quiet) + xlogy(n01, after_quiet)
     free += xlogy(n10, 1 - after_exception) + xlogy(n11, after_exception)
     bound = xlogy(n00 + n10, 1 - rate) + xlogy(n01 + n11, rate)
-    return _ratio(2.0 * (free - bound), 1)
+    return _ratio(float(2.0 * (free - bound)), 1)
 
 
 def compute_conditional_coverage(frequency: LikelihoodRatio, independence: LikelihoodRatio) -> LikelihoodRatio:

@@ -135,7 +135,7 @@ class Quadratic:
             return float(moments.mean)
         low, high = self._support(moments)
         found = optimize.brentq(lambda x: self._distribution(x) - probability, low, high, xtol=1e-12, rtol=1e-12)
-        return float(found) * moments.deviation + moments.mean
+        return float(float(found) * moments.deviation + moments.mean)
 
     def _support(self, moments: Moments) -> tuple[float, float]:
         """The interval of standardised P&L that is searched: a book whose curvatures all have one sign is bounded."""
@@ -155,7 +155,7 @@ class Quadratic:
 
         def first(t: float) -> float:
             room = 1.0 - g * t
-            return shift + (0.5 * g / room + b**2 * t * (1.0 - 0.5 * g * t) / room**2).sum()
+            return float(shift + (0.5 * g / room + b**2 * t * (1.0 - 0.5 * g * t) / room**2).sum())
 
         top, bottom = g.max(), g.min()
         high = (1.0 - EDGE) / top if top > 0 else 1e6
@@ -170,7 +170,7 @@ class Quadratic:
         u = t * math.sqrt(second)
         if abs(w) < 1e-5:  # the formula's limit at the mean
             third = (g**3 / room**3 + 3.0 * b**2 * g / room**4).sum()
-            return 0.5 + third / (6.0 * math.sqrt(2.0 * math.pi) * second**1.5)
+            return float(0.5 + third / (6.0 * math.sqrt(2.0 * math.pi) * second**1.5))
         return float(stats.norm.cdf(w) + stats.norm.pdf(w) * (1.0 / w - 1.0 / u))
 
 

@@ -65,7 +65,7 @@ class HourLoss(NamedTuple):
 def get_crash_losses(run: Run, models: Sequence[str]) -> list[CrashLoss]:
     """For each crash, model and book: among the days whose holding period meets the crash, that of the largest loss in
     terms of its margin. Books and crashes that the run does not have are left out."""
-    found = []
+    losses = []
     for crash, (first, last) in CRASHES.items():
         for model in models:
             days = DAYS_HELD[model]
@@ -76,8 +76,8 @@ def get_crash_losses(run: Run, models: Sequence[str]) -> list[CrashLoss]:
                 if rows.size:
                     row = max(rows, key=lambda at: loss[at] / max(margin[at], 1e-9))
                     numbers = (loss[row], margin[row], run.notional[row, column])
-                    found.append(CrashLoss(crash, model, book, str(run.dates[row]), *(float(x) for x in numbers)))
-    return found
+                    losses.append(CrashLoss(crash, model, book, str(run.dates[row]), *(float(x) for x in numbers)))
+    return losses
 
 
 def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameters: Parameters) -> list[HourLoss]:
@@ -90,7 +90,7 @@ def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameter
     rows = {date: row for row, date in enumerate(run.dates)}
     states = {state.date: (state, path.forecast[at]) for path in market.paths for at, state in enumerate(path.states)}
     books = tuple(book for book in run.books if book not in (NEEDS_BASIS, NEEDS_SPOT))
-    found = []
+    losses: list[HourLoss] = []
     for event in events:
         worst: dict[str, HourLoss] = {}
         for day in np.unique(event.hours.astype("datetime64[D]")):
@@ -108,8 +108,8 @@ def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameter
                             column = run.books.index(book)
                             asked = {name: float(row[column]) for name, row in margins.items()}
                             worst[book] = HourLoss(event.name, book, str(day - DAY), str(hour), float(amount), asked)
-        found += worst.values()
-    return found
+        losses += worst.values()
+    return losses
 
 
 def _value_bar(
@@ -119,7 +119,7 @@ def _value_bar(
     before, now = listed.value(listed.state), []
     for prices in bar.T:
         now.append(listed.value(_shift(listed.state, hour, prices, market, parameters)) - before)
-    return -(np.array(now) @ lots).min(axis=0)
+    return np.asarray(-(np.array(now) @ lots).min(axis=0))
 
 
 def _shift(state: State, hour: np.datetime64, prices: np.ndarray, market: Market, parameters: Parameters) -> State:

@@ -47,13 +47,13 @@ class MonthlyGarch:
             self.latest = np.sqrt(omega + alpha * row**2 + beta * self.latest**2)
 
     def _fit(self, returns: np.ndarray) -> None:
-        found = filter_garch(returns)
-        self.standardised, self.latest, self.fitted_days = found.standardised, found.latest, len(returns)
-        after = np.vstack([found.volatility[1:], found.latest]) ** 2
+        fit = filter_garch(returns)
+        self.standardised, self.latest, self.fitted_days = fit.standardised, fit.latest, len(returns)
+        after = np.vstack([fit.volatility[1:], fit.latest]) ** 2
         self.constants = np.array(
             [
                 np.linalg.lstsq(
-                    np.column_stack([np.ones(len(returns)), returns[:, asset] ** 2, found.volatility[:, asset] ** 2]),
+                    np.column_stack([np.ones(len(returns)), returns[:, asset] ** 2, fit.volatility[:, asset] ** 2]),
                     after[:, asset],
                     rcond=None,
                 )[0]

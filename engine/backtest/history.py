@@ -154,7 +154,9 @@ def load_history(name_or_path: str | Path = DEFAULT) -> History:
     return History(file.name, file.source, segments, quotes, events)
 
 
-def _read_rows(rows: list[list], columns: list[str], unit: str, source: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_rows(
+    rows: list[list[str | float]], columns: list[str], unit: str, source: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Times (T,) and numbers (T, columns - 1), NaN for null."""
     if not rows or any(len(row) != len(columns) or not isinstance(row[0], str) for row in rows):
         raise MalformedFile(source, f"a row has not the columns {columns}")

@@ -84,7 +84,8 @@ def get_quantile(pnl: ArrayLike, probability: float) -> np.ndarray:
     array = check_sample("outcome", pnl)
     place = math.floor(check_probability("probability", probability) * len(array) + WHOLE)
     place = min(place, len(array) - 1)  # a probability within the rounding of 1 is the largest outcome
-    return np.partition(array, place, axis=0)[place]
+    quantile: np.ndarray = np.partition(array, place, axis=0)[place]
+    return quantile
 
 
 def get_lower_tail_mean(pnl: ArrayLike, probability: float) -> np.ndarray:
@@ -92,7 +93,8 @@ def get_lower_tail_mean(pnl: ArrayLike, probability: float) -> np.ndarray:
     there."""
     array = check_sample("outcome", pnl)
     inside = array <= get_quantile(array, probability)
-    return np.where(inside, array, 0.0).sum(axis=0) / inside.sum(axis=0)
+    mean: np.ndarray = np.where(inside, array, 0.0).sum(axis=0) / inside.sum(axis=0)
+    return mean
 
 
 def compute_shortfall(losses: ArrayLike, tail: float, weights: ArrayLike | None = None) -> np.ndarray:

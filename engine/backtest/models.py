@@ -107,7 +107,7 @@ def revalue_sample(
     years = np.maximum(snapshot.years[at] - days / DAYS_PER_YEAR, 0.0)
     volatility = snapshot.volatility[at] * factor
     prices[:, option] = black76_price(forward[:, option], listing.strike[at], years, volatility, listing.is_call[at])
-    return prices * listed.lot_sizes - price_per_lot(snapshot)[slots]
+    return np.asarray(prices * listed.lot_sizes - price_per_lot(snapshot)[slots])
 
 
 def compute_sample_figures(pnl: np.ndarray, lots: np.ndarray) -> Figures:
@@ -168,7 +168,7 @@ class BacktestedHouse:
         with np.errstate(invalid="ignore"):  # no lots of a closed side
             held = np.where(lots > 0, long[:, None] * lots, 0.0)
             owed = np.where(lots < 0, -short[:, None] * lots, 0.0)
-        return (held + owed).sum(axis=0)
+        return np.asarray((held + owed).sum(axis=0))
 
     def compute_grid(self, lots: np.ndarray, level: str) -> np.ndarray:
         """(B,) f times the sum of the coins' worst losses with the best transfer between them, US dollars."""

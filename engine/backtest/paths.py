@@ -20,7 +20,7 @@ from zkmargin.engine.calibration.filters import WARM_UP, filter_ewma
 from zkmargin.engine.presets import Coin
 
 PERIODS = (1, 2)
-"""Days over which books are held."""
+"""Days between a book's striking and its close."""
 BASIS_TENORS = (0.0, 30.0, 90.0)
 """Days at which ln(forward / index) is known, 0 at once."""
 
@@ -44,7 +44,8 @@ class State(NamedTuple):
     def forward(self, coin: int, days: np.ndarray | float) -> np.ndarray:
         """Forward of a coin at tenors, US dollars; ln(forward / index) is linear in time."""
         points = (0.0, *self.basis[coin])
-        return self.index[coin] * np.exp(np.interp(days, BASIS_TENORS, points))
+        forward: np.ndarray = self.index[coin] * np.exp(np.interp(days, BASIS_TENORS, points))
+        return forward
 
     def volatility(self, coin: int, days: np.ndarray | float, moneyness: np.ndarray | float) -> np.ndarray:
         """Volatility of a coin's options, fraction."""
@@ -92,7 +93,8 @@ def build_market(history: History) -> Market:
         If a segment is too short for the filter, or as `fit_proxy`.
     """
     filtered = [_filter(segment) for segment in history.segments]
-    proxies, responses = {}, {days: {} for days in PERIODS}
+    proxies: dict[Coin, Proxy] = {}
+    responses: dict[int, dict[Coin, Response]] = {days: {} for days in PERIODS}
     for place, coin in enumerate(Coin):
         quotes = history.quotes[coin]
         segment, (closes, forecast) = next(
@@ -114,8 +116,8 @@ def build_market(history: History) -> Market:
 
 def _filter(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     """Closes (T, coins) after the warm-up, and the forecast known at each."""
-    found = filter_ewma(np.diff(np.log(segment.closes), axis=0))
-    return segment.closes[WARM_UP:], np.vstack([found.volatility, found.latest])
+    filtered = filter_ewma(np.diff(np.log(segment.closes), axis=0))
+    return segment.closes[WARM_UP:], np.vstack([filtered.volatility, filtered.latest])
 
 
 def _build(segment: Segment, forecast: np.ndarray, history: History, proxies: dict[Coin, Proxy]) -> Path:
@@ -128,9 +130,9 @@ def _build(segment: Segment, forecast: np.ndarray, history: History, proxies: di
     for place, coin in enumerate(Coin):
         atm[:, place], wings[:, place] = make_proxy_path(proxies[coin], forecast[:, place], into[:, place])
         quotes = history.quotes[coin]
-        _, rows, found = np.intersect1d(dates, quotes.dates, return_indices=True)
+        _, rows, quoted_rows = np.intersect1d(dates, quotes.dates, return_indices=True)
         atm[rows, place], wings[rows, place], basis[rows, place] = (
-            part[found] for part in (quotes.atm, quotes.wings, quotes.basis)
+            part[quoted_rows] for part in (quotes.atm, quotes.wings, quotes.basis)
         )
     quoted = np.isin(dates, history.quotes[Coin.BTC].dates)
     parts = (dates, closes, atm, wings, basis, segment.eth_spot[WARM_UP:])

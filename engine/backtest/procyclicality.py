@@ -69,7 +69,8 @@ def compute_procyclicality(margins: ArrayLike, steps: tuple[int, ...] = STEPS) -
 
 def get_running_medians(series: np.ndarray) -> np.ndarray:
     """(T,) median of the first 1, 2, ..., T numbers."""
-    ordered, medians = [], np.empty(len(series))
+    ordered: list[float] = []
+    medians = np.empty(len(series))
     for day, value in enumerate(series.tolist()):
         insort(ordered, value)
         medians[day] = (ordered[day // 2] + ordered[(day + 1) // 2]) / 2.0
@@ -100,12 +101,12 @@ def apply_option(margins: ArrayLike, option: str) -> np.ndarray:
         return series
     if option == "buffer":
         medians = get_running_medians(series)
-        return np.maximum(series, (1.0 + SHARE) * np.minimum(series, medians))
+        return np.asarray(np.maximum(series, (1.0 + SHARE) * np.minimum(series, medians)))
     if option == "stressed":
         return (1.0 - SHARE) * series + SHARE * np.maximum.accumulate(series)
     if option == "floor":
         total = np.concatenate([[0.0], np.cumsum(series**2)])
         ends = np.arange(1, len(series) + 1)
         starts = np.maximum(ends - LOOKBACK, 0)
-        return np.maximum(series, np.sqrt((total[ends] - total[starts]) / (ends - starts)))
+        return np.asarray(np.maximum(series, np.sqrt((total[ends] - total[starts]) / (ends - starts))))
     raise UnknownName("option against procyclicality", option, OPTIONS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from zkmargin.engine.backtest.evaluate import TAIL, Treated, Verdict, evaluate
 from zkmargin.engine.backtest.events import CrashLoss, HourLoss, get_crash_losses, get_hour_losses
@@ -69,12 +70,12 @@ def build_document(
     }
 
 
-def select(results: Sequence[dict], **wanted: str) -> list[dict]:
+def select(results: Sequence[dict[str, Any]], **wanted: str) -> list[dict[str, Any]]:
     """The entries of a document's list whose fields are `wanted`."""
     return [entry for entry in results if all(entry[name] == value for name, value in wanted.items())]
 
 
-def _round(value, digits: int = 6):
+def _round(value: Any, digits: int = 6) -> Any:
     if isinstance(value, tuple):
         return [_round(part, digits) for part in value]
     return round(float(value), digits) if math.isfinite(value) else None

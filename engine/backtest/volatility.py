@@ -73,7 +73,8 @@ class Response(NamedTuple):
     def compute(self, returns: np.ndarray, draws: np.ndarray | float = 0.0) -> np.ndarray:
         """Relative change of a 30-day volatility, of the returns' shape; `draws` are errors in standard deviations."""
         line = self.constant + self.slope * returns + self.size_slope * np.abs(returns)
-        return np.expm1(line + self.residual * draws)
+        change: np.ndarray = np.expm1(line + self.residual * draws)
+        return change
 
 
 def fit_proxy(quotes: Quotes, forecast: np.ndarray, returns: np.ndarray) -> Proxy:
@@ -172,4 +173,5 @@ def interpolate_volatility(
     put, call = wings / atm[MIDDLE]
     tilt, bend = (call - put) / (2 * QUARTER_DELTA), ((call + put) / 2 - 1) / QUARTER_DELTA**2
     x = np.clip(moneyness / (level * np.sqrt(tenors / DAYS_PER_YEAR)), -FARTHEST, FARTHEST)
-    return level * np.maximum(1.0 + tilt * x + bend * x**2, 0.1)
+    volatility: np.ndarray = level * np.maximum(1.0 + tilt * x + bend * x**2, 0.1)
+    return volatility

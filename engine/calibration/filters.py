@@ -160,7 +160,10 @@ def sum_over_period(standardised: np.ndarray, days: int) -> np.ndarray:
     array = np.asarray(standardised, dtype=float)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= len(array):
         raise OutOfRange("margin period in days", days, 1, len(array))
-    return sum(array[start : len(array) - days + 1 + start] for start in range(days))
+    total = np.zeros((len(array) - days + 1, *array.shape[1:]))
+    for start in range(days):
+        total += array[start : len(array) - days + 1 + start]
+    return total
 
 
 def filter_moves(filtered: Filtered, volatility: np.ndarray, days: int) -> np.ndarray:
@@ -175,7 +178,7 @@ def filter_moves(filtered: Filtered, volatility: np.ndarray, days: int) -> np.nd
     if refused.size:
         asset = int(refused[0])
         raise OutOfRange(f"volatility of asset {asset}", float(present[asset]), "above 0", "any finite number")
-    return sum_over_period(filtered.standardised, days) * present
+    return np.asarray(sum_over_period(filtered.standardised, days) * present)
 
 
 def shrink_covariance(returns: np.ndarray) -> ShrunkCovariance:

@@ -76,7 +76,7 @@ class Trained:
 def has_loss(terms: Terms, books: np.ndarray) -> np.ndarray:
     """(F,) bool: whether a book (n, F) loses anything that is not rounding on the full sample or in charges."""
     size = (np.abs(terms.sample) @ np.abs(books)).max(axis=0)
-    return terms.compute_full(books) + terms.compute_charge(books) > 1e-6 * size
+    return np.asarray(terms.compute_full(books) + terms.compute_charge(books) > 1e-6 * size)
 
 
 class Trainer:

@@ -100,7 +100,7 @@ class Reduced:
 
 def compute_margin(terms: Terms, reduced: Reduced, books: np.ndarray) -> np.ndarray:
     """(F,) initial margin of books (n, F) without the contagion buffer: K + max(grid, kappa ES_reduced)."""
-    return terms.compute_charge(books) + np.maximum(terms.compute_grid(books), reduced.compute(books))
+    return np.asarray(terms.compute_charge(books) + np.maximum(terms.compute_grid(books), reduced.compute(books)))
 
 
 @dataclass(eq=False)
@@ -146,7 +146,7 @@ class Adversary:
     def _tail_row(self, book: np.ndarray) -> np.ndarray:
         losses = -(self.reduced.pnl @ book)[:, None]
         shares = tail_shares(losses, self.reduced.weights, self.reduced.tail)[:, 0]
-        return -(shares @ self.reduced.pnl)
+        return np.asarray(-(shares @ self.reduced.pnl))
 
     def raise_multiplier(self, multiplier: float) -> None:
         """Another kappa from now on; the known tails stay."""

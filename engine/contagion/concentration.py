@@ -49,10 +49,10 @@ def compute_fragility(accounts: Accounts, price: float, band: float, buckets: in
     _, option_delta = accounts.value_options(price)
     delta = accounts.linear + option_delta
     edges = np.linspace(0.0, band, buckets + 1)[1:]
-    found = {}
+    fragility = {}
     for name, sign in (("long", -1.0), ("short", 1.0)):
         rung, _ = find_liquidations(accounts, price, sign * edges)
         weight = np.where(rung >= 0, compute_nearness(edges[rung], band), 0.0)
-        own = np.maximum(-sign * delta, 0.0)
-        found[name] = float(weight @ own / own.sum()) if own.sum() > 0 else 0.0
-    return found
+        exposed = np.maximum(-sign * delta, 0.0)
+        fragility[name] = float(weight @ exposed / exposed.sum()) if exposed.sum() > 0 else 0.0
+    return fragility

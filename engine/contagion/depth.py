@@ -89,10 +89,10 @@ def estimate_depth(sources: Mapping[str, DepthSeries], now: float, rule: DepthRu
         not guess.
     """
     rule = rule or DepthRule()
-    found = {name: average_over_time(series, now, rule) for name, series in sources.items()}
-    usable = [value for value in found.values() if isinstance(value, float)]
+    averages = {name: average_over_time(series, now, rule) for name, series in sources.items()}
+    usable = [average for average in averages.values() if isinstance(average, float)]
     if not usable:
-        raise StaleDepth({name: str(reason) for name, reason in found.items()})
+        raise StaleDepth({name: str(reason) for name, reason in averages.items()})
     return min(usable)
 
 

@@ -40,7 +40,7 @@ FEWEST_EVENTS = 20
 class Estimate:
     """What the publishers would declare."""
 
-    crowding: Mapping[str, Crowding]
+    crowding: Mapping[Coin, Crowding]
     """By coin."""
     contagion_multiplier: float
     """theta."""
@@ -63,7 +63,7 @@ def estimate_crowding(
     index: Mapping[str, float],
     daily_volatility: Mapping[str, float],
     band: Mapping[str, float],
-) -> tuple[dict[str, Crowding], dict[str, Ladder]]:
+) -> tuple[dict[Coin, Crowding], dict[str, Ladder]]:
     """Crowding per coin, and BTC's ladders per side.
 
     Parameters
@@ -78,7 +78,8 @@ def estimate_crowding(
     scales = event.get_distance_scales()
     impact = max(fit_book_impact(*get_bands(getattr(book, side))) for side in SIDES)
     measured = state.coins[Coin.BTC].open_interest * index["BTC"]
-    found, ladders = {}, {}
+    crowding: dict[Coin, Crowding] = {}
+    ladders: dict[str, Ladder] = {}
     for coin, figures in state.coins.items():
         interest = figures.open_interest * index[coin]
         numbers = {"impact": round(impact, 4)}
@@ -92,8 +93,8 @@ def estimate_crowding(
             numbers[f"depth_{side}"] = round_figures(depth * min(1.0, interest / measured))
             if coin == "BTC":
                 ladders[side] = ladder
-        found[coin] = Crowding(**numbers)
-    return found, ladders
+        crowding[coin] = Crowding(**numbers)
+    return crowding, ladders
 
 
 def compute_branching(figures: CoinState, end: float) -> float:

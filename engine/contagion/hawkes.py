@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -28,7 +29,7 @@ MAX_BRANCHING = 0.95
 """Largest branching ratio that a fit may return: at 1 the process explodes."""
 STARTS = ((0.2, 1.0), (0.6, 1.0), (0.6, 0.1))
 """Starting branching ratios and decays (per mean waiting time) of the fit."""
-LIMITS = {"maxiter": 600, "maxfev": 1_200}
+LIMITS: dict[str, Any] = {"maxiter": 600, "maxfev": 600}
 """Of one start of the fit."""
 
 
@@ -107,14 +108,14 @@ def fit_hawkes(events: np.ndarray, horizon: float, least_decay: float = 0.0) -> 
         beta = max(beta, least_decay)
         return float(mu), float(min(branching, MAX_BRANCHING) * beta), float(beta)
 
-    best = None
+    def negated(point: np.ndarray) -> float:
+        return -_pass(events, horizon, *unpack(point))
+
+    fits = []
     for branching, decay in STARTS:
         start = np.log([rate * (1 - branching), branching, max(decay * rate, 2 * least_decay)])
-        found = minimize(
-            lambda point: -_pass(events, horizon, *unpack(point)), start, method="Nelder-Mead", options=LIMITS
-        )
-        if best is None or found.fun < best.fun:
-            best = found
+        fits.append(minimize(negated, start, method="Nelder-Mead", options=LIMITS))
+    best = min(fits, key=lambda fit: fit.fun)
     return HawkesFit(*unpack(best.x), float(-best.fun))
 
 

@@ -100,7 +100,7 @@ class Accounts:
     def get_maintenance(self, price: float) -> np.ndarray:
         """(A,) maintenance margin at `price`, US dollars."""
         gross = np.abs(self.linear) + np.maximum(-self.options, 0.0).sum(axis=1)
-        return self.maintenance * gross * price
+        return np.asarray(self.maintenance * gross * price)
 
 
 def find_liquidations(accounts: Accounts, price: float, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

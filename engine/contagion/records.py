@@ -10,7 +10,7 @@ from pydantic import Field
 
 from zkmargin.engine.contagion.ladder import fit_distance_scale
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
+from zkmargin.engine.files import Model, StrictModel, find_shipped, list_shipped, read_model, read_text
 from zkmargin.engine.presets import Coin
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "contagion"
@@ -117,7 +117,7 @@ class StateRecord(StrictModel):
     coins: dict[Annotated[Coin, Field(strict=False)], CoinState]
 
 
-def load_record(model: type[StrictModel], name: str):
+def load_record(model: type[Model], name: str) -> Model:
     """A shipped record by name, or one by path; raises `UnknownName` or `MalformedFile`."""
     path = find_shipped(name, DATA)
     if path is None:

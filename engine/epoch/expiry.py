@@ -45,10 +45,10 @@ class ExpiryStep:
     drop: np.ndarray
     """(N,) 1 where the slot is emptied."""
     payoff: np.ndarray
-    """(N,) micro-dollars per lot; the format holds negative ones, where a holder would owe, but
+    """(N,) micro-dollars per lot; the format holds negative ones, where whoever is long would pay, but
     `engine.epoch.succession.check_succession` bounds every payoff by the last price, from below too."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for what in ("drop", "payoff"):
             object.__setattr__(self, what, freeze_integers(what, getattr(self, what), (self.preset.slots,)))
         bound = 1 << BITS.price
@@ -104,7 +104,7 @@ class ExpiryStep:
         """keccak256 of the canonical bytes."""
         return keccak(self.to_bytes())
 
-    def __eq__(self, other) -> bool:
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, ExpiryStep) and self.to_bytes() == other.to_bytes()
 
     def __hash__(self) -> int:

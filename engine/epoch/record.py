@@ -58,7 +58,6 @@ class Epoch:
     urgent: bool
     """Whether it revokes its predecessors at once."""
     snapshot: MarketSnapshot
-    """Market facts."""
     policies: Mapping[str, Policy]
     """By name; kept sorted."""
     settlement: ExpiryStep
@@ -66,7 +65,7 @@ class Epoch:
     as an account may make the step at any of them; it is the identity only where the generation began without a step.
     `engine.epoch.succession` checks it against the epoch before."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for what, value, bits in (
             ("number", self.number, 64),
             ("time", self.time, 40),

@@ -106,7 +106,8 @@ def black76_price(
     out_of_the_money = sign * (forward * normal_cdf(sign * d1) - strike * normal_cdf(sign * d2))
     out_of_the_money = np.clip(out_of_the_money, 0.0, np.minimum(forward, strike))
     intrinsic = np.maximum(np.where(is_call, forward - strike, strike - forward), 0.0)
-    return np.asarray(out_of_the_money + intrinsic)
+    price: np.ndarray = out_of_the_money + intrinsic
+    return price
 
 
 def black76_greeks(

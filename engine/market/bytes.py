@@ -131,7 +131,7 @@ def encode(snapshot: Facts) -> bytes:
         put((CALL_CODE if item.is_call else PUT_CODE) if is_option else CODE_OF_KIND[item.kind], 1)
         put(lots.index(_steps(item.lot_size, LOT_STEP)), 1)
         put(0 if item.expiry is None else 1 + expiries.index(item.expiry), 1)
-        put(_steps(item.strike, USD6) if is_option else 0, 6)
+        put(_steps(item.strike, USD6) if item.strike is not None else 0, 6)
         put(_steps(float(snapshot.forward[slot]), USD6), 6)
         put(_steps(float(snapshot.volatility[slot]), VOLATILITY_STEP) if is_option else 0, 3)
     return bytes(out)
@@ -194,16 +194,22 @@ def decode(data: bytes) -> dict[str, Any]:
         if code not in KIND_OF_CODE:
             raise MalformedFile("snapshot bytes", f"kind {code} in slot {slot}; allowed: 0 to {CALL_CODE}")
         kind = KIND_OF_CODE[code]
-        facts = {
-            "strike": strike / USD6 if kind is InstrumentKind.OPTION else None,
-            "expiry": reader.entry("expiry", [0, *expiries], expiry) or None,
-            "is_call": code == CALL_CODE if kind is InstrumentKind.OPTION else None,
-        }
+        is_option = kind is InstrumentKind.OPTION
         underlying = preset.coin_of(slot)
         lot_size = reader.entry("lot size", lots, lot) / LOT_STEP
-        instruments.append(make_instrument(slot, kind, underlying, lot_size, **facts))
+        instruments.append(
+            make_instrument(
+                slot,
+                kind,
+                underlying,
+                lot_size,
+                strike=strike / USD6 if is_option else None,
+                expiry=reader.entry("expiry", [0, *expiries], expiry) or None,
+                is_call=code == CALL_CODE if is_option else None,
+            )
+        )
         forward[slot] = price / USD6
-        if kind is InstrumentKind.OPTION:
+        if is_option:
             volatility[slot] = vol / VOLATILITY_STEP
     if reader.at != len(reader.data):
         raise MalformedFile("snapshot bytes", f"have {len(reader.data)} bytes; allowed: {reader.at}")

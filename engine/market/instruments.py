@@ -7,7 +7,7 @@ from its facts (`canonical_name`), so a name cannot say one strike and the recor
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -166,8 +166,8 @@ def make_instrument(
     return Instrument(slot, name, kind, underlying, lot_size, strike, expiry, is_call)
 
 
-def _column(values: list, dtype: type) -> np.ndarray:
-    column = np.array(values, dtype=dtype)
+def _column(values: Sequence[object], dtype: type) -> np.ndarray:
+    column: np.ndarray = np.array(values, dtype=dtype)
     column.flags.writeable = False
     return column
 
@@ -211,8 +211,8 @@ class Listing:
                 raise OutOfRange(f"slot of {instrument.name}", instrument.slot, slot, slot)
             allowed = self.expected_kind(slot)
             if (instrument.underlying, instrument.kind) != allowed:
-                found = f"{instrument.underlying} {instrument.kind.value}"
-                raise WrongKind(f"instrument in slot {slot}", found, f"{allowed[0]} {allowed[1].value}")
+                given = f"{instrument.underlying} {instrument.kind.value}"
+                raise WrongKind(f"instrument in slot {slot}", given, f"{allowed[0]} {allowed[1].value}")
             if instrument.expiry is not None:
                 day = (instrument.underlying, instrument.expiry // SECONDS_PER_DAY)
                 expiry, name = first_of_day.setdefault(day, (instrument.expiry, instrument.name))
@@ -254,8 +254,8 @@ class Listing:
         return instrument
 
     def _facts(self, field: str, missing: object, dtype: type) -> np.ndarray:
-        found = [getattr(item, field, None) for item in self.instruments]
-        return _column([missing if value is None else value for value in found], dtype)
+        facts = [getattr(item, field, None) for item in self.instruments]
+        return _column([missing if fact is None else fact for fact in facts], dtype)
 
     @cached_property
     def kind(self) -> np.ndarray:

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from eth_hash.auto import keccak
@@ -137,7 +136,7 @@ class MarketSnapshot:
         """(N,) US dollars: the index of the coin that owns the slot, listed or not."""
         column = np.array([self.index[coin] for coin in Coin])[self.listing.underlying]
         column.flags.writeable = False
-        return column
+        return np.asarray(column)
 
     @cached_property
     def _bytes(self) -> bytes:
@@ -169,7 +168,7 @@ class MarketSnapshot:
         return keccak(self.to_bytes())
 
 
-def _per_coin(what: str, given: Mapping[str, Any], low: float, high: float, steps: int) -> Mapping[Coin, float]:
+def _per_coin(what: str, given: Mapping[Coin, float], low: float, high: float, steps: int) -> Mapping[Coin, float]:
     coins = list(Coin)
     for key in given:
         if key not in coins:
@@ -181,7 +180,7 @@ def _per_coin(what: str, given: Mapping[str, Any], low: float, high: float, step
     return MappingProxyType({coin: quantize(number, steps) for coin, number in numbers.items()})
 
 
-def _crowding_per_coin(given: Mapping[str, Any]) -> Mapping[Coin, Crowding]:
+def _crowding_per_coin(given: Mapping[Coin, Crowding]) -> Mapping[Coin, Crowding]:
     coins = list(Coin)
     for key in given:
         if key not in coins:
@@ -210,4 +209,4 @@ def _by_slot(
         raise WrongKind(f"{what} in slot {slot}", float(column[slot]), "NaN, for the slot has no such number")
     column = np.rint(column * steps) / steps
     column.flags.writeable = False
-    return column
+    return np.asarray(column)

@@ -38,6 +38,17 @@ def svi_total_variance(moneyness: ArrayLike, a: float, b: float, rho: float, m: 
     return a + b * (rho * shifted + np.hypot(shifted, sigma))
 
 
+def compute_density(moneyness: ArrayLike, a: float, b: float, rho: float, m: float, sigma: float) -> np.ndarray:
+    """Durrleman's function g(k) = (1 - k w' / 2w)^2 - w'^2 / 4 (1/w + 1/4) + w'' / 2 [1]_, negative where the implied
+    density is; any shape, unchecked, of parameters with positive variance."""
+    k = np.asarray(moneyness, dtype=float)
+    root = np.hypot(k - m, sigma)
+    w = svi_total_variance(k, a, b, rho, m, sigma)
+    slope, curvature = b * (rho + (k - m) / root), b * sigma**2 / root**3
+    density: np.ndarray = (1 - k * slope / (2 * w)) ** 2 - slope**2 / 4 * (1 / w + 0.25) + curvature / 2
+    return density
+
+
 @dataclass(frozen=True)
 class SviSlice:
     """Raw SVI parameters of one expiry.
@@ -90,20 +101,16 @@ class SviSlice:
         return svi_total_variance(moneyness, self.a, self.b, self.rho, self.m, self.sigma)
 
     def durrleman(self, moneyness: ArrayLike) -> np.ndarray:
-        """g(k) = (1 - k w' / 2w)^2 - w'^2 / 4 (1/w + 1/4) + w'' / 2 [1]_: negative where the density is."""
-        k = np.asarray(moneyness, dtype=float)
-        root = np.hypot(k - self.m, self.sigma)
-        w = self.total_variance(k)
-        slope = self.b * (self.rho + (k - self.m) / root)
-        curvature = self.b * self.sigma**2 / root**3
-        return (1 - k * slope / (2 * w)) ** 2 - slope**2 / 4 * (1 / w + 0.25) + curvature / 2
+        """`compute_density` of this slice."""
+        return compute_density(moneyness, self.a, self.b, self.rho, self.m, self.sigma)
 
     def volatility(self, moneyness: ArrayLike, years: ArrayLike) -> np.ndarray:
         """Implied volatility, fraction, at log-moneyness and years > 0 to expiry; raises `OutOfRange` for others."""
         years = np.asarray(years, dtype=float)
         if not ((years > 0) & (years < np.inf)).all():
             raise OutOfRange("years", years.tolist(), "above 0", "any finite number")
-        return np.sqrt(self.total_variance(moneyness) / years)
+        volatility: np.ndarray = np.sqrt(self.total_variance(moneyness) / years)
+        return volatility
 
 
 @dataclass(frozen=True)

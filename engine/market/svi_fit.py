@@ -31,6 +31,7 @@ from zkmargin.engine.market.svi import (
     CALENDAR_TOLERANCE,
     WIDEST_MONEYNESS,
     SviSlice,
+    compute_density,
     svi_total_variance,
 )
 from zkmargin.engine.presets import Coin
@@ -102,7 +103,7 @@ class Quotes:
     def scaled_weight(self) -> np.ndarray:
         """(n,) within `LIGHTEST` and `HEAVIEST` of their median, mean square 1."""
         weight = np.clip(self.weight / np.median(self.weight), LIGHTEST, HEAVIEST)
-        return weight / np.sqrt(np.mean(weight**2))
+        return np.asarray(weight / np.sqrt(np.mean(weight**2)))
 
 
 @dataclass(frozen=True)
@@ -253,14 +254,6 @@ def make_grid(m: float, sigma: float) -> np.ndarray:
     return np.union1d(near[np.abs(near) <= WIDEST_MONEYNESS], np.linspace(-WIDEST_MONEYNESS, WIDEST_MONEYNESS, 161))
 
 
-def compute_density(k: np.ndarray, a: float, b: float, rho: float, m: float, sigma: float) -> np.ndarray:
-    """Durrleman's function g(k) of parameters with positive variance [2]_, also of those that `SviSlice` refuses."""
-    root = np.hypot(k - m, sigma)
-    w = svi_total_variance(k, a, b, rho, m, sigma)
-    slope, curvature = b * (rho + (k - m) / root), b * sigma**2 / root**3
-    return (1 - k * slope / (2 * w)) ** 2 - slope**2 / 4 * (1 / w + 0.25) + curvature / 2
-
-
 def find_butterfly(parameters: tuple[float, ...]) -> Breach:
     """The least density and where it is."""
     grid = make_grid(*parameters[3:])
@@ -327,7 +320,7 @@ def _refine(quotes: Quotes, starts: list[np.ndarray], penalty: float = 0.0) -> n
         fitted = np.sqrt(svi_total_variance(quotes.moneyness, *raw) / quotes.years)
         errors = weight * (fitted - quotes.volatility)
         if not penalty:
-            return errors
+            return np.asarray(errors)
         density = np.minimum(compute_density(raw[3] + PENALTY_POINTS, *raw) - LEAST_DENSITY, 0.0)
         steep = max(raw[1] * (1 + abs(raw[2])) - 1.999, 0.0)
         return np.concatenate([errors, penalty * density, [penalty * steep]])

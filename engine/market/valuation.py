@@ -65,7 +65,7 @@ def price_per_lot(
     slots = np.flatnonzero(listing.is_option)
     price = np.array(forward)
     price[..., slots] = black76_price(option_forward, listing.strike[slots], years, chosen, listing.is_call[slots])
-    return price * listing.lot_size
+    return np.asarray(price * listing.lot_size)
 
 
 def greeks_per_lot(

@@ -42,25 +42,25 @@ class Outcome:
     @property
     def liquidated(self) -> np.ndarray:
         """(S,) notional closed by force on both sides, US dollars."""
-        return (self.sold + self.bought).sum(axis=1)
+        return np.asarray((self.sold + self.bought).sum(axis=1))
 
     @property
     def drawdown(self) -> np.ndarray:
         """(S,) largest fall of the price from an earlier high."""
-        return (1.0 - self.price / np.maximum.accumulate(self.price, axis=1)).max(axis=1)
+        return np.asarray((1.0 - self.price / np.maximum.accumulate(self.price, axis=1)).max(axis=1))
 
     @property
     def long_share(self) -> np.ndarray:
         """(S,) share of the liquidated notional that was long; NaN without liquidations."""
         with np.errstate(invalid="ignore"):
-            return self.sold.sum(axis=1) / self.liquidated
+            return np.asarray(self.sold.sum(axis=1) / self.liquidated)
 
     @property
     def share_in_window(self) -> np.ndarray:
         """(S,) share of the liquidated notional in the worst `WINDOW` minutes; NaN without liquidations."""
         total = np.cumsum(np.pad(self.sold + self.bought, ((0, 0), (1, 0))), axis=1)
         with np.errstate(invalid="ignore"):
-            return (total[:, WINDOW:] - total[:, :-WINDOW]).max(axis=1) / total[:, -1]
+            return np.asarray((total[:, WINDOW:] - total[:, :-WINDOW]).max(axis=1) / total[:, -1])
 
 
 class Cascade:
@@ -86,7 +86,7 @@ class Cascade:
         self.entries = _group(population.entry, model.minutes)
 
     def run(self) -> Outcome:
-        """All minutes."""
+        """What happens in all minutes."""
         seeds, minutes = self.population.noise.shape
         price, sold, bought = (np.zeros((seeds, minutes)) for _ in range(3))
         closed_writers = np.zeros(seeds)
@@ -110,15 +110,15 @@ class Cascade:
             sold[:, minute], bought[:, minute] = longs * shares[0] + options, shorts * shares[1]
             self.book.refill()
         equity = self.cash + (self.population.side * self.coins + self.held) * now[:, None]
-        owed = np.maximum(-equity, 0.0).sum(axis=1)
-        owed += np.maximum(-self.writers.get_equity(now, minutes - 1), 0.0).sum(axis=1)
-        lost = ((self.entered - self.coins) * (self.population.side > 0)).sum(axis=1)
-        return Outcome(price, sold, bought, self.hit.sum(axis=1) + closed_writers, owed, lost)
+        bad_debt = np.maximum(-equity, 0.0).sum(axis=1)
+        bad_debt += np.maximum(-self.writers.get_equity(now, minutes - 1), 0.0).sum(axis=1)
+        closed = ((self.entered - self.coins) * (self.population.side > 0)).sum(axis=1)
+        return Outcome(price, sold, bought, self.hit.sum(axis=1) + closed_writers, bad_debt, closed)
 
     def _enter(self, minute: int, price: np.ndarray) -> None:
-        rows, columns = self.entries.get(minute, (None, None))
-        if rows is None:
+        if minute not in self.entries:
             return
+        rows, columns = self.entries[minute]
         population, at, taken = self.population, (rows, columns), self.notional[rows, columns]
         self.coins[at] = self.entered[at] = taken / price[rows]
         self.held[at] = np.where(population.holds_coin[at], population.equity[at] / price[rows], 0.0)

@@ -40,9 +40,8 @@ class Result:
     """One scenario."""
 
     scenario: Scenario
-    """What was run."""
     seeds: int
-    """How often."""
+    """Markets per rule."""
     figures: dict[Rule, dict[str, Interval]]
     """By rule and figure."""
     differences: dict[str, dict[str, Interval]]
@@ -72,21 +71,22 @@ def run_scenario(
     population = draw_population(scenario.model, seeds)
     bootstrap = Bootstrap(seeds)
     values: dict[Rule, dict[str, np.ndarray]] = {}
-    paths, first = {}, None
+    paths: dict[Rule, np.ndarray] = {}
+    outcomes: dict[Rule, Outcome] = {}
     for rule in RULES:
         start(f"{scenario.name}: {rule}")
         taken = size_positions(scenario.model, population, rule)
         seen = Cascade(scenario.model, population, taken).run()
         values[rule] = {name: read(taken, seen) for name, read in FIGURES.items()}
         paths[rule] = np.percentile(seen.price, [10, 50, 90], axis=0)
-        first = first or seen
+        outcomes[rule] = seen
         done()
     figures = {rule: {name: bootstrap.get_interval(x) for name, x in own.items()} for rule, own in values.items()}
     differences = {
         f"{one} - {other}": {name: bootstrap.get_interval(values[one][name] - values[other][name]) for name in FIGURES}
         for one, other in PAIRS
     }
-    return Result(scenario, seeds, figures, differences, paths, first)
+    return Result(scenario, seeds, figures, differences, paths, outcomes["base"])
 
 
 @dataclass(frozen=True)
@@ -94,20 +94,19 @@ class Target:
     """One reported figure of 10 October 2025 against the calibrated run without a buffer."""
 
     name: str
-    """What it is."""
     low: float
     """Reported, or the lower of several reports."""
     high: float
     """The higher one."""
     tolerance: float
     """How far outside the simulated mean may lie."""
-    found: Interval
-    """Simulated."""
+    simulated: Interval
+    """Mean and interval over the markets."""
 
     @property
     def is_met(self) -> bool:
         """Whether the simulated mean lies within the tolerance of what was reported."""
-        return self.low - self.tolerance <= self.found.mean <= self.high + self.tolerance
+        return self.low - self.tolerance <= self.simulated.mean <= self.high + self.tolerance
 
 
 def compare_with_october(model: MarketModel, outcome: Outcome) -> list[Target]:

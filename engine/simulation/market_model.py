@@ -88,7 +88,7 @@ class MarketModel:
     activity: tuple[float, ...] = (0.24, 1.42, 1.35, 5.06, 2.15, 1.94, 0.99, 2.89, 3.63, 14.48, 3.94, 2.15)
     """Weights of equal parts of the run in which they enter: hourly volume of 12:00 to 24:00 (measured)."""
     initial_margin: float = 0.05
-    """Asked at entry per notional, before any buffer (a common tier for positions of tens of millions)."""
+    """Required at entry per notional, before any buffer (a common tier for positions of tens of millions)."""
     maintenance: float = 0.025
     """Below this equity per notional an account is liquidated."""
     partial: float = 0.4

@@ -10,7 +10,7 @@ from zkmargin.engine.simulation.population import Population
 from zkmargin.engine.units import DAYS_PER_YEAR, MINUTES_PER_DAY
 
 
-def _terms(model: MarketModel, price: np.ndarray, minute: int) -> tuple:
+def _terms(model: MarketModel, price: np.ndarray, minute: int) -> tuple[np.ndarray, np.ndarray, float, float, bool]:
     years = max(model.option_days - minute / MINUTES_PER_DAY, 0.0) / DAYS_PER_YEAR
     return price[:, None], np.array(model.put_strikes) * model.price, years, model.option_volatility, False
 
@@ -38,7 +38,7 @@ class Writers:
     def get_equity(self, price: np.ndarray, minute: int, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """(R, W) US dollars at (R,) prices, of the markets `rows`."""
         value = np.take_along_axis(get_put_values(self.model, price, minute), self.strike[rows], axis=1)
-        return self.equity[rows] - self.coins[rows] * (value - self.written[rows])
+        return np.asarray(self.equity[rows] - self.coins[rows] * (value - self.written[rows]))
 
     def find_sales(self, oracle: np.ndarray, minute: int) -> tuple[np.ndarray, np.ndarray]:
         """(S, W) which accounts are closed now, and (S, W) the coins of delta that this sells.
@@ -73,7 +73,7 @@ class Dealers:
 
     def get_target(self, price: np.ndarray, minute: int) -> np.ndarray:
         """(S,) coins short, the puts spread evenly over the strikes."""
-        return -self.model.dealer_puts * get_put_deltas(self.model, price, minute).mean(axis=1)
+        return np.asarray(-self.model.dealer_puts * get_put_deltas(self.model, price, minute).mean(axis=1))
 
     def trade(self, price: np.ndarray, minute: int) -> np.ndarray:
         """(S,) coins sold now (bought when negative)."""
@@ -81,4 +81,4 @@ class Dealers:
             return np.zeros_like(self.hedge)
         target = self.get_target(price, minute)
         sold, self.hedge = target - self.hedge, target
-        return sold
+        return np.asarray(sold)

@@ -26,7 +26,9 @@ class Book:
 
     def get_price(self, minute: int) -> np.ndarray:
         """(S,) mid price, US dollars."""
-        return self.model.price * np.exp(self.fundamental[:, minute] + self.shift - self.model.impact * self.used)
+        return np.asarray(
+            self.model.price * np.exp(self.fundamental[:, minute] + self.shift - self.model.impact * self.used)
+        )
 
     def observe(self, minute: int) -> np.ndarray:
         """The price at the start of a minute; makers take note of the move."""
@@ -41,7 +43,7 @@ class Book:
         model = self.model
         excess = np.maximum(np.sqrt(self.variance) / self.normal - 1.0, 0.0)
         share = np.maximum(1.0 / (1.0 + model.withdrawal * excess), model.least_depth)
-        return np.where(selling, model.depth_down, model.depth_up) * share
+        return np.asarray(np.where(selling, model.depth_down, model.depth_up) * share)
 
     def execute(self, net: np.ndarray, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Trade (S,) net selling in US dollars (buying when negative).

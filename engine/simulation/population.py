@@ -27,7 +27,7 @@ class Population:
     holds_coin: np.ndarray
     """(S, A) whether the collateral is the coin."""
     outside: np.ndarray
-    """(S, A) whether the account trades where no buffer is asked."""
+    """(S, A) whether the account trades where no buffer is required."""
     writer_equity: np.ndarray
     """(S, W) US dollars."""
     writer_wanted: np.ndarray
@@ -35,7 +35,7 @@ class Population:
     writer_strike: np.ndarray
     """(S, W) index into the model's strikes."""
     writer_outside: np.ndarray
-    """(S, W) whether the writer trades where no buffer is asked."""
+    """(S, W) whether the writer trades where no buffer is required."""
     noise: np.ndarray
     """(S, T) log return of each minute without news and forced trading."""
 
@@ -73,7 +73,7 @@ def _draw_minutes(model: MarketModel, generator: np.random.Generator, count: int
     """Minutes 1 to the last, as the activity weights say."""
     reached = np.concatenate([[0.0], np.cumsum(model.activity)]) / sum(model.activity)
     times = np.interp(generator.random(count), reached, np.linspace(1, model.minutes, len(reached)))
-    return np.minimum(times.astype(int), model.minutes - 1)
+    return np.asarray(np.minimum(times.astype(int), model.minutes - 1))
 
 
 def draw_population(model: MarketModel, seeds: int, first_seed: int = 0) -> Population:

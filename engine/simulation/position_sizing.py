@@ -19,14 +19,14 @@ from zkmargin.engine.simulation.population import Population
 
 Rule = Literal["base", "buffer", "flat"]
 RULES: tuple[Rule, ...] = ("base", "buffer", "flat")
-"""Without the buffer; with it; with a flat surcharge that asks as much margin per notional as the buffer does."""
+"""Without the buffer; with it; with a flat surcharge that requires as much margin per notional as the buffer does."""
 ROUNDS = 12
 """Of the fixed point, each moving half of the way: what is left is below 1 / 4,000 of the first step."""
 
 
 @dataclass(frozen=True)
 class Positions:
-    """What is held under one rule."""
+    """Positions under one rule."""
 
     notional: np.ndarray
     """(S, A) US dollars at entry, unsigned."""
@@ -34,16 +34,18 @@ class Positions:
     """(S, W) coins of puts sold."""
     ladder: np.ndarray
     """(2, S) L of the sides down and up, US dollars."""
-    asked: np.ndarray
-    """(S,) initial margin asked in all, US dollars."""
+    required: np.ndarray
+    """(S,) initial margin in all, US dollars."""
 
     @property
     def cost(self) -> np.ndarray:
-        """(S,) initial margin asked per US dollar of linear notional."""
-        return self.asked / self.notional.sum(axis=1)
+        """(S,) initial margin per US dollar of linear notional."""
+        return np.asarray(self.required / self.notional.sum(axis=1))
 
 
-def compute_largest_notional(equity: np.ndarray, rate: np.ndarray, curvature: np.ndarray, ladder: np.ndarray):
+def compute_largest_notional(
+    equity: np.ndarray, rate: np.ndarray, curvature: np.ndarray, ladder: np.ndarray
+) -> np.ndarray:
     """D that uses up `equity`: rate D + curvature (D^2 + 2 D L) = equity, curvature = theta eta / (2 Q); all >= 0."""
     slope = rate + 2.0 * curvature * ladder
     return 2.0 * equity / (slope + np.sqrt(slope**2 + 4.0 * curvature * equity))
@@ -60,10 +62,12 @@ def compute_distance(model: MarketModel, population: Population, notional: np.nd
 
 def get_coins(model: MarketModel, population: Population, notional: np.ndarray) -> np.ndarray:
     """(S, A) unsigned coins of notional that was taken before the start at the price of entry."""
-    return notional * np.exp(population.drift) / model.price
+    return np.asarray(notional * np.exp(population.drift) / model.price)
 
 
-def compute_trigger(model: MarketModel, side, coins, cash, held) -> np.ndarray:
+def compute_trigger(
+    model: MarketModel, side: np.ndarray, coins: np.ndarray, cash: np.ndarray, held: np.ndarray
+) -> np.ndarray:
     """Price at which equity cash + (side coins + held) P falls to maintenance; -inf or +inf if at none.
 
     Coins unsigned. A long account is liquidated at and below the price, a short one at and above.
@@ -72,12 +76,12 @@ def compute_trigger(model: MarketModel, side, coins, cash, held) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         level = np.divide(-cash, slope)
     open_ended = (coins <= 0) | (side * slope <= 0) | (level <= 0)
-    return np.where(open_ended, -side * np.inf, level)
+    return np.asarray(np.where(open_ended, -side * np.inf, level))
 
 
-def compute_margins(model: MarketModel, notional, curvature, ladder) -> np.ndarray:
+def compute_margins(model: MarketModel, notional: np.ndarray, curvature: np.ndarray, ladder: np.ndarray) -> np.ndarray:
     """Initial margin with the buffer of (S, A) notional; `curvature` 0 is without."""
-    return model.initial_margin * notional + curvature * (notional**2 + 2.0 * notional * ladder)
+    return np.asarray(model.initial_margin * notional + curvature * (notional**2 + 2.0 * notional * ladder))
 
 
 def size_positions(model: MarketModel, population: Population, rule: Rule) -> Positions:
@@ -95,17 +99,17 @@ def size_positions(model: MarketModel, population: Population, rule: Rule) -> Po
         return Positions(notional, options, ladder, (rate * notional).sum(axis=1))
     curvature = unit / model.split  # n accounts with D / n each: n (D / n)^2 = D^2 / n
     for _ in range(ROUNDS):
-        own = np.where(population.side > 0, ladder[0][:, None], ladder[1][:, None]) * model.split
-        allowed = compute_largest_notional(population.equity, rate, curvature, own)
+        ladder_of_side = np.where(population.side > 0, ladder[0][:, None], ladder[1][:, None]) * model.split
+        allowed = compute_largest_notional(population.equity, rate, curvature, ladder_of_side)
         notional = np.minimum(wanted, allowed)
         ladder = 0.5 * (ladder + get_ladder(model, population, notional))
-    own = np.where(population.side > 0, ladder[0][:, None], ladder[1][:, None]) * model.split
-    asked = compute_margins(model, notional, curvature, own).sum(axis=1)
+    ladder_of_side = np.where(population.side > 0, ladder[0][:, None], ladder[1][:, None]) * model.split
+    required = compute_margins(model, notional, curvature, ladder_of_side).sum(axis=1)
     if rule == "buffer":
         surcharge = model.stress * model.impact / model.depth_down * ladder[0][:, None]
-        return Positions(notional, _write_options(model, population, surcharge), ladder, asked)
+        return Positions(notional, _write_options(model, population, surcharge), ladder, required)
     charged = (notional * is_governed).sum(axis=1)
-    excess = asked - model.initial_margin * notional.sum(axis=1)
+    excess = required - model.initial_margin * notional.sum(axis=1)
     flat = np.where(charged > 0, excess / np.maximum(charged, 1.0), 0.0)[:, None]
     rate = rate + flat * is_governed
     notional = np.minimum(wanted, population.equity / rate)
@@ -114,7 +118,7 @@ def size_positions(model: MarketModel, population: Population, rule: Rule) -> Po
 
 
 def get_ladder(model: MarketModel, population: Population, notional: np.ndarray) -> np.ndarray:
-    """(2, S) L of both sides: notional held before the run, weighted by nearness; accounts that are already below
+    """(2, S) L of both sides: notional taken before the run, weighted by nearness; accounts that are already below
     maintenance have been closed before."""
     distance = compute_distance(model, population, notional)
     weighted = compute_nearness(distance, model.band) * notional * ((population.entry == 0) & (distance > 0))
@@ -122,8 +126,8 @@ def get_ladder(model: MarketModel, population: Population, notional: np.ndarray)
 
 
 def _write_options(model: MarketModel, population: Population, surcharge: np.ndarray) -> np.ndarray:
-    """(S, W) coins of puts, margin `option_margin` per notional; a surcharge is asked on the delta."""
+    """(S, W) coins of puts, margin `option_margin` per notional; a surcharge applies to the delta."""
     delta = -get_put_deltas(model, np.array([model.price]), 0)[0][population.writer_strike]
     is_governed = ~population.writer_outside & (model.governed_from == 0)
     allowed = 1.0 / (model.option_margin + surcharge * delta * is_governed)
-    return np.minimum(population.writer_wanted, allowed) * population.writer_equity / model.price
+    return np.asarray(np.minimum(population.writer_wanted, allowed) * population.writer_equity / model.price)

@@ -22,9 +22,8 @@ class Scenario:
     name: str
     """As the command knows it."""
     about: str
-    """One line."""
+    """What it shows, in one line."""
     model: MarketModel
-    """Its parameters."""
 
 
 SCENARIOS = {
@@ -49,7 +48,7 @@ SCENARIOS = {
             replace(CROWDED, wealth_spread=2.0, split=50),
         ),
         Scenario(
-            "calm", "no shock: capital is asked, and there is little to prevent", replace(OCTOBER, news=((0, 0.0),))
+            "calm", "no shock: capital is required, and there is little to prevent", replace(OCTOBER, news=((0, 0.0),))
         ),
     )
 }

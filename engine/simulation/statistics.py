@@ -19,11 +19,8 @@ class Interval:
     """A mean and its bootstrap interval."""
 
     mean: float
-    """Over seeds."""
     low: float
-    """Lower end."""
     high: float
-    """Upper end."""
 
     @property
     def excludes_zero(self) -> bool:
@@ -31,7 +28,7 @@ class Interval:
         return self.low > 0 or self.high < 0
 
     def to_document(self) -> dict[str, float]:
-        """For JSON."""
+        """The three numbers, for JSON."""
         return {"mean": self.mean, "low": self.low, "high": self.high}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -33,8 +33,8 @@ class Scenario:
             raise OutOfRange("scenario's spot", self.spot, 0, "any finite number")
         if not self.weight >= 0:
             raise OutOfRange("scenario's weight", self.weight, 0, "any finite number")
-        if self.vol not in VolatilityMove.__args__:
-            raise WrongKind("scenario's volatility move", self.vol, ", ".join(VolatilityMove.__args__))
+        if self.vol not in get_args(VolatilityMove):
+            raise WrongKind("scenario's volatility move", self.vol, ", ".join(get_args(VolatilityMove)))
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def make_target_table(targets: list[Target]) -> console.WholeTable:
             target.name,
             _show(target.low) if target.low == target.high else f"{_show(target.low)} to {_show(target.high)}",
             _show(target.tolerance),
-            f"{_show(target.found.mean)} [{_show(target.found.low)}, {_show(target.found.high)}]",
+            f"{_show(target.simulated.mean)} [{_show(target.simulated.low)}, {_show(target.simulated.high)}]",
             "met" if target.is_met else "MISSED",
         )
         for target in targets
@@ -152,7 +152,7 @@ def to_document(results: list[Result], targets: list[Target], seeds: int, change
                 "name": t.name,
                 "reported": [t.low, t.high],
                 "tolerance": t.tolerance,
-                "simulated": t.found.to_document(),
+                "simulated": t.simulated.to_document(),
                 "met": t.is_met,
             }
             for t in targets

@@ -94,7 +94,7 @@ class DerivePmrm2:
     def shock_volatility(self, expiry: OptionExpiry, scenario: Scenario) -> np.ndarray:
         """See `VenueModel`."""
         if scenario.vol in ("linear", "abs"):
-            return expiry.volatility * self.compute_tilt(expiry, scenario.vol)
+            return np.asarray(expiry.volatility * self.compute_tilt(expiry, scenario.vol))
         up, down = self.compute_shocks(expiry)
         return shock_in_proportion(expiry.volatility, scenario.vol, up, down, float(self.parameters.min_vol_up_shock))
 
