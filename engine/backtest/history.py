@@ -6,6 +6,7 @@ Derived by scripts/derive/history.py; the record names its sources.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -155,13 +156,13 @@ def load_history(name_or_path: str | Path = DEFAULT) -> History:
 
 
 def _read_rows(
-    rows: list[list[str | float]], columns: list[str], unit: str, source: str
+    rows: Sequence[Sequence[str | float | None]], columns: list[str], unit: str, source: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Times (T,) and numbers (T, columns - 1), NaN for null."""
     if not rows or any(len(row) != len(columns) or not isinstance(row[0], str) for row in rows):
         raise MalformedFile(source, f"a row has not the columns {columns}")
     for row in rows:
-        if not TIME_PATTERNS[unit].fullmatch(row[0]):
+        if not TIME_PATTERNS[unit].fullmatch(str(row[0])):
             raise MalformedFile(source, f"time is {row[0]!r}; allowed: UTC without an offset, as {TIME_EXAMPLES[unit]}")
     try:
         times = np.array([row[0] for row in rows], dtype=f"datetime64[{unit}]")

@@ -122,7 +122,7 @@ def estimate(
     """Crowding per coin and the multiplier; arguments as in `estimate_crowding`."""
     rule = rule or StateRule()
     crowding, ladders = estimate_crowding(state, book, event, index, daily_volatility, band)
-    gain = ladders["down"].get_gain(crowding["BTC"].depth_down, crowding["BTC"].impact)
+    gain = ladders["down"].get_gain(crowding[Coin.BTC].depth_down, crowding[Coin.BTC].impact)
     ends = state.hours - EPOCH_HOURS * np.arange(EPOCHS - 1, -1, -1)
     branching = [max(compute_branching(figures, end) for figures in state.coins.values()) for end in ends]
     path = rule.follow(1.0, [(n, gain) for n in branching], EPOCH_HOURS)
