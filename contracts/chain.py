@@ -26,7 +26,7 @@ from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError, Web3Exception, Web3RPCError
-from web3.middleware import ExtraDataToPOAMiddleware
+from web3.middleware import ExtraDataToPOAMiddleware, SignAndSendRawMiddlewareBuilder
 from web3.types import RPCEndpoint, TxParams
 
 from zkmargin.contracts.errors import (
@@ -38,6 +38,7 @@ from zkmargin.contracts.errors import (
     TransactionPending,
 )
 from zkmargin.contracts.reverts import decode_revert, find_revert_data
+from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import NODE_MODULES, describe_setup
 
 DEVELOPMENT_CHAIN_IDS = (31337, 1337)
@@ -118,6 +119,16 @@ class Chain:
             yield
         except NODE_FAULTS as fault:
             raise ChainUnavailable(self.url, f"{what}: {describe_fault(fault)}") from fault
+
+    @property
+    def is_development(self) -> bool:
+        """Whether its id is one that only development nodes use."""
+        return self.id in DEVELOPMENT_CHAIN_IDS
+
+    def use_signer(self, signer: Wallet) -> None:
+        """Signs transactions of that wallet here, before they reach the node, and sends from it by default."""
+        self.w3.middleware_onion.inject(SignAndSendRawMiddlewareBuilder.build(signer.account), layer=0)
+        self.accounts = (signer.address, *self.accounts)
 
     def get_block(self, identifier: int | Literal["latest"]) -> Block:
         """The latest block, or the one of that number; raises `ChainUnavailable` if the node has none."""
@@ -290,7 +301,7 @@ def require_accounts(chain: Chain, needed: int) -> None:
 
 def require_development_chain(chain: Chain, what: str = "insecure keys") -> None:
     """Raises `NotADevelopmentChain` unless the chain's id is one that only development nodes use; `what` is wanted."""
-    if chain.id not in DEVELOPMENT_CHAIN_IDS:
+    if not chain.is_development:
         raise NotADevelopmentChain(chain.id, DEVELOPMENT_CHAIN_IDS, what)
 
 

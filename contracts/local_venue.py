@@ -1,48 +1,43 @@
-"""A venue on a local chain: deployment, publishers, epochs, and the parties that trade on it.
+"""A venue on a local chain, with everything that a venue elsewhere has others for: node, keys, publishers, test tokens.
 
-Used by the demo, the benchmarks and the tests on a chain alike. Development keys throughout: `contracts.deploy` refuses
+Used by the examples, the demo and the tests on a chain alike. Development keys throughout: `contracts.deploy` refuses
 them on any other chain.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from zkmargin.contracts.chain import Chain, Receipt, require_accounts
+from zkmargin.contracts.chain import Chain, Receipt, require_accounts, run_anvil
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.publisher import PublishedEpoch, Publisher
-from zkmargin.contracts.requests import (
-    ActionRequest,
-    OpenRequest,
-    TradeRequest,
-    TradeSide,
-)
+from zkmargin.contracts.trading import Trader, Venue
 from zkmargin.contracts.venue import Contracts
-from zkmargin.contracts.venue_keys import VenueKeys
-from zkmargin.engine.account import AccountState
+from zkmargin.contracts.venue_keys import VenueKeys, load_venue_keys
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_YEAR
-from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedOpening
-from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
-from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.client import SignedAction
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.wallet import Wallet
-from zkmargin.prover.negotiation import AgreedTrade
-from zkmargin.prover.ranges import check_range
+from zkmargin.prover.negotiation import AgreedTrade, Maker, check_quote, make_quote, make_request
 from zkmargin.prover.session import VenueFacts
 
 PUBLISHERS, THRESHOLD = 5, 3
-ACCOUNTS = 3
-"""Accounts that the node must hold: the deployer's, the relayer's, and the payer's, who fills the parties' inboxes."""
-PATIENCE = 3600
-"""Seconds until a signed action of a party here runs out."""
+ACCOUNTS = 2
+"""Accounts that the node must hold: the deployer's, and the submitter's, who also fills the traders' inboxes."""
 REPLAY_LAG = 100 * SECONDS_PER_YEAR
 """Seconds by which a chain's clock may be ahead of a recorded market that is replayed on it."""
+LEAST_LEFT = 60
+"""Seconds of an epoch's age for a trade that must be left, or a new epoch is posted."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +48,8 @@ class LiveEpoch:
     signed: SignedEpoch
     receipt: Receipt
     seconds: Mapping[str, float]
-    """How long building the policies ("policy"), one policy's point ("policy_point"), and the publishers' checks and
-    signatures ("check") took."""
+    """How long computing one policy's point ("policy_point"), the publishers' checks and signatures ("check") and,
+    where it was built here, the policies ("policy") took."""
 
     @property
     def points(self) -> EpochPoints:
@@ -62,30 +57,11 @@ class LiveEpoch:
         return self.signed.epoch_points
 
 
-class Party:
-    """A trader with its wallet; `trader` holds the hidden account."""
+class LocalVenue(Venue):
+    """Contracts, publishers and oracle of one deployment on a development chain, which ends with `close`.
 
-    def __init__(self, name: str, trader: AccountClient):
-        self.name, self.trader = name, trader
-
-    @property
-    def id(self) -> bytes:
-        """Account number."""
-        return self.trader.account.id
-
-    @property
-    def address(self) -> str:
-        """auth."""
-        return self.trader.wallet.address
-
-    @property
-    def state(self) -> AccountState:
-        """Positions and cash, which only the party knows."""
-        return self.trader.account.state
-
-
-class LocalVenue:
-    """Contracts, publishers and oracle of one deployment on a development chain.
+    The venue's publishers keep it current: when a trade needs an epoch and the latest is too old for it, or older than
+    the opening of an account, they post a new one of the same market.
 
     Where the chain's clock is within a day of the market's when the venue is made, every epoch's snapshot is the market
     as of the epoch's time: same prices, less time to expiry. Publishers then ask for the lag of `MAX_LAG`, as they do
@@ -94,18 +70,45 @@ class LocalVenue:
     Elsewhere (`zkmargin demo --rpc-url` on a chain that runs) the venue is a replay of a recorded market: snapshots
     keep their own time, and the publishers are told to accept epochs up to `REPLAY_LAG` later than that. Such epochs
     date old prices as new, so this is for showing only. A chain whose clock is earlier than the market's is refused.
+
+    Parameters
+    ----------
+    snapshot : MarketSnapshot
+        The market.
+    keys : VenueKeys, optional
+        By default those that `zkmargin setup` made for the market's preset.
+    chain : Chain, optional
+        A development chain that runs; by default an Anvil of this venue's own, whose clock starts at the market's time.
+
+    Raises
+    ------
+    KeyMissing
+        If there are no keys.
+    ChainUnavailable
+        If there is no Anvil.
     """
 
-    def __init__(self, chain: Chain, keys: VenueKeys, snapshot: MarketSnapshot):
+    def __init__(self, snapshot: MarketSnapshot, *, keys: VenueKeys | None = None, chain: Chain | None = None):
+        self._resources = ExitStack()
+        self.keys = keys or load_venue_keys(snapshot.listing.preset.name)
+        self.snapshot = snapshot
+        self.epoch: LiveEpoch | None = None
+        self._live: dict[int, LiveEpoch] = {}
+        try:
+            self._deploy(chain or self._resources.enter_context(run_anvil(timestamp=snapshot.time)))
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def _deploy(self, chain: Chain) -> None:
         require_accounts(chain, ACCOUNTS)
-        self.chain, self.keys, self.snapshot = chain, keys, snapshot
+        keys, snapshot = self.keys, self.snapshot
         self.is_replay = abs(chain.time - snapshot.time) > SECONDS_PER_DAY
         self.publishers = [Wallet.create() for _ in range(PUBLISHERS)]
         addresses = [wallet.address for wallet in self.publishers]
         deployment = deploy(
             chain, keys.material, addresses, threshold=THRESHOLD, generation=snapshot.listing.generation
         )
-        self.contracts = Contracts(chain, deployment)
         self.publisher = Publisher(
             verifying_key=keys.transition.verifying_key,
             vault_units=deployment.vault_units,
@@ -113,48 +116,58 @@ class LocalVenue:
             wallets=self.publishers[:THRESHOLD],
             max_lag=REPLAY_LAG if self.is_replay else MAX_LAG,
         )
-        self.facts = VenueFacts(deployment.domain, keys.preset, 1, keys.material.committee)
-        self.provers: Provers = keys.provers
-        self.relayer = chain.accounts[1]
-        self.epoch: LiveEpoch | None = None
+        facts = VenueFacts(deployment.domain, keys.preset, 1, keys.material.committee)
+        super().__init__(Contracts(chain, deployment), facts, keys.provers, submitter=chain.accounts[1])
 
-    @property
-    def domain(self) -> Domain:
-        """Where signatures count."""
-        return self.facts.domain
+    def close(self) -> None:
+        """Ends the chain, if it is the venue's own."""
+        self._resources.close()
 
-    @property
-    def deadline(self) -> int:
-        """Unix seconds; far enough for what is signed now."""
-        return self.chain.time + PATIENCE
+    # ----------------------------------------------------------------------------------------------------------- epochs
+    def publish(self, epoch: Epoch, *, with_snapshot: bool = True) -> LiveEpoch:
+        """Signs an epoch by a quorum that has checked it, and posts it.
 
-    # ------------------------------------------------------------------------------------------------------ publishers
+        Raises
+        ------
+        MessageInvalid, PolicyError, OutOfRange
+            As `Publisher.check`; nothing is posted then.
+        """
+        signed, seconds = self.sign(epoch)
+        return self._post(epoch, signed, seconds, with_snapshot=with_snapshot)
+
+    def sign(self, epoch: Epoch) -> tuple[SignedEpoch, dict[str, float]]:
+        """The epoch, signed by a quorum that has checked it, with the seconds of each step; nothing is posted."""
+        previous = PublishedEpoch(self.epoch.data, self.epoch.signed.message) if self.epoch else None
+        is_step = previous is not None and epoch.generation != previous.epoch.generation
+        start = time.perf_counter()
+        proposal = self.publisher.propose(epoch, previous, is_step=is_step)
+        middle = time.perf_counter()
+        signed = self.publisher.sign(proposal, previous)
+        points, checks = middle - start, time.perf_counter() - middle
+        return signed, {"policy_point": points / len(epoch.policies), "check": checks}
+
+    def _post(
+        self, epoch: Epoch, signed: SignedEpoch, seconds: Mapping[str, float], *, with_snapshot: bool
+    ) -> LiveEpoch:
+        receipt = self.contracts.oracle.post_epoch(signed, with_snapshot=with_snapshot, sender=self.submitter)
+        self.epoch = self._live[epoch.number] = LiveEpoch(epoch, signed, receipt, seconds)
+        self.snapshot = epoch.snapshot
+        return self.epoch
+
     def make_epoch(
         self, *, urgent: bool = False, settlement: ExpiryStep | None = None, snapshot: MarketSnapshot | None = None
-    ) -> tuple[Epoch, SignedEpoch, dict[str, float]]:
-        """The next epoch, signed by a quorum that has checked it, with the seconds of each step; nothing is posted.
+    ) -> Epoch:
+        """The next epoch at the chain's time.
 
         A settlement makes it the step into the snapshot's generation; other epochs keep the one of their generation.
         """
-        moment = self.chain.time
-        self.snapshot = snapshot or self.snapshot
+        moment, market = self.chain.time, snapshot or self.snapshot
         if not self.is_replay:
-            self.snapshot = replace(self.snapshot, time=moment)
-        is_step = settlement is not None
+            market = replace(market, time=moment)
         if settlement is None and self.epoch is not None:
             settlement = self.epoch.data.settlement
         number = self.contracts.oracle.get_latest_number() + 1
-        start = time.perf_counter()
-        data = House(self.snapshot).epoch(number, time=moment, urgent=urgent, settlement=settlement)
-        seconds = {"policy": time.perf_counter() - start}
-        previous = PublishedEpoch(self.epoch.data, self.epoch.signed.message) if self.epoch else None
-        start = time.perf_counter()
-        proposal = self.publisher.propose(data, previous, is_step=is_step)
-        seconds["policy_point"] = (time.perf_counter() - start) / len(data.policies)
-        start = time.perf_counter()
-        signed = self.publisher.sign(proposal, previous)
-        seconds["check"] = time.perf_counter() - start
-        return data, signed, seconds
+        return House(market).epoch(number, time=moment, urgent=urgent, settlement=settlement)
 
     def post_epoch(
         self,
@@ -164,98 +177,72 @@ class LocalVenue:
         snapshot: MarketSnapshot | None = None,
         with_snapshot: bool = True,
     ) -> LiveEpoch:
-        """Builds, signs and posts the next epoch at the chain's time; the relayer carries it in."""
-        data, signed, seconds = self.make_epoch(urgent=urgent, settlement=settlement, snapshot=snapshot)
-        receipt = self.contracts.oracle.post_epoch(signed, with_snapshot=with_snapshot, sender=self.relayer)
-        self.epoch = LiveEpoch(data, signed, receipt, seconds)
-        return self.epoch
+        """Builds, signs and posts the next epoch at the chain's time."""
+        start = time.perf_counter()
+        epoch = self.make_epoch(urgent=urgent, settlement=settlement, snapshot=snapshot)
+        built = time.perf_counter() - start
+        signed, seconds = self.sign(epoch)
+        return self._post(epoch, signed, {"policy": built, **seconds}, with_snapshot=with_snapshot)
 
-    def refresh(self) -> LiveEpoch:
-        """The present epoch, or a new one when less than a minute of its age is left for a trade."""
-        epoch = self.get_epoch()
-        if self.chain.time - epoch.data.time + 60 > self.contracts.oracle.get_max_age(ActionKind.TRADE):
-            epoch = self.post_epoch(with_snapshot=False)
-        return epoch
+    def current_epoch(self) -> Epoch:
+        """The latest epoch, or a new one where a trade could not be proved at it."""
+        if self.epoch is None or self._is_outdated(self.epoch.data):
+            return self.post_epoch(with_snapshot=self.epoch is None).data
+        return self.epoch.data
 
-    def get_epoch(self) -> LiveEpoch:
-        """The latest epoch; raises `CallInvalid` before the first."""
-        if self.epoch is None:
-            raise CallInvalid("number of the latest epoch", 0, "1 or more: post an epoch first")
-        return self.epoch
+    def _is_outdated(self, epoch: Epoch) -> bool:
+        """Whether less than a minute of its age is left for a trade, or an account was opened after it."""
+        age = self.chain.time - epoch.time
+        if age + LEAST_LEFT > self.contracts.oracle.get_max_age(ActionKind.TRADE):
+            return True
+        return any(epoch.time < self.contracts.house.get_account(account).proven_at for account in self.traders)
 
-    # ---------------------------------------------------------------------------------------------------------- parties
-    def make_party(self, name: str, *, wallet: Wallet | None = None) -> Party:
-        """A party with a wallet of its own; its account is not open yet."""
-        wallet = wallet or Wallet.create()
-        trader = AccountClient.create(
-            wallet, self.facts, self.provers, generation=self.contracts.oracle.get_generation()
-        )
-        return Party(name, trader)
+    def read_epoch(self, number: int) -> Epoch:
+        """An epoch that this venue's publishers posted; raises `CallInvalid` for another."""
+        return self._get_live(number).data
 
-    def open(self, party: Party) -> Receipt:
-        """Opens the party's account."""
-        return self.submit_opening(party.trader.open(deadline=self.deadline))
+    def get_points(self, number: int) -> EpochPoints:
+        """What an action at that epoch carries; raises as `read_epoch`."""
+        return self._get_live(number).points
 
-    def submit_opening(self, signed: SignedOpening) -> Receipt:
-        """Sends a signed opening, as the relayer."""
-        request = OpenRequest.from_message(
-            signed.message,
-            signed.opening.escrow.ephemeral,
-            signed.opening.escrow.escrowed_key,
-            signed.proof_words,
-            signed.signature,
-        )
-        return self.contracts.house.open(request, sender=self.relayer)
+    def _get_live(self, number: int) -> LiveEpoch:
+        if number not in self._live:
+            raise CallInvalid("number of the epoch", number, f"one of {sorted(self._live)}, posted here")
+        return self._live[number]
 
-    def fund(self, party: Party, *, cash_usd6: int = 0, weth_lots: int = 0) -> list[Receipt]:
-        """Puts test tokens into the party's inbox; one receipt per token."""
-        cash_usd6 = check_range("cash to fund", cash_usd6, 0, 1 << 128)
-        weth_lots = check_range("lots of WETH to fund", weth_lots, 0, 1 << 64)
-        contracts, payer = self.contracts, self.chain.accounts[2]
-        receipts = []
-        for token, amount in ((contracts.cash, cash_usd6), (contracts.weth, weth_lots * 10**15)):
-            if amount:
-                token.mint(payer, amount)
-                token.approve(contracts.vault.contract.address, amount, sender=payer)
-                receipts.append(contracts.vault.fund(party.id, token.address, amount, sender=payer))
-        return receipts
+    # ----------------------------------------------------------------------------------------------------- test tokens
+    def fund(self, trader: Trader, *, cash_usd6: int = 0, lots: Mapping[int, int] | None = None) -> list[Receipt]:
+        """Makes test tokens and pays them into the trader's inbox: cash, and collateral in lots by slot."""
+        contracts, units = self.contracts, self.contracts.deployment.vault_units
+        if cash_usd6:
+            contracts.cash.mint(self.submitter, cash_usd6)
+        for slot, count in (lots or {}).items():
+            if slot in units:
+                contracts.weth.mint(self.submitter, count * units[slot])
+        return super().fund(trader, cash_usd6=cash_usd6, lots=lots)
 
-    def deposit(self, party: Party, *, cash_usd6: int = 0, weth_lots: int = 0) -> Receipt:
+    def deposit(self, trader: Trader, *, cash_usd6: int = 0, lots: Mapping[int, int] | None = None) -> Receipt:
         """Absorbs that much of the inbox into the hidden account."""
-        lots = {self.contracts.deployment.weth_slot: weth_lots} if weth_lots else {}
-        return self.submit(party, party.trader.deposit(cash_usd6, lots, deadline=self.deadline))
+        absorbed = {slot: count for slot, count in (lots or {}).items() if count}
+        return self.submit(trader, trader.client.deposit(cash_usd6, absorbed, deadline=self.deadline))
 
-    def submit(self, party: Party, action: SignedAction) -> Receipt:
-        """Sends a party's action that is no trade, as the relayer; takes over the new state once it is mined."""
-        kind = ActionKind(action.message.kind)
-        points = self.epoch.points if self.epoch and ACTION_RULES[kind].needs_epoch else None
-        request = ActionRequest.from_action(action.message, action.proof_words, action.signature, points)
-        receipt = self.contracts.house.act(kind, request, sender=self.relayer)
-        party.trader.confirm(action)
-        return receipt
+    # ------------------------------------------------------------------------------------- both parties in one process
+    def agree(
+        self, taker: Trader, maker: Trader, legs: Mapping[int, int], taker_pays_usd6: int, *, maker_side: int = -1
+    ) -> AgreedTrade:
+        """A trade that both parties want, lots by slot, without the messages' signatures."""
+        session = self.begin(self.current_epoch())
+        request = make_request(taker.id, maker.id, legs, self.deadline, generation=session.epoch.generation)
+        quote = make_quote(
+            session, request, Maker(maker.id, maker.client.account.commitment, maker_side), taker_pays_usd6
+        )
+        return check_quote(session, request, quote, now=self.time)
 
-    def prove_trade(self, agreed: AgreedTrade, *parties: Party, fee_usd6: int = 0) -> dict[int, SignedAction]:
+    def prove_trade(self, agreed: AgreedTrade, *parties: Trader, fee_usd6: int = 0) -> dict[int, SignedAction]:
         """Each party's side of an agreed trade, signed and proved, by side."""
         deadline = min(self.deadline, agreed.valid_until)
-        actions = {}
+        sides = {}
         for party in parties:
-            action = party.trader.trade(agreed, self.get_epoch().data, deadline=deadline, fee_usd6=fee_usd6)
-            actions[action.message.side] = action
-        return actions
-
-    def make_trade_request(
-        self, actions: Mapping[int, SignedAction], points: EpochPoints | None = None
-    ) -> TradeRequest:
-        """The call that settles both sides."""
-        plus, minus = (
-            TradeSide.from_action(actions[side].message, actions[side].proof_words, actions[side].signature)
-            for side in (1, -1)
-        )
-        return TradeRequest(actions[1].message.trade_tag, points or self.get_epoch().points, plus, minus)
-
-    def settle(self, actions: Mapping[int, SignedAction], *parties: Party) -> Receipt:
-        """Sends a trade, as the relayer, and takes over both new states once it is mined."""
-        receipt = self.contracts.house.trade(self.make_trade_request(actions), sender=self.relayer)
-        for party in parties:
-            party.trader.confirm(next(action for action in actions.values() if action.message.account == party.id))
-        return receipt
+            side = party.client.trade(agreed, self.read_epoch(agreed.epoch), deadline=deadline, fee_usd6=fee_usd6)
+            sides[side.message.side] = side
+        return sides

@@ -14,7 +14,7 @@ from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName, Wrong
 from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
 from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.presets import BITS
-from zkmargin.engine.units import require_whole
+from zkmargin.engine.units import Usd6, require_whole
 
 MAX_LOTS = 2**BITS.position - 1
 """Largest position of a portfolio, lots, long or short."""
@@ -85,25 +85,25 @@ class Portfolio:
     """What people call it."""
     positions: Mapping[str, int] = field(repr=False)
     """Signed lots by instrument name."""
-    cash_usd6: int = field(repr=False)
-    """Signed cash, micro-dollars of USDC."""
+    cash: Usd6 = field(repr=False)
+    """Signed micro-dollars of USDC; `usd` makes them of US dollars."""
 
     def __post_init__(self) -> None:
         checked = {
             name: require_whole(f"lots of {name}", lots, -MAX_LOTS, MAX_LOTS) for name, lots in self.positions.items()
         }
         object.__setattr__(self, "positions", MappingProxyType({name: lots for name, lots in checked.items() if lots}))
-        object.__setattr__(self, "cash_usd6", require_whole("cash_usd6", self.cash_usd6, -MAX_CASH, MAX_CASH))
+        object.__setattr__(self, "cash", require_whole("cash_usd6", self.cash, -MAX_CASH, MAX_CASH))
 
     def __hash__(self) -> int:
-        return hash((self.name, frozenset(self.positions.items()), self.cash_usd6))
+        return hash((self.name, frozenset(self.positions.items()), self.cash))
 
     def to_state(self, listing: Listing) -> AccountState:
         """The positions in slot order; raises `UnknownName` for a name that `listing` does not list."""
         positions = np.zeros(listing.preset.slots, dtype=np.int64)
         for name, lots in self.positions.items():
             positions[listing.get(name).slot] = lots
-        return AccountState(positions, self.cash_usd6)
+        return AccountState(positions, self.cash)
 
     @classmethod
     def from_state(cls, name: str, state: AccountState, listing: Listing) -> Portfolio:
@@ -113,11 +113,11 @@ class Portfolio:
         positions = {}
         for slot in np.flatnonzero(state.positions):
             positions[listing.at(slot).name] = int(state.positions[slot])
-        return cls(name, positions, state.cash)
+        return cls(name, positions, Usd6(state.cash))
 
     def to_json(self) -> str:
         """The portfolio as a JSON document that `from_json` reads back to an equal one."""
-        head = {"format": FORMAT, "name": self.name, "cash_usd6": self.cash_usd6}
+        head = {"format": FORMAT, "name": self.name, "cash_usd6": self.cash}
         return json.dumps({**head, "positions": dict(self.positions)}, indent=1) + "\n"
 
     @classmethod
@@ -136,7 +136,7 @@ class Portfolio:
         file = read_model(PortfolioFile, text, source)
         if file.format != FORMAT:
             raise MalformedFile(source, f"format is {file.format!r}; allowed: {FORMAT!r}")
-        return cls(file.name, file.positions, file.cash_usd6)
+        return cls(file.name, file.positions, Usd6(file.cash_usd6))
 
 
 class PortfolioFile(StrictModel):

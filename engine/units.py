@@ -6,6 +6,8 @@ A number crosses the border of the engine through one of the `require_` function
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import NewType
 
 import numpy as np
@@ -18,6 +20,8 @@ Usd6 = NewType("Usd6", int)
 Lots = NewType("Lots", int)
 """Signed lots of one instrument; a short position is negative."""
 
+NO_CASH = Usd6(0)
+
 USD6 = 1_000_000
 """Micro-dollars per US dollar; prices, strikes and cash are whole micro-dollars."""
 LOT_STEP = 100_000_000
@@ -28,6 +32,32 @@ MINUTES_PER_DAY = 1_440
 DAYS_PER_YEAR = 365
 """ACT/365, as the options' venues quote."""
 SECONDS_PER_YEAR = DAYS_PER_YEAR * SECONDS_PER_DAY
+
+
+def usd(dollars: int | float | str | Decimal | Fraction) -> Usd6:
+    """US dollars as exact micro-dollars: the one way to say money.
+
+    A float is the decimal that it prints as, so `usd(0.1)` is 100,000; texts are decimals, such as "1234.56".
+
+    Raises
+    ------
+    WrongKind
+        If it is no number: a truth value, another type, or a text that is no decimal.
+    OutOfRange
+        If it is not finite, or not a whole number of micro-dollars.
+    """
+    if isinstance(dollars, bool) or not isinstance(dollars, int | float | str | Decimal | Fraction):
+        raise WrongKind("US dollars", dollars, "a number, or a decimal in a text")
+    try:
+        exact = Fraction(repr(dollars) if isinstance(dollars, float) else dollars) * USD6
+    except (ValueError, OverflowError):
+        allowed = "a decimal, such as '1234.56'"
+        if isinstance(dollars, str):
+            raise WrongKind("US dollars", dollars, allowed) from None
+        raise OutOfRange("US dollars", dollars, "any finite number", allowed) from None
+    if exact.denominator != 1:
+        raise OutOfRange("US dollars", dollars, "whole micro-dollars", "six decimals")
+    return Usd6(int(exact))
 
 
 def to_usd6(dollars: ArrayLike) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, Wrong
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.market.instruments import MAX_USD, Instrument
 from zkmargin.engine.presets import BITS
-from zkmargin.engine.units import LOT_STEP, USD6, require_in_range, require_whole
+from zkmargin.engine.units import LOT_STEP, USD6, Usd6, require_in_range, require_whole
 
 MAX_ORDER_LOTS = 2**BITS.leg - 1
 """Largest order of one instrument, lots: a leg of a trade."""
@@ -137,4 +137,4 @@ def trade(house: HouseModel, state: AccountState, orders: Sequence[Order], times
 def pay_out(account: Portfolio, dollars: float) -> Portfolio:
     """The account after a withdrawal of US dollars; raises `OutOfRange` for a negative amount or no number."""
     paid = require_in_range("withdrawal in US dollars", dollars, 0.0, MAX_TRADE_CASH / USD6)
-    return replace(account, cash_usd6=account.cash_usd6 - round(paid * USD6))
+    return replace(account, cash=Usd6(account.cash - round(paid * USD6)))

@@ -145,6 +145,11 @@ class Parameters:
     procyclicality: str
     """Which measure against procyclicality the expected shortfall takes, one of `PROCYCLICALITY`."""
 
+    @classmethod
+    def load(cls, name: str = DEFAULT) -> Parameters:
+        """The shipped parameter file `name`; raises `UnknownName` if there is none of that name."""
+        return load_parameters(name)
+
     @property
     def unaccepted_collateral(self) -> tuple[str, ...]:
         """Coins whose spot collateral is worth nothing at any level: their slots are reserved."""

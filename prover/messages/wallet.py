@@ -33,7 +33,8 @@ class Wallet:
     """A wallet over an eth-account key in memory."""
 
     def __init__(self, account: LocalAccount):
-        self._account = account
+        self.account = account
+        """eth-account's, with the private key."""
         self.address: str = account.address
 
     @classmethod
@@ -51,7 +52,7 @@ class Wallet:
 
     def sign(self, domain: Domain, message: TypedMessage) -> bytes:
         """65 bytes r, s, v; deterministic (RFC 6979)."""
-        return bytes(self._account.sign_message(encode(domain, message)).signature)
+        return bytes(self.account.sign_message(encode(domain, message)).signature)
 
 
 def request_signature(wallet: Signer, domain: Domain, message: TypedMessage) -> bytes:

@@ -79,9 +79,7 @@ def make_case(preset: Preset) -> tuple[Epoch, AnyTransition]:
     snapshot = to_preset(load_snapshot(MARKET), preset)
     epoch, held = House(snapshot).epoch(1), load_portfolio("market_maker")
     listed = {name: lots for name, lots in held.positions.items() if name in snapshot.listing.by_name}
-    state: AccountState = type(held)(name=held.name, positions=listed, cash_usd6=held.cash_usd6).to_state(
-        snapshot.listing
-    )
+    state: AccountState = type(held)(name=held.name, positions=listed, cash=held.cash).to_state(snapshot.listing)
     wallet, domain = Wallet.create(), make_domain()
     key = derive_key(wallet, domain, compute_account_id(domain, wallet.address, 0))
     account = Account.create(domain, wallet.address, 0, key, preset, epoch.generation)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 from zkmargin.contracts.errors import ContractsError, Reverted
-from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
+from zkmargin.contracts.trading import Trader
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover._native import BASE_MODULUS
@@ -20,7 +21,7 @@ from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Action
 from zkmargin.prover.messages.typed_data import compute_digest
 from zkmargin.prover.messages.wallet import request_signature
-from zkmargin.prover.negotiation import AgreedTrade, Maker, check_quote, make_quote, make_request
+from zkmargin.prover.negotiation import AgreedTrade
 
 
 @dataclass(frozen=True)
@@ -77,21 +78,10 @@ def expect_refusal(case: str, stage: str, attempt: Callable[[], object]) -> Refu
     return Refusal(case, stage, reason)
 
 
-def agree(
-    venue: LocalVenue, taker: Party, maker: Party, legs: dict[int, int], taker_pays_usd6: int, *, maker_side: int = -1
-) -> AgreedTrade:
-    """A trade that both parties want, without the messages' signatures."""
-    until = venue.deadline
-    session = venue.facts.begin(venue.epoch.data, until)
-    request = make_request(taker.id, maker.id, legs, until, generation=session.epoch.generation)
-    quote = make_quote(session, request, Maker(maker.id, maker.trader.account.commitment, maker_side), taker_pays_usd6)
-    return check_quote(session, request, quote, now=venue.chain.time)
-
-
 class Refusals:
     """The attempts, over a venue with three parties: a maker, a trader with little cash, and another trader."""
 
-    def __init__(self, venue: LocalVenue, maker: Party, poor: Party, other: Party):
+    def __init__(self, venue: LocalVenue, maker: Trader, poor: Trader, other: Trader):
         self.venue, self.maker, self.poor, self.other = venue, maker, poor, other
         self.house = venue.contracts.house
         settled_slots = [s for s in venue.facts.preset.derivative_slots if venue.snapshot.listing.is_option[s]]
@@ -111,14 +101,14 @@ class Refusals:
         )
         found: list[Refusal] = []
         for attempt in attempts:
-            self.venue.refresh()  # prices must not be what stops the others
+            self.venue.current_epoch()  # prices must not be what stops the others
             result = attempt()
             found += result if isinstance(result, list) else [result]
         return found
 
     def under_margined(self) -> list[Refusal]:
         """A trader with little cash sells options naked, first honestly, then with a proof of the empty policy."""
-        agreed = agree(self.venue, self.poor, self.maker, {self.option: -20_000}, -1_000_000)
+        agreed = self.venue.agree(self.poor, self.maker, {self.option: -20_000}, -1_000_000)
 
         def settle_without_margin() -> None:
             actions = {
@@ -138,10 +128,10 @@ class Refusals:
         intent = Intent(ActionKind.WITHDRAW, amount, recipient=self.poor.address, deadline=self.venue.deadline)
 
         def withdraw_without_margin() -> None:
-            self._submit_withdrawal(self.poor.trader.act(intent, self._toothless()))
+            self._submit_withdrawal(self.poor.client.act(intent, self._toothless()))
 
         return [
-            expect_refusal("withdraw_too_large", "prover", lambda: self.poor.trader.act(intent, self.venue.epoch.data)),
+            expect_refusal("withdraw_too_large", "prover", lambda: self.poor.client.act(intent, self.venue.epoch.data)),
             expect_refusal("withdraw_too_large", "contract", withdraw_without_margin),
         ]
 
@@ -160,7 +150,7 @@ class Refusals:
 
     def self_trade(self) -> Refusal:
         """Both sides of a trade from one account."""
-        agreed = agree(self.venue, self.other, self.maker, {self.option: 1}, 0)
+        agreed = self.venue.agree(self.other, self.maker, {self.option: 1}, 0)
         action = self._trade(self.maker, agreed)
         side = TradeSide.from_action(action.message, action.proof_words, action.signature)
         request = TradeRequest(action.message.trade_tag, self.venue.epoch.points, side, side)
@@ -168,8 +158,8 @@ class Refusals:
 
     def deposit_with_trade_word(self) -> Refusal:
         """A deposit of nothing whose proof receives a trade's lots that nobody gives."""
-        agreed = agree(self.venue, self.poor, self.maker, {self.option: 5}, 0)
-        trader, venue = self.poor.trader, self.venue
+        agreed = self.venue.agree(self.poor, self.maker, {self.option: 5}, 0)
+        trader, venue = self.poor.client, self.venue
         wish = Intent(
             ActionKind.TRADE,
             trade=agreed.trade,
@@ -193,7 +183,7 @@ class Refusals:
         intent = Intent(
             ActionKind.WITHDRAW, self.poor.state.cash + 1, recipient=self.poor.address, deadline=self.venue.deadline
         )
-        action = self.poor.trader.act(intent, self._toothless())
+        action = self.poor.client.act(intent, self._toothless())
         points = tuple(replace(point, x=0, y=0) for point in self.venue.epoch.points.points)
         forged = EpochPoints(self.venue.epoch.points.number, points)
         return expect_refusal("wrong_points", "contract", lambda: self._submit_withdrawal(action, points=forged))
@@ -217,11 +207,11 @@ class Refusals:
             number=data.number, generation=data.generation, policies=policies, settlement=data.settlement
         )
 
-    def _trade(self, party: Party, agreed: AgreedTrade, epoch: Epoch | None = None) -> SignedAction:
-        return party.trader.trade(agreed, epoch or self.venue.epoch.data, deadline=agreed.valid_until)
+    def _trade(self, party: Trader, agreed: AgreedTrade, epoch: Epoch | None = None) -> SignedAction:
+        return party.client.trade(agreed, epoch or self.venue.epoch.data, deadline=agreed.valid_until)
 
-    def _withdrawal(self, party: Party) -> SignedAction:
-        return party.trader.withdraw(
+    def _withdrawal(self, party: Trader) -> SignedAction:
+        return party.client.withdraw(
             self.venue.epoch.data, 1_000_000, recipient=party.address, deadline=self.venue.deadline
         )
 

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from zkmargin.contracts.chain import Chain, Receipt, run_anvil
-from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.files import write_whole
 from zkmargin.engine.house import House
@@ -25,7 +26,7 @@ from zkmargin.prover.messages.wallet import request_signature
 from zkmargin.prover.negotiation import Maker, check_accept, check_quote, make_accept, make_quote, make_request
 from zkmargin.scripts.cli.console import Steps
 from zkmargin.scripts.demo.book import get_target, price_legs, split_into_trades
-from zkmargin.scripts.demo.refusals import Refusal, Refusals, agree
+from zkmargin.scripts.demo.refusals import Refusal, Refusals
 from zkmargin.scripts.demo.verify import verify_three_ways
 
 MARKET = "deribit_2026-08-22"
@@ -66,7 +67,7 @@ def run_demo(keys: VenueKeys, steps: Steps, *, rpc_url: str | None = None) -> St
     snapshot = to_preset(load_snapshot(MARKET), keys.preset)
     with use_chain(rpc_url, snapshot.time) as chain:
         steps.start("deploying contracts, registering keys")
-        story = Story(keys.preset.name, LocalVenue(chain, keys, snapshot))
+        story = Story(keys.preset.name, LocalVenue(snapshot, keys=keys, chain=chain))
         steps.done()
         _post_epochs(story, steps)
         parties = _open_accounts(story, steps)
@@ -97,42 +98,44 @@ def _post_epochs(story: Story, steps: Steps) -> None:
     steps.done()
 
 
-def _open_accounts(story: Story, steps: Steps) -> tuple[Party, Party, Party]:
+def _open_accounts(story: Story, steps: Steps) -> tuple[Trader, Trader, Trader]:
     steps.start("opening three accounts, funding them, absorbing the deposits")
     venue = story.venue
     wealth = {"market maker": (3_000_000, 150_000), "alice": (4_000_000, 200_000), "bob": (60_000, 2_000)}
     parties = []
     for name, (dollars, weth_lots) in wealth.items():
-        party = venue.make_party(name)
-        story.spent("open", venue.open(party))
-        for receipt in venue.fund(party, cash_usd6=dollars * USD6, weth_lots=weth_lots):
+        party = venue.make_trader(name)
+        story.spent("open", venue.open_account(party))
+        for receipt in venue.fund(
+            party, cash_usd6=dollars * USD6, lots={venue.contracts.deployment.weth_slot: weth_lots}
+        ):
             story.spent("fund", receipt)
         story.spent("deposit", venue.deposit(party, cash_usd6=dollars * USD6))
-        story.spent("deposit", venue.deposit(party, weth_lots=weth_lots))
+        story.spent("deposit", venue.deposit(party, lots={venue.contracts.deployment.weth_slot: weth_lots}))
         parties.append(party)
     venue.post_epoch(with_snapshot=False)  # an account counts as proved when it opens: older prices are refused
     steps.done()
     return tuple(parties)
 
 
-def _build_book(story: Story, steps: Steps, maker: Party, alice: Party) -> None:
+def _build_book(story: Story, steps: Steps, maker: Trader, alice: Trader) -> None:
     trades = list(split_into_trades(get_target(story.venue)))
     for number, legs in enumerate(trades, 1):
         steps.start(f"private trade {number} of {len(trades)}: the market maker builds its book")
         venue = story.venue
-        venue.refresh()
-        agreed = agree(venue, maker, alice, legs, price_legs(venue, legs, half_spread=0.0))
-        receipt = venue.settle(venue.prove_trade(agreed, maker, alice), maker, alice)
+        venue.current_epoch()
+        agreed = venue.agree(maker, alice, legs, price_legs(venue, legs, half_spread=0.0))
+        receipt = venue.settle_sides(venue.prove_trade(agreed, maker, alice), maker, alice)
         if len(legs) > 1:
             story.spent("trade", receipt)
     steps.done()
 
 
-def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> dict[int, SignedAction]:
+def _trade_privately(story: Story, steps: Steps, maker: Trader, bob: Trader) -> dict[int, SignedAction]:
     """Request, quote, accept, both proofs, settlement; then what the chain saw beside what the parties know."""
     steps.start("a multi-leg private trade, agreed by signed messages")
     venue, listing = story.venue, story.venue.snapshot.listing
-    venue.refresh()
+    venue.current_epoch()
     slots = [slot for slot in venue.facts.preset.derivative_slots if listing.is_listed[slot]]
     options = [slot for slot in slots if listing.is_option[slot]]
     perpetual = next(slot for slot in slots if not listing.is_option[slot])
@@ -141,16 +144,16 @@ def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> di
 
     session = venue.facts.begin(venue.epoch.data, until)
     request = make_request(bob.id, maker.id, legs, until, generation=session.epoch.generation)
-    quote = make_quote(session, request, Maker(maker.id, maker.trader.account.commitment), price_legs(venue, legs))
-    quoted = request_signature(maker.trader.wallet, domain, quote)
+    quote = make_quote(session, request, Maker(maker.id, maker.client.account.commitment), price_legs(venue, legs))
+    quoted = request_signature(maker.client.wallet, domain, quote)
     agreed = check_quote(session, request, quote, now=now)
-    accept = make_accept(domain, quote, bob.trader.account.commitment)
-    accepted = request_signature(bob.trader.wallet, domain, accept)
+    accept = make_accept(domain, quote, bob.client.account.commitment)
+    accepted = request_signature(bob.client.wallet, domain, accept)
     check_accept(domain, quote, accept, now=now)
 
     before = {party.name: party.state.cash for party in (maker, bob)}
     actions = venue.prove_trade(agreed, maker, bob, fee_usd6=20_000)
-    receipt = story.spent("trade", venue.settle(actions, maker, bob))
+    receipt = story.spent("trade", venue.settle_sides(actions, maker, bob))
     [event] = venue.contracts.house.contract.decode_logs(receipt, "Traded")
     names = {item.slot: item.name for item in listing.by_name.values()}
     story.facts["trade"] = {
@@ -168,25 +171,25 @@ def _trade_privately(story: Story, steps: Steps, maker: Party, bob: Party) -> di
 
 
 def _show_refusals(
-    story: Story, steps: Steps, settled: dict[int, SignedAction], maker: Party, alice: Party, bob: Party
+    story: Story, steps: Steps, settled: dict[int, SignedAction], maker: Trader, alice: Trader, bob: Trader
 ) -> None:
     steps.start("what is refused, and why")
     venue = story.venue
-    venue.refresh()
+    venue.current_epoch()
     attempts = Refusals(venue, maker, bob, alice)
     story.refusals = [attempts.replay(settled), *attempts.run()]
     venue.post_epoch(with_snapshot=False)
     steps.done()
 
 
-def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
+def _attest(story: Story, steps: Steps, maker: Trader, bob: Trader) -> None:
     """On chain to the maintenance policy; off-chain, to bob, that the maker's net delta is within its limit."""
     steps.start("attestations: maintenance on chain, net delta to a counterparty off-chain")
     venue = story.venue
-    action = maker.trader.attest(venue.epoch.data, deadline=venue.deadline)
+    action = maker.client.attest(venue.epoch.data, deadline=venue.deadline)
     story.spent("attest", venue.submit(maker, action))
     asked = AttestationRequest.create(maker.id, "net_delta", bob.address)
-    shown = maker.trader.attest_to(venue.epoch.data, asked, valid_until=venue.deadline)
+    shown = maker.client.attest_to(venue.epoch.data, asked, valid_until=venue.deadline)
     chain = venue.contracts.read_facts(
         maker.id, venue.epoch.data.number, venue.provers.transition, venue.epoch.data.policy_bytes
     )
@@ -195,28 +198,28 @@ def _attest(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
     steps.done()
 
 
-def _withdraw(story: Story, steps: Steps, maker: Party) -> None:
+def _withdraw(story: Story, steps: Steps, maker: Trader) -> None:
     steps.start("withdrawals under the withdraw policy")
     venue, paid = story.venue, 1_000 * USD6
     vault, cash = venue.contracts.vault, venue.contracts.cash.address
     for number in range(1, 4):
-        action = maker.trader.withdraw(venue.epoch.data, paid, recipient=maker.address, deadline=venue.deadline)
+        action = maker.client.withdraw(venue.epoch.data, paid, recipient=maker.address, deadline=venue.deadline)
         story.spent("withdraw", venue.submit(maker, action))
         if vault.get_claimable(maker.address, cash) != number * paid:
             raise AssertionError(f"the maker may claim {vault.get_claimable(maker.address, cash)} micro-dollars")
     steps.done()
 
 
-def _recover(story: Story, steps: Steps, parties: tuple[Party, ...]) -> None:
+def _recover(story: Story, steps: Steps, parties: tuple[Trader, ...]) -> None:
     """Every account again, from events and wallet alone; commitments decide."""
     steps.start("rebuilding the accounts from chain events and wallets alone")
     venue, size = story.venue, story.venue.facts.preset
     records = venue.contracts.read_records(size)
     for party in parties:
-        found = recover_accounts(party.trader.wallet, venue.domain, size, records.history, records.settlements)
+        found = recover_accounts(party.client.wallet, venue.domain, size, records.history, records.settlements)
         [account] = found.accounts
         on_chain = venue.contracts.house.get_account(party.id).commitment
-        if not account.commitment == on_chain == party.trader.account.commitment:
+        if not account.commitment == on_chain == party.client.account.commitment:
             raise AssertionError(f"{party.name}'s recovered account does not open the commitment on chain")
     story.facts["recovered"] = True
     story.facts["positions"] = {party.name.replace(" ", "_"): party.state.open_positions for party in parties}
@@ -228,7 +231,7 @@ def _recover(story: Story, steps: Steps, parties: tuple[Party, ...]) -> None:
     steps.done()
 
 
-def _leave(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
+def _leave(story: Story, steps: Steps, maker: Trader, bob: Trader) -> None:
     """Bob trades back to flat and closes an hour after the last epoch: without the oracle, he still gets out."""
     steps.start("the oracle stops; a flat account closes without it")
     venue = story.venue
@@ -237,11 +240,11 @@ def _leave(story: Story, steps: Steps, maker: Party, bob: Party) -> None:
         for slot, lots in enumerate(bob.state.positions)
         if lots and slot not in venue.facts.preset.collateral_slots
     }
-    agreed = agree(venue, bob, maker, held, price_legs(venue, held))
-    story.spent("trade", venue.settle(venue.prove_trade(agreed, maker, bob), maker, bob))
+    agreed = venue.agree(bob, maker, held, price_legs(venue, held))
+    story.spent("trade", venue.settle_sides(venue.prove_trade(agreed, maker, bob), maker, bob))
     venue.chain.travel(SECONDS_PER_HOUR)
     slot = venue.contracts.deployment.weth_slot
-    action = bob.trader.close(
+    action = bob.client.close(
         bob.state.cash, {slot: int(bob.state.positions[slot])}, recipient=bob.address, deadline=venue.deadline
     )
     story.spent("close", venue.submit(bob, action))

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from zkmargin.contracts.chain import run_anvil
-from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import VenueKeys, load_venue_keys
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import to_preset
@@ -18,8 +18,7 @@ def make_venue(preset: str) -> Iterator[LocalVenue]:
     """A venue at the recorded market's time, with one epoch posted."""
     set_up([preset])
     snapshot = to_preset(load_snapshot(MARKET), preset)
-    with run_anvil(timestamp=snapshot.time) as chain:
-        venue = LocalVenue(chain, load_venue_keys(preset), snapshot)
+    with LocalVenue(snapshot) as venue:
         venue.post_epoch()
         yield venue
 
@@ -49,11 +48,11 @@ def venue(mini_venue: LocalVenue) -> Iterator[LocalVenue]:
     mini_venue.epoch, mini_venue.snapshot = epoch, snapshot
 
 
-def open_funded(venue: LocalVenue, name: str, dollars: int, weth_lots: int = 0) -> Party:
+def open_funded(venue: LocalVenue, name: str, dollars: int, weth_lots: int = 0) -> Trader:
     """A party with an open account that holds this much; a fresh epoch is posted after the opening."""
-    party = venue.make_party(name)
-    venue.open(party)
-    venue.fund(party, cash_usd6=dollars * 10**6, weth_lots=weth_lots)
-    venue.deposit(party, cash_usd6=dollars * 10**6, weth_lots=weth_lots)
+    party = venue.make_trader(name)
+    venue.open_account(party)
+    venue.fund(party, cash_usd6=dollars * 10**6, lots={venue.contracts.deployment.weth_slot: weth_lots})
+    venue.deposit(party, cash_usd6=dollars * 10**6, lots={venue.contracts.deployment.weth_slot: weth_lots})
     venue.post_epoch(with_snapshot=False)
     return party

@@ -7,7 +7,8 @@ import pytest
 
 from tests.chain.conftest import open_funded
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue import Status
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
@@ -15,18 +16,17 @@ from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.scripts.demo.refusals import agree
 
 OPTION, PERPETUAL = 3, 1
 USD6 = 10**6
 
 
-def trade(venue: LocalVenue, taker: Party, maker: Party, legs: dict[int, int], pays_usd6: int, fee_usd6: int = 0):
-    agreed = agree(venue, taker, maker, legs, pays_usd6)
-    return venue.settle(venue.prove_trade(agreed, taker, maker, fee_usd6=fee_usd6), taker, maker)
+def trade(venue: LocalVenue, taker: Trader, maker: Trader, legs: dict[int, int], pays_usd6: int, fee_usd6: int = 0):
+    agreed = venue.agree(taker, maker, legs, pays_usd6)
+    return venue.settle_sides(venue.prove_trade(agreed, taker, maker, fee_usd6=fee_usd6), taker, maker)
 
 
-def assert_conserved(venue: LocalVenue, parties: list[Party]) -> None:
+def assert_conserved(venue: LocalVenue, parties: list[Trader]) -> None:
     """Positions sum to zero slot by slot; cash and collateral sum to what the vault holds for the accounts."""
     total = sum(party.state.positions for party in parties)
     preset, contracts = venue.facts.preset, venue.contracts
@@ -34,16 +34,16 @@ def assert_conserved(venue: LocalVenue, parties: list[Party]) -> None:
         assert total[slot] == 0, slot
     weth_slot = contracts.deployment.weth_slot
     assert int(total[weth_slot]) * 10**15 == contracts.vault.get_held(contracts.weth.address)
-    fees = contracts.house.get_fees(venue.relayer)
+    fees = contracts.house.get_fees(venue.submitter)
     assert sum(party.state.cash for party in parties) + fees == contracts.vault.get_held(contracts.cash.address)
 
 
-def assert_recovered(venue: LocalVenue, parties: list[Party]) -> None:
+def assert_recovered(venue: LocalVenue, parties: list[Trader]) -> None:
     preset, history = venue.facts.preset, venue.contracts.house.read_history()
     settlements = venue.contracts.oracle.read_settlements(preset)
     for party in parties:
-        [account] = recover_accounts(party.trader.wallet, venue.domain, preset, history, settlements).accounts
-        assert account == party.trader.account
+        [account] = recover_accounts(party.client.wallet, venue.domain, preset, history, settlements).accounts
+        assert account == party.client.account
         assert account.commitment == venue.contracts.house.get_account(party.id).commitment
 
 
@@ -57,18 +57,18 @@ def test_a_whole_life(venue):
     assert_conserved(venue, [alice, bob])
 
     before = house.get_account(alice.id)
-    venue.submit(alice, alice.trader.attest(venue.epoch.data, deadline=venue.deadline))
+    venue.submit(alice, alice.client.attest(venue.epoch.data, deadline=venue.deadline))
     assert house.get_account(alice.id).commitment == before.commitment
-    venue.submit(alice, alice.trader.attest(venue.epoch.data, "net_delta", deadline=venue.deadline))
+    venue.submit(alice, alice.client.attest(venue.epoch.data, "net_delta", deadline=venue.deadline))
     assert house.get_attested(alice.id, "net_delta") == venue.epoch.data.time
 
     venue.fund(alice, cash_usd6=500 * USD6 + 1)
-    venue.submit(alice, alice.trader.cure(venue.epoch.data, 500 * USD6, deadline=venue.deadline, fee_usd6=7))
+    venue.submit(alice, alice.client.cure(venue.epoch.data, 500 * USD6, deadline=venue.deadline, fee_usd6=7))
     assert vault.get_inbox(alice.id, cash.address) == 1
 
     venue.submit(
         alice,
-        alice.trader.withdraw(
+        alice.client.withdraw(
             venue.epoch.data,
             100 * USD6,
             {venue.contracts.deployment.weth_slot: 1_000},
@@ -84,7 +84,7 @@ def test_a_whole_life(venue):
     venue.chain.travel(86_400)
     assert_recovered(venue, [alice, bob])
     weth = {venue.contracts.deployment.weth_slot: 2_000}
-    venue.submit(alice, alice.trader.close(alice.state.cash, weth, recipient=alice.address, deadline=venue.deadline))
+    venue.submit(alice, alice.client.close(alice.state.cash, weth, recipient=alice.address, deadline=venue.deadline))
     assert house.get_account(alice.id).status is Status.CLOSED
     assert_conserved(venue, [alice, bob])
 
@@ -119,14 +119,14 @@ def test_a_generation_step_pays_out_on_both_sides(venue):
     trade(venue, alice, bob, {PERPETUAL: 1}, 0)
     assert (alice.state.cash, bob.state.cash) == (before[0] + 280 * USD6, before[1] - 280 * USD6)
     assert alice.state.positions[OPTION] == bob.state.positions[OPTION] == 0
-    assert alice.trader.account.generation == venue.contracts.house.get_account(alice.id).generation == later.generation
+    assert alice.client.account.generation == venue.contracts.house.get_account(alice.id).generation == later.generation
     assert_conserved(venue, [alice, bob])
     assert_recovered(venue, [alice, bob])
 
 
 def test_the_prover_refuses_what_the_margin_rule_refuses(venue):
     alice, bob = open_funded(venue, "alice", 1_000), open_funded(venue, "bob", 900_000)
-    agreed = agree(venue, alice, bob, {PERPETUAL: -5_000}, 0)
+    agreed = venue.agree(alice, bob, {PERPETUAL: -5_000}, 0)
     with pytest.raises(PolicyNotMet) as caught:
         venue.prove_trade(agreed, alice)
     assert caught.value.missing_usd6 > 0 and caught.value.rows
@@ -139,7 +139,7 @@ def test_a_withdrawal_leaves_initial_margin(venue):
     trade(venue, alice, bob, {PERPETUAL: 20}, 20 * price)
 
     def withdraw(amount: int):
-        return alice.trader.withdraw(venue.epoch.data, amount, recipient=alice.address, deadline=venue.deadline)
+        return alice.client.withdraw(venue.epoch.data, amount, recipient=alice.address, deadline=venue.deadline)
 
     low, high = 0, alice.state.cash
     while low < high:
@@ -155,13 +155,13 @@ def test_a_withdrawal_leaves_initial_margin(venue):
     assert 0 < low < 100_000 * USD6
 
 
-def withdraw_builds(party: Party, venue: LocalVenue, amount: int) -> None:
+def withdraw_builds(party: Trader, venue: LocalVenue, amount: int) -> None:
     """Raises unless a withdrawal of this amount can be built; proves nothing."""
     from zkmargin.prover.actions.intent import Intent
     from zkmargin.prover.actions.transition import build_transition
 
     build_transition(
-        party.trader.account,
+        party.client.account,
         Intent(ActionKind.WITHDRAW, amount, recipient=party.address, deadline=venue.deadline),
         domain=venue.domain,
         key_version=1,
@@ -184,6 +184,6 @@ def test_a_snapshot_is_of_its_epochs_time(venue):
 def test_a_recorded_market_is_replayed_on_a_later_chain(mini_keys, venue):
     """A year later by the chain's clock: snapshots keep their time, which publishers accept only when told to."""
     recorded = dataclasses.replace(venue.snapshot, time=venue.chain.time - 365 * 86_400)
-    replay = LocalVenue(venue.chain, mini_keys, recorded)
+    replay = LocalVenue(recorded, keys=mini_keys, chain=venue.chain)
     data = replay.post_epoch().data
     assert replay.is_replay and data.snapshot.time == recorded.time < data.time - 364 * 86_400

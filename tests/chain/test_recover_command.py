@@ -7,7 +7,8 @@ import pytest
 from eth_account import Account as EthAccount
 from typer.testing import CliRunner, Result
 
-from zkmargin.contracts.local_venue import LocalVenue, Party
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.trading import Trader
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.account.key_file import create_key_file
 from zkmargin.prover.client import AccountClient
@@ -19,7 +20,7 @@ PASSWORD = "a password of a test"
 
 
 @pytest.fixture
-def owner(venue: LocalVenue, tmp_path: Path) -> tuple[LocalVenue, list[Party], Path]:
+def owner(venue: LocalVenue, tmp_path: Path) -> tuple[LocalVenue, list[Trader], Path]:
     """Two funded accounts of one wallet: the first under the wallet's key, the second under a key file's."""
     signer = EthAccount.create()
     wallet, folder = Wallet(signer), tmp_path
@@ -30,11 +31,11 @@ def owner(venue: LocalVenue, tmp_path: Path) -> tuple[LocalVenue, list[Party], P
     venue.contracts.deployment.save(folder / "deployment.json")
     parties = []
     for index, key in enumerate(keys):
-        trader = AccountClient.create(
+        client = AccountClient.create(
             wallet, venue.facts, venue.provers, index=index, key=key, generation=venue.contracts.oracle.get_generation()
         )
-        party = Party(f"account {index}", trader)
-        venue.open(party)
+        party = Trader(venue, client, f"account {index}")
+        venue.open_account(party)
         venue.fund(party, cash_usd6=(index + 1) * USD6)
         venue.deposit(party, cash_usd6=(index + 1) * USD6)
         parties.append(party)

@@ -16,7 +16,6 @@ from zkmargin.prover.groth16.provers import compute_transition_witness
 from zkmargin.prover.groth16.witness import collect_transition_inputs, compute_witness
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.typed_data import compute_digest
-from zkmargin.scripts.demo.refusals import agree
 
 USD6 = 10**6
 
@@ -31,11 +30,11 @@ def test_a_multi_leg_trade_settles(standard_venue: LocalVenue):
         preset.future_slots("BTC")[0]: 1,
         129: -1,
     }
-    agreed = agree(venue, alice, bob, legs, 100 * USD6)
-    receipt = venue.settle(venue.prove_trade(agreed, alice, bob), alice, bob)
+    agreed = venue.agree(alice, bob, legs, 100 * USD6)
+    receipt = venue.settle_sides(venue.prove_trade(agreed, alice, bob), alice, bob)
     assert receipt.gas_used <= 400_000
     for party in (alice, bob):
-        assert venue.contracts.house.get_account(party.id).commitment == party.trader.account.commitment
+        assert venue.contracts.house.get_account(party.id).commitment == party.client.account.commitment
 
 
 def test_a_forced_witness_is_refused(standard_venue: LocalVenue):
@@ -45,10 +44,10 @@ def test_a_forced_witness_is_refused(standard_venue: LocalVenue):
     intent = Intent(ActionKind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
     terms = {"domain": venue.domain, "key_version": 1, "epoch": venue.epoch.data}
     with pytest.raises(PolicyNotMet):
-        build_transition(alice.trader.account, intent, **terms)
+        build_transition(alice.client.account, intent, **terms)
 
-    effects = compute_effects(alice.trader.account, intent, venue.epoch.data)
-    small = build_transition(alice.trader.account, dataclasses.replace(intent, cash_usd6=USD6), **terms)
+    effects = compute_effects(alice.client.account, intent, venue.epoch.data)
+    small = build_transition(alice.client.account, dataclasses.replace(intent, cash_usd6=USD6), **terms)
     message = small.message.model_copy(
         update={"commitment_new": effects.commitment_new, "cash_flow": effects.cash_flow}
     )

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chain.conftest import MARKET, open_funded
-from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.local_venue import LocalVenue
-from zkmargin.contracts.venue_keys import load_venue_keys
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import relist
 from zkmargin.engine.policy.certificate import Certificate
@@ -33,8 +31,7 @@ USD6 = 10**6
 def venue() -> Iterator[LocalVenue]:
     set_up(["wide"])
     snapshot = relist(load_snapshot(MARKET), WIDE)
-    with run_anvil(timestamp=snapshot.time) as chain:
-        venue = LocalVenue(chain, load_venue_keys("wide"), snapshot)
+    with LocalVenue(snapshot) as venue:
         venue.post_epoch()
         yield venue
 
@@ -42,11 +39,11 @@ def venue() -> Iterator[LocalVenue]:
 def spend(venue: LocalVenue) -> dict[str, int]:
     """Gas of a withdrawal and of an attestation of a new account that holds cash and collateral."""
     alice = open_funded(venue, "alice", 100_000, 1_000)
-    withdrawal = alice.trader.withdraw(venue.epoch.data, 10 * USD6, recipient=alice.address, deadline=venue.deadline)
+    withdrawal = alice.client.withdraw(venue.epoch.data, 10 * USD6, recipient=alice.address, deadline=venue.deadline)
     used = {"withdraw": venue.submit(alice, withdrawal).gas_used}
-    attestation = alice.trader.attest(venue.epoch.data, deadline=venue.deadline)
+    attestation = alice.client.attest(venue.epoch.data, deadline=venue.deadline)
     used["attest"] = venue.submit(alice, attestation).gas_used
-    assert venue.contracts.house.get_account(alice.id).commitment == alice.trader.account.commitment
+    assert venue.contracts.house.get_account(alice.id).commitment == alice.client.account.commitment
     return used
 
 
@@ -62,9 +59,9 @@ def test_a_forced_witness_is_refused(venue):
     intent = Intent(ActionKind.WITHDRAW, 5_000 * USD6, recipient=alice.address, deadline=venue.deadline)
     terms = {"domain": venue.domain, "key_version": 1, "epoch": venue.epoch.data}
     with pytest.raises(PolicyNotMet):
-        build_transition(alice.trader.account, intent, **terms)
-    effects = compute_effects(alice.trader.account, intent, venue.epoch.data)
-    small = build_transition(alice.trader.account, dataclasses.replace(intent, cash_usd6=USD6), **terms)
+        build_transition(alice.client.account, intent, **terms)
+    effects = compute_effects(alice.client.account, intent, venue.epoch.data)
+    small = build_transition(alice.client.account, dataclasses.replace(intent, cash_usd6=USD6), **terms)
     changes = {"commitment_new": effects.commitment_new, "cash_flow": effects.cash_flow}
     message = small.message.model_copy(update=changes)
     forged = Transition(effects, message, compute_digest(venue.domain, message), small.certificate)

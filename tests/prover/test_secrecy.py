@@ -163,7 +163,7 @@ CASES: dict[type, list[Callable]] = {
         lambda: Quote.parse({"word": WORD << 200, "salt": SALT}),
         lambda: Quote.parse({"word": f"{WORD}x", "salt": f"{SALT}x"}),
     ],
-    errors.SigningNotRepeatable: [lambda: derive_key(Fickle(ALICE._account), DOMAIN, bytes(32))],
+    errors.SigningNotRepeatable: [lambda: derive_key(Fickle(ALICE.account), DOMAIN, bytes(32))],
     errors.WrongSigner: [
         lambda: Signed(request_for([{"slot": 1, "lots": LOTS}]), bytes(65)).check_signer(DOMAIN, BOB.address)
     ],

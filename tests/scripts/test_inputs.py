@@ -186,7 +186,7 @@ def test_an_instrument_that_mini_does_not_list():
     held, snapshot = load_portfolio("hedged_vol_book"), load_market(MARKET, "mini")
     with pytest.raises(NotListedHere, match=r"hedged_vol_book holds BTC-.*, which mini does not list; standard does"):
         load_state(held, snapshot, MARKET)
-    stranger = type(held)(name="x", positions={"BTC-1JAN30-1-C": 1}, cash_usd6=0)
+    stranger = type(held)(name="x", positions={"BTC-1JAN30-1-C": 1}, cash=0)
     with pytest.raises(UnknownName, match="BTC-1JAN30-1-C"):
         load_state(stranger, snapshot, MARKET)
 

@@ -124,7 +124,7 @@ def test_positions_and_cash_stay_in_range():
     for amount in (math.nan, -1.0, math.inf):
         with pytest.raises(OutOfRange, match="withdrawal in US dollars"):
             pay_out(Portfolio("x", {}, 0), amount)
-    assert pay_out(Portfolio("x", {}, 5), 2.0).cash_usd6 == 5 - 2_000_000
+    assert pay_out(Portfolio("x", {}, 5), 2.0).cash == 5 - 2_000_000
 
 
 def test_a_trade_has_four_legs():

@@ -167,7 +167,7 @@ def test_a_wrong_wallet_is_named_at_the_opening(story):
     with pytest.raises(RecoveryError) as caught:
         recover(chain, alice, BOB)
     assert caught.value.index == 0 and "wrong wallet" in str(caught.value)
-    assert recover_accounts(Wallet(BOB._account), DOMAIN, MINI, chain.events[:1], {}) == Recovery((), ())
+    assert recover_accounts(Wallet(BOB.account), DOMAIN, MINI, chain.events[:1], {}) == Recovery((), ())
 
 
 def test_a_key_file_recovers_too(tmp_path):
@@ -214,7 +214,7 @@ def test_key_files_stand_in_for_a_wallet_that_cannot_derive(tmp_path):
             self.count = getattr(self, "count", 0) + 1
             return bytes(64) + bytes([27 + self.count % 2])
 
-    wallet = Fickle(ALICE._account)
+    wallet = Fickle(ALICE.account)
     ids = [compute_account_id(DOMAIN, ALICE.address, index) for index in (0, 1)]
     key = create_key_file(tmp_path / "key.json", ids[1])
     accounts = [Account.create(DOMAIN, ALICE.address, n, key, MINI, 0) for n in (0, 1)]

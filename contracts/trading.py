@@ -1,0 +1,495 @@
+"""A venue for those who trade on it: accounts ask, quote and accept by signed messages; one transaction settles.
+
+::
+
+    alice.request -> bob.quote -> alice.accept -> venue.settle
+
+A `Trader` keeps one hidden account and says every amount in instrument names, lots and micro-dollars. Its `Venue` knows
+the deployment and the epochs, and submits what traders sign, which anybody may do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from eth_utils.crypto import keccak
+
+from zkmargin.contracts.chain import Chain, Receipt
+from zkmargin.contracts.deployment import Deployment
+from zkmargin.contracts.errors import CallInvalid, MessageInvalid
+from zkmargin.contracts.messages import EpochPoints, sort_points
+from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
+from zkmargin.contracts.venue import Contracts
+from zkmargin.engine.account import AccountState, Portfolio
+from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.house import House
+from zkmargin.engine.market.instruments import Listing
+from zkmargin.engine.market.snapshot import MarketSnapshot
+from zkmargin.engine.presets import PRESETS, Preset
+from zkmargin.engine.units import NO_CASH, Usd6
+from zkmargin.prover.attestation import AttestationRequest, ChainFacts, ProvenAttestation
+from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedOpening
+from zkmargin.prover.errors import KeyMissing
+from zkmargin.prover.groth16.keys import load_verifying_key
+from zkmargin.prover.groth16.points import compute_policy_point
+from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.records import Accept, Quote, RequestForQuote
+from zkmargin.prover.messages.signed import Signed, sign_message
+from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.messages.wallet import Signer, Wallet
+from zkmargin.prover.negotiation import (
+    ANY_MAKER,
+    AgreedTrade,
+    Maker,
+    check_accept,
+    check_quote,
+    make_accept,
+    make_quote,
+    make_request,
+)
+from zkmargin.prover.paths import BUILD
+from zkmargin.prover.ranges import check_range
+from zkmargin.prover.session import Session, VenueFacts
+
+PATIENCE = 3600
+"""Seconds until what a trader signs here runs out."""
+
+
+@dataclass(frozen=True)
+class AcceptedTrade:
+    """A trade that the taker has accepted, with its own side proved and signed."""
+
+    quote: Signed[Quote]
+    """The maker's firm price."""
+    accept: Signed[Accept]
+    """What goes to the maker."""
+    agreed: AgreedTrade = field(repr=False)
+    """Terms, which only the two parties know."""
+    side: SignedAction = field(repr=False)
+    """The taker's."""
+
+
+class Trader:
+    """One hidden account at a venue, with its wallet. Cash is micro-dollars, see `usd`; lots are whole and signed.
+
+    What acts raises `PolicyNotMet` before anything is proved or sent, if the account would not meet its margin.
+    """
+
+    def __init__(self, venue: Venue, client: AccountClient, name: str = ""):
+        self.venue, self.client, self.name = venue, client, name
+        self._requests: dict[bytes, RequestForQuote] = {}
+
+    def __repr__(self) -> str:
+        return f"Trader({self.name or self.address})"
+
+    @property
+    def id(self) -> bytes:
+        """Account number, 32 bytes."""
+        return self.client.account.id
+
+    @property
+    def address(self) -> str:
+        """The wallet's, the account's `auth`."""
+        return self.client.wallet.address
+
+    @property
+    def state(self) -> AccountState:
+        """Positions by slot and cash, which only the owner knows."""
+        return self.client.account.state
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Positions by instrument name and cash; raises `UnknownName` for lots of what is no longer listed."""
+        return Portfolio.from_state(self.name or self.address, self.state, self.venue.listing)
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """Signed lots by instrument name."""
+        return self.portfolio.positions
+
+    @property
+    def cash(self) -> Usd6:
+        """Signed micro-dollars."""
+        return Usd6(self.state.cash)
+
+    # ------------------------------------------------------------------------------------------------------ negotiation
+    def request(self, legs: Mapping[str, int], *, maker: bytes = ANY_MAKER) -> Signed[RequestForQuote]:
+        """Asks for a price of `legs`, lots by instrument as this account would receive (+) or give (-) them.
+
+        Parameters
+        ----------
+        maker : bytes
+            Account that may answer; anyone by default.
+        """
+        generation = self.venue.current_epoch().generation
+        slots = self.venue.read_lots(legs)
+        request = make_request(self.id, maker, slots, self.venue.deadline, generation=generation)
+        self._requests[compute_digest(self.venue.domain, request)] = request
+        return sign_message(self.client.wallet, self.venue.domain, request)
+
+    def quote(self, request: Signed[RequestForQuote], *, taker_pays: Usd6, side: int = -1) -> Signed[Quote]:
+        """A firm price for a request: the taker pays so much for all legs, negative when it receives.
+
+        Parameters
+        ----------
+        side : int
+            +1 or -1; which side this account takes. It shows nothing about who buys.
+
+        Raises
+        ------
+        WrongSigner
+            If the request is not its taker's.
+        TradeMessageRefused
+            If it is malformed, to another maker, or of another listing.
+        """
+        self.venue.check_signer(request, request.message.taker)
+        maker = Maker(self.id, self.client.account.commitment, side)
+        quote = make_quote(self.venue.begin(self.venue.current_epoch()), request.message, maker, taker_pays)
+        return sign_message(self.client.wallet, self.venue.domain, quote)
+
+    def accept(self, quote: Signed[Quote], *, fee: Usd6 = NO_CASH) -> AcceptedTrade:
+        """Takes a quote to a request of this account: checks it, and signs and proves this side of the trade.
+
+        Raises
+        ------
+        TradeMessageRefused
+            If it answers no request of this account, or says anything else than the request.
+        WrongSigner
+            If the quote is not its maker's.
+        """
+        message, venue = quote.message, self.venue
+        if message.request not in self._requests:
+            raise CallInvalid("quote", f"to request 0x{message.request.hex()}", "one to a request of this trader")
+        venue.check_signer(quote, message.maker)
+        epoch = venue.read_epoch(message.epoch)
+        agreed = check_quote(venue.begin(epoch), self._requests[message.request], message, now=venue.time)
+        accept = make_accept(venue.domain, message, self.client.account.commitment)
+        side = self.client.trade(agreed, epoch, deadline=agreed.valid_until, fee_usd6=fee)
+        return AcceptedTrade(quote, sign_message(self.client.wallet, venue.domain, accept), agreed, side)
+
+    def answer(self, accepted: AcceptedTrade, *, fee: Usd6 = NO_CASH) -> SignedAction:
+        """The maker's side of a trade that was accepted, signed and proved.
+
+        Raises
+        ------
+        TradeMessageRefused
+            If the acceptance is of another quote or too late.
+        WrongSigner
+            If it is not the taker's, or the quote is not this account's.
+        """
+        venue, agreed = self.venue, accepted.agreed
+        accepted.quote.check_signer(venue.domain, self.address)
+        venue.check_signer(accepted.accept, agreed.taker)
+        check_accept(venue.domain, accepted.quote.message, accepted.accept.message, now=venue.time)
+        epoch = venue.read_epoch(agreed.epoch)
+        return self.client.trade(agreed, epoch, deadline=agreed.valid_until, fee_usd6=fee)
+
+    # ---------------------------------------------------------------------------------------------------- other actions
+    def deposit(self, cash: Usd6 = NO_CASH, collateral: Mapping[str, int] | None = None) -> Receipt:
+        """Pays tokens in and takes them into the hidden account; collateral is lots by instrument name."""
+        lots = self.venue.read_lots(collateral or {})
+        self.venue.fund(self, cash_usd6=cash, lots=lots)
+        return self.venue.submit(self, self.client.deposit(cash, lots, deadline=self.venue.deadline))
+
+    def withdraw(
+        self, cash: Usd6 = NO_CASH, collateral: Mapping[str, int] | None = None, *, recipient: str | None = None
+    ) -> Receipt:
+        """Pays out to what the recipient, by default the wallet, may claim, while the withdraw policy holds."""
+        venue = self.venue
+        action = self.client.withdraw(
+            venue.current_epoch(),
+            cash,
+            venue.read_lots(collateral or {}),
+            recipient=recipient or self.address,
+            deadline=venue.deadline,
+        )
+        return venue.submit(self, action)
+
+    def attest(self, policy: str = "maintenance") -> Receipt:
+        """Shows on chain that the account meets a policy."""
+        action = self.client.attest(self.venue.current_epoch(), policy, deadline=self.venue.deadline)
+        return self.venue.submit(self, action)
+
+    def attest_to(self, asked: AttestationRequest) -> ProvenAttestation:
+        """Shows it to one recipient, off chain; see `verify_attestation`."""
+        venue = self.venue
+        return self.client.attest_to(venue.current_epoch(), asked, valid_until=venue.deadline)
+
+    def close(self, *, recipient: str | None = None) -> Receipt:
+        """Pays out everything and ends the account for good: it must hold no derivatives and owe nothing.
+
+        It needs no epoch, so it works when the publishers are gone.
+        """
+        slots = self.venue.facts.preset.collateral_slots
+        lots = {slot: int(self.state.positions[slot]) for slot in slots if self.state.positions[slot]}
+        action = self.client.close(self.cash, lots, recipient=recipient or self.address, deadline=self.venue.deadline)
+        return self.venue.submit(self, action)
+
+
+class Venue:
+    """A deployment, its epochs and the traders that this process opened on it.
+
+    Parameters
+    ----------
+    contracts : Contracts
+    facts : VenueFacts
+    provers : Provers
+    submitter : str
+        Account that sends, and pays the gas for, what traders sign.
+    """
+
+    def __init__(self, contracts: Contracts, facts: VenueFacts, provers: Provers, submitter: str):
+        self.contracts, self.facts, self.provers, self.submitter = contracts, facts, provers, submitter
+        self.traders: dict[bytes, Trader] = {}
+        self._epochs: dict[int, Epoch] = {}
+
+    @classmethod
+    def connect(cls, url: str, deployment: Deployment | Path | str, signer: Wallet, *, build: Path = BUILD) -> Self:
+        """The venue of a deployment on the chain behind `url`.
+
+        Parameters
+        ----------
+        deployment : Deployment or path
+            The record that `Deployment.save` wrote.
+        signer : Wallet
+            Signs and pays for transactions; its tokens are what deposits pay in.
+        build : Path
+            Folder of the proving keys.
+
+        Raises
+        ------
+        ChainUnavailable, DeploymentMismatch
+            If nothing answers, or the chain is another than the deployment's.
+        KeyMissing
+            If no proving key in `build` is the one that the registry has.
+        """
+        chain = Chain(url)
+        chain.use_signer(signer)
+        record = deployment if isinstance(deployment, Deployment) else Deployment.load(Path(deployment))
+        contracts = Contracts.connect(chain, record)
+        version = contracts.registry.get_latest()
+        preset = _find_preset(contracts, version, build)
+        _, *committee = contracts.registry.get_open_key(version)
+        facts = VenueFacts(record.domain, preset, version, (committee[0], committee[1]))
+        provers = Provers.load(preset, build=build, allow_insecure=chain.is_development)
+        return cls(contracts, facts, provers, signer.address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives back what the venue holds; a connection holds nothing."""
+
+    @property
+    def chain(self) -> Chain:
+        """The chain it lives on."""
+        return self.contracts.chain
+
+    @property
+    def domain(self) -> Domain:
+        """Where signatures count."""
+        return self.facts.domain
+
+    @property
+    def time(self) -> int:
+        """The chain's, unix seconds."""
+        return self.chain.time
+
+    @property
+    def deadline(self) -> int:
+        """Unix seconds; far enough for what is signed now."""
+        return self.chain.time + PATIENCE
+
+    # ----------------------------------------------------------------------------------------------------------- epochs
+    @property
+    def listing(self) -> Listing:
+        """What the slots stand for at the latest epoch."""
+        return self.current_epoch().snapshot.listing
+
+    def current_epoch(self) -> Epoch:
+        """The latest epoch; raises `CallInvalid` before the first."""
+        return self.read_epoch(self.contracts.oracle.get_latest_number())
+
+    def read_epoch(self, number: int) -> Epoch:
+        """An epoch, built again from the snapshot that was posted with it.
+
+        Raises
+        ------
+        CallInvalid
+            If there is none of that number, or it was posted without its snapshot.
+        MessageInvalid
+            If its policies are not those that this house builds: the publishers have other parameters.
+        Reverted
+            If the oracle no longer has it.
+        """
+        if number not in self._epochs:
+            self._epochs[number] = self._rebuild_epoch(number)
+        return self._epochs[number]
+
+    def _rebuild_epoch(self, number: int) -> Epoch:
+        oracle = self.contracts.oracle
+        data = oracle.read_snapshots().get(number)
+        if data is None:
+            raise CallInvalid("number of the epoch", number, "one whose snapshot is published")
+        posted = oracle.get_epoch(number)
+        if keccak(data) != posted.snapshot_hash:
+            raise MessageInvalid("Epoch", "snapshot_hash", posted.snapshot_hash, "that of the bytes published")
+        house = House(MarketSnapshot.from_bytes(data))
+        settlement = oracle.read_settlements(self.facts.preset).get(posted.generation)
+        epoch = house.epoch(number, time=posted.time, settlement=settlement)
+        if epoch.policy_hash != oracle.read_policy_hash(number):
+            raise MessageInvalid("Epoch", "policy_hash", "the publishers'", "that of the policies built here")
+        return epoch
+
+    def get_points(self, number: int) -> EpochPoints:
+        """What an action at that epoch carries."""
+        key, epoch = self.provers.transition.verifying_key, self.read_epoch(number)
+        points = {name: compute_policy_point(key, policy) for name, policy in epoch.policies.items()}
+        return EpochPoints(number, sort_points(points))
+
+    def begin(self, epoch: Epoch) -> Session:
+        """A session at an epoch, from now on."""
+        return self.facts.begin(epoch, self.deadline)
+
+    # --------------------------------------------------------------------------------------------------------- accounts
+    def open(
+        self,
+        wallet: Signer,
+        *,
+        cash: Usd6 = NO_CASH,
+        collateral: Mapping[str, int] | None = None,
+        name: str = "",
+    ) -> Trader:
+        """Opens the wallet's account and pays into it: cash, and collateral in lots by instrument name."""
+        trader = self.make_trader(name, wallet=wallet)
+        self.open_account(trader)
+        if cash or collateral:
+            trader.deposit(cash, collateral)
+        return trader
+
+    def make_trader(self, name: str = "", *, wallet: Signer | None = None) -> Trader:
+        """A trader whose account is not open yet, by default with a fresh wallet."""
+        generation = self.contracts.oracle.get_generation()
+        client = AccountClient.create(wallet or Wallet.create(), self.facts, self.provers, generation=generation)
+        trader = Trader(self, client, name)
+        self.traders[trader.id] = trader
+        return trader
+
+    def open_account(self, trader: Trader) -> Receipt:
+        """Opens the trader's account."""
+        return self.submit_opening(trader.client.open(deadline=self.deadline))
+
+    def submit_opening(self, signed: SignedOpening) -> Receipt:
+        """Sends a signed opening."""
+        request = OpenRequest.from_message(
+            signed.message,
+            signed.opening.escrow.ephemeral,
+            signed.opening.escrow.escrowed_key,
+            signed.proof_words,
+            signed.signature,
+        )
+        return self.contracts.house.open(request, sender=self.submitter)
+
+    def fund(self, trader: Trader, *, cash_usd6: int = 0, lots: Mapping[int, int] | None = None) -> list[Receipt]:
+        """Pays the submitter's tokens into the trader's inbox: cash, and collateral in lots by slot."""
+        contracts, units = self.contracts, self.contracts.deployment.vault_units
+        amounts = {contracts.cash: check_range("cash to fund", cash_usd6, 0, 1 << 128)}
+        for slot, count in (lots or {}).items():
+            if slot not in units:
+                raise CallInvalid("slot of the collateral", slot, f"one of {sorted(units)}, which the vault takes")
+            amounts[contracts.weth] = check_range("lots to fund", count, 0, 1 << 64) * units[slot]
+        receipts = []
+        for token, amount in amounts.items():
+            if amount:
+                token.approve(contracts.vault.contract.address, amount, sender=self.submitter)
+                receipts.append(contracts.vault.fund(trader.id, token.address, amount, sender=self.submitter))
+        return receipts
+
+    def submit(self, trader: Trader, action: SignedAction) -> Receipt:
+        """Sends an action on one account, and takes over the new state once it is mined."""
+        kind = ActionKind(action.message.kind)
+        points = self.get_points(action.message.epoch) if ACTION_RULES[kind].needs_epoch else None
+        request = ActionRequest.from_action(action.message, action.proof_words, action.signature, points)
+        receipt = self.contracts.house.act(kind, request, sender=self.submitter)
+        trader.client.confirm(action)
+        return receipt
+
+    def settle(self, accepted: AcceptedTrade, maker_side: SignedAction | None = None) -> Receipt:
+        """Settles an accepted trade: both proofs, both signatures, one transaction.
+
+        Parameters
+        ----------
+        maker_side : SignedAction, optional
+            From `Trader.answer`; by default the maker is a trader that this venue opened, and is asked here.
+
+        Raises
+        ------
+        CallInvalid
+            If there is no side of the maker.
+        """
+        agreed = accepted.agreed
+        if maker_side is None:
+            if agreed.maker not in self.traders:
+                raise CallInvalid("maker", f"0x{agreed.maker.hex()}", "a trader opened here, or its side of the trade")
+            maker_side = self.traders[agreed.maker].answer(accepted)
+        sides = {side.message.side: side for side in (accepted.side, maker_side)}
+        parties = [self.traders[account] for account in (agreed.taker, agreed.maker) if account in self.traders]
+        return self.settle_sides(sides, *parties)
+
+    def settle_sides(self, sides: Mapping[int, SignedAction], *parties: Trader) -> Receipt:
+        """Sends both sides of a trade, by side, and takes over the parties' new states once it is mined."""
+        receipt = self.contracts.house.trade(self.make_trade_request(sides), sender=self.submitter)
+        for party in parties:
+            party.client.confirm(next(side for side in sides.values() if side.message.account == party.id))
+        return receipt
+
+    def make_trade_request(self, sides: Mapping[int, SignedAction], points: EpochPoints | None = None) -> TradeRequest:
+        """The call that settles both sides."""
+        plus, minus = (
+            TradeSide.from_action(sides[side].message, sides[side].proof_words, sides[side].signature)
+            for side in (1, -1)
+        )
+        message = sides[1].message
+        return TradeRequest(message.trade_tag, points or self.get_points(message.epoch), plus, minus)
+
+    # ------------------------------------------------------------------------------------------------------------ reads
+    def is_current(self, trader: Trader, max_age: int) -> bool:
+        """Whether the account's margin was proved at prices at most `max_age` seconds old."""
+        return self.contracts.house.is_current(trader.id, max_age)
+
+    def read_facts(self, account: bytes) -> ChainFacts:
+        """What `verify_attestation` needs of the chain, at the latest epoch."""
+        epoch = self.current_epoch()
+        return self.contracts.read_facts(account, epoch.number, self.provers.transition, epoch.policy_bytes)
+
+    def check_signer(self, message: Signed[RequestForQuote] | Signed[Quote] | Signed[Accept], account: bytes) -> None:
+        """Refuses a message that is not signed by the account's auth; a contract wallet is asked on chain."""
+        auth = self.contracts.house.get_account(account).auth
+        message.check_signer(self.domain, auth, self.contracts.signature_check)
+
+    def read_lots(self, lots: Mapping[str, int]) -> dict[int, int]:
+        """Lots by slot of lots by instrument name; raises `UnknownName` for what is not listed."""
+        if not lots:
+            return {}
+        listing = self.listing
+        return {listing.get(name).slot: count for name, count in lots.items()}
+
+
+def _find_preset(contracts: Contracts, version: int, build: Path) -> Preset:
+    """The preset whose verification key in `build` is the registry's."""
+    _, slots = contracts.registry.get_transition_key(version)
+    for preset in PRESETS.values():
+        if preset.slots == slots and (build / preset.name).is_dir():
+            key = load_verifying_key("transition", preset, build=build, allow_insecure=contracts.chain.is_development)
+            if contracts.registry.get_version_of(key.hash) == version:
+                return preset
+    raise KeyMissing(f"no transition key in {build} is version {version} of the registry, for {slots} slots")

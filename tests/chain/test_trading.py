@@ -1,0 +1,162 @@
+"""A venue as traders use it: by instrument name, by signed messages, and from another process."""
+
+from dataclasses import replace
+
+import pytest
+
+from zkmargin.contracts.errors import CallInvalid, MessageInvalid
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.trading import Trader, Venue
+from zkmargin.contracts.venue import Status
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.units import usd
+from zkmargin.prover.attestation import AttestationRequest, verify_attestation
+from zkmargin.prover.errors import AttestationRefused, PolicyNotMet, TradeMessageRefused, WrongSigner
+from zkmargin.prover.messages.signed import Signed
+from zkmargin.prover.messages.wallet import Wallet
+
+PERPETUAL = "BTC-PERPETUAL"
+
+
+@pytest.fixture
+def parties(venue: LocalVenue) -> tuple[Trader, Trader]:
+    alice, bob = (venue.open(Wallet.create(), cash=usd(100_000), name=name) for name in ("alice", "bob"))
+    return alice, bob
+
+
+def test_a_trade_by_names(venue, parties):
+    alice, bob = parties
+    quote = bob.quote(alice.request({PERPETUAL: 5}), taker_pays=usd(-250))
+    receipt = venue.settle(alice.accept(quote))
+    assert receipt.gas_used <= 400_000
+    assert (alice.positions, bob.positions) == ({PERPETUAL: 5}, {PERPETUAL: -5})
+    assert (alice.cash, bob.cash) == (usd(100_250), usd(99_750))
+    assert venue.is_current(alice, 600) and venue.is_current(bob, 600)
+
+
+def test_the_venue_posts_an_epoch_after_an_opening_and_before_it_is_too_old(venue, parties):
+    first = venue.current_epoch()
+    opened = max(venue.contracts.house.get_account(party.id).proven_at for party in parties)
+    assert first.time >= opened and venue.current_epoch() is first
+    venue.chain.travel(86_400)
+    later = venue.current_epoch()
+    assert later.number == first.number + 1 and later.time >= first.time + 86_400
+    with pytest.raises(CallInvalid, match="number of the epoch"):
+        venue.read_epoch(later.number + 1)
+
+
+def test_a_quote_to_another_request_is_not_accepted(venue, parties):
+    alice, bob = parties
+    with pytest.raises(CallInvalid, match="request of this trader"):
+        bob.accept(bob.quote(alice.request({PERPETUAL: 5}), taker_pays=usd(0)))
+
+
+def test_messages_of_others_are_refused(venue, parties):
+    alice, bob = parties
+    request = alice.request({PERPETUAL: 5})
+    quote = bob.quote(request, taker_pays=usd(0))
+    with pytest.raises(WrongSigner):
+        bob.quote(Signed(request.message, quote.signature), taker_pays=usd(0))
+    with pytest.raises(WrongSigner):
+        alice.accept(Signed(quote.message, request.signature))
+    accepted = alice.accept(quote)
+    with pytest.raises(WrongSigner):
+        bob.answer(replace(accepted, accept=Signed(accepted.accept.message, quote.signature)))
+    with pytest.raises(WrongSigner):
+        alice.answer(accepted)
+
+
+def test_a_request_to_one_maker_is_answered_by_no_other(venue, parties):
+    alice, bob = parties
+    with pytest.raises(TradeMessageRefused, match="another maker"):
+        bob.quote(alice.request({PERPETUAL: 5}, maker=b"\5" * 32), taker_pays=usd(0))
+
+
+def test_a_maker_elsewhere_sends_its_side(venue, parties):
+    alice, bob = parties
+    accepted = alice.accept(bob.quote(alice.request({PERPETUAL: 1}), taker_pays=usd(0)))
+    del venue.traders[bob.id]
+    with pytest.raises(CallInvalid, match="its side of the trade"):
+        venue.settle(accepted)
+    venue.settle(accepted, bob.answer(accepted))
+    assert alice.positions == {PERPETUAL: 1}
+
+
+def test_an_accepted_trade_shows_no_terms(parties):
+    alice, bob = parties
+    accepted = alice.accept(bob.quote(alice.request({PERPETUAL: 1}), taker_pays=usd(0)))
+    assert str(accepted.quote.message.salt) not in repr(accepted) and "transition" not in repr(accepted)
+
+
+def test_names_that_are_not_listed(venue, parties):
+    alice, _ = parties
+    with pytest.raises(UnknownName, match="BTC-PERP"):
+        alice.request({"BTC-PERP": 1})
+
+
+def test_cash_and_collateral_go_in_and_out(venue, parties):
+    alice, _ = parties
+    ether = venue.listing.instruments[venue.contracts.deployment.weth_slot].name
+    bitcoin = venue.listing.instruments[venue.facts.preset.collateral_slots[0]].name
+    alice.deposit(usd(1), {ether: 2_000})
+    assert (alice.cash, alice.positions) == (usd(100_001), {ether: 2_000})
+    with pytest.raises(CallInvalid, match="which the vault takes"):
+        alice.deposit(collateral={bitcoin: 1})
+    alice.withdraw(usd(100), {ether: 500})
+    with pytest.raises(PolicyNotMet):
+        alice.withdraw(usd(1_000_000))
+    alice.close()
+    vault, contracts = venue.contracts.vault, venue.contracts
+    assert contracts.house.get_account(alice.id).status is Status.CLOSED
+    assert vault.get_claimable(alice.address, contracts.cash.address) == usd(100_001)
+    assert vault.get_claimable(alice.address, contracts.weth.address) == 2_000 * 10**15
+
+
+def test_attestations(venue, parties):
+    alice, bob = parties
+    alice.attest("net_delta")
+    assert venue.contracts.house.get_attested(alice.id, "net_delta") == venue.current_epoch().time
+    asked = AttestationRequest.create(alice.id, "initial", bob.address)
+    shown = alice.attest_to(asked)
+    verify_attestation(shown, asked, venue.read_facts(alice.id))
+    with pytest.raises(AttestationRefused, match="challenge"):
+        verify_attestation(
+            shown, AttestationRequest.create(alice.id, "initial", bob.address), venue.read_facts(alice.id)
+        )
+
+
+# ------------------------------------------------------------------------------------------------- from another process
+@pytest.fixture
+def connected(venue: LocalVenue, tmp_path) -> Venue:
+    """The same deployment, reached by URL and file, with a signer whose key the node does not hold."""
+    signer, path = Wallet.create(), tmp_path / "deployment.json"
+    venue.contracts.deployment.save(path)
+    venue.chain.w3.provider.make_request("anvil_setBalance", [signer.address, hex(10**20)])
+    venue.contracts.cash.mint(signer.address, usd(500_000))
+    venue.post_epoch()
+    return Venue.connect(venue.chain.url, path, signer)
+
+
+def test_a_connected_venue_builds_the_epoch_again(venue, connected):
+    epoch, built = venue.epoch.data, connected.current_epoch()
+    assert (built.number, built.time, built.generation) == (epoch.number, epoch.time, epoch.generation)
+    assert built.policy_hash == epoch.policy_hash and connected.get_points(built.number) == venue.epoch.points
+    assert connected.read_epoch(built.number) is built
+    assert (connected.facts, connected.submitter) == (venue.facts, connected.chain.accounts[0])
+    venue.post_epoch(with_snapshot=False)
+    with pytest.raises(CallInvalid, match="snapshot is published"):
+        connected.current_epoch()
+
+
+def test_a_connected_trader_pays_in_with_the_signers_tokens(venue, connected):
+    with connected:
+        carol = connected.open(Wallet.create(), cash=usd(1_000))
+        assert carol.cash == usd(1_000)
+        assert connected.contracts.cash.get_balance(connected.submitter) == usd(499_000)
+        assert connected.contracts.house.get_account(carol.id).status is Status.ACTIVE
+
+
+def test_policies_of_other_publishers_are_not_taken_for_this_house(venue, connected, monkeypatch):
+    monkeypatch.setattr(type(connected.contracts.oracle), "read_policy_hash", lambda oracle, number: bytes(32))
+    with pytest.raises(MessageInvalid, match="policy_hash"):
+        connected.current_epoch()
