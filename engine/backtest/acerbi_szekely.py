@@ -78,9 +78,9 @@ def simulate_z2(
     sizes = law.ppf(probabilities)
     whole = get_normal_tail(1.0 - tail) if degrees is None else get_student_tail(1.0 - tail, degrees)
     sums = np.bincount(np.repeat(np.arange(paths), counts), weights=sizes, minlength=paths)
-    found = np.sort(sums / (total * tail * whole.expected_shortfall) + 1.0)
-    found.flags.writeable = False
-    return found
+    statistics = np.sort(sums / (total * tail * whole.expected_shortfall) + 1.0)
+    statistics.flags.writeable = False
+    return statistics
 
 
 def get_p_value_z2(

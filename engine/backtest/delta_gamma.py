@@ -134,8 +134,8 @@ class Quadratic:
         if moments.deviation == 0:
             return float(moments.mean)
         low, high = self._support(moments)
-        found = optimize.brentq(lambda x: self._distribution(x) - probability, low, high, xtol=1e-12, rtol=1e-12)
-        return float(float(found) * moments.deviation + moments.mean)
+        standard = optimize.brentq(lambda x: self._distribution(x) - probability, low, high, xtol=1e-12, rtol=1e-12)
+        return float(standard * moments.deviation + moments.mean)
 
     def _support(self, moments: Moments) -> tuple[float, float]:
         """The interval of standardised P&L that is searched: a book whose curvatures all have one sign is bounded."""

@@ -190,7 +190,7 @@ def _treat(series: Series) -> dict[str, Treated]:
     fractions = series.margin / series.notional
     if fractions.min() <= 0:
         return {}
-    losses, found = series.loss / series.notional, {}
+    losses, treated = series.loss / series.notional, {}
     stretches = np.split(np.arange(len(fractions)), np.flatnonzero(np.diff(series.dates) > GAP) + 1)
     for option in OPTIONS:
         margins = apply_option(fractions, option)
@@ -199,5 +199,5 @@ def _treat(series: Series) -> dict[str, Treated]:
             for days in STEPS
         }
         moves = Procyclicality(float(margins.max() / margins.min()), steps)
-        found[option] = Treated(moves, float(margins.mean()), int((losses > margins).sum()))
-    return found
+        treated[option] = Treated(moves, float(margins.mean()), int((losses > margins).sum()))
+    return treated

@@ -59,7 +59,7 @@ class HourLoss(NamedTuple):
     loss: float
     """US dollars."""
     margins: dict[str, float]
-    """By model, US dollars, asked at the striking."""
+    """By model, US dollars, required at the striking."""
 
 
 def get_crash_losses(run: Run, models: Sequence[str]) -> list[CrashLoss]:
@@ -106,8 +106,8 @@ def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameter
                     for book, amount in zip(books, loss, strict=True):
                         if book not in worst or amount > worst[book].loss:
                             column = run.books.index(book)
-                            asked = {name: float(row[column]) for name, row in margins.items()}
-                            worst[book] = HourLoss(event.name, book, str(day - DAY), str(hour), float(amount), asked)
+                            required = {name: float(row[column]) for name, row in margins.items()}
+                            worst[book] = HourLoss(event.name, book, str(day - DAY), str(hour), float(amount), required)
         losses += worst.values()
     return losses
 

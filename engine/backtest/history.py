@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.errors import MalformedFile, UnknownName
 from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_model, read_text
 from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import require_all_in_range
 
 FORMAT = "zkmargin.history/1"
 """First field of a history file."""
@@ -175,28 +176,22 @@ def _read_rows(
     return times, np.array([row[1:] for row in rows], dtype=float)
 
 
-def _check(what: str, values: np.ndarray, low: float, high: float) -> None:
-    wrong = values[~((values >= low) & (values <= high))]
-    if wrong.size:
-        raise OutOfRange(what, float(wrong.flat[0]), low, high)
-
-
 def _read_segment(entry: SegmentEntry, source: str) -> Segment:
     dates, table = _read_rows(entry.rows, PRICE_COLUMNS, "D", source)
-    _check(f"price in {source}", table[:, :2], 1e-6, LARGEST_PRICE)
+    require_all_in_range(f"price in {source}", table[:, :2], 1e-6, LARGEST_PRICE)
     spot = table[:, 2]
-    _check(f"spot price in {source}", spot[~np.isnan(spot)], 1e-6, LARGEST_PRICE)
+    require_all_in_range(f"spot price in {source}", spot[~np.isnan(spot)], 1e-6, LARGEST_PRICE)
     return Segment(entry.name, dates, table[:, :2], spot)
 
 
 def _read_quotes(rows: list[list[str | float]], source: str) -> Quotes:
     dates, table = _read_rows(rows, OPTION_COLUMNS, "D", source)
-    _check(f"volatility in {source}", table[:, :5], 0.01, LARGEST_VOLATILITY)
-    _check(f"basis in {source}", table[:, 5:], -LARGEST_BASIS, LARGEST_BASIS)
+    require_all_in_range(f"volatility in {source}", table[:, :5], 0.01, LARGEST_VOLATILITY)
+    require_all_in_range(f"basis in {source}", table[:, 5:], -LARGEST_BASIS, LARGEST_BASIS)
     return Quotes(dates, table[:, :3], table[:, 3:5], table[:, 5:])
 
 
 def _read_event(entry: EventEntry, source: str) -> Event:
     hours, table = _read_rows(entry.rows, EVENT_COLUMNS, "h", source)
-    _check(f"price in {source}", table, 1e-6, LARGEST_PRICE)
+    require_all_in_range(f"price in {source}", table, 1e-6, LARGEST_PRICE)
     return Event(entry.name, hours, table.reshape(len(hours), len(Coin), 3))

@@ -8,7 +8,7 @@ Conventions for a sample of n outcomes, tail probability p = 1 - confidence:
     tail mean       mean of every P&L at or below that quantile, so floor(p n) + 1 outcomes or more    [1]_
     shortfall       mean of the worst outcomes up to the weight m, the last one in part                [2]_
 
-With m = p n, not rounded, the last is the coherent expected shortfall and what the regulation of trading books asks at
+With m = p n, not rounded, the last is the coherent expected shortfall, which the regulation of trading books sets at
 97.5 % [3]_. With m the whole part of p n, or of p times the sum of whole weights, it is the rule that policies prove.
 
 References

@@ -10,7 +10,7 @@ says otherwise (`engine.backtest.volatility`).
     house_maintenance   K + grid at the maintenance level
 
 Grid and K are the engine's own, of a snapshot made for the day. The house's shortfall is that of the full sample; the
-policy's reduced set is at least it on the family that it was made for. The contagion buffer asks nothing here.
+policy's reduced set is at least it on the family that it was made for. The contagion buffer requires nothing here.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ HAS_SHORTFALL = ("ewma", "ewma_residual", "garch", "two_day", "delta_gamma")
 
 
 class Figures(NamedTuple):
-    """What one model asks of every book, (B,) each, US dollars."""
+    """What one model requires of every book, (B,) each, US dollars."""
 
     margin: np.ndarray
     """What exceptions are counted against: VaR 99 %, or the house's requirement."""
@@ -166,9 +166,9 @@ class BacktestedHouse:
         """(B,) K of books (n, B), US dollars; infinite for a closed side."""
         long, short = (rates[self.listed.slots] for rates in self.model.contingency(level))
         with np.errstate(invalid="ignore"):  # no lots of a closed side
-            held = np.where(lots > 0, long[:, None] * lots, 0.0)
-            owed = np.where(lots < 0, -short[:, None] * lots, 0.0)
-        return np.asarray((held + owed).sum(axis=0))
+            of_long = np.where(lots > 0, long[:, None] * lots, 0.0)
+            of_short = np.where(lots < 0, -short[:, None] * lots, 0.0)
+        return np.asarray((of_long + of_short).sum(axis=0))
 
     def compute_grid(self, lots: np.ndarray, level: str) -> np.ndarray:
         """(B,) f times the sum of the coins' worst losses with the best transfer between them, US dollars."""
@@ -186,5 +186,5 @@ class BacktestedHouse:
     def compute(self, lots: np.ndarray, level: str, shortfall: np.ndarray) -> Figures:
         """The requirement of books (n, B); `shortfall` (B,) counts at the initial level."""
         grid = self.compute_grid(lots, level)
-        asked = np.maximum(grid, shortfall) if level == "initial" else grid
-        return Figures(self.compute_charge(lots, level) + asked)
+        of_scenarios = np.maximum(grid, shortfall) if level == "initial" else grid
+        return Figures(self.compute_charge(lots, level) + of_scenarios)

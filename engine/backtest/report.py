@@ -24,10 +24,10 @@ NOTES = (
     "the samples of all models but ewma_residual move volatility only as returns do; books long of volatility lose "
     "by its own moves",
     "the house's shortfall is that of the full sample so far; the floor of its volatility is a constant of the "
-    "parameters, from the whole record; crowds are not recorded, so the contagion buffer asks nothing",
+    "parameters, from the whole record; crowds are not recorded, so the contagion buffer requires nothing",
     "funding, fees and liquidity are left out; perpetual and index are one price, so basis risk is tested only by the "
     "books `basis` and `carry`",
-    "p-values of models held for two days are of every second window; zones are of all windows, with their overlap",
+    "p-values of models of two days are of every second window; zones are of all windows, with their overlap",
 )
 
 
@@ -56,8 +56,8 @@ def build_document(
         "tail": round(TAIL, 6),
         "models": {model: {"days_held": DAYS_HELD[model]} for model in run.figures},
         "results": [_describe(verdict) for verdict in verdicts if verdict is not None],
-        "crashes": [_describe_crash(found) for found in get_crash_losses(run, tuple(run.figures))],
-        "hours": [_describe_hour(found) for found in get_hour_losses(run, market, history.events, parameters)],
+        "crashes": [_describe_crash(loss) for loss in get_crash_losses(run, tuple(run.figures))],
+        "hours": [_describe_hour(loss) for loss in get_hour_losses(run, market, history.events, parameters)],
         "proxy": {
             coin: {name: _round(value) for name, value in proxy._asdict().items()}
             for coin, proxy in market.proxies.items()
@@ -120,26 +120,26 @@ def _describe_option(treated: Treated) -> dict[str, object]:
     }
 
 
-def _describe_crash(found: CrashLoss) -> dict[str, object]:
+def _describe_crash(crash: CrashLoss) -> dict[str, object]:
     return {
-        "crash": found.crash,
-        "model": found.model,
-        "archetype": found.book,
-        "struck": found.struck,
-        "loss": _round(found.loss, 2),
-        "margin": _round(found.margin, 2),
-        "ratio": _round(found.ratio, 4),
-        "loss_of_notional": _round(found.loss / found.notional),
-        "margin_of_notional": _round(found.margin / found.notional),
+        "crash": crash.crash,
+        "model": crash.model,
+        "archetype": crash.book,
+        "struck": crash.struck,
+        "loss": _round(crash.loss, 2),
+        "margin": _round(crash.margin, 2),
+        "ratio": _round(crash.ratio, 4),
+        "loss_of_notional": _round(crash.loss / crash.notional),
+        "margin_of_notional": _round(crash.margin / crash.notional),
     }
 
 
-def _describe_hour(found: HourLoss) -> dict[str, object]:
+def _describe_hour(hour: HourLoss) -> dict[str, object]:
     return {
-        "crash": found.crash,
-        "archetype": found.book,
-        "struck": found.struck,
-        "hour": found.hour,
-        "loss": _round(found.loss, 2),
-        "margins": {model: _round(margin, 2) for model, margin in found.margins.items()},
+        "crash": hour.crash,
+        "archetype": hour.book,
+        "struck": hour.struck,
+        "hour": hour.hour,
+        "loss": _round(hour.loss, 2),
+        "margins": {model: _round(margin, 2) for model, margin in hour.margins.items()},
     }

@@ -42,7 +42,7 @@ COVARIANCE_EVERY = 30
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What was asked and what was lost. D days, B books; NaN where a book could not be formed or is not tested."""
+    """What was required and what was lost. D days, B books; NaN where a book could not be formed or is not tested."""
 
     coin: str
     """Whose books they are."""
@@ -171,14 +171,21 @@ class _Walk:
         self.quoted.append(bool(path.quoted[row]))
         own = [SPOT_COIN if name == NEEDS_SPOT else self.coin for name in self.books]
         self.notional.append(np.array([state.index[Coin(name).ordinal] for name in own]))
-        for model, figures in self._compute(number, row, listed, lots, forecast).items():
-            hidden = mask & ~self.untested if model in HAS_SHORTFALL else mask
-            for what, part in zip(Figures._fields, figures, strict=True):
-                if part is not None:
-                    self._require_formed(f"{what} of {model}", part, hidden, state.date)
-            self.figures[model].append(
-                Figures(*(None if part is None else np.where(hidden, part, np.nan) for part in figures))
-            )
+        computed = self._compute(number, row, listed, lots, forecast)
+        for model in self.models:
+            formed = mask & ~self.untested if model in HAS_SHORTFALL else mask
+            self.figures[model].append(self._hide(model, computed.get(model), formed, state.date))
+
+    def _hide(self, model: str, figures: Figures | None, formed: np.ndarray, date: np.datetime64) -> Figures:
+        """NaN for books that were not formed, and for all of them where the model has no figures."""
+        if figures is None:
+            return Figures(*np.full((len(Figures._fields), len(self.books)), np.nan))
+        for what, part in zip(Figures._fields, figures, strict=True):
+            if part is not None:
+                self._require_formed(f"{what} of {model}", part, formed, date)
+        margin, *tails = figures
+        hidden = [None if part is None else np.where(formed, part, np.nan) for part in tails]
+        return Figures(np.where(formed, margin, np.nan), *hidden)
 
     def _require_formed(self, what: str, values: np.ndarray, formed: np.ndarray, date: np.datetime64) -> None:
         """Refuse a number that is missing where a book was formed: later, NaN only says that it was not."""
@@ -187,15 +194,15 @@ class _Walk:
             raise OutOfRange(f"{what}, {self.books[missing[0]]} struck on {date}", float("nan"), "any", "number")
 
     def _get_mask(self, path: Path, row: int) -> np.ndarray:
-        held = path.states[row : row + max(PERIODS) + 1]
-        has_spot = all(np.isfinite(state.eth_spot) for state in held)
+        states = path.states[row : row + max(PERIODS) + 1]
+        has_spot = all(np.isfinite(state.eth_spot) for state in states)
         formed = {NEEDS_BASIS: bool(path.quoted[row]), NEEDS_SPOT: has_spot}
         return np.array([formed.get(name, True) for name in self.books])
 
     def _compute(
         self, number: int, row: int, listed: Listed, lots: np.ndarray, forecast: np.ndarray
     ) -> dict[str, Figures]:
-        found: dict[str, Figures] = {}
+        figures: dict[str, Figures] = {}
         wanted, responses = set(self.models), self.market.responses
 
         def measure(moves: np.ndarray, days: int, draws: np.ndarray | float = 0.0) -> Figures:
@@ -203,24 +210,25 @@ class _Walk:
             return compute_sample_figures(pnl, lots)
 
         if "ewma" in wanted:
-            found["ewma"] = measure(self.get_sample(number, row, 1) * forecast, 1)
+            figures["ewma"] = measure(self.get_sample(number, row, 1) * forecast, 1)
         if "ewma_residual" in wanted:
             moves = self.get_sample(number, row, 1) * forecast
-            found["ewma_residual"] = measure(moves, 1, self.draws[: len(moves)])
+            figures["ewma_residual"] = measure(moves, 1, self.draws[: len(moves)])
         if "garch" in wanted:
             self.garch.update(self.get_returns(number, row))
-            found["garch"] = measure(self.garch.standardised * self.garch.latest, 1)
+            if self.garch.is_fitted:
+                figures["garch"] = measure(self.garch.standardised * self.garch.latest, 1)
         if "delta_gamma" in wanted:
             covariance = self._get_correlation(number, row) * np.outer(forecast, forecast)
-            found["delta_gamma"] = compute_delta_gamma(listed, lots, covariance, responses[1], self.parameters)
+            figures["delta_gamma"] = compute_delta_gamma(listed, lots, covariance, responses[1], self.parameters)
         if wanted & {"two_day", *HOUSE}:
             house, sample = BacktestedHouse(listed, self.parameters), self.get_sample(number, row, 2)
-            found["two_day"] = floored = measure(sample * forecast, 2)
+            figures["two_day"] = floored = measure(sample * forecast, 2)
             if not np.allclose(house.volatility, forecast, rtol=0.0, atol=SAME_VOLATILITY):
                 floored = measure(sample * house.volatility, 2)
             for model in HOUSE:
-                found[model] = house.compute(lots, model.removeprefix("house_"), floored.shortfall)
-        return {model: found[model] for model in self.models}
+                figures[model] = house.compute(lots, model.removeprefix("house_"), floored.shortfall)
+        return figures
 
     def _get_correlation(self, number: int, row: int) -> np.ndarray:
         """(coins, coins) correlation by the shrunk covariance of the returns so far, renewed monthly."""

@@ -39,7 +39,7 @@ class Family:
 
 
 class _Coin:
-    """One coin's listing, with the books that can be drawn from it. A book maps slots to coins held."""
+    """One coin's listing, with the books that can be drawn from it. A book maps slots to signed coins."""
 
     def __init__(self, snapshot: MarketSnapshot, coin: Coin, generator: np.random.Generator):
         listing, slots = snapshot.listing, snapshot.listing.preset.coins[coin]
@@ -57,9 +57,9 @@ class _Coin:
                 sides = self.expiries.setdefault(int(listing.expiry[slot]), {True: [], False: []})
                 sides[bool(listing.is_call[slot])].append(slot)
         for sides in self.expiries.values():
-            for found in sides.values():
-                found.sort(key=lambda slot: self.strike[slot])
-        self.options = [slot for sides in self.expiries.values() for found in sides.values() for slot in found]
+            for slots_of_side in sides.values():
+                slots_of_side.sort(key=lambda slot: self.strike[slot])
+        self.options = [slot for sides in self.expiries.values() for side in sides.values() for slot in side]
         self.near = [slot for slot in self.options if snapshot.years[slot] <= NEAR_YEARS]
 
     def pick(self, candidates: list, count: int = 1) -> list:
@@ -98,7 +98,7 @@ class _Coin:
         return {self.pick(chosen[0][side])[0]: 1.0 if side else -1.0 for side in (True, False)} if chosen else None
 
     def _same_side(self, least: int) -> list[list[int]]:
-        return [found for sides in self.expiries.values() for found in sides.values() if len(found) >= least]
+        return [side for sides in self.expiries.values() for side in sides.values() if len(side) >= least]
 
     def vertical(self) -> dict[int, float] | None:
         chosen = self.pick(self._same_side(2))
@@ -117,8 +117,8 @@ class _Coin:
         if not near:
             return None
         strike, is_call = self.strike[near[0]], self.delta[near[0]] > 0
-        others = [found[is_call] for found in self.expiries.values() if near[0] not in found[is_call]]
-        far = [min(found, key=lambda slot: abs(self.strike[slot] - strike)) for found in others if found]
+        others = [side[is_call] for side in self.expiries.values() if near[0] not in side[is_call]]
+        far = [min(side, key=lambda slot: abs(self.strike[slot] - strike)) for side in others if side]
         return {near[0]: 1.0, self.pick(far)[0]: -1.0} if far else None
 
     def vega_neutral(self) -> dict[int, float] | None:
@@ -190,7 +190,7 @@ DRAWN: tuple[str, ...] = (
 def make_family(snapshot: MarketSnapshot, seed: int, draws: int = DRAWS) -> Family:
     """The family of `snapshot`: outrights, `draws` books of each drawn kind, per coin and side, and books of two coins.
 
-    Spot collateral is only held, never owed. Books that come out empty, or without the listing they need, are left out.
+    Spot collateral is long only. Books that come out empty, or without the listing they need, are left out.
     """
     generator = np.random.default_rng(seed)
     listing = snapshot.listing

@@ -166,7 +166,7 @@ class Trainer:
         self, adversaries: list[Adversary], starts: int, seed: int, known: list[list[np.ndarray]]
     ) -> tuple[float, list[list[np.ndarray]]]:
         """The worst ratio of one round, and per market the books that came nearest, worst first."""
-        worst, found = 0.0, []
+        worst, worst_books = 0.0, []
         for market, adversary, books in zip(self.markets, adversaries, known, strict=True):
             generator = np.random.default_rng(seed)
             ratio = market.terms.compute_full(market.books) / compute_margin(
@@ -177,25 +177,27 @@ class Trainer:
             begins = [*books, *market.books[:, [*near, *drawn]].T]
             results = sorted((adversary.climb(book) for book in begins), key=lambda result: -result[1])
             worst = max(worst, results[0][1])
-            found.append([book for book, _ in results[:4]])
-        return worst, found
+            worst_books.append([book for book, _ in results[:4]])
+        return worst, worst_books
 
     def train(self) -> Trained:
         """Groups with the least multiplier, hardened."""
         best = None
         for share in SHARES_OF_MOVES:
             groups, multiplier = self.candidate(share)
-            found: list[list[np.ndarray]] = [[] for _ in self.markets]
-            worst, found = self.attack(self.adversaries(groups, multiplier), self.starts // 2, self.seed, found)
+            worst_books: list[list[np.ndarray]] = [[] for _ in self.markets]
+            worst, worst_books = self.attack(
+                self.adversaries(groups, multiplier), self.starts // 2, self.seed, worst_books
+            )
             hard = multiplier * max(1.0, worst)
             self.say(f"{self.rows} rows, share {share}: multiplier {multiplier:.4f}, {hard:.4f} after a first search")
             if best is None or hard < best[0]:
-                best = hard, groups, multiplier, found
-        hard, groups, trained, found = best
+                best = hard, groups, multiplier, worst_books
+        hard, groups, trained, worst_books = best
         multiplier, rounds = hard, []
         adversaries = self.adversaries(groups, multiplier)
         for step in range(ROUNDS):
-            worst, found = self.attack(adversaries, self.starts, self.seed + 1 + step, found)
+            worst, worst_books = self.attack(adversaries, self.starts, self.seed + 1 + step, worst_books)
             rounds.append(worst)
             self.say(f"{self.rows} rows, round {step + 1}: multiplier {multiplier:.4f}, worst ratio {worst:.4f}")
             if worst <= 1.0 or multiplier >= self.most:

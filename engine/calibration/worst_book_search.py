@@ -37,14 +37,14 @@ SECONDS = 60.0
 LEAST_GAIN = 1e-3
 """Relative rise of the objective below which a start has come to its end."""
 MEMORY = 30
-"""Programmes after which a known tail that never held the book back is forgotten."""
+"""Programmes after which a known tail that never bound the book is forgotten."""
 TOLERANCE = 1e-6
 """By how much the margin may exceed 1 in a programme's solution before a row is added; the ratio is then exact."""
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """What the margin and the full sample ask, per lot of n instruments; P&L in US dollars, a loss is negative."""
+    """What the margin and the full sample require, per lot of n instruments; P&L in US dollars, a loss is negative."""
 
     sample: np.ndarray
     """(days, n) P&L on every day of the full sample."""
@@ -59,9 +59,9 @@ class Terms:
     transfer_charge: float
     """c of the transfer."""
     long: np.ndarray
-    """(n,) K per lot held; infinite where the side is closed."""
+    """(n,) K per lot long; infinite where the side is closed."""
     short: np.ndarray
-    """(n,) K per lot owed."""
+    """(n,) K per lot short."""
 
     def compute_charge(self, books: np.ndarray) -> np.ndarray:
         """(F,) K of books (n, F)."""
@@ -108,13 +108,12 @@ class Adversary:
     """The search, with the rows that it has learned."""
 
     terms: Terms
-    """Market."""
     reduced: Reduced
     """The set to be attacked."""
     rows: list[np.ndarray] = field(default_factory=list)
     """Known tails of the reduced set: (n,) mean loss per lot, without kappa."""
     idle: list[int] = field(default_factory=list)
-    """For each row, programmes since it last held the book back."""
+    """For each row, programmes since it last bound the book."""
 
     def __post_init__(self) -> None:
         terms = self.terms
@@ -167,15 +166,15 @@ class Adversary:
             cuts = np.hstack([learned + self.charges[:n], -learned + self.charges[n:], np.zeros((len(learned), 4))])
             table = csr_matrix(np.vstack([self.fixed, cuts]))
             limits = np.concatenate([self.limits, np.ones(len(learned))])
-            found = linprog(
+            result = linprog(
                 objective, A_ub=table, b_ub=limits, bounds=self.bounds, method="highs", options={"time_limit": SECONDS}
             )
-            if found.status != 0:
+            if result.status != 0:
                 return None
-            self._forget(found.slack[len(self.limits) :])
-            book = (found.x[:n] - found.x[n : 2 * n]) * self.scale
+            self._forget(result.slack[len(self.limits) :])
+            book = (result.x[:n] - result.x[n : 2 * n]) * self.scale
             row = self._tail_row(book)
-            if self.reduced.multiplier * (row @ book) + self.charges @ found.x[: 2 * n] <= 1 + TOLERANCE:
+            if self.reduced.multiplier * (row @ book) + self.charges @ result.x[: 2 * n] <= 1 + TOLERANCE:
                 break
             self.rows.append(row)
             self.idle.append(0)

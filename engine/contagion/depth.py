@@ -99,7 +99,7 @@ def estimate_depth(sources: Mapping[str, DepthSeries], now: float, rule: DepthRu
 def carry_depth(
     depth: float, price_then: float, price_now: float, volatility_then: float, volatility_now: float
 ) -> float:
-    """Depth measured once, carried to another day: held in coins, and in inverse proportion to volatility.
+    """Depth measured once, carried to another day: constant in coins, and in inverse proportion to volatility.
 
     Never above the measured depth: a rise in price or a calmer market is no evidence of more depth.
 

@@ -1,7 +1,7 @@
 """The publishers' declared estimate of crowding and state at a date, from public figures only.
 
 Ladder: open interest times the law of distances to liquidation that the crash of October 2025 implies. Depth: the one
-trustworthy record (BTC, before that crash), held in coins and lowered as volatility rises; another coin's by its
+trustworthy record (BTC, before that crash), constant in coins and lowered as volatility rises; another coin's by its
 open interest. Impact: the shape of that book. State: branching ratio of large moves and BTC's gain, followed over the
 last epochs.
 """

@@ -43,7 +43,7 @@ class DepthRecord(StrictModel):
     down: list[Band] = Field(min_length=2)
     """Bids, the widest band last."""
     up: list[Band] = Field(min_length=2)
-    """Asks."""
+    """Offers, the widest band last."""
 
 
 class EventRecord(StrictModel):
@@ -71,7 +71,7 @@ class EventRecord(StrictModel):
     start: int
     """Unix seconds of the first candle."""
     candle: int
-    """Seconds of one."""
+    """Seconds of one candle."""
     close: list[float] = Field(min_length=2)
     """Closes, US dollars."""
 

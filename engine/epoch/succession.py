@@ -161,32 +161,32 @@ def _check_step(previous: Epoch, epoch: Epoch) -> None:
             raise RefusedSuccession("instrument", new, f"{old}, as the step does not drop the slot", slot)
     prices = price_per_lot(previous.snapshot)
     for slot in drop.nonzero()[0].tolist():
-        paid, held = int(payoff[slot]), previous.snapshot.listing.instruments[slot]
-        if held is None:
+        paid, dropped = int(payoff[slot]), previous.snapshot.listing.instruments[slot]
+        if dropped is None:
             if paid:
                 raise RefusedSuccession("payoff", paid, "0, as the slot was empty", slot)
             continue
-        low, high, reason = _bound_payoff(held, previous.snapshot, float(prices[slot]), epoch.time)
+        low, high, reason = _bound_payoff(dropped, previous.snapshot, float(prices[slot]), epoch.time)
         if not low <= paid <= high:
-            raise RefusedSuccession("payoff", paid, f"{low} to {high}, as {held.name} {reason}", slot)
+            raise RefusedSuccession("payoff", paid, f"{low} to {high}, as {dropped.name} {reason}", slot)
 
 
-def _bound_payoff(held: Instrument, before: MarketSnapshot, price: float, time: int) -> tuple[int, int, str]:
-    """Least and most that one lot of `held` may pay when it is dropped at `time`, micro-dollars, and why.
+def _bound_payoff(dropped: Instrument, before: MarketSnapshot, price: float, time: int) -> tuple[int, int, str]:
+    """Least and most that one lot of `dropped` may pay when it is dropped at `time`, micro-dollars, and why.
 
     `price` is the lot's in the snapshot `before`, US dollars.
     """
-    has_expired = held.expiry is not None and held.expiry <= time
-    if held.kind is InstrumentKind.OPTION and has_expired:
-        most = CALL_BOUND * float(before.forward[held.slot]) if held.is_call else held.strike
-        return 0, math.floor(USD6 * most * held.lot_size), f"expired at {held.expiry}"
+    has_expired = dropped.expiry is not None and dropped.expiry <= time
+    if dropped.kind is InstrumentKind.OPTION and has_expired:
+        most = CALL_BOUND * float(before.forward[dropped.slot]) if dropped.is_call else dropped.strike
+        return 0, math.floor(USD6 * most * dropped.lot_size), f"expired at {dropped.expiry}"
     usd6 = round(USD6 * price)
     state = "expired" if has_expired else "is live"
     return -(-usd6 // 2), usd6 + usd6 // 2, f"{state} and its last price is {usd6}, from which 50 % are allowed"
 
 
 def _changes(previous: Epoch, epoch: Epoch) -> list[tuple[int, str, str]]:
-    """(slot, what it held, what it holds) where the two differ."""
+    """(slot, instrument before, instrument now) where the two differ."""
     pairs = zip(previous.snapshot.listing.instruments, epoch.snapshot.listing.instruments, strict=True)
     return [(slot, _name(old), _name(new)) for slot, (old, new) in enumerate(pairs) if old != new]
 

@@ -75,11 +75,11 @@ class Curve:
 
 def make_curves(snapshot: MarketSnapshot, coin: Coin) -> dict[int, Curve]:
     """Call prices by expiry, rising."""
-    listing, place = snapshot.listing, coin.ordinal
-    own = listing.is_option & (listing.underlying == place)
+    listing = snapshot.listing
+    of_coin = listing.is_option & (listing.underlying == coin.ordinal)
     curves = {}
-    for expiry in np.unique(listing.expiry[own]):
-        slots = np.flatnonzero(own & (listing.expiry == expiry))
+    for expiry in np.unique(listing.expiry[of_coin]):
+        slots = np.flatnonzero(of_coin & (listing.expiry == expiry))
         x = listing.strike[slots] / snapshot.forward[slots]
         slots, x = slots[np.argsort(x, kind="stable")], np.sort(x, kind="stable")
         calls = black76_price(1.0, x, snapshot.years[slots], snapshot.volatility[slots], True)
@@ -89,15 +89,15 @@ def make_curves(snapshot: MarketSnapshot, coin: Coin) -> dict[int, Curve]:
 
 def find_violations(snapshot: MarketSnapshot) -> tuple[Violation, ...]:
     """Every violation above `SMALLEST` between neighbours in strike or expiry, largest first."""
-    found: list[Violation] = []
+    violations: list[Violation] = []
     for coin in Coin:
         curves = list(make_curves(snapshot, coin).values())
         for curve in curves:
-            found += [*_find_verticals(curve), *_find_butterflies(curve)]
+            violations += [*_find_verticals(curve), *_find_butterflies(curve)]
         for number, early in enumerate(curves):
             for late in curves[number + 1 :]:
-                found += _find_calendars(early, late)
-    return tuple(sorted(found, key=lambda violation: (-violation.size, violation.names)))
+                violations += _find_calendars(early, late)
+    return tuple(sorted(violations, key=lambda violation: (-violation.size, violation.names)))
 
 
 def check_prices(snapshot: MarketSnapshot, tolerance: float = TOLERANCE) -> None:
@@ -136,7 +136,7 @@ def _find_butterflies(curve: Curve) -> Iterator[Violation]:
 def _find_calendars(early: Curve, late: Curve) -> Iterator[Violation]:
     inside = (early.x >= late.x[0]) & (early.x <= late.x[-1])
     above = early.calls - np.interp(early.x, late.x, late.calls)
-    for place in np.flatnonzero(inside & (above > SMALLEST)):
-        after = min(max(int(np.searchsorted(late.x, early.x[place])), 1), len(late.x) - 1)
-        names = (early.names[place], late.names[after - 1], late.names[after])
-        yield Violation("calendar", names, float(above[place]))
+    for index in np.flatnonzero(inside & (above > SMALLEST)):
+        after = min(max(int(np.searchsorted(late.x, early.x[index])), 1), len(late.x) - 1)
+        names = (early.names[index], late.names[after - 1], late.names[after])
+        yield Violation("calendar", names, float(above[index]))

@@ -128,14 +128,15 @@ def load_observations(name_or_path: str | Path) -> Mapping[str, Observation]:
     """
     path = _find(name_or_path)
     file = read_model(MarketFile, read_text(path), path.name)
-    listed, found = {row.name for row in file.instruments}, {}
+    listed = {row.name for row in file.instruments}
+    observations: dict[str, Observation] = {}
     for item in file.observations:
-        if item.name in found:
+        if item.name in observations:
             raise DuplicateName("observation of", item.name)
         if item.name not in listed:
             raise UnknownName("observed instrument", item.name, sorted(listed))
-        found[item.name] = item
-    return MappingProxyType(found)
+        observations[item.name] = item
+    return MappingProxyType(observations)
 
 
 def parse_market(text: str, *, source: str = "market file") -> MarketSnapshot:

@@ -106,7 +106,6 @@ class Instrument:
     kind: InstrumentKind
     """Spot, perpetual, future or option."""
     underlying: Coin
-    """The coin."""
     lot_size: float
     """Coin per lot, a multiple of 1e-8, at most `MAX_LOT_SIZE`."""
     strike: float | None = None
@@ -195,7 +194,7 @@ class Listing:
     generation: int
     """Raised by one whenever a slot's instrument changes; 0 to `MAX_GENERATION`."""
     instruments: tuple[Instrument | None, ...]
-    """By slot."""
+    """By slot; None is an empty one."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instruments", tuple(self.instruments))
@@ -308,7 +307,7 @@ def collateral_lot_sizes(listing: Listing) -> Mapping[int, Fraction]:
 
     A vault that holds a token of d decimals must count `size * 10**d` token units, a whole number, as one lot.
     """
-    held = ((slot, listing.instruments[slot]) for slot in listing.preset.collateral_slots)
+    collateral = ((slot, listing.instruments[slot]) for slot in listing.preset.collateral_slots)
     return MappingProxyType(
-        {slot: Fraction(round(item.lot_size * LOT_STEP), LOT_STEP) for slot, item in held if item is not None}
+        {slot: Fraction(round(item.lot_size * LOT_STEP), LOT_STEP) for slot, item in collateral if item is not None}
     )

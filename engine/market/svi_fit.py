@@ -89,7 +89,7 @@ class Quotes:
     weight: np.ndarray
     """(n,) above 0, of any scale."""
     years: float
-    """To expiry."""
+    """Years of 365 days to expiry."""
 
     def __post_init__(self) -> None:
         if len(self.moneyness) < LEAST_QUOTES:
@@ -126,7 +126,7 @@ class SliceFit:
     expiry: int
     """Unix seconds."""
     years: float
-    """To expiry."""
+    """Years of 365 days to expiry."""
     quotes: int
     """Number of volatilities."""
     parameters: tuple[float, float, float, float, float]
@@ -161,10 +161,10 @@ class SliceFit:
 def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation], coin: Coin) -> dict[int, Quotes]:
     """Volatilities of a coin by expiry, weighted by vega over spread; where nobody bids or offers, the spread is the
     ask, or the mark; without observations it is the same for all. Expiries of `find_sparse` are left out."""
-    listing, place = snapshot.listing, coin.ordinal
-    own, quotes = listing.is_option & (listing.underlying == place), {}
-    for expiry in np.unique(listing.expiry[own]):
-        slots = np.flatnonzero(own & (listing.expiry == expiry))
+    listing, quotes = snapshot.listing, {}
+    of_coin = listing.is_option & (listing.underlying == coin.ordinal)
+    for expiry in np.unique(listing.expiry[of_coin]):
+        slots = np.flatnonzero(of_coin & (listing.expiry == expiry))
         if len(slots) < LEAST_QUOTES:
             continue
         years, forward, volatility = snapshot.years[slots], snapshot.forward[slots], snapshot.volatility[slots]
@@ -294,7 +294,8 @@ def _rmse(quotes: Quotes, raw: tuple[float, ...]) -> float:
 
 def _find_starts(quotes: Quotes) -> list[np.ndarray]:
     """The best of a grid of (m, sigma), the rest by linear least squares on total variance."""
-    variance, found = quotes.volatility**2 * quotes.years, []
+    variance = quotes.volatility**2 * quotes.years
+    starts: list[tuple[float, int, np.ndarray]] = []
     weight = quotes.scaled_weight / (2 * quotes.volatility * quotes.years)
     for m, sigma in product(CENTRES, ROUNDNESSES):
         y = (quotes.moneyness - m) / sigma
@@ -305,8 +306,8 @@ def _find_starts(quotes: Quotes) -> list[np.ndarray]:
         start = np.array([level + bend * np.sqrt(1 - rho**2), bend / sigma, rho, m, sigma])
         start = np.clip(start, np.array(LOWER) * 1.001, np.array(UPPER) * 0.999)
         error = np.sum(((svi_total_variance(quotes.moneyness, *_to_raw(start)) - variance) * weight) ** 2)
-        found.append((float(error), len(found), start))
-    return [start for _, _, start in sorted(found, key=lambda entry: entry[:2])[:STARTS]]
+        starts.append((float(error), len(starts), start))
+    return [start for _, _, start in sorted(starts, key=lambda entry: entry[:2])[:STARTS]]
 
 
 def _refine(quotes: Quotes, starts: list[np.ndarray], penalty: float = 0.0) -> np.ndarray:
@@ -326,8 +327,8 @@ def _refine(quotes: Quotes, starts: list[np.ndarray], penalty: float = 0.0) -> n
         return np.concatenate([errors, penalty * density, [penalty * steep]])
 
     scale = np.array([0.01, 0.1, 0.5, 0.1, 0.1])
-    found = [
+    fits = [
         least_squares(residuals, start, bounds=(LOWER, UPPER), x_scale=scale, xtol=1e-10, max_nfev=EVALUATIONS)
         for start in starts
     ]
-    return min(found, key=lambda result: result.cost).x
+    return np.asarray(min(fits, key=lambda fit: fit.cost).x)

@@ -75,11 +75,11 @@ class Cascade:
         alive = before & (compute_distance(model, population, positions.notional) > 0)
         coins = np.where(alive, get_coins(model, population, positions.notional), 0.0)
         self.coins, self.entered = coins, coins.copy()
-        self.held = np.where(population.holds_coin & before, population.equity / model.price, 0.0)
+        self.collateral = np.where(population.holds_coin & before, population.equity / model.price, 0.0)
         self.cash = np.where(population.holds_coin, 0.0, population.equity)
         self.cash -= np.where(alive, population.side * positions.notional, 0.0)
         self.hit = np.zeros(coins.shape, dtype=bool)
-        level = compute_trigger(model, population.side, coins, self.cash, self.held)
+        level = compute_trigger(model, population.side, coins, self.cash, self.collateral)
         self.low = np.where(population.side > 0, level, -np.inf)
         self.high = np.where(population.side < 0, level, np.inf)
         self.lowest, self.highest = self.low.max(axis=1), self.high.min(axis=1)
@@ -109,7 +109,7 @@ class Cascade:
                 closed_writers += taken.sum(axis=1)
             sold[:, minute], bought[:, minute] = longs * shares[0] + options, shorts * shares[1]
             self.book.refill()
-        equity = self.cash + (self.population.side * self.coins + self.held) * now[:, None]
+        equity = self.cash + (self.population.side * self.coins + self.collateral) * now[:, None]
         bad_debt = np.maximum(-equity, 0.0).sum(axis=1)
         bad_debt += np.maximum(-self.writers.get_equity(now, minutes - 1), 0.0).sum(axis=1)
         closed = ((self.entered - self.coins) * (self.population.side > 0)).sum(axis=1)
@@ -121,7 +121,7 @@ class Cascade:
         rows, columns = self.entries[minute]
         population, at, taken = self.population, (rows, columns), self.notional[rows, columns]
         self.coins[at] = self.entered[at] = taken / price[rows]
-        self.held[at] = np.where(population.holds_coin[at], population.equity[at] / price[rows], 0.0)
+        self.collateral[at] = np.where(population.holds_coin[at], population.equity[at] / price[rows], 0.0)
         self.cash[at] -= population.side[at] * taken
         self._set_triggers(rows, columns)
 
@@ -132,7 +132,7 @@ class Cascade:
         place, columns = np.nonzero((level <= self.low[near]) | (level >= self.high[near]))
         rows = near[place]
         coins, paid = self.coins[rows, columns], oracle[rows]
-        net = self.population.side[rows, columns] * coins + self.held[rows, columns]
+        net = self.population.side[rows, columns] * coins + self.collateral[rows, columns]
         equity = self.cash[rows, columns] + net * paid
         deep = equity < self.model.maintenance / 3.0 * coins * paid
         small = coins < DUST * self.entered[rows, columns]
@@ -147,14 +147,14 @@ class Cascade:
         self.cash[at] += self.population.side[at] * coins * paid
         done = self.coins[at] <= 1e-9 * self.entered[at]
         self.coins[at] = np.where(done, 0.0, self.coins[at])
-        self.cash[at] += np.where(done, self.held[at] * paid, 0.0)
-        self.held[at] = np.where(done, 0.0, self.held[at])
+        self.cash[at] += np.where(done, self.collateral[at] * paid, 0.0)
+        self.collateral[at] = np.where(done, 0.0, self.collateral[at])
         self._set_triggers(rows, columns)
 
     def _set_triggers(self, rows: np.ndarray, columns: np.ndarray) -> None:
         at = (rows, columns)
         side = self.population.side[at]
-        level = compute_trigger(self.model, side, self.coins[at], self.cash[at], self.held[at])
+        level = compute_trigger(self.model, side, self.coins[at], self.cash[at], self.collateral[at])
         self.low[at] = np.where(side > 0, level, -np.inf)
         self.high[at] = np.where(side < 0, level, np.inf)
         touched = np.unique(rows)

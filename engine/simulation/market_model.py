@@ -53,7 +53,7 @@ class MarketModel:
     depth_down: float = 1.2e9
     """Bids within five per cent (measured before the crash)."""
     depth_up: float = 0.723e9
-    """Asks within five per cent (measured)."""
+    """Offers within five per cent (measured)."""
     impact: float = 0.0393
     """Relative move when that depth is used up once (measured from the book's shape)."""
     book_levels: float = 4.0

@@ -55,8 +55,8 @@ def compute_distance(model: MarketModel, population: Population, notional: np.nd
     """(S, A) relative move at which each account is liquidated, 0 if it already is; from the start of the run."""
     coins = get_coins(model, population, notional)
     cash = np.where(population.holds_coin, 0.0, population.equity) - population.side * notional
-    held = np.where(population.holds_coin, population.equity / model.price, 0.0)
-    level = compute_trigger(model, population.side, coins, cash, held)
+    collateral = np.where(population.holds_coin, population.equity / model.price, 0.0)
+    level = compute_trigger(model, population.side, coins, cash, collateral)
     return np.maximum(-population.side * (level / model.price - 1.0), 0.0)
 
 
@@ -66,13 +66,13 @@ def get_coins(model: MarketModel, population: Population, notional: np.ndarray) 
 
 
 def compute_trigger(
-    model: MarketModel, side: np.ndarray, coins: np.ndarray, cash: np.ndarray, held: np.ndarray
+    model: MarketModel, side: np.ndarray, coins: np.ndarray, cash: np.ndarray, collateral: np.ndarray
 ) -> np.ndarray:
-    """Price at which equity cash + (side coins + held) P falls to maintenance; -inf or +inf if at none.
+    """Price at which equity cash + (side coins + collateral) P falls to maintenance; -inf or +inf if at none.
 
     Coins unsigned. A long account is liquidated at and below the price, a short one at and above.
     """
-    slope = side * coins + held - model.maintenance * coins
+    slope = side * coins + collateral - model.maintenance * coins
     with np.errstate(divide="ignore", invalid="ignore"):
         level = np.divide(-cash, slope)
     open_ended = (coins <= 0) | (side * slope <= 0) | (level <= 0)

@@ -69,13 +69,13 @@ def derive_depth(folder: Path) -> dict:
     bands = sorted({abs(band) for bands in complete for band in bands})
 
     def side(sign: int) -> list[dict]:
-        found = []
+        bands_of_side = []
         for band in bands:
             shown = [(*bands[sign * band], price) for bands, price in zip(complete, mid, strict=True)]
             notional = float(np.median([value for value, _, _ in shown]))
             distance = float(np.median([abs(value / coins / price - 1) for value, coins, price in shown]))
-            found.append({"band": band / 100, "notional": round(notional, -3), "distance": round(distance, 6)})
-        return found
+            bands_of_side.append({"band": band / 100, "notional": round(notional, -3), "distance": round(distance, 6)})
+        return bands_of_side
 
     daily = [(row.milliseconds("timestamp"), row.price("close")) for row in read_candles(folder, "BTC", "1d")]
     return {

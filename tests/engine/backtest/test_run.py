@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support.histories import BOOKS, FIRST, LAST, MODELS, change_after, get_market, get_run
+from zkmargin.engine.backtest import garch
 from zkmargin.engine.backtest.books import ARCHETYPES
 from zkmargin.engine.backtest.evaluate import evaluate, get_series
 from zkmargin.engine.backtest.events import get_crash_losses, get_hour_losses
@@ -95,6 +96,35 @@ def test_a_monthly_garch_goes_on_as_its_last_fit():
         variance = filtered.constants[0] + filtered.constants[1] * row**2 + filtered.constants[2] * variance
     assert filtered.latest == pytest.approx(np.sqrt(variance))
     assert filtered.standardised[start] == pytest.approx(returns[start] / fitted.latest)
+
+
+def refuse_to_converge(returns):
+    raise OutOfRange("convergence flag of the GARCH fit of asset 0", 4, 0, 0)
+
+
+def test_a_garch_that_does_not_converge_keeps_no_other_model_back(monkeypatch):
+    first, last = np.datetime64("2020-01-25"), np.datetime64("2020-03-20")
+    fitted = run_backtest(get_market(), PARAMETERS, ("long",), ("garch", "ewma"), "BTC", first, last)
+    monkeypatch.setattr(garch, "filter_garch", refuse_to_converge)
+    run = run_backtest(get_market(), PARAMETERS, ("long",), ("garch", "ewma"), "BTC", first, last)
+    assert np.isfinite(fitted.figures["garch"].margin).all() and np.isnan(run.figures["garch"].margin).all()
+    assert np.array_equal(run.figures["ewma"].margin, fitted.figures["ewma"].margin)
+    assert evaluate(run, "garch", "long") is None and evaluate(run, "ewma", "long") is not None
+
+
+def test_a_garch_begins_with_its_first_fit_that_converges(monkeypatch):
+    returns = np.diff(np.log(load_history().segments[0].closes[: WARM_UP + 320]), axis=0)
+    filtered, days = MonthlyGarch(), len(returns) - REFIT
+    with monkeypatch.context() as patch:
+        patch.setattr(garch, "filter_garch", refuse_to_converge)
+        filtered.update(returns[:days])
+    assert not filtered.is_fitted and filtered.failures == 1
+    filtered.update(returns[: days + 1])
+    assert not filtered.is_fitted, "a month passes before the next fit"
+    filtered.update(returns)
+    assert filtered.is_fitted and filtered.latest == pytest.approx(filter_garch(returns).latest)
+    with pytest.raises(OutOfRange, match="number of days of returns is 249"):
+        MonthlyGarch().update(returns[:249])
 
 
 def test_verdicts_count_what_the_series_show():

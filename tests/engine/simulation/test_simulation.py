@@ -103,15 +103,15 @@ def test_an_account_that_holds_more_coins_than_it_is_short_of_has_no_trigger():
 def test_accounts_are_worth_what_they_had_and_gained(population, sized):
     """Closing at executed prices moves cash and coins together: equity changes by price moves of what is held only."""
     run = Cascade(SMALL, population, sized["base"])
-    before = run.cash + (population.side * run.coins + run.held) * SMALL.price
+    before = run.cash + (population.side * run.coins + run.collateral) * SMALL.price
     alive = (population.entry == 0) & (run.coins > 0)
     gain = population.side * sized["base"].notional * np.expm1(population.drift)
     np.testing.assert_allclose(before[alive], (population.equity + gain)[alive])
     rows, columns = np.nonzero(alive)
     paid = np.full(SEEDS, 0.9 * SMALL.price)
-    equity = run.cash + (population.side * run.coins + run.held) * paid[:, None]
+    equity = run.cash + (population.side * run.coins + run.collateral) * paid[:, None]
     run._close(rows, columns, 0.5 * run.coins[rows, columns], paid)
-    after = run.cash + (population.side * run.coins + run.held) * paid[:, None]
+    after = run.cash + (population.side * run.coins + run.collateral) * paid[:, None]
     np.testing.assert_allclose(after, equity, atol=1e-3)
 
 
