@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::field::Limbs;
 use crate::msm::msm;
 use crate::proof::Proof;
+use crate::public_sum::PublicSum;
 use crate::quotient::Quotient;
 use crate::r1cs::R1cs;
 use crate::vkey::VerifyingKey;
@@ -29,6 +30,7 @@ pub struct ProvingKey {
     c: Vec<G1Affine>,
     h: Vec<G1Affine>,
     quotient: Quotient,
+    public_sum: PublicSum,
 }
 
 impl ProvingKey {
@@ -50,6 +52,7 @@ impl ProvingKey {
             c: key.c,
             h: key.h,
             quotient: Quotient::new(circuit.domain_size())?,
+            public_sum: PublicSum::default(),
             circuit,
         })
     }
@@ -72,10 +75,19 @@ impl ProvingKey {
         let public = &wires[1..=self.circuit.n_public()];
         let rejected = |e: Error| Error::ProofRejected { reason: format!("{e:?}") };
         let proof = Proof::checked(proof.a, proof.b, proof.c).map_err(rejected)?;
-        if !self.vk.verify(&proof, public)? {
+        if !self.verifies(&proof, public)? {
             return Err(Error::ProofRejected { reason: "the finished proof does not verify".into() });
         }
         Ok(proof)
+    }
+
+    /// Whether the proof verifies, with the kept public sum or, where that says no, with a sum from nothing.
+    fn verifies(&self, proof: &Proof, public: &[Fr]) -> Result<bool> {
+        if self.vk.verify_sum(proof, self.public_sum.compute(&self.vk, public)?) {
+            return Ok(true);
+        }
+        self.public_sum.clear();
+        self.vk.verify(proof, public)
     }
 
     fn assemble(&self, wires: &[Fr], h: &[Limbs]) -> Proof {
@@ -99,7 +111,7 @@ impl ProvingKey {
     /// See `Quotient`.
     fn quotient(&self, wires: &[Fr], check_constraints: bool) -> Result<Vec<Limbs>> {
         let circuit = &self.circuit;
-        let size = self.quotient.size();
+        let size = circuit.domain_size();
         let mut a = circuit.a.times(wires);
         let mut b = circuit.b.times(wires);
         if check_constraints {
@@ -114,7 +126,7 @@ impl ProvingKey {
         a.extend_from_slice(&wires[..=circuit.n_public()]);
         a.resize(size, Fr::zero());
         b.resize(size, Fr::zero());
-        Ok(self.quotient.evaluate(a, b))
+        Ok(self.quotient.evaluate(&a, &b))
     }
 }
 

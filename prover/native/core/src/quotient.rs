@@ -3,9 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::field::Limbs;
-use crate::vector::{self, Ifma, Transform};
+use crate::transform::{self, Scalar, Transform};
+use crate::vector::{self, Ifma};
 use ark_bn254::Fr;
-use ark_ff::{One, PrimeField};
+use ark_ff::PrimeField;
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use rayon::prelude::*;
 
@@ -16,11 +17,11 @@ pub fn domain(size: usize) -> Result<Radix2EvaluationDomain<Fr>> {
 }
 
 /// What the transforms of one size need.
-pub struct Quotient {
-    domain: Radix2EvaluationDomain<Fr>,
-    /// Powers of the root of the doubled domain: they move a polynomial to its odd points.
-    coset: Vec<Fr>,
-    vector: Option<Transform>,
+pub enum Quotient {
+    Vector(Transform<Ifma>),
+    Scalar(Transform<Scalar>),
+    /// Too small for rows and columns of eight: the domain, and the doubled domain's root.
+    Small(Radix2EvaluationDomain<Fr>, Fr),
 }
 
 impl Quotient {
@@ -32,38 +33,40 @@ impl Quotient {
 
     fn on(unit: Option<Ifma>, size: usize) -> Result<Self> {
         let (domain, doubled) = (domain(size)?, domain(2 * size)?.group_gen());
-        let coset = std::iter::successors(Some(Fr::one()), |x| Some(*x * doubled)).take(size).collect();
-        let vector = unit
-            .filter(|_| size >= Transform::LEAST)
-            .map(|unit| Transform::new(unit, size, domain.group_gen(), doubled));
-        Ok(Quotient { domain, coset, vector })
-    }
-
-    pub fn size(&self) -> usize {
-        self.domain.size()
+        let root = domain.group_gen();
+        Ok(match unit {
+            _ if size < transform::LEAST => Quotient::Small(domain, doubled),
+            Some(unit) => Quotient::Vector(Transform::new(unit, size, root, doubled)),
+            None => Quotient::Scalar(Transform::new(Scalar, size, root, doubled)),
+        })
     }
 
     /// A B - C at the odd points, from the values of A and B on the domain; C's are their products.
-    pub fn evaluate(&self, mut a: Vec<Fr>, mut b: Vec<Fr>) -> Vec<Limbs> {
-        let mut c: Vec<Fr> = a.par_iter().zip(&b).with_min_len(1024).map(|(x, y)| *x * y).collect();
-        if let Some(vector) = &self.vector {
-            return vector.quotient([&a, &b, &c]);
+    pub fn evaluate(&self, a: &[Fr], b: &[Fr]) -> Vec<Limbs> {
+        let c: Vec<Fr> = a.par_iter().zip(b).with_min_len(1024).map(|(x, y)| *x * y).collect();
+        match self {
+            Quotient::Vector(transform) => transform.quotient([a, b, &c]),
+            Quotient::Scalar(transform) => transform.quotient([a, b, &c]),
+            Quotient::Small(domain, doubled) => {
+                let [a, b, c] = [a, b, &c].map(|values| at_odd_points(domain, *doubled, values));
+                (0..a.len()).map(|i| (a[i] * b[i] - c[i]).into_bigint()).collect()
+            }
         }
-        for values in [&mut a, &mut b, &mut c] {
-            self.domain.ifft_in_place(values);
-            values.par_iter_mut().zip(&self.coset).with_min_len(1024).for_each(|(x, s)| *x *= s);
-            self.domain.fft_in_place(values);
-        }
-        let quotient = |((x, y), z): ((&Fr, &Fr), &Fr)| (*x * y - z).into_bigint();
-        a.par_iter().zip(&b).zip(&c).with_min_len(1024).map(quotient).collect()
     }
+}
+
+/// The values at the odd points of the doubled domain of the polynomial with `values` on the domain.
+fn at_odd_points(domain: &Radix2EvaluationDomain<Fr>, doubled: Fr, values: &[Fr]) -> Vec<Fr> {
+    let mut coefficients = domain.ifft(values);
+    Radix2EvaluationDomain::<Fr>::distribute_powers(&mut coefficients, doubled);
+    domain.fft(&coefficients)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::seeded;
-    use ark_ff::{UniformRand, Zero};
+    use ark_ff::{One, UniformRand, Zero};
     use ark_poly::univariate::DensePolynomial;
     use ark_poly::{DenseUVPolynomial, Polynomial};
 
@@ -79,7 +82,7 @@ mod tests {
             (p.evaluate(&x) * q.evaluate(&x) - r.evaluate(&x)).into_bigint()
         };
         for unit in [None, Ifma::detect()] {
-            let found = Quotient::on(unit, size).unwrap().evaluate(a.to_vec(), b.to_vec());
+            let found = Quotient::on(unit, size).unwrap().evaluate(a, b);
             assert_eq!(found.len(), size);
             for i in (0..size).step_by(1 + size / 64) {
                 assert_eq!(found[i], expected(i), "{unit:?}, point {i} of {size}");
@@ -117,7 +120,7 @@ mod tests {
             let mut random = || (0..size).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
             let (a, b) = (random(), random());
             let [scalar, vector] =
-                [None, Ifma::detect()].map(|unit| Quotient::on(unit, size).unwrap().evaluate(a.clone(), b.clone()));
+                [None, Ifma::detect()].map(|unit| Quotient::on(unit, size).unwrap().evaluate(&a, &b));
             assert!(scalar == vector, "size {size}");
         }
     }

@@ -128,7 +128,8 @@ impl VerifyingKey {
         Ok(self.verify_sum(proof, sum))
     }
 
-    fn verify_sum(&self, proof: &Proof, sum: G1Projective) -> bool {
+    /// The equation, `sum` being that over all public inputs.
+    pub fn verify_sum(&self, proof: &Proof, sum: G1Projective) -> bool {
         let inputs = (sum + self.ic[0]).into_affine();
         let left = [proof.a, -self.alpha, -inputs, -proof.c];
         let right = [proof.b, self.beta, self.gamma, self.delta];

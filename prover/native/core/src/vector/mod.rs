@@ -6,21 +6,19 @@
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 #[cfg(target_arch = "x86_64")]
-mod sums;
+mod scalar_field;
 #[cfg(target_arch = "x86_64")]
-mod transform;
+mod sums;
 
 #[cfg(target_arch = "x86_64")]
 pub use ifma::Ifma;
 #[cfg(target_arch = "x86_64")]
 pub use sums::{sum_groups, Coordinate};
-#[cfg(target_arch = "x86_64")]
-pub use transform::Transform;
 
 #[cfg(not(target_arch = "x86_64"))]
 mod none;
 #[cfg(not(target_arch = "x86_64"))]
-pub use none::{sum_groups, Coordinate, Ifma, Transform};
+pub use none::{sum_groups, Coordinate, Ifma};
 
 use std::sync::OnceLock;
 

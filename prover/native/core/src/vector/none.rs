@@ -2,6 +2,7 @@
 
 use crate::batch::{Groups, Point, SignedPoints};
 use crate::field::Limbs;
+use crate::transform::Eight;
 use ark_bn254::Fr;
 use ark_ff::Field;
 
@@ -27,16 +28,35 @@ pub fn sum_groups<F: Field, S: SignedPoints<F> + ?Sized>(
     match unit {}
 }
 
-pub enum Transform {}
+impl Eight for Ifma {
+    type Vector = [Fr; 8];
+    const LOSS: u64 = 1;
 
-impl Transform {
-    pub const LEAST: usize = 64;
-
-    pub fn new(unit: Ifma, _: usize, _: Fr, _: Fr) -> Self {
-        match unit {}
+    fn run<R>(self, _: impl FnOnce() -> R) -> R {
+        match self {}
     }
-
-    pub fn quotient(&self, _: [&[Fr]; 3]) -> Vec<Limbs> {
-        match *self {}
+    fn gather(self, _: [&Fr; 8]) -> [Fr; 8] {
+        match self {}
+    }
+    fn splat(self, _: &Fr) -> [Fr; 8] {
+        match self {}
+    }
+    fn sum(self, _: [Fr; 8], _: [Fr; 8]) -> [Fr; 8] {
+        match self {}
+    }
+    fn difference(self, _: [Fr; 8], _: [Fr; 8]) -> [Fr; 8] {
+        match self {}
+    }
+    fn product(self, _: [Fr; 8], _: [Fr; 8]) -> [Fr; 8] {
+        match self {}
+    }
+    fn scaled_difference(self, _: [Fr; 8], _: [Fr; 8], _: [Fr; 8]) -> [Fr; 8] {
+        match self {}
+    }
+    fn transpose(self, _: [[Fr; 8]; 8]) -> [[Fr; 8]; 8] {
+        match self {}
+    }
+    fn quotient(self, _: [Fr; 8], _: [Fr; 8], _: [Fr; 8]) -> [Limbs; 8] {
+        match self {}
     }
 }

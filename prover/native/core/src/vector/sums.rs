@@ -18,6 +18,9 @@ const CHAINS: usize = 2;
 /// Steps of eight pairs between asking for a key's points and using them.
 const AHEAD: usize = 4;
 
+/// Rounds for which memory is set aside: groups of 2^16 points.
+const ROUNDS: usize = 16;
+
 /// A field of coordinates that has lanes. Products are as `ifma` makes them: x y / 16.
 pub trait Coordinate: Field {
     type Lanes: Copy;
@@ -168,7 +171,14 @@ pub fn sum_groups<F: Coordinate, S: SignedPoints<F> + ?Sized>(
     points: &S,
     groups: &Groups,
 ) -> Option<Vec<Option<Point<F>>>> {
-    let mut adder = Adder { unit, arena: Vec::new(), pairs: Vec::new(), steps: Vec::new() };
+    let count = groups.places.len();
+    let mut adder = Adder {
+        unit,
+        // each addition takes a point away; each round fills its last step of eight
+        arena: Vec::with_capacity(count + 8 * ROUNDS),
+        pairs: Vec::with_capacity(count / 2 + 8),
+        steps: Vec::with_capacity(count / 16 + 1),
+    };
     let mut round = groups.clone();
     // sums come after the points that have no partner
     let alone = groups.lengths.iter().filter(|length| *length % 2 == 1).count();
