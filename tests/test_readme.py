@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from zkmargin.scripts.cli.main import app
+from zkmargin.scripts.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", ROOT / "PROPERTIES.md", *sorted((ROOT / "docs").glob("*.md"))]

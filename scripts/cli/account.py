@@ -38,8 +38,14 @@ def show_id(
     Example: zkmargin account id --deployment deployment.json --auth 0x7099…79C8
     """
     from zkmargin.contracts.deployment import Deployment
+    from zkmargin.engine.errors import WrongKind
     from zkmargin.prover.account.account import compute_account_id
+    from zkmargin.prover.messages.fields import to_address
 
+    try:
+        to_address(auth)
+    except ValueError as error:
+        raise WrongKind("auth", auth, str(error)) from None
     number = compute_account_id(Deployment.load(deployment).domain, auth, index)
     _show("Account number", {"auth": auth, "index": index, "account": "0x" + number.hex()}, as_json)
 

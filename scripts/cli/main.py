@@ -1,59 +1,21 @@
-"""The `zkmargin` command.
+"""Where the `zkmargin` command begins: imports nothing, so that Ctrl-C is one line from the first moment on."""
 
-The modules of the commands import only what declares their options; what a command works with, it imports when it runs.
-"""
-
+import os
 import sys
 
-import typer
-
-from zkmargin.contracts.errors import ContractsError
-from zkmargin.engine.errors import EngineError
-from zkmargin.prover.errors import ProverError
-from zkmargin.scripts.cli import account, bench, console, simulate, venue
-from zkmargin.scripts.cli.backtest import backtest
-from zkmargin.scripts.cli.demo import demo
-from zkmargin.scripts.cli.epoch import epoch
-from zkmargin.scripts.cli.explain import explain
-from zkmargin.scripts.cli.hedge import hedge
-from zkmargin.scripts.cli.margin import margin
-from zkmargin.scripts.cli.prove import prove, verify
-from zkmargin.scripts.cli.set_up import setup
-from zkmargin.scripts.cli.size import size
-from zkmargin.scripts.cli.stress import stress
-from zkmargin.scripts.cli.surface import surface
-from zkmargin.scripts.cli.whatif import whatif
-
-app = typer.Typer(
-    name="zkmargin",
-    help="Zero-knowledge portfolio margin: compute it, prove it, settle it on a chain.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (margin, epoch, prove, verify, demo, setup):
-    app.command()(command)
-for command in (whatif, size, hedge, explain, backtest, surface, stress):
-    app.command()(command)
-app.add_typer(bench.app, name="bench")
-app.add_typer(account.app, name="account")
-app.add_typer(venue.app, name="venue")
-app.add_typer(simulate.app, name="simulate")
-
 INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended: 128 and the signal's number."""
 
 
 def main() -> None:
-    """Run the command; an error of the project is one line on stderr and exit code 1, Ctrl-C is exit code 130."""
+    """Run the command; Ctrl-C at any moment, also while modules are loaded, is one line and exit code 130."""
     try:
-        app(standalone_mode=True)
-    except (EngineError, ProverError, ContractsError) as error:
-        console.print_error(type(error).__name__, str(error))
-        sys.exit(1)
+        from zkmargin.scripts.cli.app import run
+
+        run()
     except KeyboardInterrupt:
-        console.err.print("interrupted")
-        sys.exit(INTERRUPTED)
+        os.write(sys.__stderr__.fileno(), b"interrupted\n")
+        os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,25 @@ def test_each_command_has_help_with_an_example(command):
     assert "Example: zkmargin" in shown.stdout
 
 
+@pytest.mark.parametrize(
+    "module", ["typer", "zkmargin.scripts.cli.app", "rich.console", "numpy", "zkmargin.engine.house"]
+)
+def test_ctrl_c_is_one_line_at_any_moment(module):
+    """Wherever it comes: while the command line, or what a command works with, is being loaded."""
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, path, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+        "sys.argv = ['zkmargin', 'margin', '--portfolio', 'short_strangle']\n"
+        "from zkmargin.scripts.cli.main import main\n"
+        "main()\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (130, "", "interrupted\n")
+
+
 def test_margin_needs_no_chain():
     shown = run("margin", "--portfolio", "short_strangle", "--market", "deribit_2026-08-22", "--json")
     report = json.loads(shown.stdout)

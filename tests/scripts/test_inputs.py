@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import run_command
-from zkmargin.contracts.deploy import Deployment
+from zkmargin.contracts.deployment import Deployment
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.errors import MalformedFile, UnknownName, WrongKind
 from zkmargin.engine.market.file import load_snapshot, to_document
@@ -99,6 +99,13 @@ def test_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "deployment.json"
     path.write_text(json.dumps(DEPLOYMENT), encoding="utf-8-sig")
     assert Deployment.load(path).chain_id == 31337
+
+
+def test_an_address_that_is_none(tmp_path):
+    path = tmp_path / "deployment.json"
+    path.write_text(json.dumps(DEPLOYMENT))
+    line = read_error("account", "id", "--deployment", str(path), "--auth", "foo", "--json")
+    assert line.startswith("error WrongKind: auth is 'foo'; allowed: an address")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from zkmargin.engine.margin.house import NAMES
 from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.presets import PRESETS, Coin
 from zkmargin.scripts.cli import hedge
-from zkmargin.scripts.cli.main import app
+from zkmargin.scripts.cli.app import app
 from zkmargin.scripts.cli.options import Level, PolicyName, PresetName
 
 

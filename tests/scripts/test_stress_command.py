@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.stress import STRESSES
+from zkmargin.scripts.cli import app as cli
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli import main as cli
 
 BOOK = ("stress", "--portfolio", "short_strangle")
 

@@ -8,8 +8,8 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner
 
+from zkmargin.scripts.cli import app as cli
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli import main as cli
 
 BOOK = ("--portfolio", "short_strangle")
 COMMANDS = {
@@ -94,7 +94,7 @@ def test_explain(documents):
 def test_a_refusal_is_one_line_that_names_the_value(arguments, text, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["zkmargin", *arguments])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        cli.run()
     printed = capsys.readouterr()
     assert ended.value.code == 1 and printed.out == ""
     assert text in re.sub(r"\s+", " ", printed.err) and "Traceback" not in printed.err
