@@ -1,6 +1,5 @@
 """Where the `zkmargin` command begins: imports nothing, so that Ctrl-C is one line from the first moment on."""
 
-import os
 import sys
 
 INTERRUPTED = 130
@@ -14,8 +13,8 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        os.write(sys.__stderr__.fileno(), b"interrupted\n")
-        os._exit(INTERRUPTED)
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":
