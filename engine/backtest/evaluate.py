@@ -119,13 +119,18 @@ def get_series(run: Run, model: str, book: str) -> Series:
     column, figures = run.books.index(book), run.figures[model]
     days = DAYS_HELD[model]
     kept = np.isfinite(figures.margin[:, column]) & np.isfinite(run.losses[days][:, column])
-    parts = (figures.margin, run.losses[days], run.notional)
-    tails = (figures.value_at_risk, figures.shortfall)
+
+    def select(part: np.ndarray | None) -> np.ndarray | None:
+        return None if part is None else part[kept, column]
+
     return Series(
-        run.dates[kept],
-        *(part[kept, column] for part in parts),
-        run.quoted[kept],
-        *(None if part is None else part[kept, column] for part in tails),
+        dates=run.dates[kept],
+        margin=figures.margin[kept, column],
+        loss=run.losses[days][kept, column],
+        notional=run.notional[kept, column],
+        quoted=run.quoted[kept],
+        value_at_risk=select(figures.value_at_risk),
+        shortfall=select(figures.shortfall),
     )
 
 

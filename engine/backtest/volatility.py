@@ -106,14 +106,19 @@ def fit_proxy(quotes: Quotes, forecast: np.ndarray, returns: np.ndarray) -> Prox
     if not 0 <= persistence < 1:
         raise OutOfRange("persistence of the volatility proxy", float(persistence), 0, "below 1")
     left = offset[1:] - design @ np.array([constant, persistence, slope, size_slope])
-    terms = []
-    for place in (0, 2):
-        line = np.column_stack([np.ones(len(level)), level])
-        terms.append(tuple(np.linalg.lstsq(line, np.log(quotes.atm[:, place]) - level, rcond=None)[0].tolist()))
-    wings = np.median(quotes.wings / quotes.atm[:, MIDDLE, None], axis=0)
-    ratio = np.exp(constant / (1.0 - persistence))
-    numbers = (ratio, persistence, slope, size_slope, size.mean())
-    return Proxy(*(float(value) for value in numbers), tuple(terms), tuple(wings.tolist()), float(left.std()))
+    line = np.column_stack([np.ones(len(level)), level])
+    near, far = (np.linalg.lstsq(line, np.log(quotes.atm[:, tenor]) - level, rcond=None)[0] for tenor in (0, 2))
+    put, call = np.median(quotes.wings / quotes.atm[:, MIDDLE, None], axis=0)
+    return Proxy(
+        ratio=float(np.exp(constant / (1.0 - persistence))),
+        persistence=float(persistence),
+        slope=float(slope),
+        size_slope=float(size_slope),
+        mean_size=float(size.mean()),
+        terms=((float(near[0]), float(near[1])), (float(far[0]), float(far[1]))),
+        wings=(float(put), float(call)),
+        unexplained=float(left.std()),
+    )
 
 
 def _check_quotes(quotes: Quotes) -> None:
@@ -135,7 +140,8 @@ def fit_response(quotes: Quotes, closes: np.ndarray, days: int) -> Response:
     design = np.column_stack([np.ones(len(returns)), returns, np.abs(returns)])
     change = level[days:] - level[:-days]
     constants = np.linalg.lstsq(design, change, rcond=None)[0]
-    return Response(*constants.tolist(), float((change - design @ constants).std()))
+    constant, slope, size_slope = constants.tolist()
+    return Response(constant, slope, size_slope, residual=float((change - design @ constants).std()))
 
 
 def make_proxy_path(proxy: Proxy, forecast: np.ndarray, returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

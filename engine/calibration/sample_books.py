@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import delta_per_lot, greeks_per_lot
@@ -45,7 +47,10 @@ class _Coin:
         listing, slots = snapshot.listing, snapshot.listing.preset.coins[coin]
         own = np.arange(slots.start, slots.stop)
         self.generator, self.name, self.strike = generator, coin, listing.strike
-        self.perpetual = next((int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.PERPETUAL]), None)
+        perpetuals = [int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.PERPETUAL]]
+        if not perpetuals:
+            raise UnknownName(f"{coin} instrument for sample books", "perpetual", listing.by_name)
+        self.perpetual = perpetuals[0]
         self.spot = next((int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.SPOT]), None)
         self.futures = [int(s) for s in own if listing.kind[s] == KIND_CODES[InstrumentKind.FUTURE]]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -62,7 +67,7 @@ class _Coin:
         self.options = [slot for sides in self.expiries.values() for side in sides.values() for slot in side]
         self.near = [slot for slot in self.options if snapshot.years[slot] <= NEAR_YEARS]
 
-    def pick(self, candidates: list, count: int = 1) -> list:
+    def pick(self, candidates: list[Any], count: int = 1) -> list[Any]:
         """`count` different candidates, fewer if there are not so many."""
         size = min(count, len(candidates))
         return [candidates[int(at)] for at in self.generator.choice(len(candidates), size, replace=False)]
@@ -200,7 +205,7 @@ def make_family(snapshot: MarketSnapshot, seed: int, draws: int = DRAWS) -> Fami
     def add(kind: str, book: dict[int, float] | None, both_sides: bool = True) -> None:
         for sign in (1.0, -1.0) if both_sides else (1.0,):
             signed = {slot: sign * size for slot, size in (book or {}).items()}
-            if signed and all(signed.get(coin.spot, 0.0) >= 0 for coin in coins):
+            if signed and all(coin.spot is None or signed.get(coin.spot, 0.0) >= 0 for coin in coins):
                 columns.append((kind, signed))
 
     for coin in coins:

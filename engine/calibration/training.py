@@ -144,15 +144,15 @@ class Trainer:
 
     def candidate(self, share: float) -> tuple[np.ndarray, float]:
         """Groups and the family's multiplier, the best of `REPEATS` groupings."""
-        weights, best = np.ones(self.losses.shape[1]), (None, np.inf)
+        weights, candidates = np.ones(self.losses.shape[1]), []
         for repeat in range(REPEATS):
             groups = self._group(share, weights, self.seed + repeat)
             needs = self._needs(groups)
-            if needs.max() < best[1]:
-                best = groups, float(needs.max())
+            candidates.append((groups, float(needs.max())))
             weights *= np.exp(PUSH * np.clip(needs - 1.0, 0.0, 2.0))
             weights /= weights.mean()
-        return best[0], max(1.0, best[1]) * MARGIN
+        groups, multiplier = min(candidates, key=lambda candidate: candidate[1])
+        return groups, max(1.0, multiplier) * MARGIN
 
     def adversaries(self, groups: np.ndarray, multiplier: float) -> list[Adversary]:
         """One search per market."""
@@ -182,7 +182,7 @@ class Trainer:
 
     def train(self) -> Trained:
         """Groups with the least multiplier, hardened."""
-        best = None
+        searched = []
         for share in SHARES_OF_MOVES:
             groups, multiplier = self.candidate(share)
             worst_books: list[list[np.ndarray]] = [[] for _ in self.markets]
@@ -191,9 +191,8 @@ class Trainer:
             )
             hard = multiplier * max(1.0, worst)
             self.say(f"{self.rows} rows, share {share}: multiplier {multiplier:.4f}, {hard:.4f} after a first search")
-            if best is None or hard < best[0]:
-                best = hard, groups, multiplier, worst_books
-        hard, groups, trained, worst_books = best
+            searched.append((hard, groups, multiplier, worst_books))
+        hard, groups, trained, worst_books = min(searched, key=lambda search: search[0])
         multiplier, rounds = hard, []
         adversaries = self.adversaries(groups, multiplier)
         for step in range(ROUNDS):

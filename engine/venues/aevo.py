@@ -16,7 +16,7 @@ import numpy as np
 from zkmargin.engine.units import require_in_range
 from zkmargin.engine.venues.decimals import ZERO
 from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
-from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.venues.interface import UP_NONE_DOWN, Margin, OptionExpiry, Scenario
 
 SHARES = tuple(Decimal(share) for share in ("1", "0.5", "0", "-0.5", "-1"))
 """Price moves as shares of the largest one."""
@@ -41,7 +41,7 @@ class Aevo(PlainGrid):
 
     def __init__(self, book: Book, parameters: Parameters | None = None, floor: Decimal = ZERO):
         self.parameters, self.floor = parameters or Parameters(), floor
-        moves = product((self.parameters.max_spot * share for share in SHARES), ("up", "none", "down"))
+        moves = product((self.parameters.max_spot * share for share in SHARES), UP_NONE_DOWN)
         super().__init__(book, [Scenario(1 + move, vol) for move, vol in moves])
 
     def shock_volatility(self, expiry: OptionExpiry, scenario: Scenario) -> np.ndarray:

@@ -72,7 +72,7 @@ READERS = {"derive-pmrm2": read_pmrm2, "derive-pmrm1": read_pmrm1, "derive-srm":
 
 def build_document(identifier: str, enabled: bool, margin: Margin) -> dict[str, object]:
     """One case as it is printed."""
-    document = {
+    document: dict[str, object] = {
         "id": identifier,
         "MM": render(margin.maintenance),
         "IM": render(margin.initial),

@@ -19,7 +19,7 @@ from zkmargin.engine.units import SECONDS_PER_YEAR, require_in_range, require_wh
 from zkmargin.engine.venues.decimals import ZERO, to_decimal
 from zkmargin.engine.venues.evaluation import scale_by_tenor, shock_in_proportion
 from zkmargin.engine.venues.grid import Book, compute_worst_loss
-from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.venues.interface import UP_NONE_DOWN, Margin, OptionExpiry, Scenario
 
 EXTENDED_MOVES = tuple(Decimal(move) for move in ("-0.66", "-0.33", "0.5", "1", "2", "3", "4", "5"))
 """Relative price moves of the extended cells, volatility up."""
@@ -69,7 +69,7 @@ def build_scenarios(parameters: Parameters) -> list[Scenario]:
     """
     p, steps = parameters, parameters.buckets_each_side
     moves = [p.price_range * step / steps for step in range(-steps, steps + 1)]
-    standard = [Scenario(1 + move, vol, cell="standard") for move, vol in product(moves, ("up", "none", "down"))]
+    standard = [Scenario(1 + move, vol, cell="standard") for move, vol in product(moves, UP_NONE_DOWN)]
     extended = []
     for move in EXTENDED_MOVES:
         edge = 1 + (p.price_range if move > 0 else -p.price_range)

@@ -16,6 +16,10 @@ VolatilityMove = Literal["up", "none", "down", "linear", "abs"]
 """How a scenario moves volatilities: by the venue's shock, or by a tilt of the skew (`linear`, `abs`)."""
 
 
+UP_NONE_DOWN: tuple[VolatilityMove, ...] = ("up", "none", "down")
+"""The three volatility moves of most grids, in their order."""
+
+
 @dataclass(frozen=True)
 class Scenario:
     """One cell of a venue's grid."""

@@ -17,7 +17,7 @@ import numpy as np
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.venues.decimals import ZERO
 from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss, interpolate_points
-from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.venues.interface import UP_NONE_DOWN, Margin, OptionExpiry, Scenario
 
 Tier = tuple[Decimal, Decimal | None, Decimal]
 """From and to in US dollars (None: without end), and the multiplier of what lies between."""
@@ -77,7 +77,7 @@ class OkxSpotShock(PlainGrid):
     """The first measure, 7 prices by 3 volatilities; a `VenueModel`. Initial is 1.3 times maintenance, unconfirmed."""
 
     def __init__(self, book: Book):
-        super().__init__(book, [Scenario(1 + move, vol) for move, vol in product(SPOT_MOVES, ("up", "none", "down"))])
+        super().__init__(book, [Scenario(1 + move, vol) for move, vol in product(SPOT_MOVES, UP_NONE_DOWN)])
 
     def shock_volatility(self, expiry: OptionExpiry, scenario: Scenario) -> np.ndarray:
         """See `VenueModel`; moves are absolute, and no volatility is below 0."""

@@ -14,7 +14,7 @@ import numpy as np
 from zkmargin.engine.venues.decimals import ZERO
 from zkmargin.engine.venues.evaluation import scale_by_tenor, shock_in_proportion
 from zkmargin.engine.venues.grid import Book, PlainGrid, compute_worst_loss
-from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario
+from zkmargin.engine.venues.interface import Margin, OptionExpiry, Scenario, VolatilityMove
 
 VOLATILITY_UP, VOLATILITY_DOWN = 0.40, 0.22
 """Proportional volatility moves at 30 days."""
@@ -29,10 +29,12 @@ TAILS |= {"5": "0.032"}
 
 def build_scenarios() -> list[Scenario]:
     """The venue's table in its order: edges with volatility up only, inner moves up and down, then the tails."""
-    scenarios = []
+    scenarios: list[Scenario] = []
+    edge: tuple[VolatilityMove, ...] = ("up",)
+    inner: tuple[VolatilityMove, ...] = ("up", "down")
     for move in (Decimal(step) / 25 for step in range(4, -5, -1)):
         is_edge = abs(move) == Decimal("0.16")
-        scenarios += [Scenario(1 + move, vol) for vol in (("up",) if is_edge else ("up", "down"))]
+        scenarios += [Scenario(1 + move, vol) for vol in (edge if is_edge else inner)]
     return scenarios + [Scenario(1 + Decimal(move), "up", Decimal(weight)) for move, weight in TAILS.items()]
 
 

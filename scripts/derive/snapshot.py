@@ -33,7 +33,7 @@ from zkmargin.engine.files import StrictModel, read_model, read_text
 from zkmargin.engine.market.file import CrowdingRow, dump_document, parse_market, to_document
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.presets import Coin, Preset, get_preset
+from zkmargin.engine.presets import Coin, Preset, get_preset, require_coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY, SECONDS_PER_YEAR
 from zkmargin.scripts.derive.tables import Row, read_table
 
@@ -149,7 +149,8 @@ def select_options(tickers: Iterable[Ticker], time: int, count: int, index: floa
 
     candidates = sorted(filter(is_candidate, tickers), key=rank)
     taken: dict[int, int] = defaultdict(int)
-    first, rest = [], []
+    first: list[Ticker] = []
+    rest: list[Ticker] = []
     for ticker in candidates:
         taken[ticker.expiry] += 1
         (first if taken[ticker.expiry] <= MIN_PER_EXPIRY else rest).append(ticker)
@@ -180,6 +181,46 @@ class Facts(StrictModel):
     contagion_multiplier: float
 
 
+class _Draft:
+    """The snapshot's columns, filled coin by coin."""
+
+    def __init__(self, preset: Preset):
+        self.preset = preset
+        self.instruments: list[Instrument | None] = [None] * preset.slots
+        self.forward, self.volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
+        self.index: dict[Coin, float] = {}
+        self.options: list[Ticker] = []
+
+    def list_coin(self, coin: Coin, tickers: list[Ticker], time: int, source: str) -> None:
+        """Collateral, perpetual, futures and options of a coin, by the rule of the module."""
+        index = self.index[coin] = statistics.median(ticker.index for ticker in tickers)
+        spot, lot = self.preset.coin_slots(coin).start, DERIVATIVE_LOT[coin]
+        self._put(make_instrument(spot, InstrumentKind.SPOT, coin, COLLATERAL_LOT[coin]), index)
+        self._put(make_instrument(spot + 1, InstrumentKind.PERPETUAL, coin, lot), index)
+        futures = select_futures(tickers, time, self.preset.futures_per_coin)
+        for slot, (expiry, price) in zip(self.preset.future_slots(coin), futures, strict=False):
+            self._put(make_instrument(slot, InstrumentKind.FUTURE, coin, lot, expiry=expiry), price)
+        slots = self.preset.option_slots(coin)
+        for slot, ticker in zip(slots, select_options(tickers, time, len(slots), index), strict=False):
+            option = make_instrument(
+                slot,
+                InstrumentKind.OPTION,
+                coin,
+                lot,
+                strike=ticker.strike,
+                expiry=ticker.expiry,
+                is_call=ticker.is_call,
+            )
+            if option.name != ticker.name:
+                raise MalformedFile(source, f"{ticker.name!r} has the facts of {option.name}; allowed: its own")
+            self._put(option, ticker.forward, ticker.volatility)
+            self.options.append(ticker)
+
+    def _put(self, instrument: Instrument, forward: float, volatility: float = math.nan) -> None:
+        slot = instrument.slot
+        self.instruments[slot], self.forward[slot], self.volatility[slot] = instrument, forward, volatility
+
+
 def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict[str, object]:
     """The market file of a chain as plain dictionaries: the snapshot, its conventions and the venue's observations.
 
@@ -189,46 +230,26 @@ def derive_document(path: Path, day: date, preset: Preset, given: Facts) -> dict
     moment = datetime.fromtimestamp(time, UTC)
     if moment.date() != day:
         raise OutOfRange(f"day of {path.name}", moment.date().isoformat(), day.isoformat(), day.isoformat())
-    instruments: list[Instrument | None] = [None] * preset.slots
-    forward, volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
-    index, listed = {}, {}
+    draft = _Draft(preset)
     for coin in Coin:
         of_coin = [ticker for ticker in tickers if ticker.underlying is coin]
         if not of_coin:
             raise MalformedFile(path.name, f"has no row of {coin.value}; allowed: rows of every coin")
-        index[coin] = statistics.median(ticker.index for ticker in of_coin)
-        slot = preset.coin_slots(coin).start
-        instruments[slot] = make_instrument(slot, InstrumentKind.SPOT, coin, COLLATERAL_LOT[coin])
-        instruments[slot + 1] = make_instrument(slot + 1, InstrumentKind.PERPETUAL, coin, DERIVATIVE_LOT[coin])
-        forward[slot] = forward[slot + 1] = index[coin]
-        futures = select_futures(of_coin, time, preset.futures_per_coin)
-        for slot, (expiry, price) in zip(preset.future_slots(coin), futures, strict=False):
-            instruments[slot] = make_instrument(slot, InstrumentKind.FUTURE, coin, DERIVATIVE_LOT[coin], expiry=expiry)
-            forward[slot] = price
-        slots = preset.option_slots(coin)
-        for slot, ticker in zip(slots, select_options(of_coin, time, len(slots), index[coin]), strict=False):
-            facts = {"strike": ticker.strike, "expiry": ticker.expiry, "is_call": ticker.is_call}
-            instruments[slot] = make_instrument(slot, InstrumentKind.OPTION, coin, DERIVATIVE_LOT[coin], **facts)
-            if instruments[slot].name != ticker.name:
-                raise MalformedFile(
-                    path.name, f"{ticker.name!r} has the facts of {instruments[slot].name}; allowed: its own"
-                )
-            forward[slot], volatility[slot] = ticker.forward, ticker.volatility
-            listed[instruments[slot].name] = ticker
+        draft.list_coin(coin, of_coin, time, path.name)
     snapshot = MarketSnapshot(
         time=time,
         source=SOURCE.format(time=moment.isoformat().replace("+00:00", "Z"), file=_name_at_source(moment)),
-        index=index,
-        listing=Listing(preset, 0, tuple(instruments)),
-        forward=forward,
-        volatility=volatility,
-        daily_volatility=given.daily_volatility,
-        crowding={coin: row.to_crowding() for coin, row in given.crowding.items()},
+        index=draft.index,
+        listing=Listing(preset, 0, tuple(draft.instruments)),
+        forward=draft.forward,
+        volatility=draft.volatility,
+        daily_volatility={require_coin("coin of daily volatility", n): v for n, v in given.daily_volatility.items()},
+        crowding={require_coin("coin of crowding", name): row.to_crowding() for name, row in given.crowding.items()},
         contagion_multiplier=given.contagion_multiplier,
     )
     fields = ("mark", "delta", "bid", "ask", "open_interest", "volume")
     observations = [
-        {"name": name, **{field: _tidy(getattr(ticker, field)) for field in fields}} for name, ticker in listed.items()
+        {"name": ticker.name, **{field: _tidy(getattr(ticker, field)) for field in fields}} for ticker in draft.options
     ]
     document = to_document(snapshot)
     return {"format": document.pop("format"), "about": ABOUT, **document, "observations": observations}
