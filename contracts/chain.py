@@ -46,7 +46,8 @@ DEVELOPMENT_CHAIN_IDS = (31337, 1337)
 them."""
 
 GAS_LIMIT = 16_000_000
-"""Gas offered with each transaction; below the 2^24 that a transaction may use since Osaka."""
+"""Gas offered with each transaction, or the block's where that is less; below the 2^24 that a transaction may use since
+Osaka."""
 START_SECONDS = 20
 """How long a development node may take to answer its first question."""
 ANSWER_SECONDS = 60
@@ -87,6 +88,8 @@ class Block:
     """32 bytes."""
     time: int
     """Unix seconds."""
+    gas_limit: int
+    """Gas of all its transactions together."""
 
 
 class Chain:
@@ -134,7 +137,7 @@ class Chain:
         """The latest block, or the one of that number; raises `ChainUnavailable` if the node has none."""
         with self.asking(f"block {identifier}"):
             block = self.w3.eth.get_block(BlockNumber(identifier) if identifier != "latest" else "latest")
-            return Block(int(block["number"]), bytes(block["hash"]), int(block["timestamp"]))
+            return Block(int(block["number"]), bytes(block["hash"]), int(block["timestamp"]), int(block["gasLimit"]))
 
     def get_code(self, address: str, *, block: int | None = None) -> bytes:
         """Code at an address, empty if there is none; at the latest block, or at the end of the one of that number."""
@@ -172,7 +175,7 @@ class Chain:
         Reverted
             With the contract's reason.
         """
-        transaction: TxParams = {"to": to_checksum_address(to), "data": HexStr(data), "gas": GAS_LIMIT}
+        transaction: TxParams = {"to": to_checksum_address(to), "data": HexStr(data)}
         if sender is not None:
             transaction["from"] = to_checksum_address(sender)
         return self._try(transaction, name, block)
@@ -194,7 +197,7 @@ class Chain:
         transaction: TxParams = {
             "from": to_checksum_address(sender or self.accounts[0]),
             "data": HexStr(data),
-            "gas": GAS_LIMIT,
+            "gas": min(GAS_LIMIT, self.get_block("latest").gas_limit),
         }
         if to is not None:
             transaction["to"] = to_checksum_address(to)

@@ -83,10 +83,21 @@ def compile_sources(sources: Mapping[str, str], files: Sequence[str] = ()) -> di
     versions = [manifest["solc"], manifest["@openzeppelin/contracts"]]
     identity = json.dumps([dict(sources), selected, SETTINGS, OUTPUTS, versions], sort_keys=True)
     cached = CACHE / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
-    if not cached.exists():
+    known = _read_cached(cached)
+    if known is None:
         output = run_compiler(sources, {file: {"*": OUTPUTS} for file in selected})
-        write_whole(cached, json.dumps(_get_artifacts(output, selected)))
-    return {name: Artifact(name, **fields) for name, fields in json.loads(cached.read_text()).items()}
+        known = _get_artifacts(output, selected)
+        write_whole(cached, json.dumps(known))
+    return {name: Artifact(name, **fields) for name, fields in known.items()}
+
+
+def _read_cached(path: Path) -> dict[str, dict[str, Any]] | None:
+    """What was compiled before; None where there is nothing that can be read, so that it is compiled again."""
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return found
 
 
 def run_compiler(sources: Mapping[str, str], selection: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, Any]:

@@ -83,8 +83,10 @@ class Contract:
     def read_events(
         self, event: str, *, first_block: int = 0, last_block: int | None = None, key: int | None = None
     ) -> list[Mapping[str, Any]]:
-        """Every event of that name from `first_block` to `last_block` (the latest by default), both included, decoded,
-        in the chain's order. A node that limits the range is asked in pieces.
+        """Every event of that name from `first_block` to `last_block`, both included, decoded, in the chain's order.
+
+        By default up to the latest block, whose hash is checked afterwards. A node that limits the range is asked in
+        pieces.
 
         Parameters
         ----------
@@ -96,15 +98,22 @@ class Contract:
         AnswerMalformed
             If a log is not one of this event, this contract and these blocks.
         """
-        last = self.chain.get_block("latest").number if last_block is None else last_block
+        if last_block is None:
+            return self.chain.read_at_one_block(
+                lambda block: self.read_events(event, first_block=first_block, last_block=block.number, key=key)
+            )
         topics = [str(self._contract.events[event]().topic), *([] if key is None else [f"0x{key:064x}"])]
-        logs = read_logs(self.chain, self.address, topics, first_block, last)
-        return [self._decode(event, log, first_block, last) for log in logs]
+        logs = read_logs(self.chain, self.address, topics, first_block, last_block)
+        return [self._decode(event, log, first_block, last_block) for log in logs]
 
     def decode_logs(self, receipt: Receipt, event: str) -> list[Mapping[str, Any]]:
         """Arguments of this contract's events of that name in a receipt."""
         topic = self._contract.events[event]().topic
-        own = [log for log in receipt.logs if log["address"] == self.address and log["topics"][0].to_0x_hex() == topic]
+        own = [
+            log
+            for log in receipt.logs
+            if log["address"] == self.address and log["topics"] and log["topics"][0].to_0x_hex() == topic
+        ]
         return [self._decode(event, log, 0, receipt.block_number)["args"] for log in own]
 
     def _decode(self, event: str, log: Any, first: int, last: int) -> Mapping[str, Any]:

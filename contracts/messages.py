@@ -18,6 +18,7 @@ from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer, request_signature
+from zkmargin.prover.ranges import check_range
 
 IDENTITY = (0, 0)
 """The point of the all-zero policy and of the settlement that moves nothing."""
@@ -63,8 +64,12 @@ class SignedEpoch:
 
 
 def sort_points(points: Mapping[str, tuple[int, int]]) -> tuple[NamedPoint, ...]:
-    """Points by policy name, as records in the order that the contract asks for."""
-    return tuple(sorted(NamedPoint(encode_policy_name(name), x, y) for name, (x, y) in points.items()))
+    """Points by policy name, as records in the order that the contract asks for; raises `OutOfRange` for no words."""
+    records = [
+        NamedPoint(encode_policy_name(name), *(check_range(f"point of {name}", word, 0, 1 << 256) for word in point))
+        for name, point in points.items()
+    ]
+    return tuple(sorted(records))
 
 
 def compute_points_hash(points: Iterable[NamedPoint]) -> bytes:

@@ -7,8 +7,8 @@ from eth_abi.abi import encode as abi_encode
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.prover.messages.records import TypedMessage
-from zkmargin.prover.messages.signed import is_signed_by_key
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.messages.wallet import is_signed_by_key
 
 ERC1271_VALID = bytes.fromhex("1626ba7e")
 """Selector of `isValidSignature(bytes32,bytes)`, and what it returns, in a word of its own, for a valid signature."""

@@ -34,8 +34,10 @@ from zkmargin.prover.attestation import ChainFacts
 from zkmargin.prover.errors import ActionNotAllowed
 from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.fields import encode_policy_name
-from zkmargin.prover.messages.wallet import normalise_v
+from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
+from zkmargin.prover.messages.records import Invalidate
+from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.messages.wallet import normalise_signature, normalise_v
 
 ENTRY_POINTS = {
     ActionKind.DEPOSIT: "deposit",
@@ -402,7 +404,10 @@ class ClearingHouse:
     def invalidate_for(
         self, auth: str, index: int, digest: bytes, signature: bytes, *, sender: str | None = None
     ) -> Receipt:
-        """Burns a digest by auth's signature over Invalidate."""
+        """Burns a digest by auth's signature over Invalidate, whose v may be 0 or 1; raises `SignatureRefused`."""
+        chain, message = self.contract.chain, Invalidate(digest=digest)
+        domain = Domain(chain_id=chain.id, clearing_house=self.contract.address, risk_oracle=ZERO_ADDRESS)
+        signature = normalise_signature(auth, domain, message, signature)
         return self.contract.send("invalidateFor", auth, index, digest, signature, sender=sender)
 
     def collect_fees(self, to: str, *, sender: str | None = None) -> Receipt:
@@ -496,10 +501,23 @@ class Contracts:
         Raises
         ------
         DeploymentMismatch
-            If the node's chain is not the deployment's.
+            If the node's chain is not the deployment's, or the record mixes the contracts of several deployments.
         """
         check_deployment(chain, deployment)
-        return cls(chain, deployment)
+        contracts = cls(chain, deployment)
+        house, vault = contracts.house.contract, contracts.vault.contract
+        for name, contract, getter in (
+            ("key_registry", house, "REGISTRY"),
+            ("risk_oracle", house, "ORACLE"),
+            ("margin_verifier", house, "VERIFIER"),
+            ("collateral_vault", house, "VAULT"),
+            ("clearing_house", vault, "CLEARING_HOUSE"),
+            ("cash", vault, "CASH"),
+        ):
+            found, recorded = contract.call(getter), getattr(deployment, name)
+            if found != recorded:
+                raise DeploymentMismatch(f"{contract.name}.{getter}", found, f"{recorded}, {name} of the record")
+        return contracts
 
     def read_records(self, preset: Preset) -> Records:
         """History and settlement vectors of one block, which is still the chain's when all is read.

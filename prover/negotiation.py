@@ -31,8 +31,9 @@ from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import Bytes32, HexBytes, ProofBytes, Uint64, Uint256, encode_policy_name
 from zkmargin.prover.messages.records import Accept, Action, Leg, Quote, Record, RequestForQuote
-from zkmargin.prover.messages.signed import SignatureCheck, is_signed_by_key
+from zkmargin.prover.messages.signed import SignatureCheck
 from zkmargin.prover.messages.typed_data import Domain, compute_digest, recover_signer
+from zkmargin.prover.messages.wallet import is_signed_by_key
 from zkmargin.prover.ranges import check_private, check_time
 from zkmargin.prover.session import Session
 from zkmargin.prover.statement.commitment import Trade, compute_trade_tag, make_trade

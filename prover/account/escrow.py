@@ -59,6 +59,10 @@ class Escrow:
     committee: Point
     """PK."""
 
+    def __post_init__(self) -> None:
+        for number in (*self.ephemeral, self.escrowed_key, *self.committee):
+            check_range("number of an escrow", number, 0, 1 << 256)
+
     def compute_hash(self, key_version: int) -> bytes:
         """keccak256(abi.encode(R.x, R.y, c, key version)), which the account stores.
 
@@ -121,6 +125,7 @@ class CommitteeKey:
             If a coordinate of R, or c, is not in [0, p).
         """
         point = _check_point("ephemeral point of the escrow", ephemeral)
+        escrowed_key = require_integer("escrowed key", escrowed_key)
         return Secret(_native.escrow_decrypt(TAGS["ESCROW"], self.secret.reveal(), point, escrowed_key))
 
 

@@ -20,7 +20,7 @@ from zkmargin.prover.errors import OutOfRange, ProverError, RecoveryError, State
 from zkmargin.prover.messages.action_table import ActionKind, get_action_rule
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer
-from zkmargin.prover.ranges import check_private
+from zkmargin.prover.ranges import check_private, check_range
 from zkmargin.prover.statement.commitment import decrypt_word
 from zkmargin.prover.statement.secret import Secret
 
@@ -56,6 +56,13 @@ class Transitioned:
     """Micro-dollars, signed, fee included."""
     flows: tuple[tuple[int, int], ...] = ()
     """(slot, signed lots)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", ActionKind(self.kind))
+        check_range("side of an event", self.side, -1, 2)
+        for slot, lots in self.flows:
+            check_range("slot of a flow", slot, 0, 1 << 16)
+            check_range(f"flow of slot {slot}", lots, -(1 << 63), 1 << 63)
 
 
 Event = Opened | Transitioned

@@ -9,7 +9,7 @@ from zkmargin.prover.errors import MessageInvalid, WrongSigner
 from zkmargin.prover.messages.fields import HexBytes
 from zkmargin.prover.messages.records import Record, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
-from zkmargin.prover.messages.wallet import Signer, request_signature
+from zkmargin.prover.messages.wallet import Signer, is_signed_by_key, request_signature
 
 MessageT = TypeVar("MessageT", bound=TypedMessage)
 RecordT = TypeVar("RecordT", bound=Record)
@@ -25,12 +25,6 @@ class SignatureCheck(Protocol):
     """
 
     def __call__(self, domain: Domain, message: TypedMessage, signature: bytes, signer: str) -> bool: ...
-
-
-def is_signed_by_key(domain: Domain, message: TypedMessage, signature: bytes, signer: str) -> bool:
-    """Whether the signature is ECDSA by `signer` itself: the check for wallets that are a key."""
-    actual = recover_signer(domain, message, signature)
-    return actual is not None and actual.lower() == signer.lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,13 +67,17 @@ def request_signature(wallet: Signer, domain: Domain, message: TypedMessage) -> 
         If the signature is the wallet's own in a form that the contracts refuse: EIP-2098's 64 bytes, an s in the upper
         half, or another v.
     """
-    signature = bytes(wallet.sign(domain, message))
+    return normalise_signature(wallet.address, domain, message, bytes(wallet.sign(domain, message)))
+
+
+def normalise_signature(address: str, domain: Domain, message: TypedMessage, signature: bytes) -> bytes:
+    """What `request_signature` makes of a signature that the wallet at `address` gave; raises likewise."""
     normal = normalise_v(signature)
-    if _is_by(wallet, domain, message, normal):
+    if is_signed_by_key(domain, message, normal, address):
         return normal
     for reason, other in _list_refused_forms(signature):
-        if _is_by(wallet, domain, message, other):
-            raise SignatureRefused(wallet.address, type(message).__name__, reason)
+        if is_signed_by_key(domain, message, other, address):
+            raise SignatureRefused(address, type(message).__name__, reason)
     return signature
 
 
@@ -100,6 +104,7 @@ def _list_refused_forms(signature: bytes) -> list[tuple[str, bytes]]:
     return forms
 
 
-def _is_by(wallet: Signer, domain: Domain, message: TypedMessage, signature: bytes) -> bool:
-    signer = recover_signer(domain, message, signature)
-    return signer is not None and signer.lower() == wallet.address.lower()
+def is_signed_by_key(domain: Domain, message: TypedMessage, signature: bytes, signer: str) -> bool:
+    """Whether the signature is ECDSA by `signer` itself: the check for wallets that are a key."""
+    actual = recover_signer(domain, message, signature)
+    return actual is not None and actual.lower() == signer.lower()

@@ -124,6 +124,9 @@ def recover(
                 item["account"], {"nonce": item["nonce"], "cash": item["cash_usd6"], **item["positions"]}
             )
         )
+    if not (document or failed or as_json):
+        owner = wallet.address if wallet else "these key files"
+        console.out.print(f"no account of {owner} up to block {records.block.number}")
     for item in failed if not as_json else ():
         console.out.print(f"not recovered: {item['account']}: {item['reason']}")
     if failed:

@@ -7,6 +7,8 @@ import pytest
 from eth_account import Account as EthAccount
 from typer.testing import CliRunner, Result
 
+from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.errors import DeploymentMismatch
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.trading import Trader
 from zkmargin.prover.account.account import compute_account_id
@@ -83,3 +85,27 @@ def test_what_cannot_be_recovered_is_named_beside_what_can(owner, options, faile
 
 def test_one_of_both_is_needed(owner):
     assert run(owner).exit_code == 2
+
+
+def test_a_chain_that_is_not_the_deployments(owner):
+    """Nothing is printed as if nothing were there: the chain is named."""
+    _, _, folder = owner
+    with run_anvil(chain_id=1337) as other:
+        command = ["--deployment", str(folder / "deployment.json"), "--rpc-url", other.url]
+        recovered = CliRunner().invoke(
+            app, ["recover", *command, "--keystore", str(folder / "wallet.json"), "--preset", "mini"], input=PASSWORD
+        )
+        shown = CliRunner().invoke(app, ["show", *command, "--account", "0x" + "00" * 32])
+    for done in (recovered, shown):
+        assert isinstance(done.exception, DeploymentMismatch) and done.exit_code == 1
+        assert (done.exception.found, "31337" in done.exception.args[0]) == (1337, True)
+
+
+def test_a_wallet_without_accounts_is_told_so(owner, tmp_path):
+    stranger = EthAccount.create()
+    path = tmp_path / "stranger.json"
+    path.write_text(json.dumps(EthAccount.encrypt(stranger.key, PASSWORD, iterations=2)))
+    venue, _, folder = owner
+    command = ["recover", "--deployment", str(folder / "deployment.json"), "--rpc-url", venue.chain.url]
+    done = CliRunner().invoke(app, [*command, "--keystore", str(path), "--preset", "mini"], input=PASSWORD + "\n")
+    assert done.exit_code == 0 and f"no account of {stranger.address}" in " ".join(done.output.split())

@@ -9,6 +9,7 @@ import requests
 from web3 import HTTPProvider
 
 from zkmargin.contracts.chain import READ_ATTEMPTS, Chain, is_loopback, run_anvil
+from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import (
     AccountsMissing,
     AccountStale,
@@ -23,6 +24,7 @@ from zkmargin.contracts.errors import (
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.venue import Contracts, Status
 from zkmargin.engine.presets import get_preset
+from zkmargin.prover.messages.records import Invalidate
 
 
 @pytest.fixture
@@ -104,6 +106,25 @@ def test_a_node_that_fails_while_it_is_waited_for_does_not_lose_the_hash(chain, 
     ask(only("eth_getTransactionReceipt", lambda params, plain: "<html>"))
     with pytest.raises(TransactionPending, match=r"0x[0-9a-f]{64}"):
         chain.send(chain.accounts[1], "0x")
+
+
+def test_a_chain_of_small_blocks_is_offered_no_more_gas_than_they_have(world, ask):
+    """Geth --dev has blocks of 11.5 million gas, and refuses a transaction that asks for more."""
+    offered = []
+
+    def note(params, plain):
+        offered.append(int(params[0]["gas"], 16))
+        return plain("eth_sendTransaction", params)
+
+    def small(params, plain):
+        answer = plain("eth_getBlockByNumber", params)
+        answer["result"]["gasLimit"] = hex(11_500_000)
+        return answer
+
+    changes = {"eth_getBlockByNumber": small, "eth_sendTransaction": note}
+    ask(lambda method, params, plain: changes[method](params, plain) if method in changes else plain(method, params))
+    world.cash.mint(world.funder, 1)
+    assert offered == [11_500_000]
 
 
 # ------------------------------------------------------------------------------------------------------ broken answers
@@ -347,6 +368,14 @@ def test_a_venue_of_another_chain_is_refused_before_anything_is_read(world):
             Contracts.connect(world.chain, dataclasses.replace(world.deployment, **change))
 
 
+def test_a_record_that_mixes_two_deployments(world):
+    other = deploy(world.chain, world.material, [wallet.address for wallet in world.publishers])
+    for name in ("risk_oracle", "collateral_vault", "key_registry", "margin_verifier", "cash"):
+        mixed = dataclasses.replace(world.deployment, **{name: getattr(other, name)})
+        with pytest.raises(DeploymentMismatch, match=f"{name} of the record"):
+            Contracts.connect(world.chain, mixed)
+
+
 def test_a_call_where_no_contract_stands(world):
     nowhere = Contracts(world.chain, dataclasses.replace(world.deployment, clearing_house="0x" + "00" * 18 + "beef"))
     with pytest.raises(DeploymentMismatch, match="bEEF"):
@@ -418,3 +447,12 @@ def test_a_trade_from_an_old_state_is_named(world):
         world.house.trade(request)
     assert caught.value.account == bob.id
     assert caught.value.expected == request.minus.commitment_old
+
+
+# ---------------------------------------------------------------------------------------------------------- signatures
+def test_a_wallets_signature_enters_with_either_v(world):
+    """Signed by a wallet that writes 0 or 1; without normalising the contract refuses it."""
+    party, digest = world.alice, b"\7" * 32
+    signed = party.wallet.sign(world.domain, Invalidate(digest=digest))
+    world.house.invalidate_for(party.auth, party.index, digest, signed[:64] + bytes([signed[64] - 27]))
+    assert world.house.is_invalidated(party.id, digest)

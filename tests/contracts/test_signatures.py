@@ -10,7 +10,8 @@ from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.signatures import ERC1271_VALID, ChainSignatureCheck
 from zkmargin.prover.errors import WrongSigner
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.signed import Signed, is_signed_by_key
+from zkmargin.prover.messages.signed import Signed
+from zkmargin.prover.messages.wallet import is_signed_by_key
 
 VALID_WORD = ERC1271_VALID.ljust(32, b"\0")
 
