@@ -23,6 +23,7 @@ from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
+from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.account import AccountState, Portfolio
 from zkmargin.engine.epoch.record import Epoch
@@ -472,9 +473,10 @@ class Venue:
         return self.contracts.read_facts(account, epoch.number, self.provers.transition, epoch.policy_bytes)
 
     def check_signer(self, message: Signed[RequestForQuote] | Signed[Quote] | Signed[Accept], account: bytes) -> None:
-        """Refuses a message that is not signed by the account's auth; a contract wallet is asked on chain."""
-        auth = self.contracts.house.get_account(account).auth
-        message.check_signer(self.domain, auth, self.contracts.signature_check)
+        """Refuses a message that is not signed by the account's auth, both as of one block; contract wallets are asked there."""
+        block = self.chain.get_block("latest").number
+        auth = self.contracts.house.get_account(account, block=block).auth
+        message.check_signer(self.domain, auth, ChainSignatureCheck(self.chain, block))
 
     def read_lots(self, lots: Mapping[str, int]) -> dict[int, int]:
         """Lots by slot of lots by instrument name; raises `UnknownName` for what is not listed."""
