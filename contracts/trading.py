@@ -473,7 +473,7 @@ class Venue:
         return self.contracts.read_facts(account, epoch.number, self.provers.transition, epoch.policy_bytes)
 
     def check_signer(self, message: Signed[RequestForQuote] | Signed[Quote] | Signed[Accept], account: bytes) -> None:
-        """Refuses a message that is not signed by the account's auth, both as of one block; contract wallets are asked there."""
+        """Refuses what the account's auth has not signed; auth, and a contract wallet at it, are asked at one block."""
         block = self.chain.get_block("latest").number
         auth = self.contracts.house.get_account(account, block=block).auth
         message.check_signer(self.domain, auth, ChainSignatureCheck(self.chain, block))
