@@ -111,7 +111,7 @@ class Event:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """A whole record."""
+    """A record: prices, implied volatilities and crashes by the hour."""
 
     name: str
     """Name of the file without its ending."""

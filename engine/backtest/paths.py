@@ -57,7 +57,7 @@ class Path:
     """One segment's days from the end of the filter's warm-up on."""
 
     name: str
-    """The segment's."""
+    """Name of the segment."""
     states: tuple[State, ...]
     """(T,) in time order."""
     returns: np.ndarray

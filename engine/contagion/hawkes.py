@@ -38,11 +38,11 @@ class HawkesFit:
     """Parameters of an exponential Hawkes process; time in the unit of the events."""
 
     mu: float
-    """Base rate."""
+    """Base rate, events per unit of time."""
     alpha: float
     """Jump of the intensity at an event."""
     beta: float
-    """Decay."""
+    """Decay of the excitation, per unit of time."""
     log_likelihood: float
     """At these parameters."""
 

@@ -27,7 +27,7 @@ class ImpactFit:
     r_squared: float
     """Share of the variance of returns explained, about 0 return at 0 flow."""
     count: int
-    """Observations."""
+    """Number of observations."""
 
 
 def fit_book_impact(depth: np.ndarray, distance: np.ndarray) -> float:

@@ -41,7 +41,6 @@ class ExpiryStep:
     """
 
     preset: Preset
-    """Sizes."""
     drop: np.ndarray
     """(N,) 1 where the slot is emptied."""
     payoff: np.ndarray

@@ -110,9 +110,9 @@ class MarketModel:
     hedge_minutes: int = 5
     """Between two hedges of the dealers."""
     option_volatility: float = 0.45
-    """Of all options."""
+    """Volatility of all options, fraction per square root of a year."""
     option_days: float = 14.0
-    """To their expiry."""
+    """Days to their expiry."""
     stress: float = 1.0
     """State multiplier of the buffer while positions are built: a calm market."""
     band: float = 0.16
