@@ -92,7 +92,7 @@ class LocalVenue(Venue):
         self._resources = ExitStack()
         self.keys = keys or load_venue_keys(snapshot.listing.preset.name)
         self.snapshot = snapshot
-        self.epoch: LiveEpoch | None = None
+        self.latest: LiveEpoch | None = None
         self._live: dict[int, LiveEpoch] = {}
         try:
             self._deploy(chain or self._resources.enter_context(run_anvil(timestamp=snapshot.time)))
@@ -124,6 +124,13 @@ class LocalVenue(Venue):
         self._resources.close()
 
     # ----------------------------------------------------------------------------------------------------------- epochs
+    @property
+    def epoch(self) -> LiveEpoch:
+        """The latest epoch, whether it is fresh or not; raises `CallInvalid` before the first."""
+        if self.latest is None:
+            raise CallInvalid("epoch", None, "one that was posted")
+        return self.latest
+
     def publish(self, epoch: Epoch, *, with_snapshot: bool = True) -> LiveEpoch:
         """Signs an epoch by a quorum that has checked it, and posts it.
 
@@ -137,7 +144,7 @@ class LocalVenue(Venue):
 
     def sign(self, epoch: Epoch) -> tuple[SignedEpoch, dict[str, float]]:
         """The epoch, signed by a quorum that has checked it, with the seconds of each step; nothing is posted."""
-        previous = PublishedEpoch(self.epoch.data, self.epoch.signed.message) if self.epoch else None
+        previous = PublishedEpoch(self.latest.data, self.latest.signed.message) if self.latest else None
         is_step = previous is not None and epoch.generation != previous.epoch.generation
         start = time.perf_counter()
         proposal = self.publisher.propose(epoch, previous, is_step=is_step)
@@ -150,9 +157,10 @@ class LocalVenue(Venue):
         self, epoch: Epoch, signed: SignedEpoch, seconds: Mapping[str, float], *, with_snapshot: bool
     ) -> LiveEpoch:
         receipt = self.contracts.oracle.post_epoch(signed, with_snapshot=with_snapshot, sender=self.submitter)
-        self.epoch = self._live[epoch.number] = LiveEpoch(epoch, signed, receipt, seconds)
+        live = LiveEpoch(epoch, signed, receipt, seconds)
+        self.latest = self._live[epoch.number] = live
         self.snapshot = epoch.snapshot
-        return self.epoch
+        return live
 
     def make_epoch(
         self, *, urgent: bool = False, settlement: ExpiryStep | None = None, snapshot: MarketSnapshot | None = None
@@ -164,8 +172,8 @@ class LocalVenue(Venue):
         moment, market = self.chain.time, snapshot or self.snapshot
         if not self.is_replay:
             market = replace(market, time=moment)
-        if settlement is None and self.epoch is not None:
-            settlement = self.epoch.data.settlement
+        if settlement is None and self.latest is not None:
+            settlement = self.latest.data.settlement
         number = self.contracts.oracle.get_latest_number() + 1
         return House(market).epoch(number, time=moment, urgent=urgent, settlement=settlement)
 
@@ -186,9 +194,9 @@ class LocalVenue(Venue):
 
     def current_epoch(self) -> Epoch:
         """The latest epoch, or a new one where a trade could not be proved at it."""
-        if self.epoch is None or self._is_outdated(self.epoch.data):
-            return self.post_epoch(with_snapshot=self.epoch is None).data
-        return self.epoch.data
+        if self.latest is None or self._is_outdated(self.latest.data):
+            return self.post_epoch(with_snapshot=self.latest is None).data
+        return self.latest.data
 
     def _is_outdated(self, epoch: Epoch) -> bool:
         """Whether less than a minute of its age is left for a trade, or an account was opened after it."""

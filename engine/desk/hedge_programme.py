@@ -94,7 +94,7 @@ class HedgeProgramme:
     @property
     def size(self) -> int:
         """Number of columns; the last two are missing and room."""
-        return self.sells.stop + 2
+        return self.programme.size + 2 * len(self.slots) + 2
 
     @cached_property
     def costs(self) -> np.ndarray:
@@ -168,7 +168,7 @@ class HedgeProgramme:
         ]
         if np.isfinite(budget):
             constraints.append(LinearConstraint(self.costs[None, :], -np.inf, budget))
-        whole = np.zeros(self.size)
+        whole = np.zeros(self.size, dtype=int)
         whole[self.buys.start : self.sells.stop] = 1
         low, high = self.get_bounds(goal, room).T
         result = run_interruptible(

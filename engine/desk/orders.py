@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TypeVar
 
 from zkmargin.engine.account import STATE_LOTS, AccountState, Portfolio
 from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
@@ -19,6 +20,8 @@ MAX_ORDER_LOTS = 2**BITS.leg - 1
 """Largest order of one instrument, lots: a leg of a trade."""
 MAX_TRADE_CASH = 2**BITS.trade_cash - 1
 """Largest cash of a trade, micro-dollars."""
+
+Number = TypeVar("Number", int, float)
 
 _FORM = re.compile(r"(?P<name>[^:\s]+):(?P<value>\S+)")
 
@@ -73,17 +76,18 @@ def parse_orders(orders: Sequence[str], prices: Sequence[str] = ()) -> tuple[Ord
     return tuple(Order(name, count, paid.get(name)) for name, count in lots.items())
 
 
-def _parse(what: str, form: str, texts: Sequence[str], read: Callable[[str, str], float]) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _parse(what: str, form: str, texts: Sequence[str], read: Callable[[str, str], Number]) -> dict[str, Number]:
+    """Numbers by name, each read by `read`, which gets name and text."""
+    numbers: dict[str, Number] = {}
     for text in (part.strip() for line in texts for part in line.split(",")):
         match = _FORM.fullmatch(text)
         if match is None:
             raise WrongKind(what, text, form)
         name = match["name"]
-        if name in found:
+        if name in numbers:
             raise DuplicateName(what, name)
-        found[name] = read(name, match["value"])
-    return found
+        numbers[name] = read(name, match["value"])
+    return numbers
 
 
 def _parse_lots(name: str, text: str) -> int:

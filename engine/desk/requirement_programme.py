@@ -87,7 +87,7 @@ class RequirementProgramme:
 
     @cached_property
     def _inner(self) -> np.ndarray:
-        return self.programme.inner[self.rows]
+        return np.asarray(self.programme.inner[self.rows])
 
     @cached_property
     def _cost(self) -> np.ndarray:
@@ -100,7 +100,7 @@ class RequirementProgramme:
     @cached_property
     def equity_charge(self) -> np.ndarray:
         """(2,) how K_1 and K_2 enter the equity row, as a requirement."""
-        return -self.policy.charges[self.programme.equity_row].astype(float)
+        return np.asarray(-self.policy.charges[self.programme.equity_row].astype(float))
 
     @cached_property
     def requirement(self) -> float:
@@ -110,13 +110,13 @@ class RequirementProgramme:
     @cached_property
     def duals(self) -> np.ndarray:
         """(R,) dual variables, at least 0, US dollars of requirement per US dollar of a row."""
-        return np.maximum(-np.asarray(self._optimum.ineqlin.marginals), 0.0)
+        return np.asarray(np.maximum(-np.asarray(self._optimum.ineqlin.marginals), 0.0))
 
     # ------------------------------------------------------------------------------------------------------ Euler
     @cached_property
     def exposure(self) -> np.ndarray:
         """(R, L) P of the slots held, US dollars per lot."""
-        return self.programme.exposure[self.rows]
+        return np.asarray(self.programme.exposure[self.rows])
 
     @cached_property
     def rates(self) -> np.ndarray:
@@ -128,15 +128,15 @@ class RequirementProgramme:
     @cached_property
     def constants(self) -> np.ndarray:
         """(R,) b, US dollars."""
-        return self.programme.constants[self.rows]
+        return np.asarray(self.programme.constants[self.rows])
 
     def get_charge_weights(self, duals: np.ndarray) -> np.ndarray:
         """(2,) how the requirement rises with K_1 and K_2."""
-        return self.equity_charge - duals @ self.policy.charges[self.rows]
+        return np.asarray(self.equity_charge - duals @ self.policy.charges[self.rows])
 
     def get_marginals(self, duals: np.ndarray) -> np.ndarray:
         """(L,) change of the requirement per lot bought, US dollars."""
-        return -duals @ self.exposure + self.get_charge_weights(duals) @ self.rates
+        return np.asarray(-duals @ self.exposure + self.get_charge_weights(duals) @ self.rates)
 
     def get_constant_part(self, duals: np.ndarray) -> float:
         """The part of the requirement that no leg carries, US dollars: constants of chords, at most 0."""

@@ -7,8 +7,10 @@ which multiple to look.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -65,7 +67,7 @@ class Sizing:
 
 
 @dataclass(frozen=True, eq=False)
-class Ray:
+class OrderLine:
     """An account and the multiples of one direction.
 
     Raises
@@ -91,18 +93,21 @@ class Ray:
         """Whether that account passes, by the exact integer policy."""
         return self.house.meets(self.rule, self.at(times))
 
-    def find_most(self) -> int:
+    def largest_possible(self) -> int:
         """The largest multiple whose lots and cash stay within what one order and an account can hold."""
-        most, cost = MAX_ORDER_LOTS, 0
+        most, cost = MAX_ORDER_LOTS, Fraction(0)
         for order, item in zip(self.direction, find_instruments(self.house, self.direction), strict=True):
             now = int(self.state.positions[item.slot])
             room = STATE_LOTS[1] - now if order.lots > 0 else now - STATE_LOTS[0]
             most = min(most, MAX_ORDER_LOTS // abs(order.lots), room // abs(order.lots))
             cost += order.lots * price_lot(self.house, order)
-        return min(most, int((MAX_TRADE_CASH - 1) / abs(cost))) if cost else most
+        return min(most, math.floor((MAX_TRADE_CASH - 1) / abs(cost))) if cost else most
 
-    def find_edge(self, most: int, sign: float) -> float:
-        """The least (`sign` 1) or largest (-1) real multiple that passes; raises `ProgrammeFailed` if none does."""
+    def first_passing(self, most: int, sign: float) -> float:
+        """The first real multiple that passes, from below (`sign` 1) or from above (-1).
+
+        Raises `ProgrammeFailed` if none does.
+        """
         items = find_instruments(self.house, self.direction)
         programme = Programme(
             self.rule, np.union1d(np.flatnonzero(self.state.positions), [item.slot for item in items])
@@ -127,7 +132,7 @@ class Ray:
     def find_passing(self, most: int) -> int | None:
         """A multiple that passes although 0 does not; none when the linear programme knows of none."""
         try:
-            ends = [self.find_edge(most, sign) for sign in (1.0, -1.0)]
+            ends = [self.first_passing(most, sign) for sign in (1.0, -1.0)]
         except ProgrammeFailed as failure:
             if not failure.is_infeasible:
                 raise
@@ -169,13 +174,13 @@ def find_largest(
     UnknownName
         If an instrument is not listed, or there is no such policy.
     """
-    ray = Ray(house, house.get_policy(policy), state, direction)
-    most = ray.find_most()
-    passes_now = ray.passes(0)
-    low = 0 if passes_now else ray.find_passing(most)
-    largest = -1 if low is None else ray.bisect(low, most)
-    beyond = ray.at(min(largest + 1, most))
-    refusal = house.find_refusal(ray.rule, beyond) if largest < most else None
+    line = OrderLine(house, house.get_policy(policy), state, direction)
+    most = line.largest_possible()
+    passes_now = line.passes(0)
+    low = 0 if passes_now else line.find_passing(most)
+    largest = -1 if low is None else line.bisect(low, most)
+    beyond = line.at(min(largest + 1, most))
+    refusal = house.find_refusal(line.rule, beyond) if largest < most else None
     required = house.definition_requirement(beyond, "initial")
     return Sizing(
         portfolio=name,
@@ -184,8 +189,8 @@ def find_largest(
         largest=largest,
         limit="policy" if refusal else "range",
         passes_now=passes_now,
-        margin_excess=house.definition_requirement(ray.at(max(largest, 0)), "initial").margin_excess,
-        rows=tuple(f"row {row}: {describe_row(ray.rule, row)}" for row in refusal.rows) if refusal else (),
+        margin_excess=house.definition_requirement(line.at(max(largest, 0)), "initial").margin_excess,
+        rows=tuple(f"row {row}: {describe_row(line.rule, row)}" for row in refusal.rows) if refusal else (),
         missing=refusal.missing_usd6 / USD6 if refusal else 0.0,
         binding=report_level(house, beyond, required).binding,
         worst={coin: describe_worst_cell(house, coin, required) for coin in Coin},

@@ -14,7 +14,7 @@ from zkmargin.engine.calibration.filters import DECAY
 from zkmargin.engine.elementary import power
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.market.crowding import Crowding
-from zkmargin.engine.market.instruments import Instrument, InstrumentKind, collateral_lot_sizes
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, collateral_lot_sizes, get_option_terms
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.errors import PolicyError
@@ -178,7 +178,8 @@ def _bound_payoff(dropped: Instrument, before: MarketSnapshot, price: float, tim
     """
     has_expired = dropped.expiry is not None and dropped.expiry <= time
     if dropped.kind is InstrumentKind.OPTION and has_expired:
-        most = CALL_BOUND * float(before.forward[dropped.slot]) if dropped.is_call else dropped.strike
+        strike, is_call = get_option_terms(dropped)
+        most = CALL_BOUND * float(before.forward[dropped.slot]) if is_call else strike
         return 0, math.floor(USD6 * most * dropped.lot_size), f"expired at {dropped.expiry}"
     usd6 = round(USD6 * price)
     state = "expired" if has_expired else "is live"

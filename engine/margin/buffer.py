@@ -115,24 +115,21 @@ class BufferModel:
         self.preset = snapshot.listing.preset
 
     @cached_property
-    def chords(self) -> dict[str, tuple[Chords, Chords]]:
+    def chords(self) -> dict[Coin, tuple[Chords, Chords]]:
         """By coin, chords of the side "down" (a long exposure) and of the side "up"."""
-        count, parameters = Layout(self.preset).chords, self.parameters
-        found = {}
-        for coin in Coin:
-            crowding = self.snapshot.crowding[coin]
-            rate = parameters.price_range[coin] * parameters.factor["initial"]
-            found[coin] = tuple(
-                make_chords(
-                    self.snapshot.contagion_multiplier * crowding.impact / (2.0 * depth),
-                    ladder,
-                    count,
-                    parameters.buffer_error,
-                    rate,
-                )
-                for ladder, depth in (crowding.get_side(1.0), crowding.get_side(-1.0))
-            )
-        return found
+        return {coin: (self._make_chords(coin, 1.0), self._make_chords(coin, -1.0)) for coin in Coin}
+
+    def _make_chords(self, coin: Coin, sign: float) -> Chords:
+        """Chords of one side, long exposure with `sign` 1."""
+        crowding, parameters = self.snapshot.crowding[coin], self.parameters
+        ladder, depth = crowding.get_side(sign)
+        return make_chords(
+            self.snapshot.contagion_multiplier * crowding.impact / (2.0 * depth),
+            ladder,
+            Layout(self.preset).chords,
+            parameters.buffer_error,
+            parameters.price_range[coin] * parameters.factor["initial"],
+        )
 
     def get_columns(self, coin: Coin) -> np.ndarray:
         """(N,) exposures of the coin's slots, US dollars per lot; zero elsewhere."""

@@ -21,6 +21,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from itertools import combinations
 from typing import Generic, TypeVar
 
@@ -42,7 +43,7 @@ from zkmargin.engine.units import USD6
 Number = TypeVar("Number", float, Fraction)
 """What an evaluation computes in."""
 
-ADD_ONS = ("options owed", "options held", "perpetuals and futures", "haircut", "closed slots")
+ADD_ONS = ("short options", "long options", "perpetuals and futures", "haircut", "closed slots")
 """Parts of K."""
 
 
@@ -137,12 +138,16 @@ def _compute_exact_losses(pnl: np.ndarray, positions: np.ndarray) -> list[Fracti
     ]
 
 
+def _read_exactly(value: float | Fraction) -> Fraction:
+    return Fraction(value)
+
+
 def _read_decimal(value: float) -> Fraction:
     return Fraction(str(value)) if value == round(value, 9) else Fraction(value)
 
 
 FLOAT = Arithmetic[float](float, float, _compute_losses)
-EXACT = Arithmetic[Fraction](Fraction, _read_decimal, _compute_exact_losses)
+EXACT = Arithmetic[Fraction](_read_exactly, _read_decimal, _compute_exact_losses)
 
 
 class Definition:
@@ -256,16 +261,13 @@ class Definition:
         notional = self.snapshot.index[item.underlying] * item.lot_size
         if item.kind is InstrumentKind.OPTION:
             long, short = self.parameters.option_long[level], self.parameters.option_short[level]
-            return "options held", notional * long, "options owed", notional * short
+            return "long options", notional * long, "short options", notional * short
         rate = notional * self.parameters.linear[level]
         return "perpetuals and futures", rate, "perpetuals and futures", rate
 
 
 def _total(values: Iterable[Number]) -> Number:
-    total, *others = values
-    for value in others:
-        total += value
-    return total
+    return reduce(lambda left, right: left + right, values)
 
 
 def tail_mean(losses: Sequence[Number], weights: Sequence[int], tail: int) -> Number:

@@ -169,7 +169,7 @@ class GridModel:
     def _by_slot(self, attribute: str) -> np.ndarray:
         """(cells, N) an attribute of each slot's own coin's cells."""
         columns = np.array([[getattr(cell, attribute) for cell in self.cells[coin]] for coin in Coin], dtype=float)
-        return columns[self.snapshot.listing.underlying].T
+        return np.asarray(columns[self.snapshot.listing.underlying].T)
 
     @cached_property
     def volatility(self) -> np.ndarray:
@@ -185,7 +185,7 @@ class GridModel:
         down = np.maximum(base * (1.0 - fall * scale), 0.0)
         state, skew = self._by_slot("volatility"), self._by_slot("skew")
         shocked = np.where(state > 0, up, np.where(state < 0, down, base))
-        return shocked * np.maximum(1.0 - skew * self._tilt, 0.0) * self._term_factor
+        return np.asarray(shocked * np.maximum(1.0 - skew * self._tilt, 0.0) * self._term_factor)
 
     @cached_property
     def _term_factor(self) -> np.ndarray:
@@ -193,7 +193,7 @@ class GridModel:
         parameters = self.parameters
         short, long = weigh_tenors(self.snapshot, parameters)
         rise = self._by_slot("short_tenors") * parameters.term_short * short
-        return 1.0 + rise + self._by_slot("long_tenors") * parameters.term_long * long
+        return np.asarray(1.0 + rise + self._by_slot("long_tenors") * parameters.term_long * long)
 
     @cached_property
     def forward_shift(self) -> np.ndarray:

@@ -18,7 +18,7 @@ from zkmargin.engine.margin.grid import Cell, make_cells
 from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.black76 import black76_price
-from zkmargin.engine.market.instruments import Instrument, InstrumentKind
+from zkmargin.engine.market.instruments import Instrument, InstrumentKind, get_option_terms
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin
@@ -55,13 +55,6 @@ class LotValues(Protocol):
     @property
     def shortfall_pnl(self) -> np.ndarray:
         """(S, N) mean change in value of one lot over the windows of each group of joint scenarios, US dollars."""
-
-
-def get_option_terms(item: Instrument) -> tuple[float, bool]:
-    """Strike, US dollars, and whether it is a call; raises `WrongKind` for an instrument that is no option."""
-    if item.strike is None or item.is_call is None:
-        raise WrongKind("option", item.name, "an instrument with a strike and a side")
-    return item.strike, item.is_call
 
 
 class LotByLot:

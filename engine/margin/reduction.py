@@ -72,7 +72,7 @@ def make_points(
     if book_weights is not None:
         cut *= np.sqrt(book_weights)
     left, singular, _ = randomized_svd(cut, min(COMPONENTS, *cut.shape), random_state=0)
-    return left * singular
+    return np.asarray(left * singular)
 
 
 def group_days(points: np.ndarray, count: int, seed: int) -> np.ndarray:

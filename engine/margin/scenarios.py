@@ -127,7 +127,7 @@ class ScenarioSet:
         scale = np.broadcast_to(present, self.standardised.shape)
         if unfiltered_stress:
             scale = np.where(self.stressed[:, None], np.maximum(scale, self.volatility), scale)
-        return self.standardised * scale
+        return np.asarray(self.standardised * scale)
 
     def volatility_moves(self, log_moves: np.ndarray) -> np.ndarray:
         """(D, coins) relative moves of a 30-day implied volatility that go with log moves (D, coins)."""

@@ -171,6 +171,13 @@ def _column(values: Sequence[object], dtype: type) -> np.ndarray:
     return column
 
 
+def get_option_terms(item: Instrument) -> tuple[float, bool]:
+    """Strike, US dollars, and whether it is a call; raises `WrongKind` for an instrument that is no option."""
+    if item.strike is None or item.is_call is None:
+        raise WrongKind("option", item.name, "an instrument with a strike and a side")
+    return item.strike, item.is_call
+
+
 @dataclass(frozen=True)
 class Listing:
     """Which instrument each slot of a preset holds, with read-only numpy columns of shape (N,), in slot order.

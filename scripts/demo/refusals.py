@@ -1,19 +1,18 @@
 """What the demo shows refused: each attempt with the stage that stops it and the reason in its own words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
 
 from zkmargin.contracts.errors import ContractsError, Reverted
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.contracts.trading import Trader
-from zkmargin.engine.epoch.record import Epoch
-from zkmargin.engine.policy.record import none_policy
+from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.policy.record import Policy, none_policy
 from zkmargin.prover._native import BASE_MODULUS
 from zkmargin.prover.actions.effects import compute_effects
-from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.client import SignedAction
 from zkmargin.prover.errors import ProverError
@@ -33,6 +32,16 @@ class Refusal:
     """prover or contract."""
     reason: str
     """The error's name with its values."""
+
+
+@dataclass(frozen=True)
+class Toothless:
+    """An epoch of a cheating prover, as `EpochData`."""
+
+    number: int
+    generation: int
+    policies: Mapping[str, Policy]
+    settlement: ExpiryStep
 
 
 class NotRefused(AssertionError):
@@ -198,16 +207,14 @@ class Refusals:
         """A trade that has been settled, once more."""
         return expect_refusal("replay", "contract", lambda: self.house.trade(self.venue.make_trade_request(actions)))
 
-    def _toothless(self) -> Epoch:
+    def _toothless(self) -> EpochData:
         """The epoch with every policy replaced by one that asks for nothing: what a cheating prover would prove."""
         data = self.venue.epoch.data
         empty = none_policy(self.venue.facts.preset)
         policies = {name: replace(empty, name=name) for name in data.policies}
-        return SimpleNamespace(
-            number=data.number, generation=data.generation, policies=policies, settlement=data.settlement
-        )
+        return Toothless(data.number, data.generation, policies, data.settlement)
 
-    def _trade(self, party: Trader, agreed: AgreedTrade, epoch: Epoch | None = None) -> SignedAction:
+    def _trade(self, party: Trader, agreed: AgreedTrade, epoch: EpochData | None = None) -> SignedAction:
         return party.client.trade(agreed, epoch or self.venue.epoch.data, deadline=agreed.valid_until)
 
     def _withdrawal(self, party: Trader) -> SignedAction:
@@ -216,7 +223,7 @@ class Refusals:
         )
 
     def _submit_withdrawal(
-        self, action: SignedAction, proof: tuple | None = None, *, points: EpochPoints | None = None
+        self, action: SignedAction, proof: tuple[int, ...] | None = None, *, points: EpochPoints | None = None
     ) -> None:
         request = ActionRequest.from_action(
             action.message, proof or action.proof_words, action.signature, points or self.venue.epoch.points

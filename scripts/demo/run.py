@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from zkmargin.contracts.chain import Chain, Receipt, run_anvil
 from zkmargin.contracts.local_venue import LocalVenue
@@ -102,20 +103,21 @@ def _open_accounts(story: Story, steps: Steps) -> tuple[Trader, Trader, Trader]:
     steps.start("opening three accounts, funding them, absorbing the deposits")
     venue = story.venue
     wealth = {"market maker": (3_000_000, 150_000), "alice": (4_000_000, 200_000), "bob": (60_000, 2_000)}
-    parties = []
-    for name, (dollars, weth_lots) in wealth.items():
-        party = venue.make_trader(name)
+
+    def open_account(name: str) -> Trader:
+        dollars, weth_lots = wealth[name]
+        party, collateral = venue.make_trader(name), {venue.contracts.deployment.weth_slot: weth_lots}
         story.spent("open", venue.open_account(party))
-        for receipt in venue.fund(
-            party, cash_usd6=dollars * USD6, lots={venue.contracts.deployment.weth_slot: weth_lots}
-        ):
+        for receipt in venue.fund(party, cash_usd6=dollars * USD6, lots=collateral):
             story.spent("fund", receipt)
         story.spent("deposit", venue.deposit(party, cash_usd6=dollars * USD6))
-        story.spent("deposit", venue.deposit(party, lots={venue.contracts.deployment.weth_slot: weth_lots}))
-        parties.append(party)
+        story.spent("deposit", venue.deposit(party, lots=collateral))
+        return party
+
+    parties = open_account("market maker"), open_account("alice"), open_account("bob")
     venue.post_epoch(with_snapshot=False)  # an account counts as proved when it opens: older prices are refused
     steps.done()
-    return tuple(parties)
+    return parties
 
 
 def _build_book(story: Story, steps: Steps, maker: Trader, alice: Trader) -> None:
@@ -256,7 +258,7 @@ def _show(value: object) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
-def make_report(story: Story, sizes: dict[str, int]) -> dict:
+def make_report(story: Story, sizes: dict[str, int]) -> dict[str, Any]:
     """The demo's report as JSON."""
     preset = get_preset(story.preset)
     return {
@@ -280,6 +282,6 @@ def make_report(story: Story, sizes: dict[str, int]) -> dict:
     }
 
 
-def write_report(report: dict, path: Path) -> None:
+def write_report(report: dict[str, Any], path: Path) -> None:
     """JSON at `path`, whole or not at all."""
     write_whole(path, json.dumps(report, indent=2, ensure_ascii=False) + "\n")

@@ -1,6 +1,7 @@
 """The demo's results for a reader: what the chain saw, what was refused, and what each action cost."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import RenderableType
 
@@ -17,7 +18,7 @@ GAS_TARGETS = {
 }
 
 
-def render_report(report: dict) -> Iterable[RenderableType]:
+def render_report(report: dict[str, Any]) -> Iterable[RenderableType]:
     """Tables of a demo report."""
     trade = report["trade"]
     yield make_table("What the chain saw of the private trade", ("field", "value"), list(trade["chain"].items()))

@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.prover.actions.transition import AnyTransition
@@ -34,7 +35,7 @@ def verify_three_ways(keys: VenueKeys, transition: AnyTransition, proof: Proof) 
     return list(verdicts)
 
 
-def verify_snarkjs(vkey: dict, proof: dict, public: list[str]) -> bool:
+def verify_snarkjs(vkey: dict[str, Any], proof: dict[str, Any], public: list[str]) -> bool:
     """The verdict of `snarkjs groth16 verify` on files of the three."""
     with TemporaryDirectory() as folder:
         paths = []

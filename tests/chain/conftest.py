@@ -42,10 +42,10 @@ def standard_venue() -> Iterator[LocalVenue]:
 @pytest.fixture
 def venue(mini_venue: LocalVenue) -> Iterator[LocalVenue]:
     """The mini venue; chain and Python facts are put back afterwards."""
-    mark, epoch, snapshot = mini_venue.chain.snapshot(), mini_venue.epoch, mini_venue.snapshot
+    mark, latest, snapshot = mini_venue.chain.snapshot(), mini_venue.latest, mini_venue.snapshot
     yield mini_venue
     mini_venue.chain.revert(mark)
-    mini_venue.epoch, mini_venue.snapshot = epoch, snapshot
+    mini_venue.latest, mini_venue.snapshot = latest, snapshot
 
 
 def open_funded(venue: LocalVenue, name: str, dollars: int, weth_lots: int = 0) -> Trader:
