@@ -1,40 +1,82 @@
-"""PROPERTIES.md and the tests hold each other: every property names tests that exist, every id is used once."""
+"""Properties and tests hold each other: every property has tests that carry its id, and an enforcer that exists."""
 
-import ast
-import re
-from functools import cache
-from pathlib import Path
+import copy
 
-ROOT = Path(__file__).parents[1]
-ROW = re.compile(r"^\| (P-\d\d) \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
-PLACES = {"engine", "prover", "circuit", "contract", "auditor", "compiler"}
+import pytest
 
+from zkmargin.scripts.generate import properties
+from zkmargin.scripts.generate.properties import (
+    TESTS,
+    WIDTH,
+    UnknownProperty,
+    find_tests,
+    load_properties,
+    read_marks,
+    render_document,
+)
 
-def get_rows() -> list[tuple[str, str, str, str]]:
-    return ROW.findall((ROOT / "PROPERTIES.md").read_text())
-
-
-@cache
-def get_test_names(path: str) -> set[str]:
-    return {node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.FunctionDef)}
+DOCUMENT = load_properties()
+MARKED = find_tests(TESTS)
+PROPERTIES = {
+    identifier: entry for section in DOCUMENT["sections"] for identifier, entry in section["properties"].items()
+}
 
 
 def test_ids_are_unique_and_in_order():
-    ids = [row[0] for row in get_rows()]
-    assert ids == [f"P-{k:02d}" for k in range(1, len(ids) + 1)]
-    assert len(ids) >= 30
+    ids = [identifier for section in DOCUMENT["sections"] for identifier in section["properties"]]
+    assert ids == [f"P-{number:02d}" for number in range(1, len(ids) + 1)]
+    assert len(ids) >= 80
 
 
-def test_every_property_says_where_it_is_enforced():
-    for identifier, _, where, _ in get_rows():
-        assert set(where.split(", ")) <= PLACES, identifier
+@pytest.mark.parametrize("identifier", PROPERTIES)
+def test_a_property_has_tests_and_an_enforcer_that_exists(identifier):
+    assert MARKED.get(identifier), f"no test is marked {identifier}"
+    enforcers = DOCUMENT["enforcers"]
+    assert any(enforcers[name].get("built", True) for name in PROPERTIES[identifier]["enforced_by"])
 
 
-def test_every_property_names_tests_that_exist():
-    for identifier, _, _, tests in get_rows():
-        named = TEST.findall(tests)
-        assert named, f"{identifier} names no test"
-        for path, name in named:
-            assert (ROOT / path).is_file(), f"{identifier}: no file {path}"
-            assert name in get_test_names(path), f"{identifier}: {path} has no {name}"
+def test_the_auditor_is_not_built_yet():
+    """Whoever builds it takes the remark out of tests/properties.toml."""
+    assert DOCUMENT["enforcers"]["auditor"]["built"] is False
+    assert not [file for folder in ("contracts", "scripts") for file in (TESTS.parent / folder).rglob("*audit*.py")]
+
+
+def test_marks_of_functions_and_methods_are_read():
+    source = """
+import pytest
+
+@pytest.mark.property("P-01", "P-02")
+def test_one(): ...
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1])
+@pytest.mark.property("P-02")
+def test_two(n): ...
+
+class TestGroup:
+    @pytest.mark.property("P-03")
+    def test_three(self): ...
+
+@pytest.mark.slow
+def test_four(): ...
+"""
+    assert dict(read_marks(source)) == {
+        "test_one": ["P-01", "P-02"],
+        "test_two": ["P-02"],
+        "TestGroup::test_three": ["P-03"],
+    }
+
+
+def test_an_id_that_is_no_propertys_is_an_error():
+    with pytest.raises(UnknownProperty, match=r"P-99 of tests/test_x\.py::test_y"):
+        render_document(DOCUMENT, {**MARKED, "P-99": ["tests/test_x.py::test_y"]})
+
+
+def test_a_sentence_or_a_mark_that_changed_makes_the_document_stale():
+    text = properties.render()["PROPERTIES.md"]
+    assert max(map(len, text.splitlines())) <= WIDTH
+    fewer = {identifier: tests[1:] for identifier, tests in MARKED.items()}
+    assert render_document(DOCUMENT, fewer) != text
+    other = copy.deepcopy(DOCUMENT)
+    other["sections"][0]["properties"]["P-01"]["says"] = "Otherwise."
+    assert "**P-01** Otherwise. *circuit*" in render_document(other, MARKED)

@@ -7,10 +7,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from zkmargin.scripts.generate import actions, circom, figures, solidity
+from zkmargin.scripts.generate import actions, circom, figures, properties, solidity
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (actions, circom, figures, solidity)
+GENERATORS = (actions, circom, figures, properties, solidity)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 

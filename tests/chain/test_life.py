@@ -47,6 +47,7 @@ def assert_recovered(venue: LocalVenue, parties: list[Trader]) -> None:
         assert account.commitment == venue.contracts.house.get_account(party.id).commitment
 
 
+@pytest.mark.property("P-48")
 def test_a_whole_life(venue):
     alice, bob = open_funded(venue, "alice", 200_000, 3_000), open_funded(venue, "bob", 300_000)
     house, vault, cash = venue.contracts.house, venue.contracts.vault, venue.contracts.cash
@@ -89,6 +90,7 @@ def test_a_whole_life(venue):
     assert_conserved(venue, [alice, bob])
 
 
+@pytest.mark.property("P-07", "P-52")
 def test_a_generation_step_pays_out_on_both_sides(venue):
     """Options expire: their slots turn into cash, lots of them are gone, and the sums still hold."""
     alice, bob = open_funded(venue, "alice", 200_000), open_funded(venue, "bob", 300_000)
@@ -124,6 +126,7 @@ def test_a_generation_step_pays_out_on_both_sides(venue):
     assert_recovered(venue, [alice, bob])
 
 
+@pytest.mark.property("P-56")
 def test_the_prover_refuses_what_the_margin_rule_refuses(venue):
     alice, bob = open_funded(venue, "alice", 1_000), open_funded(venue, "bob", 900_000)
     agreed = venue.agree(alice, bob, {PERPETUAL: -5_000}, 0)

@@ -37,6 +37,7 @@ def test_a_multi_leg_trade_settles(standard_venue: LocalVenue):
         assert venue.contracts.house.get_account(party.id).commitment == party.client.account.commitment
 
 
+@pytest.mark.property("P-30")
 def test_a_forced_witness_is_refused(standard_venue: LocalVenue):
     """A withdrawal beyond the account's cash, with the slack of a row that is below zero shown as it is, or as zero."""
     venue = standard_venue

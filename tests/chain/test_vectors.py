@@ -60,6 +60,7 @@ def verify_on_chain(venue, transition: Transition, words, point) -> None:
     verifier.call("verify", key, statement, {"x": point[0], "y": point[1]}, {"x": 0, "y": 0}, list(words))
 
 
+@pytest.mark.property("P-24")
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: f"{case['name']}, {case['policy']}")
 def test_the_contract_accepts_what_the_engine_accepts(venue, case):
     transition = make_attestation(venue, case)

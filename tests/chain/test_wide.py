@@ -47,12 +47,14 @@ def spend(venue: LocalVenue) -> dict[str, int]:
     return used
 
 
+@pytest.mark.property("P-75")
 def test_a_wide_proof_costs_on_chain_what_a_standard_one_costs(venue, standard_venue):
     """The model's size is in the policy's point, and the point is one addition; calldata differs by its zero bytes."""
     wide, standard = spend(venue), spend(standard_venue)
     assert wide == pytest.approx(standard, rel=0.005)
 
 
+@pytest.mark.property("P-76")
 def test_a_forced_witness_is_refused(venue):
     """A withdrawal beyond the account's cash, with the slacks and scenario losses of one that was allowed."""
     alice = open_funded(venue, "alice again", 1_000)

@@ -151,6 +151,7 @@ def _to_camel(name):
 
 
 # ------------------------------------------------------------------------------------------------------------ side
+@pytest.mark.property("P-36")
 @cell("sides", *SINGLE)
 def test_side_is_zero_so_no_trade_word_enters(scene):
     refused("ProofRejected", scene.run, side=1, tradeTag=scene.world.number(), ciphertext=scene.world.number())
@@ -176,6 +177,7 @@ def test_the_first_side_of_a_trade_is_plus_one(scene):
 
 
 # ----------------------------------------------------------------------------------------------------------- flows
+@pytest.mark.property("P-36")
 @cell("flows", *INWARD)
 def test_inward_flows_are_positive(scene):
     action = scene.draft(flows=scene.world.flows(-LOTS))
@@ -235,6 +237,7 @@ def test_a_trade_takes_each_sides_fee_out_of_its_cash(scene):
 
 
 # ---------------------------------------------------------------------------------------------------------- policy
+@pytest.mark.property("P-36")
 @cell("policy", *ALL)
 def test_only_the_actions_own_policy_is_taken(scene):
     own = ACTION_RULES[scene.kind].policy or "maintenance"
@@ -259,6 +262,7 @@ def test_an_attestation_may_name_any_policy_of_the_epoch_and_no_other(scene):
 
 
 # ------------------------------------------------------------------------------------------------------- signature
+@pytest.mark.property("P-36", "P-57")
 @cell("signature", *SIGNED)
 def test_auth_signs(scene):
     action = scene.draft()
@@ -291,6 +295,7 @@ def test_the_new_commitment_is_stored(scene):
     assert scene.account.commitment != before
 
 
+@pytest.mark.property("P-36")
 @cell("writes", ActionKind.ATTEST)
 def test_an_attestation_writes_no_commitment(scene):
     before = scene.account
@@ -302,6 +307,7 @@ def test_an_attestation_writes_no_commitment(scene):
 
 
 # -------------------------------------------------------------------------------------------------------- provenAt
+@pytest.mark.property("P-36")
 @cell("provenAt", *KEEPING)
 def test_proven_at_stays(scene):
     before = scene.account.proven_at
@@ -311,6 +317,7 @@ def test_proven_at_stays(scene):
     assert scene.account.proven_at == before
 
 
+@pytest.mark.property("P-43")
 @cell("provenAt", *SETTING)
 def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
     world = scene.world
@@ -365,6 +372,7 @@ def test_a_stale_epoch_is_refused(scene):
     assert refused("EpochStale", scene.run)["maxAge"] == age
 
 
+@pytest.mark.property("P-49")
 @cell("epoch", *WITHOUT_EPOCH)
 def test_no_epoch_is_needed(scene):
     scene.world.chain.travel(30 * 24 * 3600)
@@ -378,6 +386,7 @@ def test_no_epoch_is_taken_where_none_is_needed(scene):
     scene.act()
 
 
+@pytest.mark.property("P-49")
 @cell("paused", *ALL)
 def test_pause(scene):
     scene.world.oracle.pause()
@@ -422,6 +431,7 @@ def test_a_frozen_counterparty_does_not_trade_either(scene):
 
 
 # -------------------------------------------------------------------------------------------------------- generation
+@pytest.mark.property("P-42")
 @rows(*SETTING)
 def test_a_step_of_generation_uses_its_settlement_and_moves_the_account(scene):
     scene.epoch = scene.world.post(generation=1)
@@ -438,6 +448,7 @@ def test_an_attestation_over_a_step_uses_its_settlement_and_does_not_move_the_ac
     assert scene.account.generation == 0
 
 
+@pytest.mark.property("P-42")
 @rows(*AT_EPOCH)
 def test_two_steps_at_once_are_refused(scene):
     scene.world.post(generation=1)

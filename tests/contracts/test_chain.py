@@ -35,6 +35,7 @@ def test_anvil_ends_even_when_the_block_fails():
     assert not is_listening(chain.url)
 
 
+@pytest.mark.property("P-29")
 def test_insecure_keys_stay_on_development_chains():
     publishers = [make_wallet(f"publisher {number}").address for number in range(3)]
     with run_anvil(chain_id=1) as chain:

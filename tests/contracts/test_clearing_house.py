@@ -34,6 +34,7 @@ def refused(error, call, *arguments, **options):
 
 
 # ------------------------------------------------------------------------------------------------------------- replay
+@pytest.mark.property("P-37", "P-80")
 def test_an_action_counts_once(world):
     request = world.make_deposit(world.alice, USDC)
     world.house.deposit(request)
@@ -42,6 +43,7 @@ def test_an_action_counts_once(world):
     refused("SignatureWrong", world.house.deposit, replace(request, commitment_old=request.commitment_new))
 
 
+@pytest.mark.property("P-37", "P-80")
 def test_a_trade_counts_once(world):
     first, second, epoch = world.pair()
     request = world.make_trade(first, second, epoch)
@@ -53,6 +55,7 @@ def test_a_trade_counts_once(world):
     refused("SignatureWrong", world.house.trade, request)
 
 
+@pytest.mark.property("P-13")
 def test_one_signature_allows_one_transition(world):
     """Another new commitment, with a proof of its own, does not pass under the signature of the first."""
     action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
@@ -63,6 +66,7 @@ def test_one_signature_allows_one_transition(world):
     world.house.deposit(ActionRequest.from_action(action, world.prove(action), signature))
 
 
+@pytest.mark.property("P-43")
 def test_an_old_attestation_counts_for_the_old_commitment_only(world):
     first, _, epoch = world.pair()
     request = world.make_attest(first, epoch)
@@ -107,6 +111,7 @@ def test_a_deadline_ends_a_signature(world):
 
 # --------------------------------------------------------------------------------------------- other account, chain,
 # contract
+@pytest.mark.property("P-37")
 def test_a_proof_of_another_account_is_refused(world):
     first, second, epoch = world.pair()
     alien = world.prove(world.draft(ActionKind.DEPOSIT, second, cash_flow=USDC))
@@ -127,6 +132,7 @@ def test_an_unopened_account_does_nothing(world):
     assert refused("StatusWrong", world.house.deposit, request)["status"] == Status.NONE
 
 
+@pytest.mark.property("P-37")
 @pytest.mark.parametrize("change", [{"chain_id": 1}, {"clearing_house": "0x" + "22" * 20}])
 def test_a_signature_and_a_proof_for_another_chain_or_contract_are_refused(world, change):
     action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
@@ -157,11 +163,13 @@ def test_the_same_deployment_on_another_chain_id_takes_no_request_from_here(worl
 
 
 # -------------------------------------------------------------------------------------------------------------- trades
+@pytest.mark.property("P-38")
 def test_a_self_trade_is_refused(world):
     first, _, epoch = world.pair()
     assert refused("SelfTrade", world.house.trade, world.make_trade(first, first, epoch)) == {"account": first.id}
 
 
+@pytest.mark.property("P-05")
 def test_both_sides_show_one_tag(world):
     first, second, epoch = world.pair()
     plus, _ = world.draft_sides(first, second, epoch)
@@ -236,6 +244,7 @@ def test_a_tampered_proof_on_either_side_is_refused(world, side):
     refused("ProofRejected", world.house.trade, change_side(request, side, proof=tamper(getattr(request, side).proof)))
 
 
+@pytest.mark.property("P-32")
 def test_aliases_of_field_elements_are_refused(world):
     """x + r opens the same proof; the verifier refuses it even when it was signed."""
     first, second, epoch = world.pair()
@@ -253,6 +262,7 @@ def test_aliases_of_field_elements_are_refused(world):
 
 
 # -------------------------------------------------------------------------------------------------------------- epochs
+@pytest.mark.property("P-41")
 @pytest.mark.parametrize("change", [{"urgent": True}, {"generation": 1}])
 def test_a_revoked_epoch_serves_no_trade(world, change):
     first, second, epoch = world.pair()
@@ -261,6 +271,7 @@ def test_a_revoked_epoch_serves_no_trade(world, change):
     refused("EpochRevoked", world.house.trade, request)
 
 
+@pytest.mark.property("P-41")
 def test_points_are_those_the_epoch_signed(world):
     first, second, epoch = world.pair()
     request = world.make_trade(first, second, epoch)
@@ -285,6 +296,7 @@ def test_points_of_one_epoch_do_not_serve_another(world):
     refused("PointsMismatch", world.house.trade, replace(request, epoch=EpochPoints(new.message.number, old.points)))
 
 
+@pytest.mark.property("P-42")
 def test_a_proof_at_an_older_generation_is_refused(world):
     """After the step the account is at generation 1; an epoch of generation 0 does not serve it, fresh or not."""
     first, _, old = world.pair()
@@ -307,6 +319,7 @@ def test_the_settlement_of_a_step_serves_every_later_epoch_of_its_generation(wor
     assert to_point(STEP + 1) == world.oracle.get_settlement_point(1)
 
 
+@pytest.mark.property("P-44")
 def test_a_step_serves_another_key_version_only_with_that_keys_own_point(world):
     """The step was posted under key 1. Its point is no point of the other key: an account there waits for its own."""
     with world.under_key(2) as version:
@@ -338,6 +351,7 @@ def test_an_epoch_of_another_key_version_is_refused(world):
 
 
 # ------------------------------------------------------------------------------------------------------------- amounts
+@pytest.mark.property("P-39")
 def test_a_fee_near_the_fields_order_or_beyond_the_limit_has_no_way_in(world):
     first, second, epoch = world.pair()
     request = world.make_trade(first, second, epoch)
@@ -351,6 +365,7 @@ def test_a_fee_near_the_fields_order_or_beyond_the_limit_has_no_way_in(world):
         world.house.contract.send("trade", raw)
 
 
+@pytest.mark.property("P-39")
 @pytest.mark.parametrize("field", ["cash", "fee"])
 def test_typed_amounts_stay_below_their_limit(world, field):
     request = replace(world.make_deposit(world.alice, USDC), **{field: LIMIT})
@@ -367,6 +382,7 @@ def test_a_fee_above_the_amount_is_refused(world):
     assert refused("FeeAboveAmount", world.house.deposit, request) == {"fee": 2 * USDC, "cash": USDC}
 
 
+@pytest.mark.property("P-39")
 @pytest.mark.parametrize(
     ("flows", "error"),
     [
@@ -409,6 +425,7 @@ def test_a_flat_exit_names_a_recipient(world, kind):
 
 # ------------------------------------------------------------------------------------------------------- wallets,
 # digests
+@pytest.mark.property("P-50")
 def test_a_contract_wallet_acts_by_erc_1271(world):
     owner = make_wallet("contract owner")
     wallet, _ = deploy_contract(world.chain, "TestWallet", owner.address)

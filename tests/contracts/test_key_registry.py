@@ -84,6 +84,7 @@ def test_every_group_element_is_in_the_subgroup(registry, registration, offset):
         )
 
 
+@pytest.mark.property("P-27")
 def test_a_key_without_a_contribution_is_refused(registry, registration):
     """delta = generator is what snarkjs exports before the first contribution; delta = gamma forges as well."""
     generator = _pairs_to_words(to_pairs(1))
@@ -94,6 +95,7 @@ def test_a_key_without_a_contribution_is_refused(registry, registration):
     refused(registry, registration, "KeySetUpUnsafe", transition=same)
 
 
+@pytest.mark.property("P-27")
 @pytest.mark.parametrize("circuit", ["transition", "open"])
 def test_a_key_whose_delta_is_the_negative_of_gamma_or_generator_is_refused(registry, registration, circuit):
     """With delta = -gamma, C = X cancels the public inputs: whoever sees the key proves anything."""
@@ -123,6 +125,7 @@ def test_the_flat_point_is_a_point(registry, registration):
     refused(registry, registration, "FlatPointInvalid", flatY=registration["flatY"] + base_order)
 
 
+@pytest.mark.property("P-58")
 @pytest.mark.parametrize(
     "point",
     [

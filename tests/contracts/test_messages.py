@@ -39,6 +39,7 @@ def hashes(chain):
     return deploy_contract(chain, "TestHashes")[0]
 
 
+@pytest.mark.property("P-51")
 @pytest.mark.parametrize("flows", [0, 1, 3])
 @pytest.mark.parametrize("extreme", [False, True])
 def test_action(hashes, deployed_world, flows, extreme):
@@ -46,6 +47,7 @@ def test_action(hashes, deployed_world, flows, extreme):
     assert hashes.call("hashAction", message.to_message()) == encode(deployed_world.domain, message).body
 
 
+@pytest.mark.property("P-51")
 def test_open(hashes, deployed_world):
     message = Open(
         account=RANDOM.randbytes(32), auth="0x" + "ab" * 20, index=2**64 - 1, key_version=3, generation=4,
@@ -60,6 +62,7 @@ def test_invalidate(hashes, deployed_world):
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
 
 
+@pytest.mark.property("P-51")
 @pytest.mark.parametrize("min_epoch", [0, 2**64 - 1])
 def test_epoch_and_the_oracles_domain(hashes, deployed_world, min_epoch):
     message = Epoch(
@@ -74,6 +77,7 @@ def test_epoch_and_the_oracles_domain(hashes, deployed_world, min_epoch):
     assert deployed_world.oracle.contract.call("hashEpoch", message.to_message()) == digest
 
 
+@pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
     assert load_table()["solidity"] == ["Epoch", "Action", "Flow", "Open", "Invalidate"]
 

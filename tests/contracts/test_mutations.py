@@ -131,6 +131,7 @@ def test_a_flipped_cell_fails_a_test(mutable_world, kind, column, value):
     require_killed(mutable_world, kind, column, value)
 
 
+@pytest.mark.property("P-36")
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "column", "value"), MUTANTS)
 def test_no_cell_can_be_flipped_unseen(mutable_world, kind, column, value):

@@ -292,6 +292,7 @@ def test_logs_that_are_not_the_events_own(world, ask):
 
 
 # ------------------------------------------------------------------------------------------------------- one block
+@pytest.mark.property("P-85")
 def test_history_is_the_chains_as_of_one_block(world, monkeypatch):
     plain = world.house.contract.read_events
 
@@ -308,6 +309,7 @@ def test_history_is_the_chains_as_of_one_block(world, monkeypatch):
     assert torn == whole[: len(torn)] and len(torn) < len(whole)
 
 
+@pytest.mark.property("P-85")
 def test_a_block_that_is_replaced_is_read_again(world):
     chain = world.chain
     mark, seen = chain.snapshot(), []
@@ -352,6 +354,7 @@ def test_facts_of_an_attestation_are_read_at_one_block(world):
 
 
 # ----------------------------------------------------------------------------------------------------- deployment
+@pytest.mark.property("P-86")
 def test_a_venue_of_another_chain_is_refused_before_anything_is_read(world):
     Contracts.connect(world.chain, world.deployment)
     block = world.chain.get_block("latest").number
@@ -368,6 +371,7 @@ def test_a_venue_of_another_chain_is_refused_before_anything_is_read(world):
             Contracts.connect(world.chain, dataclasses.replace(world.deployment, **change))
 
 
+@pytest.mark.property("P-86")
 def test_a_record_that_mixes_two_deployments(world):
     other = deploy(world.chain, world.material, [wallet.address for wallet in world.publishers])
     for name in ("risk_oracle", "collateral_vault", "key_registry", "margin_verifier", "cash"):
@@ -395,6 +399,7 @@ def test_a_first_block_that_the_chain_has_not_reached(world):
 
 
 # ---------------------------------------------------------------------------------------------------------- arguments
+@pytest.mark.property("P-83")
 @pytest.mark.parametrize("amount", [2.01 * 10**6, 1.0, "7", True, None, -1, 2**256, float("nan")], ids=repr)
 def test_what_is_no_amount_is_not_sent(world, amount):
     calls = (

@@ -96,6 +96,7 @@ def test_the_stand_in_decides(redirected, sides):
     run(direct, sides, bad=True)
 
 
+@pytest.mark.property("P-81")
 @pytest.mark.parametrize("sides", [1, 2])
 @pytest.mark.parametrize("code", ["0x", answer(31), answer(64)], ids=["absent", "short", "long"])
 def test_a_pairing_that_answers_with_another_size_is_no_answer(redirected, sides, code):
@@ -113,6 +114,7 @@ def test_a_sum_or_product_of_another_size_is_no_answer(redirected, sides, precom
     refused("PointRefused", run, direct, sides)
 
 
+@pytest.mark.property("P-81")
 @pytest.mark.parametrize("sides", [1, 2])
 def test_what_lay_in_the_scratch_word_is_no_answer(redirected, sides):
     """Even without the check of the size: the word is cleared, so a one that lay there before is not taken for one."""

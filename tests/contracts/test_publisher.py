@@ -113,6 +113,7 @@ def test_a_quorum_signs_an_epoch_that_passes(key, first, ordinary):
     assert recovered == sorted((wallet.address for wallet in WALLETS), key=lambda address: int(address, 16))
 
 
+@pytest.mark.property("P-46")
 def test_nothing_is_signed_that_fails(key, first, ordinary):
     class Untouched:
         address = WALLETS[0].address
@@ -143,6 +144,7 @@ def test_every_field_is_what_the_data_say(key, ordinary, step, field):
     assert refusal.value.field == field
 
 
+@pytest.mark.property("P-46")
 def test_a_point_that_is_not_the_policys_is_not_signed(key, first, ordinary):
     """The forger signs the hash of its own points: only a recomputation notices."""
     points = compute_points(key, ordinary.epoch)
@@ -194,6 +196,7 @@ def test_no_solvency_policy_is_missing(key, first, ordinary, missing):
         check(key, first, fewer, make_message(key, first, fewer))
 
 
+@pytest.mark.property("P-46")
 @pytest.mark.parametrize("units", [{8: 10 * WETH_LOT}, {8: WETH_LOT + 1}, {9: WETH_LOT}])
 def test_lots_of_collateral_are_the_vaults(key, first, ordinary, units):
     with pytest.raises(MessageInvalid, match="lot size of collateral slot"):
@@ -224,6 +227,7 @@ def find_priced(policy) -> tuple[int, int]:
     return row, column
 
 
+@pytest.mark.property("P-46")
 @pytest.mark.parametrize(("field", "row"), [("positions", None), ("rate_long", 0), ("rate_short", 0)])
 def test_a_policy_is_what_the_snapshot_gives(key, first, ordinary, field, row):
     """Rules that pass every check of form, but not the house model's at these prices: one unit is a last bit, two are
@@ -250,6 +254,7 @@ def test_what_no_rounding_touches_is_exact(key, first, ordinary):
     assert (refusal.value.value, refusal.value.expected) == (value, value - 1)
 
 
+@pytest.mark.property("P-46")
 def test_policies_of_another_market_are_not_signed(key, first):
     """Every policy passes and implies the next, but of prices half as high: margin for half the risk."""
     halved = replace(
@@ -281,6 +286,7 @@ def test_no_policy_is_missing_or_added(key, first, ordinary):
         assert (refusal.value.policy, refusal.value.what) == (name, "policy")
 
 
+@pytest.mark.property("P-46")
 def test_old_prices_are_not_dated_as_new(key, first):
     late = House(SNAPSHOT).epoch(6, time=SNAPSHOT.time + 61)
     with pytest.raises(RefusedSuccession, match="time"):
@@ -289,6 +295,7 @@ def test_old_prices_are_not_dated_as_new(key, first):
 
 
 # ---------------------------------------------------------------------------------------------- urgency and settlement
+@pytest.mark.property("P-45")
 def test_a_higher_min_epoch_is_signed_unseen(key, first, ordinary):
     """An urgent epoch that this publisher has missed: its number is carried on by a proposal, which is right."""
     epoch = House(SNAPSHOT).epoch(9)
@@ -299,6 +306,7 @@ def test_a_higher_min_epoch_is_signed_unseen(key, first, ordinary):
             check(key, ordinary, epoch, make_message(key, ordinary, epoch).model_copy(update={"min_epoch": wrong}))
 
 
+@pytest.mark.property("P-45")
 def test_an_urgent_proposal_seen_is_carried_on(key, ordinary):
     """It was signed and not posted: who has seen it signs nothing that forgets it."""
     urgent = publish(key, ordinary, House(SNAPSHOT).epoch(8, urgent=True))
@@ -311,6 +319,7 @@ def test_an_urgent_proposal_seen_is_carried_on(key, ordinary):
     assert make_publisher(key).propose(epoch, ordinary, seen=iter([urgent])).message.min_epoch == 8
 
 
+@pytest.mark.property("P-45")
 def test_the_number_of_the_last_urgent_epoch_is_carried_on(key, first, ordinary, step):
     assert [item.message.min_epoch for item in (first, ordinary, step)] == [5, 5, 5]
     dropped = ordinary.message.model_copy(update={"min_epoch": 0})

@@ -42,6 +42,7 @@ def test_the_snapshot_travels_in_the_event_or_follows(world):
 
 
 # ----------------------------------------------------------------------------------------------------------- quorum
+@pytest.mark.property("P-40")
 def test_the_quorum_signs(world):
     few = world.make_epoch(wallets=world.publishers[:2])
     assert refused("SignaturesMissing", world.oracle.post_epoch, few) == {"count": 2, "threshold": 3}
@@ -69,6 +70,7 @@ def test_one_publisher_counts_once(world):
     )
 
 
+@pytest.mark.property("P-40")
 @pytest.mark.parametrize(
     "field", ["number", "time", "min_epoch", "snapshot_hash", "policy_hash", "settlement_hash", "points_hash"]
 )
@@ -120,6 +122,7 @@ def test_numbers_rise(world):
     refused("EpochNumberTooLow", world.oracle.post_epoch, world.make_epoch(number=latest + 4))
 
 
+@pytest.mark.property("P-40")
 def test_no_epoch_uses_up_the_numbers(world):
     """An epoch numbered 2^64 - 1 would be the last of all; a leap of a million is the widest."""
     latest = world.post().message.number
@@ -188,6 +191,7 @@ def test_a_generation_lasts_an_hour(world):
     assert world.oracle.get_generation() == 2
 
 
+@pytest.mark.property("P-44")
 def test_the_point_of_a_step_belongs_to_one_key_version(world):
     """Points of one vector differ by key: the other version's is brought later, once, of the same vector."""
     step = world.post(generation=1)
@@ -217,6 +221,7 @@ def test_an_epoch_is_for_a_live_key(world):
 
 
 # ----------------------------------------------------------------------------------------------------------- points
+@pytest.mark.property("P-40")
 @pytest.mark.parametrize(
     ("points", "error"),
     [
@@ -237,6 +242,7 @@ def test_points_are_points_with_rising_names(world, points, error):
 
 
 # -------------------------------------------------------------------------------------------------- freshness, revoking
+@pytest.mark.property("P-41")
 @pytest.mark.parametrize(
     ("kind", "age"),
     [(ActionKind.TRADE, 180), (ActionKind.WITHDRAW, 180), (ActionKind.CURE, 300), (ActionKind.ATTEST, 300)],
@@ -288,6 +294,7 @@ def test_an_urgent_epoch_or_a_step_revokes_its_predecessors(world, change):
     world.oracle.require_fresh(after, ActionKind.TRADE)
 
 
+@pytest.mark.property("P-45")
 def test_an_urgent_epoch_cannot_be_jumped_over(world):
     """Its successors carry its number on: whoever posts one of them first revokes as much."""
     before = world.post().message.number

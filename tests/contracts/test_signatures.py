@@ -45,6 +45,7 @@ def is_taken(world, party, action, signature) -> bool:
     return True
 
 
+@pytest.mark.property("P-82")
 @pytest.mark.parametrize("is_contract", [False, True], ids=["key", "contract"])
 def test_it_says_what_the_clearing_house_says(world, check, contract_party, is_contract):
     party = contract_party if is_contract else world.alice
@@ -67,6 +68,7 @@ def test_a_contract_wallets_message_passes_only_with_the_chain(world, check, con
         signed.check_signer(world.domain, make_wallet("nobody").address, check)
 
 
+@pytest.mark.property("P-82")
 @pytest.mark.parametrize(
     ("code", "is_valid"),
     [

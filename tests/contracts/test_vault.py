@@ -187,6 +187,7 @@ def test_only_the_clearing_house_absorbs_and_releases(world):
         )
 
 
+@pytest.mark.property("P-47")
 def test_a_one_cent_fund_by_a_stranger_blocks_no_cure(world):
     epoch = world.post()
     request = world.make_cure(world.alice, epoch, cash=500 * USDC, lots=3)
@@ -210,6 +211,7 @@ def test_a_remainder_below_one_lot_stays_in_the_inbox(world):
     assert world.vault.get_inbox(world.alice.id, world.weth.address) == LOT // 2
 
 
+@pytest.mark.property("P-48")
 def test_whatever_a_proof_says_no_more_is_released_than_the_accounts_hold(world):
     """The simulated key proves anything: here it proves a withdrawal of money that nobody deposited; inboxes stay
     untouched."""
@@ -265,6 +267,7 @@ def test_the_vault_counts_lots_as_the_deployment_says(world):
 
 
 # ------------------------------------------------------------------------------------------------------ conservation
+@pytest.mark.property("P-48")
 def test_the_books_add_up_after_any_run_of_actions(world):
     """Ghost books of inbox, held and claimable, kept beside the contract over a random run of allowed actions."""
     random = Random(20260822)

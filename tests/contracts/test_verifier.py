@@ -103,6 +103,7 @@ def test_pairing_in_python_agrees_with_the_simulator(direct):
     assert pairing(second, a) == right != FQ12.one()
 
 
+@pytest.mark.property("P-35")
 @pytest.mark.parametrize("name", [*FIXED, "cashFlow", "write", "side", "flow"])
 def test_any_other_signal_is_refused(direct, name):
     values = direct.signals()
@@ -111,6 +112,7 @@ def test_any_other_signal_is_refused(direct, name):
     refused("ProofRejected", direct.verify, {**values, name: other[name] if name in other else values[name] - 1}, proof)
 
 
+@pytest.mark.property("P-35")
 @pytest.mark.parametrize(("policy", "settlement"), [(POLICY + 1, 0), (0, 0), (POLICY, STEP), (FLAT, 0)])
 def test_any_other_policy_or_settlement_is_refused(direct, policy, settlement):
     values = direct.signals()
@@ -118,6 +120,7 @@ def test_any_other_policy_or_settlement_is_refused(direct, policy, settlement):
     refused("ProofRejected", direct.verify, values, proof, policy=policy, settlement=settlement)
 
 
+@pytest.mark.property("P-32")
 @pytest.mark.parametrize("name", FIXED)
 def test_a_signal_plus_the_fields_order_is_refused_by_its_range(direct, name):
     values = direct.signals()
@@ -179,6 +182,7 @@ def test_two_good_sides_are_accepted(direct):
     direct.verify_two(plus, minus, proofs)
 
 
+@pytest.mark.property("P-34")
 @pytest.mark.parametrize("bad", [0, 1])
 def test_one_bad_proof_of_two_is_enough(direct, bad):
     (plus, minus), proofs = direct.trade()
@@ -186,6 +190,7 @@ def test_one_bad_proof_of_two_is_enough(direct, bad):
     refused("ProofRejected", direct.verify_two, plus, minus, proofs)
 
 
+@pytest.mark.property("P-34")
 @pytest.mark.parametrize("bad", [0, 1])
 @pytest.mark.parametrize("name", ["commitmentOld", "commitmentNew", "ciphertext", "context", "cashFlow"])
 def test_one_other_signal_of_two_sides_is_enough(direct, bad, name):
@@ -213,6 +218,7 @@ def test_both_sides_share_tag_policy_and_settlement(direct):
         refused("ProofRejected", direct.verify_two, plus, minus, [proofs[0], proof])
 
 
+@pytest.mark.property("P-34")
 def test_errors_that_cancel_without_a_challenge_do_not_cancel(direct):
     """C_1 + d, C_2 - d passes where both equations are just multiplied; and for weights chosen before the proofs, d /
     rho does."""

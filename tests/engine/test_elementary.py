@@ -95,6 +95,7 @@ BITS = {
 """SHA-256, first 16 digits, of the results as big-endian doubles for the arguments below."""
 
 
+@pytest.mark.property("P-87")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

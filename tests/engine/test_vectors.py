@@ -37,6 +37,7 @@ def test_files(size):
         assert READ[size][name].hash.hex() == entry["hash"]
 
 
+@pytest.mark.property("P-87")
 @pytest.mark.parametrize("size", sorted(POLICIES))
 def test_policies_are_the_stored_ones_on_every_machine(size):
     for name, stored in READ[size].items():
@@ -70,6 +71,7 @@ def test_a_stale_file_is_found():
     assert find_differences(stored, {**stored, "cases": stored["cases"][1:]}) == ["cases"]
 
 
+@pytest.mark.property("P-24")
 @pytest.mark.parametrize(("size", "case"), CASES)
 def test_case(size, case):
     policy = READ[size][case["policy"]]

@@ -86,6 +86,7 @@ def test_it_shows_no_position(attestation):
     assert str(ACCOUNT.key.reveal()) not in text and str(ACCOUNT.state.cash) not in text
 
 
+@pytest.mark.property("P-59")
 @pytest.mark.parametrize(
     "facts, changes, reason",
     [
@@ -152,6 +153,7 @@ def test_policy_data_that_are_malformed_or_lack_the_policy(epoch, prover):
     assert "no policy 'vega'" in str(caught.value)
 
 
+@pytest.mark.property("P-59")
 def test_a_proof_for_another_account_or_a_changed_one(epoch, prover, attestation):
     other = prove(prover, epoch, make_account(lots={1: 1}, cash=10**12, index=1))
     with pytest.raises(AttestationRefused):

@@ -252,6 +252,7 @@ def test_a_certificate_that_is_not_one_has_no_witness(epoch, prover):
             pytest.fail(name)
 
 
+@pytest.mark.property("P-01")
 def test_a_state_that_is_not_the_committed_one_has_no_witness(good, prover):
     transition, _ = good
     richer = make_account(lots={8: 40}, cash=10**12 + 1)
@@ -263,6 +264,7 @@ def test_a_state_that_is_not_the_committed_one_has_no_witness(good, prover):
             _prove_signals(prover, lie, signals)
 
 
+@pytest.mark.property("P-30")
 def test_a_proof_of_other_signals_is_not_released(good, prover, epoch, monkeypatch):
     transition, _ = good
     other = prover.compute(

@@ -237,6 +237,7 @@ def test_time_and_domain_of_a_quote():
         check_quote(make_session(domain=elsewhere), REQUEST, QUOTE, now=NOW)
 
 
+@pytest.mark.property("P-53")
 @pytest.mark.parametrize(
     "requested, quoted, actual", [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (0, 1, 1), (1, 0, 1)]
 )
@@ -280,6 +281,7 @@ def test_accept():
 
 
 # ---------------------------------------------------------------------------------------------------------- settlement
+@pytest.mark.property("P-57")
 def test_a_proof_is_inert_until_it_is_signed():
     assert check(settle(MAKER, BOB, signed=False)) is False
     assert check(settle(MAKER, BOB)) is True

@@ -84,6 +84,7 @@ ENTRANCES = {
 }
 
 
+@pytest.mark.property("P-83")
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_what_is_no_whole_number_is_refused(entrance, value):

@@ -212,6 +212,7 @@ def test_every_class_is_looked_at():
     assert get_leaves() == set(CASES) | NOTHING_PRIVATE and not set(CASES) & NOTHING_PRIVATE
 
 
+@pytest.mark.property("P-55")
 @pytest.mark.parametrize(
     "kind, number", [pytest.param(k, n, id=f"{k.__name__}-{n}") for k, some in CASES.items() for n in range(len(some))]
 )

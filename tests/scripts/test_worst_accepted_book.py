@@ -57,6 +57,7 @@ def test_a_cell_in_which_a_day_passes_bounds_the_loss(market, policies):
     assert 0.5 < find_worst_loss(policies["maintenance"], market.snapshot, change) <= 1.0 + 1e-6
 
 
+@pytest.mark.property("P-78")
 @pytest.mark.parametrize(
     "name",
     [
@@ -101,6 +102,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.property("P-78")
 @pytest.mark.parametrize("kind", WITHOUT)
 def test_a_book_that_only_a_kind_of_cell_refuses(snapshot, policies, moves, kind):
     parameters, move = WITHOUT[kind]

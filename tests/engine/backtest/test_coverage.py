@@ -57,6 +57,7 @@ def test_traffic_light_of_a_year():
     assert stats.binom.cdf(range(11), 250, 0.01) == pytest.approx(table["cum_prob_0_to_10"], abs=5e-5)
 
 
+@pytest.mark.property("P-70")
 @pytest.mark.parametrize("observations", ["200", "300", pytest.param("500", marks=pytest.mark.slow)])
 def test_lights_of_overlapping_windows(observations):
     green, amber = PUBLISHED["overlapping_10d_bounds"]["single"][observations]

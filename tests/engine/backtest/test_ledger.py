@@ -13,6 +13,7 @@ STABLE = ("ewma", "ewma_residual", "two_day", "house_initial", "house_maintenanc
 """Models whose figures do not depend on the first day of a run: others are fitted monthly from it."""
 
 
+@pytest.mark.property("P-69")
 @pytest.mark.parametrize("model", STABLE)
 def test_march_2020_is_as_recorded(model):
     recorded = {

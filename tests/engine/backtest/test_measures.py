@@ -20,6 +20,7 @@ ORE = json.loads((VECTORS / "risk_ore_histsim.json").read_text())
 ANALYTIC = json.loads((VECTORS / "risk_statistics.json").read_text())["analytic_var_es"]
 
 
+@pytest.mark.property("P-70")
 @pytest.mark.parametrize("case", ORE["cases"], ids=lambda case: case["group"])
 def test_ore_quantiles_and_tail_means(case):
     pnl = np.array(ORE["series"][case["series"]])
@@ -43,6 +44,7 @@ def test_value_at_risk_is_the_quantile_with_the_other_sign():
     assert np.array_equal(found, np.sort(losses, axis=0)[-4])
 
 
+@pytest.mark.property("P-70")
 @given(
     st.lists(st.integers(-1000, 1000), min_size=1, max_size=30),
     st.data(),

@@ -30,6 +30,7 @@ def get_day(date: str = "2026-02-04"):
     raise LookupError(date)
 
 
+@pytest.mark.property("P-69")
 @pytest.mark.parametrize("date", ["2020-03-11", "2026-02-04"])
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
 def test_grid_and_charges_are_the_references(date, level):

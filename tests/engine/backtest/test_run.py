@@ -21,6 +21,7 @@ from zkmargin.engine.margin.parameters import load_parameters
 PARAMETERS = load_parameters()
 
 
+@pytest.mark.property("P-69")
 def test_no_margin_looks_ahead():
     seen = get_run()
     changed = build_market(change_after(load_history(), "2020-03-07", 0.5))

@@ -43,6 +43,7 @@ def test_ewma_is_the_weighted_sum_of_squares():
     assert filter_ewma(returns, decay, warm_up).latest == pytest.approx(np.sqrt(expected), rel=1e-12)
 
 
+@pytest.mark.property("P-64")
 def test_ewma_does_not_look_ahead():
     returns = make_returns(200, 2)
     changed = returns.copy()

@@ -16,6 +16,7 @@ stress = st.floats(1, 4)
 TINY = 1e-9
 
 
+@pytest.mark.property("P-66")
 @given(crowdings, exposure, st.floats(0, 1), stress)
 def test_never_negative_and_monotone_in_size(crowding, size, part, theta):
     whole = compute_charge(size, crowding, theta)
@@ -23,6 +24,7 @@ def test_never_negative_and_monotone_in_size(crowding, size, part, theta):
     assert compute_charge(0.0, crowding, theta) == 0
 
 
+@pytest.mark.property("P-66")
 @given(crowdings, st.floats(0, 1e10), st.floats(0, 1e10), st.floats(0, 1), st.sampled_from([1, -1]), stress)
 def test_convex_in_size(crowding, one, other, weight, sign, theta):
     between = compute_charge(sign * (weight * one + (1 - weight) * other), crowding, theta)
@@ -32,6 +34,7 @@ def test_convex_in_size(crowding, one, other, weight, sign, theta):
     assert between <= line * (1 + TINY) + TINY
 
 
+@pytest.mark.property("P-66")
 @given(crowdings, exposure, st.floats(1, 1e9), stress)
 def test_rises_with_the_crowd_and_falls_with_depth_of_its_own_side_only(crowding, size, more, theta):
     assume(abs(size) > 1)
@@ -47,11 +50,13 @@ def test_rises_with_the_crowd_and_falls_with_depth_of_its_own_side_only(crowding
             assert compute_charge(size, crowded, theta) == charge == compute_charge(size, deeper, theta)
 
 
+@pytest.mark.property("P-66")
 @given(crowdings, exposure, st.floats(0, 1), stress)
 def test_a_hedge_never_raises_it(crowding, size, part, theta):
     assert compute_charge(size - part * size, crowding, theta) <= compute_charge(size, crowding, theta) * (1 + TINY)
 
 
+@pytest.mark.property("P-66")
 @given(crowdings, st.floats(1, 1e9), st.integers(2, 50), stress)
 def test_splitting_outside_the_ladder_saves_the_square_term_and_nothing_else(crowding, size, count, theta):
     """n well-margined siblings: n charge(D / n) keeps the crowd's part and a 1 / n of the square."""
@@ -60,6 +65,7 @@ def test_splitting_outside_the_ladder_saves_the_square_term_and_nothing_else(cro
     assert whole - split == pytest.approx(square * (1 - 1 / count), rel=1e-6, abs=1e-6 * whole)
 
 
+@pytest.mark.property("P-66")
 @given(crowdings, st.floats(1e5, 1e9), st.integers(2, 50), stress)
 def test_splitting_inside_the_ladder_costs_more(crowding, size, count, theta):
     """n fragile siblings stand in the ladder that each of them is charged for: the saving turns into a cost."""
@@ -81,6 +87,7 @@ def test_chords_are_convex_and_monotone(curvature, ladder, count, first, second)
     assert np.all(np.diff(chords.slopes) > 0) and chords.get_charge(0.0) == 0
 
 
+@pytest.mark.property("P-67")
 def test_a_burst_of_fake_depth_buys_no_lower_charge():
     time = 30.0 * np.arange(1, 121)
     honest = np.full(120, 2e8)

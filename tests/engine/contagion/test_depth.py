@@ -27,6 +27,7 @@ def make_series(depth, spacing=30.0, age=0.0) -> DepthSeries:
     return DepthSeries(NOW - age - spacing * np.arange(len(depth))[::-1], depth)
 
 
+@pytest.mark.property("P-67")
 @given(st.floats(0.0, 0.44), st.floats(1.0, 1e6), st.integers(0, 119), st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_depth_shown_for_less_than_half_of_the_time_cannot_raise_it(share, factor, start, seed):
@@ -56,6 +57,7 @@ def test_the_least_of_the_fresh_sources_counts():
     assert estimate_depth(sources, NOW, RULE) == 2e8
 
 
+@pytest.mark.property("P-67")
 @pytest.mark.parametrize(
     ("series", "reason"),
     [

@@ -31,6 +31,7 @@ def get_estimate(date):
     return estimate(*get_inputs(date)[1])
 
 
+@pytest.mark.property("P-68")
 @pytest.mark.parametrize("date", DATES)
 def test_the_shipped_markets_ask_no_less_than_the_estimate(date):
     snapshot, _ = get_inputs(date)

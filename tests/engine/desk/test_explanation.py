@@ -44,6 +44,7 @@ def check_sum(house, state, level):
     assert len(found.legs) == state.open_positions
 
 
+@pytest.mark.property("P-72")
 @pytest.mark.parametrize("size,market", MARKETS)
 @pytest.mark.parametrize("level", LEVELS)
 def test_legs_and_constants_add_up_to_the_requirement(size, market, level):

@@ -56,6 +56,7 @@ def check_found(house, state, hedge):
     assert hedge.cost == pytest.approx(paid, abs=1e-5 * sum(abs(trade.lots) for trade in hedge.trades))
 
 
+@pytest.mark.property("P-71")
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_it_restores_the_requirement(size, market):
     house, quotes = get_house(size, market), get_quotes(size, market)

@@ -33,6 +33,7 @@ def check_largest(house, state, direction):
     assert found.binding == house.report(beyond).levels["initial"].binding
 
 
+@pytest.mark.property("P-71")
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_the_largest_passes_and_the_next_one_fails(size, market):
     house = get_house(size, market)

@@ -26,6 +26,7 @@ def passes(policy, state):
     return True
 
 
+@pytest.mark.property("P-72")
 @pytest.mark.parametrize("size,market", MARKETS)
 def test_changes_are_differences_of_full_evaluations(size, market):
     house = get_house(size, market)

@@ -67,6 +67,7 @@ def run_elsewhere(program: str, machine: dict[str, str]) -> object:
     return json.loads(process.stdout)
 
 
+@pytest.mark.property("P-87")
 @pytest.mark.parametrize(
     ("size", "market"),
     [("mini", CALM)] + [pytest.param("standard", market, marks=pytest.mark.slow) for market in (CALM, CRASH)],

@@ -22,6 +22,7 @@ EPOCH = House(SNAPSHOT).epoch(7)
 FIELDS = {field.name: getattr(EPOCH, field.name) for field in dataclasses.fields(Epoch)}
 
 
+@pytest.mark.property("P-25")
 @pytest.mark.parametrize("size", ["mini", "standard"])
 def test_same_snapshot_same_bytes(size):
     snapshot = get_snapshot(size)
@@ -32,6 +33,7 @@ def test_same_snapshot_same_bytes(size):
     assert first.settlement_bytes == second.settlement_bytes
 
 
+@pytest.mark.property("P-25")
 def test_same_bytes_in_another_process():
     """No hash seed, set order or cache leaks into the bytes."""
     script = (

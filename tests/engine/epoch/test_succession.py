@@ -149,6 +149,7 @@ class TestHeader:
 
 
 class TestCollateral:
+    @pytest.mark.property("P-22")
     @pytest.mark.parametrize("slot", PRESET.collateral_slots)
     @pytest.mark.parametrize("step", [0, 1])
     def test_its_lot_size_never_changes(self, slot, step):
@@ -184,6 +185,7 @@ class TestEasing:
         time = FIRST.time + 60 + int(3_600 * hours)
         return follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, **changes), time=time)
 
+    @pytest.mark.property("P-62")
     @pytest.mark.parametrize("hours, factor", [(0, 0.986), (24, 0.971), (240, 0.847)])
     def test_a_volatility_falls_no_faster_than_its_filter(self, hours, factor):
         def scaled(by):
@@ -193,6 +195,7 @@ class TestEasing:
         check_succession(FIRST, self.move(hours, daily_volatility=scaled(3.0)))
         refuse(FIRST, self.move(hours, daily_volatility=scaled(factor - 0.005)), "daily volatility of BTC")
 
+    @pytest.mark.property("P-62")
     @pytest.mark.parametrize("field", ["ladder_down", "ladder_up", "depth_down", "depth_up", "impact"])
     @pytest.mark.parametrize("coin", list(Coin))
     def test_crowding_eases_by_a_factor_of_two(self, coin, field):
@@ -206,6 +209,7 @@ class TestEasing:
         check_succession(FIRST, self.move(crowding=crowd(tightened)))
         refuse(FIRST, self.move(crowding=crowd(eased * (1.01 if eased > 1 else 0.99))), f"{field} of {coin.value}")
 
+    @pytest.mark.property("P-62")
     def test_stress_falls_slowly(self):
         high = follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, contagion_multiplier=3.0))
         check_succession(FIRST, high)
@@ -218,6 +222,7 @@ class TestEasing:
 
 
 class TestSameGeneration:
+    @pytest.mark.property("P-22")
     @pytest.mark.parametrize("change", [None, other_strike(OPTION)])
     def test_no_instrument_changes(self, change):
         refuse(FIRST, follow(FIRST, snapshot=relist(SNAPSHOT, {OPTION: change})), "instrument", None, OPTION)
@@ -231,6 +236,7 @@ class TestSameGeneration:
         larger = make_instrument(PERPETUAL, item.kind, item.underlying, item.lot_size * 2)
         refuse(FIRST, follow(FIRST, snapshot=relist(SNAPSHOT, {PERPETUAL: larger})), "instrument", None, PERPETUAL)
 
+    @pytest.mark.property("P-22")
     def test_the_settlement_of_the_step_stays(self):
         check_succession(STEPPED, follow(STEPPED))
         check_succession(follow(STEPPED), follow(follow(STEPPED)))
@@ -263,16 +269,19 @@ class TestStep:
         epoch = follow(FIRST, snapshot=relist(SNAPSHOT, {}, step=1))
         refuse(FIRST, epoch, "number of slots that a step drops", 0)
 
+    @pytest.mark.property("P-22")
     @pytest.mark.parametrize("change", [None, other_strike(OPTION)])
     def test_a_changed_slot_is_dropped(self, change):
         epoch = follow(FIRST, snapshot=relist(SNAPSHOT, {OPTION: change}, step=1), settlement=settle({OTHER_OPTION: 0}))
         refuse(FIRST, epoch, "instrument", None, OPTION)
 
+    @pytest.mark.property("P-22")
     def test_an_empty_slot_that_lists_something_is_dropped(self):
         """Lots of nothing bought yesterday would be lots of something tomorrow."""
         anew = relist(EMPTIED, {OPTION: other_strike(OPTION)}, step=1)
         refuse(STEPPED, follow(STEPPED, snapshot=anew, settlement=settle({PERPETUAL: 0})), "instrument", None, OPTION)
 
+    @pytest.mark.property("P-22")
     @pytest.mark.parametrize("slot", [PERPETUAL, FUTURE, OPTION, OTHER_OPTION, PRESET.slots - 1])
     @pytest.mark.parametrize("relisted", [False, True])
     def test_a_live_instrument_pays_about_its_price(self, slot, relisted):
@@ -293,6 +302,7 @@ class TestStep:
             else:
                 check_succession(FIRST, epoch)
 
+    @pytest.mark.property("P-22")
     @pytest.mark.parametrize("slot", [3, 4, 5, 6, 11, 12, 13, 14])
     def test_an_expired_option_pays_within_its_bound(self, slot):
         """A put its strike at most, a call ten forwards: what the market did since, the data do not show."""

@@ -55,6 +55,7 @@ def check_agreement(size, market, level, state):
     return passed
 
 
+@pytest.mark.property("P-17")
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
 @pytest.mark.parametrize("market", [CALM, CRASH])
 @given(state=states(16))
@@ -63,6 +64,7 @@ def test_any_state(market, level, state):
     check_agreement("mini", market, level, state)
 
 
+@pytest.mark.property("P-17")
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
 @given(
     state=states(16),
@@ -87,6 +89,7 @@ def test_at_the_requirement_at_standard_size(market, state, offset):
     check_agreement("standard", market, "initial", near)
 
 
+@pytest.mark.property("P-17")
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
 @pytest.mark.parametrize("size", sorted(SIZES))
 @pytest.mark.parametrize("lots", [1, -1, MAX_LOTS, -MAX_LOTS])
@@ -116,6 +119,7 @@ def test_nothing_needs_nothing(size):
         assert check_agreement(size, CALM, level, empty)
 
 
+@pytest.mark.property("P-18")
 @given(state=states(16))
 @settings(max_examples=150, deadline=None)
 def test_withdraw_implies_initial_implies_maintenance(state):
@@ -124,6 +128,7 @@ def test_withdraw_implies_initial_implies_maintenance(state):
     assert withdraw <= initial <= maintenance
 
 
+@pytest.mark.property("P-18")
 @given(state=states(16, largest=10**6), offset=st.fractions(0, 1))
 @settings(max_examples=60, deadline=None)
 def test_initial_implies_maintenance_at_the_initial_requirement(state, offset):

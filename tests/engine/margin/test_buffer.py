@@ -44,6 +44,7 @@ def test_sides_use_their_own_crowd_and_depth():
             compute_charge(exposure, crowding, 1.0)
 
 
+@pytest.mark.property("P-60")
 @given(
     st.floats(1e-14, 1e-8), st.floats(0, 1e10), st.integers(1, 6), st.floats(0.001, 0.1), st.floats(0.05, 0.5),
     st.floats(0, 1),
@@ -78,6 +79,7 @@ def asked(policy, definition, positions):
     return {coin: certificate.helpers[Helper[f"BUFFER_{coin}"]] / USD6 for coin in Coin}
 
 
+@pytest.mark.property("P-60", "P-61")
 @pytest.mark.parametrize("size", ["mini", "standard"])
 @pytest.mark.parametrize("coin", Coin)
 @pytest.mark.parametrize("sign", [1, -1])
@@ -106,6 +108,7 @@ def test_the_policy_asks_the_chords_and_refuses_beyond_the_last_knot(size, coin,
     )
 
 
+@pytest.mark.property("P-61")
 def test_a_hedge_lowers_it_and_maintenance_never_asks_it():
     definition = get_definition("standard")
     outright, hedged = {1: 100_000}, {1: 100_000, 2: -60_000}

@@ -70,6 +70,7 @@ def test_a_label_says_all_that_moves():
     assert "+50 %, vol unchanged (tail, counts 32.0%)" in labels
 
 
+@pytest.mark.property("P-78")
 def test_no_cell_is_void():
     """The cell in which nothing moves would be a row without use."""
     for size in ("standard", "mini"):

@@ -12,6 +12,7 @@ from zkmargin.engine.policy.certificate import RequirementNotMet
 LEVELS = ("initial", "maintenance")
 
 
+@pytest.mark.property("P-71")
 @pytest.mark.parametrize("size,market", [("standard", CALM), ("mini", CRASH)])
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_measure_is_where_the_policy_begins_to_hold(size, market, level):

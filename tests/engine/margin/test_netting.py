@@ -30,6 +30,7 @@ def share(definition: Definition, state: AccountState) -> float:
     return netted / alone if alone > 1e-6 else 1.0
 
 
+@pytest.mark.property("P-65")
 @given(states(16, largest=10**6))
 @settings(max_examples=150, deadline=None)
 def test_the_offset_stays_within_its_bound(state):
@@ -50,6 +51,7 @@ def test_a_hedge_across_coins_reaches_it_only_with_a_smaller_charge(charge, with
     assert (found >= 1 - MAX_OFFSET - 1e-6) is within
 
 
+@pytest.mark.property("P-65")
 def test_a_charge_that_lets_netting_take_off_more_is_refused():
     document = json.loads((FOLDER / "house_v1.json").read_text())
     read_parameters(json.dumps(document), "x")

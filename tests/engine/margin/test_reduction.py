@@ -58,6 +58,7 @@ def test_last_scenario_counts_in_part():
     assert expected_shortfall(losses, np.array([4, 2, 10]), 3)[0] == pytest.approx((2 * 10 + 5) / 3)
 
 
+@pytest.mark.property("P-63")
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, DAYS))
 def test_merging_never_raises_an_expected_shortfall(seed, count, tail):
     generator = np.random.default_rng(seed)

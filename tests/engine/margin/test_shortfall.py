@@ -77,6 +77,7 @@ class TestVolatility:
         perpetual = once.snapshot.listing.preset.coins["BTC"].start + 1
         assert np.abs(twice.pnl[:, perpetual]).sum() > 1.8 * np.abs(once.pnl[:, perpetual]).sum()
 
+    @pytest.mark.property("P-64")
     def test_the_floor_holds_in_calm_markets_only(self):
         floor = [PARAMETERS.shortfall_volatility_floor[coin] for coin in Coin]
         calm, wild = make_model(scale=0.1), make_model(scale=4.0)
@@ -225,6 +226,7 @@ class TestAgainstTheFullSample:
         books = make_family(house.snapshot, HELD_OUT_SEED).lots[slots]
         return terms, reduced, books[:, has_loss(terms, books)]
 
+    @pytest.mark.property("P-63")
     @pytest.mark.parametrize("size", ["mini", "standard"])
     @pytest.mark.parametrize("name", [CALM, CRASH])
     def test_margin_is_at_least_the_full_shortfall(self, size, name):
@@ -233,6 +235,7 @@ class TestAgainstTheFullSample:
         assert books.shape[1] > 400
         assert (compute_margin(terms, reduced, books) >= full).all()
 
+    @pytest.mark.property("P-63")
     @pytest.mark.parametrize("name", [CALM, CRASH])
     def test_without_the_multiplier_it_is_not(self, name):
         """K and the reduced shortfall alone, kappa = 1: below the full sample for some books; with kappa for none."""

@@ -31,6 +31,7 @@ def test_one_volatility_is_free():
     assert find_violations(with_volatility({})) == ()
 
 
+@pytest.mark.property("P-74")
 @pytest.mark.parametrize(("market", "needed"), [(CALM, 0.00007), (CRASH, 0.0027)])
 def test_what_the_shipped_chains_need(market, needed):
     """The numbers that the tolerance's docstring states; half of them would not do."""
@@ -73,6 +74,7 @@ def test_size_of_a_butterfly_by_hand():
     assert found.size == pytest.approx(calls[1] - chord, rel=1e-9)
 
 
+@pytest.mark.property("P-74")
 def test_a_file_with_gross_arbitrage_is_refused():
     name = pick("butterfly")
     document = json.loads(render_market(get_snapshot("standard")))
@@ -83,6 +85,7 @@ def test_a_file_with_gross_arbitrage_is_refused():
         parse_market(json.dumps(document))
 
 
+@pytest.mark.property("P-74")
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [

@@ -23,6 +23,7 @@ def test_only_the_preset_changes():
     assert parse_market(render_market(wide)) == wide
 
 
+@pytest.mark.property("P-75")
 @pytest.mark.parametrize("name", ["wide", "xl"])
 def test_policies_of_every_size_have_the_same_hard_rows(name):
     """The grid, the charges and the equity do not know how many scenarios the expected shortfall has."""

@@ -53,6 +53,7 @@ def test_rows_equal_the_statement_term_by_term(state, helpers, excess):
     assert all(abs(value) < 2**83 for value in rows)
 
 
+@pytest.mark.property("P-26")
 def test_the_largest_sums_do_not_overflow():
     matrix = np.full((2, 256), 2**39 - 1, dtype=np.int64)
     matrix[1] *= -1
@@ -66,6 +67,7 @@ def test_coefficients_beyond_the_budget_are_still_exact():
     assert exact_product(matrix, np.full(16, 2**30 - 1, dtype=np.int64)) == [16 * 2**62 * (2**30 - 1)]
 
 
+@pytest.mark.property("P-26")
 def test_every_row_at_its_own_extreme():
     """Positions at -2^30, the one value that the account record does not hold but the statement allows."""
     state = SimpleNamespace(positions=np.full(16, -(2**30), dtype=np.int64), cash=-(2**80))

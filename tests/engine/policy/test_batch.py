@@ -78,6 +78,7 @@ def check_against_certificate(policy: Policy, state: AccountState) -> None:
         assert min(slack, room) >= -get_rounding(state, result)
 
 
+@pytest.mark.property("P-73")
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("market", [CALM, CRASH])
 @given(state=states(16, largest=10**6))
@@ -93,6 +94,7 @@ def test_standard_size_as_the_certificate(name, state):
     check_against_certificate(get_policies("standard")[name], state)
 
 
+@pytest.mark.property("P-73")
 @pytest.mark.parametrize("size", ["mini", "standard"])
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
@@ -213,6 +215,7 @@ def books():
     return positions, generator.integers(-(10**9), 10**12, 257)
 
 
+@pytest.mark.property("P-73")
 @pytest.mark.parametrize("block", [1, 100, 256, 257, 1000])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_blocks_and_workers_change_nothing(books, block, workers):
@@ -251,6 +254,7 @@ def test_blocks_are_read_as_they_are_needed(books):
     assert all((result.slack == results[0].slack).all() for result in results)
 
 
+@pytest.mark.property("P-73")
 def test_beyond_memory(tmp_path):
     """512 MB of positions in a memory-mapped file, under a cap of 300 MB on what a process may allocate."""
     code = f"""

@@ -65,6 +65,7 @@ def find_missing(policy, state):
     return 0
 
 
+@pytest.mark.property("P-23")
 @given(
     states(16, largest=10**6, cash=st.integers(-(10**12), 10**12)),
     st.sampled_from(["initial", "maintenance", "withdraw"]),
@@ -99,6 +100,7 @@ def test_a_certificate_holds_and_is_in_range(state, name):
     assert all(0 <= charge < 2**76 for charge in certificate.charges)
 
 
+@pytest.mark.property("P-23")
 @given(states(16, largest=2**24, cash=st.integers(-(10**15), 10**13)), st.sampled_from(["initial", "withdraw"]))
 @settings(max_examples=100, deadline=None)
 def test_missing_is_exact(state, name):

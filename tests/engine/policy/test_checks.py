@@ -65,6 +65,7 @@ def test_house_policies_pass(size, market):
 
 
 class TestBitBudget:
+    @pytest.mark.property("P-19")
     @pytest.mark.parametrize(
         ("field", "place", "value", "rule"),
         [
@@ -108,6 +109,7 @@ class TestBitBudget:
         fields[field][place] = value
         check_policy(Policy(name="x", preset=MINI, **fields))
 
+    @pytest.mark.property("P-19")
     def test_row_total_is_exact(self):
         """Every column of one row at its own bound stays below 2^83 for 16 slots; the sum is the design's, term by
         term."""
@@ -224,9 +226,11 @@ class TestHelpers:
 
         refuse(change, HelperForm, row=LAYOUT.total, rule="values in one row")
 
+    @pytest.mark.property("P-20")
     def test_cash_counted_beside_a_value(self):
         refuse(put("cash", LAYOUT.total, 1), HelperForm, row=LAYOUT.total, column=Helper.EQUITY, value=1)
 
+    @pytest.mark.property("P-20")
     def test_positions_counted_beside_a_value(self):
         """The equity row counts every position at its price; a second count would be collateral twice."""
 
@@ -501,6 +505,7 @@ class TestContingency:
         error = refusal.value
         assert (error.row, error.column, error.value) == (LAYOUT.equity, Helper.EQUITY, 0)
 
+    @pytest.mark.property("P-20")
     def test_what_it_would_allow(self):
         """Without K_1, owed collateral passes as an ordinary debt; with it, a lot owed costs 68,719 USD."""
         policy = get_quiet_policies("mini")["initial"]
@@ -511,6 +516,7 @@ class TestContingency:
         with pytest.raises(RequirementNotMet):
             find_certificate(policy, owed)
 
+    @pytest.mark.property("P-20")
     def test_every_row_that_bounds_a_value(self):
         """A second bound with K_1 does not make up for one without."""
         fields = to_fields(get_quiet_policies("mini")["initial"])
@@ -525,6 +531,7 @@ class TestContingency:
 class TestNames:
     """What the contract asks for by name must be what the name says."""
 
+    @pytest.mark.property("P-21")
     @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
     def test_a_policy_without_equity(self, name):
         fields = blank_policy_fields(MINI)
@@ -534,6 +541,7 @@ class TestNames:
             check_policy(Policy(name=name, preset=MINI, **fields), LISTED)
         assert refusal.value.rule == "number of values" and refusal.value.policy == name
 
+    @pytest.mark.property("P-21")
     @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
     def test_an_equity_that_leaves_out_cash(self, name):
         fields = to_fields(get_policies("mini")[name])
@@ -542,6 +550,7 @@ class TestNames:
             check_policy(Policy(name=name, preset=MINI, **fields), LISTED)
         assert refusal.value.column == Helper.EQUITY
 
+    @pytest.mark.property("P-21")
     @pytest.mark.parametrize(
         "change",
         [

@@ -52,6 +52,7 @@ def check_no_easier(policy: Policy, before: list[tuple[float, float]] | None = N
         assert changed >= needed - 2 * accuracy
 
 
+@pytest.mark.property("P-19")
 def test_every_single_addition():
     """Each zero of the helpers, cash and X columns, with both signs: refused, or no easier."""
     refused = passed = 0
@@ -75,6 +76,7 @@ def test_every_single_addition():
     assert refused > 400 and passed > 0
 
 
+@pytest.mark.property("P-19")
 @pytest.mark.parametrize("field", ["charges", "helpers"])
 def test_every_single_sign_change(field):
     for place in np.argwhere(getattr(POLICY, field)):
@@ -95,6 +97,7 @@ ROWS = st.sampled_from([
 ])  # fmt: skip
 
 
+@pytest.mark.property("P-19")
 @given(
     KINDS,
     st.lists(
@@ -135,6 +138,7 @@ def test_a_charge_of_its_own_is_accepted_and_makes_it_harder():
     assert least_cash_by_programme(policy, ACCOUNTS[0])[0] > before[0][0] + 9 * 10**9
 
 
+@pytest.mark.property("P-19")
 @pytest.mark.parametrize("move", [1, 160, 400])
 def test_a_transfer_that_relieves_one_cell_alone_is_refused(move):
     """Its moves mirror each other, but they are no linear exposure; the listing's facts show it."""

@@ -16,6 +16,7 @@ from zkmargin.engine.policy.record import HelperKind
 POLICIES = ("initial", "maintenance", "withdraw", "net_delta")
 
 
+@pytest.mark.property("P-71")
 @pytest.mark.parametrize("size,market", MARKETS)
 @pytest.mark.parametrize("name", POLICIES)
 def test_its_rows_are_the_policys(size, market, name):

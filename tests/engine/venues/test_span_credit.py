@@ -29,6 +29,7 @@ def test_it_is_the_difference_of_sizes(first, second):
     assert credit(first, second) == RATE * (sum(map(abs, risks)) - abs(sum(risks)))
 
 
+@pytest.mark.property("P-79")
 def test_the_requirement_is_not_convex():
     """A book of options whose scan risk of 30 does not depend on a little delta, against a future that risks 5: between
     two deltas more is asked than the mean of both."""

@@ -143,6 +143,7 @@ def test_a_key_file_is_never_overwritten(tmp_path):
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.json"]
 
 
+@pytest.mark.property("P-55")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
 def test_a_key_file_that_others_may_touch_is_refused(tmp_path, mode):
     path = tmp_path / "a.json"
@@ -184,6 +185,7 @@ def test_missing_files_and_fields_are_named(tmp_path):
 
 
 # ----------------------------------------------------------------------------------------------------------- secrets
+@pytest.mark.property("P-55")
 def test_a_secret_shows_itself_nowhere(caplog):
     value = 123456789123456789
     secret = Secret(value)

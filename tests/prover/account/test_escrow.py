@@ -71,6 +71,7 @@ def test_escrow_is_elgamal_under_its_own_tag():
     assert escrow.escrowed_key == (5 + hash_chain([TAGS["ESCROW"], *shared])) % FIELD_MODULUS
 
 
+@pytest.mark.property("P-58")
 @settings(max_examples=10, deadline=None)
 @given(
     st.sampled_from([0, 1, FIELD_MODULUS - 1]) | st.integers(0, FIELD_MODULUS - 1), st.integers(1, SUBGROUP_ORDER - 1)

@@ -129,6 +129,7 @@ def test_the_story(story):
     assert (account.nonce, account.generation) == (5, 1)
 
 
+@pytest.mark.property("P-52")
 @pytest.mark.parametrize("seed", range(6))
 def test_a_random_history(seed):
     rng = random.Random(seed)
@@ -181,6 +182,7 @@ def test_a_key_file_recovers_too(tmp_path):
         recover_account(account_id, events, DOMAIN, MINI, {}, derive_key(ALICE, DOMAIN, account_id))
 
 
+@pytest.mark.property("P-54")
 def test_one_account_that_cannot_be_recovered_does_not_keep_the_others_back(story):
     chain, alice, _ = story
     second = chain.open(ALICE, 1)
@@ -194,6 +196,7 @@ def test_one_account_that_cannot_be_recovered_does_not_keep_the_others_back(stor
     assert failure.account == alice and failure.error.index == 1 and "gives commitment" in failure.reason
 
 
+@pytest.mark.property("P-54")
 def test_a_malformed_settlement_spoils_only_the_accounts_that_took_its_step(story):
     chain, alice, bob = story
     young = chain.open(ALICE, 1)  # opened after the step, so it needs no vector
@@ -277,6 +280,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.property("P-52")
 @pytest.mark.parametrize("name", CHANGES)
 def test_the_first_event_that_does_not_fit_is_named(story, name):
     chain, alice, _ = story

@@ -154,6 +154,7 @@ def test_private_inputs_of_a_trade_are_its_legs_and_the_positions_before_the_set
 
 
 # -------------------------------------------------------------------------------------------------------------- trades
+@pytest.mark.property("P-05")
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
@@ -286,6 +287,7 @@ def test_generations(kind, account_generation, epoch_generation):
         )
 
 
+@pytest.mark.property("P-53")
 @pytest.mark.parametrize("legs", [((2, 5),), ((4, 1), (2, -5)), ((2, 0),), ((2, 5), (2, -5))])
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_trade_over_a_step_has_no_leg_on_a_dropped_slot(legs, side):
@@ -353,6 +355,7 @@ def test_edges_of_position_and_cash():
 
 
 # -------------------------------------------------------------------------------------------------------------- policy
+@pytest.mark.property("P-56")
 def test_a_policy_that_does_not_hold_is_refused_with_rows_and_missing_dollars():
     trade = Trade(TradeTerms(((1, 10),), -10 * PRICE), Secret(1))
     needed = 10 * MARGIN + 10  # and one micro-dollar per lot for rounding
@@ -398,6 +401,7 @@ def test_a_named_policy_limits_net_delta():
 
 
 # ------------------------------------------------------------------------------------------------------------- secrecy
+@pytest.mark.property("P-55")
 def test_neither_repr_nor_errors_show_key_salt_terms_or_state():
     account = make_account(lots={1: 7777777}, cash=RICH + 888_888_888)
     salt = 999_999_999_999_999

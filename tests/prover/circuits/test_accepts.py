@@ -26,6 +26,7 @@ def test_an_action_has_a_witness(name):
     accept(ACCEPTED[name])
 
 
+@pytest.mark.property("P-05")
 def test_both_sides_of_a_trade_show_one_tag_and_move_oppositely():
     one, other = accept(TRADE), accept(OTHER_SIDE.but(salt=TRADE.salt))
     assert one["tradeTag"] == other["tradeTag"] != 0
@@ -46,6 +47,7 @@ def test_an_attestation_writes_nothing():
     assert accept(TRADE.but(write=0))["commitmentNew"] == 0
 
 
+@pytest.mark.property("P-04")
 def test_without_a_side_the_word_leaves_no_trace():
     wires = accept(fit(TRADE.but(side=0)))
     assert wires["tradeTag"] == wires["ciphertext"] == 0
@@ -57,6 +59,7 @@ def test_legs_that_name_one_slot_add_up():
     assert accept(case).get_signed("position[5]") == TRADE.positions[5] + 106
 
 
+@pytest.mark.property("P-07")
 def test_a_settlement_turns_dropped_lots_into_cash():
     wires = accept(ROLL)
     paid = -40 * (2**36 - 1) + 17 * 1_000
@@ -118,6 +121,7 @@ def test_the_edge_of_a_range_is_inside(name):
     accept(EDGES[name])
 
 
+@pytest.mark.property("P-24")
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     seed=st.integers(0, 2**32),

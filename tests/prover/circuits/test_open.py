@@ -45,6 +45,7 @@ def test_any_field_element_is_a_key(key):
     assert get_labels(make_inputs(key=key)) == []
 
 
+@pytest.mark.property("P-16")
 @pytest.mark.parametrize(
     "commitment",
     [
@@ -57,6 +58,7 @@ def test_an_account_opens_empty(commitment):
     assert get_labels(make_inputs(commitment=commitment)) == ["commitment~first.commitment"]
 
 
+@pytest.mark.property("P-16")
 def test_the_escrowed_key_is_the_committed_one():
     other = make_inputs(key=KEY + 1)["escrowedKey"]
     assert get_labels(make_inputs(escrowedKey=other)) == ["escrow.escrowedKey~escrowedKey"]
@@ -70,6 +72,7 @@ def test_the_ephemeral_point_is_that_of_the_scalar():
     assert get_labels(make_inputs(**changed)) == ["ephemeralX~escrow.ephemeral[0]", "ephemeralY~escrow.ephemeral[1]"]
 
 
+@pytest.mark.property("P-16")
 def test_one_scalar_makes_both_points():
     """The shared point is computed with other bits than the ephemeral one."""
     inputs, other = make_inputs(), make_inputs(rho=RHO + 1)
@@ -106,6 +109,7 @@ def test_the_context_of_a_finished_proof_cannot_be_exchanged():
     assert not circuit.is_provable(changed)
 
 
+@pytest.mark.property("P-14")
 def test_no_wire_is_free():
     wires = circuit.force(make_inputs())
     assert circuit.written.find_free_wires(wires.values) == []

@@ -42,6 +42,7 @@ def test_rows_beyond_the_edges_fail(row, value):
     assert get_labels("rows", make_rows(values, values)) == [f"range.number[{row}]"]
 
 
+@pytest.mark.property("P-08")
 def test_a_deficit_shown_as_a_large_slack_passes_only_with_wrong_lanes():
     """Row 0 lacks 5. With 83-bit lanes and 84-bit slacks it passes as -5 + 2^83, and row 1 shows one less."""
     rows, forged = [-5, 100, 0, 0, 0, 0], [2**83 - 5, 99, 0, 0, 0, 0]
@@ -91,6 +92,7 @@ def test_a_word_opens_to_what_was_packed():
     assert [wires.get_signed("paid"), wires["after[0]"], wires["after[1]"]] == [5 * 10**6, 0, 7]
 
 
+@pytest.mark.property("P-06")
 def test_a_second_opening_mints_money_where_only_what_is_left_is_checked():
     forged = make_settlement([5, 7], [5 + 2**32 * MOVED, 7 - MOVED])
     circuit = get_circuit("settlement_late_check")
@@ -104,6 +106,7 @@ def test_the_second_opening_fails_where_r_is_checked():
     assert get_labels("settlement", forged) == ["movement.range[0].shifted"]
 
 
+@pytest.mark.property("P-06")
 @pytest.mark.parametrize("moved", [1, -1, 2**20, -(2**20)])
 def test_the_second_opening_fails_in_the_whole_statement(moved):
     case = Case(positions=[5, 7] + [0] * 14, drop=[1] + [0] * 15, payoff=[10**6] + [0] * 15)

@@ -13,12 +13,14 @@ def test_the_published_vector():
     assert poseidon([1, 2]) == 7853200120776062878684798364095072458815029376092732009249414926327459813530
 
 
+@pytest.mark.property("P-33")
 @pytest.mark.parametrize("inputs", range(1, 17))
 def test_native_agrees_with_the_paper(inputs):
     for values in ([0] * inputs, [P - 1] * inputs, [7**k % P for k in range(100, 100 + inputs)]):
         assert native_poseidon(values) == poseidon(values)
 
 
+@pytest.mark.property("P-33")
 def test_the_circuit_agrees_with_the_paper():
     case = Case(positions=[-(2**30), 2**30 - 1] * 8, cash=-1)
     wires = get_circuit("transition").generate(case.compute())

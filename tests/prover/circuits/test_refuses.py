@@ -68,20 +68,24 @@ def test_write_is_a_bit(write):
     refuse(forge(ACCEPTED, write=write), "write")
 
 
+@pytest.mark.property("P-04")
 @pytest.mark.parametrize("side", [2, -2, 3])
 def test_side_is_one_of_three(side):
     refuse(forge(ACCEPTED.but(side=side, legs=[(2, 5)] * 4)), "sides")
 
 
+@pytest.mark.property("P-01")
 @pytest.mark.parametrize("lie", ["commitmentOld", "cash", "key", "nonce"])
 def test_the_old_commitment_opens_to_what_is_used(lie):
     refuse(forge(TRADED, **{lie: TRADED.compute()[lie] + 1}), "commitmentOld~old.commitment")
 
 
+@pytest.mark.property("P-01")
 def test_an_old_position_is_the_committed_one():
     refuse(forge(TRADED, position_4=1), "commitmentOld~old.commitment")
 
 
+@pytest.mark.property("P-02")
 @pytest.mark.parametrize(
     ("nonce", "positions", "cash"), [(0, 0, 0), (2, 0, 0), (1, 1, 0), (1, 0, 1), (1, 0, -1)],
     ids=["nonce kept", "nonce skipped", "a lot more", "a cent more", "a cent less"],
@@ -92,11 +96,13 @@ def test_the_new_commitment_is_of_the_new_state(nonce, positions, cash):
     refuse(forge(TRADED, commitmentNew=other), FOLLOWS["commitmentNew"])
 
 
+@pytest.mark.property("P-02")
 def test_the_new_commitment_is_under_the_same_key():
     other = commit(TRADED.key + 1, TRADED.nonce + 1, TRADED.positions_after, TRADED.cash_after)
     refuse(forge(TRADED, commitmentNew=other), FOLLOWS["commitmentNew"])
 
 
+@pytest.mark.property("P-02")
 def test_the_nonce_grows_by_one():
     honest, other = forge(TRADED), forge(TRADED, nonce=TRADED.nonce - 1)
     kept = honest.graft(other, "next.").change({"commitmentNew": other["next.commitment"]})
@@ -104,6 +110,7 @@ def test_the_nonce_grows_by_one():
     refuse(kept, "next.nonce~nonce")
 
 
+@pytest.mark.property("P-02")
 def test_nothing_is_shown_unless_written():
     shown = TRADED.compute()["commitmentNew"]
     refuse(forge(TRADED.but(write=0), commitmentNew=shown), FOLLOWS["commitmentNew"])
@@ -116,6 +123,7 @@ def test_the_tag_is_of_the_word():
     refuse(forge(TRADED, salt=TRADED.salt + 1), "tag.tag~tradeTag")
 
 
+@pytest.mark.property("P-04")
 def test_a_tag_needs_a_side():
     refuse(forge(ACCEPTED, tradeTag=TRADED.compute()["tradeTag"]), "tag.tag~tradeTag")
     refuse(forge(TRADED, tradeTag=0), "tag.tag~tradeTag")
@@ -160,12 +168,14 @@ def test_cash_of_a_trade_is_multiplied_by_the_side():
     refuse(forge(TRADED, commitmentNew=other), FOLLOWS["commitmentNew"])
 
 
+@pytest.mark.property("P-03")
 def test_one_of_two_legs_on_a_slot_cannot_be_left_out():
     assert TRADED.moved[2] == -40 + 60 + 1
     refuse(forge(TRADED, position_2=-40 + 60), "commitmentOld~old.commitment")
     refuse(forge(TRADED, position_2=-40 + 1), "commitmentOld~old.commitment")
 
 
+@pytest.mark.property("P-03")
 @pytest.mark.parametrize("slot", [SLOTS, SLOTS + 1, 255])
 def test_a_slot_beyond_the_last_has_no_witness(slot):
     case = TRADED.but(legs=[(slot, 5), (0, 0), (0, 0), (0, 0)])
@@ -190,16 +200,19 @@ def test_a_leg_has_one_slot():
     refuse(doubled, "legs.leg[1]")
 
 
+@pytest.mark.property("P-03")
 @pytest.mark.parametrize("lots", [2**28, -(2**28) - 1])
 def test_lots_have_their_range(lots):
     refuse(forge(ACCEPTED.but(side=1, legs=[(2, lots), (0, 0), (0, 0), (0, 0)])), "word.lotsRange[0].shifted")
 
 
+@pytest.mark.property("P-03")
 @pytest.mark.parametrize("cash", [2**63, -(2**63) - 1])
 def test_trade_cash_has_its_range(cash):
     refuse(forge(ACCEPTED.but(side=1, trade_cash=cash)), "word.cashRange.shifted")
 
 
+@pytest.mark.property("P-03")
 def test_a_word_has_one_reading():
     """Lots 2^29 higher in one leg and one slot lower in the next give the same word, hence the same tag."""
     case = ACCEPTED.but(side=1, legs=[(2, 7), (5, 3), (0, 0), (0, 0)])
@@ -214,6 +227,7 @@ def test_a_position_has_its_range_after_the_trade(position, flow):
     refuse(forge(ACCEPTED.but(positions=at(s9=position), flow=at(s9=flow))), "movement.range[9].shifted")
 
 
+@pytest.mark.property("P-06")
 def test_a_dropped_position_has_its_range_too():
     case = ACCEPTED.but(positions=at(s9=2**30 - 1), flow=at(s9=1), drop=at(s9=1))
     refuse(forge(case), "movement.range[9].shifted")
@@ -223,6 +237,7 @@ def test_a_flow_moves_the_position():
     refuse(forge(ACCEPTED, flow=at(s8=5)), "commitmentOld~old.commitment")
 
 
+@pytest.mark.property("P-07")
 def test_a_dropped_position_is_gone():
     other = commit(ROLL.key, ROLL.nonce + 1, ROLL.positions, ROLL.cash_after)
     refuse(forge(ROLL, commitmentNew=other), FOLLOWS["commitmentNew"])
@@ -233,12 +248,14 @@ def test_a_position_that_is_not_dropped_stays():
     refuse(forge(ACCEPTED, commitmentNew=other), FOLLOWS["commitmentNew"])
 
 
+@pytest.mark.property("P-11")
 @pytest.mark.parametrize("cash", [2**80, -(2**80) - 1])
 def test_new_cash_has_its_range(cash):
     step = 1 if cash > 0 else -1
     refuse(forge(Case(cash=cash - step, cash_flow=step)), "money.range.shifted")
 
 
+@pytest.mark.property("P-07")
 def test_cash_takes_flow_and_payoff():
     case = ROLL.but(cash_flow=77)
     for cash in (case.cash_after - 77, case.cash_after + 1, case.cash):
@@ -252,6 +269,7 @@ CHARGED = Case(
 )
 
 
+@pytest.mark.property("P-10")
 def test_charges_are_the_sums():
     first, second = CHARGED.charges
     assert (first, second) == (5 * 3 + 7 * 4, 5 * 2 + 7)
@@ -259,6 +277,7 @@ def test_charges_are_the_sums():
         refuse(forge(CHARGED, charge=lie), "charges")
 
 
+@pytest.mark.property("P-10")
 def test_a_charge_cannot_hide_in_the_other():
     first, second = CHARGED.charges
     refuse(forge(CHARGED, charge=[first + 2**84, second - 1]), "charges.range.number[0]")
@@ -267,11 +286,13 @@ def test_a_charge_cannot_hide_in_the_other():
     refuse(forge(CHARGED, charge=[everything, 0]), "charges.range.number[0]")
 
 
+@pytest.mark.property("P-11")
 def test_a_charge_is_below_its_bound():
     refuse(forge(Case(), charge=[2**76, 0]), "charges", "charges.range.number[0]")
     refuse(forge(Case(), charge=[0, 2**76]), "charges", "charges.range.number[1]")
 
 
+@pytest.mark.property("P-10")
 def test_a_short_is_not_charged_as_a_long():
     """The sign bit of slot 2 is turned, and everything after it follows."""
     wires = forge(CHARGED)
@@ -293,6 +314,7 @@ def test_a_short_is_not_charged_as_a_long():
     assert not circuit.is_provable(turned)
 
 
+@pytest.mark.property("P-11")
 @pytest.mark.parametrize("value", [-1, 2**60])
 def test_a_helper_has_its_range(value):
     refuse(forge(Case(helpers=[0] * 3 + [value] + [0] * (HELPERS - 4))), "helperRange.number[3]")
@@ -305,11 +327,13 @@ def test_a_negative_helper_cannot_pay_for_a_row():
 
 
 # ------------------------------------------------------------------------------------------------------- 6. the policy
+@pytest.mark.property("P-11")
 @pytest.mark.parametrize("value", [-1, 2**60])
 def test_an_excess_has_its_range(value):
     refuse(forge(Case(excess=[value] + [0] * (EXCESS - 1))), "excesses.range.number[0]")
 
 
+@pytest.mark.property("P-09")
 def test_an_unpriced_excess_row_is_hard():
     """The row lacks 5. With a price the excess makes up for it; without one it does nothing."""
     hard = Case(rule=Rule().with_rows(constants={0: -5}), excess=[5] + [0] * (EXCESS - 1))
@@ -319,6 +343,7 @@ def test_an_unpriced_excess_row_is_hard():
     refuse(forge(hard), "rows.range.number[0]")
 
 
+@pytest.mark.property("P-09")
 def test_an_excess_cannot_count_in_its_row_alone():
     """X is taken without the excess of row 0, and row 20, which subtracts X, holds."""
     rule = Rule(priced=[1] * EXCESS, weights=[2] * EXCESS).with_rows(constants={0: -5, 20: 3}, excess={20: -1})
@@ -330,6 +355,7 @@ def test_an_excess_cannot_count_in_its_row_alone():
     refuse(wires, "excesses", signals="excesses.total")
 
 
+@pytest.mark.property("P-09")
 def test_weight_and_price_are_the_published_ones():
     rule = Rule(priced=[1] * EXCESS, weights=[2] * EXCESS).with_rows(excess={20: -1}, constants={20: 10})
     case = Case(rule=rule, excess=[5] + [0] * (EXCESS - 1))
@@ -338,6 +364,7 @@ def test_weight_and_price_are_the_published_ones():
     refuse(forge(case, priced=[0] * EXCESS), "rows", signals="rows.rowConstant[0]")
 
 
+@pytest.mark.property("P-08")
 @pytest.mark.parametrize("row", [0, 11, 12, 47])
 def test_a_row_below_zero_has_no_witness(row):
     case = TRADE.but(rule=TRADE.rule.with_rows(constants={row: TRADE.rule.constants[row] - 8}))
@@ -346,6 +373,7 @@ def test_a_row_below_zero_has_no_witness(row):
     refuse(forge(case, **{f"slack_{row}": 0}), "rows", signals=f"rows.rowConstant[{row // 3}]")
 
 
+@pytest.mark.property("P-11")
 def test_a_slack_has_83_bits():
     refuse(forge(Case(rule=Rule().with_rows(constants={7: 2**83}))), "rows.range.number[7]")
 
@@ -354,12 +382,14 @@ def test_a_slack_is_that_of_its_row():
     refuse(forge(TRADE, slack_7=TRADE.slacks[7] + 1), "rows", signals="rows.rowConstant[2]")
 
 
+@pytest.mark.property("P-08")
 def test_a_deficit_cannot_move_to_the_next_lane():
     """-5 in lane 0 is -5 + 2^84 there and one less in lane 1: the lanes are wider than the slacks."""
     case = Case(rule=Rule().with_rows(constants={0: -5, 1: 100}))
     refuse(forge(case, slack_0=2**84 - 5, slack_1=99), "rows.range.number[0]")
 
 
+@pytest.mark.property("P-08")
 @pytest.mark.parametrize("column", ["position", "cash", "charge", "helper"])
 def test_a_row_sees_the_new_state(column):
     """Each column in turn is all that makes row 30 hold; with the constant one lower it fails."""
@@ -379,17 +409,20 @@ def test_a_row_sees_the_new_state(column):
 
 
 # --------------------------------------------------------------------------------------- 7. and 8. ciphertext, context
+@pytest.mark.property("P-12")
 def test_the_ciphertext_is_of_the_word():
     refuse(forge(TRADED, ciphertext=TRADED.compute()["ciphertext"] + 1), FOLLOWS["ciphertext"])
     other = TRADED.but(legs=[(2, 61), *TRADED.legs[1:]]).compute()["ciphertext"]
     refuse(forge(TRADED, ciphertext=other), FOLLOWS["ciphertext"])
 
 
+@pytest.mark.property("P-04")
 def test_a_ciphertext_needs_a_side():
     refuse(forge(ACCEPTED, ciphertext=TRADED.compute()["ciphertext"]), FOLLOWS["ciphertext"])
     refuse(forge(TRADED, ciphertext=0), FOLLOWS["ciphertext"])
 
 
+@pytest.mark.property("P-12")
 def test_the_pad_is_under_the_key_and_the_spent_nonce():
     for name in ("key", "nonce"):
         wires = forge(TRADED).graft(forge(TRADED, **{name: TRADED.compute()[name] + 1}), "hidden.")
@@ -397,6 +430,7 @@ def test_the_pad_is_under_the_key_and_the_spent_nonce():
         refuse(wires, f"hidden.{name}~{name}")
 
 
+@pytest.mark.property("P-13")
 def test_the_context_of_a_finished_proof_cannot_be_exchanged():
     wires = forge(TRADED)
     refuse(wires.change({"context": wires["context"] + 1}), "context~contextSquare")
@@ -499,6 +533,7 @@ def test_a_term_of_a_row_is_coefficient_times_value(term):
 
 
 # ---------------------------------------------------------------------------------------------------- every single wire
+@pytest.mark.property("P-14")
 def test_no_wire_is_free():
     """Raising any one wire breaks a constraint, as written and as proved. Books of one sign leave a rate idle."""
     rates = [[2] * SLOTS] * 2

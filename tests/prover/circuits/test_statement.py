@@ -49,11 +49,13 @@ def check_order(circuit: str, preset: str) -> None:
     assert compile_circuit(circuit, preset).facts.public_inputs == signals.size
 
 
+@pytest.mark.property("P-15")
 @pytest.mark.parametrize("circuit", NAMES)
 def test_public_signals_come_in_the_order_of_the_statement(circuit):
     check_order(circuit, "mini")
 
 
+@pytest.mark.property("P-15")
 @pytest.mark.parametrize("circuit", NAMES)
 def test_public_signals_come_in_order_at_standard_too(circuit):
     check_order(circuit, "standard")
@@ -79,6 +81,7 @@ def test_every_preset_has_a_main_of_its_size(preset):
     assert parameters == [size.slots, size.rows, size.excess_rows, size.helpers]
 
 
+@pytest.mark.property("P-14")
 def test_every_unconstrained_assignment_is_known():
     """`<--` computes without constraining; our templates have one, and circomlib's are those named here."""
     found = {}

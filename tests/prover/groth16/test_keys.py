@@ -135,6 +135,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.property("P-27")
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_key_with_one_wrong_point_is_refused(case):
     changes, reason = REFUSED[case]
@@ -152,6 +153,7 @@ MISMATCHED = {
 }
 
 
+@pytest.mark.property("P-27")
 @pytest.mark.parametrize("case", MISMATCHED)
 def test_a_key_of_other_constraints_is_refused(case):
     changes, reason = MISMATCHED[case]
@@ -159,6 +161,7 @@ def test_a_key_of_other_constraints_is_refused(case):
         load(rebuild(**changes))
 
 
+@pytest.mark.property("P-28")
 def test_the_consistency_rows_are_part_of_the_constraints():
     sections = split_sections(make_small_key().zkey)
     rows = sections[COEFFICIENTS]
@@ -226,6 +229,7 @@ WORDS = {
 }
 
 
+@pytest.mark.property("P-27")
 @pytest.mark.parametrize("case", WORDS)
 def test_a_verifying_key_with_one_wrong_point_is_refused(case):
     changes, error, reason = WORDS[case]
@@ -293,6 +297,7 @@ def test_two_set_ups_share_no_secret():
     assert first[H][:64] != second[H][:64]
 
 
+@pytest.mark.property("P-29")
 def test_development_keys_are_refused_unless_allowed(folder):
     setup_keys("open", MINI, build=folder)
     for loader in (load_proving_key, load_verifying_key):

@@ -116,6 +116,7 @@ def test_points_stand_for_their_inputs(transition, proven_transition):
 
 
 # --------------------------------------------------------------------------------------------------- public inputs
+@pytest.mark.property("P-32")
 @pytest.mark.parametrize("verify", [verify_native, verify_py_ecc])
 def test_an_input_and_the_same_plus_r_are_not_one_statement(small, proven, verify):
     for value in (ACCEPTED["total"] + P, ACCEPTED["total"] - P, P):
@@ -142,6 +143,7 @@ def test_a_bad_witness_names_the_first_broken_constraint(small):
     assert caught.value.constraint == first
 
 
+@pytest.mark.property("P-30")
 @pytest.mark.parametrize("changes", [{"total": 6}, {"amount": 256, "divisor": 1, "total": 258}, {"divisor": 0}])
 def test_a_forced_witness_gives_no_proof(small, changes):
     """Not even when nobody looks at the constraints: the proof is verified before it is released."""

@@ -28,6 +28,7 @@ def case(request, transition):  # noqa: F811
     return key, zkey, compute_transition_witness(key.circuit, transition)
 
 
+@pytest.mark.property("P-31")
 def test_snarkjs_and_we_agree(case, tmp_path):
     key, zkey, witness = case
     zkey_path, wtns_path = tmp_path / "key.zkey", tmp_path / "witness.wtns"

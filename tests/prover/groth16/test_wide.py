@@ -40,6 +40,7 @@ def test_wide_costs_what_the_ledger_says():
     assert counts["transition"]["domain"] == 131_072
 
 
+@pytest.mark.property("P-76")
 def test_a_real_book_proves_and_verifies_two_ways(keys, proven):
     transition, proof = proven
     assert transition.effects.policy.priced.sum() > get_preset("standard").excess_rows

@@ -84,6 +84,7 @@ def circuit():
     return load_circuit("transition", MINI)
 
 
+@pytest.mark.property("P-31")
 @pytest.mark.parametrize("name", ["buyer", "seller", "withdraw", "attest", "deposit", "step"])
 def test_transition_is_circoms_byte_for_byte(name, transitions, circuit, tmp_path):
     transition = transitions[name]
@@ -95,6 +96,7 @@ def test_transition_is_circoms_byte_for_byte(name, transitions, circuit, tmp_pat
     assert compute_witness(circuit, plain).to_wtns() == witness.to_wtns()
 
 
+@pytest.mark.property("P-31")
 @pytest.mark.parametrize("name", ["seller", "withdraw"])
 def test_transition_at_standard_is_circoms_byte_for_byte(name, tmp_path):
     preset = get_preset("standard")

@@ -90,6 +90,7 @@ def fixed_scalar(monkeypatch):
     monkeypatch.setattr("zkmargin.prover.actions.opening.make_scalar", lambda: Secret(11))
 
 
+@pytest.mark.property("P-84")
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_both_forms_of_v_leave_as_one(entrance, number):
@@ -105,6 +106,7 @@ def test_what_leaves_is_what_the_contracts_take():
         assert int.from_bytes(signature[32:64], "big") <= HALF_ORDER
 
 
+@pytest.mark.property("P-84")
 @pytest.mark.parametrize(
     ("form", "reason"),
     [(as_compact, "EIP-2098"), (as_high_s, "upper half"), (as_chain, r"v is 3[78]")],

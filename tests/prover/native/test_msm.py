@@ -54,6 +54,7 @@ def test_every_edge_alone_is_its_own_multiple():
         assert sum_natively([1, 2], [scalar, 0]) == sum_at_once([1, 2], [scalar, 0])
 
 
+@pytest.mark.property("P-77")
 @pytest.mark.parametrize("size", [2, 3, 40, 1000, 9000])
 @pytest.mark.parametrize("kind", ["edges", "any", "bits"])
 def test_repeated_and_opposite_points(size, kind):
@@ -65,6 +66,7 @@ def test_repeated_and_opposite_points(size, kind):
     assert sum_natively(multiples, scalars) == sum_at_once(multiples, scalars)
 
 
+@pytest.mark.property("P-77")
 @pytest.mark.parametrize("scalar", [1, 77, P // 2, P - 5])
 def test_what_cancels_is_the_identity(scalar):
     multiples = [7, P - 7] * 500
