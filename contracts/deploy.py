@@ -76,7 +76,7 @@ def deploy(
         Owner of registry and oracle, and who may pause; the deployer by default. The clearing house has no owner. The
         oracle is `owner`'s at once. The registry is handed over in two steps: the deployer, who registers version 1,
         names `owner` here, and stays its owner until `owner` calls `acceptOwnership`
-        (`contracts.venue.KeyRegistry.accept_ownership`).
+        (`contracts.key_registry.KeyRegistry.accept_ownership`).
     activation_delay : int
         Seconds until a later key version is live; at least `LEAST_DELAY`, except on development chains.
     tokens : mapping of str to str, optional

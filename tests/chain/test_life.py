@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests.chain.conftest import open_funded
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.trading import Trader
-from zkmargin.contracts.venue import Status
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
 from zkmargin.engine.market.valuation import price_per_lot

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.trading import Trader, Venue
-from zkmargin.contracts.venue import Status
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.units import usd
 from zkmargin.prover.attestation import AttestationRequest, verify_attestation

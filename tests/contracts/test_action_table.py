@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.requests import ActionRequest
-from zkmargin.contracts.venue import Status
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
 from zkmargin.prover.messages.records import Action

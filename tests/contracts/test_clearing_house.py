@@ -12,12 +12,12 @@ from py_ecc.optimized_bn128 import curve_order
 from tests.support.simulator import to_point
 from tests.support.world import HOUR, LOT, STEP, USDC, World, change_side, make_wallet, tamper
 from zkmargin.contracts.chain import run_anvil
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
-from zkmargin.contracts.venue import Status
 from zkmargin.prover.account.recovery import Opened, Transitioned
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Flow, Invalidate, Open

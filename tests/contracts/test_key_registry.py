@@ -11,7 +11,7 @@ from tests.support.world import make_cached_material, make_keys
 from zkmargin.contracts.deploy import deploy_contract, encode_registration
 from zkmargin.contracts.errors import KeyUnusable, Reverted
 from zkmargin.contracts.key_material import encode_key
-from zkmargin.contracts.venue import KeyRegistry
+from zkmargin.contracts.key_registry import KeyRegistry
 from zkmargin.engine.presets import get_preset
 
 GROUP_GENERATOR = (

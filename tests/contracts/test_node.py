@@ -9,6 +9,7 @@ import requests
 from web3 import HTTPProvider
 
 from zkmargin.contracts.chain import READ_ATTEMPTS, Chain, is_loopback, run_anvil
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import (
     AccountsMissing,
@@ -22,7 +23,7 @@ from zkmargin.contracts.errors import (
     TransactionPending,
 )
 from zkmargin.contracts.local_venue import LocalVenue
-from zkmargin.contracts.venue import Contracts, Status
+from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.messages.records import Invalidate
 
@@ -76,7 +77,7 @@ def test_a_local_venue_says_how_many_accounts_it_needs(chain, monkeypatch, held)
     monkeypatch.setattr(chain, "accounts", chain.accounts[:held])
     before = chain.get_block("latest")
     with pytest.raises(AccountsMissing, match=f"holds the keys of {held} accounts; needed: 3"):
-        LocalVenue(chain, None, None)
+        LocalVenue(None, keys=object(), chain=chain)
     assert chain.get_block("latest") == before
 
 

@@ -11,7 +11,7 @@ from eth_utils import keccak
 from tests.support.world import LOT, USDC, make_wallet
 from zkmargin.contracts.deploy import WETH_LOT, deploy_contract
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.venue import CollateralVault, Token
+from zkmargin.contracts.vault import CollateralVault, Token
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ActionKind
 

@@ -15,6 +15,7 @@ from eth_utils import keccak
 
 from tests.support.simulator import SimulatedKey, make_material, to_point
 from zkmargin.contracts.chain import Chain, Receipt
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, SignedEpoch, compute_points_hash, sign_unchecked
@@ -25,7 +26,7 @@ from zkmargin.contracts.requests import (
     TradeRequest,
     TradeSide,
 )
-from zkmargin.contracts.venue import Contracts, Status
+from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, get_key, make_policy, make_settlement
-from zkmargin.contracts.venue import Settlements
+from zkmargin.contracts.risk_oracle import Settlements
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.account.key_file import create_key_file, load_key_file, read_key_file
 from zkmargin.prover.account.recovery import (

@@ -1,0 +1,63 @@
+"""Typed bindings of the key registry: verification keys by version; see IKeyRegistry.sol."""
+
+from __future__ import annotations
+
+from zkmargin.contracts.chain import Block, Receipt
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.deploy import encode_registration
+from zkmargin.contracts.key_material import KeyMaterial
+
+
+class KeyRegistry:
+    """Verification keys by version; see IKeyRegistry.sol."""
+
+    def __init__(self, contract: Contract):
+        self.contract = contract
+
+    def register(self, keys: KeyMaterial, *, sender: str | None = None) -> Receipt:
+        """Adds a version; only the owner."""
+        return self.contract.send("register", encode_registration(keys), sender=sender)
+
+    def revoke(self, version: int, *, sender: str | None = None) -> Receipt:
+        """Revokes a version for good; only the owner."""
+        return self.contract.send("revoke", version, sender=sender)
+
+    def accept_ownership(self, *, sender: str) -> Receipt:
+        """Second step of the hand-over: the owner that `deploy` named takes the registry."""
+        return self.contract.send("acceptOwnership", sender=sender)
+
+    def get_owners(self) -> tuple[str, str]:
+        """The owner, and who is named to follow it (zero for nobody), at one block."""
+
+        def read(block: Block) -> tuple[str, str]:
+            owner, pending = (self.contract.call(name, block=block.number) for name in ("owner", "pendingOwner"))
+            return owner, pending
+
+        return self.contract.chain.read_at_one_block(read)
+
+    def get_latest(self) -> int:
+        """Highest version, 0 for none."""
+        return int(self.contract.call("latest"))
+
+    def is_live(self, version: int, *, block: int | None = None) -> bool:
+        """Whether the version may be used now, or at the end of the block of that number."""
+        return bool(self.contract.call("isLive", version, block=block))
+
+    def get_version_of(self, transition_hash: bytes) -> int:
+        """Version of the transition key with that declared hash."""
+        return int(self.contract.call("versionOf", transition_hash))
+
+    def get_transition_key(self, version: int) -> tuple[str, int]:
+        """Address of the data contract of `transition`, and the number of slots."""
+        address, slots = self.contract.call("transitionKey", version)
+        return address, slots
+
+    def get_open_key(self, version: int) -> tuple[str, int, int]:
+        """Address of the data contract of `open`, and the committee's key."""
+        address, x, y = self.contract.call("openKey", version)
+        return address, x, y
+
+    def get_flat_point(self, version: int) -> tuple[int, int]:
+        """Point of the constant policy "flat"."""
+        x, y = self.contract.call("flatPoint", version)
+        return x, y

@@ -1,0 +1,168 @@
+"""Typed bindings of the risk oracle: signed epochs, and what their events publish; see IRiskOracle.sol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from zkmargin.contracts.chain import Receipt
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.messages.action_table import ActionKind
+
+
+@dataclass(frozen=True)
+class EpochView:
+    """What the oracle keeps of an epoch."""
+
+    number: int
+    time: int
+    generation: int
+    key_version: int
+    points_hash: bytes
+    snapshot_hash: bytes
+
+
+@dataclass(frozen=True)
+class FreshEpoch:
+    """What an action needs of its epoch."""
+
+    time: int
+    """Unix seconds of its prices."""
+    generation: int
+    key_version: int
+    points_hash: bytes
+
+
+class RiskOracle:
+    """Signed risk epochs; see IRiskOracle.sol."""
+
+    def __init__(self, contract: Contract, first_block: int = 0):
+        self.contract, self._first_block = contract, first_block
+
+    def post_epoch(self, epoch: SignedEpoch, *, with_snapshot: bool = True, sender: str | None = None) -> Receipt:
+        """Posts a signed epoch; without its snapshot, anyone may publish that later."""
+        message = epoch.message.to_message()
+        points = [{"name": point.name, "x": point.x, "y": point.y} for point in epoch.points]
+        snapshot = epoch.snapshot if with_snapshot else b""
+        return self.contract.send(
+            "postEpoch", message, points, snapshot, epoch.settlement, list(epoch.signatures), sender=sender
+        )
+
+    def publish_snapshot(self, number: int, snapshot: bytes, *, sender: str | None = None) -> Receipt:
+        """Publishes the snapshot of an epoch that was posted without it."""
+        return self.contract.send("publishSnapshot", number, snapshot, sender=sender)
+
+    def set_signers(self, signers: Sequence[str], threshold: int, *, sender: str | None = None) -> Receipt:
+        """Replaces the publishers; only the owner."""
+        return self.contract.send(
+            "setSigners", sorted(signers, key=lambda item: int(item, 16)), threshold, sender=sender
+        )
+
+    def set_max_age(self, kind: ActionKind, seconds: int, *, sender: str | None = None) -> Receipt:
+        """Sets for how long an epoch serves an action (60 to 900 s; trade and withdraw share one, cure and attest the
+        other)."""
+        return self.contract.send("setMaxAge", int(kind), seconds, sender=sender)
+
+    def pause(self, *, sender: str | None = None) -> Receipt:
+        """Stops opening, trades, withdrawals and attestations; the guardian or the owner."""
+        return self.contract.send("pause", sender=sender)
+
+    def unpause(self, *, sender: str | None = None) -> Receipt:
+        """Ends a pause; only the owner."""
+        return self.contract.send("unpause", sender=sender)
+
+    def get_max_age(self, kind: ActionKind) -> int:
+        """Seconds for which an epoch serves an action."""
+        return int(self.contract.call("maxAgeOf", int(kind)))
+
+    def get_epoch(self, number: int, *, block: int | None = None) -> EpochView:
+        """An epoch still in the ring, fresh or not; now, or at the end of the block of that number."""
+        return EpochView(*self.contract.call("getEpoch", number, block=block))
+
+    def require_fresh(self, number: int, kind: ActionKind) -> FreshEpoch:
+        """The epoch, if it may serve `kind` now."""
+        return FreshEpoch(*self.contract.call("requireFresh", number, int(kind)))
+
+    def get_latest_number(self) -> int:
+        """Number of the latest epoch, 0 before the first."""
+        return int(self.contract.call("latestNumber"))
+
+    def get_min_epoch(self) -> int:
+        """Lowest number that no later epoch has revoked."""
+        return int(self.contract.call("minEpoch"))
+
+    def is_paused(self) -> bool:
+        """Whether the guardian has paused."""
+        return bool(self.contract.call("isPaused"))
+
+    def get_generation(self) -> int:
+        """Generation of the latest epoch."""
+        return int(self.contract.call("generation"))
+
+    def get_settlement_point(self, generation: int, key_version: int = 1) -> tuple[int, int]:
+        """Point of the step into `generation` under a key version; refused if it is unset."""
+        x, y = self.contract.call("settlementOf", key_version, generation)
+        return x, y
+
+    def get_settlement_hash(self, generation: int) -> bytes:
+        """Hash of the settlement vector of the step into `generation`; zero if there was none."""
+        return bytes(self.contract.call("settlementHashOf", generation))
+
+    def get_step_time(self) -> int:
+        """Block time of the latest generation step, 0 before the first."""
+        return int(self.contract.call("steppedAt"))
+
+    def read_settlements(self, preset: Preset, *, last_block: int | None = None) -> Mapping[int, ExpiryStep]:
+        """The settlement vector of every step, by generation, from the events up to `last_block` (the latest by
+        default); each is parsed when it is asked for."""
+        events = self.contract.read_events("SettlementPublished", first_block=self._first_block, last_block=last_block)
+        return Settlements(
+            {int(event["args"]["generation"]): bytes(event["args"]["settlement"]) for event in events}, preset
+        )
+
+    def read_policy_hash(self, number: int, *, last_block: int | None = None) -> bytes:
+        """Hash of the policies that an epoch's quorum signed, 32 bytes, from its event.
+
+        Raises
+        ------
+        CallInvalid
+            If no epoch of that number was posted up to `last_block`.
+        """
+        events = self.contract.read_events(
+            "EpochPosted", first_block=self._first_block, last_block=last_block, key=number
+        )
+        if not events:
+            raise CallInvalid("number of the epoch", number, "one that was posted")
+        return bytes(events[-1]["args"]["policyHash"])
+
+    def read_snapshots(self) -> dict[int, bytes]:
+        """Canonical snapshot bytes by epoch, from the events."""
+        events = self.contract.read_events("SnapshotPublished", first_block=self._first_block)
+        return {int(event["args"]["number"]): bytes(event["args"]["snapshot"]) for event in events}
+
+
+class Settlements(Mapping[int, ExpiryStep]):
+    """ExpiryStep vectors by generation, parsed one by one: bytes that are none spoil their own step alone.
+
+    Getting an item raises `engine.policy.errors.PolicyError` where the published bytes are not canonical or not
+    allowed.
+    """
+
+    def __init__(self, data: Mapping[int, bytes], preset: Preset):
+        self._data, self._preset = data, preset
+
+    def __getitem__(self, generation: int) -> ExpiryStep:
+        return ExpiryStep.from_bytes(self._data[generation], self._preset)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __contains__(self, generation: object) -> bool:
+        return generation in self._data
