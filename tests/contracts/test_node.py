@@ -22,7 +22,7 @@ from zkmargin.contracts.errors import (
     Reverted,
     TransactionPending,
 )
-from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.local_venue import ACCOUNTS, LocalVenue
 from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.messages.records import Invalidate
@@ -72,11 +72,11 @@ def test_a_node_that_does_not_know_the_question_for_accounts(chain, monkeypatch)
     assert Chain(chain.url).accounts == ()
 
 
-@pytest.mark.parametrize("held", [0, 1, 2])
+@pytest.mark.parametrize("held", range(ACCOUNTS))
 def test_a_local_venue_says_how_many_accounts_it_needs(chain, monkeypatch, held):
     monkeypatch.setattr(chain, "accounts", chain.accounts[:held])
     before = chain.get_block("latest")
-    with pytest.raises(AccountsMissing, match=f"holds the keys of {held} accounts; needed: 3"):
+    with pytest.raises(AccountsMissing, match=f"holds the keys of {held} accounts; needed: {ACCOUNTS}"):
         LocalVenue(None, keys=object(), chain=chain)
     assert chain.get_block("latest") == before
 
