@@ -20,6 +20,8 @@ from zkmargin.prover import _native
 from zkmargin.prover.paths import BUILD, NODE_MODULES
 from zkmargin.scripts.setup import set_up
 
+pytestmark = pytest.mark.timeout(2_400)  # the wheel's Rust, on a machine that does other work too
+
 ROOT = Path(__file__).parents[2]
 DATA = {".json", ".circom", ".sol", ".js", ".mjs", ".pyi", ".typed"}
 """Suffixes of the files without which some command would not run."""
@@ -57,7 +59,7 @@ class Installation:
         environment = {"PATH": os.environ["PATH"], "ZKMARGIN_HOME": str(self.home), "HOME": str(self.home)}
         return subprocess.run(
             [str(self.python), *arguments],
-            cwd=self.project, env=environment, capture_output=True, text=True, timeout=400, check=check,
+            cwd=self.project, env=environment, capture_output=True, text=True, timeout=1_200, check=check,
         )  # fmt: skip
 
     def command(self, *arguments: str) -> dict:
@@ -77,7 +79,7 @@ def install_wheel(sources: Path, python: Path) -> None:
     environment = os.environ | {"CARGO_TARGET_DIR": str(BUILD / "tests/wheel")}
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", "."]
-    subprocess.run(wheel, cwd=sources, env=environment, check=True, timeout=900)
+    subprocess.run(wheel, cwd=sources, env=environment, check=True, timeout=1_200)
     (made,) = (sources / "dist").glob("*.whl")
     install = [*pip, "--python", str(python), "install", "--no-deps", "--no-index", str(made)]
     subprocess.run(install, check=True, timeout=120)
