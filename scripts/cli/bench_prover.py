@@ -19,6 +19,7 @@ from zkmargin.engine.house import House
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import Preset
+from zkmargin.prover._native import VECTOR_UNIT
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import AnyTransition, build_transition
@@ -131,6 +132,7 @@ def describe_machine() -> dict[str, object]:
         "cpu": model[0] if model else platform.processor(),
         "cores": os.cpu_count(),
         "threads": int(os.environ.get("RAYON_NUM_THREADS", os.cpu_count() or 1)),
+        "ifma": VECTOR_UNIT,
         "python": platform.python_version(),
         "node": node,
         "snarkjs": package["version"],

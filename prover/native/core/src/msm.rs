@@ -13,8 +13,10 @@ use ark_ff::{AdditiveGroup, BigInteger, PrimeField, Zero};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Points that one task adds: they stay in a core's own cache.
-const RANGE_POINTS: usize = 4096;
+/// Points that one task adds: they stay in a core's own cache. Processors with a vector unit have 1 MB of it or more,
+/// and there an inversion, one for each task and round, weighs more against the additions.
+const SCALAR_RANGE: usize = 4096;
+const VECTOR_RANGE: usize = 8192;
 /// Widths of a window in bits among which the cheapest is taken.
 const WIDTHS: Range<usize> = 2..17;
 /// Multiplications in the base field: an addition in a batch, and what a bucket costs when its window is summed.
@@ -158,16 +160,17 @@ fn sum_window<P: SWCurveConfig<BaseField: Coordinate>>(
             next[bucket] += 1;
         }
     }
-    let buckets: Vec<Option<Point<P::BaseField>>> = cut(&starts)
-        .into_par_iter()
-        .with_max_len(1)
-        .flat_map_iter(|buckets| {
-            let ends = &starts[buckets.start..=buckets.end];
-            let lengths = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            let places = places[ends[0] as usize..ends[ends.len() - 1] as usize].to_vec();
-            sum_groups::<P>(unit, points, Groups { places, lengths })
-        })
-        .collect();
+    let buckets: Vec<Option<Point<P::BaseField>>> =
+        cut(&starts, if unit.is_some() { VECTOR_RANGE } else { SCALAR_RANGE })
+            .into_par_iter()
+            .with_max_len(1)
+            .flat_map_iter(|buckets| {
+                let ends = &starts[buckets.start..=buckets.end];
+                let lengths = ends.windows(2).map(|pair| pair[1] - pair[0]).collect();
+                let places = places[ends[0] as usize..ends[ends.len() - 1] as usize].to_vec();
+                sum_groups::<P>(unit, points, Groups { places, lengths })
+            })
+            .collect();
     sum_weighted::<P>(unit, &buckets)
 }
 
@@ -202,13 +205,13 @@ fn sum_running<P: SWCurveConfig>(points: &[Option<Point<P::BaseField>>]) -> Proj
     total.into()
 }
 
-/// Consecutive ranges of buckets from 1 on with about `RANGE_POINTS` points each.
-fn cut(starts: &[u32]) -> Vec<Range<usize>> {
+/// Consecutive ranges of buckets from 1 on with about `points` points each.
+fn cut(starts: &[u32], points: usize) -> Vec<Range<usize>> {
     let last = starts.len() - 1;
     let mut ranges = Vec::new();
     let mut from = 1;
     while from < last {
-        let limit = starts[from] as usize + RANGE_POINTS;
+        let limit = starts[from] as usize + points;
         let to = starts.partition_point(|start| *start as usize <= limit).saturating_sub(1).clamp(from + 1, last);
         ranges.push(from..to);
         from = to;

@@ -1,7 +1,7 @@
 //! The sum over the public inputs in the check of each finished proof.
 //!
-//! Most public inputs are a policy's, the same for all proofs of an epoch. So the sum of the last proof is kept with its
-//! inputs, and the next one adds only what changed. How long that takes depends on public numbers alone.
+//! Most public inputs are a policy's, the same for all proofs of an epoch. So the sum of the last proof is kept with
+//! its inputs, and the next one adds only what changed. How long that takes depends on public numbers alone.
 
 use crate::error::Result;
 use crate::field::Limbs;

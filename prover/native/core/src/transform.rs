@@ -101,7 +101,8 @@ pub struct Transform<U: Eight> {
 pub const LEAST: usize = 64;
 
 impl<U: Eight> Transform<U> {
-    /// For `size` values, a power of two from `LEAST` on, `root` and `doubled` being roots of unity of orders size and 2 size.
+    /// For `size` values, a power of two from `LEAST` on; `root` and `doubled` are roots of unity of orders `size` and
+    /// 2 `size`.
     pub fn new(unit: U, size: usize, root: Fr, doubled: Fr) -> Self {
         let rows = 1 << (size.ilog2() / 2);
         let columns = size / rows;

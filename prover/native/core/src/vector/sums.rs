@@ -17,7 +17,6 @@ use std::array::from_fn;
 const CHAINS: usize = 2;
 /// Steps of eight pairs between asking for a key's points and using them.
 const AHEAD: usize = 4;
-
 /// Rounds for which memory is set aside: groups of 2^16 points.
 const ROUNDS: usize = 16;
 
