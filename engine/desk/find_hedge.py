@@ -191,14 +191,14 @@ def find_hedge(
             raise
         nearest = search.round(programme.solve(Goal.REACH, budget))
         return _describe(search, name, target, nearest, Outcome.NONE_WITHIN_CAPS)
-    found = {"rounded": search.find_rounded(programme)}
+    by_method = {"rounded": search.find_rounded(programme)}
     gap = None
     if seconds is not None:
         whole = programme.solve_whole(goal, budget, LEAST_ROOM, seconds)
         if whole is not None:
             gap = whole.gap
-            found["whole lots"] = search.round(whole)
-    good = {method: trades for method, trades in found.items() if trades is not None and search.is_good(trades)}
+            by_method["whole lots"] = search.round(whole)
+    good = {method: trades for method, trades in by_method.items() if trades is not None and search.is_good(trades)}
     if passes:
         good.setdefault("nothing", nothing)
     if not good:

@@ -96,12 +96,12 @@ def make_liquidity(
     columns["ask"][:], columns["bid"][:] = house.marks, house.marks
     for item in house.snapshot.listing.by_name.values():
         if item.kind is InstrumentKind.OPTION and item.name in observations:
-            found = _quote_option(house, item, observations[item.name], share)
+            quote = _quote_option(house, item, observations[item.name], share)
         elif item.kind in HALF_SPREAD:
-            found = _quote_linear(house, item, share)
+            quote = _quote_linear(house, item, share)
         else:
             continue
-        for name, value in found.items():
+        for name, value in quote.items():
             columns[name][item.slot] = value
     return Liquidity(mark=house.marks, **columns)
 

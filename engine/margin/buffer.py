@@ -142,7 +142,7 @@ class BufferModel:
         if level != "initial":
             return
         for index, coin in enumerate(Coin):
-            own, rows = self.get_columns(coin), draft.layout.buffer(index)
+            columns, rows = self.get_columns(coin), draft.layout.buffer(index)
             used = False
             for side, (sign, chords) in enumerate(zip((-1.0, 1.0), self.chords[coin], strict=True)):
                 if not chords.is_charged:
@@ -150,7 +150,7 @@ class BufferModel:
                 used = True
                 first = rows.start + side * draft.layout.chords
                 for row, (slope, constant) in enumerate(zip(chords.slopes, chords.constants, strict=True), start=first):
-                    draft.add_chord(row, BUFFERS[coin], to_usd6(sign * slope * own), int(constant * USD6))
-                draft.add_exposure_cap(rows.stop - 2 + side, to_usd6(sign * own), int(chords.largest * USD6))
+                    draft.add_chord(row, BUFFERS[coin], to_usd6(sign * slope * columns), int(constant * USD6))
+                draft.add_exposure_cap(rows.stop - 2 + side, to_usd6(sign * columns), int(chords.largest * USD6))
             if used:
                 draft.subtract_from_equity(BUFFERS[coin])

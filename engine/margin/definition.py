@@ -125,16 +125,16 @@ class Arithmetic(Generic[Number]):
 
 
 def _compute_losses(pnl: np.ndarray, positions: np.ndarray) -> list[float]:
-    held = np.flatnonzero(positions)
-    return [float(value) for value in -(pnl[:, held] @ positions[held].astype(float))]
+    slots = np.flatnonzero(positions)
+    return [float(value) for value in -(pnl[:, slots] @ positions[slots].astype(float))]
 
 
 def _compute_exact_losses(pnl: np.ndarray, positions: np.ndarray) -> list[Fraction]:
-    held = np.flatnonzero(positions)
-    lots = [int(value) for value in positions[held]]
+    slots = np.flatnonzero(positions)
+    lots = [int(value) for value in positions[slots]]
     return [
         -sum((Fraction(value) * lot for value, lot in zip(row, lots, strict=True)), Fraction(0))
-        for row in pnl[:, held].tolist()
+        for row in pnl[:, slots].tolist()
     ]
 
 
@@ -245,12 +245,14 @@ class Definition:
         charges = dict.fromkeys(ADD_ONS, numbers.computed(0.0))
         for slot in np.flatnonzero(state.positions).tolist():
             lots = int(state.positions[slot])
-            held, long, owed, short = self.get_charge_rates(self.snapshot.listing.instruments[slot], slot, level)
-            charges[held if lots > 0 else owed] += abs(lots) * numbers.stated(long if lots > 0 else short)
+            long_name, long, short_name, short = self.get_charge_rates(
+                self.snapshot.listing.instruments[slot], slot, level
+            )
+            charges[long_name if lots > 0 else short_name] += abs(lots) * numbers.stated(long if lots > 0 else short)
         return charges
 
     def get_charge_rates(self, item: Instrument | None, slot: int, level: str) -> tuple[str, float, str, float]:
-        """(add-on, rate per lot held, add-on, rate per lot owed) of a slot, US dollars."""
+        """(add-on, rate per long lot, add-on, rate per short lot) of a slot, US dollars."""
         closed = CLOSED_SIDE_RATE / USD6
         if slot in self.preset.collateral_slots:
             coin = self.preset.coin_of(slot)

@@ -86,9 +86,9 @@ class HouseModel:
         return zero_unaccepted_collateral(self.snapshot, self.parameters, deltas)
 
     def contingency(self, level: str) -> tuple[np.ndarray, np.ndarray]:
-        """K_1 per lot held and per lot owed, (N,) each, US dollars: options, linear instruments, collateral haircuts.
+        """K_1 per long lot and per short lot, (N,) each, US dollars: options, linear instruments, collateral haircuts.
 
-        Sides that must stay closed are infinite: empty slots on both sides, collateral when owed.
+        Sides that must stay closed are infinite: empty slots on both sides, collateral when short.
         """
         listing, parameters = self.snapshot.listing, self.parameters
         notional = self.snapshot.index_by_slot * listing.lot_size

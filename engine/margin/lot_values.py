@@ -201,8 +201,8 @@ class LotByLot:
         for item in self.items:
             changes = self._window_changes(item)
             for group in range(len(pnl)):
-                own = groups == group
-                pnl[group, item.slot] = np.average(changes[own], weights=weights[own])
+                windows = groups == group
+                pnl[group, item.slot] = np.average(changes[windows], weights=weights[windows])
         return pnl
 
     def _window_changes(self, item: Instrument) -> np.ndarray:
