@@ -10,7 +10,7 @@ import numpy as np
 from zkmargin.engine.backtest.books import NEEDS_BASIS, NEEDS_SPOT, Listed, list_day, make_lots
 from zkmargin.engine.backtest.history import Event
 from zkmargin.engine.backtest.models import DAYS_HELD
-from zkmargin.engine.backtest.paths import Market, State
+from zkmargin.engine.backtest.paths import FittedMarket, State
 from zkmargin.engine.backtest.run import Run
 from zkmargin.engine.backtest.volatility import TENORS
 from zkmargin.engine.margin.parameters import Parameters
@@ -80,7 +80,7 @@ def get_crash_losses(run: Run, models: Sequence[str]) -> list[CrashLoss]:
     return losses
 
 
-def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameters: Parameters) -> list[HourLoss]:
+def get_hour_losses(run: Run, market: FittedMarket, events: Sequence[Event], parameters: Parameters) -> list[HourLoss]:
     """For each event with hourly bars and each book: the worst bar of any of its days.
 
     Every coin is at its low, close or high of the hour at once. Volatilities move by the one-day response to the move
@@ -113,7 +113,7 @@ def get_hour_losses(run: Run, market: Market, events: Sequence[Event], parameter
 
 
 def _value_bar(
-    listed: Listed, hour: np.datetime64, bar: np.ndarray, market: Market, parameters: Parameters, lots: np.ndarray
+    listed: Listed, hour: np.datetime64, bar: np.ndarray, market: FittedMarket, parameters: Parameters, lots: np.ndarray
 ) -> np.ndarray:
     """(B,) largest loss over a bar's low, close and high, US dollars."""
     before, now = listed.value(listed.state), []
@@ -122,7 +122,9 @@ def _value_bar(
     return np.asarray(-(np.array(now) @ lots).min(axis=0))
 
 
-def _shift(state: State, hour: np.datetime64, prices: np.ndarray, market: Market, parameters: Parameters) -> State:
+def _shift(
+    state: State, hour: np.datetime64, prices: np.ndarray, market: FittedMarket, parameters: Parameters
+) -> State:
     moves = np.log(prices / state.index)
     changes = np.array([market.responses[1][coin].compute(moves[place]) for place, coin in enumerate(Coin)])
     ratio = parameters.tenor_reference / np.array(TENORS)

@@ -73,7 +73,7 @@ class Path:
 
 
 @dataclass(frozen=True, eq=False)
-class Market:
+class FittedMarket:
     """All segments, and what was fitted."""
 
     paths: tuple[Path, ...]
@@ -84,7 +84,7 @@ class Market:
     """By days held and coin."""
 
 
-def build_market(history: History) -> Market:
+def build_market(history: History) -> FittedMarket:
     """Filter every segment, fit the proxies where there are quotes, and put the days together.
 
     Raises
@@ -111,7 +111,7 @@ def build_market(history: History) -> Market:
         _build(segment, forecast, history, proxies)
         for segment, (_, forecast) in zip(history.segments, filtered, strict=True)
     )
-    return Market(paths, proxies, responses)
+    return FittedMarket(paths, proxies, responses)
 
 
 def _filter(segment: Segment) -> tuple[np.ndarray, np.ndarray]:

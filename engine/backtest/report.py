@@ -10,7 +10,7 @@ from zkmargin.engine.backtest.evaluate import TAIL, Treated, Verdict, evaluate
 from zkmargin.engine.backtest.events import CrashLoss, HourLoss, get_crash_losses, get_hour_losses
 from zkmargin.engine.backtest.history import History
 from zkmargin.engine.backtest.models import DAYS_HELD
-from zkmargin.engine.backtest.paths import Market
+from zkmargin.engine.backtest.paths import FittedMarket
 from zkmargin.engine.backtest.run import Run
 from zkmargin.engine.margin.parameters import Parameters
 
@@ -33,7 +33,7 @@ NOTES = (
 
 def build_document(
     run: Run,
-    market: Market,
+    market: FittedMarket,
     history: History,
     parameters: Parameters,
     progress: Callable[[int, int], None] = lambda done, total: None,

@@ -20,7 +20,7 @@ from zkmargin.engine.backtest.models import (
     compute_sample_figures,
     revalue_sample,
 )
-from zkmargin.engine.backtest.paths import PERIODS, Market, Path
+from zkmargin.engine.backtest.paths import PERIODS, FittedMarket, Path
 from zkmargin.engine.calibration.filters import shrink_covariance, sum_over_period
 from zkmargin.engine.errors import OutOfRange, UnknownName
 from zkmargin.engine.margin.parameters import Parameters
@@ -75,7 +75,7 @@ def select_days(path: Path, first: np.datetime64, last: np.datetime64, known: in
 
 
 def run_backtest(
-    market: Market,
+    market: FittedMarket,
     parameters: Parameters,
     books: tuple[str, ...] = tuple(ARCHETYPES),
     models: tuple[str, ...] = tuple(DAYS_HELD),
@@ -88,7 +88,7 @@ def run_backtest(
 
     Parameters
     ----------
-    market : Market
+    market : FittedMarket
     parameters : Parameters
         Of the house model.
     books, models : tuple of str
@@ -130,7 +130,7 @@ class _Walk:
     """The loop's state: samples that grow, and the rows so far."""
 
     def __init__(
-        self, market: Market, parameters: Parameters, books: tuple[str, ...], models: tuple[str, ...], coin: str
+        self, market: FittedMarket, parameters: Parameters, books: tuple[str, ...], models: tuple[str, ...], coin: str
     ):
         self.market, self.parameters, self.books, self.models, self.coin = market, parameters, books, models, coin
         self.garch, self.covariance_at, self.correlation = MonthlyGarch(), -COVARIANCE_EVERY, np.eye(len(Coin))

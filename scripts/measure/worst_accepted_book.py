@@ -31,7 +31,7 @@ EQUITY = 1e6
 LEVELS = ("initial", "maintenance")
 
 
-class Market:
+class RevaluedMarket:
     """One snapshot, revalued.
 
     Parameters
@@ -88,7 +88,7 @@ class Market:
 
 def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
     """Moves by name, as change in value of one lot of each slot, US dollars, shape (N,)."""
-    market = Market(snapshot)
+    market = RevaluedMarket(snapshot)
     change, days, years = market.change, market.days, market.years
     up, down = market.scale_volatility(0.5), market.scale_volatility(-0.5)
 

@@ -15,7 +15,13 @@ from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.units import USD6
-from zkmargin.scripts.measure.worst_accepted_book import EQUITY, Market, find_worst_book, find_worst_loss, name_moves
+from zkmargin.scripts.measure.worst_accepted_book import (
+    EQUITY,
+    RevaluedMarket,
+    find_worst_book,
+    find_worst_loss,
+    name_moves,
+)
 
 PARAMETERS = load_parameters()
 
@@ -36,7 +42,7 @@ def policies():
 
 @pytest.fixture(scope="module")
 def market(snapshot):
-    return Market(snapshot)
+    return RevaluedMarket(snapshot)
 
 
 @pytest.fixture(scope="module")

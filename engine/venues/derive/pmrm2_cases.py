@@ -73,7 +73,7 @@ class Expiry(StrictModel):
     svi: Svi | None = None
 
 
-class Market(StrictModel):
+class UnderlyingMarket(StrictModel):
     """Prices and confidences of one underlying."""
 
     spot: Positive
@@ -201,7 +201,7 @@ class Pmrm2Case(Case):
     """One account in one market."""
 
     portfolio: Portfolio
-    market: Market
+    market: UnderlyingMarket
     params: Parameters
     scenarios: list[CaseScenario]
     expected: Expected | None = None
