@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from tests.support.reverts import refused
 from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
 from zkmargin.contracts.clearing_house import Status
-from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.requests import ActionRequest
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
@@ -130,13 +130,6 @@ def cell(column, *kinds):
         return rows(*kinds)(test)
 
     return mark
-
-
-def refused(error, call, *arguments, **options):
-    with pytest.raises(Reverted) as refusal:
-        call(*arguments, **options)
-    assert refusal.value.error == error
-    return refusal.value.fields
 
 
 def require_not_taken(scene, field, value):

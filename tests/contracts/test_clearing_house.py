@@ -9,13 +9,13 @@ from eth_utils import keccak
 from eth_utils.abi import get_abi_input_types
 from py_ecc.optimized_bn128 import curve_order
 
+from tests.support.reverts import refused
 from tests.support.simulator import to_point
 from tests.support.world import HOUR, LOT, STEP, USDC, World, change_side, make_wallet, tamper
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.deploy import deploy_contract
-from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.prover.account.recovery import Opened, Transitioned
@@ -24,13 +24,6 @@ from zkmargin.prover.messages.records import Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import compute_digest
 
 LIMIT = 2**63
-
-
-def refused(error, call, *arguments, **options):
-    with pytest.raises(Reverted) as refusal:
-        call(*arguments, **options)
-    assert refusal.value.error == error
-    return refusal.value.fields
 
 
 # ------------------------------------------------------------------------------------------------------------- replay

@@ -6,19 +6,13 @@ import pytest
 from eth_utils import keccak, to_checksum_address
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
+from tests.support.reverts import refused, reverts
 from tests.support.simulator import to_point
 from tests.support.world import HOUR, STEP, make_wallet
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
-
-
-def refused(error, call, *arguments, **options):
-    with pytest.raises(Reverted) as refusal:
-        call(*arguments, **options)
-    assert refusal.value.error == error
-    return refusal.value.fields
 
 
 def test_anyone_carries_an_epoch_in(world):
@@ -79,9 +73,8 @@ def test_every_field_is_signed(world, field):
     value = getattr(epoch.message, field)
     other = value + 1 if isinstance(value, int) else keccak(value)
     changed = replace(epoch, message=epoch.message.model_copy(update={field: other}))
-    with pytest.raises(Reverted) as refusal:
+    with reverts("HashMismatch" if field == "points_hash" else "SignatureInvalid"):
         world.oracle.post_epoch(changed, with_snapshot=False)
-    assert refusal.value.error == ("HashMismatch" if field == "points_hash" else "SignatureInvalid")
 
 
 def test_signatures_count_for_one_oracle_and_one_chain(world):

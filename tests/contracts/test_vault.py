@@ -8,6 +8,7 @@ from eth_account import Account as EthAccount
 from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
+from tests.support.reverts import refused
 from tests.support.world import LOT, USDC, make_wallet
 from zkmargin.contracts.deploy import WETH_LOT, deploy_contract
 from zkmargin.contracts.errors import Reverted
@@ -16,13 +17,6 @@ from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ActionKind
 
 INBOX = bytes(range(32))
-
-
-def refused(error, call, *arguments, **options):
-    with pytest.raises(Reverted) as refusal:
-        call(*arguments, **options)
-    assert refusal.value.error == error
-    return refusal.value.fields
 
 
 def make_vault(world, token):

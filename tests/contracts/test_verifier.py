@@ -6,6 +6,7 @@ import pytest
 from py_ecc.optimized_bn128 import FQ, FQ2, FQ12, b, b2, curve_order, is_on_curve, pairing
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
+from tests.support.reverts import refused
 from tests.support.simulator import to_point
 from tests.support.world import FLAT, STEP, tamper
 from zkmargin.contracts.compile import compile_contracts
@@ -71,13 +72,6 @@ class Direct:
 @pytest.fixture(scope="module")
 def direct(deployed_world):
     return Direct(deployed_world)
-
-
-def refused(error, call, *arguments, **options):
-    with pytest.raises(Reverted) as refusal:
-        call(*arguments, **options)
-    assert refusal.value.error == error
-    return refusal.value.fields
 
 
 @pytest.mark.parametrize("side", [0, 1, -1])
