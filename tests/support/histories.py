@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from zkmargin.engine.backtest.history import History, load_history
-from zkmargin.engine.backtest.paths import Market, build_market
+from zkmargin.engine.backtest.paths import FittedMarket, build_market
 from zkmargin.engine.backtest.run import Run, run_backtest
 from zkmargin.engine.margin.parameters import load_parameters
 
@@ -16,7 +16,7 @@ MODELS = ("ewma", "ewma_residual", "garch", "delta_gamma", "two_day", "house_ini
 
 
 @cache
-def get_market() -> Market:
+def get_market() -> FittedMarket:
     return build_market(load_history())
 
 
