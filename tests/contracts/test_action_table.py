@@ -20,6 +20,8 @@ from zkmargin.prover.messages.records import Action
 
 CASH = 100 * USDC
 LOTS = 2
+FLOW_LIMIT = 2**30
+"""Lots of one slot in one action."""
 MAX_AGE = {EpochRule.EXIT: 180, EpochRule.PROOF: 300}
 """Seconds, as a new deployment has them."""
 
@@ -183,6 +185,19 @@ def test_outward_flows_are_negative(scene):
     action = scene.draft(flows=scene.world.flows(LOTS))
     assert refused("FlowLotsInvalid", scene.world.submit, scene.party, action, scene.epoch)["lots"] == LOTS
     scene.run()
+
+
+@pytest.mark.property("P-39")
+@rows(*INWARD, *OUTWARD)
+def test_no_more_lots_flow_than_a_lane_leaves_room_for(scene):
+    """L3 of docs/protocol.md rests on this bound, inward and outward; a proof of more would be accepted."""
+    world, sign = scene.world, ACTION_RULES[scene.kind].flow_sign
+    world.deposit(scene.other, lots=FLOW_LIMIT)
+    world.fund(scene.party, weth=FLOW_LIMIT * LOT)
+    action = scene.draft(flows=world.flows(sign * (FLOW_LIMIT + 1)))
+    fields = refused("FlowLotsInvalid", world.submit, scene.party, action, scene.epoch)
+    assert (fields["lots"], fields["limit"]) == (sign * (FLOW_LIMIT + 1), FLOW_LIMIT)
+    world.submit(scene.party, scene.draft(flows=world.flows(sign * FLOW_LIMIT)), scene.epoch)
 
 
 @rows(*INWARD, *OUTWARD)
@@ -374,8 +389,8 @@ def test_no_epoch_is_needed(scene):
 
 @rows(*WITHOUT_EPOCH)
 def test_no_epoch_is_taken_where_none_is_needed(scene):
-    require_not_taken(scene, "epoch", scene.epoch.epoch_points)
-    require_not_taken(scene, "epoch", EpochPoints(0, scene.epoch.points))
+    for given in (scene.epoch.epoch_points, EpochPoints(0, scene.epoch.points), EpochPoints(1, ())):
+        require_not_taken(scene, "epoch", given)
     scene.act()
 
 
@@ -389,6 +404,17 @@ def test_pause(scene):
         assert refused("ActionPaused", scene.run)["kind"] == int(scene.kind)
         scene.world.oracle.unpause()
         scene.run()
+
+
+@pytest.mark.property("P-89")
+@rows(*ALL)
+def test_a_revoked_key_stops_every_action(scene):
+    """Flat exits included: it is the brake for a broken circuit."""
+    mark = scene.world.chain.snapshot()
+    scene.world.venue.registry.revoke(1)
+    assert refused("KeyIsRevoked", scene.run) == {"version": 1}
+    scene.world.chain.revert(mark)
+    scene.run()
 
 
 @cell("closes", *ALL)
@@ -455,6 +481,70 @@ def test_constant_policies_leave_the_generation(scene):
     scene.world.post(generation=1)
     scene.run()
     assert scene.account.generation == 0
+
+
+# ------------------------------------------------------------------------------------------------------------ events
+@rows(*INWARD, *OUTWARD)
+def test_the_event_of_an_action_says_what_was_signed(scene):
+    """At a step of generation where the action takes one, with a fee, which the submitter has earned."""
+    world = scene.world
+    scene.epoch = world.post(generation=1)
+    action = scene.draft(cash_flow=ACTION_RULES[scene.kind].flow_sign * CASH - 5, fee=5)
+    (event,) = world.house.contract.decode_logs(world.submit(scene.party, action, scene.epoch), "Flowed")
+    assert {**event, "flows": [dict(flow) for flow in event["flows"]]} == {
+        "account": scene.party.id,
+        "kind": scene.kind,
+        "commitment": action.commitment_new,
+        "cashFlow": action.cash_flow,
+        "flows": [{"slot": flow.slot, "lots": flow.lots} for flow in action.flows],
+        "epoch": scene.epoch.message.number if scene.kind in AT_EPOCH else 0,
+        "generation": int(scene.kind in AT_EPOCH),
+        "recipient": action.recipient,
+        "fee": 5,
+    }
+    assert world.house.get_fees(world.submitter) == 5
+
+
+@rows(ActionKind.ATTEST)
+def test_the_event_of_an_attestation_says_what_was_shown_and_what_stands(scene):
+    world, old = scene.world, scene.epoch
+    world.chain.travel(60)
+    new = world.post()
+    for name, epoch in (("maintenance", new), ("maintenance", old), ("net_delta", old)):
+        receipt = world.house.attest(world.make_attest(scene.party, epoch, name))
+        (event,) = world.house.contract.decode_logs(receipt, "Attested")
+        assert dict(event) == {
+            "account": scene.party.id,
+            "policy": encode_policy_name(name),
+            "epoch": epoch.message.number,
+            "time": epoch.message.time,
+            "provenAt": new.message.time,
+        }
+
+
+@rows(ActionKind.TRADE)
+def test_a_trade_moves_both_accounts_and_its_event_says_so(scene):
+    world, first, second = scene.world, scene.party, scene.other
+    world.chain.travel(60)
+    epoch = world.post(generation=1)
+    request = world.make_trade(first, second, epoch, fees=(3, 4))
+    (event,) = world.house.contract.decode_logs(world.house.trade(request), "Traded")
+    for party, side in ((first, request.plus), (second, request.minus)):
+        stored = world.house.get_account(party.id)
+        assert (stored.commitment, stored.generation, stored.proven_at) == (side.commitment_new, 1, epoch.message.time)
+    assert dict(event) == {
+        "plus": first.id,
+        "minus": second.id,
+        "epoch": epoch.message.number,
+        "generation": 1,
+        "tradeTag": request.trade_tag,
+        "commitmentPlus": request.plus.commitment_new,
+        "ciphertextPlus": request.plus.ciphertext,
+        "feePlus": 3,
+        "commitmentMinus": request.minus.commitment_new,
+        "ciphertextMinus": request.minus.ciphertext,
+        "feeMinus": 4,
+    }
 
 
 # -------------------------------------------------------------------------------------------------------------- open

@@ -1,6 +1,7 @@
 """Attacks on accounts: replay, signatures and proofs of other accounts, chains and contracts, revoked and stale
 epochs, amounts at their edges."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,12 +15,13 @@ from tests.support.simulator import to_point
 from tests.support.world import HOUR, LOT, STEP, USDC, World, change_side, make_wallet, tamper
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.clearing_house import Status
-from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.compile import compile_contracts, read_sources
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.prover.account.recovery import Opened, Transitioned
 from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import compute_digest
 
@@ -416,6 +418,46 @@ def test_a_flat_exit_names_a_recipient(world, kind):
     world.submit(world.alice, action.model_copy(update={"recipient": world.chain.accounts[8]}))
 
 
+# ------------------------------------------------------------------------------------------------------------- errors
+def test_errors_come_in_the_order_that_the_interface_says(world):
+    """A withdrawal with everything wrong at once: each fault that is mended shows the next one."""
+    registry, party, old = world.venue.registry, world.alice, world.post()
+    registry.register(replace(world.material, transition_hash=keccak(b"second key")))
+    foreign = world.post(key_hash=keccak(b"second key"))
+    unnamed = world.post(points=world.points()[:-1])
+    world.chain.travel(30)
+    epoch = world.post()
+    world.house.attest(world.make_attest(party, epoch))
+    held = world.vault.get_held(world.cash.address)
+    action = world.draft(ActionKind.WITHDRAW, party, epoch, cash_flow=-held - 1)
+    good = ActionRequest.from_action(action, world.prove(action), world.sign(party, action), epoch.epoch_points)
+    faults = [
+        ("StatusWrong", {"account": bytes(32)}),
+        ("DeadlinePassed", {"deadline": 1}),
+        ("CommitmentStale", {"commitment_old": 1}),
+        ("AmountTooLarge", {"cash": LIMIT}),
+        ("RecipientZero", {"recipient": ZERO_ADDRESS}),
+        ("EpochUnknown", {"epoch": EpochPoints(epoch.message.number + 1, ())}),
+        ("KeyVersionWrong", {"epoch": EpochPoints(foreign.message.number, ())}),
+        ("PointsMismatch", {"epoch": EpochPoints(epoch.message.number, ())}),
+        ("PolicyUnknown", {"epoch": unnamed.epoch_points}),
+        ("EpochOlderThanProof", {"epoch": old.epoch_points}),
+        ("FlowSlotInvalid", {"flows": (Flow(slot=world.preset.slots, lots=1),)}),
+        ("FlowLotsInvalid", {"flows": (Flow(slot=0, lots=1),)}),
+        ("SlotUnknown", {"flows": (Flow(slot=0, lots=-1),)}),
+        ("SignatureWrong", {"signature": b""}),
+        ("ProofRejected", {"proof": tamper(good.proof)}),
+        ("HeldTooLow", {}),
+    ]
+    for place, (error, _) in enumerate(faults):
+        changes = {name: value for _, change in reversed(faults[place:]) for name, value in change.items()}
+        refused(error, world.house.withdraw, replace(good, **changes))
+    text = read_sources()["interfaces/IClearingHouse.sol"]
+    listed = re.findall(r"`(\w+)`", text.partition("in this order:")[2].partition("`FieldNotTaken`")[0])
+    names = [error for error, _ in faults]
+    assert [name for name in listed if name in names] == names
+
+
 # ------------------------------------------------------------------------------------------------------- wallets,
 # digests
 @pytest.mark.property("P-50")
@@ -444,6 +486,7 @@ def test_malformed_signatures_are_refused(world):
         refused("SignatureWrong", world.house.deposit, replace(request, signature=signature))
 
 
+@pytest.mark.property("P-88")
 def test_auth_burns_a_digest_before_use(world):
     action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     digest = compute_digest(world.domain, action)
@@ -461,6 +504,18 @@ def test_auth_burns_a_digest_before_use(world):
     assert refused("DigestInvalidated", world.submit, world.alice, action)["digest"] == digest
     assert world.house.get_account(world.alice.id).status is Status.ACTIVE
     world.house.deposit(world.make_deposit(world.alice, USDC))
+
+
+@pytest.mark.property("P-88")
+def test_a_digest_burned_before_opening_stays_burned(world):
+    party, request = world.make_open("carol")
+    fields = {"key_version": request.key_version, "commitment_old": request.commitment}
+    action = world.draft(ActionKind.DEPOSIT, party, **fields)
+    digest = compute_digest(world.domain, action)
+    world.house.invalidate_for(party.auth, 0, digest, party.wallet.sign(world.domain, Invalidate(digest=digest)))
+    world.house.open(request)
+    assert refused("DigestInvalidated", world.submit, party, action)["digest"] == digest
+    world.submit(party, world.draft(ActionKind.DEPOSIT, party))
 
 
 def test_nobody_burns_a_digest_of_somebody_else(world):

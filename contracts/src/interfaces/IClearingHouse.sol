@@ -152,18 +152,21 @@ struct TradeRequest {
 ///        cures nor flat exits. Nobody else has any say: this contract has neither owner nor admin.
 ///
 ///      What every action on an account relies on and reverts with, in this order:
-///      - `FieldNotTaken` if the request states what the action does not take.
 ///      - `StatusWrong` unless the account is active, or frozen and the table allows it; `DeadlinePassed`;
 ///        `CommitmentStale` if the account has moved since the proof was made.
-///      - At an epoch: the oracle's `EpochUnknown`, `EpochRevoked`, `EpochStale`, `ActionPaused`; `KeyVersionWrong`,
-///        `GenerationWrong`, `EpochOlderThanProof`, `PointsMismatch`, `PolicyUnknown`, and the oracle's
-///        `SettlementUnset` at a step of generation.
+///      - `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`.
+///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochRevoked`, `EpochStale`, then
+///        `KeyVersionWrong`, `GenerationWrong`, at a step of generation the oracle's `SettlementUnset`, then
+///        `PointsMismatch`, `PolicyUnknown`.
 ///      - The registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive` unless the account's key is live.
-///      - `AmountTooLarge`, `FeeAboveAmount`, `RecipientZero`, `FlowSlotInvalid`, `FlowLotsInvalid`, and the vault's
-///        `SlotUnknown`.
+///      - `EpochOlderThanProof`.
+///      - `FlowSlotInvalid`, `FlowLotsInvalid`, and the vault's `SlotUnknown`.
 ///      - `DigestInvalidated`, `SignatureWrong`.
-///      - The verifier's `ProofRejected`, `ProofMalformed`, `SignalTooLarge` or `PointRefused`.
+///      - The verifier's `SignalTooLarge`, `PointRefused`, `ProofMalformed` or `ProofRejected`.
 ///      - The vault's `InboxTooLow` or `HeldTooLow`.
+///
+///      `FieldNotTaken` comes at the step that would read a field which the action does not take; flows are refused as
+///      `FlowLotsInvalid`.
 interface IClearingHouse {
     /// @notice An account was opened.
     /// @param account Its number.
