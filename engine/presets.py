@@ -124,6 +124,12 @@ class Preset:
         return range(self.future_slots(coin).stop, self.coin_slots(coin).stop)
 
     @cached_property
+    def linear_slots(self) -> tuple[int, ...]:
+        """Slots of perpetuals and dated futures, rising."""
+        perpetuals = (slots.start + PERPETUAL_OFFSET for slots in self.coins.values())
+        return tuple(sorted((*perpetuals, *(slot for coin in self.coins for slot in self.future_slots(coin)))))
+
+    @cached_property
     def collateral_slots(self) -> tuple[int, ...]:
         """The slot of each underlying's spot collateral."""
         return tuple(slots.start + SPOT_OFFSET for slots in self.coins.values())

@@ -4,7 +4,8 @@
     buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta (initial only)
     grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
     K           = contingency per option, perpetual and future, and the haircut of collateral
-    met         = cash + sum_i price_i q_i >= requirement, cash >= -(debt limit), and |D| <= the largest exposure
+    met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D| <= the largest exposure
+    debt slack  = debt limit + cash + sum over perpetuals and futures of price_i q_i
 
 Everything is in US dollars. The values of single lots are given (`engine.margin.lot_values`); worst cases, netting and
 tails are written out again, scenario by scenario. The exact form runs in rational numbers, so that agreement with the
@@ -69,8 +70,8 @@ class Requirement(Generic[Number]):
     """f."""
     shortfall: Number
     """kappa times the expected shortfall over the joint scenarios; 0 where the level does not ask for it."""
-    cash_slack: Number
-    """cash + debt limit."""
+    debt_slack: Number
+    """Debt limit of the level, plus cash, plus the value of perpetuals and futures."""
     buffers: dict[Coin, Number]
     """Contagion buffer per coin, as the chords ask it; 0 where the level does not ask for it."""
     exposure_slack: Number | float
@@ -109,7 +110,7 @@ class Requirement(Generic[Number]):
     @property
     def is_met(self) -> bool:
         """Whether the account meets the requirement."""
-        return self.margin_excess >= 0 and self.cash_slack >= 0 and self.exposure_slack >= 0
+        return self.margin_excess >= 0 and self.debt_slack >= 0 and self.exposure_slack >= 0
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,8 @@ class Definition:
         self.values, self.snapshot, self.parameters = values, values.snapshot, values.parameters
         self.preset = self.snapshot.listing.preset
         self.cells = {coin: make_cells(coin, Layout(self.preset).cells, self.parameters) for coin in Coin}
+        kinds = [item.kind if item else None for item in self.snapshot.listing.instruments]
+        self.is_linear = np.array([kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE) for kind in kinds])
 
     def compute_requirement(self, state: AccountState, level: str) -> Requirement[float]:
         """The requirement of `state` at `level`, "initial" or "maintenance"."""
@@ -190,6 +193,7 @@ class Definition:
         }
         buffers, exposure_slack = self._compute_buffers(state, level, numbers)
         cash = numbers.computed(Fraction(state.cash, USD6))
+        linear_loss = numbers.losses(np.where(self.is_linear, self.values.prices, 0.0)[None], state.positions)[0]
         return Requirement(
             level=level,
             equity=cash - numbers.losses(self.values.prices[None], state.positions)[0],
@@ -200,7 +204,7 @@ class Definition:
             transfer_charge=charge * abs(transfer),
             factor=numbers.stated(parameters.factor[level]),
             shortfall=self._compute_shortfall(state, numbers) if level == "initial" else zero,
-            cash_slack=cash + numbers.stated(parameters.debt_limit[level]),
+            debt_slack=cash - linear_loss + numbers.stated(parameters.get_debt_limit(level)),
             buffers=buffers,
             exposure_slack=exposure_slack,
         )

@@ -128,7 +128,7 @@ class HouseModel:
             return self._build_net_delta()
         level = "maintenance" if name == "maintenance" else "initial"
         draft = self.draft_solvency(level)
-        draft.add_debt_limit(0 if name == "withdraw" else round(USD6 * self.parameters.debt_limit[level]))
+        draft.add_debt_limit(to_usd6(self.prices), round(USD6 * self.parameters.get_debt_limit(level)))
         return draft.finish(name)
 
     def draft_solvency(self, level: str) -> Draft:

@@ -48,7 +48,6 @@ _SHAPES = {
     "option_short": _PER_LEVEL,
     "option_long": _PER_LEVEL,
     "linear": _PER_LEVEL,
-    "debt_limit": _PER_LEVEL,
     "haircut": _PER_LEVEL_AND_COIN,
 }
 """Keys of the parameters that are not single numbers, outermost first."""
@@ -132,8 +131,9 @@ class Parameters:
     """By level: contingency per perpetual or future."""
     haircut: Mapping[str, Mapping[str, float]]
     """By level and coin: share of the spot collateral that counts for nothing."""
-    debt_limit: Mapping[str, float]
-    """By level: largest negative cash, US dollars."""
+    debt_limit: float
+    """At maintenance, what a loss may leave: how far cash plus the value of perpetuals and futures may lie below zero,
+    US dollars."""
     delta_limit: Mapping[str, float]
     """By coin: net-delta limit, US dollars."""
     buffer_error: float
@@ -149,6 +149,11 @@ class Parameters:
     def load(cls, name: str = DEFAULT) -> Parameters:
         """The shipped parameter file `name`; raises `UnknownName` if there is none of that name."""
         return load_parameters(name)
+
+    def get_debt_limit(self, level: str) -> float:
+        """How far cash plus linear value may lie below zero at `level`, US dollars: nobody trades into debt or
+        withdraws into it, so only a loss can lead there."""
+        return self.debt_limit if level == "maintenance" else 0.0
 
     @property
     def unaccepted_collateral(self) -> tuple[str, ...]:
@@ -242,8 +247,6 @@ def _check_together(parameters: Parameters, source: str) -> None:
     for coin in Coin:
         if parameters.haircut["initial"][coin] < parameters.haircut["maintenance"][coin]:
             raise MalformedFile(source, f"haircut of {coin}: initial is below maintenance")
-    if parameters.debt_limit["initial"] > parameters.debt_limit["maintenance"]:
-        raise MalformedFile(source, "debt_limit: initial is above maintenance")
     # With n moved, each group's loss falls by at most n M, M the first coin's price range, and none below zero. So with
     # losses x and y alone the netted sum is at least max(x + y - 2 M n, 0) + c n, which is least at 2 M n = x + y:
     # c (x + y) / (2 M).

@@ -144,7 +144,7 @@ def report_level(house: HouseModel, state: AccountState, requirement: Requiremen
     contributions |= {f"contagion buffer {coin}": value for coin, value in requirement.buffers.items()}
     contributions |= requirement.charges
     binding = "scenario grid" if by_grid else "expected shortfall"
-    if requirement.margin_excess >= 0 > requirement.cash_slack:
+    if requirement.margin_excess >= 0 > requirement.debt_slack:
         binding = "debt limit"
     if requirement.margin_excess >= 0 > requirement.exposure_slack:
         binding = "exposure limit"

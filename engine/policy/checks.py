@@ -21,17 +21,23 @@ from zkmargin.engine.policy.bytes import decode
 from zkmargin.engine.policy.errors import (
     CollateralSlot,
     ContingencyMissing,
+    DebtForm,
     MalformedPolicy,
     SolvencyForm,
     TransferForm,
     UnlistedSlot,
 )
-from zkmargin.engine.policy.forms import Forms, Loss, RowKind, Transfer, read_forms
+from zkmargin.engine.policy.forms import LIMITS, Forms, Loss, RowKind, Transfer, read_forms
 from zkmargin.engine.policy.record import CONTINGENCY, Policy
 from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET
+from zkmargin.engine.units import USD6
 
 SOLVENCY_NAMES = ("initial", "maintenance", "withdraw")
 """Names under which the contract asks for solvency: a policy with one of them must measure it."""
+
+LARGEST_DEBT_USD6 = {"initial": 0, "maintenance": 10_000_000 * USD6, "withdraw": 0}
+"""By name: how far cash plus linear value may lie below zero, micro-dollars. Nobody trades or withdraws into debt; at
+maintenance it is what a loss may leave."""
 
 LEAST_RESOLUTION = 20
 """Least size of a transfer's largest move, in units of its coefficient: moves are then proportional to 5 % or
@@ -94,8 +100,10 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
     ContingencyMissing
         If a row that bounds a value does not subtract K_1 in full.
     SolvencyForm
-        If a policy named in `SOLVENCY_NAMES` has no value that a row with cash bounds, or `withdraw` has no row
-        "cash >= 0".
+        If a policy named in `SOLVENCY_NAMES` has no value that a row with cash bounds.
+    DebtForm
+        If a policy named in `SOLVENCY_NAMES` has no row limit + cash + price . q over perpetuals and futures, prices as
+        in equity, with a limit of at most `LARGEST_DEBT_USD6`.
     """
     forms, is_listed = read_forms(policy), np.asarray(is_listed, dtype=bool)
     if is_listed.shape != (policy.preset.slots,):
@@ -146,9 +154,37 @@ def _check_name(forms: Forms) -> None:
         if not any(policy.cash[row] for row in value.rows):
             rule = "rows with cash that bound a value"
             raise SolvencyForm(policy.name, rule, 0, "1 or more", column=value.helper)
-    if policy.name == "withdraw" and not any(policy.constants[row] <= 0 for row in forms.get_rows(RowKind.CASH)):
-        allowed = "1 or more, with b of 0 or less and without positions and helpers"
-        raise SolvencyForm(policy.name, "rows cash >= 0", 0, allowed)
+    _check_debt(forms)
+
+
+def _check_debt(forms: Forms) -> None:
+    """Cash and the value of perpetuals and futures, at equity's prices, are together at least minus the limit.
+
+    Linear value sums to zero over the accounts, so where every account meets the row with limit zero, the cash of those
+    without derivatives is in the vault. Another column would let an account owe cash against what is not cash.
+    """
+    policy = forms.policy
+    linear = np.isin(np.arange(policy.preset.slots), policy.preset.linear_slots)
+    rows = [row for row in forms.get_rows(*LIMITS) if policy.cash[row]]
+    prices = [np.where(linear, policy.positions[equity_row], 0) for equity_row in forms.equity_rows]
+    for row in rows:
+        if policy.positions[row].any():
+            _check_debt_columns(policy, row, prices)
+    largest = LARGEST_DEBT_USD6[policy.name]
+    limits = [policy.constants[row] for row in rows if (policy.positions[row] == prices[0]).all()]
+    if not limits or min(limits) > largest:
+        rule, found = ("b of the debt row", min(limits)) if limits else ("number of debt rows", 0)
+        allowed = f"{largest} or less" if limits else "1 or more"
+        raise DebtForm(policy.name, rule, found, allowed)
+
+
+def _check_debt_columns(policy: Policy, row: int, prices: list[np.ndarray]) -> None:
+    for expected in prices:
+        for slot in np.flatnonzero(policy.positions[row] != expected).tolist():
+            allowed = f"{expected[slot]}, as in equity" if expected[slot] else "0, as it is no perpetual or future"
+            raise DebtForm(
+                policy.name, "W on positions of a debt row", int(policy.positions[row, slot]), allowed, row, slot
+            )
 
 
 def _check_moves(policy: Policy, transfer: Transfer, group: Loss, is_listed: np.ndarray) -> None:

@@ -108,10 +108,13 @@ class Draft:
         self.fields["excess_total"][row] = -1
         self._set_kinds(THRESHOLD_PLUS=HelperKind.FREE_PLUS, THRESHOLD_MINUS=HelperKind.FREE_MINUS)
 
-    def add_debt_limit(self, limit_usd6: int) -> None:
-        """limit + cash >= 0."""
-        self.fields["cash"][self.layout.debt] = 1
-        self.fields["constants"][self.layout.debt] = limit_usd6
+    def add_debt_limit(self, prices: np.ndarray, limit_usd6: int) -> None:
+        """limit + cash + price . q - K_2 >= 0 over perpetuals and dated futures; `prices` (N,) are equity's."""
+        row, linear = self.layout.debt, list(self.preset.linear_slots)
+        self.fields["positions"][row, linear] = prices[linear]
+        self.fields["cash"][row] = 1
+        self.fields["charges"][row, ROUNDING] = -1
+        self.fields["constants"][row] = limit_usd6
 
     def add_chord(self, row: int, helper: Helper, columns: np.ndarray, constant_usd6: int) -> None:
         """x + columns . q + constant - K_2 >= 0: a chord of a charge x that is convex in one exposure.

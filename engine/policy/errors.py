@@ -88,7 +88,12 @@ class ContingencyMissing(RefusedPolicy):
 
 
 class SolvencyForm(RefusedPolicy):
-    """A policy under a name that means solvency has no equity after charges, or `withdraw` allows debt."""
+    """A policy under a name that means solvency has no equity after charges."""
+
+
+class DebtForm(RefusedPolicy):
+    """A policy under a name that means solvency has no debt row, one with other columns than the prices of perpetuals
+    and dated futures, or one that allows more debt than its name does."""
 
 
 class NotImplied(PolicyError):

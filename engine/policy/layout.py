@@ -116,5 +116,5 @@ class Layout:
 
     @property
     def debt(self) -> int:
-        """limit + cash >= 0."""
+        """limit + cash + price . q over perpetuals and futures - K_2 >= 0."""
         return self.final[3]

@@ -204,7 +204,7 @@ class Programme:
     def takes_money(self) -> np.ndarray:
         """(rows,) bool: rows that state what an account lacks: equity, debt and limits; the others bound helpers."""
         rows = np.zeros(self.policy.preset.rows, dtype=bool)
-        rows[self.forms.get_rows(RowKind.EXPOSURE, RowKind.CASH)] = True
+        rows[self.forms.get_rows(RowKind.EXPOSURE, RowKind.DEBT, RowKind.CASH)] = True
         rows[self.equity_row] = True
         return rows
 

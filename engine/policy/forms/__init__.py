@@ -8,6 +8,7 @@ requirement is met", whatever it chooses:
     bound of a loss       x + transfer + P&L . q - K + b >= 0                x is a group's worst case, or a charge
     equity                cash + price . q - K - charges - E + b >= 0        b <= 0
     sum                   a E - f (x_1 + x_2 + ..) - c (n+ + n-) + b >= 0    b <= 0
+    debt                  cash + price . q - K_2 + b >= 0                    q of perpetuals and dated futures alone
     limit                 cash, positions, charges and b alone
 
 * A loss x is bounded from below and only subtracted elsewhere. A value E is bounded from above and only added

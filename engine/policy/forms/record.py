@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
+import numpy as np
+
 from zkmargin.engine.policy.record import Policy
 
 
@@ -21,13 +23,14 @@ class RowKind(Enum):
     SUM = "sum of the groups"
     LOSS = "limit on losses"
     EXPOSURE = "exposure limit"
+    DEBT = "debt limit"
     CASH = "cash limit"
     CONTRACTS = "charge per contract"
     NEVER = "constant below zero"
     UNUSED = "no rule"
 
 
-LIMITS = (RowKind.EXPOSURE, RowKind.CASH, RowKind.CONTRACTS, RowKind.NEVER)
+LIMITS = (RowKind.EXPOSURE, RowKind.DEBT, RowKind.CASH, RowKind.CONTRACTS, RowKind.NEVER)
 """Rows that the state alone decides."""
 
 
@@ -173,8 +176,10 @@ class Forms:
 
 def _classify_limit(policy: Policy, row: int) -> RowKind:
     """The kind of a row without helpers, X and price."""
-    if policy.positions[row].any():
-        return RowKind.EXPOSURE
+    slots = np.flatnonzero(policy.positions[row])
+    if slots.size:
+        is_debt = policy.cash[row] and {*slots.tolist()} <= {*policy.preset.linear_slots}
+        return RowKind.DEBT if is_debt else RowKind.EXPOSURE
     if policy.cash[row]:
         return RowKind.CASH
     if policy.charges[row].any():

@@ -49,8 +49,9 @@ def check_agreement(size, market, level, state):
     allowance = Fraction(compute_allowance(PARAMETERS, level, state))
     largest = max(exact.equity * 0, *exact.losses.values(), exact.shortfall, exact.scenario_margin, exact.charge)
     in_range = largest + allowance < Fraction(2**60, USD6)
-    has_room = exact.exposure_slack >= Fraction(3 * int(np.abs(state.positions).sum()) + 4, 2 * USD6)
-    if exact.margin_excess >= allowance and exact.cash_slack >= 0 and has_room and in_range:
+    rounding = Fraction(3 * int(np.abs(state.positions).sum()) + 4, 2 * USD6)
+    has_room = min(exact.exposure_slack, exact.debt_slack) >= rounding
+    if exact.margin_excess >= allowance and has_room and in_range:
         assert passed, float(exact.margin_excess)
     return passed
 
@@ -105,7 +106,7 @@ def test_one_position_at_its_edges(size, level, lots):
         allowance = Fraction(compute_allowance(PARAMETERS, level, state))
         above = near_boundary(definition, state, level, allowance + Fraction(1, USD6))
         needed = definition.compute_exact_requirement(above, level)
-        if needed.cash_slack >= 0 and needed.exposure_slack >= 3 * abs(lots):
+        if min(needed.debt_slack, needed.exposure_slack) >= 3 * abs(lots):
             assert check_agreement(size, CALM, level, above), listing.instruments[slot].name
         below = near_boundary(definition, state, level, -Fraction(1, USD6))
         assert not check_agreement(size, CALM, level, below), listing.instruments[slot].name

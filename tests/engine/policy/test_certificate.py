@@ -160,7 +160,7 @@ def test_the_refusal_says_which_rows_and_how_much():
     assert "sum of the groups" in str(refusal.value) and refusal.value.missing_usd6 > 0
     with pytest.raises(RequirementNotMet) as refusal:
         find_certificate(get_policies("mini")["withdraw"], make_state(16, {8: 10**6}, cash=-5))
-    assert refusal.value.rows == (LAYOUT.debt,) and refusal.value.missing_usd6 == 5
+    assert refusal.value.rows == (LAYOUT.debt,) and refusal.value.missing_usd6 == 5 + 10**6  # K_2: one per lot
     with pytest.raises(RequirementNotMet) as refusal:
         find_certificate(get_policies("mini")["initial"], make_state(16, {}, cash=-7))
     assert LAYOUT.equity in refusal.value.rows and refusal.value.missing_usd6 == 7
@@ -192,8 +192,8 @@ class TestTextOfARefusal:
 
     def test_debt_stays_out(self):
         error = refuse(get_policies("mini")["withdraw"], make_state(16, {8: 10**6}, cash=-54_321))
-        assert error.row_missing == {LAYOUT.debt: 54_321}
-        assert str(error) == f"policy 'withdraw' is not met; row {LAYOUT.debt} (cash limit)"
+        assert error.row_missing == {LAYOUT.debt: 54_321 + 10**6}
+        assert str(error) == f"policy 'withdraw' is not met; row {LAYOUT.debt} (debt limit)"
 
     def test_a_row_with_helpers_and_without_cash(self):
         """A limit on a worst loss, where the loss counts seven times and no value is added: units of the row."""
@@ -223,7 +223,7 @@ def test_rows_in_words():
     words = {row: describe_row(policy, row) for row in (0, LAYOUT.grid(0)[0], *LAYOUT.final)}
     assert list(words.values()) == [
         "expected shortfall scenario", "scenario of a group", "equity after charges", "sum of the groups",
-        "expected shortfall", "cash limit",
+        "expected shortfall", "debt limit",
     ]  # fmt: skip
     assert describe_row(get_policies("mini")["net_delta"], LAYOUT.final[0]) == "exposure limit"
 

@@ -36,7 +36,7 @@ def test_the_initial_policy(size, market):
     assert (forms.tail.plus, forms.tail.rows) == (Helper.THRESHOLD_PLUS, tuple(np.flatnonzero(policy.priced)))
     assert (tail_sum.row, tail_sum.value) == (layout.tail, Helper.EQUITY)
     assert tail_sum.tail_divisor < tail_sum.tail_weight <= sum(forms.tail.weights) == policy.weights.sum()
-    assert forms.get_rows(RowKind.CASH) == [layout.debt]
+    assert forms.get_rows(RowKind.DEBT) == [layout.debt] and not forms.get_rows(RowKind.CASH)
 
 
 @pytest.mark.parametrize(("size", "market"), MARKETS)
