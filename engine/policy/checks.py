@@ -27,7 +27,7 @@ from zkmargin.engine.policy.errors import (
     TransferForm,
     UnlistedSlot,
 )
-from zkmargin.engine.policy.forms import LIMITS, Forms, Loss, RowKind, Transfer, read_forms
+from zkmargin.engine.policy.forms import LIMITS, Forms, Loss, Transfer, read_forms
 from zkmargin.engine.policy.record import CONTINGENCY, Policy
 from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET
 from zkmargin.engine.units import USD6

@@ -5,7 +5,7 @@ PolicyError
 ├── RefusedPolicy      numbers that are not allowed                               (rule, row, column, value, allowed)
 │   ├── bit budget: BoundExceeded, RowTotalExceeded
 │   ├── forms: HelperForm, PricedRowForm, ExcessTotalForm, TransferForm, RoundingMissing, CreditRefused
-│   └── listing and name: UnlistedSlot, CollateralSlot, ContingencyMissing, SolvencyForm
+│   └── listing and name: UnlistedSlot, CollateralSlot, ContingencyMissing, SolvencyForm, DebtForm
 ├── NotImplied         a policy that is not shown to imply another                (stronger, weaker, row, reason)
 ├── RefusedSettlement  in `engine.epoch.expiry`
 ├── RefusedEpoch       in `engine.epoch.record`

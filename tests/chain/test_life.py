@@ -14,8 +14,12 @@ from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import ExpiredInstrument
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
+from zkmargin.prover.actions.intent import Intent
+from zkmargin.prover.actions.transition import Transition, build_transition
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.statement.commitment import make_trade
+from zkmargin.prover.statement.packing import TradeTerms
 
 OPTION, PERPETUAL = 3, 1
 USD6 = 10**6
@@ -144,11 +148,11 @@ def test_a_withdrawal_leaves_initial_margin(venue):
     def withdraw(amount: int):
         return alice.client.withdraw(venue.epoch.data, amount, recipient=alice.address, deadline=venue.deadline)
 
-    low, high = 0, alice.state.cash
+    low, high = 0, 100_000 * USD6
     while low < high:
         middle = (low + high + 1) // 2
         try:
-            withdraw_builds(alice, venue, middle)
+            build_withdrawal(alice, venue, middle)
             low = middle
         except PolicyNotMet:
             high = middle - 1
@@ -158,18 +162,38 @@ def test_a_withdrawal_leaves_initial_margin(venue):
     assert 0 < low < 100_000 * USD6
 
 
-def withdraw_builds(party: Trader, venue: LocalVenue, amount: int) -> None:
-    """Raises unless a withdrawal of this amount can be built; proves nothing."""
-    from zkmargin.prover.actions.intent import Intent
-    from zkmargin.prover.actions.transition import build_transition
+def test_nobody_borrows_the_cash_of_others(venue):
+    """A holder of ether tries to take the venue's USDC through an account of its own, in a trade without legs and as a
+    fee; the prover makes no proof of it. Whoever is flat then leaves with all its cash, and the vault is empty."""
+    carol = open_funded(venue, "carol", 400_000)
+    borrower, second = open_funded(venue, "borrower", 0, 1_000_000), open_funded(venue, "second", 0)
+    venue.refresh()
+    for pays, fee in ((400_000 * USD6, 0), (0, 400_000 * USD6)):
+        terms = make_trade(TradeTerms((), pays))
+        intent = Intent(
+            ActionKind.TRADE, trade=terms, side=-1, counterparty=second.id, fee_usd6=fee, deadline=venue.deadline
+        )
+        with pytest.raises(PolicyNotMet, match=r"\(debt limit\)") as caught:
+            build(borrower, venue, intent)
+        assert caught.value.missing_usd6 == 400_000 * USD6 + 1_000_000  # and K_2, one per lot
+        assert len(caught.value.rows) == 1
+    for account, amount in ((borrower, 1), (second, 1)):
+        with pytest.raises(PolicyNotMet):
+            build_withdrawal(account, venue, amount)
 
-    build_transition(
-        party.client.account,
-        Intent(ActionKind.WITHDRAW, amount, recipient=party.address, deadline=venue.deadline),
-        domain=venue.domain,
-        key_version=1,
-        epoch=venue.epoch.data,
-    )
+    cash = venue.contracts.cash.address
+    venue.submit(carol, carol.client.withdraw_flat(400_000 * USD6, recipient=carol.address, deadline=venue.deadline))
+    assert venue.contracts.vault.get_claimable(carol.address, cash) == 400_000 * USD6
+    assert venue.contracts.vault.get_held(cash) == 0
+
+
+def build(party: Trader, venue: LocalVenue, intent: Intent) -> Transition:
+    """The transition, which must meet its policy; proves nothing."""
+    return build_transition(party.client.account, intent, domain=venue.domain, key_version=1, epoch=venue.epoch.data)
+
+
+def build_withdrawal(party: Trader, venue: LocalVenue, amount: int) -> Transition:
+    return build(party, venue, Intent(ActionKind.WITHDRAW, amount, recipient=party.address, deadline=venue.deadline))
 
 
 def test_a_snapshot_is_of_its_epochs_time(venue):

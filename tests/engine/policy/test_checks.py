@@ -6,12 +6,13 @@ import pytest
 from tests.support.house import CALM, CRASH, get_policies, get_quiet_policies, get_snapshot, make_state, to_fields
 from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE, compute_row_bounds
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.checks import check_listing, check_policy
+from zkmargin.engine.policy.checks import LARGEST_DEBT_USD6, check_listing, check_policy
 from zkmargin.engine.policy.errors import (
     BoundExceeded,
     CollateralSlot,
     ContingencyMissing,
     CreditRefused,
+    DebtForm,
     ExcessTotalForm,
     HelperForm,
     NotImplied,
@@ -22,6 +23,7 @@ from zkmargin.engine.policy.errors import (
     TransferForm,
     UnlistedSlot,
 )
+from zkmargin.engine.policy.forms import RowKind, read_forms
 from zkmargin.engine.policy.implication import check_implies
 from zkmargin.engine.policy.layout import Helper, Layout
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields, none_policy
@@ -220,7 +222,7 @@ class TestHelpers:
 
         def change(fields):
             fields["helper_kinds"][SPARE_HELPER] = HelperKind.VALUE
-            fields["positions"][SPARE] = fields["positions"][LAYOUT.equity]
+            fields["positions"][SPARE], fields["charges"][SPARE, ROUNDING] = fields["positions"][LAYOUT.equity], -1
             fields["cash"][SPARE], fields["charges"][SPARE], fields["helpers"][SPARE, SPARE_HELPER] = 1, (-1, -1), -1
             fields["helpers"][LAYOUT.total, SPARE_HELPER] = 100
 
@@ -521,6 +523,7 @@ class TestContingency:
         """A second bound with K_1 does not make up for one without."""
         fields = to_fields(get_quiet_policies("mini")["initial"])
         fields["helpers"][SPARE, Helper.EQUITY], fields["cash"][SPARE] = -1, 1
+        fields["positions"][SPARE], fields["charges"][SPARE, ROUNDING] = fields["positions"][LAYOUT.equity], -1
         with pytest.raises(ContingencyMissing) as refusal:
             check_listing(Policy(name="initial", preset=MINI, **fields), LISTED)
         assert refusal.value.row == SPARE
@@ -550,33 +553,97 @@ class TestNames:
             check_policy(Policy(name=name, preset=MINI, **fields), LISTED)
         assert refusal.value.column == Helper.EQUITY
 
-    @pytest.mark.property("P-21")
+
+PERPETUAL, FUTURE, OPTION, COLLATERAL = 1, 2, 3, 8
+"""Slots of the mini preset, one of each kind."""
+
+
+def read_named(name, change):
+    """The house's policy of that name with one thing changed, through every check."""
+    fields = to_fields(get_policies("mini")[name])
+    change(fields)
+    policy = Policy(name=name, preset=MINI, **fields)
+    check_policy(policy, LISTED)
+    return policy
+
+
+class TestDebt:
+    """Cash plus perpetuals and futures, at equity's prices: nothing else counts, and the limit is the name's."""
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
+    @pytest.mark.parametrize(
+        ("slot", "change", "allowed"),
+        [
+            (PERPETUAL, 1, "770628300, as in equity"),
+            (PERPETUAL, -770628300, "770628300, as in equity"),
+            (FUTURE, -1, "801055000, as in equity"),
+            (OPTION, 5_000_000, "0, as it is no perpetual or future"),
+            (COLLATERAL, 1, "0, as it is no perpetual or future"),
+        ],
+    )
+    def test_one_column_that_is_not_the_price(self, name, slot, change, allowed):
+        def add(fields):
+            fields["positions"][LAYOUT.debt, slot] += change
+
+        with pytest.raises(DebtForm) as refusal:
+            read_named(name, add)
+        error = refusal.value
+        assert (error.policy, error.row, error.column, error.allowed) == (name, LAYOUT.debt, slot, allowed)
+        assert error.value == get_policies("mini")[name].positions[LAYOUT.debt, slot] + change
+
+    @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
     @pytest.mark.parametrize(
         "change",
         [
             put("cash", LAYOUT.debt, 0),
-            put("constants", LAYOUT.debt, 1),
-            put("helpers", (LAYOUT.debt, Helper.EQUITY), -1),
             lambda fields: (
-                put("positions", (LAYOUT.debt, 8), 10**6)(fields),
-                put("charges", (LAYOUT.debt, ROUNDING), -1)(fields),
+                put("helpers", (LAYOUT.debt, Helper.EQUITY), -1)(fields),
+                put("charges", (LAYOUT.debt, CONTINGENCY), -1)(fields),
+                put("constants", LAYOUT.debt, 0)(fields),
             ),
+            put("positions", (LAYOUT.debt, slice(None)), 0),
         ],
     )
-    def test_a_withdrawal_into_debt(self, change):
-        fields = to_fields(get_policies("mini")["withdraw"])
-        change(fields)
-        if fields["helpers"][LAYOUT.debt].any():
-            fields["charges"][LAYOUT.debt, CONTINGENCY] = -1
-        check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
-        with pytest.raises(SolvencyForm) as refusal:
-            check_policy(Policy(name="withdraw", preset=MINI, **fields), LISTED)
-        assert refusal.value.rule == "rows cash >= 0"
+    def test_no_debt_row(self, name, change):
+        """A row without cash, a second bound of equity, and cash alone, which a seller of perpetuals passes with any
+        loss."""
+        with pytest.raises(DebtForm, match="number of debt rows is 0; allowed: 1 or more"):
+            read_named(name, change)
 
-    def test_a_stricter_withdrawal(self):
-        fields = to_fields(get_policies("mini")["withdraw"])
-        fields["constants"][LAYOUT.debt] = -(10**9)
-        check_policy(Policy(name="withdraw", preset=MINI, **fields), LISTED)
+    @pytest.mark.parametrize(("name", "largest"), sorted(LARGEST_DEBT_USD6.items()))
+    def test_the_largest_limit_of_each_name(self, name, largest):
+        policy = read_named(name, put("constants", LAYOUT.debt, largest))
+        assert policy.constants[LAYOUT.debt] == largest
+        read_named(name, put("constants", LAYOUT.debt, -(10**9)))
+        with pytest.raises(DebtForm) as refusal:
+            read_named(name, put("constants", LAYOUT.debt, largest + 1))
+        assert (refusal.value.rule, refusal.value.value) == ("b of the debt row", largest + 1)
+        assert refusal.value.allowed == f"{largest} or less"
+
+    def test_the_strictest_of_several_rows_decides(self):
+        fields = to_fields(get_quiet_policies("mini")["initial"])
+        for name in ("positions", "cash", "charges"):
+            fields[name][SPARE] = fields[name][LAYOUT.debt]
+        fields["constants"][LAYOUT.debt] = 10**12
+        check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
+        fields["constants"][SPARE] = 1
+        with pytest.raises(DebtForm, match="b of the debt row is 1; allowed: 0 or less"):
+            check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
+
+    def test_without_rounding(self):
+        with pytest.raises(RoundingMissing) as refusal:
+            read_named("initial", put("charges", (LAYOUT.debt, ROUNDING), 0))
+        assert refusal.value.row == LAYOUT.debt
+
+    def test_another_name_may_limit_what_it_likes(self):
+        """An attestation of equity: cash and all prices, without a helper."""
+        fields = blank_policy_fields(MINI)
+        fields["positions"][SPARE], fields["cash"][SPARE] = get_policies("mini")["initial"].positions[LAYOUT.equity], 1
+        fields["charges"][SPARE, ROUNDING], fields["constants"][SPARE] = -1, -(10**12)
+        fields["rate_long"][ROUNDING] = fields["rate_short"][ROUNDING] = 1
+        policy = Policy(name="rich", preset=MINI, **fields)
+        check_policy(policy, LISTED)
+        assert read_forms(policy).kinds[SPARE] is RowKind.EXPOSURE
 
 
 class TestImplication:
@@ -613,7 +680,7 @@ class TestImplication:
             (put("helpers", (LAYOUT.total, Helper.LOSS_BTC), -126), LAYOUT.total),
             (put("charges", (LAYOUT.equity, 0), -2), LAYOUT.equity),
             (put("constants", LAYOUT.debt, -1), LAYOUT.debt),
-            (put("positions", (LAYOUT.debt, 3), 0), LAYOUT.debt),
+            (put("positions", (LAYOUT.debt, 2), 0), LAYOUT.debt),
             (put("cash", SPARE, 1), SPARE),
             (put("constants", SPARE, -1), SPARE),
         ],
