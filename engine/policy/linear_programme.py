@@ -211,6 +211,8 @@ class Programme:
 
 _METHODS: dict[str, dict[str, bool]] = {"highs": {}, "highs-ds": {"presolve": False}, "highs-ipm": {}}
 """HiGHS as it chooses, then two ways that end where its first answer is that it does not know."""
+_TOLERANCES = {"dual_feasibility_tolerance": 1e-9}
+"""The optimum is wrong by as much as a row's slack times this: a rich account is far from its debt limit."""
 SECONDS = 60.0
 """Default time of one programme, all methods together."""
 LEAST_SECONDS = 0.01
@@ -232,7 +234,7 @@ def minimise(cost: np.ndarray, *, seconds: float = SECONDS, **constraints: Any) 
     end = time.monotonic() + seconds
     for method, options in _METHODS.items():
         left = max(end - time.monotonic(), LEAST_SECONDS)
-        limited: dict[str, Any] = {"method": method, "options": {**options, "time_limit": left}}
+        limited: dict[str, Any] = {"method": method, "options": {**options, **_TOLERANCES, "time_limit": left}}
         result: OptimizeResult = linprog(cost, **limited, **constraints)
         if result.status in _FINAL or time.monotonic() >= end:
             break

@@ -162,12 +162,12 @@ def test_a_withdrawal_leaves_initial_margin(venue):
     assert 0 < low < 100_000 * USD6
 
 
+@pytest.mark.property("P-90")
 def test_nobody_borrows_the_cash_of_others(venue):
     """A holder of ether tries to take the venue's USDC through an account of its own, in a trade without legs and as a
     fee; the prover makes no proof of it. Whoever is flat then leaves with all its cash, and the vault is empty."""
     carol = open_funded(venue, "carol", 400_000)
     borrower, second = open_funded(venue, "borrower", 0, 1_000_000), open_funded(venue, "second", 0)
-    venue.refresh()
     for pays, fee in ((400_000 * USD6, 0), (0, 400_000 * USD6)):
         terms = make_trade(TradeTerms((), pays))
         intent = Intent(

@@ -158,10 +158,10 @@ def test_an_exposure_beyond_its_limit_is_reduced():
     slot, policy = get_slot(house, "BTC-PERPETUAL"), house.policies["initial"]
     lots, step = 0, 1 << 24
     while step:  # the most that the limit allows
-        if passes(policy, make_state(256, {slot: lots + step}, 4 * 10**17)):
+        if passes(policy, make_state(256, {slot: lots + step}, 4 * 10**16)):
             lots += step
         step //= 2
-    state = make_state(256, {slot: lots + 500}, 4 * 10**17)
+    state = make_state(256, {slot: lots + 500}, 4 * 10**16)
     hedge = find_hedge(house, "large", state, quotes)
     check_found(house, state, hedge)
 

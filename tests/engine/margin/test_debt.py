@@ -107,6 +107,7 @@ def get_moved_house(move: float) -> House:
     return House(Stress("move", move, move).apply(house.snapshot))
 
 
+@pytest.mark.property("P-90")
 @pytest.mark.parametrize("seed", range(4))
 def test_whoever_is_flat_leaves_with_all_its_cash(seed):
     """Over random trades at off-market prices, gifts and withdrawals of holders of ether and of cash."""
@@ -127,6 +128,7 @@ def test_with_a_debt_limit_a_flat_account_cannot_leave():
             Venue(policies, get_house("mini").marks, seed).run(150)
 
 
+@pytest.mark.property("P-90")
 @pytest.mark.parametrize("move", [-0.12, 0.12])
 def test_between_epochs_a_loss_is_all_that_is_owed(move):
     """At the next epoch's prices the sum is the vault's cash again, so what flat accounts cannot leave with is at most

@@ -570,6 +570,7 @@ def read_named(name, change):
 class TestDebt:
     """Cash plus perpetuals and futures, at equity's prices: nothing else counts, and the limit is the name's."""
 
+    @pytest.mark.property("P-91")
     @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
     @pytest.mark.parametrize(
         ("slot", "change", "allowed"),
@@ -591,6 +592,7 @@ class TestDebt:
         assert (error.policy, error.row, error.column, error.allowed) == (name, LAYOUT.debt, slot, allowed)
         assert error.value == get_policies("mini")[name].positions[LAYOUT.debt, slot] + change
 
+    @pytest.mark.property("P-91")
     @pytest.mark.parametrize("name", ["initial", "maintenance", "withdraw"])
     @pytest.mark.parametrize(
         "change",
@@ -610,6 +612,7 @@ class TestDebt:
         with pytest.raises(DebtForm, match="number of debt rows is 0; allowed: 1 or more"):
             read_named(name, change)
 
+    @pytest.mark.property("P-91")
     @pytest.mark.parametrize(("name", "largest"), sorted(LARGEST_DEBT_USD6.items()))
     def test_the_largest_limit_of_each_name(self, name, largest):
         policy = read_named(name, put("constants", LAYOUT.debt, largest))

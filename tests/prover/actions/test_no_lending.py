@@ -42,6 +42,7 @@ WALKS = {
 }
 
 
+@pytest.mark.property("P-90")
 @pytest.mark.parametrize("walk", sorted(WALKS))
 def test_a_holder_of_ether_borrows_no_cash(walk):
     """The debt row alone refuses, by the whole amount: margin is there."""
