@@ -141,7 +141,8 @@ def compute_delta_gamma(
     gamma = bend[:, :, None] * np.eye(size)
     moments = compute_moments(delta, gamma, covariance, greeks[3] @ lots / DAYS_PER_YEAR)
     tails = [compute_cornish_fisher(moments, confidence) for confidence in (CONFIDENCE, SHORTFALL_CONFIDENCE)]
-    return Figures(tails[0].value_at_risk, *tails[1])
+    value_at_risk, shortfall = (np.asarray(part) for part in tails[1])
+    return Figures(np.asarray(tails[0].value_at_risk), value_at_risk, shortfall)
 
 
 class BacktestedHouse:

@@ -30,7 +30,7 @@ class State(NamedTuple):
 
     date: np.datetime64
     """Day; its close is the next midnight, UTC."""
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # a tuple's index is a method, which nobody calls here
     """(coins,) US dollars."""
     atm: np.ndarray
     """(coins, 3) volatilities at 7, 30 and 90 days."""

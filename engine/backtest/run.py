@@ -227,7 +227,7 @@ class _Walk:
             if not np.allclose(house.volatility, forecast, rtol=0.0, atol=SAME_VOLATILITY):
                 floored = measure(sample * house.volatility, 2)
             for model in HOUSE:
-                figures[model] = house.compute(lots, model.removeprefix("house_"), floored.shortfall)
+                figures[model] = house.compute(lots, model.removeprefix("house_"), np.asarray(floored.shortfall))
         return figures
 
     def _get_correlation(self, number: int, row: int) -> np.ndarray:
@@ -242,7 +242,7 @@ class _Walk:
     def collect(self) -> Run:
         """The rows as arrays."""
         figures = {
-            model: Figures(*(None if parts[0] is None else np.array(parts) for parts in zip(*rows, strict=True)))
+            model: Figures._make(None if parts[0] is None else np.array(parts) for parts in zip(*rows, strict=True))
             for model, rows in self.figures.items()
         }
         return Run(

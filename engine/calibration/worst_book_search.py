@@ -166,13 +166,13 @@ class Adversary:
             cuts = np.hstack([learned + self.charges[:n], -learned + self.charges[n:], np.zeros((len(learned), 4))])
             table = csr_matrix(np.vstack([self.fixed, cuts]))
             limits = np.concatenate([self.limits, np.ones(len(learned))])
-            result = linprog(
+            result = linprog(  # type: ignore[call-overload]  # the stubs know no sparse table
                 objective, A_ub=table, b_ub=limits, bounds=self.bounds, method="highs", options={"time_limit": SECONDS}
             )
             if result.status != 0:
                 return None
             self._forget(result.slack[len(self.limits) :])
-            book = (result.x[:n] - result.x[n : 2 * n]) * self.scale
+            book: np.ndarray = (result.x[:n] - result.x[n : 2 * n]) * self.scale
             row = self._tail_row(book)
             if self.reduced.multiplier * (row @ book) + self.charges @ result.x[: 2 * n] <= 1 + TOLERANCE:
                 break

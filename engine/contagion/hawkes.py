@@ -114,7 +114,8 @@ def fit_hawkes(events: np.ndarray, horizon: float, least_decay: float = 0.0) -> 
     fits = []
     for branching, decay in STARTS:
         start = np.log([rate * (1 - branching), branching, max(decay * rate, 2 * least_decay)])
-        fits.append(minimize(negated, start, method="Nelder-Mead", options=LIMITS))
+        fit = minimize(negated, start, method="Nelder-Mead", options=LIMITS)  # type: ignore[call-overload]  # a name
+        fits.append(fit)
     best = min(fits, key=lambda fit: fit.fun)
     return HawkesFit(*unpack(best.x), float(-best.fun))
 

@@ -95,7 +95,8 @@ class OrderLine:
 
     def largest_possible(self) -> int:
         """The largest multiple whose lots and cash stay within what one order and an account can hold."""
-        most, cost = MAX_ORDER_LOTS, Fraction(0)
+        most: int = MAX_ORDER_LOTS
+        cost = Fraction(0)
         for order, item in zip(self.direction, find_instruments(self.house, self.direction), strict=True):
             now = int(self.state.positions[item.slot])
             room = STATE_LOTS[1] - now if order.lots > 0 else now - STATE_LOTS[0]

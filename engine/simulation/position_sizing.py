@@ -48,7 +48,8 @@ def compute_largest_notional(
 ) -> np.ndarray:
     """D that uses up `equity`: rate D + curvature (D^2 + 2 D L) = equity, curvature = theta eta / (2 Q); all >= 0."""
     slope = rate + 2.0 * curvature * ladder
-    return 2.0 * equity / (slope + np.sqrt(slope**2 + 4.0 * curvature * equity))
+    largest: np.ndarray = 2.0 * equity / (slope + np.sqrt(slope**2 + 4.0 * curvature * equity))
+    return largest
 
 
 def compute_distance(model: MarketModel, population: Population, notional: np.ndarray) -> np.ndarray:

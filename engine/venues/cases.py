@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from pathlib import Path
+from typing import Protocol
 
 from zkmargin.engine.files import parse_json, read_model, read_text
 from zkmargin.engine.venues.decimals import CONTEXT, render
@@ -21,6 +22,13 @@ from zkmargin.engine.venues.interface import Margin, VenueModel
 
 Cases = Iterator[tuple[str, bool, VenueModel]]
 """Identifier of a case, whether its source runs it, and its model."""
+
+
+class _Case(Protocol):
+    """What every format says of a case."""
+
+    id: str
+    enabled_upstream: bool
 
 
 def _is_named(text: str) -> bool:
@@ -42,7 +50,9 @@ def read_pmrm1(text: str, source: object) -> Cases:
     """Cases of PMRM v1 in either of its formats; `market_default` is what tells them apart."""
     if _is_named(text):
         named = read_model(NamedPmrm1File, text, source)
-        accounts = ((case, derive_pmrm1.build_named(case, named.market_default)) for case in named.cases)
+        accounts: Iterator[tuple[_Case, derive_pmrm1.Account]] = (
+            (case, derive_pmrm1.build_named(case, named.market_default)) for case in named.cases
+        )
         parameters, scenarios = named.params, named.scenarios
     else:
         precise = read_model(PreciseFile, text, source)
@@ -56,7 +66,9 @@ def read_srm(text: str, source: object) -> Cases:
     """Cases of the standard manager in either of its formats; `market_default` is what tells them apart."""
     if _is_named(text):
         named = read_model(NamedSrmFile, text, source)
-        accounts = ((case, derive_srm.build_named(case, named.market_default)) for case in named.cases)
+        accounts: Iterator[tuple[_Case, derive_srm.Account]] = (
+            (case, derive_srm.build_named(case, named.market_default)) for case in named.cases
+        )
         parameters = named.params
     else:
         exact = read_model(ExactFile, text, source)

@@ -127,8 +127,13 @@ class Margin:
 class VenueModel(Protocol):
     """A market, a book and parameters as scenarios and rules. `evaluation` does the rest, for every venue alike."""
 
-    scenarios: Sequence[Scenario]
-    expiries: Sequence[OptionExpiry]
+    @property
+    def scenarios(self) -> Sequence[Scenario]:
+        """The grid's cells."""
+
+    @property
+    def expiries(self) -> Sequence[OptionExpiry]:
+        """Options of the book, by expiry."""
 
     def shock_volatility(self, expiry: OptionExpiry, scenario: Scenario) -> np.ndarray:
         """(n,) volatilities of the expiry's legs under the scenario."""

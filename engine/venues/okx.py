@@ -34,7 +34,8 @@ def scale_by_tiers(amount: Decimal, tiers: Sequence[Tier]) -> Decimal:
     """
     if not amount >= 0:
         raise OutOfRange("amount", amount, 0, "any finite number")
-    total, reached = ZERO, ZERO
+    total: Decimal = ZERO
+    reached: Decimal | None = ZERO
     for low, high, multiplier in tiers:
         if low != reached:
             raise OutOfRange("start of a tier", low, reached, reached)

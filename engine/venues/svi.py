@@ -27,8 +27,8 @@ def compute_wing_clipped_volatility(
     ranges = {"a": (-1e6, 1e6), "b": (0, 1e6), "rho": (-1, 1), "m": (-1e6, 1e6), "sigma": (0, 1e6)}
     for (name, (low, high)), number in zip(ranges.items(), (a, b, rho, m, sigma), strict=True):
         require_in_range(f"SVI {name}", number, low, high)
-    for name, number in {"strike": strike, "forward": forward, "years": years}.items():
-        array = np.asarray(number, dtype=float)
+    for name, given in {"strike": strike, "forward": forward, "years": years}.items():
+        array = np.asarray(given, dtype=float)
         if not ((array > 0) & (array < np.inf)).all():
             raise OutOfRange(name, array.tolist(), "above 0", "any finite number")
     if a + b * sigma < 0:

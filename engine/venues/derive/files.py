@@ -65,6 +65,16 @@ class NamedPortfolio(StrictModel):
     perps: list[NamedPerp]
     bases: list[NamedBase]
 
+    @property
+    def underlyings(self) -> list[str]:
+        """Of every position."""
+        options, perps, bases = self.options, self.perps, self.bases
+        return [
+            *(item.underlying for item in options),
+            *(item.underlying for item in perps),
+            *(item.underlying for item in bases),
+        ]
+
 
 class MarketOverrides(StrictModel):
     """What a case changes in the file's default market."""
@@ -125,11 +135,11 @@ class NamedCaseFile(CaseFile):
     override_format: str = ""
 
 
-def require_underlying(case: str, held: NamedPortfolio, allowed: Collection[str]) -> None:
+def require_underlying(case: str, underlyings: Iterable[str], allowed: Collection[str]) -> None:
     """Raises `UnknownName` if a position is on another underlying than the allowed ones."""
-    for position in (*held.options, *held.perps, *held.bases):
-        if position.underlying not in allowed:
-            raise UnknownName(f"underlying in case {case}", position.underlying, allowed)
+    for underlying in underlyings:
+        if underlying not in allowed:
+            raise UnknownName(f"underlying in case {case}", underlying, allowed)
 
 
 def require_known_expiry(what: str, case: str, seconds: int, known: Collection[int]) -> None:

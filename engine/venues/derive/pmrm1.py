@@ -93,7 +93,7 @@ def build_precise(case: PreciseCase) -> Account:
 def build_named(case: NamedCase, default: DefaultMarket) -> Account:
     """The account of named structures; raises `UnknownName` for an expiry that the default market lacks."""
     held, override = case.portfolio, case.market_overrides
-    require_underlying(case.id, held, {"eth"})
+    require_underlying(case.id, held.underlyings, {"eth"})
     spot, spot_confidence = override.spot or (default.spot, default.confidence)
     perp_price, perp_confidence = override.perp or (default.perp_price, default.confidence)
     perps = sum((perp.amount for perp in held.perps), ZERO)

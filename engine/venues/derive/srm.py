@@ -90,7 +90,7 @@ def _build_exact_expiry(case: ExactCase, coin: str, seconds: int, options: list[
 def build_exact(case: ExactCase) -> Account:
     """The account of a case with its own market; raises `UnknownName` for an option without its expiry."""
     held, coins = case.portfolio, []
-    require_underlying(case.id, held, {"ETH", "BTC"})
+    require_underlying(case.id, held.underlyings, {"ETH", "BTC"})
     for coin in ("ETH", "BTC"):
         prices: ExactPrices = getattr(case.market, coin)
         perps, profit, base = _sum_linear(
@@ -110,7 +110,7 @@ def build_exact(case: ExactCase) -> Account:
 def build_named(case: NamedCase, default: DefaultMarket) -> Account:
     """The account of named structures; raises `UnknownName` for an expiry that the default market lacks."""
     held, coins = case.portfolio, []
-    require_underlying(case.id, held, {"eth", "btc"})
+    require_underlying(case.id, held.underlyings, {"eth", "btc"})
     for name, prices in (("eth", default.ETH), ("btc", default.BTC)):
         override = case.market_overrides_eth if name == "eth" else MarketOverrides()
         spot, spot_confidence = override.spot or (prices.spot, default.confidence)

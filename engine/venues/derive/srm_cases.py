@@ -57,6 +57,16 @@ class ExactPortfolio(StrictModel):
     bases: list[NamedBase]
     options: list[ExactOption]
 
+    @property
+    def underlyings(self) -> list[str]:
+        """Of every position."""
+        options, perps, bases = self.options, self.perps, self.bases
+        return [
+            *(item.underlying for item in options),
+            *(item.underlying for item in perps),
+            *(item.underlying for item in bases),
+        ]
+
 
 class ExactPrices(StrictModel):
     """Prices of one underlying."""
