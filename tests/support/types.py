@@ -93,7 +93,7 @@ def count_by_folder(allowed: Mapping[Kind, int]) -> Counter[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 1 if a file has more errors of a kind than the baseline allows, else 0."""
+    """Exit status: 1 if a file has more errors of a kind than the baseline allows, or fewer, which it then must say."""
     parser = argparse.ArgumentParser(prog="tests.support.types", description="Check the package's types.")
     parser.add_argument("--shrink", action="store_true", help="take errors that are cured out of the baseline")
     shrink = parser.parse_args(arguments).shrink
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(*new, sep="\n", end="\n" if new else "")
     left = count_by_folder({kind: len(lines) for kind, lines in errors.items()})
     print("types:", ", ".join(f"{folder} {count}" for folder, count in sorted(left.items())) or "no errors")
-    return int(bool(new))
+    return int(bool(new) or (bool(cured) and not shrink))
 
 
 if __name__ == "__main__":
