@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 120
-LANGUAGES = ("*.circom", "*.js", "*.mjs", "*.rs", "*.sol", "*.toml", "Makefile")
+LANGUAGES = ("*.circom", "*.js", "*.md", "*.mjs", "*.rs", "*.sol", "*.toml", "Makefile")
 LEFT = {"*.circom": 20}
 """Long lines that stay until the circuits change next: an edit, be it of a comment, makes other keys."""
 
