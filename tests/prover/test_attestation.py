@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from tests.support.proving import get_transition_prover, make_market_epoch
 from tests.support.scenes import DOMAIN, MINI, make_account, make_session
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
@@ -31,16 +30,6 @@ from zkmargin.prover.messages.typed_data import Domain
 
 RECIPIENT, CHALLENGE, NOW = "0x" + "44" * 20, b"\x09" * 32, 1000
 ACCOUNT = make_account(lots={1: 40, 9: -5}, cash=10**12 + 987_654_321)
-
-
-@pytest.fixture(scope="module")
-def epoch():
-    return make_market_epoch()
-
-
-@pytest.fixture(scope="module")
-def prover():
-    return get_transition_prover(MINI)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.prover.account.test_recovery import to_event
-from tests.support.proving import get_provers, get_transition_prover, make_market_epoch
+from tests.support.proving import get_provers
 from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
 from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
 from zkmargin.engine.policy.certificate import Certificate
@@ -54,16 +54,6 @@ from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 USD = 10**6
 NOW, DEADLINE = 1000, 2000
-
-
-@pytest.fixture(scope="module")
-def epoch():
-    return make_market_epoch()
-
-
-@pytest.fixture(scope="module")
-def prover():
-    return get_transition_prover(MINI)
 
 
 class World:

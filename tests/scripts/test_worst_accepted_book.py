@@ -11,7 +11,6 @@ import pytest
 from tests.support.house import CALM, CRASH, get_policies, get_snapshot, make_state
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.units import USD6
@@ -28,11 +27,6 @@ PARAMETERS = load_parameters()
 COVERED = 1.15
 """Largest loss of an accepted book at maintenance in a move inside the grid that has no cell of its own, as a multiple
 of equity."""
-
-
-@pytest.fixture(scope="module")
-def snapshot():
-    return load_snapshot(CALM)
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_at_the_requirement(level, state, offset, scale):
     check_agreement("mini", CALM, level, near_boundary(definition, state, level, offset))
 
 
-@pytest.mark.parametrize("market", [CALM, CRASH])
+@pytest.mark.parametrize("market", [CALM, pytest.param(CRASH, marks=pytest.mark.slow)])
 @given(state=states(256), offset=st.fractions(-1, 1))
 @settings(max_examples=20, deadline=None)
 def test_at_the_requirement_at_standard_size(market, state, offset):
@@ -166,8 +166,10 @@ def test_net_delta_limit_is_reached():
     assert passes(get_policies("mini")["net_delta"], make_state(16, {1: lots + 1, 2: -1}))
 
 
-@pytest.mark.parametrize("size", sorted(SIZES))
-@pytest.mark.parametrize("market", [CALM, CRASH])
+@pytest.mark.parametrize(
+    ("size", "market"),
+    [("mini", CALM), ("mini", CRASH), ("standard", CALM), pytest.param("standard", CRASH, marks=pytest.mark.slow)],
+)
 def test_scenario_values_written_out_one_by_one(size, market):
     """The reference's own loops against the vectorised models."""
 

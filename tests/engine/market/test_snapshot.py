@@ -44,16 +44,6 @@ def shipped(request):
     return load_snapshot(request.param)
 
 
-@pytest.fixture(scope="module")
-def snapshot():
-    return load_snapshot(SNAPSHOTS[0])
-
-
-@pytest.fixture(scope="module")
-def mini(snapshot):
-    return reduce_to_mini(snapshot)
-
-
 def test_the_shipped_markets_are_full_and_name_their_source(shipped):
     assert shipped.listing.is_listed.all()
     assert "SVCJ-Deribit-Inverse-Options-Pricer" in shipped.source

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from zkmargin.engine.errors import ArbitrageableSurface, ExpiredInstrument, OutOfRange, UnknownName
 from zkmargin.engine.market.black76 import black76_price
-from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.svi import SviSlice, VolatilitySurface, svi_total_variance
 from zkmargin.engine.presets import Coin
 
@@ -114,11 +113,6 @@ def test_variance_that_falls_in_a_wing_only_is_refused():
 def test_a_coin_that_is_none_is_refused():
     with pytest.raises(UnknownName, match="coin of a surface 'SOL'; allowed: BTC, ETH"):
         VolatilitySurface({"SOL": {100: GOOD}})
-
-
-@pytest.fixture(scope="module")
-def snapshot():
-    return load_snapshot("deribit_2026-08-22")
 
 
 def rising_surface(snapshot, skip=None):

@@ -248,11 +248,6 @@ def test_a_wrong_forward_would_be_seen():
     assert np.median(error) > NOISE[SNAPSHOTS[0]]["mark"][0]
 
 
-@pytest.fixture(scope="module")
-def snapshot():
-    return load_snapshot(SNAPSHOTS[0])
-
-
 def test_price_per_lot_of_each_kind(snapshot):
     prices, listing = price_per_lot(snapshot), snapshot.listing
     for item in listing.by_name.values():
