@@ -360,6 +360,22 @@ def test_a_fee_near_the_fields_order_or_beyond_the_limit_has_no_way_in(world):
         world.house.contract.send("trade", raw)
 
 
+@pytest.mark.property("P-90")
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_a_trades_fee_is_at_most_five_dollars(world, side):
+    """Else a fee takes cash out of an account that must not withdraw it; the largest one is paid, to the last unit."""
+    first, second, epoch = world.pair()
+    fees = (5 * USDC, 0) if side == "plus" else (0, 5 * USDC)
+    request = world.make_trade(first, second, epoch, fees=fees)
+    assert refused("FeeTooLarge", world.house.trade, change_side(request, side, fee=5 * USDC + 1)) == {
+        "fee": 5 * USDC + 1,
+        "limit": 5 * USDC,
+    }
+    before = world.house.get_fees(world.submitter)
+    world.house.trade(request, sender=world.submitter)
+    assert world.house.get_fees(world.submitter) == before + 5 * USDC
+
+
 @pytest.mark.property("P-39")
 @pytest.mark.parametrize("field", ["cash", "fee"])
 def test_typed_amounts_stay_below_their_limit(world, field):

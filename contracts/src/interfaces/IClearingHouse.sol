@@ -99,7 +99,7 @@ struct ActionRequest {
 /// @param commitmentOld Commitment that the proof starts from; the stored one, or the call is refused as stale.
 /// @param commitmentNew Commitment of the state after the trade.
 /// @param ciphertext The trade word, encrypted to the side's own viewing key, a field element.
-/// @param fee Micro-dollars to the submitter, out of the side's cash; below 2^63.
+/// @param fee Micro-dollars to the submitter, out of the side's cash; at most 5 USDC.
 /// @param deadline Unix seconds until which the side may be carried in.
 /// @param proof Groth16 proof of `transition`, eight words as IMarginVerifier says.
 /// @param signature auth's, over the typed message Action.
@@ -154,7 +154,7 @@ struct TradeRequest {
 ///      What every action on an account relies on and reverts with, in this order:
 ///      - `StatusWrong` unless the account is active, or frozen and the table allows it; `DeadlinePassed`;
 ///        `CommitmentStale` if the account has moved since the proof was made.
-///      - `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`.
+///      - `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`, `FeeTooLarge`.
 ///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochRevoked`, `EpochStale`, then
 ///        `KeyVersionWrong`, `GenerationWrong`, at a step of generation the oracle's `SettlementUnset`, then
 ///        `PointsMismatch`, `PolicyUnknown`.
@@ -301,6 +301,10 @@ interface IClearingHouse {
     /// @param fee Micro-dollars to the submitter.
     /// @param cash Micro-dollars absorbed.
     error FeeAboveAmount(uint64 fee, uint64 cash);
+    /// @notice A side of a trade pays more to the submitter than carrying it in may cost.
+    /// @param fee Micro-dollars to the submitter.
+    /// @param limit Largest fee of a side, micro-dollars.
+    error FeeTooLarge(uint64 fee, uint64 limit);
     /// @notice Slots must be strictly increasing and below the statement's number.
     /// @param slot The slot.
     /// @param previousPlusOne Lowest slot that could follow.

@@ -10,6 +10,10 @@ import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 /// @dev The single-opening argument (docs/protocol.md, L3) needs |flow| <= 2^30 per slot, hence strictly increasing
 ///      slots: two flows on one slot would add up. |cash flow| < 2^64 < 2^80 follows from amount and fee < 2^63.
 library Amounts {
+    /// @notice Largest fee of one side of a trade, micro-dollars (5 USDC). A fee pays for carrying a trade in; without
+    ///         a bound it would be a way to pay cash out of an account that no withdrawal's rule sees.
+    uint64 internal constant MAX_TRADE_FEE = 5_000_000;
+
     /// @notice Cash flow of the account, in micro-dollars, after checking amounts and recipient by the action's row.
     /// @param action Has kind, fee and recipient. The fee is taken from `cash` on the way in, added to it on the way
     ///     out.
@@ -30,6 +34,7 @@ library Amounts {
         }
         if (cash != 0) _refuse(action, "cash");
         if (fee != 0 && !rule.has(ActionRules.FLOWS_FEE)) _refuse(action, "fee");
+        if (fee > MAX_TRADE_FEE) revert IClearingHouse.FeeTooLarge(fee, MAX_TRADE_FEE);
         return -int128(uint128(fee));
     }
 
