@@ -223,13 +223,14 @@ def test_a_trade_needs_one_key_version(world):
     assert fields["generationPlus"] == fields["generationMinus"]
 
 
-def test_the_other_side_may_not_be_proved_later_than_the_epoch(world):
+def test_neither_side_may_be_proved_later_than_the_epoch(world):
     first, second, old = world.pair()
     world.chain.travel(30)
     new = world.post()
     world.house.withdraw(world.make_withdraw(second, new, USDC))
-    fields = refused("EpochOlderThanProof", world.house.trade, world.make_trade(first, second, old))
-    assert fields["account"] == second.id
+    for plus, minus in ((first, second), (second, first)):
+        fields = refused("EpochOlderThanProof", world.house.trade, world.make_trade(plus, minus, old))
+        assert fields["account"] == second.id
 
 
 @pytest.mark.parametrize("side", ["plus", "minus"])
@@ -487,6 +488,15 @@ def test_a_contract_wallet_acts_by_erc_1271(world):
     refused(
         "SignatureWrong", world.house.deposit, replace(request, signature=world.make_deposit(world.alice, 1).signature)
     )
+    world.house.deposit(request)
+
+
+def test_a_key_signs_though_its_address_has_code(world):
+    """As after a delegation (EIP-7702): the key's signature counts without asking the code, which here refuses all."""
+    request = world.make_deposit(world.alice, USDC)
+    world.chain._request("anvil_setCode", world.alice.auth, "0x5f5ffd")
+    stranger = world.make_deposit(world.bob, USDC).signature
+    refused("SignatureWrong", world.house.deposit, replace(request, signature=stranger))
     world.house.deposit(request)
 
 
