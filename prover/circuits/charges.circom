@@ -4,8 +4,8 @@ include "generated/constants.circom";
 include "range.circom";
 
 // Proves: K_1 + 2^84 K_2 = sum_i rateLong_i max(q'_i, 0) + rateShort_i max(-q'_i, 0), 0 <= K < 2^76.
-//   A rate holds two, rate_1 + 2^84 rate_2, each in [0, 2^36). True sums are at most N 2^36 2^30 <= 2^74, each below its
-//   lane, so the range checks of K leave one way to split the sum (L4).
+//   A rate holds two, rate_1 + 2^84 rate_2, each in [0, 2^36). True sums are at most N 2^36 2^30 <= 2^74, each below
+//   its lane, so the range checks of K leave one way to split the sum (L4).
 template Charges(N) {
     signal input rateLong[N];        // two rates, micro-dollars per lot held long
     signal input rateShort[N];       // two rates, micro-dollars per lot held short

@@ -32,15 +32,18 @@ template SubgroupScalar() {
 // Proves: the key is encrypted to the committee, hashed ElGamal on BabyJubJub:
 //   ephemeral = rho Base8,   shared = rho committee,   escrowedKey = key + Poseidon(TAG_ESCROW, shared.x, shared.y).
 //
-// What the contract must pin, once per committee key: committee lies in the subgroup of order l and is not the identity.
-//   The circuit checks the curve equation only. Edge cases of circomlib's EscalarMulAny, whose Montgomery addition is incomplete:
-//   - A committee of order l: partial sums inside its segments of 148 and 103 bits stay below 2^148 < l, so no addition meets
-//     two equal or opposite points, each slope has one value, and `shared` is unique.
-//   - x = 0, the points of order 1 and 2: EscalarMulAny returns the identity, and the pad would be a constant that anyone
-//     knows. Points of order 4 and 8 reach a doubling of order 2, which has no witness.
+// What the contract must pin, once per committee key: committee lies in the subgroup of order l and is not
+//   the identity.
+//   The circuit checks the curve equation only. Edge cases of circomlib's EscalarMulAny, whose Montgomery addition is
+//   incomplete:
+//   - A committee of order l: partial sums inside its segments of 148 and 103 bits stay below 2^148 < l, so no
+//     addition meets two equal or opposite points, each slope has one value, and `shared` is unique.
+//   - x = 0, the points of order 1 and 2: EscalarMulAny returns the identity, and the pad would be a constant that
+//     anyone knows. Points of order 4 and 8 reach a doubling of order 2, which has no witness.
 //   - A component of small order would add rho mod 8 to what `shared` tells; it does not make `shared` ambiguous.
-//   EscalarMulFix adds windows of at most 2^249 Base8 to a sum of at least 2^250 Base8. Both are never equal; they are opposite for three
-//     scalars below l, which have no witness. rho = 0 would show the owner's own key: a prover draws rho at random in [1, l).
+//   EscalarMulFix adds windows of at most 2^249 Base8 to a sum of at least 2^250 Base8. Both are never equal; they
+//     are opposite for three scalars below l, which have no witness. rho = 0 would show the owner's own key: a prover
+//     draws rho at random in [1, l).
 template KeyEscrow() {
     signal input key;
     signal input ephemeralScalar;    // rho, below l

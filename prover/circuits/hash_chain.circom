@@ -2,7 +2,8 @@ pragma circom 2.1.6;
 
 include "circomlib/circuits/poseidon.circom";
 
-// Proves: out = H(in), the chain Poseidon(first 16 or fewer), then Poseidon(accumulator, next 15 or fewer), while inputs remain.
+// Proves: out = H(in), the chain Poseidon(first 16 or fewer), then Poseidon(accumulator, next 15 or fewer), while
+//   inputs remain.
 //   n is fixed by the template, so no two lengths share a chain; in[0] is the caller's domain tag.
 template HashChain(n) {
     signal input in[n];

@@ -5,10 +5,12 @@ include "range.circom";
 
 // Proves: how positions move.   r = q + legs + flow, -2^30 <= r < 2^30;   q' = r - drop r.
 //
-// L3, single opening: the range check of r covers old and new at once. q was in [-2^30, 2^30) when it was committed. Any
-//   opening used now is r - legs - flow with |legs| <= 4 * 2^28 and |flow| <= 2^30 (the contract), so it differs from q
-//   by less than 2^31 + 2^31 = 2^32: two openings of a word agree lane by lane, since seven 32-bit lanes stay below p.
-//   The check is on r, never on q': a dropped r would be unbounded, and a word would open also as (q_0 + 2^32 m, q_1 - m).
+// L3, single opening: the range check of r covers old and new at once. q was in [-2^30, 2^30) when it was committed.
+//   Any opening used now is r - legs - flow with |legs| <= 4 * 2^28 and |flow| <= 2^30 (the contract), so it
+//   differs from q by less than 2^31 + 2^31 = 2^32: two openings of a word agree lane by lane, since seven 32-bit
+//   lanes stay below p.
+//   The check is on r, never on q': a dropped r would be unbounded, and a word would open also as
+//   (q_0 + 2^32 m, q_1 - m).
 template Movement(N) {
     signal input position[N];        // r, lots, signed
     signal input legs[N];            // lots received by the trade, signed, |legs| <= 2^30

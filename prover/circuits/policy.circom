@@ -25,14 +25,17 @@ template Excess(X) {
     total <== sum;
 }
 
-// Proves: every row of the policy holds for the new state,   W_s . z + b_s + u_s e_s = slack_s, 0 <= slack_s < 2^slackBits.
-//   Three rows share a public number, in lanes of laneBits. Excess rows are the first X rows; they may end inside a packed row.
+// Proves: every row of the policy holds for the new state,   W_s . z + b_s + u_s e_s = slack_s,
+//   0 <= slack_s < 2^slackBits.
+//   Three rows share a public number, in lanes of laneBits. Excess rows are the first X rows; they may end inside a
+//   packed row.
 //
 // L1, packing: let |a_k| < 2^83 and 0 <= S_k < 2^83. If sum a_k 2^(84 k) = sum S_k 2^(84 k) mod p, then a_k = S_k.
-//   Each side is at most (2^83 - 1)(1 + 2^84 + 2^168) < 2^251.01 in absolute value, the difference is below 2^252.01 < p: equality
-//   of integers. d_k = a_k - S_k has |d_k| < 2^84; 2^84 divides d_0, so d_0 = 0; divide by 2^84 and repeat.
-//   It takes slackBits < laneBits: with lanes of 83 and slacks of 84 bits, -5 passes as -5 + 2^83 (a test shows it).
-// L2, |a_k| < 2^83: the bit budget, checked exactly per row by compiler, signers and auditor.
+//   Each side is at most (2^83 - 1)(1 + 2^84 + 2^168) < 2^251.01 in absolute value, the difference is below
+//   2^252.01 < p: equality of integers. d_k = a_k - S_k has |d_k| < 2^84; 2^84 divides d_0, so d_0 = 0; divide by
+//   2^84 and repeat. It takes slackBits < laneBits: with lanes of 83 and slacks of 84 bits, -5 passes as -5 + 2^83
+//   (a test shows it).
+// L2, |a_k| < 2^83: the bit budget, checked exactly per row by engine and signers.
 template PolicyRows(N, R, X, J, laneBits, slackBits) {
     assert(R % 3 == 0 && X <= R);
     var P = R \ 3;

@@ -3,7 +3,8 @@ pragma circom 2.1.6;
 include "circomlib/circuits/bitify.circom";
 
 // Proves: -2^bits <= in < 2^bits, for a signed integer that entered the field as v mod p.
-//   in + 2^bits is written in bits + 1 bits. bits + 1 is far below 253, so the bits are unique; the highest is the sign.
+//   in + 2^bits is written in bits + 1 bits. bits + 1 is far below 253, so the bits are unique; the highest is the
+//   sign.
 template SignedRange(bits) {
     assert(bits < 250);
     signal input in;                 // signed

@@ -9,8 +9,8 @@ include "state.circom";
 include "trade.circom";
 
 // Proves: a hidden account moves from one commitment to the next, and its new state meets the policy.
-//   One statement for every action; docs/protocol.md section 3 has it in words. What the contract, the publishers and the
-//   auditor bound is said on each line: the circuit relies on it.
+//   One statement for every action; docs/protocol.md, "The statement", has it in words. What the contract and the
+//   publishers bound is said on each line: the circuit relies on it.
 // N slots, R rows in threes, the first X of them excess rows, J helpers: the presets of engine/presets.json.
 template Transition(N, R, X, J) {
     assert(N <= 1 << LEG_SLOT_BITS());
@@ -29,7 +29,7 @@ template Transition(N, R, X, J) {
     signal input flow[N];            // lots, signed, |.| <= 2^30; contract
     signal input drop[N];            // 0, 1; publishers
     signal input payoff[N];          // micro-dollars per lot, below 2^36; publishers
-    signal input rowPosition[P][N];  // policy: bounds in PolicyRows, by compiler, signers and auditor
+    signal input rowPosition[P][N];  // policy: bounds in PolicyRows, by engine and signers
     signal input rowCash[P];
     signal input rowCharge[P][2];
     signal input rowExcess[P];
@@ -153,6 +153,7 @@ template Transition(N, R, X, J) {
     hidden.tag <== tradeTag;
     ciphertext === hidden.ciphertext;
 
-    // 8. context enters a constraint: a public input that no constraint mentions could be exchanged in a finished proof.
+    // 8. context enters a constraint: a public input that no constraint mentions could be exchanged in a finished
+    // proof.
     signal contextSquare <== context * context;
 }

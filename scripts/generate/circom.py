@@ -5,6 +5,7 @@ budget).
 """
 
 import json
+import textwrap
 from pathlib import Path
 
 from zkmargin.prover.statement.signals import compute_tag
@@ -57,10 +58,11 @@ def render_main(circuit: str, parameters: tuple[int, ...], signals: list[dict]) 
 
     circom orders public signals as the template declares them; a test compares that with the statement.
     """
-    public = ", ".join(signal["name"] for signal in signals)
+    names = ", ".join(signal["name"] for signal in signals)
+    public = textwrap.fill(f"{{public [{names}]}}", 118, initial_indent="    ", subsequent_indent="        ")
     arguments = ", ".join(map(str, parameters))
     return (
         HEADER.format(source="prover/statement/statement.json and engine/presets.json")
         + f'include "../{circuit}.circom";\n\n'
-        + f"component main {{public [{public}]}} = {circuit.capitalize()}({arguments});\n"
+        + f"component main\n{public}\n    = {circuit.capitalize()}({arguments});\n"
     )

@@ -54,7 +54,7 @@ def test_constants_are_those_of_the_sources():
 def test_a_main_names_the_public_signals_in_order():
     text = circom.render_main("open", (16,), [{"name": "b"}, {"name": "a"}])
     assert 'include "../open.circom";' in text
-    assert "component main {public [b, a]} = Open(16);" in text
+    assert "component main\n    {public [b, a]}\n    = Open(16);" in text
 
 
 TABLE = json.loads((ROOT / actions.SOURCE).read_text())

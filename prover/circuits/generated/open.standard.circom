@@ -3,4 +3,6 @@ pragma circom 2.1.6;
 
 include "../open.circom";
 
-component main {public [commitment, ephemeralX, ephemeralY, escrowedKey, committeeX, committeeY, context]} = Open(256);
+component main
+    {public [commitment, ephemeralX, ephemeralY, escrowedKey, committeeX, committeeY, context]}
+    = Open(256);

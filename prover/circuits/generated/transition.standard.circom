@@ -3,4 +3,7 @@ pragma circom 2.1.6;
 
 include "../transition.circom";
 
-component main {public [commitmentOld, commitmentNew, tradeTag, ciphertext, side, write, context, cashFlow, flow, drop, payoff, rowPosition, rowCash, rowCharge, rowExcess, rowHelper, rowConstant, priced, weight, rateLong, rateShort]} = Transition(256, 150, 64, 12);
+component main
+    {public [commitmentOld, commitmentNew, tradeTag, ciphertext, side, write, context, cashFlow, flow, drop, payoff,
+        rowPosition, rowCash, rowCharge, rowExcess, rowHelper, rowConstant, priced, weight, rateLong, rateShort]}
+    = Transition(256, 150, 64, 12);
