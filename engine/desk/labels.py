@@ -31,7 +31,7 @@ def describe_rule(policy: Policy, row: int) -> str:
 def describe_house_row(house: HouseModel, policy: Policy, row: int) -> str:
     """A row of a policy of the house in words, with its coin and scenario where it is one."""
     layout = Layout(policy.preset)
-    if row in policy.priced_rows:
+    if row in policy.soft_rows:
         model = house.shortfall
         moves = zip(Coin, model.returns[row], strict=True)
         days = model.scenarios.margin_period_days

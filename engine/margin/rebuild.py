@@ -15,7 +15,7 @@ REBUILD_TOLERANCE = {"positions": 1, "rate_long": 1, "rate_short": 1}
 """Units by which a signer lets a coefficient differ. This engine's builds are equal on every machine
 (`engine.elementary`); the unit is for another implementation, whose exp and log may differ in the last bit. What is
 not named here is exact."""
-REBUILT_EXACTLY = ("cash", "charges", "excess_total", "helpers", "constants", "priced", "weights", "helper_kinds")
+REBUILT_EXACTLY = ("cash", "charges", "excess_total", "helpers", "constants", "soft", "weights", "helper_kinds")
 
 
 class Difference(NamedTuple):

@@ -88,8 +88,8 @@ def compute_values_without_helpers(
 def compute_excess_total(policy: Policy, excess: Sequence[int]) -> int:
     """X = sum_s w_s u_s e_s."""
     return sum(
-        weight * priced * value
-        for weight, priced, value in zip(policy.weights.tolist(), policy.priced.tolist(), excess, strict=True)
+        weight * soft * value
+        for weight, soft, value in zip(policy.weights.tolist(), policy.soft.tolist(), excess, strict=True)
     )
 
 
@@ -106,7 +106,7 @@ def evaluate_rows(
     helpers : sequence of int
         (J,) helper variables.
     excess : sequence of int
-        (X,) excess variables; a row without a price ignores its own.
+        (X,) excess variables; a hard row ignores its own.
 
     Returns
     -------
@@ -134,6 +134,6 @@ def evaluate_rows(
         part + on_total * total + sum(weight * helper for weight, helper in zip(on_helpers, helpers, strict=True))
         for part, on_total, on_helpers in zip(parts, policy.excess_total.tolist(), policy.helpers.tolist(), strict=True)
     ]
-    for row in policy.priced_rows:
+    for row in policy.soft_rows:
         slacks[row] += int(excess[row])
     return tuple(slacks)

@@ -26,9 +26,9 @@ def _check_range(policy: Policy, rule: str, array: np.ndarray, low: int, high: i
 def compute_row_bounds(policy: Policy) -> list[int]:
     """(rows,) the largest size of each row's value, over every z that the circuit's ranges admit; exact."""
     excess, helper, charge = (1 << BITS.excess) - 1, (1 << BITS.helper) - 1, (1 << BITS.charge) - 1
-    total_weight = int(policy.weights @ policy.priced)
+    total_weight = int(policy.weights @ policy.soft)
     own_excess = np.zeros(policy.preset.rows, dtype=np.int64)
-    own_excess[: policy.preset.excess_rows] = policy.priced
+    own_excess[: policy.preset.excess_rows] = policy.soft
     sums = (
         np.abs(column).reshape(policy.preset.rows, -1).sum(axis=1).tolist()
         for column in (policy.positions, policy.cash, policy.charges, policy.excess_total, policy.helpers, own_excess)
@@ -63,7 +63,7 @@ def check_bit_budget(policy: Policy) -> None:
     _check_range(policy, "W on K", policy.charges, -charge, charge)
     _check_range(policy, "W on X", policy.excess_total, -1, 0)
     _check_range(policy, "W on helpers", policy.helpers, -helper, helper)
-    _check_range(policy, "u", policy.priced, 0, 1)
+    _check_range(policy, "u", policy.soft, 0, 1)
     _check_range(policy, "weight", policy.weights, 0, (1 << BITS.weight) - 1)
     _check_range(policy, "rate_long", policy.rate_long, 0, CLOSED_SIDE_RATE)
     _check_range(policy, "rate_short", policy.rate_short, 0, CLOSED_SIDE_RATE)

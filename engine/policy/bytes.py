@@ -7,7 +7,7 @@ Integers are big-endian two's complement; N slots, `rows`, X excess rows and J h
 32, 32                name, preset's name (ASCII, zero padded)
 2 x 4                 slots, rows, excess rows, helpers
 J x 1                 helper kinds
-X x 1, X x 2          priced, weights
+X x 1, X x 2          soft, weights
 rows x 1, x 2, x 1    W on cash, on (K_1, K_2), on X
 rows x J x 3          W on helpers
 rows x 16             constants
@@ -39,7 +39,7 @@ CHARGES = 2
 """K_1, the contingency, and K_2, the rounding charge."""
 
 _WIDTHS = {
-    "priced": 1, "weights": 2, "cash": 1, "charges": 1, "excess_total": 1, "helpers": 3, "rate_long": 5,
+    "soft": 1, "weights": 2, "cash": 1, "charges": 1, "excess_total": 1, "helpers": 3, "rate_long": 5,
     "rate_short": 5, "positions": 5,
 }  # fmt: skip
 """Bytes of one number of each array, in the order in which they are written."""
@@ -51,7 +51,7 @@ def get_shapes(preset: Preset) -> dict[str, tuple[int, ...]]:
     """The arrays of a policy and their shapes, in the order of its bytes; constants and helper kinds are lists."""
     rows, slots, excess, helpers = preset.rows, preset.slots, preset.excess_rows, preset.helpers
     return {
-        "priced": (excess,),
+        "soft": (excess,),
         "weights": (excess,),
         "cash": (rows,),
         "charges": (rows, CHARGES),
@@ -80,7 +80,7 @@ def encode(name: str, preset: Preset, fields: Mapping[str, Any]) -> bytes:
             pad_name(preset.name),
             struct.pack(">4H", preset.slots, preset.rows, preset.excess_rows, preset.helpers),
             bytes(fields["helper_kinds"]),
-            write("priced", "weights", "cash", "charges", "excess_total", "helpers"),
+            write("soft", "weights", "cash", "charges", "excess_total", "helpers"),
             _encode_constants(fields["constants"]),
             write("rate_long", "rate_short"),
             *(_encode_span(row) for row in fields["positions"]),
@@ -160,7 +160,7 @@ def decode(data: bytes) -> dict[str, Any]:
     def read(*arrays: str) -> dict[str, np.ndarray]:
         return {array: reader.integers(_WIDTHS[array], shapes[array]) for array in arrays}
 
-    numbers = read("priced", "weights", "cash", "charges", "excess_total", "helpers")
+    numbers = read("soft", "weights", "cash", "charges", "excess_total", "helpers")
     constants = tuple(int.from_bytes(reader.take(_CONSTANT_BYTES), "big", signed=True) for _ in range(preset.rows))
     numbers |= read("rate_long", "rate_short")
     positions = np.zeros(shapes["positions"], dtype=np.int64)

@@ -224,7 +224,7 @@ class _Solver:
     def compute_excess(self) -> list[int]:
         """(X,) the least excess of each scenario."""
         excess = [0] * self.policy.preset.excess_rows
-        for row in self.policy.priced_rows:
+        for row in self.policy.soft_rows:
             excess[row] = max(0, -self.get_row_value(row))
         return excess
 
@@ -233,7 +233,7 @@ class _Solver:
         total = compute_excess_total(self.policy, excess)
         on_total = self.policy.excess_total.tolist()
         slacks = [self.get_row_value(row) + weight * total for row, weight in enumerate(on_total)]
-        for row in self.policy.priced_rows:
+        for row in self.policy.soft_rows:
             slacks[row] += excess[row]
         return slacks
 

@@ -99,7 +99,7 @@ class Draft:
         self.fields["charges"][:count, ROUNDING] = -1
         self.fields["helpers"][:count, Helper.THRESHOLD_PLUS] = 1
         self.fields["helpers"][:count, Helper.THRESHOLD_MINUS] = -1
-        self.fields["priced"][:count] = 1
+        self.fields["soft"][:count] = 1
         self.fields["weights"][:count] = weights
         row = self.layout.tail
         self.fields["helpers"][row, Helper.EQUITY] = tail_divisor

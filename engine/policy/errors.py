@@ -4,7 +4,7 @@ PolicyError
 ├── MalformedPolicy    shapes, types or bytes that are not in the stated format   (what, reason)
 ├── RefusedPolicy      numbers that are not allowed                               (rule, row, column, value, allowed)
 │   ├── bit budget: BoundExceeded, RowTotalExceeded
-│   ├── forms: HelperForm, PricedRowForm, ExcessTotalForm, TransferForm, RoundingMissing, CreditRefused
+│   ├── forms: HelperForm, SoftRowForm, ExcessTotalForm, TransferForm, RoundingMissing, CreditRefused
 │   └── listing and name: UnlistedSlot, CollateralSlot, ContingencyMissing, SolvencyForm, DebtForm
 ├── NotImplied         a policy that is not shown to imply another                (stronger, weaker, row, reason)
 ├── RefusedSettlement  in `engine.epoch.expiry`
@@ -54,7 +54,7 @@ class HelperForm(RefusedPolicy):
     """A helper appears with a sign, or in a row, that its kind does not allow."""
 
 
-class PricedRowForm(RefusedPolicy):
+class SoftRowForm(RefusedPolicy):
     """A row with u = 1 is not of the exact expected-shortfall form e + t + P&L . q - K_2."""
 
 

@@ -36,14 +36,14 @@ def check_implies(stronger: Policy, weaker: Policy) -> None:
         for k, slot in np.argwhere(getattr(weaker, side) > getattr(stronger, side)):
             raise NotImplied(stronger.name, weaker.name, None, f"{side} of K_{k + 1} is larger in slot {slot}")
     for row in range(weaker.preset.excess_rows):
-        if weaker.priced[row] and not (stronger.priced[row] and weaker.weights[row] <= stronger.weights[row]):
+        if weaker.soft[row] and not (stronger.soft[row] and weaker.weights[row] <= stronger.weights[row]):
             raise NotImplied(
-                stronger.name, weaker.name, row, "priced, or with a larger weight, only in the weaker policy"
+                stronger.name, weaker.name, row, "soft, or with a larger weight, only in the weaker policy"
             )
     for row in range(weaker.preset.rows):
         if _always_holds(weaker, row):
             continue
-        others = () if row in weaker.priced_rows else range(stronger.preset.rows)
+        others = () if row in weaker.soft_rows else range(stronger.preset.rows)
         if not (
             _dominates(stronger, row, weaker, row) or any(_dominates(stronger, other, weaker, row) for other in others)
         ):
@@ -60,7 +60,7 @@ def _always_holds(policy: Policy, row: int) -> bool:
 def _dominates(stronger: Policy, other: int, weaker: Policy, row: int) -> bool:
     return bool(
         weaker.cash[row] == stronger.cash[other]
-        and (row in weaker.priced_rows) == (other in stronger.priced_rows)
+        and (row in weaker.soft_rows) == (other in stronger.soft_rows)
         and weaker.constants[row] >= stronger.constants[other]
         and (stronger.charges[other] <= weaker.charges[row]).all()
         and (weaker.charges[row] <= 0).all()

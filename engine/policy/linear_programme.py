@@ -83,18 +83,18 @@ class Programme:
 
     @property
     def excess(self) -> slice:
-        """Columns of the excess of each priced row, US dollars."""
-        return slice(self.helpers.stop, self.helpers.stop + len(self.priced))
+        """Columns of the excess of each soft row, US dollars."""
+        return slice(self.helpers.stop, self.helpers.stop + len(self.soft))
 
     @property
     def size(self) -> int:
         """Number of columns."""
-        return self.helpers.stop + len(self.priced)
+        return self.helpers.stop + len(self.soft)
 
     @cached_property
-    def priced(self) -> np.ndarray:
+    def soft(self) -> np.ndarray:
         """(X',) excess rows with a price."""
-        return np.array(self.policy.priced_rows, dtype=np.int64)
+        return np.array(self.policy.soft_rows, dtype=np.int64)
 
     # -------------------------------------------------------------------------------------------------- matrices
     @cached_property
@@ -112,8 +112,8 @@ class Programme:
     def inner(self) -> np.ndarray:
         """(rows, helpers + X') the part of `matrix` on helpers and excess."""
         policy = self.policy
-        excess = policy.excess_total[:, None] * policy.weights[self.priced][None, :].astype(float)
-        excess[self.priced, np.arange(len(self.priced))] += 1.0
+        excess = policy.excess_total[:, None] * policy.weights[self.soft][None, :].astype(float)
+        excess[self.soft, np.arange(len(self.soft))] += 1.0
         return np.hstack([policy.helpers.astype(float), excess])
 
     @cached_property

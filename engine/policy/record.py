@@ -92,7 +92,7 @@ class Policy:
     """(rows, J) W on the helper variables."""
     constants: tuple[int, ...]
     """(rows,) b, micro-dollars times the row's scale; Python integers, as they may exceed 64 bits."""
-    priced: np.ndarray
+    soft: np.ndarray
     """(X,) u, 0 or 1: whether the row's own excess variable counts."""
     weights: np.ndarray
     """(X,) w, how often the scenario counts in X."""
@@ -121,9 +121,9 @@ class Policy:
         return pad_name(self.name)
 
     @cached_property
-    def priced_rows(self) -> tuple[int, ...]:
+    def soft_rows(self) -> tuple[int, ...]:
         """The excess rows whose own excess variable counts, rising."""
-        return tuple(np.flatnonzero(self.priced).tolist())
+        return tuple(np.flatnonzero(self.soft).tolist())
 
     def get_columns(self, kind: HelperKind) -> list[int]:
         """The helpers of that kind, rising."""

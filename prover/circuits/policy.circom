@@ -6,7 +6,7 @@ include "range.circom";
 // Proves: 0 <= e < 2^60, and gives the two ways in which e counts, both through its price u:
 //   u_s e_s in its own row, and X = sum_s w_s u_s e_s.  A row whose e has no price is a hard row.
 template Excess(X) {
-    signal input priced[X];          // u, 0 or 1 by the publishers
+    signal input soft[X];            // u, 0 or 1 by the publishers
     signal input weight[X];          // w, below 2^10 by the publishers
     signal input excess[X];          // e, micro-dollars
     signal output counted[X];        // u e
@@ -18,7 +18,7 @@ template Excess(X) {
     signal weighted[X];
     var sum = 0;
     for (var s = 0; s < X; s++) {
-        counted[s] <== priced[s] * excess[s];
+        counted[s] <== soft[s] * excess[s];
         weighted[s] <== weight[s] * counted[s];
         sum += weighted[s];
     }

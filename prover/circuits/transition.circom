@@ -35,7 +35,7 @@ template Transition(N, R, X, J) {
     signal input rowExcess[P];
     signal input rowHelper[P][J];
     signal input rowConstant[P];
-    signal input priced[X];          // u, 0 or 1
+    signal input soft[X];            // u, 0 or 1
     signal input weight[X];          // w, below 2^10
     signal input rateLong[N];        // two rates, below 2^36 each
     signal input rateShort[N];
@@ -125,7 +125,7 @@ template Transition(N, R, X, J) {
 
     // 6. Every row, for the new state.
     component excesses = Excess(X);
-    excesses.priced <== priced;
+    excesses.soft <== soft;
     excesses.weight <== weight;
     excesses.excess <== excess;
 

@@ -42,7 +42,7 @@ def pack_policy_fields(policy: Policy) -> dict[str, FieldVector]:
         "rowExcess": _pack(policy.excess_total, LANES),
         "rowHelper": _pack(policy.helpers, LANES),
         "rowConstant": FieldVector.from_signed(constants, "rowConstant"),
-        "priced": _pack(policy.priced),
+        "soft": _pack(policy.soft),
         "weight": _pack(policy.weights),
         "rateLong": _pack(policy.rate_long, CHARGES),
         "rateShort": _pack(policy.rate_short, CHARGES),

@@ -15,7 +15,7 @@ def make_rule(seed: int) -> Rule:
         charges=[[draw.randint(-4, 4), draw.randint(-4, 4)] for _ in range(ROWS)],
         excess=[draw.randint(-1, 0) for _ in range(ROWS)],
         helpers=[[signed(14) for _ in range(HELPERS)] for _ in range(ROWS)],
-        priced=[draw.randint(0, 1) for _ in range(EXCESS)],
+        soft=[draw.randint(0, 1) for _ in range(EXCESS)],
         weights=[draw.randint(0, 2**10 - 1) for _ in range(EXCESS)],
         rate_long=[[draw.randint(0, 2**36 - 1) for _ in range(SLOTS)] for _ in range(2)],
         rate_short=[[draw.randint(0, 2**36 - 1) for _ in range(SLOTS)] for _ in range(2)],

@@ -78,7 +78,7 @@ class Rule:
     excess: list = field(default_factory=lambda: [0] * ROWS)
     helpers: list = field(default_factory=lambda: [[0] * HELPERS for _ in range(ROWS)])
     constants: list = field(default_factory=lambda: [0] * ROWS)
-    priced: list = field(default_factory=lambda: [0] * EXCESS)
+    soft: list = field(default_factory=lambda: [0] * EXCESS)
     weights: list = field(default_factory=lambda: [0] * EXCESS)
     rate_long: list = field(default_factory=lambda: [[0] * SLOTS, [0] * SLOTS])
     rate_short: list = field(default_factory=lambda: [[0] * SLOTS, [0] * SLOTS])
@@ -160,13 +160,13 @@ class Case:
     @property
     def excess_total(self) -> int:
         """X."""
-        return sum(w * u * e for w, u, e in zip(self.rule.weights, self.rule.priced, self.excess, strict=True))
+        return sum(w * u * e for w, u, e in zip(self.rule.weights, self.rule.soft, self.excess, strict=True))
 
     @property
     def slacks(self) -> list[int]:
         """W_s . z + b_s + u_s e_s for each row; negative where a row fails."""
         rule, after, charges = self.rule, self.positions_after, self.charges
-        counted = [u * e for u, e in zip(rule.priced, self.excess, strict=True)] + [0] * (ROWS - EXCESS)
+        counted = [u * e for u, e in zip(rule.soft, self.excess, strict=True)] + [0] * (ROWS - EXCESS)
         return [
             sum(w * q for w, q in zip(rule.positions[s], after, strict=True))
             + rule.cash[s] * self.cash_after
@@ -201,7 +201,7 @@ class Case:
             "rowExcess": pack_rows(self.rule.excess),
             "rowHelper": pack_rows(self.rule.helpers),
             "rowConstant": pack_rows(self.rule.constants),
-            "priced": self.rule.priced,
+            "soft": self.rule.soft,
             "weight": self.rule.weights,
             "rateLong": [pack_lanes(list(pair)) for pair in zip(*self.rule.rate_long, strict=True)],
             "rateShort": [pack_lanes(list(pair)) for pair in zip(*self.rule.rate_short, strict=True)],

@@ -50,7 +50,7 @@ def get_definition(size: str, name: str = CALM) -> Definition:
 def to_fields(policy: Policy) -> dict:
     """Writable copies of a policy's data, to break one thing in."""
     names = (
-        "positions", "cash", "charges", "excess_total", "helpers", "priced", "weights", "rate_long", "rate_short",
+        "positions", "cash", "charges", "excess_total", "helpers", "soft", "weights", "rate_long", "rate_short",
     )  # fmt: skip
     fields = {name: np.array(getattr(policy, name)) for name in names}
     return {**fields, "constants": list(policy.constants), "helper_kinds": list(policy.helper_kinds)}

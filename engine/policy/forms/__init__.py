@@ -3,7 +3,7 @@
 The prover chooses helpers and excess freely. The forms are those under which "the rows have a solution" implies "the
 requirement is met", whatever it chooses:
 
-    scenario of a tail    e_s + t + P&L . q - K_2 >= 0                       priced: u_s = 1
+    scenario of a tail    e_s + t + P&L . q - K_2 >= 0                       soft: u_s = 1
     tail                  m' E - m t - X >= 0                                0 < m' <= m <= sum of weights
     bound of a loss       x + transfer + P&L . q - K + b >= 0                x is a group's worst case, or a charge
     equity                cash + price . q - K - charges - E + b >= 0        b <= 0

@@ -21,7 +21,7 @@ def read_forms(policy: Policy) -> Forms:
 
     Raises
     ------
-    CreditRefused, RoundingMissing, HelperForm, PricedRowForm, ExcessTotalForm, TransferForm
+    CreditRefused, RoundingMissing, HelperForm, SoftRowForm, ExcessTotalForm, TransferForm
         Per rule of the module's text; says where and what is allowed.
     """
     _check_charges(policy)

@@ -94,7 +94,7 @@ class Tail:
     plus: int
     """Column of t+; t- is the next."""
     rows: tuple[int, ...]
-    """Scenarios, rising: the priced rows."""
+    """Scenarios, rising: the soft rows."""
     weights: tuple[int, ...]
     """w of each scenario, at least 1."""
     sums: tuple[TailSum, ...]

@@ -40,7 +40,7 @@ def _check_value_bound(policy: Policy, row: int, column: int) -> None:
     if wrong:
         beside = policy.get_helper_weights(row, wrong)
         raise HelperForm(policy.name, "helpers beside a bounded value", beside, "losses, subtracted", row, column)
-    if policy.excess_total[row] or row in policy.priced_rows:
+    if policy.excess_total[row] or row in policy.soft_rows:
         raise HelperForm(policy.name, "X or a price beside a bounded value", "not zero", "0", row, column)
 
 

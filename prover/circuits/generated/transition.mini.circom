@@ -5,5 +5,5 @@ include "../transition.circom";
 
 component main
     {public [commitmentOld, commitmentNew, tradeTag, ciphertext, side, write, context, cashFlow, flow, drop, payoff,
-        rowPosition, rowCash, rowCharge, rowExcess, rowHelper, rowConstant, priced, weight, rateLong, rateShort]}
+        rowPosition, rowCash, rowCharge, rowExcess, rowHelper, rowConstant, soft, weight, rateLong, rateShort]}
     = Transition(16, 54, 12, 12);

@@ -338,7 +338,7 @@ def test_larger_presets_build_and_pass_every_check(name):
     full = get_snapshot("standard")
     listing = dataclasses.replace(full.listing, preset=PRESETS[name])
     policies = HouseModel(dataclasses.replace(full, listing=listing)).policies
-    assert policies["initial"].priced.sum() == PRESETS[name].excess_rows
+    assert policies["initial"].soft.sum() == PRESETS[name].excess_rows
     assert find_certificate(policies["initial"], make_state(256, {1: 10, 129: -20}, 10**12))
 
 
@@ -347,7 +347,7 @@ def test_position_columns_are_the_same_at_every_level():
     layout = Layout(initial.preset)
     shared = [*layout.grid(0), *layout.grid(1), *layout.final]
     assert np.array_equal(initial.positions[shared], maintenance.positions[shared])
-    assert not maintenance.positions[list(layout.shortfall)].any() and not maintenance.priced.any()
+    assert not maintenance.positions[list(layout.shortfall)].any() and not maintenance.soft.any()
 
 
 def test_rounding():

@@ -120,7 +120,7 @@ class TestOptions:
     def test_every_option_builds_a_policy(self):
         for option in PROCYCLICALITY:
             parameters = dataclasses.replace(PARAMETERS, procyclicality=option)
-            assert HouseModel(get_snapshot("mini"), parameters).policies["initial"].priced.any()
+            assert HouseModel(get_snapshot("mini"), parameters).policies["initial"].soft.any()
 
     @pytest.mark.parametrize("size", ["mini", "standard"])
     def test_the_buffer_asks_a_quarter_more(self, size):
@@ -149,7 +149,7 @@ class TestRows:
     def test_rows_of_the_policy(self):
         policy, model = get_policies("standard")["initial"], get_house("standard").shortfall
         count, row = len(model.weights), policy.helpers[Layout(policy.preset).tail]
-        assert policy.priced.tolist() == [1] * count + [0] * (policy.preset.excess_rows - count)
+        assert policy.soft.tolist() == [1] * count + [0] * (policy.preset.excess_rows - count)
         assert np.array_equal(policy.weights[:count], model.weights)
         asked = row[[Helper.EQUITY, Helper.THRESHOLD_PLUS, Helper.THRESHOLD_MINUS]].tolist()
         assert asked == [model.tail_divisor, -model.tail_weight, model.tail_weight]

@@ -29,7 +29,7 @@ def slow_rows(policy, positions, cash, helpers, excess):
         sum(int(long) * max(q, 0) + int(short) * max(-q, 0) for long, short, q in zip(*rates, positions, strict=True))
         for rates in zip(policy.rate_long, policy.rate_short, strict=True)
     ]
-    total = sum(int(w) * int(u) * e for w, u, e in zip(policy.weights, policy.priced, excess, strict=True))
+    total = sum(int(w) * int(u) * e for w, u, e in zip(policy.weights, policy.soft, excess, strict=True))
     rows = []
     for row in range(policy.preset.rows):
         value = policy.constants[row] + int(policy.cash[row]) * cash + int(policy.excess_total[row]) * total
@@ -37,7 +37,7 @@ def slow_rows(policy, positions, cash, helpers, excess):
         value += sum(int(w) * k for w, k in zip(policy.charges[row], charges, strict=True))
         value += sum(int(w) * x for w, x in zip(policy.helpers[row], helpers, strict=True))
         if row < policy.preset.excess_rows:
-            value += int(policy.priced[row]) * excess[row]
+            value += int(policy.soft[row]) * excess[row]
         rows.append(value)
     return tuple(rows)
 
@@ -86,9 +86,9 @@ def test_charges_split_by_side():
     assert compute_charges(policy, positions) == (0, (2**36 - 1) * 2**30)
 
 
-def test_excess_total_counts_priced_rows_only():
+def test_excess_total_counts_soft_rows_only():
     fields = blank_policy_fields(MINI)
-    fields["priced"][:2], fields["weights"][:3] = 1, (3, 5, 7)
+    fields["soft"][:2], fields["weights"][:3] = 1, (3, 5, 7)
     policy = Policy(name="x", preset=MINI, **fields)
     assert compute_excess_total(policy, [10, 100, 1000, *([0] * 9)]) == 530
 

@@ -38,10 +38,10 @@ def least_cash_by_programme(policy, state):
     """
     base = compute_values_without_helpers(policy, state.positions, state.cash, compute_charges(policy, state.positions))
     scale = float(max(1, *(abs(value - constant) for value, constant in zip(base, policy.constants, strict=True))))
-    rows, helpers, priced = policy.preset.rows, policy.preset.helpers, np.flatnonzero(policy.priced)
-    matrix = np.zeros((rows, helpers + len(priced) + 1))
+    rows, helpers, soft = policy.preset.rows, policy.preset.helpers, np.flatnonzero(policy.soft)
+    matrix = np.zeros((rows, helpers + len(soft) + 1))
     matrix[:, :helpers] = policy.helpers
-    for column, row in enumerate(priced, start=helpers):
+    for column, row in enumerate(soft, start=helpers):
         matrix[:, column] = policy.excess_total * int(policy.weights[row])
         matrix[row, column] += 1
     matrix[:, -1] = policy.cash
@@ -135,7 +135,7 @@ def test_a_loss_beyond_the_range_is_refused():
 
 def _with(policy: Policy, **changes) -> Policy:
     names = (
-        "positions", "cash", "charges", "excess_total", "helpers", "constants", "priced", "weights", "rate_long",
+        "positions", "cash", "charges", "excess_total", "helpers", "constants", "soft", "weights", "rate_long",
         "rate_short", "helper_kinds",
     )  # fmt: skip
     return Policy(

@@ -16,9 +16,9 @@ from zkmargin.engine.policy.errors import (
     ExcessTotalForm,
     HelperForm,
     NotImplied,
-    PricedRowForm,
     RoundingMissing,
     RowTotalExceeded,
+    SoftRowForm,
     SolvencyForm,
     TransferForm,
     UnlistedSlot,
@@ -81,8 +81,8 @@ class TestBitBudget:
             ("excess_total", LAYOUT.tail, 1, "W on X"),
             ("helpers", (LAYOUT.total, 2), 2**14, "W on helpers"),
             ("helpers", (LAYOUT.total, 0), -(2**14), "W on helpers"),
-            ("priced", 0, 2, "u"),
-            ("priced", 0, -1, "u"),
+            ("soft", 0, 2, "u"),
+            ("soft", 0, -1, "u"),
             ("weights", 0, 2**10, "weight"),
             ("weights", 0, -1, "weight"),
             ("rate_long", (0, 3), 2**36, "rate_long"),
@@ -128,7 +128,7 @@ class TestBitBudget:
 
     def test_row_total_with_excess(self):
         fields = blank_policy_fields(MINI)
-        fields["priced"][:], fields["weights"][:] = 1, 1023
+        fields["soft"][:], fields["weights"][:] = 1, 1023
         fields["excess_total"][5] = -1
         policy = Policy(name="x", preset=MINI, **fields)
         assert compute_row_bounds(policy)[5] == 12 * 1023 * (2**60 - 1) + 2**60 - 1
@@ -140,7 +140,7 @@ class TestBitBudget:
 
         wide = replace(MINI, name="wider", rows=12_300, excess_rows=12_288)
         fields = blank_policy_fields(wide)
-        fields["priced"][:], fields["weights"][:] = 1, 1023
+        fields["soft"][:], fields["weights"][:] = 1, 1023
         row = wide.rows - 1
         fields["excess_total"][row] = -1
         fields["constants"][row] = 2**80 - 1
@@ -332,44 +332,44 @@ class TestConstantsOfLosses:
 class TestExpectedShortfall:
     def test_price_on_a_grid_row_is_impossible(self):
         """Only the excess rows have a price at all: the record has X of them."""
-        assert get_quiet_policies("mini")["initial"].priced.shape == (MINI.excess_rows,)
+        assert get_quiet_policies("mini")["initial"].soft.shape == (MINI.excess_rows,)
 
-    def test_priced_row_with_cash(self):
-        refuse(put("cash", 0, 1), PricedRowForm, row=0, rule="cash in a priced row")
+    def test_soft_row_with_cash(self):
+        refuse(put("cash", 0, 1), SoftRowForm, row=0, rule="cash in a soft row")
 
-    def test_priced_row_with_a_constant(self):
-        refuse(put("constants", 0, 1), PricedRowForm, row=0)
+    def test_soft_row_with_a_constant(self):
+        refuse(put("constants", 0, 1), SoftRowForm, row=0)
 
-    def test_priced_row_with_a_contingency(self):
-        refuse(put("charges", (0, CONTINGENCY), -1), PricedRowForm, row=0)
+    def test_soft_row_with_a_contingency(self):
+        refuse(put("charges", (0, CONTINGENCY), -1), SoftRowForm, row=0)
 
-    def test_priced_row_without_t(self):
-        """A priced row whose e alone pays for the loss: X is averaged over the tail, so the row would be too cheap."""
+    def test_soft_row_without_t(self):
+        """A soft row whose e alone pays for the loss: X is averaged over the tail, so the row would be too cheap."""
 
         def change(fields):
             fields["helpers"][0] = 0
 
-        refuse(change, PricedRowForm, row=0, value={})
+        refuse(change, SoftRowForm, row=0, value={})
 
-    def test_priced_row_with_another_helper(self):
-        refuse(put("helpers", (0, Helper.EQUITY), 1), PricedRowForm, row=0)
+    def test_soft_row_with_another_helper(self):
+        refuse(put("helpers", (0, Helper.EQUITY), 1), SoftRowForm, row=0)
 
-    def test_priced_row_with_t_reversed(self):
+    def test_soft_row_with_t_reversed(self):
         def change(fields):
             fields["helpers"][0, [Helper.THRESHOLD_PLUS, Helper.THRESHOLD_MINUS]] = -1, 1
 
-        refuse(change, PricedRowForm, row=0)
+        refuse(change, SoftRowForm, row=0)
 
-    def test_priced_row_without_weight(self):
-        refuse(put("weights", 0, 0), PricedRowForm, row=0, value=0)
+    def test_soft_row_without_weight(self):
+        refuse(put("weights", 0, 0), SoftRowForm, row=0, value=0)
 
     def test_weight_without_a_price(self):
         def change(fields):
-            fields["priced"][3] = 0
+            fields["soft"][3] = 0
 
-        refuse(change, PricedRowForm, row=3)
+        refuse(change, SoftRowForm, row=3)
 
-    def test_priced_rows_that_no_total_pays_for(self):
+    def test_soft_rows_that_no_total_pays_for(self):
         refuse(put("excess_total", LAYOUT.tail, 0), ExcessTotalForm)
 
     def test_tail_heavier_than_all_weights(self):
@@ -399,7 +399,7 @@ class TestExpectedShortfall:
 
         refuse(change, TransferForm, row=LAYOUT.total)
 
-    def test_x_without_priced_rows(self):
+    def test_x_without_soft_rows(self):
         fields = blank_policy_fields(MINI)
         fields["excess_total"][40] = -1
         with pytest.raises(ExcessTotalForm):

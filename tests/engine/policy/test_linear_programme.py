@@ -28,11 +28,11 @@ def test_its_rows_are_the_policys(size, market, name):
         lots = generator.integers(-1000, 1000, preset.slots)
         cash = int(generator.integers(-(10**14), 10**14))
         helpers = generator.integers(0, 10**12, preset.helpers)
-        excess = np.where(policy.priced, generator.integers(0, 10**11, preset.excess_rows), 0)
+        excess = np.where(policy.soft, generator.integers(0, 10**11, preset.excess_rows), 0)
         values = np.zeros(programme.size)
         values[programme.long], values[programme.short] = np.maximum(lots, 0), np.maximum(-lots, 0)
         values[programme.cash] = cash / 1e6
-        values[programme.helpers], values[programme.excess] = helpers / 1e6, excess[programme.priced] / 1e6
+        values[programme.helpers], values[programme.excess] = helpers / 1e6, excess[programme.soft] / 1e6
         exact = np.array(
             evaluate_rows(policy, AccountState(lots, cash), helpers.tolist(), excess.tolist()), dtype=float
         )
@@ -50,7 +50,7 @@ def test_it_knows_which_row_is_equity_and_which_rows_state_money(size, market):
         money = np.flatnonzero(programme.takes_money)
         assert programme.equity_row in money and set(np.flatnonzero(policy.cash)) <= set(money)
         inner = policy.helpers[:, [kind is HelperKind.LOSS for kind in policy.helper_kinds]] > 0
-        assert not inner[money].any() and not policy.priced[money[money < policy.preset.excess_rows]].any()
+        assert not inner[money].any() and not policy.soft[money[money < policy.preset.excess_rows]].any()
 
 
 def test_a_policy_without_equity_asks_for_no_margin():

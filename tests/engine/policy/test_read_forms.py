@@ -33,7 +33,7 @@ def test_the_initial_policy(size, market):
     assert value.uses == forms.multiples == {layout.total: 4, layout.tail: tail_sum.tail_divisor}
     assert (transfer.plus, transfer.row, transfer.factor) == (Helper.TRANSFER_PLUS, layout.total, -5)
     assert transfer.groups == forms.groups and transfer.charge < 0
-    assert (forms.tail.plus, forms.tail.rows) == (Helper.THRESHOLD_PLUS, tuple(np.flatnonzero(policy.priced)))
+    assert (forms.tail.plus, forms.tail.rows) == (Helper.THRESHOLD_PLUS, tuple(np.flatnonzero(policy.soft)))
     assert (tail_sum.row, tail_sum.value) == (layout.tail, Helper.EQUITY)
     assert tail_sum.tail_divisor < tail_sum.tail_weight <= sum(forms.tail.weights) == policy.weights.sum()
     assert forms.get_rows(RowKind.DEBT) == [layout.debt] and not forms.get_rows(RowKind.CASH)

@@ -164,7 +164,7 @@ class TestFlat:
     def test_its_rows_are_hard(self, name):
         policy = flat_policy(PRESETS[name])
         used = np.flatnonzero(policy.cash | policy.charges.any(axis=1))
-        assert used.size == 2 and used.min() >= policy.preset.excess_rows and not policy.priced.any()
+        assert used.size == 2 and used.min() >= policy.preset.excess_rows and not policy.soft.any()
 
 
 def test_none_accepts_anything():

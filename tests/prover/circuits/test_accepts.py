@@ -81,8 +81,8 @@ def test_charges_are_split_by_sign():
     assert [wires["charge[0]"], wires["charge[1]"]] == [50 + 21, 10 + 6]
 
 
-def test_a_priced_excess_lifts_its_row_and_counts_in_the_total():
-    rule = Rule(priced=[1] + [0] * (EXCESS - 1), weights=[3] * EXCESS).with_rows(
+def test_a_soft_rows_excess_lifts_its_row_and_counts_in_the_total():
+    rule = Rule(soft=[1] + [0] * (EXCESS - 1), weights=[3] * EXCESS).with_rows(
         constants={0: -500, 20: 1600}, excess={20: -1}
     )
     wires = accept(Case(rule=rule, excess=[520] + [9] * (EXCESS - 1)))
@@ -158,4 +158,4 @@ def test_random_transitions_agree_with_the_integers(seed, side, write, slack):
 def test_the_cases_differ_in_kind():
     assert TRADE.side == -OTHER_SIDE.side == 1
     assert DEPOSIT.cash_flow > 0
-    assert any(TRADE.rule.priced) and not all(TRADE.rule.priced)
+    assert any(TRADE.rule.soft) and not all(TRADE.rule.soft)

@@ -334,11 +334,11 @@ def test_an_excess_has_its_range(value):
 
 
 @pytest.mark.property("P-09")
-def test_an_unpriced_excess_row_is_hard():
+def test_an_excess_row_that_is_not_soft_is_hard():
     """The row lacks 5. With a price the excess makes up for it; without one it does nothing."""
     hard = Case(rule=Rule().with_rows(constants={0: -5}), excess=[5] + [0] * (EXCESS - 1))
-    priced = hard.but(rule=Rule(priced=[1] + [0] * (EXCESS - 1)).with_rows(constants={0: -5}))
-    assert circuit.find_failures(forge(priced)) == []
+    soft = hard.but(rule=Rule(soft=[1] + [0] * (EXCESS - 1)).with_rows(constants={0: -5}))
+    assert circuit.find_failures(forge(soft)) == []
     refuse(forge(hard, slack_0=0), "rows", signals="rows.rowConstant[0]")
     refuse(forge(hard), "rows.range.number[0]")
 
@@ -346,7 +346,7 @@ def test_an_unpriced_excess_row_is_hard():
 @pytest.mark.property("P-09")
 def test_an_excess_cannot_count_in_its_row_alone():
     """X is taken without the excess of row 0, and row 20, which subtracts X, holds."""
-    rule = Rule(priced=[1] * EXCESS, weights=[2] * EXCESS).with_rows(constants={0: -5, 20: 3}, excess={20: -1})
+    rule = Rule(soft=[1] * EXCESS, weights=[2] * EXCESS).with_rows(constants={0: -5, 20: 3}, excess={20: -1})
     case = Case(rule=rule, excess=[5] + [0] * (EXCESS - 1))
     refuse(forge(case), "rows.range.number[20]")
     smaller = forge(case.but(excess=[0] * EXCESS))
@@ -357,11 +357,11 @@ def test_an_excess_cannot_count_in_its_row_alone():
 
 @pytest.mark.property("P-09")
 def test_weight_and_price_are_the_published_ones():
-    rule = Rule(priced=[1] * EXCESS, weights=[2] * EXCESS).with_rows(excess={20: -1}, constants={20: 10})
+    rule = Rule(soft=[1] * EXCESS, weights=[2] * EXCESS).with_rows(excess={20: -1}, constants={20: 10})
     case = Case(rule=rule, excess=[5] + [0] * (EXCESS - 1))
     assert circuit.find_failures(forge(case)) == []
     refuse(forge(case, weight=[1] * EXCESS), "rows", signals="rows.rowConstant[6]")
-    refuse(forge(case, priced=[0] * EXCESS), "rows", signals="rows.rowConstant[0]")
+    refuse(forge(case, soft=[0] * EXCESS), "rows", signals="rows.rowConstant[0]")
 
 
 @pytest.mark.property("P-08")
@@ -487,9 +487,7 @@ KEPT = ("movement.after", "digestNew", "next", "charges", "charge", "rows", "sla
 COUNTED = ("rows.excess", "excesses.total", "slack", "rows.slack", "rows.range")
 CHARGE = ("charge[", "charges.charge[", "charges.range", "rows.charge", "slack", "rows.slack", "rows.range")
 DROPPED = CHARGED.but(drop=at(s2=1), payoff=at(s2=9))
-EXCUSED = Case(
-    rule=Rule(priced=[1] * EXCESS, weights=[3] * EXCESS).with_rows(excess={20: -1}, constants={20: 99, 0: 9})
-)
+EXCUSED = Case(rule=Rule(soft=[1] * EXCESS, weights=[3] * EXCESS).with_rows(excess={20: -1}, constants={20: 99, 0: 9}))
 PRODUCTS = {
     "movement.dropped[2]": (DROPPED, DROPPED.but(drop=at()), ("movement.dropped", *KEPT)),
     "money.paid[2]": (DROPPED, DROPPED.but(payoff=at(s2=8)), ("money.paid", *CASH)),
@@ -537,7 +535,7 @@ def test_a_term_of_a_row_is_coefficient_times_value(term):
 def test_no_wire_is_free():
     """Raising any one wire breaks a constraint, as written and as proved. Books of one sign leave a rate idle."""
     rates = [[2] * SLOTS] * 2
-    rule = Rule(priced=[1] * EXCESS, weights=[1] * EXCESS, rate_long=rates, rate_short=rates)
+    rule = Rule(soft=[1] * EXCESS, weights=[1] * EXCESS, rate_long=rates, rate_short=rates)
     dense = TRADE.but(excess=[9] * EXCESS, helpers=[8] * HELPERS, rule=rule)
     free: set[str] | None = None
     for sign in (1, -1):

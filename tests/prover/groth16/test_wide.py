@@ -43,7 +43,7 @@ def test_wide_costs_what_the_ledger_says():
 @pytest.mark.property("P-76")
 def test_a_real_book_proves_and_verifies_two_ways(keys, proven):
     transition, proof = proven
-    assert transition.effects.policy.priced.sum() > get_preset("standard").excess_rows
+    assert transition.effects.policy.soft.sum() > get_preset("standard").excess_rows
     assert keys.provers.transition.verify_transition(proof.proof, transition)
     assert verify_py_ecc(keys.transition.verifying_key, proof.proof, proof.public)
 

@@ -90,7 +90,7 @@ def pack_in_integers(policy) -> dict[str, list[int]]:
         "rowExcess": lanes(policy.excess_total, 3),
         "rowHelper": lanes(policy.helpers, 3),
         "rowConstant": lanes(np.array(policy.constants, dtype=object), 3),
-        "priced": lanes(policy.priced, 1),
+        "soft": lanes(policy.soft, 1),
         "weight": lanes(policy.weights, 1),
         "rateLong": lanes(policy.rate_long, 2),
         "rateShort": lanes(policy.rate_short, 2),

@@ -197,7 +197,7 @@ def make_full_policy(preset, seed):
         "constants": tuple(
             draw.choice((1 - 2**80, 2**80 - 1, draw.randint(1 - 2**80, 2**80 - 1))) for _ in range(rows)
         ),
-        "priced": fill((preset.excess_rows,), 0, 1),
+        "soft": fill((preset.excess_rows,), 0, 1),
         "weights": fill((preset.excess_rows,), 0, 2**10 - 1),
         "rate_long": fill((2, slots), 0, 2**36 - 1),
         "rate_short": fill((2, slots), 0, 2**36 - 1),
