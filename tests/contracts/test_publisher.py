@@ -168,11 +168,11 @@ def test_policies_pass_the_engines_checks(key, first, ordinary):
 
 
 def test_initial_margin_implies_maintenance_margin(key, first, ordinary):
+    """Each under the name of the other, but for the debt row, whose limit its name decides."""
     policies = dict(ordinary.epoch.policies)
-    policies["initial"], policies["maintenance"] = (
-        replace(policies["maintenance"], name="initial"),
-        replace(policies["initial"], name="maintenance"),
-    )
+    initial, maintenance = policies["initial"], policies["maintenance"]
+    policies["initial"] = replace(maintenance, name="initial", constants=initial.constants)
+    policies["maintenance"] = replace(initial, name="maintenance", constants=maintenance.constants)
     swapped = replace(ordinary.epoch, policies=policies)
     with pytest.raises(NotImplied):
         check(key, first, swapped, make_message(key, first, swapped))
