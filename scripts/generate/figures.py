@@ -49,7 +49,7 @@ def render_table(ledgers: dict[str, Any]) -> str:
     preset, machine = get_preset("standard"), ledgers["prover"]["env"]
     head = (
         f"Preset `standard`: {preset.slots} slots, {preset.rows} rows. Times on {machine['cores']} cores "
-        f"({machine['cpu']}).\n\n"
+        f"({machine['cpu']}{', with AVX-512 IFMA' if machine['ifma'] else ''}).\n\n"
     )
     rows = [("what", "measured", "from"), ("---", "---", "---")]
     rows += [
@@ -74,7 +74,10 @@ def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
             "circuit": f"{circuit['constraints']:,} constraints, {circuit['public_inputs']:,} public inputs",
         },
         "costs/prover.json": {
-            "prove; snarkjs, same key and witness": f"{standard['prove_s']:.2f} s; {standard['prove_snarkjs_s']:.1f} s",
+            "prove; without vector units; snarkjs, same key and witness": (
+                f"{standard['prove_s']:.2f} s; {prover['scalar']['standard']['prove_s']:.2f} s; "
+                f"{standard['prove_snarkjs_s']:.1f} s"
+            ),
             "witness; verify": _milliseconds(standard, "witness_s", "verify_s"),
             "build an epoch; a policy's point": _milliseconds(standard, "epoch_s", "policy_point_s"),
             f"prove with {scenarios['wide']} scenarios (`wide`); with {scenarios['xl']} (`xl`)": (
@@ -87,7 +90,7 @@ def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
             ),
         },
         "costs/shortfall.json": {
-            "books whose margin is below the full sample's shortfall": f"{breaches} of {books:,}",
+            f"books of {len(markets)} markets below the full sample's shortfall": f"{breaches} of {books:,}",
             "searches that found such a book": f"{found} of {searches}",
         },
         "costs/gas.json": {
