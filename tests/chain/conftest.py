@@ -54,5 +54,6 @@ def open_funded(venue: LocalVenue, name: str, dollars: int, weth_lots: int = 0) 
     venue.open_account(party)
     venue.fund(party, cash_usd6=dollars * 10**6, lots={venue.contracts.deployment.weth_slot: weth_lots})
     venue.deposit(party, cash_usd6=dollars * 10**6, lots={venue.contracts.deployment.weth_slot: weth_lots})
+    venue.chain.travel(1)  # blocks of one second share a time, and an equal provenAt costs no storage
     venue.post_epoch(with_snapshot=False)
     return party
