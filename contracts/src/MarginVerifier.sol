@@ -149,9 +149,10 @@ contract MarginVerifier is IMarginVerifier {
     /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
     function _checkOne(KeyHead head, G1Place sum, uint256[8] calldata proof) private view returns (bool) {
         G1 memory a = G1(proof[0], proof[1]).negate();
-        uint256 outcome;
+        uint256 input;
         assembly ("memory-safe") {
-            let input := mload(0x40)
+            input := mload(0x40)
+            mstore(0x40, add(input, 768))
             mcopy(input, a, 0x40)
             calldatacopy(add(input, 0x40), add(proof, 0x40), 0x80)
             let pair := add(input, PAIR)
@@ -162,15 +163,8 @@ contract MarginVerifier is IMarginVerifier {
             pair := add(pair, PAIR)
             calldatacopy(pair, add(proof, 0xc0), 0x40)
             mcopy(add(pair, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-            // outcome is 0: refused, or no answer; 1: the product is not one; 2: it is. Arguments run from right to
-            // left, so the size is that of this call's answer; with the word cleared, no answer cannot pass for a one.
-            mstore(0, 0)
-            if and(eq(returndatasize(), 0x20), staticcall(gas(), 0x08, input, 768, 0, 0x20)) {
-                outcome := add(1, eq(mload(0), 1))
-            }
         }
-        if (outcome == 0) revert ProofMalformed();
-        return outcome == 2;
+        return _isOne(input, 4);
     }
 
     /// @dev e(-A_1, B_1) e(-rho A_2, B_2) e((1 + rho) alpha, beta) e(sum, gamma) e(C_1 + rho C_2, delta) = 1.
@@ -188,9 +182,10 @@ contract MarginVerifier is IMarginVerifier {
         G1 memory c = G1(plus[6], plus[7]);
         c.place().addProduct(G1(minus[6], minus[7]).place(), rho);
         head.alpha().scale(both);
-        uint256 outcome;
+        uint256 input;
         assembly ("memory-safe") {
-            let input := mload(0x40)
+            input := mload(0x40)
+            mstore(0x40, add(input, 960))
             mcopy(input, a1, 0x40)
             calldatacopy(add(input, 0x40), add(plus, 0x40), 0x80)
             let entry := add(input, PAIR)
@@ -204,12 +199,13 @@ contract MarginVerifier is IMarginVerifier {
             entry := add(entry, PAIR)
             mcopy(entry, c, 0x40)
             mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-            mstore(0, 0) // here and below as in _checkOne
-            if and(eq(returndatasize(), 0x20), staticcall(gas(), 0x08, input, 960, 0, 0x20)) {
-                outcome := add(1, eq(mload(0), 1))
-            }
         }
-        if (outcome == 0) revert ProofMalformed();
-        return outcome == 2;
+        return _isOne(input, 5);
+    }
+
+    function _isOne(uint256 input, uint256 pairs) private view returns (bool isOne) {
+        bool answered;
+        (answered, isOne) = Bn254.pairing(input, pairs);
+        if (!answered) revert ProofMalformed();
     }
 }

@@ -79,10 +79,11 @@ struct Opening {
 ///        registry.
 ///      - The discrete logarithm problem is hard on BN254 (about 100 bits) and the key's set-up was honest.
 ///      Liveness assumptions
-///      - The precompiles of EIP-196 and EIP-197 exist and keep their prices in order of magnitude.
+///      - The precompiles of EIP-196 and EIP-197 exist, at no more than three times the prices of EIP-1108: that is all
+///        the gas they are given, so that a malformed proof burns at most that and not 63/64 of the transaction's.
 ///
-///      Every call reverts with `ProofRejected`, `ProofMalformed`, with `SignalTooLarge` or `PointRefused` of Bn254, or
-///      with `KeyMissing` of KeyData.
+///      Every call reverts with `ProofRejected`, `ProofMalformed`, with `SignalTooLarge`, `PointRefused` or `GasTooLow`
+///      of Bn254, or with `KeyMissing` of KeyData.
 interface IMarginVerifier {
     /// @notice A proof does not match its public signals; of two proofs, either one.
     /// @param context Context of the proof; of two, the first one's.

@@ -66,7 +66,7 @@ library KeyChecks {
     function _requireGroupElement(bytes calldata key, uint256 offset) private view {
         bytes calldata element = key[offset:offset + 128];
         bool isIdentity = keccak256(element) == keccak256(new bytes(128));
-        (bool accepted, bytes memory result) = address(0x08).staticcall(
+        (bool accepted, bytes memory result) = address(0x08).staticcall{gas: Bn254.PAIRING_GAS + 2 * Bn254.PAIR_GAS}(
             abi.encodePacked(uint256(1), uint256(2), element, uint256(1), Bn254.Q - 2, element)
         );
         if (isIdentity || !accepted || result.length != 32 || abi.decode(result, (uint256)) != 1) {
