@@ -123,14 +123,15 @@ def _quote_option(house: HouseModel, item: Instrument, seen: Observation, share:
 
 
 def _quote_linear(house: HouseModel, item: Instrument, share: float) -> dict[str, int]:
-    mark, half = int(house.marks[item.slot]), HALF_SPREAD[item.kind]
-    if not mark:  # a lot is worth less than half a micro-dollar: there is no price at which to trade it
+    """Spread and depth are shares of the notional, which accrued funding is no part of."""
+    mark, notional = int(house.marks[item.slot]), float(house.snapshot.forward[item.slot]) * item.lot_size * USD6
+    if round(notional) == 0:  # a lot is worth less than half a micro-dollar: there is no price at which to trade it
         return {"ask": 0, "bid": 0, "can_buy": 0, "can_sell": 0}
-    crowding = house.snapshot.crowding[item.underlying]
-    deep = share * DEPTH_SHARE[item.kind] * USD6 / mark
+    crowding, half = house.snapshot.crowding[item.underlying], HALF_SPREAD[item.kind] * notional
+    deep = share * DEPTH_SHARE[item.kind] * USD6 / notional
     return {
-        "ask": math.ceil(mark * (1.0 + half)),
-        "bid": math.floor(mark * (1.0 - half)),
+        "ask": math.ceil(mark + half),
+        "bid": math.floor(mark - half),
         "can_buy": math.floor(deep * crowding.depth_up),
         "can_sell": math.floor(deep * crowding.depth_down),
     }

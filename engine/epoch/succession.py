@@ -19,7 +19,7 @@ from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import Coin
-from zkmargin.engine.units import SECONDS_PER_DAY, USD6
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, USD6
 
 MAX_LAG = 60
 """Seconds by which an epoch's time may lie after its snapshot's: proofs count the age of prices from the epoch's."""
@@ -31,6 +31,10 @@ the quorum's word, within this."""
 
 EASING = 2.0
 """What lowers the contagion buffer (more depth, a smaller ladder or impact) moves at most by this factor per epoch."""
+FUNDING_SECONDS = 8 * SECONDS_PER_HOUR
+"""Funding is stated and paid for so many seconds, from midnight UTC."""
+FUNDING_CAP = 0.01
+"""Largest funding of 8 hours, fraction of the mark: this project's choice, twice the cap of Deribit's perpetuals."""
 MULTIPLIER_FALL = 0.25
 """The state multiplier falls at most so much per epoch. It may rise at once: a rise blocks new risk only."""
 
@@ -50,17 +54,20 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     * The time is the snapshot's or at most `max_lag` seconds later.
     * The number rises, by at most `NUMBER_LEAP` (from 0 for the first epoch), the time does not fall, the preset stays,
       the generation stays or rises by one.
+    * Each perpetual's mark is near its index (`MarketSnapshot.check_marks`).
     * The collateral slots keep their instruments and lot sizes for ever.
     * At an equal generation the listing is identical and so is the settlement: it is the vector of the step into that
       generation, which every epoch of it carries for the accounts that have not made the step yet.
     * At a step the settlement is not the identity, drops every slot whose instrument changes, also from or to empty,
       and pays nothing on a slot that was empty.
-    * What a dropped slot pays is bounded by the snapshot of `previous`. An instrument that is live at the epoch's time
-      (a perpetual always, a dated one until its expiry) and a future pay within 50 % of their last price. An option
-      that has expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
+    * What a dropped slot pays is bounded by the snapshot of `previous`. A perpetual pays its last price within 50 % of
+      its mark; a future, and what is live at the epoch's time, within 50 % of its last price. An option that has
+      expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
     * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
       closes are daily); depth, ladder and impact ease by `EASING` at most, the contagion multiplier falls by
       `MULTIPLIER_FALL` at most.
+    * A perpetual's accrued funding moves by at most `FUNDING_CAP` of the larger mark for each 8 hours that pass, and as
+      much again for each of 0, 8 and 16 o'clock (venues that pay at once); it begins at 0 where a step drops the slot.
     * The first epoch's generation began without a step: its settlement is the identity.
 
     Within these bounds a payoff is the quorum's settlement price, which no data of the two epochs show.
@@ -75,8 +82,11 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     ------
     RefusedSuccession
         If one of these does not hold; says which value and what is allowed.
+    OutOfRange
+        If a perpetual's mark is far from its index.
     """
     _check_header(previous, epoch, max_lag)
+    epoch.snapshot.check_marks()
     if previous is None:
         if not epoch.settlement.is_identity:
             dropped = int(epoch.settlement.drop.sum())
@@ -84,6 +94,7 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
         return
     _check_collateral(previous, epoch)
     _check_easing(previous, epoch)
+    _check_accrued_funding(previous, epoch)
     if epoch.generation == previous.generation:
         _check_same_generation(previous, epoch)
     else:
@@ -141,6 +152,26 @@ def _check_easing(previous: Epoch, epoch: Epoch) -> None:
         )
 
 
+def _check_accrued_funding(previous: Epoch, epoch: Epoch) -> None:
+    """Funding moves equity between the holders of a perpetual, so no epoch moves much of it."""
+    before, after = previous.snapshot, epoch.snapshot
+    end = max(after.time, before.time)
+    payments = end // FUNDING_SECONDS - before.time // FUNDING_SECONDS
+    periods = payments + (end - before.time) / FUNDING_SECONDS
+    is_step = epoch.generation != previous.generation
+    for item in after.listing.by_name.values():
+        if item.kind is not InstrumentKind.PERPETUAL:
+            continue
+        coin, slot = item.underlying, item.slot
+        is_kept = before.listing.is_listed[slot] and not (is_step and epoch.settlement.drop[slot])
+        start = before.accrued_funding[coin] if is_kept else 0.0
+        mark = max(float(after.forward[slot]), float(before.forward[slot]) if is_kept else 0.0)
+        reach = FUNDING_CAP * periods * mark if is_kept else 0.0
+        accrued = after.accrued_funding[coin]
+        if abs(accrued - start) > reach + 1 / USD6:
+            raise RefusedSuccession("accrued funding", accrued, f"{start - reach:.6f} to {start + reach:.6f}", slot)
+
+
 def _check_same_generation(previous: Epoch, epoch: Epoch) -> None:
     for slot, old, new in _changes(previous, epoch):
         raise RefusedSuccession("instrument", new, f"{old}, as the generation stays {epoch.generation}", slot)
@@ -182,8 +213,11 @@ def _bound_payoff(dropped: Instrument, before: MarketSnapshot, price: float, tim
         most = CALL_BOUND * float(before.forward[dropped.slot]) if is_call else strike
         return 0, math.floor(USD6 * most * dropped.lot_size), f"expired at {dropped.expiry}"
     usd6 = round(USD6 * price)
+    if dropped.kind is InstrumentKind.PERPETUAL:
+        half = round(USD6 * float(before.forward[dropped.slot]) * dropped.lot_size) // 2
+        return usd6 - half, usd6 + half, f"is live and has a last price of {usd6}, give or take 50 % of its mark"
     state = "expired" if has_expired else "is live"
-    return -(-usd6 // 2), usd6 + usd6 // 2, f"{state} and its last price is {usd6}, from which 50 % are allowed"
+    return usd6 - usd6 // 2, usd6 + usd6 // 2, f"{state} and its last price is {usd6}, from which 50 % are allowed"
 
 
 def _changes(previous: Epoch, epoch: Epoch) -> list[tuple[int, str, str]]:

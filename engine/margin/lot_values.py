@@ -90,7 +90,7 @@ class LotByLot:
             return 0.0
         forward = self.forward(item) * (1.0 + move)
         if item.kind is not InstrumentKind.OPTION:
-            return forward * item.lot_size
+            return (forward - self.accrued_funding(item)) * item.lot_size
         years = max(self.years(item) - days / DAYS_PER_YEAR, 0.0)
         shocked = volatility if volatility is not None else self.volatility(item) * volatility_factor
         strike, is_call = get_option_terms(item)
@@ -99,6 +99,10 @@ class LotByLot:
     def forward(self, item: Instrument) -> float:
         """US dollars per coin."""
         return float(self.snapshot.forward[item.slot])
+
+    def accrued_funding(self, item: Instrument) -> float:
+        """What a perpetual's longs have paid since it was listed, US dollars per coin; 0 for another instrument."""
+        return self.snapshot.accrued_funding[item.underlying] if item.kind is InstrumentKind.PERPETUAL else 0.0
 
     def volatility(self, item: Instrument) -> float:
         """Of an option, fraction per square root of a year."""
@@ -221,5 +225,6 @@ class LotByLot:
             years = max(self.years(item) - passed, 0.0)
             value: np.ndarray = black76_price(forward, strike, years, self.volatility(item) * factor, is_call)
         else:
-            value = forward / (1.0 + self.scenarios.token) if item.kind is InstrumentKind.SPOT else forward
+            is_spot = item.kind is InstrumentKind.SPOT
+            value = forward / (1.0 + self.scenarios.token) if is_spot else forward - self.accrued_funding(item)
         return np.asarray(value * item.lot_size - self.prices[item.slot])

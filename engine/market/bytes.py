@@ -4,12 +4,13 @@ Big-endian; N is the preset's number of slots, slots in order.
 
 | field | bytes | meaning |
 |---|---|---|
-| magic | 4 | "ZKM" and the version, 2 |
+| magic | 4 | "ZKM" and the version, 3 |
 | preset | 1 + n | length, ASCII name |
 | generation | 3 | |
 | time | 5 | unix seconds |
 | source | 2 + n | length, UTF-8 |
 | per coin, in slot order: index, rate, funding | 6 + 4 + 4 | micro-dollars; signed 1e-9; signed 1e-9 |
+| accrued funding | 6 | signed micro-dollars |
 | daily volatility | 3 | millionths |
 | crowding: ladder down, up, depth down, up, impact | 5 + 5 + 5 + 5 + 3 | US dollars; impact in millionths |
 | contagion_multiplier | 2 | thousandths |
@@ -38,7 +39,7 @@ from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listi
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import LOT_STEP, USD6
 
-MAGIC = b"ZKM\x02"
+MAGIC = b"ZKM\x03"
 """First bytes; the last is the version of the layout."""
 VOLATILITY_STEP = 1_000_000
 """Steps per 1.00 of volatility."""
@@ -87,6 +88,8 @@ class Facts(Protocol):
     def rates(self) -> Mapping[Coin, float]: ...
     @property
     def funding(self) -> Mapping[Coin, float]: ...
+    @property
+    def accrued_funding(self) -> Mapping[Coin, float]: ...
 
 
 def _steps(value: float, steps: int) -> int:
@@ -115,6 +118,7 @@ def encode(snapshot: Facts) -> bytes:
         put(_steps(snapshot.index[coin], USD6), 6)
         put(_steps(snapshot.rates[coin], RATE_STEP), 4, signed=True)
         put(_steps(snapshot.funding[coin], RATE_STEP), 4, signed=True)
+        put(_steps(snapshot.accrued_funding[coin], USD6), 6, signed=True)
         put(_steps(snapshot.daily_volatility[coin], VOLATILITY_STEP), 3)
         for field, size, steps in CROWDING_FIELDS:
             put(_steps(getattr(snapshot.crowding[coin], field), steps), size)
@@ -174,11 +178,12 @@ def decode(data: bytes) -> dict[str, Any]:
     preset = get_preset(reader.text(reader.number(1)))
     generation, time = reader.number(3), reader.number(5)
     source = reader.text(reader.number(2))
-    index, rates, funding, daily_volatility, crowding = {}, {}, {}, {}, {}
+    index, rates, funding, accrued_funding, daily_volatility, crowding = {}, {}, {}, {}, {}, {}
     for coin in Coin:
         index[coin] = reader.number(6) / USD6
         rates[coin] = reader.number(4, signed=True) / RATE_STEP
         funding[coin] = reader.number(4, signed=True) / RATE_STEP
+        accrued_funding[coin] = reader.number(6, signed=True) / USD6
         daily_volatility[coin] = reader.number(3) / VOLATILITY_STEP
         crowding[coin] = Crowding(**{field: reader.number(size) / steps for field, size, steps in CROWDING_FIELDS})
     contagion_multiplier = reader.number(2) / MULTIPLIER_STEP
@@ -223,6 +228,7 @@ def decode(data: bytes) -> dict[str, Any]:
         "volatility": volatility,
         "rates": rates,
         "funding": funding,
+        "accrued_funding": accrued_funding,
         "daily_volatility": daily_volatility,
         "crowding": crowding,
         "contagion_multiplier": contagion_multiplier,

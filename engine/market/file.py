@@ -22,7 +22,7 @@ from zkmargin.engine.market.svi import SviSlice, VolatilitySurface
 from zkmargin.engine.presets import Coin, get_preset, require_coin
 from zkmargin.engine.units import USD6, require_in_range, require_whole
 
-FORMAT = "zkmargin.market/2"
+FORMAT = "zkmargin.market/3"
 """First field of a market file."""
 DATA = Path(__file__).parents[1] / "data"
 """Where the shipped snapshots are."""
@@ -104,6 +104,7 @@ class MarketFile(StrictModel):
     index: dict[str, float]
     rates: dict[str, float]
     funding: dict[str, float]
+    accrued_funding: dict[str, float]
     daily_volatility: dict[str, float]
     crowding: dict[str, CrowdingRow]
     contagion_multiplier: float
@@ -195,10 +196,12 @@ def _build(file: MarketFile, source: str) -> MarketSnapshot:
         volatility=volatility,
         rates=_by_coin("rate", file.rates),
         funding=_by_coin("funding", file.funding),
+        accrued_funding=_by_coin("accrued funding", file.accrued_funding),
         daily_volatility=_by_coin("daily volatility", file.daily_volatility),
         crowding={coin: row.to_crowding() for coin, row in _by_coin("crowding", file.crowding).items()},
         contagion_multiplier=file.contagion_multiplier,
     )
+    snapshot.check_marks()
     check_prices(snapshot)
     return snapshot
 
@@ -230,7 +233,7 @@ def to_document(snapshot: MarketSnapshot) -> dict[str, object]:
     """The content of `render_market` as plain dictionaries and lists."""
     per_coin = {
         field: {coin.value: getattr(snapshot, field)[coin] for coin in Coin}
-        for field in ("index", "rates", "funding", "daily_volatility")
+        for field in ("index", "rates", "funding", "accrued_funding", "daily_volatility")
     }
     return {
         "format": FORMAT,

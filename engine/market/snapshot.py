@@ -7,7 +7,7 @@ priced is exactly what is posted, and equal snapshots have equal bytes. `engine.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from eth_hash.auto import keccak
 from zkmargin.engine.errors import ExpiredInstrument, MalformedFile, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.market.bytes import RATE_STEP, VOLATILITY_STEP, decode, encode
 from zkmargin.engine.market.crowding import MAX_MULTIPLIER, MIN_MULTIPLIER, MULTIPLIER_STEP, Crowding
-from zkmargin.engine.market.instruments import MAX_EXPIRY, MAX_USD, InstrumentKind, Listing
+from zkmargin.engine.market.instruments import MAX_EXPIRY, MAX_USD, Instrument, InstrumentKind, Listing
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_YEAR, USD6, quantize, require_in_range, require_whole
 
@@ -26,6 +26,9 @@ MIN_VOLATILITY, MAX_VOLATILITY = 0.001, 16.0
 """Allowed volatility, fraction; the largest on the chain of a crash was 3.2. A zero is missing data, not a market."""
 MAX_RATE = 1.0
 """Largest absolute rate (per year) or funding (per 8 hours), fraction."""
+MARK_BAND = 0.05
+"""Farthest that a perpetual's mark may lie from its index, fraction of the index: checked where a snapshot is read.
+Venues' own marks of BTC and ETH stay within 1 %; this project's choice, five times that."""
 MIN_DAILY_VOLATILITY, MAX_DAILY_VOLATILITY = 0.001, 1.0
 """Allowed forecast of the volatility of daily log returns, fraction."""
 MAX_SOURCE = 1_000
@@ -47,9 +50,10 @@ class MarketSnapshot:
     ExpiredInstrument
         If an instrument expires at or before `time` (a crossed expiry).
     WrongKind
-        If a number stands on a slot that has none of that sort, or spot differs from its index.
+        If a number stands on a slot that has none of that sort, spot differs from its index, or a coin without a
+        perpetual has accrued funding.
     UnknownName
-        If index, rates, funding, daily volatility or crowding have other keys than the coins.
+        If index, rates, funding, accrued funding, daily volatility or crowding have other keys than the coins.
     """
 
     time: int
@@ -61,8 +65,8 @@ class MarketSnapshot:
     listing: Listing
     """What the slots hold."""
     forward: np.ndarray
-    """(N,) US dollars per coin, rounded to 1e-6: index for spot, mark for perpetuals, else the row's own forward; NaN
-    where nothing is listed."""
+    """(N,) US dollars per coin, rounded to 1e-6: index for spot, mark for perpetuals (funding not taken off), else
+    the row's own forward; NaN where nothing is listed."""
     volatility: np.ndarray
     """(N,) fraction per square root of a year, rounded to 1e-6; NaN where no option is."""
     daily_volatility: Mapping[Coin, float]
@@ -76,6 +80,10 @@ class MarketSnapshot:
     """Discount rate per coin, fraction per year, continuous. A recorded fact: prices are undiscounted."""
     funding: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
     """Funding of the coin's perpetual, fraction per 8 hours, positive when longs pay; 0 where it is not known."""
+    accrued_funding: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
+    """What longs of the coin's perpetual have paid in funding since it was listed, less what they have received, US
+    dollars per coin, rounded to 1e-6. The perpetual's price is its mark less this, and may be negative; shocks and
+    deltas are of the mark."""
 
     def __post_init__(self) -> None:
         listing = self.listing
@@ -87,6 +95,7 @@ class MarketSnapshot:
             "index": _per_coin("index", self.index, 1 / USD6, MAX_USD, USD6),
             "rates": _per_coin("rate", self.rates, -MAX_RATE, MAX_RATE, RATE_STEP),
             "funding": _per_coin("funding", self.funding, -MAX_RATE, MAX_RATE, RATE_STEP),
+            "accrued_funding": _per_coin("accrued funding", self.accrued_funding, -MAX_USD, MAX_USD, USD6),
             "daily_volatility": _per_coin(
                 "daily volatility",
                 self.daily_volatility,
@@ -117,6 +126,35 @@ class MarketSnapshot:
             if item.kind is InstrumentKind.SPOT and self.forward[item.slot] != self.index[item.underlying]:
                 allowed = f"the index of {item.underlying.value}, {self.index[item.underlying]}"
                 raise WrongKind(f"forward of {item.name}", float(self.forward[item.slot]), allowed)
+        self._check_accrued_funding()
+
+    def _check_accrued_funding(self) -> None:
+        listed = {item.underlying for item, _ in self._perpetuals()}
+        for coin, accrued in self.accrued_funding.items():
+            if accrued and coin not in listed:
+                raise WrongKind(f"accrued funding of {coin.value}", accrued, "0, as no perpetual is listed")
+
+    def _perpetuals(self) -> Iterator[tuple[Instrument, float]]:
+        """Each listed perpetual and its mark, US dollars per coin."""
+        for item in self.listing.by_name.values():
+            if item.kind is InstrumentKind.PERPETUAL:
+                yield item, float(self.forward[item.slot])
+
+    def check_marks(self) -> None:
+        """Whether each perpetual's mark lies within `MARK_BAND` of its index, as it must where a snapshot is read.
+
+        Not of every record: a stressed market may hold prices that no venue would state.
+
+        Raises
+        ------
+        OutOfRange
+            If a mark is farther away; names the mark and the range.
+        """
+        for item, mark in self._perpetuals():
+            index = self.index[item.underlying]
+            low, high = index * (1.0 - MARK_BAND), index * (1.0 + MARK_BAND)
+            what = f"mark of {item.name}, which stays within {MARK_BAND:.0%} of the index {index:g}"
+            require_in_range(what, mark, low, high)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MarketSnapshot) and self.to_bytes() == other.to_bytes()
@@ -139,6 +177,15 @@ class MarketSnapshot:
         return np.asarray(column)
 
     @cached_property
+    def accrued_by_slot(self) -> np.ndarray:
+        """(N,) US dollars per coin: the accrued funding of perpetuals, 0 elsewhere."""
+        column = np.zeros(self.listing.preset.slots)
+        for item, _ in self._perpetuals():
+            column[item.slot] = self.accrued_funding[item.underlying]
+        column.flags.writeable = False
+        return column
+
+    @cached_property
     def _bytes(self) -> bytes:
         return encode(self)
 
@@ -154,12 +201,15 @@ class MarketSnapshot:
         ------
         MalformedFile
             If `data` is truncated, too long, or not the canonical bytes of its snapshot.
+        OutOfRange
+            As `check_marks`.
         MarketError
             As the records raise.
         """
         snapshot = cls(**decode(data))
         if snapshot.to_bytes() != bytes(data):
             raise MalformedFile("snapshot bytes", "are not canonical; allowed: what to_bytes gives")
+        snapshot.check_marks()
         return snapshot
 
     @property

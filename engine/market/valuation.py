@@ -41,14 +41,14 @@ def price_per_lot(
 ) -> np.ndarray:
     """Value of one lot of every slot, US dollars, shape (…, N): the broadcast shape of the arguments against (N,).
 
-    Options: `black76_price` on the row's own forward; futures their forward, perpetuals their mark, spot its index;
-    each times the lot size. A slot where nothing is listed is worth 0.
+    Options: `black76_price` on the row's own forward; futures their forward, perpetuals their mark less the accrued
+    funding, spot its index; each times the lot size. A slot where nothing is listed is worth 0.
 
     Parameters
     ----------
     forward_shift
         Relative change of forwards, marks and index, >= -1: scalar or broadcastable to (…, N). For one number per
-        scenario pass shape (scenarios, 1).
+        scenario pass shape (scenarios, 1). Accrued funding does not move.
     volatility
         Volatilities instead of the snapshot's, fraction, broadcastable to (…, N); only option slots are read.
     time_shift
@@ -63,7 +63,7 @@ def price_per_lot(
     forward, option_forward, chosen, years = _shifted(snapshot, forward_shift, volatility, time_shift)
     listing = snapshot.listing
     slots = np.flatnonzero(listing.is_option)
-    price = np.array(forward)
+    price = forward - snapshot.accrued_by_slot
     price[..., slots] = black76_price(option_forward, listing.strike[slots], years, chosen, listing.is_call[slots])
     return np.asarray(price * listing.lot_size)
 

@@ -10,6 +10,7 @@ from tests.support.house import get_snapshot
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.epoch.succession import RefusedSuccession, check_succession
+from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.house import House
 from zkmargin.engine.market.instruments import (
     InstrumentKind,
@@ -219,6 +220,61 @@ class TestEasing:
             follow(high, snapshot=dataclasses.replace(SNAPSHOT, contagion_multiplier=2.74)),
             "contagion_multiplier",
         )
+
+
+@pytest.mark.property("P-142")
+def test_a_mark_far_from_the_index_is_not_signed():
+    forward = SNAPSHOT.forward.copy()
+    forward[PERPETUAL] *= 1.06
+    with pytest.raises(OutOfRange, match="mark of BTC-PERPETUAL"):
+        check_succession(FIRST, follow(FIRST, snapshot=dataclasses.replace(SNAPSHOT, forward=forward)))
+
+
+class TestAccruedFunding:
+    """It moves equity between a perpetual's holders, so it moves slowly: 1 % of the mark for 8 hours, and once more at
+    each of 0, 8 and 16 o'clock."""
+
+    @staticmethod
+    def accrue(share: float, seconds: int = 60, previous: Epoch = FIRST, **changes) -> Epoch:
+        snapshot = changes.pop("snapshot", SNAPSHOT)
+        accrued = {coin: share * index for coin, index in SNAPSHOT.index.items()}
+        snapshot = dataclasses.replace(snapshot, accrued_funding=accrued)
+        return follow(previous, snapshot=snapshot, time=previous.time + seconds, **changes)
+
+    @pytest.mark.property("P-143")
+    @pytest.mark.parametrize("seconds, share", [(60, 0.01 * 60 / 28_800), (28_800, 0.02), (86_400, 0.06)])
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_it_moves_slowly(self, seconds, share, sign):
+        """The snapshot is of 15:33:51, so a minute crosses no hour of payment."""
+        check_succession(FIRST, self.accrue(sign * share * 0.999, seconds))
+        epoch = self.accrue(sign * share * 1.001, seconds)
+        refuse(FIRST, epoch, "accrued funding", epoch.snapshot.accrued_funding[Coin.BTC], PERPETUAL)
+
+    def test_what_has_accrued_stays(self):
+        old = dataclasses.replace(FIRST, snapshot=self.accrue(0.2).snapshot)
+        check_succession(old, self.accrue(0.2001, 28_800, old))
+        refuse(old, self.accrue(0.0, 28_800, old), "accrued funding", 0.0, PERPETUAL)
+
+    @pytest.mark.property("P-143")
+    def test_a_perpetual_listed_anew_starts_at_zero(self):
+        old = dataclasses.replace(FIRST, snapshot=self.accrue(0.2).snapshot)
+        both = settle({slot: round(0.8 * price(slot)) for slot in (PERPETUAL, 9)})
+        anew = relist(SNAPSHOT, {}, step=1)
+        check_succession(old, self.accrue(0.0, 60, old, snapshot=anew, settlement=both))
+        epoch = self.accrue(0.2, 60, old, snapshot=anew, settlement=both)
+        refuse(old, epoch, "accrued funding", epoch.snapshot.accrued_funding[Coin.BTC], PERPETUAL)
+
+    @pytest.mark.property("P-22")
+    def test_a_dropped_perpetual_pays_its_price_within_half_its_mark(self):
+        """With 80 % accrued the price is a fifth of the mark: half of the price would not even cover a 16 % fall."""
+        old = dataclasses.replace(FIRST, snapshot=self.accrue(0.8).snapshot)
+        anew, mark = relist(SNAPSHOT, {}, step=1), price(PERPETUAL)
+        for paid in (round(-0.299 * mark), round(0.699 * mark)):
+            step = settle({PERPETUAL: paid, 9: round(0.2 * price(9))})
+            check_succession(old, self.accrue(0.0, 60, old, snapshot=anew, settlement=step))
+        for paid in (round(-0.301 * mark), round(0.701 * mark)):
+            step = settle({PERPETUAL: paid, 9: round(0.2 * price(9))})
+            refuse(old, self.accrue(0.0, 60, old, snapshot=anew, settlement=step), "payoff", paid, PERPETUAL)
 
 
 class TestSameGeneration:

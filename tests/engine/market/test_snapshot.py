@@ -103,9 +103,9 @@ def test_json_is_exact(shipped):
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
-        ("deribit_2026-08-22", "54947a4ff5f99499c46769b160fc30b1f24dec230e60c1609de506ce2e2de380"),
-        ("deribit_2025-12-30", "d11637599752e242f3ffa3263ae18cb39af8fdb2cfe1efafe061bbb3abe21462"),
-        ("deribit_2026-02-05", "8828d1e7a7b7a7416fddc8f16b2bdf680bb68f4e3058a60a2effc995a4f5b218"),
+        ("deribit_2026-08-22", "71c141b2fa90b3eab6e8edd14cb4b5739c411a8095873b74c5ce14bb1c1204a7"),
+        ("deribit_2025-12-30", "78e0df80b055ab7b7db7329b9971c70d718af4b8fa46cc1c41ff618232f2c84c"),
+        ("deribit_2026-02-05", "826a0748b8fd4ef8c7b3fc466e8a2ddae84a89b2b66d3f7c9999966d2c084445"),
     ],
 )
 def test_hashes_of_the_shipped_markets(name, digest):
@@ -132,6 +132,11 @@ def test_crowding_out_of_range_is_refused(field, value):
         Crowding(**accepted | {field: value})
 
 
+PER_COIN = ("index", "rates", "funding", "accrued_funding", "daily_volatility", "crowding", "contagion_multiplier")
+AT_INDEX = (InstrumentKind.SPOT, InstrumentKind.PERPETUAL)
+"""Kinds whose forward is the index here; a perpetual's mark lies near it."""
+
+
 @st.composite
 def mini_snapshots(draw):
     """Any snapshot of 16 slots: any subset listed, numbers up to the edges of their ranges."""
@@ -156,8 +161,8 @@ def mini_snapshots(draw):
                 facts |= {"strike": strike / 1e6, "is_call": draw(st.booleans())}
                 volatility[slot] = draw(st.floats(0.001, 16))
             slots[slot] = make_instrument(slot, kind, coin, draw(lot), **facts)
-            forward[slot] = index[coin] if kind is InstrumentKind.SPOT else draw(usd)
-    rate = st.floats(-1, 1)
+            forward[slot] = index[coin] if kind in AT_INDEX else draw(usd)
+    rate, accrued = st.floats(-1, 1), st.floats(-1e8, 1e8)
     return MarketSnapshot(
         time=time,
         source=draw(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)),
@@ -167,6 +172,7 @@ def mini_snapshots(draw):
         volatility=volatility,
         rates={coin: draw(rate) for coin in Coin},
         funding={coin: draw(rate) for coin in Coin},
+        accrued_funding={coin: draw(accrued) if slots[8 * coin.ordinal + 1] else 0.0 for coin in Coin},
         daily_volatility={coin: draw(st.floats(0.001, 1)) for coin in Coin},
         crowding={coin: draw(crowdings()) for coin in Coin},
         contagion_multiplier=draw(st.floats(1, 4)),
@@ -189,7 +195,7 @@ def test_any_snapshot_survives_json_and_bytes(snapshot):
     assert from_bytes.to_bytes() == from_json.to_bytes() == data
     for again in (from_bytes, from_json):
         assert again.listing == snapshot.listing
-        for field in ("index", "rates", "funding", "daily_volatility", "crowding", "contagion_multiplier"):
+        for field in PER_COIN:
             assert getattr(again, field) == getattr(snapshot, field), field
         assert np.array_equal(again.forward, snapshot.forward, equal_nan=True)
         assert np.array_equal(again.volatility, snapshot.volatility, equal_nan=True)
@@ -216,7 +222,7 @@ def test_bytes_with_one_byte_changed_are_refused_or_another_snapshot(mini, data)
         (lambda data: data[:-1], "end at byte"),
         (lambda data: data + b"\0", r"have \d+ bytes; allowed: \d+"),
         (lambda data: b"", "end at byte 0"),
-        (lambda data: b"ZKM\1" + data[4:], "begin with 5a4b4d01; allowed: 5a4b4d02"),
+        (lambda data: b"ZKM\1" + data[4:], "begin with 5a4b4d01; allowed: 5a4b4d03"),
     ],
 )
 def test_bytes_of_a_wrong_form_are_refused(mini, edit, message):
@@ -232,6 +238,33 @@ def test_bytes_that_are_not_canonical_are_refused(snapshot):
     data[at : at + 6] = (1).to_bytes(6, "big")
     with pytest.raises(MalformedFile, match="not canonical"):
         MarketSnapshot.from_bytes(bytes(data))
+
+
+@pytest.mark.property("P-142")
+@pytest.mark.parametrize("share", [0.94, 1.06])
+def test_a_mark_far_from_the_index_is_refused_at_the_border(mini, share):
+    """A perpetual that stands 6 % off its index is an error of the data, or a price that the quorum made up."""
+    index = mini.index["BTC"]
+    near = dataclasses.replace(mini, forward=with_value(mini.forward, 1, index * (1 + (share - 1) * 0.8)))
+    far = dataclasses.replace(mini, forward=with_value(mini.forward, 1, index * share))
+    for read in (
+        lambda snapshot: MarketSnapshot.from_bytes(snapshot.to_bytes()),
+        lambda s: parse_market(render_market(s)),
+    ):
+        assert read(near) == near
+        with pytest.raises(OutOfRange, match=r"mark of BTC-PERPETUAL, which stays within 5% of the index") as refusal:
+            read(far)
+        assert refusal.value.value == pytest.approx(index * share)
+        assert (refusal.value.low, refusal.value.high) == pytest.approx((0.95 * index, 1.05 * index))
+
+
+def test_funding_accrues_where_a_perpetual_is_listed(mini):
+    instruments, forward = list(mini.listing.instruments), mini.forward.copy()
+    instruments[1], forward[1] = None, math.nan
+    listing = dataclasses.replace(mini.listing, instruments=tuple(instruments))
+    dataclasses.replace(mini, listing=listing, forward=forward)
+    with pytest.raises(WrongKind, match=r"accrued funding of BTC is 1\.5; allowed: 0, as no perpetual is listed"):
+        dataclasses.replace(mini, listing=listing, forward=forward, accrued_funding={"BTC": 1.5, "ETH": 0.0})
 
 
 def with_value(column, slot, value):
@@ -255,6 +288,11 @@ def with_value(column, slot, value):
         (lambda s: {"index": {**s.index, "BTC": 7e4}}, WrongKind, "BTC-SPOT is .* the index of BTC, 70000"),
         (lambda s: {"rates": {"BTC": 0.0, "ETH": 1.01}}, OutOfRange, "rate of ETH is 1.01; allowed: -1.0 to 1.0"),
         (lambda s: {"funding": {"BTC": math.inf, "ETH": 0}}, OutOfRange, "funding of BTC is inf"),
+        (
+            lambda s: {"accrued_funding": {"BTC": -1.1e8, "ETH": 0}},
+            OutOfRange,
+            "accrued funding of BTC is -110000000.0",
+        ),
         (lambda s: {"daily_volatility": {"BTC": math.nan, "ETH": 0.03}}, OutOfRange, "daily volatility of BTC is nan"),
         (lambda s: {"daily_volatility": {"BTC": 0.0, "ETH": 0.03}}, OutOfRange, "allowed: 0.001 to 1.0"),
         (lambda s: {"daily_volatility": {"BTC": 0.02}}, OutOfRange, "daily volatility of ETH is None"),
@@ -301,7 +339,7 @@ def edit_document(mini, edit):
 @pytest.mark.parametrize(
     ("edit", "error", "message"),
     [
-        (lambda d: d.update(format="other"), MalformedFile, "format is 'other'; allowed: 'zkmargin.market/2'"),
+        (lambda d: d.update(format="other"), MalformedFile, "format is 'other'; allowed: 'zkmargin.market/3'"),
         (lambda d: d.update(preset="huge"), UnknownName, "unknown preset 'huge'; allowed: mini"),
         (lambda d: d.pop("time"), MalformedFile, "time: Field required"),
         (lambda d: d.update(surprise=1), MalformedFile, "surprise: Extra inputs are not permitted; found 1"),
