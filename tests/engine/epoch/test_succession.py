@@ -222,7 +222,7 @@ class TestEasing:
         )
 
 
-@pytest.mark.property("P-142")
+@pytest.mark.property("P-95")
 def test_a_mark_far_from_the_index_is_not_signed():
     forward = SNAPSHOT.forward.copy()
     forward[PERPETUAL] *= 1.06
@@ -241,7 +241,7 @@ class TestAccruedFunding:
         snapshot = dataclasses.replace(snapshot, accrued_funding=accrued)
         return follow(previous, snapshot=snapshot, time=previous.time + seconds, **changes)
 
-    @pytest.mark.property("P-143")
+    @pytest.mark.property("P-96")
     @pytest.mark.parametrize("seconds, share", [(60, 0.01 * 60 / 28_800), (28_800, 0.02), (86_400, 0.06)])
     @pytest.mark.parametrize("sign", [1, -1])
     def test_it_moves_slowly(self, seconds, share, sign):
@@ -255,7 +255,7 @@ class TestAccruedFunding:
         check_succession(old, self.accrue(0.2001, 28_800, old))
         refuse(old, self.accrue(0.0, 28_800, old), "accrued funding", 0.0, PERPETUAL)
 
-    @pytest.mark.property("P-143")
+    @pytest.mark.property("P-96")
     def test_a_perpetual_listed_anew_starts_at_zero(self):
         old = dataclasses.replace(FIRST, snapshot=self.accrue(0.2).snapshot)
         both = settle({slot: round(0.8 * price(slot)) for slot in (PERPETUAL, 9)})

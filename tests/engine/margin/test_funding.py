@@ -54,7 +54,7 @@ def test_a_move_is_of_the_mark(share):
     assert (delta_per_lot(accrued) == delta_per_lot(without)).all()
 
 
-@pytest.mark.property("P-141")
+@pytest.mark.property("P-94")
 @pytest.mark.parametrize("lots", [LOTS, -LOTS])
 @pytest.mark.parametrize("share", [0.2, -0.4, 1.3])
 def test_accrued_funding_changes_no_requirement(share, lots):
@@ -69,7 +69,7 @@ def test_accrued_funding_changes_no_requirement(share, lots):
     assert needed == pytest.approx((0.16 + 0.004) * INDEX, rel=1e-6)
 
 
-@pytest.mark.property("P-141")
+@pytest.mark.property("P-94")
 def test_an_account_at_the_edge_passes_alike():
     """12,639 dollars of equity carry a long of one coin at maintenance, 12,637 do not, whatever has accrued."""
     for share in (0.0, 0.2):

@@ -240,7 +240,7 @@ def test_bytes_that_are_not_canonical_are_refused(snapshot):
         MarketSnapshot.from_bytes(bytes(data))
 
 
-@pytest.mark.property("P-142")
+@pytest.mark.property("P-95")
 @pytest.mark.parametrize("share", [0.94, 1.06])
 def test_a_mark_far_from_the_index_is_refused_at_the_border(mini, share):
     """A perpetual that stands 6 % off its index is an error of the data, or a price that the quorum made up."""
