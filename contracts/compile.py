@@ -110,7 +110,7 @@ def run_compiler(sources: Mapping[str, str], selection: Mapping[str, Mapping[str
     if not (NODE_MODULES / "solc").is_dir():
         raise CompilationFailed([f"no solc in {NODE_MODULES}: {describe_setup()}"])
     try:
-        output = solcx.compile_standard(standard_input, solc_binary=_install_stand_in())
+        output = solcx.compile_standard(standard_input, solc_binary=install_compiler())
     except (OSError, solcx.exceptions.SolcError) as reason:
         raise CompilationFailed([str(reason).split("\n> command:")[0]]) from None
     # A warning in a package's own source (OpenZeppelin's transient reentrancy guard has one, about itself) is not
@@ -139,7 +139,8 @@ def _get_artifacts(output: Mapping[str, Any], files: Sequence[str]) -> dict[str,
     return artifacts
 
 
-def _install_stand_in() -> Path:
-    """Put the stand-in beside the packages; whole at every moment, since others may be compiling."""
+def install_compiler() -> Path:
+    """Puts the stand-in for a native compiler beside the packages, and gives its path; whole at every moment, since
+    others may be compiling."""
     write_whole(COMPILER, STAND_IN.read_bytes(), mode=PROGRAM)
     return COMPILER

@@ -10,10 +10,10 @@ import {CollateralVault} from "./CollateralVault.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Flow, Invalidate, Messages, Open} from "./generated/Messages.sol";
 import {
-    Account,
     ActionRequest,
     EpochPoints,
     IClearingHouse,
+    MarginAccount,
     OpenRequest,
     Status,
     TradeRequest,
@@ -51,7 +51,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         G1 settlement;
     }
 
-    /// @dev An Account as it is stored; the first five fields share one word.
+    /// @dev A MarginAccount as it is stored; the first five fields share one word.
     struct AccountRecord {
         address auth;
         uint8 state; // Status, and HAS_INVALIDATED
@@ -251,10 +251,10 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IClearingHouse
-    function accountOf(bytes32 account) external view returns (Account memory) {
+    function accountOf(bytes32 account) external view returns (MarginAccount memory) {
         AccountRecord storage record = _accounts[account];
         return
-            Account({
+            MarginAccount({
                 auth: record.auth,
                 status: _statusOf(record),
                 keyVersion: record.keyVersion,

@@ -22,7 +22,7 @@ enum Status {
 /// @param provenAt Unix seconds of the prices at which margin was last proved; the block's time at opening.
 /// @param commitment Commitment to positions, cash, viewing key and nonce, a field element.
 /// @param escrowHash keccak256(abi.encode(ephemeralX, ephemeralY, escrowedKey, keyVersion)) of the opening.
-struct Account {
+struct MarginAccount {
     address auth;
     Status status;
     uint16 keyVersion;
@@ -449,7 +449,7 @@ interface IClearingHouse {
     /// @notice An account; all zero if it was never opened.
     /// @param account Its number.
     /// @return What is known of it.
-    function accountOf(bytes32 account) external view returns (Account memory);
+    function accountOf(bytes32 account) external view returns (MarginAccount memory);
 
     /// @notice Whether the account is active, its key live, and its margin was proved at prices at most `maxAge`
     ///         seconds old.

@@ -1,0 +1,31 @@
+"""Foundry's forge over `contracts/foundry.toml`, with the compiler from npm in the place of a downloaded one."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from zkmargin.contracts.compile import install_compiler
+from zkmargin.prover.paths import NODE_MODULES
+
+CONTRACTS = Path(__file__).parents[2] / "contracts"
+SECONDS = 580
+"""How long forge may take."""
+
+
+def find_forge() -> Path:
+    """The forge binary: ZKMARGIN_FORGE, else npm's, else PATH's."""
+    named = os.environ.get("ZKMARGIN_FORGE")
+    packaged = sorted(NODE_MODULES.glob("@foundry-rs/forge-*/bin/forge*"))
+    found = named or next((str(path) for path in packaged), None) or shutil.which("forge")
+    if found is None:
+        raise FileNotFoundError(f"no forge in {NODE_MODULES} and on PATH: `make setup`, or set ZKMARGIN_FORGE")
+    return Path(found)
+
+
+def run_forge(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What forge did and said, offline; `environment` is added to this process's own."""
+    command = [str(find_forge()), *arguments, "--offline", "--use", str(install_compiler())]
+    return subprocess.run(
+        command, cwd=CONTRACTS, env={**os.environ, **environment}, capture_output=True, text=True, timeout=SECONDS
+    )
