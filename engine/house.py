@@ -11,7 +11,7 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState, Portfolio
 from zkmargin.engine.desk.explanation import Explanation, explain_requirement
-from zkmargin.engine.desk.find_hedge import find_hedge
+from zkmargin.engine.desk.find_hedge import SECONDS, find_hedge
 from zkmargin.engine.desk.hedge_result import Hedge, Target
 from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE, Liquidity, make_liquidity
 from zkmargin.engine.desk.orders import Order
@@ -98,11 +98,19 @@ class House(HouseModel):
         target: Target = Target.REQUIREMENT,
         level: str = "initial",
         max_cost: float | None = None,
-        seconds: float | None = None,
+        whole_lots: bool = False,
+        seconds: float = SECONDS,
     ) -> Hedge:
         """The cheapest trades that restore or free margin; parameters and errors as `engine.desk.find_hedge`."""
         return find_hedge(
-            self, *self._read(account), liquidity, target=target, level=level, max_cost=max_cost, seconds=seconds
+            self,
+            *self._read(account),
+            liquidity,
+            target=target,
+            level=level,
+            max_cost=max_cost,
+            whole_lots=whole_lots,
+            seconds=seconds,
         )
 
     def explain(self, account: Account, level: str = "initial") -> Explanation:

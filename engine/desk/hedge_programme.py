@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from zkmargin.engine.account import AccountState
+from zkmargin.engine.desk.deadline import Deadline
 from zkmargin.engine.desk.interruptible import run_interruptible
 from zkmargin.engine.desk.liquidity import Liquidity
 from zkmargin.engine.policy.linear_programme import Programme, minimise
@@ -69,6 +70,8 @@ class HedgeProgramme:
     """The account today."""
     liquidity: Liquidity
     """Prices and caps."""
+    deadline: Deadline
+    """When solving ends."""
 
     @cached_property
     def programme(self) -> Programme:
@@ -146,21 +149,28 @@ class HedgeProgramme:
     def solve(self, goal: Goal, budget: float = np.inf, room: float = 0.0) -> Solution:
         """The best real trades at a cost of at most `budget`, US dollars, that leave `room`, US dollars.
 
-        Raises `ProgrammeFailed` if there are none.
+        Raises `ProgrammeFailed` if there are none, or the time is over.
         """
         rows, free = -self.inequalities, self.programme.constants
         if np.isfinite(budget):
             rows, free = np.vstack([rows, self.costs]), np.append(free, budget)
         left, right = self.equalities
         result = minimise(
-            self.get_objective(goal), A_ub=rows, b_ub=free, A_eq=left, b_eq=right, bounds=self.get_bounds(goal, room)
+            self.get_objective(goal),
+            seconds=self.deadline.left,
+            A_ub=rows,
+            b_ub=free,
+            A_eq=left,
+            b_eq=right,
+            bounds=self.get_bounds(goal, room),
         )
         return Solution(self._read_trades(result.x), float(result.fun), float(result.x[-2]))
 
-    def solve_whole(self, goal: Goal, budget: float, room: float, seconds: float) -> Solution | None:
-        """The best whole lots found within `seconds`; none when none were found."""
+    def solve_whole(self, goal: Goal, budget: float, room: float) -> Solution | None:
+        """The best whole lots found in time; none when none were found."""
         from scipy.optimize import Bounds, LinearConstraint, milp
 
+        seconds = self.deadline.left
         left, right = self.equalities
         constraints = [
             LinearConstraint(self.inequalities, -self.programme.constants, np.inf),

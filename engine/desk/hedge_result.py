@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from zkmargin.engine.margin.verdict import Verdict
+
 
 class Target(StrEnum):
     """What a hedge is for."""
@@ -21,11 +23,17 @@ class Outcome(StrEnum):
     NOT_NEEDED = "not needed"
     """The requirement is met as it is, or no trade frees more margin than it costs."""
     FOUND = "found"
-    """Trades after which the policy is met."""
+    """Trades after which the policy is met, each of which the account can make."""
+    CANNOT_BE_TRADED = "found, but cannot be traded"
+    """After all trades the policy is met, but a trade on the way leaves the account without its initial margin."""
     NONE_WITHIN_CAPS = "none within liquidity and budget"
     """No trades within liquidity and budget meet it; the trades shown leave least missing."""
     NONE_IN_WHOLE_LOTS = "none in whole lots found"
     """Real lots would meet it, and no rounding was found that does."""
+    BEYOND_LIMIT = "none: the exposure stays beyond its limit"
+    """All that liquidity allows would leave a net delta beyond the largest; no programme was solved."""
+    UNDECIDED = "undecided"
+    """The solver gave no answer in time."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,8 @@ class HedgeTrade:
     """Against the mark."""
     cap: int
     """Most lots that the liquidity allows on that side."""
+    trade: int
+    """Number of the trade that it belongs to, from 1."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +69,9 @@ class Hedge:
     outcome: Outcome
     """What came of it."""
     trades: tuple[HedgeTrade, ...]
-    """By instrument; the account after them is what the fields below describe."""
+    """In the order in which they can be made; the account after them is what the fields below describe."""
     needed_trades: int
-    """Trades of four legs that they need."""
+    """Trades of four legs that they need; a failing account can begin with one only that leaves it passing."""
     method: str
     """"rounded" or "whole lots", whichever is better."""
     cost: float
@@ -79,8 +89,8 @@ class Hedge:
     """Equity less requirement."""
     margin_excess_after: float
     """After the trades."""
-    missing_usd6: int
-    """What the integer policy lacks after the trades, micro-dollars; 0 when it is met."""
+    verdict: Verdict
+    """What the integer policy says after the trades."""
     gap: float | None
     """Relative gap of the search over whole lots; none if it was not made or found nothing."""
 

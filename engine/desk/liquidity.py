@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,11 @@ class Liquidity:
     def tradable(self) -> np.ndarray:
         """Slots that can be traded on at least one side."""
         return np.flatnonzero((self.can_buy > 0) | (self.can_sell > 0))
+
+    def restrict(self, slots: np.ndarray) -> Liquidity:
+        """The same with nothing for sale outside `slots`."""
+        kept = np.isin(np.arange(len(self.mark)), slots)
+        return replace(self, can_buy=np.where(kept, self.can_buy, 0), can_sell=np.where(kept, self.can_sell, 0))
 
     def get_cost(self, trades: np.ndarray) -> int:
         """What signed trades (N,) in lots cost against the mark, micro-dollars, at least 0."""

@@ -10,6 +10,7 @@ from zkmargin.engine.desk.orders import Order, find_instruments, price_lot, trad
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.margin.report import describe_worst_cell, report_level
+from zkmargin.engine.margin.verdict import Verdict
 from zkmargin.engine.presets import BITS, Coin
 from zkmargin.engine.units import USD6
 
@@ -30,8 +31,8 @@ class Standing:
     """Equity less initial requirement."""
     margin_excess_maintenance: float
     """Equity less maintenance requirement."""
-    missing_usd6: dict[str, int]
-    """By level, what the integer policy lacks, micro-dollars; 0 when a proof is possible."""
+    verdicts: dict[str, Verdict]
+    """By level, what the integer policy says."""
     binding: str
     """The rule that decides the initial requirement."""
     worst: dict[Coin, str]
@@ -52,7 +53,7 @@ class Standing:
             contagion_buffer=initial.contagion_buffer,
             margin_excess_initial=initial.margin_excess,
             margin_excess_maintenance=maintenance.margin_excess,
-            missing_usd6={name: level.missing_usd6 for name, level in levels.items()},
+            verdicts={name: level.verdict for name, level in levels.items()},
             binding=initial.binding,
             worst={coin: describe_worst_cell(house, coin, required["initial"]) for coin in Coin},
             worst_loss=required["initial"].losses,
@@ -103,7 +104,7 @@ class WhatIf:
 
     def passes(self, level: str) -> bool:
         """Whether the account after the orders could prove the level."""
-        return not self.after.missing_usd6[level]
+        return self.after.verdicts[level].passes
 
     def to_document(self) -> dict[str, object]:
         """Plain dictionaries and numbers."""

@@ -44,6 +44,9 @@ from zkmargin.engine.units import USD6
 Number = TypeVar("Number", float, Fraction)
 """What an evaluation computes in."""
 
+TIE = 1e-9
+"""Share of the largest loss by which two losses that are one may differ."""
+
 ADD_ONS = ("short options", "long options", "perpetuals and futures", "haircut", "closed slots")
 """Parts of K."""
 
@@ -61,7 +64,7 @@ class Requirement(Generic[Number]):
     losses: dict[Coin, Number]
     """Worst loss of each coin's group with the transfer that is best for the account; a loss is positive."""
     worst: dict[Coin, int]
-    """Number of the cell in which that is, per coin."""
+    """Number of the cell in which that is, per coin; the first where several tie."""
     transfer: Number
     """n, long exposure moved from the BTC group to the ETH group; negative the other way."""
     transfer_charge: Number
@@ -199,7 +202,7 @@ class Definition:
             equity=cash - numbers.losses(self.values.prices[None], state.positions)[0],
             charges=self._compute_charges(state, level, numbers),
             losses={coin: max(zero, *moved[coin]) for coin in Coin},
-            worst={coin: max(range(len(moved[coin])), key=moved[coin].__getitem__) for coin in Coin},
+            worst={coin: find_worst(moved[coin]) for coin in Coin},
             transfer=transfer,
             transfer_charge=charge * abs(transfer),
             factor=numbers.stated(parameters.factor[level]),
@@ -270,6 +273,16 @@ class Definition:
             return "long options", notional * long, "short options", notional * short
         rate = notional * self.parameters.linear[level]
         return "perpetuals and futures", rate, "perpetuals and futures", rate
+
+
+def find_worst(losses: Sequence[Number]) -> int:
+    """The first of the largest losses; those that differ by less than `TIE` of the largest in size tie.
+
+    Where netting helps, two cells lose the same at the best transfer, and only the last digits of a float differ.
+    """
+    tie = TIE * float(max(abs(loss) for loss in losses))
+    worst = max(losses)
+    return next(place for place, loss in enumerate(losses) if float(worst - loss) <= tie)
 
 
 def _total(values: Iterable[Number]) -> Number:

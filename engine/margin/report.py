@@ -12,6 +12,8 @@ from zkmargin.engine.account import AccountState
 from zkmargin.engine.margin.definition import Requirement
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
+from zkmargin.engine.margin.tail import expected_shortfall
+from zkmargin.engine.margin.verdict import Verdict
 from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
@@ -26,20 +28,21 @@ class LevelReport:
     margin_excess: float
     """Equity less requirement; negative when margin is missing."""
     is_met: bool
-    """Whether the definition's requirement is met, the debt limit included."""
+    """Whether the definition's requirement is met, debt and exposure limits included."""
     binding: str
-    """The rule that decides: "scenario grid", "expected shortfall", or "debt limit" or "exposure limit" when that
-    alone fails."""
+    """The rule that decides: "scenario grid" or "expected shortfall"; "charges per lot" where neither asks anything,
+    "none" where nothing is required; "debt limit" or "exposure limit" when that alone fails."""
     grid: float
     """Requirement by the scenario grid, with its factor, without add-ons."""
     expected_shortfall: float
-    """Requirement by the expected shortfall; 0 where the level does not ask for it."""
+    """Requirement by the expected shortfall: kappa times that of the reduced sample; 0 where the level does not ask
+    for it."""
     contagion_buffer: float
     """Contagion buffer of all coins; 0 where the level does not ask for it."""
     contributions: dict[str, float]
     """Parts that add up to the requirement: groups of the binding rule, transfer charge, buffers, each add-on."""
-    missing_usd6: int
-    """Cash that the integer policy lacks, micro-dollars; 0 when a proof is possible."""
+    verdict: Verdict
+    """What the integer policy says."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,10 @@ class MarginReport:
     """Long exposure moved from the BTC group to the ETH group, US dollars; negative the other way."""
     worst_shortfall_scenario: str
     """The joint scenario with the largest loss."""
+    sample_shortfall: float
+    """Expected shortfall over the full sample's windows, without kappa and reduction; no rule asks it as it is."""
+    shortfall_multiplier: float
+    """kappa, by which the rule multiplies the reduced sample's expected shortfall."""
     segregated: Segregated
     """Comparison."""
 
@@ -144,6 +151,8 @@ def report_level(house: HouseModel, state: AccountState, requirement: Requiremen
     contributions |= {f"contagion buffer {coin}": value for coin, value in requirement.buffers.items()}
     contributions |= requirement.charges
     binding = "scenario grid" if by_grid else "expected shortfall"
+    if not requirement.scenario_margin:
+        binding = "charges per lot" if requirement.total else "none"
     if requirement.margin_excess >= 0 > requirement.debt_slack:
         binding = "debt limit"
     if requirement.margin_excess >= 0 > requirement.exposure_slack:
@@ -157,7 +166,7 @@ def report_level(house: HouseModel, state: AccountState, requirement: Requiremen
         expected_shortfall=requirement.shortfall,
         contagion_buffer=requirement.buffer,
         contributions=contributions,
-        missing_usd6=max(refusal.missing_usd6, 1) if refusal else 0,
+        verdict=Verdict.of(house.policies[requirement.level], refusal),
     )
 
 
@@ -204,6 +213,13 @@ def _describe_worst_scenario(house: HouseModel, state: AccountState) -> str:
         return "none loses"
     moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(Coin, model.returns[worst], strict=True))
     return f"{moves} in {model.scenarios.margin_period_days} days"
+
+
+def _compute_sample_shortfall(house: HouseModel, state: AccountState) -> float:
+    """Expected shortfall of `state` over every window of the sample, US dollars."""
+    model, slots = house.shortfall, np.flatnonzero(state.positions)
+    losses = -(model.sample_pnl[:, slots] @ state.positions[slots].astype(float))
+    return float(expected_shortfall(losses[:, None], model.window_weights, model.sample_tail)[0])
 
 
 def _compare_segregated(
@@ -257,5 +273,7 @@ def build_report(house: HouseModel, name: str, state: AccountState) -> MarginRep
         netting=initial.factor * sum(loss_alone.values()) - initial.grid,
         transfer=initial.transfer,
         worst_shortfall_scenario=_describe_worst_scenario(house, state),
+        sample_shortfall=_compute_sample_shortfall(house, state),
+        shortfall_multiplier=house.shortfall.tail_weight / house.shortfall.tail_divisor,
         segregated=_compare_segregated(house, state, initial.total, alone.values()),
     )

@@ -86,6 +86,8 @@ class ScenarioSet:
     """Length of a window: the time over which the moves happen."""
     confidence: float
     """The tail is 1 - confidence of all weight."""
+    decay: float
+    """Of the variance filter per day: sigma_t+1^2 = decay sigma_t^2 + (1 - decay) r_t^2."""
     last_day: tuple[str, ...]
     """(D,) day on which each window ends, ISO; the name of a stress of the token where there is no history."""
     standardised: np.ndarray
@@ -209,9 +211,10 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
         raise MalformedFile(path.name, f"format is {file.format!r}; allowed: {FORMAT!r}")
     if str(rows) not in file.sets:
         raise UnknownName(f"set in {path.name}", str(rows), file.sets)
-    for what, numbers in (("confidence", [file.confidence]), ("days", [file.margin_period_days / 30])):
-        if not all(0 < number < 1 for number in numbers):
-            raise OutOfRange(f"{what} of {path.name}", numbers[0], "above 0", "below 1 (days: below 30)")
+    shares = {"confidence": file.confidence, "decay": file.decay, "days": file.margin_period_days / 30}
+    for what, share in shares.items():
+        if not 0 < share < 1:
+            raise OutOfRange(f"{what} of {path.name}", share, "above 0", "below 1 (days: below 30)")
     response = [file.volatility_response.get(coin, []) for coin in Coin]
     if any(len(row) != 3 for row in response) or not np.isfinite(response).all() or np.abs(response).max() > 10:
         raise MalformedFile(path.name, f"volatility_response is {response}; allowed: three numbers up to 10 per coin")
@@ -220,6 +223,7 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
         "name": name,
         "margin_period_days": file.margin_period_days,
         "confidence": file.confidence,
+        "decay": file.decay,
         "last_day": tuple(str(row[0]) for row in file.sample),
         "standardised": table[:, :2],
         "volatility": table[:, 2:4],

@@ -4,6 +4,10 @@ A stress makes a market that has moved; equity and requirements are those of the
 (`engine.margin.definition`) in that market, with the account's positions unchanged. Nothing here is part of a policy:
 the figures stand beside the requirement and say what it covers.
 
+A publisher's next snapshot would not only hold the new prices. So a stress also moves what the market remembers of it:
+the forecast of daily volatility, by the filter of the sample, with the move as the day's return; and the contagion
+multiplier, by the rule of `engine.contagion`, with the move as a cluster of large hourly moves within one day.
+
 The joint stress is read off the grid itself, without its factor: with correlation one, both coins' worst cells among
 those whose price moves have one sign, added; with correlation zero, each coin's worst cell on its own, which is the sum
 that netting reduces.
@@ -11,19 +15,54 @@ that netting reduces.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from zkmargin.engine.account import AccountState
+from zkmargin.engine.contagion.estimate import COUNT_WINDOW, FEWEST_EVENTS, MEMORY
+from zkmargin.engine.contagion.hawkes import estimate_branching
+from zkmargin.engine.contagion.state import StateRule
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.crowding import MIN_DEPTH
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
-from zkmargin.engine.market.snapshot import MAX_VOLATILITY, MIN_VOLATILITY, MarketSnapshot
+from zkmargin.engine.market.snapshot import (
+    MAX_DAILY_VOLATILITY,
+    MAX_VOLATILITY,
+    MIN_DAILY_VOLATILITY,
+    MIN_VOLATILITY,
+    MarketSnapshot,
+)
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import require_in_range
+
+LARGE_MOVE = 0.01
+"""Hourly log move that the state records count as large."""
+HOURS = 24
+"""Hours in which a stress happens."""
+
+
+def forecast_after(forecast: float, move: float, decay: float) -> float:
+    """Daily volatility that the filter forecasts after a day with a relative price `move`; never below `forecast`, as
+    the day may end calmer than it was."""
+    return max(forecast, math.sqrt(decay * forecast**2 + (1.0 - decay) * math.log1p(move) ** 2))
+
+
+def multiplier_after(multiplier: float, move: float, rule: StateRule) -> float:
+    """The contagion multiplier one day after a relative price `move` in large hourly steps; at least `multiplier`.
+
+    The cluster stands alone in the memory of the estimate, so n is the count's branching ratio of so many events within
+    one day; too few events count as calm there, and here. The gain is the calm one.
+    """
+    events = int(abs(math.log1p(move)) / LARGE_MOVE)
+    if events < FEWEST_EVENTS:
+        return multiplier
+    branching = estimate_branching(MEMORY - HOURS * np.linspace(1.0, 0.0, events + 2)[1:-1], MEMORY, COUNT_WINDOW)
+    known = min(multiplier, rule.largest)
+    return max(multiplier, rule.update(known, branching, rule.calm_gain, HOURS))
 
 
 @dataclass(frozen=True)
@@ -48,6 +87,8 @@ class Stress:
     """Factor of the crowding's depth on both sides, 0.01 to 1."""
     token: float = 0.0
     """Relative move of the cash token's price in US dollars, -0.5 to 0.5."""
+    forecast: float = 1.0
+    """Factor of the forecasts of daily volatility, besides what the moves do to them; 0.05 to 10."""
 
     def __post_init__(self) -> None:
         for field, low, high in (
@@ -56,16 +97,23 @@ class Stress:
             ("volatility", 0.05, 10.0),
             ("depth", 0.01, 1.0),
             ("token", -0.5, 0.5),
+            ("forecast", 0.05, 10.0),
         ):
             require_in_range(f"{field} of stress {self.name}", getattr(self, field), low, high)
 
-    def apply(self, snapshot: MarketSnapshot) -> MarketSnapshot:
+    @property
+    def moves(self) -> dict[Coin, float]:
+        """Relative price move by coin."""
+        return dict(zip(Coin, (self.btc, self.eth), strict=True))
+
+    def apply(self, snapshot: MarketSnapshot, decay: float) -> MarketSnapshot:
         """The market after the move, in units of the cash token.
 
         Derivatives settle one for one in the token and do not feel its price; spot is worth dollars, so its price and
-        the index are divided by 1 + `token`. Volatility and depth stay within the ranges that a snapshot allows.
+        the index are divided by 1 + `token`. Volatility, forecast and depth stay within the ranges that a snapshot
+        allows. `decay` is that of the filter that makes the forecast.
         """
-        listing, moves = snapshot.listing, dict(zip(Coin, (self.btc, self.eth), strict=True))
+        listing, moves = snapshot.listing, self.moves
         shift = np.array([moves[coin] for coin in Coin])[listing.underlying]
         forward = snapshot.forward * (1.0 + shift)
         index = {coin: value * (1.0 + moves[coin]) / (1.0 + self.token) for coin, value in snapshot.index.items()}
@@ -84,6 +132,19 @@ class Stress:
                 )
                 for coin, crowding in snapshot.crowding.items()
             },
+            daily_volatility={
+                coin: float(
+                    np.clip(
+                        self.forecast * forecast_after(forecast, moves[coin], decay),
+                        MIN_DAILY_VOLATILITY,
+                        MAX_DAILY_VOLATILITY,
+                    )
+                )
+                for coin, forecast in snapshot.daily_volatility.items()
+            },
+            contagion_multiplier=max(
+                multiplier_after(snapshot.contagion_multiplier, move, StateRule()) for move in moves.values()
+            ),
         )
 
 
@@ -91,7 +152,7 @@ STRESSES = (
     Stress("crash", btc=-0.30, eth=-0.30, volatility=1.5),
     Stress("rally", btc=0.30, eth=0.30, volatility=1.2),
     Stress("apart", btc=-0.15, eth=0.15),
-    Stress("volatility spike", volatility=2.0),
+    Stress("volatility spike", volatility=2.0, forecast=2.0),
     Stress("volatility crush", volatility=0.6),
     Stress("depth loss", depth=0.5),
     Stress("token below its peg", token=-0.12),
@@ -107,6 +168,10 @@ class StressResult:
 
     stress: Stress
     """What moved."""
+    daily_volatility: dict[Coin, float]
+    """Forecast by coin, in the market afterwards."""
+    contagion_multiplier: float
+    """theta there."""
     pnl: float
     """Change of equity; a loss is negative."""
     equity: float
@@ -166,6 +231,8 @@ def _evaluate(house: HouseModel, stress: Stress, state: AccountState, before: fl
     equity = levels["initial"].equity * dollars
     return StressResult(
         stress=stress,
+        daily_volatility=dict(house.snapshot.daily_volatility),
+        contagion_multiplier=house.snapshot.contagion_multiplier,
         pnl=0.0 if before is None else equity - before,
         equity=equity,
         requirement={level: needed.total * dollars for level, needed in levels.items()},
@@ -214,7 +281,8 @@ def run_stresses(
         If a stressed price leaves the range of a snapshot.
     """
     before = _evaluate(house, Stress("as it is"), state)
-    moved = ((stress, HouseModel(stress.apply(house.snapshot), house.parameters)) for stress in stresses)
+    decay = house.shortfall.scenarios.decay
+    moved = ((stress, HouseModel(stress.apply(house.snapshot, decay), house.parameters)) for stress in stresses)
     return StressReport(
         portfolio=portfolio,
         before=before,

@@ -38,6 +38,8 @@ class Outcome:
     """(S,) what accounts owe beyond all they have at the end, US dollars."""
     closed_coins: np.ndarray
     """(S,) coins of long positions closed by force."""
+    minutes_at_least_depth: np.ndarray
+    """(S,) minutes in which makers had withdrawn as far as they ever do."""
 
     @property
     def liquidated(self) -> np.ndarray:
@@ -113,7 +115,8 @@ class Cascade:
         bad_debt = np.maximum(-equity, 0.0).sum(axis=1)
         bad_debt += np.maximum(-self.writers.get_equity(now, minutes - 1), 0.0).sum(axis=1)
         closed = ((self.entered - self.coins) * (self.population.side > 0)).sum(axis=1)
-        return Outcome(price, sold, bought, self.hit.sum(axis=1) + closed_writers, bad_debt, closed)
+        accounts = self.hit.sum(axis=1) + closed_writers
+        return Outcome(price, sold, bought, accounts, bad_debt, closed, self.book.minutes_at_least)
 
     def _enter(self, minute: int, price: np.ndarray) -> None:
         if minute not in self.entries:

@@ -20,6 +20,7 @@ FIGURES: dict[str, Callable[[Positions, Outcome], np.ndarray]] = {
     "bad_debt_usd": lambda taken, seen: seen.bad_debt,
     "liquidated_usd": lambda taken, seen: seen.liquidated,
     "liquidated_accounts": lambda taken, seen: seen.accounts,
+    "minutes_at_least_depth": lambda taken, seen: seen.minutes_at_least_depth,
     "drawdown": lambda taken, seen: seen.drawdown,
     "margin_per_notional": lambda taken, seen: taken.cost,
     "notional_usd": lambda taken, seen: taken.notional.sum(axis=1),

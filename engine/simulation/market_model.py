@@ -14,7 +14,7 @@ RANGES = {
     "open_interest": (1e6, 1e12), "depth_down": (1e5, 1e12), "depth_up": (1e5, 1e12), "impact": (1e-6, 1.0),
     "initial_margin": (0.005, 1.0), "maintenance": (0.001, 1.0), "stress": (0.0, 4.0), "band": (0.01, 0.9),
     "oracle_lag": (0, 60), "partial": (0.01, 1.0), "refill_half_life": (0.1, 1e4), "book_levels": (0.1, 100.0),
-    "permanent": (0.0, 1.0), "withdrawal": (0.0, 100.0), "least_depth": (0.01, 1.0), "dealer_puts": (0.0, 1e7),
+    "permanent": (0.0, 1.0), "withdrawal": (0.0, 1.0), "least_depth": (0.01, 1.0), "dealer_puts": (0.0, 1e7),
     "late_share": (0.0, 0.9), "governed_share": (0.0, 1.0), "split": (1, 10_000), "wealth_spread": (0.0, 5.0),
     "leverage_spread": (0.0, 3.0), "leverage_median": (0.1, 100.0), "volatility": (1e-6, 1.0),
     "long_share": (0.0, 1.0), "long_interest": (0.001, 1.0), "entry_spread": (0.0, 1.0), "coin_collateral": (0.0, 1.0),
@@ -64,9 +64,9 @@ class MarketModel:
     """Share of the impact that stays (assumed; the news already holds the level that was come back to)."""
     withdrawal: float = 0.08
     """How far makers withdraw: depth is divided by 1 + this times (volatility / normal - 1) (fitted: no depth of the
-    crash is known)."""
+    crash is known). Once depth stands at `least_depth` through a crash, from about 0.2 on, more withdraws nothing."""
     least_depth: float = 0.25
-    """Depth never falls below this share (assumed)."""
+    """Depth never falls below this share (assumed). Lower it to let makers withdraw further."""
     agents: int = 600
     """Leveraged accounts per market."""
     long_share: float = 0.7

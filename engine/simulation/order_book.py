@@ -23,6 +23,8 @@ class Book:
         self.normal = model.volatility / np.sqrt(MINUTES_PER_DAY)
         self.variance = np.full(seeds, self.normal**2)
         self.last = self.get_price(0)
+        self.minutes_at_least = np.zeros(seeds)
+        """(S,) minutes observed in which depth stood at its least share."""
 
     def get_price(self, minute: int) -> np.ndarray:
         """(S,) mid price, US dollars."""
@@ -36,14 +38,17 @@ class Book:
         move = np.log(price / self.last)
         self.variance = MEMORY * self.variance + (1.0 - MEMORY) * move**2
         self.last = price
+        self.minutes_at_least += self._get_share() <= self.model.least_depth
         return price
+
+    def _get_share(self) -> np.ndarray:
+        """(S,) share of the depth that makers leave."""
+        excess = np.maximum(np.sqrt(self.variance) / self.normal - 1.0, 0.0)
+        return np.asarray(np.maximum(1.0 / (1.0 + self.model.withdrawal * excess), self.model.least_depth))
 
     def get_depth(self, selling: np.ndarray) -> np.ndarray:
         """(S,) depth within the band on the side that `selling` (bool) would use, US dollars."""
-        model = self.model
-        excess = np.maximum(np.sqrt(self.variance) / self.normal - 1.0, 0.0)
-        share = np.maximum(1.0 / (1.0 + model.withdrawal * excess), model.least_depth)
-        return np.asarray(np.where(selling, model.depth_down, model.depth_up) * share)
+        return np.asarray(np.where(selling, self.model.depth_down, self.model.depth_up) * self._get_share())
 
     def execute(self, net: np.ndarray, price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Trade (S,) net selling in US dollars (buying when negative).

@@ -22,6 +22,13 @@ class HedgeTarget(StrEnum):
     MINIMISE = "minimise"
 
 
+NOTES = {
+    "found, but cannot be traded": "Each trade has four legs and must leave the account with its initial margin: no "
+    "order of these trades does. Pay in first, or hedge before the margin is used.",
+    "undecided": "The solver gave no answer in time: give it more with --seconds.",
+}
+"""What a person should know of an outcome."""
+
 LIQUIDITY_SHARE, SECONDS, MOST_SECONDS = 0.1, 10.0, 600.0
 """The engine's defaults and its largest time limit."""
 
@@ -38,7 +45,7 @@ def hedge(
         float, typer.Option(help="Share of the day's volume, open interest and depth that may be taken.")
     ] = LIQUIDITY_SHARE,
     milp: Annotated[bool, typer.Option("--milp", help="Also search over whole lots and take the better.")] = False,
-    seconds: Annotated[float, typer.Option(help=f"Time limit of that search, at most {MOST_SECONDS:g}.")] = SECONDS,
+    seconds: Annotated[float, typer.Option(help=f"Time limit of the answer, at most {MOST_SECONDS:g}.")] = SECONDS,
     market: Market = DEFAULT_MARKET,
     as_json: AsJson = False,
 ) -> None:
@@ -59,14 +66,15 @@ def hedge(
     quotes = house.liquidity(load_observations(market), liquidity)
     with console.show_steps(1) if milp else nullcontext() as steps:
         if steps is not None:
-            steps.start(f"whole lots, at most {seconds:g} s")
+            steps.start(f"at most {seconds:g} s")
         found = house.hedge(
             held,
             quotes,
             target=Target(target.value),
             level=level.value,
             max_cost=max_cost,
-            seconds=seconds if milp else None,
+            whole_lots=milp,
+            seconds=seconds,
         )
     if as_json:
         console.print_json(found.to_document())
@@ -74,16 +82,15 @@ def hedge(
     if found.trades:
         console.out.print(_tabulate(found))
     console.out.print(console.make_key_values(f"{found.portfolio}, US dollars: {found.outcome}", _say(found)))
-    if found.needed_trades > 1:
-        console.out.print(
-            "Each trade must leave the account passing: one that fails as it is cannot begin with a part."
-        )
+    if note := NOTES.get(found.outcome.value):
+        console.out.print(note)
 
 
 def _tabulate(found: Hedge) -> console.WholeTable:
     rows = [
         (
             trade.name,
+            trade.trade,
             f"{trade.lots:+,}",
             f"{trade.cap:,}",
             f"{trade.price:,.2f}",
@@ -92,15 +99,13 @@ def _tabulate(found: Hedge) -> console.WholeTable:
         )
         for trade in found.trades
     ]
-    columns = ("instrument", "lots", "most lots", "USD per coin", "mark", "cost, USD")
+    columns = ("instrument", "trade", "lots", "most lots", "USD per coin", "mark", "cost, USD")
     return console.make_table(
-        f"Trades ({found.needed_trades} of up to four legs)", columns, rows, right=(1, 2, 3, 4, 5)
+        f"Trades ({found.needed_trades} of up to four legs)", columns, rows, right=(1, 2, 3, 4, 5, 6)
     )
 
 
 def _say(found: Hedge) -> dict[str, object]:
-    from zkmargin.engine.units import USD6
-
     shown: dict[str, object] = {
         "cost against the marks": f"{found.cost:,.2f}",
         f"{found.policy} requirement before, after": f"{found.requirement_before:,.2f}, {found.requirement_after:,.2f}",
@@ -112,5 +117,5 @@ def _say(found: Hedge) -> dict[str, object]:
         shown["lost to rounding"] = f"{found.rounding_loss:,.2f}"
     if found.gap is not None:
         shown["gap of the search over whole lots"] = f"{found.gap:.2%}"
-    shown["exact policy"] = f"fails, {found.missing_usd6 / USD6:,.2f} missing" if found.missing_usd6 else "passes"
+    shown["can be proved"] = found.verdict.describe()
     return shown

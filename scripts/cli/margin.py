@@ -11,7 +11,7 @@ from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, Portfolio
 
 if TYPE_CHECKING:
-    from zkmargin.engine.margin.report import LevelReport, MarginReport
+    from zkmargin.engine.margin.report import MarginReport
 
 
 def margin(portfolio: Portfolio, market: Market = DEFAULT_MARKET, as_json: AsJson = False) -> None:
@@ -49,7 +49,7 @@ def _tabulate_levels(report: MarginReport) -> console.WholeTable:
         ("requirement", *(Text(_usd(level.requirement), style="bold") for level in levels)),
         ("excess", *(_colour(level.margin_excess) for level in levels)),
         ("binding rule", *(level.binding for level in levels)),
-        ("can be proved", *(_say_provable(level) for level in levels)),
+        ("can be proved", *(level.verdict.describe() for level in levels)),
     ]
     title = f"Margin of {report.portfolio}, US dollars ({report.positions} positions)"
     return console.make_table(title, ("", *report.levels), rows, right=(1, 2))
@@ -81,7 +81,14 @@ def _tabulate_comparison(report: MarginReport) -> console.WholeTable:
         ("this account", _usd(initial.requirement)),
         ("netting between coins saves", _usd(report.netting)),
         ("saved against each position alone", f"{report.segregated.saving:.1%}"),
-        (f"expected shortfall 97.5 % (worst: {report.worst_shortfall_scenario})", _usd(initial.expected_shortfall)),
+        (
+            f"expected shortfall 97.5 % of the sample (worst: {report.worst_shortfall_scenario})",
+            _usd(report.sample_shortfall),
+        ),
+        (
+            f"what the rule asks for it: {report.shortfall_multiplier:.3f} x that of its groups",
+            _usd(initial.expected_shortfall),
+        ),
     ]
     return console.make_table("Initial requirement without netting", ("", "US dollars"), rows, right=(1,))
 
@@ -92,9 +99,3 @@ def _usd(value: float) -> str:
 
 def _colour(excess: float) -> Text:
     return Text(_usd(excess), style="green" if excess >= 0 else "red")
-
-
-def _say_provable(level: LevelReport) -> str:
-    from zkmargin.engine.units import USD6
-
-    return f"no, {_usd(level.missing_usd6 / USD6)} missing" if level.missing_usd6 else "yes"

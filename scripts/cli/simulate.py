@@ -19,6 +19,7 @@ SHOWN = {
     "bad debt, M$": ("bad_debt_usd", 1e-6, 1),
     "liquidated, M$": ("liquidated_usd", 1e-6, 0),
     "accounts": ("liquidated_accounts", 1.0, 1),
+    "minutes at least depth": ("minutes_at_least_depth", 1.0, 1),
     "drawdown, %": ("drawdown", 100.0, 2),
     "margin per notional, %": ("margin_per_notional", 100.0, 2),
     "notional, bn$": ("notional_usd", 1e-9, 2),

@@ -19,6 +19,9 @@ def stress(
     btc: Annotated[float, typer.Option(help="A stress of your own: relative price move of BTC.")] = 0.0,
     eth: Annotated[float, typer.Option(help="Relative price move of ETH.")] = 0.0,
     volatility: Annotated[float, typer.Option(help="Factor of every implied volatility.")] = 1.0,
+    forecast: Annotated[
+        float, typer.Option(help="Factor of the forecasts of daily volatility, besides what the moves do to them.")
+    ] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Equity and margin after stresses of the market, and both coins' worst losses put together.
@@ -30,7 +33,7 @@ def stress(
     from zkmargin.engine.margin.stress import STRESSES, Stress
     from zkmargin.engine.market.file import load_snapshot
 
-    own = Stress("yours", btc=btc, eth=eth, volatility=volatility)
+    own = Stress("yours", btc=btc, eth=eth, volatility=volatility, forecast=forecast)
     asked = (*STRESSES, own) if own != Stress("yours") else STRESSES
     report = House(load_snapshot(market)).stress(load_portfolio(portfolio), asked)
     if as_json:
@@ -43,6 +46,7 @@ def stress(
 def _describe(of: Stress) -> str:
     parts = [f"{coin} {move:+.0%}" for coin, move in (("BTC", of.btc), ("ETH", of.eth)) if move]
     parts += [f"vol x{of.volatility:g}"] if of.volatility != 1.0 else []
+    parts += [f"forecast x{of.forecast:g}"] if of.forecast != 1.0 else []
     parts += [f"depth x{of.depth:g}"] if of.depth != 1.0 else []
     parts += [f"token {of.token:+.0%}"] if of.token else []
     return ", ".join(parts)
@@ -59,13 +63,15 @@ def _tabulate_stresses(report: StressReport) -> console.WholeTable:
                 _describe(result.stress),
                 f"{result.pnl:,.2f}",
                 f"{result.equity:,.2f}",
+                " ".join(f"{value:.1%}" for value in result.daily_volatility.values())
+                + f" {result.contagion_multiplier:.2f}",
                 *(f"{result.requirement[level]:,.2f}" for level in Level),
                 f"{result.buffer:,.2f}",
                 verdict,
             )
         )
-    columns = ("stress", "move", "P&L", "equity", *Level, "buffer in initial", "requirement")
-    return console.make_table(f"{report.portfolio} after a stress, US dollars", columns, rows, right=(2, 3, 4, 5, 6))
+    columns = ("stress", "move", "P&L", "equity", "forecast, theta", *Level, "buffer in initial", "requirement")
+    return console.make_table(f"{report.portfolio} after a stress, US dollars", columns, rows, right=range(2, 8))
 
 
 def _tabulate_joint(report: StressReport) -> console.WholeTable:

@@ -68,19 +68,12 @@ def _tabulate(found: WhatIf) -> console.WholeTable:
         (names[key], *(f"{getattr(side, key):,.2f}" for side in (found.before, found.after)), f"{change:+,.2f}")
         for key, change in found.change.items()
     ]
-    for level in found.before.missing_usd6:
-        rows.append(
-            (f"{level} can be proved", *(_say(side.missing_usd6[level]) for side in (found.before, found.after)), "")
-        )
+    for level in found.before.verdicts:
+        verdicts = (side.verdicts[level].describe() for side in (found.before, found.after))
+        rows.append((f"{level} can be proved", *verdicts, ""))
     rows.append(("binding rule", found.before.binding, found.after.binding, ""))
     for coin in found.before.worst:
         rows.append((f"worst {coin} scenario", found.before.worst[coin], found.after.worst[coin], ""))
     return console.make_table(
         f"{found.portfolio}, US dollars", ("", "before", "after", "change"), rows, right=(1, 2, 3)
     )
-
-
-def _say(missing_usd6: int) -> str:
-    from zkmargin.engine.units import USD6
-
-    return f"no, {missing_usd6 / USD6:,.2f} missing" if missing_usd6 else "yes"

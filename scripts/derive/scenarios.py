@@ -109,6 +109,7 @@ def read_sample(record: dict) -> ScenarioSet:
         name=record["name"],
         margin_period_days=record["margin_period_days"],
         confidence=record["confidence"],
+        decay=record["decay"],
         last_day=tuple(row[0] for row in record["sample"]),
         standardised=table[:, :2],
         volatility=table[:, 2:4],

@@ -11,8 +11,9 @@ import scipy.optimize
 
 from tests.support.desks import MARKETS, SHIPPED, get_books, get_quotes, get_slot, spend
 from tests.support.house import CALM, CRASH, get_house, make_state
-from zkmargin.engine.account import AccountState, load_portfolio
+from zkmargin.engine.account import MAX_LOTS, AccountState, load_portfolio
 from zkmargin.engine.desk import hedge_programme
+from zkmargin.engine.desk.deadline import Deadline
 from zkmargin.engine.desk.find_hedge import find_hedge
 from zkmargin.engine.desk.hedge_programme import Goal, HedgeProgramme
 from zkmargin.engine.desk.hedge_result import Outcome, Target
@@ -22,6 +23,7 @@ from zkmargin.engine.house import House
 from zkmargin.engine.market.file import Observation, load_observations
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
+from zkmargin.engine.policy.linear_programme import LEAST_SECONDS, ProgrammeFailed
 
 SOLVER = 1e-6
 """What a float optimum may be off by, US dollars."""
@@ -46,7 +48,16 @@ def passes(policy, state):
 
 
 def check_found(house, state, hedge):
-    assert hedge.outcome is Outcome.FOUND and hedge.trades and hedge.missing_usd6 == 0
+    assert hedge.outcome is Outcome.FOUND
+    check_numbers(house, state, hedge)
+    for count in range(1, hedge.needed_trades + 1):  # after each trade
+        made = dataclasses.replace(hedge, trades=tuple(leg for leg in hedge.trades if leg.trade <= count))
+        assert all([leg.trade for leg in hedge.trades].count(count) <= 4 for _ in made.trades)
+        assert passes(house.policies["initial"], apply(house, state, made))
+
+
+def check_numbers(house, state, hedge):
+    assert hedge.trades and hedge.verdict.passes
     assert passes(house.policies[hedge.policy], apply(house, state, hedge))
     assert hedge.rounding_loss >= -SOLVER
     assert all(0 < abs(trade.lots) <= trade.cap and trade.cost > 0 for trade in hedge.trades)
@@ -78,10 +89,86 @@ def test_it_restores_every_shipped_portfolio_or_says_that_it_cannot(share, level
         state = spend(house, load_portfolio(name).to_state(house.snapshot.listing), level, share)
         hedge = find_hedge(house, name, state, quotes, level=level)
         if hedge.outcome is Outcome.NONE_WITHIN_CAPS:
-            least = HedgeProgramme(house.policies[level], state, quotes).solve(Goal.REACH).missing
-            assert least > 0.01 and hedge.missing_usd6 > 0
+            least = HedgeProgramme(house.policies[level], state, quotes, Deadline(60.0)).solve(Goal.REACH).missing
+            assert least > 0.01 and hedge.verdict.missing_usd6 > 0
+        elif hedge.outcome is Outcome.CANNOT_BE_TRADED:
+            check_numbers(house, state, hedge)
+            assert len(hedge.trades) > 4 or not passes(house.policies["initial"], apply(house, state, hedge))
         else:
             check_found(house, state, hedge)
+
+
+def test_trades_that_a_failing_account_cannot_begin_are_not_called_found():
+    """Fifteen instruments in four trades: after the first the account still fails, and no four do it alone."""
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
+    state = spend(house, get_books("standard", CALM)["hedged_vol_book"], "initial", 0.25)
+    hedge = find_hedge(house, "x", state, quotes)
+    assert hedge.outcome is Outcome.CANNOT_BE_TRADED and hedge.needed_trades > 1
+    check_numbers(house, state, hedge)
+    first = dataclasses.replace(hedge, trades=tuple(leg for leg in hedge.trades if leg.trade == 1))
+    assert len(first.trades) == 4 and not passes(house.policies["initial"], apply(house, state, first))
+
+
+def test_a_failing_account_gets_one_trade_where_few_instruments_do_it():
+    """The programme's optimum has more legs than a trade; four of them do it for a little more."""
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
+    state = spend(house, get_books("standard", CALM)["hedged_vol_book"], "initial", 0.02)
+    programme = HedgeProgramme(house.policies["initial"], state, quotes, Deadline(60.0))
+    assert np.count_nonzero(np.rint(programme.solve(Goal.RESTORE).trades)) > 4
+    hedge = find_hedge(house, "x", state, quotes)
+    check_found(house, state, hedge)
+    assert hedge.needed_trades == 1 and hedge.cost < 1.1 * hedge.bound
+
+
+def test_maintenance_alone_permits_no_trade():
+    """A trade needs initial margin: a hedge back to maintenance is said, and that it cannot be traded."""
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
+    state = spend(house, get_books("standard", CALM)["short_strangle"], "maintenance", 0.02)
+    hedge = find_hedge(house, "x", state, quotes, level="maintenance")
+    assert hedge.outcome is Outcome.CANNOT_BE_TRADED
+    after = apply(house, state, hedge)
+    assert passes(house.policies["maintenance"], after) and not passes(house.policies["initial"], after)
+
+
+def test_an_exposure_far_beyond_its_limit_needs_no_solver(monkeypatch):
+    """A position at the end of its range: all liquidity together would leave it there."""
+    house, quotes = get_house("standard", CALM), get_quotes("standard", CALM)
+    monkeypatch.setattr(hedge_programme, "minimise", lambda *_, **__: pytest.fail("a programme was solved"))
+    for lots in (MAX_LOTS, -MAX_LOTS):
+        state = make_state(256, {get_slot(house, "BTC-PERPETUAL"): lots}, 2**79)
+        for target in Target:
+            hedge = find_hedge(house, "x", state, quotes, target=target)
+            assert (hedge.outcome, hedge.trades, hedge.bound) == (Outcome.BEYOND_LIMIT, (), None)
+            assert hedge.verdict.beyond_limit_usd6 > 10**17 and not hedge.verdict.passes
+            assert "beyond its limit" in hedge.verdict.describe()
+
+
+def test_every_step_has_what_is_left_of_the_time(monkeypatch):
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
+    state = spend(house, get_books("mini", CALM)["random 0"], "initial", 0.05)
+    given, now, solve = [], [0.0], hedge_programme.minimise
+
+    def minimise(*arguments, seconds, **others):
+        given.append(seconds)
+        now[0] += 3.0
+        return solve(*arguments, seconds=60.0, **others)
+
+    monkeypatch.setattr(hedge_programme, "minimise", minimise)
+    find_hedge(house, "x", state, quotes, seconds=10.0, clock=lambda: now[0])
+    assert given == [max(10.0 - 3.0 * step, LEAST_SECONDS) for step in range(len(given))] and len(given) > 1
+
+
+def test_without_an_answer_in_time_nothing_is_claimed(monkeypatch):
+    house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
+    state = spend(house, get_books("mini", CALM)["random 0"], "initial", 0.05)
+
+    def minimise(*_, **__):
+        raise ProgrammeFailed(1, "time limit reached")
+
+    monkeypatch.setattr(hedge_programme, "minimise", minimise)
+    hedge = find_hedge(house, "x", state, quotes)
+    assert (hedge.outcome, hedge.trades, hedge.bound) == (Outcome.UNDECIDED, (), None)
+    assert hedge.verdict.missing_usd6 > 0
 
 
 @pytest.mark.parametrize("size,market", MARKETS)
@@ -110,7 +197,7 @@ def test_a_search_over_whole_lots_is_no_worse(market):
     house, quotes = get_house("mini", market), get_quotes("mini", market)
     state = spend(house, get_books("mini", market)["random 0"], "initial", 0.05)
     rounded = find_hedge(house, "x", state, quotes)
-    whole = find_hedge(house, "x", state, quotes, seconds=2.0)
+    whole = find_hedge(house, "x", state, quotes, whole_lots=True, seconds=5.0)
     check_found(house, state, whole)
     assert rounded.bound - SOLVER <= whole.objective <= rounded.objective and rounded.gap is None
     assert whole.gap is not None
@@ -134,22 +221,26 @@ def test_no_hedge_within_the_caps_is_said_with_the_best_achievable(size, market)
     assert hedge.outcome is Outcome.NONE_WITHIN_CAPS and hedge.bound is None and hedge.objective is None
     with pytest.raises(RequirementNotMet) as refusal:
         find_certificate(house.policies["initial"], apply(house, state, hedge))
-    assert hedge.missing_usd6 == refusal.value.missing_usd6
-    least = HedgeProgramme(house.policies["initial"], state, quotes).solve(Goal.REACH).missing
+    assert hedge.verdict.missing_usd6 == refusal.value.missing_usd6
+    least = HedgeProgramme(house.policies["initial"], state, quotes, Deadline(60.0)).solve(Goal.REACH).missing
     before = house.find_refusal(house.policies["initial"], state).missing_usd6 / 1e6
-    assert least <= hedge.missing_usd6 / 1e6 + SOLVER and hedge.missing_usd6 / 1e6 < before
-    assert hedge.missing_usd6 / 1e6 <= least + 0.01 * before
+    assert least <= hedge.verdict.missing_usd6 / 1e6 + SOLVER and hedge.verdict.missing_usd6 / 1e6 < before
+    assert hedge.verdict.missing_usd6 / 1e6 <= least + 0.01 * before
     poor = find_hedge(house, "x", state, quotes, max_cost=0.5)
-    assert poor.outcome is Outcome.NONE_WITHIN_CAPS and poor.cost <= 0.5 and poor.missing_usd6 >= hedge.missing_usd6
+    assert (
+        poor.outcome is Outcome.NONE_WITHIN_CAPS
+        and poor.cost <= 0.5
+        and poor.verdict.missing_usd6 >= hedge.verdict.missing_usd6
+    )
 
 
 def test_a_budget_for_half_a_lot_buys_none():
     house, quotes = get_house("mini", CALM), get_quotes("mini", CALM)
     state = spend(house, make_state(16, {get_slot(house, "BTC-PERPETUAL"): 100}, 10**12), "initial", 0.0005)
     bound = find_hedge(house, "x", state, quotes).bound
-    hedge = find_hedge(house, "x", state, quotes, max_cost=1.5 * bound, seconds=1.0)
+    hedge = find_hedge(house, "x", state, quotes, max_cost=1.5 * bound, whole_lots=True, seconds=5.0)
     assert hedge.outcome is Outcome.NONE_IN_WHOLE_LOTS and hedge.bound == pytest.approx(bound)
-    assert hedge.missing_usd6 > 0 and hedge.objective is None and hedge.cost <= 1.5 * bound
+    assert hedge.verdict.missing_usd6 > 0 and hedge.objective is None and hedge.cost <= 1.5 * bound
 
 
 def test_an_exposure_beyond_its_limit_is_reduced():
@@ -176,7 +267,7 @@ def test_without_quotes_only_perpetuals_and_futures_are_traded():
     state = spend(house, get_books("standard", CALM)["short_strangle"], "initial", 0.2)
     hedge = find_hedge(house, "x", state, none)
     assert (hedge.outcome, hedge.trades) == (Outcome.NONE_WITHIN_CAPS, ())
-    assert hedge.missing_usd6 == house.find_refusal(house.policies["initial"], state).missing_usd6
+    assert hedge.verdict.missing_usd6 == house.find_refusal(house.policies["initial"], state).missing_usd6
 
 
 @pytest.mark.parametrize("size,market", MARKETS)
@@ -261,7 +352,7 @@ def test_the_search_over_whole_lots_ends_with_its_time(monkeypatch):
     monkeypatch.setattr(scipy.optimize, "milp", lambda *_, **__: released.wait())
     monkeypatch.setattr(hedge_programme, "GRACE_SECONDS", 0.0)
     try:
-        hedge = find_hedge(house, "x", state, quotes, seconds=0.1)
+        hedge = find_hedge(house, "x", state, quotes, whole_lots=True, seconds=2.0)
     finally:
         released.set()
     assert hedge == find_hedge(house, "x", state, quotes)

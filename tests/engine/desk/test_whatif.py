@@ -53,8 +53,8 @@ def test_changes_are_differences_of_full_evaluations(size, market):
 def test_an_order_that_does_not_pass_says_what_is_missing():
     state = make_state(256, {}, 10_000 * 10**6)
     found = compute_whatif(HOUSE, "thin", state, (Order("BTC-PERPETUAL", 100),))
-    assert not found.passes("initial") and found.before.missing_usd6["initial"] == 0
-    missing = found.after.missing_usd6["initial"]
+    assert not found.passes("initial") and found.before.verdicts["initial"].passes
+    missing = found.after.verdicts["initial"].missing_usd6
     after = trade(HOUSE, state, (Order("BTC-PERPETUAL", 100),))
     assert passes(HOUSE.policies["initial"], AccountState(after.positions, after.cash + missing))
     assert not passes(HOUSE.policies["initial"], AccountState(after.positions, after.cash + missing - 1))

@@ -1,11 +1,13 @@
 """The scenario grid: cells, shocks by tenor, tails, skew, netting, collateral, empty slots."""
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tests.support.house import get_definition, get_house, get_policies, get_snapshot, make_state
+from zkmargin.engine.margin.definition import find_worst
 from zkmargin.engine.margin.grid import make_cells
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import load_parameters
@@ -348,6 +350,14 @@ def test_position_columns_are_the_same_at_every_level():
     shared = [*layout.grid(0), *layout.grid(1), *layout.final]
     assert np.array_equal(initial.positions[shared], maintenance.positions[shared])
     assert not maintenance.positions[list(layout.shortfall)].any() and not maintenance.soft.any()
+
+
+def test_worst_cells_that_tie_are_told_by_order_and_not_by_a_last_digit():
+    """A perpetual loses the same at the edge with volatility up and down, and a float's noise does not choose."""
+    losses = [100.0, 160.0, 160.0 * (1 + 4e-16), 160.0 * (1 - 1e-12), -5.0]
+    assert find_worst(losses) == find_worst(losses[:2]) == 1 and losses[2] > losses[1]
+    assert find_worst([160.0, 160.0 * (1 + 1e-8)]) == 1
+    assert find_worst([0.0, 0.0]) == 0 and find_worst([Fraction(1, 3), Fraction(1, 3)]) == 0
 
 
 def test_rounding():

@@ -1,11 +1,13 @@
 """The margin report adds up, names the worst scenario, and agrees with policy and definition."""
 
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from tests.support.house import get_definition, get_house, get_snapshot, make_state
-from zkmargin.engine.account import load_portfolio
+from zkmargin.engine.account import MAX_LOTS, load_portfolio
 from zkmargin.engine.margin.report import build_report
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.policy.certificate import find_certificate
@@ -24,7 +26,7 @@ def test_it_adds_up(name):
     for level in report.levels.values():
         assert sum(level.contributions.values()) == pytest.approx(level.requirement, rel=1e-9)
         assert level.margin_excess == pytest.approx(report.equity - level.requirement, rel=1e-9)
-        assert level.is_met == (level.missing_usd6 == 0)
+        assert level.is_met == level.verdict.passes == (level.verdict.missing_usd6 == 0)
     assert report.levels["initial"].requirement >= report.levels["maintenance"].requirement > 0
     compared = report.segregated
     assert compared.each_position >= compared.each_coin - 1e-6 >= report.levels["initial"].requirement - 2e-6
@@ -62,8 +64,8 @@ def test_missing_margin():
     report = build_report(get_house("standard"), "short", state)
     level = report.levels["initial"]
     assert not level.is_met and level.margin_excess < 0
-    assert level.missing_usd6 / 1e6 == pytest.approx(-level.margin_excess, abs=0.01)
-    richer = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6 + level.missing_usd6)
+    assert level.verdict.missing_usd6 / 1e6 == pytest.approx(-level.margin_excess, abs=0.01)
+    richer = make_state(256, {perpetual.slot: -100}, 80_000 * 10**6 + level.verdict.missing_usd6)
     assert find_certificate(get_house("standard").policies["initial"], richer)
 
 
@@ -78,7 +80,7 @@ def test_the_expected_shortfall_binds():
     assert maintenance.binding == "scenario grid" and maintenance.expected_shortfall == 0
     certificate = find_certificate(get_house("standard").policies["initial"], state)
     poorer = make_state(256, {owed: -900, held: 1300}, 10**11 - round(initial.margin_excess * 1e6) - 10**6)
-    assert certificate and build_report(get_house("standard"), "x", poorer).levels["initial"].missing_usd6 > 0
+    assert certificate and build_report(get_house("standard"), "x", poorer).levels["initial"].verdict.missing_usd6 > 0
 
 
 def test_debt_limit_binds():
@@ -91,7 +93,67 @@ def test_debt_limit_binds():
             found, owed = report.levels[level], (debt_usd - allowed_usd) * 10**6
             assert found.is_met == (level not in levels) and found.margin_excess > 10**6
             assert (found.binding == "debt limit") == (level in levels)
-            assert found.missing_usd6 == (owed + 5_000_000 if level in levels else 0)
+            assert found.verdict.missing_usd6 == (owed + 5_000_000 if level in levels else 0)
+
+
+def test_an_exposure_beyond_its_limit_is_no_missing_cash():
+    """A position at the end of its range, and cash beyond all need: what is wrong is the exposure."""
+    report = build_report(get_house("standard"), "large", make_state(256, {1: -MAX_LOTS}, 2**79))
+    level = report.levels["initial"]
+    assert level.binding == "exposure limit" and level.margin_excess > 0 and not level.is_met
+    exposure, limit = -report.coins["BTC"].net_delta, get_house("standard").buffer.chords["BTC"][1].largest
+    assert level.verdict.missing_usd6 == 0
+    beyond = exposure - limit + MAX_LOTS / 1e6  # and K_2, one micro-dollar per lot
+    assert level.verdict.beyond_limit_usd6 / 1e6 == pytest.approx(beyond, rel=1e-6)
+    assert level.verdict.describe() == f"no, exposure {level.verdict.beyond_limit_usd6 / 1e6:,.2f} beyond its limit"
+
+
+def test_a_loss_beyond_the_range_of_a_proof_is_no_missing_cash():
+    """Perpetual, futures and short calls at the end of their ranges: more than the 60 bits of a helper."""
+    house = get_house("standard")
+    calls = [item.slot for item in SNAPSHOT.listing.by_name.values() if item.name.startswith("BTC-") and item.is_call]
+    lots = dict.fromkeys([*range(1, 8), *calls[:20]], -MAX_LOTS)
+    level = build_report(house, "huge", make_state(256, lots, 2**79)).levels["maintenance"]
+    assert level.is_met and not level.verdict.passes
+    assert level.verdict.describe() == "no, a loss is beyond the range of a proof"
+
+
+@pytest.mark.parametrize(
+    "lots,cash,binding",
+    [({}, 10**9, "none"), ({}, -(10**9), "none"), ({0: 5}, 10**9, "none"), ({127: -1}, 10**9, "charges per lot")],
+)
+def test_where_no_scenario_asks_anything_none_binds(lots, cash, binding):
+    """Cash alone, also owed; collateral that is worth nothing; a lot of nothing."""
+    house = get_house("standard")
+    if 127 in lots:
+        house = dataclasses.replace(house, snapshot=relist_without(house.snapshot, 127))
+    report = build_report(house, "x", make_state(256, lots, cash))
+    assert report.levels["initial"].binding == binding
+    assert (report.levels["initial"].requirement > 0) == (binding != "none")
+
+
+def relist_without(snapshot, slot):
+    """The market with nothing in `slot`."""
+    listing, nowhere = snapshot.listing, np.arange(256) == slot
+    instruments = tuple(None if place == slot else item for place, item in enumerate(listing.instruments))
+    return dataclasses.replace(
+        snapshot,
+        listing=dataclasses.replace(listing, instruments=instruments),
+        forward=np.where(nowhere, np.nan, snapshot.forward),
+        volatility=np.where(nowhere, np.nan, snapshot.volatility),
+    )
+
+
+def test_the_shortfall_of_the_sample_and_what_the_rule_asks_for_it():
+    """A perpetual: the tail's mean is that of the worst windows, and the rule asks kappa times that of its groups."""
+    house = get_house("standard")
+    state = make_state(256, {1: 10}, 10**12)
+    report = build_report(house, "long", state)
+    losses = np.sort(-house.shortfall.sample_pnl[:, 1] * 10)[::-1]
+    assert report.sample_shortfall == pytest.approx(losses[: house.shortfall.sample_tail].mean())
+    model = house.shortfall
+    assert report.shortfall_multiplier == model.tail_weight / model.tail_divisor
+    assert report.levels["initial"].expected_shortfall > report.sample_shortfall
 
 
 def test_an_empty_account():

@@ -1,11 +1,24 @@
 """Stress runs against revaluation by hand, and the joint stress against the netted requirement."""
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 
 from tests.support.house import get_house, get_snapshot, make_state
+from zkmargin.engine.calibration.filters import DECAY, filter_ewma
+from zkmargin.engine.contagion.state import StateRule
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.margin.stress import STRESSES, Stress, compute_joint_stress, run_stresses
+from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.stress import (
+    STRESSES,
+    Stress,
+    compute_joint_stress,
+    forecast_after,
+    multiplier_after,
+    run_stresses,
+)
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.valuation import price_per_lot
 
@@ -64,6 +77,58 @@ def test_a_crash_that_breaches_maintenance():
     assert not by_name["crash"].is_met["maintenance"]
 
 
+class TestWhatTheMarketRemembers:
+    """After a move the forecast is the filter's, and the multiplier the state rule's."""
+
+    def test_the_forecast_is_the_filters_own(self):
+        """Against the filter of the calibration, run over a history that ends with the move."""
+        returns = np.random.default_rng(3).normal(0.0, 0.02, (200, 1))
+        moved = np.append(returns, [[math.log(0.7)]], axis=0)
+        before, after = (float(filter_ewma(of).latest[0]) for of in (returns, moved))
+        assert forecast_after(before, -0.3, DECAY) == pytest.approx(after, rel=1e-12) and after > 2 * before
+        assert get_house("mini").shortfall.scenarios.decay == DECAY
+
+    def test_a_crash_raises_forecast_and_multiplier_and_with_them_the_requirement(self):
+        """A long perpetual after -30 %: by the old forecast and multiplier it would be asked a third less."""
+        lots, crash = {BTC_PERPETUAL: 100}, Stress("crash", btc=-0.3)
+        found = run(lots, crash).results[0]
+        expected = math.sqrt(0.97 * SNAPSHOT.daily_volatility["BTC"] ** 2 + 0.03 * math.log(0.7) ** 2)
+        assert found.daily_volatility["BTC"] == pytest.approx(expected, abs=1e-6)
+        assert found.daily_volatility["ETH"] == SNAPSHOT.daily_volatility["ETH"]
+        assert SNAPSHOT.contagion_multiplier == 1.0 and 1.9 < found.contagion_multiplier <= 2.0
+        market = crash.apply(SNAPSHOT, DECAY)
+        asked = {}
+        for name, memory in (
+            ("both", {}),
+            ("old forecast", {"daily_volatility": SNAPSHOT.daily_volatility}),
+            ("old multiplier", {"contagion_multiplier": 1.0}),
+            ("neither", {"daily_volatility": SNAPSHOT.daily_volatility, "contagion_multiplier": 1.0}),
+        ):
+            state = make_state(16, lots, 10**12)
+            house = HouseModel(dataclasses.replace(market, **memory))
+            asked[name] = house.definition_requirement(state, "initial").total
+        assert found.requirement["initial"] == pytest.approx(asked["both"])
+        assert asked["both"] > max(asked["old forecast"], asked["old multiplier"])
+        assert min(asked["old forecast"], asked["old multiplier"]) > asked["neither"]
+        assert asked["both"] > 1.2 * asked["neither"]
+
+    @pytest.mark.parametrize("move,rises", [(0.0, False), (0.15, False), (-0.15, False), (-0.19, True), (0.3, True)])
+    def test_few_large_moves_are_calm_to_the_multiplier(self, move, rises):
+        """Hours of 1 % that add up to less than 20 events: what the estimate calls calm as well."""
+        after = multiplier_after(1.0, move, StateRule())
+        assert (after > 1.0) is rises and after <= 2.0
+        assert multiplier_after(2.0, move, StateRule()) == 2.0 and multiplier_after(3.5, move, StateRule()) == 3.5
+
+    def test_a_calm_day_takes_nothing_back(self):
+        assert forecast_after(0.05, 0.0, DECAY) == 0.05 and forecast_after(0.05, 0.01, DECAY) == 0.05
+
+    def test_volatility_may_rise_without_a_move(self):
+        found = run({BTC_PERPETUAL: 10}, Stress("spike", forecast=2.0)).results[0]
+        for coin, forecast in SNAPSHOT.daily_volatility.items():
+            assert found.daily_volatility[coin] == pytest.approx(2 * forecast, abs=1e-6)
+        assert run({BTC_PERPETUAL: 10}, Stress("spike", forecast=10.0)).results[0].daily_volatility["BTC"] <= 1.0
+
+
 class TestJointStress:
     def find(self, lots):
         return compute_joint_stress(get_house("mini"), make_state(16, lots))
@@ -92,7 +157,8 @@ class TestJointStress:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("btc", -1.0), ("eth", float("nan")), ("volatility", 0.0), ("depth", 2.0), ("token", -0.6)]
+    ("field", "value"),
+    [("btc", -1.0), ("eth", float("nan")), ("volatility", 0.0), ("depth", 2.0), ("token", -0.6), ("forecast", 0.0)],
 )
 def test_a_move_out_of_range_is_refused(field, value):
     with pytest.raises(OutOfRange, match=f"{field} of stress x"):

@@ -138,6 +138,21 @@ def test_makers_withdraw_as_the_price_moves_but_never_wholly():
     assert SMALL.least_depth * calm <= book.get_depth(np.array([True]))[0] < 0.3 * calm
 
 
+def test_where_depth_is_at_its_least_more_withdrawal_does_nothing_and_the_run_says_so(population, sized):
+    """What bounds the effect is the least depth: minutes at it are counted, and lowering it is felt."""
+    runs = {
+        (withdrawal, least): Cascade(
+            replace(SMALL, withdrawal=withdrawal, least_depth=least), population, sized["base"]
+        ).run()
+        for withdrawal, least in ((0.0, 0.25), (1.0, 0.25), (1.0, 0.05))
+    }
+    none, at_least, further = runs.values()
+    assert not none.minutes_at_least_depth.any() and at_least.minutes_at_least_depth.mean() > 10
+    assert further.drawdown.mean() > at_least.drawdown.mean() > none.drawdown.mean()
+    with pytest.raises(OutOfRange, match=r"withdrawal is 1\.1; allowed: 0\.0 to 1\.0"):
+        replace(SMALL, withdrawal=1.1)
+
+
 def test_without_impact_there_is_no_cascade_beyond_the_news(population, sized):
     still = replace(SMALL, impact=1e-6)
     outcome = Cascade(still, population, sized["base"]).run()
