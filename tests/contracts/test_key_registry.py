@@ -104,6 +104,36 @@ def test_a_key_whose_delta_is_the_negative_of_gamma_or_generator_is_refused(regi
     refused(registry, registration, "KeySetUpUnsafe", **{circuit: opposite})
 
 
+ALPHA, BETA, GAMMA, DELTA = 0, 64, 192, 320
+"""Byte at which each element of a stored key begins."""
+
+
+@pytest.mark.property("P-27")
+@pytest.mark.parametrize("circuit", ["transition", "open"])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("other", [GAMMA, DELTA])
+def test_a_key_whose_beta_is_gamma_or_delta_up_to_sign_is_refused(registry, registration, circuit, sign, other):
+    """beta = gamma: A = alpha + L, B = gamma + s delta, C = s A; delta = beta: A = L, C = s L - alpha."""
+    point, same = (_pairs_to_words(to_pairs(scalar % curve_order)) for scalar in (77, sign * 77))
+    refused(
+        registry,
+        registration,
+        "KeySetUpUnsafe",
+        **{circuit: put(put(registration[circuit], BETA, *point), other, *same)},
+    )
+
+
+@pytest.mark.property("P-27")
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_key_whose_alpha_or_beta_is_a_generator_up_to_sign_is_refused(registry, registration, sign):
+    generator = _pairs_to_words(to_pairs(sign % curve_order))
+    gamma = _pairs_to_words(to_pairs(77))
+    key = put(put(registration["transition"], GAMMA, *gamma), BETA, *generator)
+    refused(registry, registration, "KeySetUpUnsafe", transition=key)
+    alpha = put(registration["open"], ALPHA, 1, 2 if sign == 1 else base_order - 2)
+    refused(registry, registration, "KeySetUpUnsafe", open=alpha)
+
+
 def test_the_activation_delay_has_an_upper_bound(world):
     limit = 30 * 24 * 3600
     with reverts("DelayTooLong", delay=limit + 1, limit=limit):

@@ -109,10 +109,10 @@ interface IKeyRegistry {
     ///         order.
     /// @param offset Byte of the key at which it begins.
     error KeyGroupElementInvalid(uint256 offset);
-    /// @notice delta is gamma, the generator, or the negative of one: the set-up had no contribution and anyone can
-    ///         forge proofs.
-    /// @param deltaXHash keccak256 of delta's x.
-    error KeySetUpUnsafe(bytes32 deltaXHash);
+    /// @notice Two of beta, gamma and delta are equal or opposite, and anyone can forge proofs; or alpha, beta or delta
+    ///         is a generator or its negative, and the set-up had no contribution.
+    /// @param xHash keccak256 of the element's x.
+    error KeySetUpUnsafe(bytes32 xHash);
     /// @notice The flat point is off the curve or the identity.
     /// @param x Its coordinate.
     /// @param y Its other coordinate.

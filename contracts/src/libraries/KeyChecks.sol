@@ -8,12 +8,15 @@ import {KeyData} from "./KeyData.sol";
 /// @title The checks of a Groth16 verification key, and its storage as code
 library KeyChecks {
     /// @dev keccak256 of x of the generator of G2 (EIP-197), 64 bytes as the pairing precompile reads them.
-    bytes32 private constant GENERATOR_X_HASH = keccak256(
+    bytes32 private constant GENERATOR_X_HASH_OF_G2 = keccak256(
         abi.encode(
             11559732032986387107991004021392285783925812861821192530917403151452391805634,
             10857046999023057135944570762232829481370756359578518086990519993285655852781
         )
     );
+
+    /// @dev x of the generator of G1 (EIP-196).
+    uint256 private constant GENERATOR_X_OF_G1 = 1;
 
     /// @notice Reverts unless `key` has that many IC points and every element passes; see IKeyRegistry.
     function requireSound(bytes calldata key, uint256 points) internal view {
@@ -24,10 +27,15 @@ library KeyChecks {
         _requireGroupElement(key, KeyData.GAMMA);
         _requireGroupElement(key, KeyData.DELTA);
         for (uint256 offset = KeyData.IC; offset < expected; offset += KeyData.POINT) _requirePoint(key, offset);
-        // P and -P share x, and delta = -gamma forges as well as delta = gamma does.
-        bytes32 delta = keccak256(key[KeyData.DELTA:KeyData.DELTA + 64]);
-        if (delta == GENERATOR_X_HASH || delta == keccak256(key[KeyData.GAMMA:KeyData.GAMMA + 64])) {
+        // P and -P share x, and opposite elements forge as well as equal ones do.
+        bytes32 beta = _hashX(key, KeyData.BETA);
+        bytes32 gamma = _hashX(key, KeyData.GAMMA);
+        bytes32 delta = _hashX(key, KeyData.DELTA);
+        if (beta == gamma || beta == GENERATOR_X_HASH_OF_G2) revert IKeyRegistry.KeySetUpUnsafe(beta);
+        if (delta == gamma || delta == beta || delta == GENERATOR_X_HASH_OF_G2)
             revert IKeyRegistry.KeySetUpUnsafe(delta);
+        if (abi.decode(key[KeyData.ALPHA:KeyData.ALPHA + 32], (uint256)) == GENERATOR_X_OF_G1) {
+            revert IKeyRegistry.KeySetUpUnsafe(keccak256(key[KeyData.ALPHA:KeyData.ALPHA + 32]));
         }
     }
 
@@ -54,6 +62,11 @@ library KeyChecks {
                 revert(mload(0x40), returndatasize())
             }
         }
+    }
+
+    /// @dev keccak256 of x of the element of G2 at `offset`.
+    function _hashX(bytes calldata key, uint256 offset) private pure returns (bytes32) {
+        return keccak256(key[offset:offset + 64]);
     }
 
     function _requirePoint(bytes calldata key, uint256 offset) private pure {

@@ -97,15 +97,21 @@ def first_point(section: int, size: int) -> int:
     return next(at for at in range(0, len(body), size) if any(body[at : at + size]))
 
 
-GENERATOR = encode_g2(G2)
+GENERATOR, ELEMENT, OPPOSITE = (encode_g2(point) for point in (G2, TWICE, neg(TWICE)))
 REFUSED = {
-    "delta is gamma": ({"section2": {DELTA2: encode_g2(TWICE), GAMMA2: encode_g2(TWICE)}}, "delta equals gamma"),
+    "delta is gamma": ({"section2": {DELTA2: ELEMENT, GAMMA2: ELEMENT}}, "delta equals gamma"),
     "delta is minus gamma": (
-        {"section2": {DELTA2: encode_g2(neg(TWICE)), GAMMA2: encode_g2(TWICE)}},
+        {"section2": {DELTA2: OPPOSITE, GAMMA2: ELEMENT}},
         "delta equals gamma",
     ),
+    "beta is gamma": ({"section2": {BETA2: ELEMENT, GAMMA2: ELEMENT}}, "beta equals gamma"),
+    "beta is minus gamma": ({"section2": {BETA2: OPPOSITE, GAMMA2: ELEMENT}}, "beta equals gamma"),
+    "delta is beta": ({"section2": {DELTA2: ELEMENT, BETA2: ELEMENT}}, "delta equals beta"),
+    "delta is minus beta": ({"section2": {DELTA2: OPPOSITE, BETA2: ELEMENT}}, "delta equals beta"),
+    "beta is the generator": ({"section2": {BETA2: GENERATOR, GAMMA2: ELEMENT}}, "beta is the generator"),
+    "alpha is the generator": ({"section2": {ALPHA1: montgomery(1, 2)}}, "alpha is the generator"),
     "delta is the generator": (
-        {"section2": {DELTA2: GENERATOR, GAMMA2: encode_g2(TWICE)}},
+        {"section2": {DELTA2: GENERATOR, GAMMA2: ELEMENT}},
         "delta is the generator",
     ),
     "alpha is the identity": ({"section2": {ALPHA1: bytes(64)}}, "alpha is the identity"),

@@ -32,8 +32,9 @@ impl VerifyingKey {
     /// What any key must fulfil before it is used; the points are on their curves and in their subgroups already.
     ///
     /// # Errors
-    /// `KeyRefused` when a point is the identity, or when delta is plus or minus gamma or the generator: then anybody
-    /// forges proofs (a key exported before the first contribution of its ceremony is of this kind).
+    /// `KeyRefused` when a point is the identity, when two of beta, gamma and delta are equal up to sign, or when alpha,
+    /// beta or delta is a generator up to sign. Of two equal ones anybody forges proofs without a witness; a generator
+    /// is what a key has before the first contribution of its ceremony. gamma is the generator in snarkjs's keys.
     pub fn check(&self) -> Result<()> {
         if self.ic.is_empty() {
             return Err(Error::key("IC is empty"));
@@ -46,11 +47,19 @@ impl VerifyingKey {
                 return Err(Error::key(format!("{name} is the identity")));
             }
         }
-        if self.delta.x == self.gamma.x {
-            return Err(Error::key("delta equals gamma up to sign: proofs can be forged"));
+        let (beta, gamma, delta) = (("beta", self.beta.x), ("gamma", self.gamma.x), ("delta", self.delta.x));
+        for ((name, x), (other, other_x)) in [(delta, gamma), (beta, gamma), (delta, beta)] {
+            if x == other_x {
+                return Err(Error::key(format!("{name} equals {other} up to sign: proofs can be forged")));
+            }
         }
-        if self.delta.x == G2Affine::generator().x {
-            return Err(Error::key("delta is the generator up to sign: proofs can be forged"));
+        for (name, x) in [beta, delta] {
+            if x == G2Affine::generator().x {
+                return Err(Error::key(format!("{name} is the generator up to sign: its set-up had no contribution")));
+            }
+        }
+        if self.alpha.x == G1Affine::generator().x {
+            return Err(Error::key("alpha is the generator up to sign: its set-up had no contribution"));
         }
         if let Some(i) = self.ic.iter().position(|p| p.is_zero()) {
             return Err(Error::key(format!("IC[{i}] is the identity: that public input is not bound")));

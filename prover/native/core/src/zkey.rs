@@ -310,7 +310,8 @@ mod tests {
     /// Places in section 2.
     const ALPHA: usize = 84;
     const BETA1: usize = ALPHA + G1_BYTES;
-    const GAMMA: usize = BETA1 + G1_BYTES + G2_BYTES;
+    const BETA2: usize = BETA1 + G1_BYTES;
+    const GAMMA: usize = BETA2 + G2_BYTES;
     const DELTA1: usize = GAMMA + G2_BYTES;
     const DELTA2: usize = DELTA1 + G1_BYTES;
 
@@ -365,11 +366,18 @@ mod tests {
         assert_damage(2, GAMMA, &zero, "gamma is the identity");
         assert_damage(2, DELTA2, &zero, "delta is the identity");
         assert_damage(3, G1_BYTES, &zero[..G1_BYTES], "IC[1] is the identity");
-        let same = parse(|parts| {
-            let gamma = parts[1].1[GAMMA..GAMMA + G2_BYTES].to_vec();
-            parts[1].1[DELTA2..].copy_from_slice(&gamma);
-        });
-        assert_refused(same, "delta equals gamma up to sign");
+        assert_damage(2, ALPHA, &g1_bytes(G1Affine::generator()), "alpha is the generator up to sign");
+        for (at, from, reason) in [
+            (DELTA2, GAMMA, "delta equals gamma up to sign"),
+            (GAMMA, BETA2, "beta equals gamma up to sign"),
+            (DELTA2, BETA2, "delta equals beta up to sign"),
+        ] {
+            let same = parse(|parts| {
+                let point = parts[1].1[from..from + G2_BYTES].to_vec();
+                parts[1].1[at..at + G2_BYTES].copy_from_slice(&point);
+            });
+            assert_refused(same, reason);
+        }
     }
 
     #[test]
