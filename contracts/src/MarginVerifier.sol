@@ -3,7 +3,14 @@ pragma solidity ^0.8.28;
 
 import {Flow} from "./generated/Messages.sol";
 import {Statement} from "./generated/Statement.sol";
-import {IMarginVerifier, Opening, SideSignals, TradeSignals, Transition} from "./interfaces/IMarginVerifier.sol";
+import {
+    BatchRow,
+    IMarginVerifier,
+    Opening,
+    SideSignals,
+    TradeSignals,
+    Transition
+} from "./interfaces/IMarginVerifier.sol";
 import {Bn254, G1, G1Place} from "./libraries/Bn254.sol";
 import {KeyData, KeyHead} from "./libraries/KeyData.sol";
 
@@ -16,6 +23,8 @@ contract MarginVerifier is IMarginVerifier {
 
     /// @dev Bytes of one entry of the pairing precompile: a G1 and a G2 point.
     uint256 private constant PAIR = 192;
+    /// @dev Points that a batch reads of the key: of the constant, the fixed signals and the cash flow.
+    uint256 private constant STORED_POINTS = Statement.FIXED_POINTS + 1;
 
     /// @inheritdoc IMarginVerifier
     function verify(
@@ -25,7 +34,7 @@ contract MarginVerifier is IMarginVerifier {
         G1 calldata settlement,
         uint256[8] calldata proof
     ) external view {
-        KeyHead head = KeyData.load(key, Statement.FIXED_POINTS + 1);
+        KeyHead head = KeyData.load(key, STORED_POINTS);
         G1Place sum = head.ic(0); // grows in place: IC[0] is not needed again
         _addShared(sum, head, policy, settlement, transition.write);
         if (transition.side == 1) sum.add(head.ic(Statement.SIDE));
@@ -55,8 +64,8 @@ contract MarginVerifier is IMarginVerifier {
         uint256[8] calldata plusProof,
         uint256[8] calldata minusProof
     ) external view {
-        KeyHead head = KeyData.load(key, Statement.FIXED_POINTS + 1);
-        uint256 rho = _challenge(head, KeyData.size(Statement.FIXED_POINTS + 1));
+        KeyHead head = KeyData.load(key, STORED_POINTS);
+        uint256 rho = _hashAll(head, KeyData.size(STORED_POINTS)) % Bn254.R;
         uint256 both = addmod(rho, 1, Bn254.R);
 
         // The shared terms, and -IC of side, times 1 + rho; then 2 IC of side, and the other signals.
@@ -81,6 +90,57 @@ contract MarginVerifier is IMarginVerifier {
         }
 
         if (!_checkTwo(head, sum, plusProof, minusProof, rho, both)) revert ProofRejected(plus.context);
+    }
+
+    /// @inheritdoc IMarginVerifier
+    function verifyMany(
+        address key,
+        BatchRow[] calldata rows,
+        G1 calldata policy,
+        G1 calldata settlement,
+        bool write,
+        uint256[8][] calldata proofs
+    ) external view {
+        uint256 count = rows.length;
+        if (count == 0 || count != proofs.length) revert BatchSizesDiffer(count, proofs.length);
+        KeyHead head = KeyData.load(key, STORED_POINTS);
+        uint256 rho = 1 + (_hashAll(head, KeyData.size(STORED_POINTS)) % (Bn254.R - 1));
+        uint256 input;
+        assembly ("memory-safe") {
+            input := mload(0x40)
+            mstore(0x40, add(input, mul(add(count, 3), PAIR)))
+        }
+
+        // Row i weighs rho^i: its signals are summed as numbers, its A and C as points.
+        uint256[] memory sums = new uint256[](STORED_POINTS);
+        G1Place c = _putFirst(input, proofs[0]);
+        _addRow(sums, rows[0], 1);
+        uint256 weight = 1;
+        for (uint256 i = 1; i < count; i++) {
+            weight = mulmod(weight, rho, Bn254.R);
+            _addRow(sums, rows[i], weight);
+            _putNext(input + PAIR * i, proofs[i], weight, c);
+        }
+
+        // One product for each signal, with what all rows share.
+        G1Place sum = head.ic(0);
+        _addShared(sum, head, policy, settlement, write);
+        sum.scale(sums[0]);
+        for (uint256 i = 1; i < STORED_POINTS; i++) {
+            if (sums[i] != 0) sum.addProduct(head.ic(i), sums[i]);
+        }
+        head.alpha().scale(sums[0]);
+        assembly ("memory-safe") {
+            let entry := add(input, mul(count, PAIR))
+            mcopy(entry, head, 0xc0) // alpha, scaled in place, and beta
+            entry := add(entry, PAIR)
+            mcopy(entry, sum, 0x40)
+            mcopy(add(entry, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
+            entry := add(entry, PAIR)
+            mcopy(entry, c, 0x40)
+            mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
+        }
+        if (!_isOne(input, count + 3)) revert ProofRejected(rows[0].context);
     }
 
     /// @inheritdoc IMarginVerifier
@@ -135,15 +195,52 @@ contract MarginVerifier is IMarginVerifier {
         sum.addProduct(point, addmod(plus, mulmod(rho, minus, Bn254.R), Bn254.R));
     }
 
-    /// @dev rho = keccak256(points of the key, calldata) mod R; see IMarginVerifier.verifyTwo.
-    function _challenge(KeyHead head, uint256 length) private pure returns (uint256 rho) {
+    /// @dev keccak256(points of the key, calldata), of which challenges are made; see IMarginVerifier.
+    function _hashAll(KeyHead head, uint256 length) private pure returns (uint256 digest) {
         assembly ("memory-safe") {
             let input := mload(0x40)
             mcopy(input, head, length)
             calldatacopy(add(input, length), 0, calldatasize())
-            rho := keccak256(input, add(length, calldatasize()))
+            digest := keccak256(input, add(length, calldatasize()))
         }
-        return rho % Bn254.R;
+    }
+
+    /// @dev Adds weight times each signal of a row to the signal's sum; sums[0] is that of the weights.
+    function _addRow(uint256[] memory sums, BatchRow calldata row, uint256 weight) private pure {
+        if (row.side < -1 || row.side > 1) revert SideUnknown(row.side);
+        sums[0] = addmod(sums[0], weight, Bn254.R);
+        _weigh(sums, Statement.COMMITMENT_OLD, row.commitmentOld, weight);
+        _weigh(sums, Statement.COMMITMENT_NEW, row.commitmentNew, weight);
+        _weigh(sums, Statement.TRADE_TAG, row.tradeTag, weight);
+        _weigh(sums, Statement.CIPHERTEXT, row.ciphertext, weight);
+        _weigh(sums, Statement.SIDE, Bn254.toField(row.side), weight);
+        _weigh(sums, Statement.CONTEXT, row.context, weight);
+        _weigh(sums, Statement.CASH_FLOW, Bn254.toField(row.cashFlow), weight);
+    }
+
+    function _weigh(uint256[] memory sums, uint256 index, uint256 value, uint256 weight) private pure {
+        if (value == 0) return;
+        Bn254.requireSignal(value);
+        sums[index] = addmod(sums[index], mulmod(weight, value, Bn254.R), Bn254.R);
+    }
+
+    /// @dev Writes -A, B of the first proof, whose weight is 1, as an entry of the pairing; returns a copy of its C.
+    function _putFirst(uint256 entry, uint256[8] calldata proof) private pure returns (G1Place) {
+        G1 memory a = G1(proof[0], proof[1]).negate();
+        assembly ("memory-safe") {
+            mcopy(entry, a, 0x40)
+            calldatacopy(add(entry, 0x40), add(proof, 0x40), 0x80)
+        }
+        return G1(proof[6], proof[7]).place();
+    }
+
+    /// @dev Writes -weight A, B of a later proof as an entry of the pairing, and adds weight C to `c`.
+    function _putNext(uint256 entry, uint256[8] calldata proof, uint256 weight, G1Place c) private view {
+        assembly ("memory-safe") {
+            calldatacopy(entry, proof, 0xc0)
+        }
+        G1Place.wrap(entry).scale(Bn254.R - weight);
+        c.addProduct(G1(proof[6], proof[7]).place(), weight);
     }
 
     /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.

@@ -9,7 +9,7 @@ from py_ecc.optimized_bn128 import field_modulus as base_order
 from tests.support.reverts import refused
 from tests.support.simulator import to_point
 from tests.support.world import FLAT, STEP, tamper
-from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.compile import compile_contracts, compile_sources, read_sources
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import Reverted
 
@@ -67,6 +67,19 @@ class Direct:
         tag = self.number()
         sides = [self.signals(tradeTag=tag, side=side, cashFlow=-fee, flow=[0] * 16) for side, fee in ((1, 3), (-1, 4))]
         return sides, [self.key.prove(side, POLICY) for side in sides]
+
+    def batch(self, count, write=1, settlement=0):
+        """Rows without flows, sides in turn, and their proofs."""
+        rows = [
+            self.signals(write=write, side=1 - 2 * (number % 2), cashFlow=-number, flow=[0] * 16)
+            for number in range(count)
+        ]
+        return rows, [self.key.prove(row, POLICY, settlement) for row in rows]
+
+    def verify_many(self, rows, proofs, write=1, policy=POLICY, settlement=0):
+        words = [(*(row[name] for name in (*FIXED[:4], "side", "context", "cashFlow")),) for row in rows]
+        shared = (to_point(policy), to_point(settlement), bool(write))
+        self.verifier.call("verifyMany", self.address, words, *shared, proofs)
 
 
 @pytest.fixture(scope="module")
@@ -255,3 +268,125 @@ def test_open(direct, deployed_world):
         if aliased[place] < 2**256:
             refused("SignalTooLarge", direct.verifier.call, "verifyOpen", direct.open_address, tuple(aliased), proof)
     refused("ProofRejected", direct.verifier.call, "verifyOpen", direct.address, tuple(words), proof)
+
+
+# -------------------------------------------------------------------------------------------------------------- batches
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("write", [0, 1])
+def test_a_batch_of_good_proofs_is_accepted(direct, count, write):
+    rows, proofs = direct.batch(count, write=write, settlement=STEP)
+    direct.verify_many(rows, proofs, write=write, settlement=STEP)
+
+
+@pytest.mark.property("P-97")
+@pytest.mark.parametrize("bad", range(4))
+def test_one_bad_proof_of_a_batch_is_enough(direct, bad):
+    rows, proofs = direct.batch(4)
+    proofs[bad] = tamper(proofs[bad])
+    assert refused("ProofRejected", direct.verify_many, rows, proofs) == {"context": rows[0]["context"]}
+
+
+@pytest.mark.property("P-97")
+@pytest.mark.parametrize("bad", range(3))
+@pytest.mark.parametrize("name", [*FIXED, "side", "cashFlow"])
+def test_one_other_signal_of_a_batch_is_enough(direct, bad, name):
+    rows, proofs = direct.batch(3)
+    other = {"side": -rows[bad]["side"]}.get(name, rows[bad][name] - 1)
+    rows[bad] = {**rows[bad], name: other}
+    refused("ProofRejected", direct.verify_many, rows, proofs)
+
+
+@pytest.mark.property("P-97")
+def test_rows_and_proofs_of_a_batch_stand_in_one_order(direct):
+    rows, proofs = direct.batch(4)
+    for first, second in ((0, 1), (1, 3)):
+        moved = list(proofs)
+        moved[first], moved[second] = moved[second], moved[first]
+        refused("ProofRejected", direct.verify_many, rows, moved)
+        swapped = list(rows)
+        swapped[first], swapped[second] = (
+            {**rows[place], "commitmentNew": rows[other]["commitmentNew"]}
+            for place, other in ((first, second), (second, first))
+        )
+        refused("ProofRejected", direct.verify_many, swapped, proofs)
+
+
+def test_a_row_may_stand_twice_and_proves_nothing_else(direct):
+    rows, proofs = direct.batch(2)
+    direct.verify_many([rows[0], rows[0], rows[1]], [proofs[0], proofs[0], proofs[1]])
+    refused("ProofRejected", direct.verify_many, [rows[0], rows[0]], [proofs[0], proofs[1]])
+    refused("ProofRejected", direct.verify_many, [rows[0], rows[1]], [proofs[0], proofs[0]])
+
+
+@pytest.mark.property("P-97")
+@pytest.mark.parametrize("guess", [0, 1, 2, curve_order - 1])
+def test_errors_that_cancel_for_a_guessed_challenge_do_not_cancel(direct, guess):
+    """C_1 - guess d, C_2 + d: their errors cancel in the sum if rows 1 and 2 weigh 1 and 1 / guess to each other."""
+    rows, proofs = direct.batch(3)
+    for row, shift in ((1, -guess), (2, 1)):
+        proofs[row] = (*proofs[row][:6], *to_point(direct.key.solve_c(rows[row], POLICY) + shift))
+    refused("ProofRejected", direct.verify_many, rows, proofs)
+
+
+@pytest.mark.parametrize("change", [{"policy": POLICY + 1}, {"settlement": STEP}, {"write": 0}])
+def test_rows_of_a_batch_share_policy_settlement_and_write(direct, change):
+    rows, proofs = direct.batch(2)
+    refused("ProofRejected", direct.verify_many, rows, proofs, **change)
+    proofs[1] = direct.key.prove({**rows[1], "write": change.get("write", 1)}, change.get("policy", POLICY),
+                                 change.get("settlement", 0))  # fmt: skip
+    refused("ProofRejected", direct.verify_many, rows, proofs)
+
+
+@pytest.mark.parametrize("bad", range(2))
+def test_range_points_and_sides_in_a_batch(direct, bad):
+    rows, proofs = direct.batch(2)
+    changed = list(rows)
+    changed[bad] = {**rows[bad], "commitmentOld": rows[bad]["commitmentOld"] + curve_order}
+    refused("SignalTooLarge", direct.verify_many, changed, proofs)
+    changed[bad] = {**rows[bad], "side": 2}
+    refused("SideUnknown", direct.verify_many, changed, proofs)
+    x, y, *rest = proofs[bad]
+    for spelling in (
+        (x + base_order, y, *rest),
+        (x, y + base_order, *rest),
+        (x, (y + 1) % base_order, *rest),
+        (x, y, *rest[:4], rest[4] + base_order, rest[5]),
+        (x, y, *rest[:4], rest[4], rest[5] + base_order),
+        (x, y, rest[1], rest[0], *rest[2:]),
+    ):
+        changed = list(proofs)
+        changed[bad] = spelling
+        with pytest.raises(Reverted) as refusal:
+            direct.verify_many(rows, changed)
+        assert refusal.value.error in ("ProofMalformed", "PointRefused")
+
+
+def test_a_batch_needs_a_row_and_a_proof_for_each(direct):
+    rows, proofs = direct.batch(2)
+    assert refused("BatchSizesDiffer", direct.verify_many, [], []) == {"rows": 0, "proofs": 0}
+    assert refused("BatchSizesDiffer", direct.verify_many, rows, proofs[:1]) == {"rows": 2, "proofs": 1}
+    assert refused("BatchSizesDiffer", direct.verify_many, rows[:1], proofs) == {"rows": 1, "proofs": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-97")
+def test_a_challenge_of_zero_leaves_no_row_out(direct):
+    """With a hash that is 0 every row still weighs 1; without the one that is added, only the first row would count."""
+    file, shipped = "MarginVerifier.sol", direct.verifier
+    sources = read_sources()
+    hashed = "digest := keccak256(input, add(length, calldatasize()))"
+    assert sources[file].count(hashed) == sources[file].count("= 1 + (_hashAll(") == 1
+    rows, proofs = direct.batch(3)
+    proofs[2] = tamper(proofs[2])
+    try:
+        zero = sources[file].replace(hashed, "digest := 0")
+        for text, is_refused in ((zero, True), (zero.replace("= 1 + (_hashAll(", "= (_hashAll("), False)):
+            artifact = compile_sources({**sources, file: text}, (file,))["MarginVerifier"]
+            address = shipped.chain.send(None, artifact.bytecode).contract_address
+            direct.verifier = Contract(shipped.chain, artifact, address)
+            if is_refused:
+                refused("ProofRejected", direct.verify_many, rows, proofs)
+            else:
+                direct.verify_many(rows, proofs)
+    finally:
+        direct.verifier = shipped

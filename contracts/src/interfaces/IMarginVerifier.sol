@@ -50,6 +50,24 @@ struct TradeSignals {
     SideSignals minus;
 }
 
+/// @notice The signals of one proof of a batch that differ from row to row.
+/// @param commitmentOld Commitment of the state before.
+/// @param commitmentNew Commitment of the state after; 0 when nothing is written.
+/// @param tradeTag Salted hash of the trade word; 0 without a trade.
+/// @param ciphertext The trade word, encrypted to the account; 0 without a trade.
+/// @param side +1, -1, or 0 without a trade.
+/// @param context The top 248 bits of the digest that auth signs.
+/// @param cashFlow Micro-dollars into the account (+) or out of it (-): minus the fee.
+struct BatchRow {
+    uint256 commitmentOld;
+    uint256 commitmentNew;
+    uint256 tradeTag;
+    uint256 ciphertext;
+    int8 side;
+    uint256 context;
+    int128 cashFlow;
+}
+
 /// @notice The signals of `open`.
 /// @param commitment Commitment to the empty state.
 /// @param ephemeralX Ephemeral point of the escrow.
@@ -85,13 +103,18 @@ struct Opening {
 ///      Every call reverts with `ProofRejected`, `ProofMalformed`, with `SignalTooLarge`, `PointRefused` or `GasTooLow`
 ///      of Bn254, or with `KeyMissing` of KeyData.
 interface IMarginVerifier {
-    /// @notice A proof does not match its public signals; of two proofs, either one.
-    /// @param context Context of the proof; of two, the first one's.
+    /// @notice A proof does not match its public signals; of several proofs, any one.
+    /// @param context Context of the proof; of several, the first one's.
     error ProofRejected(uint256 context);
 
     /// @notice The pairing precompile refused a point (off its curve, outside its subgroup, or a coordinate not below
     ///         the field's order), or gave no answer.
     error ProofMalformed();
+
+    /// @notice A batch needs as many proofs as rows, and at least one.
+    /// @param rows Number of rows.
+    /// @param proofs Number of proofs.
+    error BatchSizesDiffer(uint256 rows, uint256 proofs);
 
     /// @notice A side that is not -1, 0 or +1.
     /// @param side The side.
@@ -140,6 +163,34 @@ interface IMarginVerifier {
         G1 calldata settlement,
         uint256[8] calldata plusProof,
         uint256[8] calldata minusProof
+    ) external view;
+
+    /// @notice Checks the proofs of many accounts at once, under one key, one policy and one settlement, with one
+    ///         pairing for each and three more. Anyone may call.
+    /// @dev Reverts as the interface says, and with `BatchSizesDiffer` or `SideUnknown`.
+    ///      Soundness: with E_i as in `verifyTwo`, i = 0 .. N - 1, the call accepts if the product of E_i^(rho^i) is 1,
+    ///      rho = 1 + keccak256(key's points, calldata) mod (R - 1). The calldata holds the key's address, every row's
+    ///      signals, both shared points and every proof, so all E_i are fixed before rho is drawn. With g a generator
+    ///      of G_T and E_i = g^(x_i), acceptance says that rho is a root of the polynomial sum_i x_i rho^i, which has
+    ///      at most N - 1 roots unless every x_i is 0, that is, unless every proof is valid. As each value of rho has
+    ///      probability below 2^-251, whoever tries q calldatas gets a batch with a false proof accepted with
+    ///      probability below q * (N - 1) * 2^-251 in the random-oracle model. rho is never 0, which would leave out
+    ///      all rows but the first.
+    ///      Warning: it means something only if key, policy and settlement come from whom the caller trusts. A refusal
+    ///      does not say which proof is at fault: ask for each one with `verify`.
+    /// @param key Data contract of the `transition` key.
+    /// @param rows The signals that differ from row to row, at least one; a row may stand twice.
+    /// @param policy The policy point; (0, 0) is the all-zero policy.
+    /// @param settlement The settlement point; (0, 0) is the identity settlement.
+    /// @param write Whether the rows write a new commitment.
+    /// @param proofs The proof of each row, eight words.
+    function verifyMany(
+        address key,
+        BatchRow[] calldata rows,
+        G1 calldata policy,
+        G1 calldata settlement,
+        bool write,
+        uint256[8][] calldata proofs
     ) external view;
 
     /// @notice Checks one `open` proof. Anyone may call.
