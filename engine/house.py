@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from zkmargin.engine.account import AccountState, Portfolio
+from zkmargin.engine.desk.distance import DistanceReport, measure_distance
 from zkmargin.engine.desk.explanation import Explanation, explain_requirement
 from zkmargin.engine.desk.find_hedge import SECONDS, find_hedge
 from zkmargin.engine.desk.hedge_result import Hedge, Target
 from zkmargin.engine.desk.liquidity import LIQUIDITY_SHARE, Liquidity, make_liquidity
-from zkmargin.engine.desk.orders import Order
+from zkmargin.engine.desk.orders import Order, trade
 from zkmargin.engine.desk.sizing import Sizing, find_largest
 from zkmargin.engine.desk.whatif import WhatIf, compute_whatif
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
@@ -120,6 +121,11 @@ class House(HouseModel):
     def stress(self, account: Account, stresses: Sequence[Stress] = STRESSES) -> StressReport:
         """Equity and requirements after named moves of the market."""
         return run_stresses(self, *self._read(account), stresses)
+
+    def distance(self, account: Account, orders: Orders = ()) -> DistanceReport:
+        """How far the market must move until the account, after `orders`, fails each level."""
+        name, state = self._read(account)
+        return measure_distance(self, name, trade(self, state, _read_orders(orders)))
 
     def batch(self, accounts: Iterable[Account], policy: str = "initial", *, workers: int = 2) -> BatchResult:
         """The requirement of many accounts under one policy, in floating point, in their order."""

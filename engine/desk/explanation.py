@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from zkmargin.engine.account import AccountState
+from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
 from zkmargin.engine.desk.labels import BUFFER, describe_house_row, describe_rule
 from zkmargin.engine.desk.requirement_programme import ONE_MARGINAL_USD, ONE_VALUE, RequirementProgramme
 from zkmargin.engine.margin.house import HouseModel
@@ -79,6 +80,8 @@ class Explanation:
     """Rows with a weight, the largest part first."""
     legs: tuple[Leg, ...]
     """Positions, the largest contribution first."""
+    distance: WorstDirection
+    """How far the market must move until maintenance fails."""
     constants: float
     """What belongs to no leg: constants of the buffer's chords, at most 0."""
     is_unique: bool
@@ -129,6 +132,7 @@ def explain_requirement(house: HouseModel, name: str, state: AccountState, level
         rules=report.contributions,
         binding=_list_binding(house, programme),
         legs=legs,
+        distance=measure_worst_distance(house, state),
         constants=programme.get_constant_part(programme.duals),
         is_unique=programme.is_unique,
         has_unique_marginals=all(_agree(leg.left, leg.right) for leg in legs),

@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from zkmargin.engine.account import STATE_LOTS, AccountState
+from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
 from zkmargin.engine.desk.orders import MAX_ORDER_LOTS, MAX_TRADE_CASH, Order, find_instruments, price_lot, trade
 from zkmargin.engine.desk.whatif import PricedOrder, price_orders
 from zkmargin.engine.margin.house import HouseModel
@@ -55,6 +56,8 @@ class Sizing:
     """The rule that decides the initial requirement there."""
     worst: dict[str, str]
     """By coin, the grid's worst scenario there."""
+    distance: WorstDirection
+    """How far the market must move until maintenance fails, after the largest multiple."""
 
     @property
     def lots(self) -> dict[str, int]:
@@ -195,4 +198,5 @@ def find_largest(
         missing=refusal.missing_usd6 / USD6 if refusal else 0.0,
         binding=report_level(house, beyond, required).binding,
         worst={coin: describe_worst_cell(house, coin, required) for coin in Coin},
+        distance=measure_worst_distance(house, line.at(max(largest, 0))),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from zkmargin.engine.account import AccountState
+from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
 from zkmargin.engine.desk.orders import Order, find_instruments, price_lot, trade
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
@@ -39,6 +40,8 @@ class Standing:
     """By coin, the grid's worst scenario."""
     worst_loss: dict[Coin, float]
     """By coin, the loss in it."""
+    distance: WorstDirection
+    """How far the market must move until maintenance fails."""
 
     @classmethod
     def of(cls, house: HouseModel, state: AccountState) -> Standing:
@@ -57,6 +60,7 @@ class Standing:
             binding=initial.binding,
             worst={coin: describe_worst_cell(house, coin, required["initial"]) for coin in Coin},
             worst_loss=required["initial"].losses,
+            distance=measure_worst_distance(house, state),
         )
 
 

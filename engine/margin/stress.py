@@ -16,7 +16,7 @@ that netting reduces.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -65,6 +65,63 @@ def multiplier_after(multiplier: float, move: float, rule: StateRule) -> float:
     return max(multiplier, rule.update(known, branching, rule.calm_gain, HOURS))
 
 
+def move_market(
+    snapshot: MarketSnapshot,
+    decay: float,
+    *,
+    prices: Mapping[Coin, float],
+    volatilities: Mapping[Coin, float],
+    depth: float = 1.0,
+    token: float = 0.0,
+    forecast: float = 1.0,
+) -> MarketSnapshot:
+    """The market after a move within a day, in units of the cash token.
+
+    Derivatives settle one for one in the token and do not feel its price; spot is worth dollars, so its price and the
+    index are divided by 1 + `token`. Volatility, forecast and depth stay within the ranges that a snapshot allows.
+
+    Parameters
+    ----------
+    snapshot : MarketSnapshot
+    decay : float
+        Of the filter that makes the forecast.
+    prices : mapping of Coin to float
+        Relative price moves.
+    volatilities : mapping of Coin to float
+        Factors of implied volatilities.
+    depth, token, forecast : float
+        As in `Stress`.
+    """
+    listing = snapshot.listing
+    shift = np.array([prices[coin] for coin in Coin])[listing.underlying]
+    forward = snapshot.forward * (1.0 + shift)
+    is_spot = listing.kind == KIND_CODES[InstrumentKind.SPOT]
+    factor = np.array([volatilities[coin] for coin in Coin])[listing.underlying]
+    return replace(
+        snapshot,
+        index={coin: value * (1.0 + prices[coin]) / (1.0 + token) for coin, value in snapshot.index.items()},
+        forward=np.where(is_spot, forward / (1.0 + token), forward),
+        volatility=np.clip(snapshot.volatility * factor, MIN_VOLATILITY, MAX_VOLATILITY),
+        crowding={
+            coin: replace(
+                crowding,
+                depth_down=max(crowding.depth_down * depth, MIN_DEPTH),
+                depth_up=max(crowding.depth_up * depth, MIN_DEPTH),
+            )
+            for coin, crowding in snapshot.crowding.items()
+        },
+        daily_volatility={
+            coin: min(
+                max(forecast * forecast_after(value, prices[coin], decay), MIN_DAILY_VOLATILITY), MAX_DAILY_VOLATILITY
+            )
+            for coin, value in snapshot.daily_volatility.items()
+        },
+        contagion_multiplier=max(
+            multiplier_after(snapshot.contagion_multiplier, move, StateRule()) for move in prices.values()
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class Stress:
     """A named move of the whole market.
@@ -107,44 +164,15 @@ class Stress:
         return dict(zip(Coin, (self.btc, self.eth), strict=True))
 
     def apply(self, snapshot: MarketSnapshot, decay: float) -> MarketSnapshot:
-        """The market after the move, in units of the cash token.
-
-        Derivatives settle one for one in the token and do not feel its price; spot is worth dollars, so its price and
-        the index are divided by 1 + `token`. Volatility, forecast and depth stay within the ranges that a snapshot
-        allows. `decay` is that of the filter that makes the forecast.
-        """
-        listing, moves = snapshot.listing, self.moves
-        shift = np.array([moves[coin] for coin in Coin])[listing.underlying]
-        forward = snapshot.forward * (1.0 + shift)
-        index = {coin: value * (1.0 + moves[coin]) / (1.0 + self.token) for coin, value in snapshot.index.items()}
-        forward = np.where(listing.kind == KIND_CODES[InstrumentKind.SPOT], forward / (1.0 + self.token), forward)
-        return replace(
-            snapshot,
-            source=f"stress {self.name} of a snapshot",
-            index=index,
-            forward=forward,
-            volatility=np.clip(snapshot.volatility * self.volatility, MIN_VOLATILITY, MAX_VOLATILITY),
-            crowding={
-                coin: replace(
-                    crowding,
-                    depth_down=max(crowding.depth_down * self.depth, MIN_DEPTH),
-                    depth_up=max(crowding.depth_up * self.depth, MIN_DEPTH),
-                )
-                for coin, crowding in snapshot.crowding.items()
-            },
-            daily_volatility={
-                coin: float(
-                    np.clip(
-                        self.forecast * forecast_after(forecast, moves[coin], decay),
-                        MIN_DAILY_VOLATILITY,
-                        MAX_DAILY_VOLATILITY,
-                    )
-                )
-                for coin, forecast in snapshot.daily_volatility.items()
-            },
-            contagion_multiplier=max(
-                multiplier_after(snapshot.contagion_multiplier, move, StateRule()) for move in moves.values()
-            ),
+        """The market after the move, in units of the cash token; arguments as `move_market`."""
+        return move_market(
+            replace(snapshot, source=f"stress {self.name} of a snapshot"),
+            decay,
+            prices=self.moves,
+            volatilities=dict.fromkeys(Coin, self.volatility),
+            depth=self.depth,
+            token=self.token,
+            forecast=self.forecast,
         )
 
 

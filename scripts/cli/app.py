@@ -14,6 +14,7 @@ from zkmargin.prover.errors import ProverError
 from zkmargin.scripts.cli import account, bench, console, simulate, venue
 from zkmargin.scripts.cli.backtest import backtest
 from zkmargin.scripts.cli.demo import demo
+from zkmargin.scripts.cli.distance import distance
 from zkmargin.scripts.cli.epoch import epoch
 from zkmargin.scripts.cli.explain import explain
 from zkmargin.scripts.cli.hedge import hedge
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
-    *(whatif, size, hedge, explain, backtest, surface, stress),
+    *(whatif, size, hedge, explain, distance, backtest, surface, stress),
 )
 for command in COMMANDS:
     app.command()(command)

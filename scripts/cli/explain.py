@@ -67,7 +67,9 @@ def _tabulate_rules(found: Explanation) -> console.WholeTable:
 
 
 def _notes(found: Explanation) -> list[str]:
-    notes = []
+    from zkmargin.scripts.cli.distance import describe_distance
+
+    notes = [f"Maintenance fails at: {describe_distance(found.distance)}."]
     if not found.is_unique:
         notes.append("Scenarios tie: the weights are one choice of several.")
     if not found.has_unique_marginals:

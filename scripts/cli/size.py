@@ -52,6 +52,8 @@ def size(
 
 
 def _say(found: Sizing) -> dict[str, object]:
+    from zkmargin.scripts.cli.distance import describe_distance
+
     if found.largest < 0:
         shown: dict[str, object] = {"largest multiple": "none, and the account does not pass as it is"}
         place = "as it is"
@@ -59,6 +61,7 @@ def _say(found: Sizing) -> dict[str, object]:
         shown = {"largest multiple": f"{found.largest:,}"}
         shown |= {order.name: f"{found.largest * order.lots:+,} lots" for order in found.direction}
         shown["excess over initial there, USD"] = f"{found.margin_excess:,.2f}"
+        shown["distance to maintenance there"] = describe_distance(found.distance)
         place = "one multiple further" if found.limit == "policy" else "there"
     if not found.passes_now and found.largest >= 0:
         shown["passes as it is"] = "no, only after the order"

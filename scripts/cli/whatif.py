@@ -59,6 +59,7 @@ def tabulate_orders(title: str, orders: tuple[PricedOrder, ...]) -> console.Whol
 
 def _tabulate(found: WhatIf) -> console.WholeTable:
     from zkmargin.engine.desk.whatif import AMOUNTS
+    from zkmargin.scripts.cli.distance import describe_distance
 
     names = dict(zip(AMOUNTS, (
         "equity", "initial requirement", "maintenance requirement", "  contagion buffer, in the initial one",
@@ -71,6 +72,7 @@ def _tabulate(found: WhatIf) -> console.WholeTable:
     for level in found.before.verdicts:
         verdicts = (side.verdicts[level].describe() for side in (found.before, found.after))
         rows.append((f"{level} can be proved", *verdicts, ""))
+    rows.append(("distance to maintenance", *map(describe_distance, (found.before.distance, found.after.distance)), ""))
     rows.append(("binding rule", found.before.binding, found.after.binding, ""))
     for coin in found.before.worst:
         rows.append((f"worst {coin} scenario", found.before.worst[coin], found.after.worst[coin], ""))

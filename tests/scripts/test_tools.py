@@ -17,7 +17,10 @@ COMMANDS = {
     "size": (*BOOK, "--direction", "BTC-PERPETUAL:+1,ETH-PERPETUAL:-2"),
     "hedge": (*BOOK, "--withdraw", "400000"),
     "explain": BOOK,
+    "distance": (*BOOK, "--order", "BTC-PERPETUAL:-5"),
 }
+
+DISTANCE = r"[0-9] units: BTC [+-][0-9.]+%"
 
 
 def run(*arguments):
@@ -43,12 +46,14 @@ def test_whatif(documents):
     change = document["after"]["initial"] - document["before"]["initial"]
     assert document["change"]["initial"] == change and f"{change:+,.2f}" in table
     assert document["orders"][0]["lots"] == -5 and "-0.05" in table
+    assert re.search(DISTANCE, table)
 
 
 def test_size(documents):
     document, table = documents["size"], run("size", *COMMANDS["size"])
     assert document["limit"] == "policy" and document["largest"] > 0
     assert f"{document['largest']:,}" in table and document["worst"]["BTC"] in table
+    assert re.search(DISTANCE, table)
 
 
 def test_hedge(documents):
@@ -57,6 +62,18 @@ def test_hedge(documents):
     assert document["rounding_loss"] == document["objective"] - document["bound"] >= -1e-6
     assert all(trade["name"] in table for trade in document["trades"])
     assert re.search(r"can be proved +│ yes", table)
+
+
+def test_distance(documents):
+    document, table = documents["distance"], run("distance", *COMMANDS["distance"])
+    after = documents["whatif"]["after"]["distance"]  # the same order
+    assert after == document["levels"]["maintenance"]["worst"] and after["units"] > 0
+    assert after != documents["whatif"]["before"]["distance"] == documents["explain"]["distance"]
+    for level, measured in document["levels"].items():
+        of_coin = measured["coins"]["BTC"]
+        assert f"where {level} fails" in table and f"{of_coin['price_up']:+.1%}" in table
+        assert f"{of_coin['price_down_usd']:,.2f}" in table and "ETH" not in measured["coins"]
+        assert f"{measured['worst']['units']:.2f} units" in table
 
 
 def test_hedge_says_when_there_is_none():
@@ -77,6 +94,7 @@ def test_explain(documents):
     parts = sum(leg["contribution"] for leg in document["legs"]) + document["constants"]
     assert parts == pytest.approx(document["requirement"], rel=1e-9)
     assert f"{document['total']:,.2f}" in table and document["binding"][0]["label"] in table
+    assert re.search(DISTANCE, table)
 
 
 @pytest.mark.parametrize(
