@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, Portfolio, Prices
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, Portfolio
 
 if TYPE_CHECKING:
     from zkmargin.engine.desk.distance import DistanceReport, LevelDistance, WorstDirection
@@ -20,9 +20,9 @@ FAR = "beyond four units"
 def distance(
     portfolio: Portfolio,
     order: Annotated[
-        list[str], typer.Option(help="NAME:LOTS that are traded first, + buys and - sells; repeat or use commas.")
-    ] = (),
-    price: Prices = (),
+        list[str] | None, typer.Option(help="NAME:LOTS traded first, + buys and - sells; repeat or use commas.")
+    ] = None,
+    price: Annotated[list[str] | None, typer.Option(help="NAME:USD per coin of an order, instead of the mark.")] = None,
     market: Market = DEFAULT_MARKET,
     as_json: AsJson = False,
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.house import CALM, get_snapshot
 from zkmargin.engine.account import AccountState, Portfolio, load_portfolio
+from zkmargin.engine.desk.distance import DistanceSearch
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.buffer import BufferModel
@@ -43,7 +44,9 @@ def made(monkeypatch):
     return counts
 
 
-def test_every_question_together_makes_each_model_once(made):
+def test_every_question_together_makes_each_model_once(made, monkeypatch):
+    """A market that moved has models of its own; here none moves."""
+    monkeypatch.setattr(DistanceSearch, "at", lambda search, move: search.house)
     house = House(get_snapshot("mini"))
     quotes = house.liquidity(load_observations(CALM))
     for _ in range(2):
