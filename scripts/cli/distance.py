@@ -37,9 +37,8 @@ def distance(
     from zkmargin.engine.house import House
     from zkmargin.engine.market.file import load_snapshot
 
-    found = House(load_snapshot(market)).distance(
-        load_portfolio(portfolio), parse_orders(order, price) if order else ()
-    )
+    orders = parse_orders(order or (), price or ()) if order or price else ()
+    found = House(load_snapshot(market)).distance(load_portfolio(portfolio), orders)
     if as_json:
         console.print_json(found.to_document())
         return
