@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from tests.chain.conftest import open_funded
+from tests.support.reverts import reverts
+from zkmargin.contracts.attestation_verifier import AttestationVerifier
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.local_venue import LocalVenue
@@ -16,6 +18,7 @@ from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.prover.account.recovery import recover_accounts
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
+from zkmargin.prover.attestation import AttestationRequest
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.statement.commitment import make_trade
@@ -92,6 +95,17 @@ def test_a_whole_life(venue):
     venue.submit(alice, alice.client.close(alice.state.cash, weth, recipient=alice.address, deadline=venue.deadline))
     assert house.get_account(alice.id).status is Status.CLOSED
     assert_conserved(venue, [alice, bob])
+
+
+def test_another_contract_checks_an_off_chain_attestation(venue):
+    alice = open_funded(venue, "alice", 200_000)
+    verifier = AttestationVerifier.deploy(venue.contracts)
+    asked = AttestationRequest.create(alice.id, "net_delta", venue.submitter)
+    shown = alice.attest_to(asked)
+    points = venue.epoch.signed.epoch_points
+    assert verifier.check(asked, shown, points, max_age=60).time == venue.epoch.data.time
+    with reverts("ProofRejected"):
+        verifier.check(dataclasses.replace(asked, challenge=bytes(32)), shown, points, max_age=60)
 
 
 @pytest.mark.property("P-07", "P-52")

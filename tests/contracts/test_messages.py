@@ -14,7 +14,7 @@ from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
 from zkmargin.contracts.requests import ActionRequest, TradeSide, encode_proof
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Action, Epoch, Flow, Invalidate, Open
+from zkmargin.prover.messages.records import Action, Attestation, Epoch, Flow, Invalidate, Open
 from zkmargin.prover.messages.typed_data import encode, load_table
 from zkmargin.scripts.generate.solidity import ROOT, render
 
@@ -57,6 +57,16 @@ def test_open(hashes, deployed_world):
     assert hashes.call("hashOpen", message.to_message()) == encode(deployed_world.domain, message).body
 
 
+@pytest.mark.property("P-51")
+def test_attestation(hashes, deployed_world):
+    message = Attestation(
+        account=RANDOM.randbytes(32), recipient="0x" + "cd" * 20, challenge=RANDOM.randbytes(32),
+        policy=RANDOM.randbytes(32), epoch=2**64 - 1, key_version=2**16 - 1, generation=2**24 - 1,
+        commitment_old=2**256 - 1, valid_until=2**40 - 1,
+    )  # fmt: skip
+    assert hashes.call("hashAttestation", message.to_message()) == encode(deployed_world.domain, message).body
+
+
 def test_invalidate(hashes, deployed_world):
     message = Invalidate(digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
@@ -79,7 +89,7 @@ def test_epoch_and_the_oracles_domain(hashes, deployed_world, min_epoch):
 
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    assert load_table()["solidity"] == ["Epoch", "Action", "Flow", "Open", "Invalidate"]
+    assert load_table()["solidity"] == ["Epoch", "Action", "Flow", "Open", "Invalidate", "Attestation"]
 
 
 def test_generated_sources_are_fresh():

@@ -57,6 +57,18 @@ struct Invalidate {
     bytes32 digest;
 }
 
+struct Attestation {
+    bytes32 account;
+    address recipient;
+    bytes32 challenge;
+    bytes32 policy;
+    uint64 epoch;
+    uint16 keyVersion;
+    uint24 generation;
+    uint256 commitmentOld;
+    uint40 validUntil;
+}
+
 /// @title Type hashes and struct hashes of every message that a contract reads (EIP-712)
 library Messages {
     string internal constant DOMAIN_NAME = "zkmargin";
@@ -78,6 +90,10 @@ library Messages {
         "bytes32 escrowHash,uint40 deadline)"
     );
     bytes32 internal constant INVALIDATE_TYPEHASH = keccak256("Invalidate(bytes32 digest)");
+    bytes32 internal constant ATTESTATION_TYPEHASH = keccak256(
+        "Attestation(bytes32 account,address recipient,bytes32 challenge,bytes32 policy,uint64 epoch,uint16 keyVersion,"
+        "uint24 generation,uint256 commitmentOld,uint40 validUntil)"
+    );
 
     function hash(Epoch memory message) internal pure returns (bytes32 digest) {
         bytes32 typeHash = EPOCH_TYPEHASH;
@@ -124,5 +140,15 @@ library Messages {
 
     function hash(Invalidate memory message) internal pure returns (bytes32) {
         return keccak256(abi.encode(INVALIDATE_TYPEHASH, message.digest));
+    }
+
+    function hash(Attestation memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = ATTESTATION_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 288)
+            digest := keccak256(words, 320)
+        }
     }
 }

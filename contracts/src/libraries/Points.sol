@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
 import {Point} from "../interfaces/IRiskOracle.sol";
+import {G1} from "./Bn254.sol";
 
-/// @title The hash of an epoch's named points
+/// @title An epoch's named points
 library Points {
     /// @notice keccak256(abi.encode(points)).
     /// @dev A Point is three full words, so the array's calldata is its encoding already; only the leading offset and
@@ -17,5 +19,16 @@ library Points {
             calldatacopy(add(words, 0x40), points.offset, length)
             digest := keccak256(words, add(length, 0x40))
         }
+    }
+
+    /// @notice The point of that name, after checking that the points are those that were signed.
+    function find(Point[] calldata points, bytes32 signed, bytes32 name) internal pure returns (G1 memory) {
+        bytes32 given = hash(points);
+        if (given != signed) revert IClearingHouse.PointsMismatch(given, signed);
+        for (uint256 i = 0; i < points.length; i++) {
+            Point calldata point = points[i];
+            if (point.name == name) return G1(point.x, point.y);
+        }
+        revert IClearingHouse.PolicyUnknown(name);
     }
 }

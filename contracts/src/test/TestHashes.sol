@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ActionKind, ActionRules, Rule} from "../generated/ActionRules.sol";
-import {Action, Epoch, Flow, Invalidate, Messages, Open} from "../generated/Messages.sol";
+import {Action, Attestation, Epoch, Flow, Invalidate, Messages, Open} from "../generated/Messages.sol";
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 
 /// @dev Shows internal functions to the tests.
@@ -24,6 +24,10 @@ contract TestHashes {
     }
 
     function hashInvalidate(Invalidate calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashAttestation(Attestation calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 

@@ -1,0 +1,112 @@
+"""An off-chain attestation, checked on chain for another contract; see IAttestationVerifier.sol.
+
+The owner makes it off chain (`Client.attest_to`) for a recipient that is a contract; whoever brings it sends
+`to_shown` of it in that contract's own call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_abi.abi import encode as abi_encode
+from eth_utils.crypto import keccak
+
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.messages import EpochPoints, NamedPoint
+from zkmargin.contracts.venue import Contracts
+from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
+from zkmargin.prover.groth16.proof import Proof
+from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
+from zkmargin.prover.ranges import check_range
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What an accepted attestation showed."""
+
+    time: int
+    """Unix seconds of the epoch's prices."""
+    point_hash: bytes
+    """Hash of the policy's point, 32 bytes: which content was met."""
+
+
+class AttestationVerifier:
+    """Checks attestations for whoever calls it; holds nothing and may do nothing."""
+
+    def __init__(self, contract: Contract):
+        self.contract = contract
+
+    @classmethod
+    def deploy(cls, contracts: Contracts, *, sender: str | None = None) -> AttestationVerifier:
+        """A new one for this deployment. Anyone may, since nothing trusts it but who asks it."""
+        record = contracts.deployment
+        parts = (record.clearing_house, record.key_registry, record.risk_oracle, record.margin_verifier)
+        return cls(deploy_contract(contracts.chain, "AttestationVerifier", *parts, sender=sender)[0])
+
+    @classmethod
+    def at(cls, contracts: Contracts, address: str) -> AttestationVerifier:
+        """The one at an address."""
+        return cls(Contract(contracts.chain, compile_contracts()["AttestationVerifier"], address))
+
+    def check(
+        self,
+        asked: AttestationRequest,
+        shown: ProvenAttestation,
+        points: EpochPoints,
+        *,
+        max_age: int,
+        point_hash: bytes = ZERO_BYTES32,
+    ) -> Checked:
+        """What the recipient would be told, asked in its name.
+
+        Parameters
+        ----------
+        points : EpochPoints
+            Of the attestation's epoch.
+        max_age : int
+            Greatest age of its prices, in seconds; the oracle's bound for attestations holds beside it.
+        point_hash : bytes, optional
+            Hash of the policy's point (`hash_point`), 32 bytes; zero takes what the epoch has under the name.
+
+        Raises
+        ------
+        Reverted
+            With the contract's reason.
+        """
+        terms = {
+            "account": asked.account,
+            "policy": encode_policy_name(asked.policy),
+            "pointHash": point_hash,
+            "challenge": asked.challenge,
+            "maxAge": check_range("greatest age, seconds", max_age, 0, 1 << 40),
+        }
+        time, found = self.contract.call("check", terms, to_shown(shown, points), sender=asked.recipient)
+        return Checked(time, found)
+
+
+def to_shown(shown: ProvenAttestation, points: EpochPoints) -> dict[str, object]:
+    """An attestation as contracts take it (ShownAttestation).
+
+    Raises
+    ------
+    CallInvalid
+        If the points are another epoch's.
+    """
+    message = shown.message
+    if points.number != message.epoch:
+        raise CallInvalid("number of the points' epoch", points.number, f"{message.epoch}, the attestation's")
+    return {
+        "epoch": message.epoch,
+        "commitment": message.commitment_old,
+        "validUntil": message.valid_until,
+        "points": [{"name": point.name, "x": point.x, "y": point.y} for point in points.points],
+        "proof": Proof.from_bytes(shown.proof).words,
+    }
+
+
+def hash_point(point: NamedPoint) -> bytes:
+    """keccak256(abi.encode(name, x, y)), 32 bytes: stands for the whole content of a policy."""
+    return keccak(abi_encode(["bytes32", "uint256", "uint256"], [point.name, point.x, point.y]))
