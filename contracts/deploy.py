@@ -26,6 +26,9 @@ LEAST_DELAY = 14 * SECONDS_PER_DAY
 """Seconds that a later key version waits at least, except on development chains: time for everyone to leave before a
 key that its owner could have forged is live."""
 
+LEAST_SETTLEMENT_DELAY = 600
+"""Seconds that a settlement waits at least, except on development chains: time for the guardian to look at it."""
+
 
 def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | None = None) -> tuple[Contract, Receipt]:
     """Deploys the contract of that name.
@@ -60,6 +63,7 @@ def deploy(
     owner: str | None = None,
     guardian: str | None = None,
     activation_delay: int = 0,
+    settlement_delay: int = 0,
     tokens: Mapping[str, str] | None = None,
 ) -> Deployment:
     """Deploys everything from the node's first account and registers `keys` as version 1.
@@ -79,14 +83,16 @@ def deploy(
         (`contracts.key_registry.KeyRegistry.accept_ownership`).
     activation_delay : int
         Seconds until a later key version is live; at least `LEAST_DELAY`, except on development chains.
+    settlement_delay : int
+        Seconds from the posting of a settlement until it serves, in which the guardian may veto it; at least
+        `LEAST_SETTLEMENT_DELAY`, except on development chains, and half an hour at most.
     tokens : mapping of str to str, optional
         Addresses under "cash" and "weth"; by default test tokens are deployed, on development chains only.
 
     Raises
     ------
     NotADevelopmentChain
-        If the keys are insecure, test tokens are wanted, or the activation delay is below `LEAST_DELAY`, on any other
-        chain.
+        If the keys are insecure, test tokens are wanted, or a delay is below the least one, on any other chain.
     AccountsMissing
         If the node holds no account to send from.
     OutOfRange
@@ -97,12 +103,15 @@ def deploy(
     check_range("threshold", threshold, 1, 1 << 8)
     check_range("generation", generation, 0, 1 << 24)
     check_range("activation delay, seconds", activation_delay, 0, 1 << 40)
+    check_range("settlement delay, seconds", settlement_delay, 0, 1 << 40)
     if keys.insecure:
         require_development_chain(chain)
     if tokens is None:
         require_development_chain(chain, "test tokens")
     if activation_delay < LEAST_DELAY:
         require_development_chain(chain, f"an activation delay of {activation_delay} s, below {LEAST_DELAY}")
+    if settlement_delay < LEAST_SETTLEMENT_DELAY:
+        require_development_chain(chain, f"a settlement delay of {settlement_delay} s, below {LEAST_SETTLEMENT_DELAY}")
     require_accounts(chain, 1)
     deployer = chain.accounts[0]
     owner, guardian = owner or deployer, guardian or deployer
@@ -113,7 +122,9 @@ def deploy(
     registry, _ = deploy_contract(chain, "KeyRegistry", deployer, activation_delay)
     registry.send("register", encode_registration(keys))
     ordered = sorted(publishers, key=lambda address: int(address, 16))
-    oracle, _ = deploy_contract(chain, "RiskOracle", owner, guardian, registry.address, generation, ordered, threshold)
+    oracle, _ = deploy_contract(
+        chain, "RiskOracle", owner, guardian, registry.address, generation, settlement_delay, ordered, threshold
+    )
     verifier, _ = deploy_contract(chain, "MarginVerifier")
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))

@@ -1,4 +1,4 @@
-"""The typed message Epoch as a quorum signs it, and the named points it covers.
+"""The typed messages Epoch and Settlement as a quorum signs them, and the named points it covers.
 
 Records and EIP-712 digests of every message are the prover's (`prover.messages.records`,
 `prover.messages.typed_data`). What only the chain's side needs is added here.
@@ -15,7 +15,7 @@ from eth_utils.crypto import keccak
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.prover.messages.fields import encode_policy_name
-from zkmargin.prover.messages.records import Epoch
+from zkmargin.prover.messages.records import Epoch, Settlement, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer, request_signature
 from zkmargin.prover.ranges import check_range
@@ -53,7 +53,7 @@ class SignedEpoch:
     snapshot: bytes
     """Canonical bytes of the market snapshot."""
     settlement: bytes
-    """Canonical bytes of the settlement where the message has its point, else empty."""
+    """Canonical bytes of the settlement where the epoch raises the generation, else empty."""
     signatures: tuple[bytes, ...]
     """65 bytes each, by strictly increasing signer."""
 
@@ -61,6 +61,17 @@ class SignedEpoch:
     def epoch_points(self) -> EpochPoints:
         """What an action at this epoch carries."""
         return EpochPoints(self.message.number, self.points)
+
+
+@dataclass(frozen=True)
+class SignedSettlement:
+    """Everything `RiskOracle.postSettlement` takes."""
+
+    message: Settlement
+    vector: bytes
+    """Canonical bytes of the settlement vector, the steps' composed."""
+    signatures: tuple[bytes, ...]
+    """As an epoch's."""
 
 
 def sort_points(points: Mapping[str, tuple[int, int]]) -> tuple[NamedPoint, ...]:
@@ -95,8 +106,7 @@ def make_epoch_message(
     points : mapping of str to (int, int)
         Policy point of every policy of the epoch, by name.
     is_step : bool
-        Whether the epoch raises the generation, or brings the point of the step into its generation for a key version
-        that lacks it. Only then the message has the settlement's point.
+        Whether the epoch raises the generation. Only then the message has the settlement's point.
     settlement_point : (int, int)
         Point of the epoch's settlement under the key; not read unless `is_step`.
     min_epoch : int
@@ -132,8 +142,8 @@ def make_epoch_message(
     )
 
 
-def sign_unchecked(message: Epoch, wallets: Sequence[Signer], domain: Domain) -> tuple[bytes, ...]:
-    """Signatures of every wallet over the epoch, by increasing address of the signer, as the oracle takes them.
+def sign_unchecked(message: TypedMessage, wallets: Sequence[Signer], domain: Domain) -> tuple[bytes, ...]:
+    """Signatures of every wallet over the message, by increasing address of the signer, as the oracle takes them.
 
     A publisher signs by `contracts.publisher.Publisher.sign`, which looks at what is signed first.
     """

@@ -10,9 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zkmargin.contracts.errors import MessageInvalid
-from zkmargin.contracts.messages import IDENTITY, SignedEpoch, make_epoch_message, sign_unchecked, sort_points
+from zkmargin.contracts.messages import (
+    IDENTITY,
+    SignedEpoch,
+    SignedSettlement,
+    make_epoch_message,
+    sign_unchecked,
+    sort_points,
+)
+from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
-from zkmargin.engine.epoch.succession import MAX_LAG, check_succession
+from zkmargin.engine.epoch.succession import MAX_LAG, check_step, check_succession
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import Parameters, load_parameters
 from zkmargin.engine.margin.rebuild import check_rebuilt
@@ -21,13 +29,15 @@ from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.implication import check_implies
 from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.groth16.points import Point, compute_policy_point, compute_settlement_point
-from zkmargin.prover.messages.records import Epoch
+from zkmargin.prover.messages.records import Epoch, Settlement, TypedMessage
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_range
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 """Pairs of policies of which the first implies the second for every state."""
+SKIPS = (1, 4, 16)
+"""Numbers of generation steps that a settlement point may take at once, as the oracle has them."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,8 @@ class Proposal:
     points: Mapping[str, Point]
     """Policy point of every policy, by name, as it is to be posted."""
     is_step: bool = False
-    """Whether settlement point and bytes go along: the epoch raises the generation, or brings the point of the step
-    into its generation for a key version that lacks it. The settlement's hash is always signed."""
+    """Whether the epoch raises the generation: settlement point and bytes go along. The settlement's hash is always
+    signed."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,67 @@ class Publisher:
             signatures=sign_unchecked(proposal.message, self.wallets, self.domain),
         )
 
+    def propose_settlement(self, steps: Sequence[RiskEpoch], number: int) -> Settlement:
+        """A settlement point without an epoch: of one step, or of 4 or 16 at once.
+
+        Parameters
+        ----------
+        steps : sequence of RiskEpoch
+            An epoch of each generation that it leads into, in order: their settlements are composed.
+        number : int
+            Number of the oracle's latest epoch.
+
+        Raises
+        ------
+        MessageInvalid
+            If there are not 1, 4 or 16 steps, or their generations do not follow one another.
+        PolicyError
+            If the settlements are of different sizes.
+        """
+        generations = [epoch.generation for epoch in steps]
+        if len(steps) not in SKIPS:
+            raise MessageInvalid("Settlement", "steps", len(steps), f"one of {SKIPS}")
+        if generations != list(range(generations[0], generations[0] + len(steps))):
+            raise MessageInvalid("Settlement", "generations of the steps", generations, "each one more than the last")
+        vector = _compose(steps)
+        x, y = compute_settlement_point(self.verifying_key, vector, vector.preset)
+        return Settlement(
+            key_hash=self.verifying_key.hash,
+            from_generation=generations[0] - 1,
+            steps=len(steps),
+            number=number,
+            settlement_hash=vector.hash,
+            x=x,
+            y=y,
+        )
+
+    def sign_settlement(
+        self, message: Settlement, steps: Sequence[RiskEpoch], *, before: RiskEpoch | None = None
+    ) -> SignedSettlement:
+        """The settlement as `RiskOracle.post_settlement` takes it, after composing the steps and computing the point
+        again.
+
+        Parameters
+        ----------
+        steps : sequence of RiskEpoch
+            As `propose_settlement`; epochs that this publisher has checked.
+        before : RiskEpoch, optional
+            The last epoch before the first step, if the settlement comes in place of one that was refused: the new
+            vector is then held against its prices.
+
+        Raises
+        ------
+        MessageInvalid
+            As `propose_settlement`, or if a field of the message is not what the steps say; nothing is signed then.
+        PolicyError
+            As `propose_settlement`, or if the new vector may not follow `before`.
+        """
+        expected = self.propose_settlement(steps, message.number)
+        if before is not None:
+            check_step(before, steps[0])
+        _check_fields(message, expected)
+        return SignedSettlement(message, _compose(steps).to_bytes(), sign_unchecked(message, self.wallets, self.domain))
+
     def _compute_settlement_point(self, epoch: RiskEpoch) -> Point:
         return compute_settlement_point(self.verifying_key, epoch.settlement, epoch.snapshot.listing.preset)
 
@@ -169,7 +240,6 @@ class Publisher:
         computed = {name: compute_policy_point(self.verifying_key, policy) for name, policy in epoch.policies.items()}
         _require("points", dict(proposal.points), computed)
         is_step = previous is not None and epoch.generation != previous.epoch.generation
-        has_point = is_step or (message.settlement_x, message.settlement_y) != IDENTITY
         if message.min_epoch < lowest:
             allowed = f"{lowest}, the highest seen, to {epoch.number}"
             raise MessageInvalid("Epoch", "min_epoch", message.min_epoch, allowed)
@@ -177,12 +247,20 @@ class Publisher:
             epoch,
             key_hash=self.verifying_key.hash,
             points=computed,
-            is_step=has_point,
-            settlement_point=self._compute_settlement_point(epoch) if has_point else IDENTITY,
+            is_step=is_step,
+            settlement_point=self._compute_settlement_point(epoch) if is_step else IDENTITY,
             min_epoch=message.min_epoch,
         )
-        for name, value in expected.model_dump().items():
-            _require(name, getattr(message, name), value)
+        _check_fields(message, expected)
+
+
+def _compose(steps: Sequence[RiskEpoch]) -> ExpiryStep:
+    return compose_expiry_steps(epoch.settlement for epoch in steps)
+
+
+def _check_fields(message: TypedMessage, expected: TypedMessage) -> None:
+    for name, value in expected.model_dump().items():
+        _require(name, getattr(message, name), value, message=type(message).__name__)
 
 
 def _lowest_min_epoch(previous: PublishedEpoch | None, seen: Iterable[PublishedEpoch]) -> int:
@@ -190,9 +268,9 @@ def _lowest_min_epoch(previous: PublishedEpoch | None, seen: Iterable[PublishedE
     return max((item.message.min_epoch for item in known), default=0)
 
 
-def _require(field: str, given: object, expected: object) -> None:
+def _require(field: str, given: object, expected: object, *, message: str = "Epoch") -> None:
     if given != expected:
-        raise MessageInvalid("Epoch", field, given, f"{expected!r}, as computed from the data")
+        raise MessageInvalid(message, field, given, f"{expected!r}, as computed from the data")
 
 
 def _check_collateral(epoch: RiskEpoch, vault_units: Mapping[int, int]) -> None:

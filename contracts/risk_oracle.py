@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid
-from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.contracts.messages import SignedEpoch, SignedSettlement
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.messages.action_table import ActionKind
@@ -34,6 +34,8 @@ class FreshEpoch:
     """Unix seconds of its prices."""
     generation: int
     key_version: int
+    revoked_up_to: int
+    """Highest number that was ever revoked, 0 for none."""
     points_hash: bytes
 
 
@@ -51,6 +53,28 @@ class RiskOracle:
         return self.contract.send(
             "postEpoch", message, points, snapshot, epoch.settlement, list(epoch.signatures), sender=sender
         )
+
+    def post_settlement(self, settlement: SignedSettlement, *, sender: str | None = None) -> Receipt:
+        """Posts a settlement point without an epoch: of 4 or 16 steps at once, for a key version that lacks the point
+        of a step, or in place of one that was refused."""
+        message = settlement.message.to_message()
+        return self.contract.send(
+            "postSettlement", message, settlement.vector, list(settlement.signatures), sender=sender
+        )
+
+    def veto_settlement(
+        self, from_generation: int, steps: int = 1, key_version: int = 1, *, sender: str | None = None
+    ) -> Receipt:
+        """Refuses a settlement within its delay; the guardian or the owner."""
+        return self.contract.send("vetoSettlement", key_version, from_generation, steps, sender=sender)
+
+    def revoke_epochs(self, first: int, *, sender: str | None = None) -> Receipt:
+        """Declares every epoch from number `first` to the latest bad; the guardian or the owner."""
+        return self.contract.send("revokeEpochs", first, sender=sender)
+
+    def restore_epochs(self, place: int, last: int, *, sender: str | None = None) -> Receipt:
+        """Finds the lower part of the revoked range at `place`, up to number `last`, good after all; only the owner."""
+        return self.contract.send("restoreEpochs", place, last, sender=sender)
 
     def publish_snapshot(self, number: int, snapshot: bytes, *, sender: str | None = None) -> Receipt:
         """Publishes the snapshot of an epoch that was posted without it."""
@@ -91,8 +115,16 @@ class RiskOracle:
         """Number of the latest epoch, 0 before the first."""
         return int(self.contract.call("latestNumber"))
 
+    def require_quorum(self, digest: bytes, signatures: Sequence[bytes]) -> None:
+        """Refused unless a quorum of the present publishers signed the digest."""
+        self.contract.call("requireQuorum", digest, list(signatures))
+
+    def is_revoked(self, number: int) -> bool:
+        """Whether the guardian declared the epoch of that number bad."""
+        return bool(self.contract.call("isRevoked", number))
+
     def get_min_epoch(self) -> int:
-        """Lowest number that no later epoch has revoked."""
+        """Lowest number that is not superseded."""
         return int(self.contract.call("minEpoch"))
 
     def is_paused(self) -> bool:
@@ -103,26 +135,26 @@ class RiskOracle:
         """Generation of the latest epoch."""
         return int(self.contract.call("generation"))
 
-    def get_settlement_point(self, generation: int, key_version: int = 1) -> tuple[int, int]:
-        """Point of the step into `generation` under a key version; refused if it is unset."""
-        x, y = self.contract.call("settlementOf", key_version, generation)
+    def get_settlement_point(self, from_generation: int, steps: int = 1, key_version: int = 1) -> tuple[int, int]:
+        """Point of `steps` (1, 4 or 16) generation steps under a key version; refused if it is unset or not ready."""
+        x, y = self.contract.call("settlementFor", key_version, from_generation, steps)
         return x, y
 
-    def get_settlement_hash(self, generation: int) -> bytes:
-        """Hash of the settlement vector of the step into `generation`; zero if there was none."""
-        return bytes(self.contract.call("settlementHashOf", generation))
+    def get_settlement_delay(self) -> int:
+        """Seconds from the posting of a settlement until it serves."""
+        return int(self.contract.call("SETTLEMENT_DELAY"))
 
     def get_step_time(self) -> int:
         """Block time of the latest generation step, 0 before the first."""
         return int(self.contract.call("steppedAt"))
 
     def read_settlements(self, preset: Preset, *, last_block: int | None = None) -> Mapping[int, ExpiryStep]:
-        """The settlement vector of every step, by generation, from the events up to `last_block` (the latest by
-        default); each is parsed when it is asked for."""
+        """The settlement vector of every single step, by the generation that it leads into, from the events up to
+        `last_block` (the latest by default); each is parsed when it is asked for. Of several in one place, as after a
+        veto, the last counts."""
         events = self.contract.read_events("SettlementPublished", first_block=self._first_block, last_block=last_block)
-        return Settlements(
-            {int(event["args"]["generation"]): bytes(event["args"]["settlement"]) for event in events}, preset
-        )
+        steps = (event["args"] for event in events if event["args"]["steps"] == 1)
+        return Settlements({int(step["fromGeneration"]) + 1: bytes(step["settlement"]) for step in steps}, preset)
 
     def read_policy_hash(self, number: int, *, last_block: int | None = None) -> bytes:
         """Hash of the policies that an epoch's quorum signed, 32 bytes, from its event.

@@ -1,6 +1,7 @@
 """Properties and tests hold each other: every property has tests that carry its id, and an enforcer that exists."""
 
 import copy
+import re
 
 import pytest
 
@@ -22,9 +23,10 @@ PROPERTIES = {
 }
 
 
-def test_ids_are_unique_and_in_order():
+def test_ids_are_unique():
+    """An id is a name, given once: a property that goes leaves a gap."""
     ids = [identifier for section in DOCUMENT["sections"] for identifier in section["properties"]]
-    assert ids == [f"P-{number:02d}" for number in range(1, len(ids) + 1)]
+    assert len(ids) == len(set(ids)) and all(re.fullmatch(r"P-\d{2,3}", identifier) for identifier in ids)
     assert len(ids) >= 80
 
 

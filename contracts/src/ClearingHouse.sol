@@ -210,8 +210,11 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
         _write(rule, plus, plusRecord, inputs.time);
         _write(rule, minus, minusRecord, inputs.time);
-        uint256 fees = uint256(plus.fee) + minus.fee;
-        if (fees != 0) feesOf[msg.sender] += fees;
+        unchecked {
+            // No need to check the sums, because a fee is below 2^63: they do not reach 2^256.
+            uint256 fees = uint256(plus.fee) + minus.fee;
+            if (fees != 0) feesOf[msg.sender] += fees;
+        }
         emit Traded(
             plus.account,
             minus.account,
@@ -419,8 +422,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
                 if (epoch.generation != uint256(generation) + 1) {
                     revert GenerationWrong(action.account, generation, epoch.generation);
                 }
+                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementFor(keyVersion, generation, 1);
                 generation = epoch.generation;
-                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementOf(keyVersion, generation);
             }
             (inputs.epoch, inputs.time, pointsHash) = (given.number, epoch.time, epoch.pointsHash);
         } else {

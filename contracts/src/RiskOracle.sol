@@ -5,8 +5,9 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
-import {Epoch, Messages} from "./generated/Messages.sol";
+import {Epoch, Messages, Settlement} from "./generated/Messages.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {EpochView, FreshEpoch, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
 import {Bn254} from "./libraries/Bn254.sol";
@@ -15,10 +16,12 @@ import {Points} from "./libraries/Points.sol";
 /// @title RiskOracle
 /// @notice What it does and what it relies on is written in IRiskOracle.
 contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
-    /// @dev One word: everything about freshness that does not belong to a single epoch.
+    /// @dev One word: everything about freshness that does not belong to a single epoch. Numbers leap by a thousand
+    ///      at most, so they do not use up 48 bits.
     struct State {
-        uint64 latest;
-        uint64 minEpoch;
+        uint48 latest;
+        uint48 minEpoch;
+        uint48 revokedUpTo; // upper end of the last range that was revoked; 0 if none was
         uint40 time;
         uint24 generation;
         uint16 maxAgeExit; // seconds, EPOCH_EXIT: for what takes risk
@@ -36,9 +39,18 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         bytes32 snapshotHash;
     }
 
-    struct Settlement {
+    /// @dev A settlement point. Without one, x and y are 0, and `number` is that of the veto if there was one.
+    struct SettlementPoint {
         uint256 x;
         uint256 y;
+        uint64 number; // of the latest epoch when it was posted
+        uint40 readyAt; // unix seconds from which it serves
+    }
+
+    /// @dev Epochs that were revoked, both ends included.
+    struct Range {
+        uint64 from;
+        uint64 upTo;
     }
 
     /// @dev Epochs kept: at the shortest interval (10 s) and the longest age (15 min) 90 may be fresh at once.
@@ -46,7 +58,8 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @dev Seconds by which a publisher's clock may run ahead of the chain's.
     uint40 private constant SKEW = 15;
     /// @dev Farthest that a number may lie above the last one's: the greatest number would be the last epoch of all.
-    uint64 private constant NUMBER_LEAP = 1_000_000;
+    ///      Four million hostile epochs reach 2^32, which is where the clearing house's records end.
+    uint64 private constant NUMBER_LEAP = 1_000;
     uint256 private constant POINTS_LIMIT = 32;
     uint256 private constant SIGNERS_LEAST = 3;
     uint256 private constant SIGNERS_LIMIT = 32;
@@ -56,35 +69,54 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @dev Least seconds between two generation steps on the chain's clock: an account takes part in a step within
     ///      that generation, so each must last.
     uint40 private constant STEP_INTERVAL = 1 hours;
+    /// @dev Longest delay of a settlement: half of what a generation lasts at least.
+    uint40 private constant DELAY_LIMIT = STEP_INTERVAL / 2;
 
-    /// @notice Where the verification keys are.
+    /// @inheritdoc IRiskOracle
     IKeyRegistry public immutable REGISTRY;
+    /// @inheritdoc IRiskOracle
+    uint24 public immutable FIRST_GENERATION;
+    /// @inheritdoc IRiskOracle
+    uint40 public immutable SETTLEMENT_DELAY;
 
     State private _state;
     Slot[RING] private _ring;
     /// @dev By key version too: a point is a sum over one key's IC.
-    mapping(uint16 keyVersion => mapping(uint24 generation => Settlement)) private _settlements;
-    /// @inheritdoc IRiskOracle
-    mapping(uint24 generation => bytes32) public settlementHashOf;
+    mapping(uint16 keyVersion => mapping(uint24 fromGeneration => mapping(uint24 steps => SettlementPoint)))
+        private _settlements;
+    /// @dev By rising upper end: what is revoked is revoked up to the latest epoch of that moment.
+    Range[] private _revoked;
     address[] private _signers;
-    /// @notice Whether an address is a publisher.
+    /// @inheritdoc IRiskOracle
     mapping(address signer => bool) public isSigner;
-    /// @notice How many publishers make a quorum.
+    /// @inheritdoc IRiskOracle
     uint8 public threshold;
-    /// @notice May pause, not unpause.
+    /// @inheritdoc IRiskOracle
     address public guardian;
-    /// @notice Block time of the latest generation step; 0 before the first.
+    /// @inheritdoc IRiskOracle
     uint40 public steppedAt;
+
+    modifier onlyGuardian() {
+        if (msg.sender != guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender, guardian);
+        _;
+    }
+
+    modifier whenUnpaused() {
+        if (_state.paused) revert EpochsPaused();
+        _;
+    }
 
     constructor(
         address owner,
         address guardian_,
         IKeyRegistry registry,
         uint24 firstGeneration,
+        uint40 settlementDelay,
         address[] memory signers,
         uint8 threshold_
     ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) Ownable(owner) {
-        REGISTRY = registry;
+        if (settlementDelay > DELAY_LIMIT) revert DelayTooLong(settlementDelay, DELAY_LIMIT);
+        (REGISTRY, FIRST_GENERATION, SETTLEMENT_DELAY) = (registry, firstGeneration, settlementDelay);
         _state.generation = firstGeneration;
         _state.maxAgeExit = 180;
         _state.maxAgeProof = 300;
@@ -99,32 +131,14 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         bytes calldata snapshot,
         bytes calldata settlement,
         bytes[] calldata signatures
-    ) external {
-        State memory state = _state;
-        if (epoch.number <= state.latest) revert EpochNumberTooLow(epoch.number, state.latest);
-        if (epoch.number - state.latest > NUMBER_LEAP) {
-            revert EpochNumberTooHigh(epoch.number, state.latest + NUMBER_LEAP);
-        }
-        if (epoch.time < state.time || epoch.time > block.timestamp + SKEW) {
-            revert EpochTimeOutOfRange(epoch.time, state.time, block.timestamp + SKEW);
-        }
-        if (epoch.minEpoch > epoch.number) revert MinEpochTooHigh(epoch.minEpoch, epoch.number);
-        bool isStep = epoch.generation != state.generation;
-        if (isStep) _requireStep(epoch.generation, state.generation);
+    ) external whenUnpaused {
         uint16 keyVersion = REGISTRY.versionOf(epoch.keyHash);
         REGISTRY.transitionKey(keyVersion); // reverts unless the key is live
+        bool isStep = _advance(epoch, keyVersion);
         _requirePoints(epoch, points);
-        bool hasSettlement = isStep || epoch.settlementX != 0 || epoch.settlementY != 0 || settlement.length != 0;
-        if (hasSettlement) _requireSettlement(epoch, settlement, isStep, keyVersion);
         if (snapshot.length != 0) _requireHash(keccak256(snapshot), epoch.snapshotHash);
         _requireQuorum(hashEpoch(epoch), signatures);
 
-        state.latest = epoch.number;
-        state.time = epoch.time;
-        state.generation = epoch.generation;
-        uint64 lowest = isStep ? epoch.number : epoch.minEpoch;
-        if (lowest > state.minEpoch) state.minEpoch = lowest;
-        _state = state;
         _ring[epoch.number % RING] = Slot({
             number: epoch.number,
             time: epoch.time,
@@ -133,14 +147,6 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
             pointsHash: epoch.pointsHash,
             snapshotHash: epoch.snapshotHash
         });
-        if (isStep) {
-            steppedAt = uint40(block.timestamp);
-            settlementHashOf[epoch.generation] = epoch.settlementHash;
-        }
-        if (hasSettlement) {
-            _settlements[keyVersion][epoch.generation] = Settlement(epoch.settlementX, epoch.settlementY);
-        }
-
         emit EpochPosted(
             epoch.number,
             epoch.generation,
@@ -153,16 +159,56 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
             points
         );
         if (snapshot.length != 0) emit SnapshotPublished(epoch.number, snapshot);
-        if (hasSettlement) {
-            emit SettlementPublished(
-                epoch.generation,
-                epoch.number,
+        if (isStep) {
+            steppedAt = uint40(block.timestamp);
+            _settle(
                 keyVersion,
-                epoch.settlementX,
-                epoch.settlementY,
+                Settlement({
+                    keyHash: epoch.keyHash,
+                    fromGeneration: epoch.generation - 1,
+                    steps: 1,
+                    number: epoch.number,
+                    settlementHash: epoch.settlementHash,
+                    x: epoch.settlementX,
+                    y: epoch.settlementY
+                }),
                 settlement
             );
+        } else if (epoch.settlementX != 0 || epoch.settlementY != 0 || settlement.length != 0) {
+            revert SettlementUnexpected(epoch.settlementX, epoch.settlementY, settlement.length);
         }
+    }
+
+    /// @inheritdoc IRiskOracle
+    function postSettlement(
+        Settlement calldata message,
+        bytes calldata settlement,
+        bytes[] calldata signatures
+    ) external whenUnpaused {
+        (uint24 from, uint24 steps) = (message.fromGeneration, message.steps);
+        if (steps != 1 && steps != 4 && steps != 16) revert StepsWrong(steps);
+        uint16 keyVersion = REGISTRY.versionOf(message.keyHash);
+        REGISTRY.transitionKey(keyVersion); // reverts unless the key is live
+        if (from < FIRST_GENERATION || uint256(from) + steps > _state.generation) {
+            revert SettlementGenerationWrong(from, steps, FIRST_GENERATION, _state.generation);
+        }
+        SettlementPoint storage stored = _settlements[keyVersion][from][steps];
+        if ((stored.x != 0 || stored.y != 0) && !isRevoked(stored.number))
+            revert SettlementTaken(keyVersion, from, steps);
+        if (message.number <= stored.number || message.number > _state.latest || isRevoked(message.number)) {
+            revert SettlementNumberWrong(message.number, stored.number, _state.latest);
+        }
+        _requireQuorum(hashSettlement(message), signatures);
+        _settle(keyVersion, message, settlement);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external onlyGuardian {
+        SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
+        if (stored.x == 0 && stored.y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
+        if (block.timestamp >= stored.readyAt) revert SettlementFinal(stored.readyAt, block.timestamp);
+        (stored.x, stored.y, stored.number) = (0, 0, _state.latest);
+        emit SettlementVetoed(keyVersion, fromGeneration, steps);
     }
 
     /// @inheritdoc IRiskOracle
@@ -174,6 +220,30 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @inheritdoc IRiskOracle
     function setSigners(address[] calldata signers, uint8 threshold_) external onlyOwner {
         _setSigners(signers, threshold_);
+        _state.minEpoch = _state.latest + 1;
+    }
+
+    /// @inheritdoc IRiskOracle
+    function revokeEpochs(uint64 from) external onlyGuardian {
+        uint48 latest = _state.latest;
+        if (from == 0 || from > latest) revert RevocationInvalid(from, latest);
+        uint256 last = _revoked.length;
+        while (last != 0 && from <= _revoked[last - 1].upTo) {
+            if (_revoked[last - 1].from < from) from = _revoked[last - 1].from;
+            _revoked.pop();
+            last--;
+        }
+        _revoked.push(Range(from, latest));
+        _state.revokedUpTo = latest;
+        emit EpochsRevoked(from, latest);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function restoreEpochs(uint256 index, uint64 upTo) external onlyOwner {
+        Range storage range = _revoked[index];
+        if (upTo < range.from || upTo > range.upTo) revert RestorationInvalid(upTo, range.from, range.upTo);
+        emit EpochsRestored(range.from, upTo);
+        range.from = upTo + 1;
     }
 
     /// @inheritdoc IRiskOracle
@@ -185,8 +255,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @inheritdoc IRiskOracle
-    function pause() external {
-        if (msg.sender != guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender, guardian);
+    function pause() external onlyGuardian {
         _state.paused = true;
         emit PauseSet(true);
     }
@@ -210,18 +279,21 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     }
 
     /// @inheritdoc IRiskOracle
-    function requireFresh(uint64 number, ActionKind kind) external view returns (FreshEpoch memory epoch) {
+    function requireFresh(uint64 number, ActionKind kind) external view returns (FreshEpoch memory) {
         State storage state = _state;
         Slot storage slot = _ring[number % RING];
         Rule rule = ActionRules.ruleOf(kind);
         if (state.paused && !rule.has(ActionRules.PAUSED)) revert ActionPaused(kind);
-        if (number == 0 || slot.number != number) revert EpochUnknown(number, state.latest);
-        if (number < state.minEpoch) revert EpochRevoked(number, state.minEpoch);
+        if (slot.number != number || number == 0) revert EpochUnknown(number, state.latest);
+        if (number < state.minEpoch) revert EpochSuperseded(number, state.minEpoch);
+        if (number <= state.revokedUpTo && _inRevokedRange(number)) revert EpochRevoked(number);
         uint16 maxAge = _isExit(rule, kind) ? state.maxAgeExit : state.maxAgeProof;
-        epoch = FreshEpoch(slot.time, slot.generation, slot.keyVersion, slot.pointsHash);
-        if (block.timestamp > uint256(epoch.time) + maxAge) {
-            revert EpochStale(number, block.timestamp - epoch.time, maxAge);
+        uint256 time = slot.time;
+        unchecked {
+            // No need to check the sum, because both are far below 2^255.
+            if (block.timestamp > time + maxAge) revert EpochStale(number, block.timestamp - time, maxAge);
         }
+        return FreshEpoch(uint40(time), slot.generation, slot.keyVersion, state.revokedUpTo, slot.pointsHash);
     }
 
     /// @inheritdoc IRiskOracle
@@ -229,18 +301,33 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         if (_state.paused) revert ActionPaused(kind);
     }
 
-    /// @notice Longest age at which an epoch serves `kind`. Reverts with `EpochNotTaken` for an action that takes none.
-    /// @param kind The action.
-    /// @return Seconds.
+    /// @inheritdoc IRiskOracle
     function maxAgeOf(ActionKind kind) external view returns (uint16) {
         return _isExit(ActionRules.ruleOf(kind), kind) ? _state.maxAgeExit : _state.maxAgeProof;
     }
 
     /// @inheritdoc IRiskOracle
-    function settlementOf(uint16 keyVersion, uint24 generation_) external view returns (uint256 x, uint256 y) {
-        Settlement storage settlement = _settlements[keyVersion][generation_];
-        (x, y) = (settlement.x, settlement.y);
-        if (x == 0 && y == 0) revert SettlementUnset(keyVersion, generation_);
+    function settlementFor(
+        uint16 keyVersion,
+        uint24 fromGeneration,
+        uint24 steps
+    ) public view returns (uint256 x, uint256 y) {
+        SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
+        (x, y) = (stored.x, stored.y);
+        if (x == 0 && y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
+        (uint64 number, uint40 readyAt) = (stored.number, stored.readyAt);
+        if (block.timestamp < readyAt) revert SettlementPending(readyAt, block.timestamp);
+        if (isRevoked(number)) revert EpochRevoked(number);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function isRevoked(uint64 number) public view returns (bool) {
+        return number <= _state.revokedUpTo && _inRevokedRange(number);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function requireQuorum(bytes32 digest, bytes[] calldata signatures) external view {
+        _requireQuorum(digest, signatures);
     }
 
     /// @inheritdoc IRiskOracle
@@ -259,20 +346,17 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         return _state.latest;
     }
 
-    /// @notice Lowest epoch number that no later epoch has revoked.
-    /// @return The number.
+    /// @inheritdoc IRiskOracle
     function minEpoch() external view returns (uint64) {
         return _state.minEpoch;
     }
 
-    /// @notice Whether the guardian has paused.
-    /// @return Whether a pause goes on.
+    /// @inheritdoc IRiskOracle
     function isPaused() external view returns (bool) {
         return _state.paused;
     }
 
-    /// @notice The publishers.
-    /// @return Their addresses, increasing.
+    /// @inheritdoc IRiskOracle
     function getSigners() external view returns (address[] memory) {
         return _signers;
     }
@@ -280,6 +364,11 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @inheritdoc IRiskOracle
     function hashEpoch(Epoch calldata epoch) public view returns (bytes32) {
         return _hashTypedDataV4(Messages.hash(epoch));
+    }
+
+    /// @inheritdoc IRiskOracle
+    function hashSettlement(Settlement calldata message) public view returns (bytes32) {
+        return _hashTypedDataV4(Messages.hash(message));
     }
 
     function _setGuardian(address guardian_) private {
@@ -314,32 +403,68 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
         _requireHash(Points.hash(points), epoch.pointsHash);
     }
 
-    function _requireStep(uint24 next, uint24 current) private view {
+    /// @dev Checks what belongs to the sequence of epochs, and moves it on.
+    /// @return isStep Whether the generation rises.
+    function _advance(Epoch calldata epoch, uint16 keyVersion) private returns (bool isStep) {
+        State memory state = _state;
+        if (epoch.number <= state.latest) revert EpochNumberTooLow(epoch.number, state.latest);
+        if (epoch.number - state.latest > NUMBER_LEAP) {
+            revert EpochNumberTooHigh(epoch.number, state.latest + NUMBER_LEAP);
+        }
+        if (epoch.time < state.time || epoch.time > block.timestamp + SKEW) {
+            revert EpochTimeOutOfRange(epoch.time, state.time, block.timestamp + SKEW);
+        }
+        if (epoch.minEpoch > epoch.number) revert MinEpochTooHigh(epoch.minEpoch, epoch.number);
+        isStep = epoch.generation != state.generation;
+        if (isStep) _requireStep(epoch.generation, state.generation, keyVersion);
+        state.latest = SafeCast.toUint48(epoch.number);
+        state.time = epoch.time;
+        state.generation = epoch.generation;
+        uint64 lowest = isStep ? epoch.number : epoch.minEpoch;
+        if (lowest > state.minEpoch) state.minEpoch = uint48(lowest);
+        _state = state;
+    }
+
+    /// @dev The step before must serve: no generation begins on a settlement that may yet be refused.
+    function _requireStep(uint24 next, uint24 current, uint16 keyVersion) private view {
         if (next != current + 1) revert EpochGenerationWrong(next, current);
         uint256 earliest = uint256(steppedAt) + STEP_INTERVAL;
         if (block.timestamp < earliest) revert StepTooEarly(block.timestamp, earliest);
+        if (current != FIRST_GENERATION) settlementFor(keyVersion, current - 1, 1);
     }
 
-    /// @dev A step's point is never the identity: a step that drops no slot lists nothing, and unset storage reads as
-    ///      the identity. An ordinary epoch may bring the point of the step into the current generation, once, for a
-    ///      key version that has none, and of the same vector.
-    function _requireSettlement(
-        Epoch calldata epoch,
-        bytes calldata settlement,
-        bool isStep,
-        uint16 keyVersion
-    ) private view {
-        if (!isStep) {
-            Settlement storage stored = _settlements[keyVersion][epoch.generation];
-            if (settlementHashOf[epoch.generation] == 0 || stored.x != 0 || stored.y != 0) {
-                revert SettlementUnexpected(epoch.settlementX, epoch.settlementY, settlement.length);
-            }
-            _requireHash(epoch.settlementHash, settlementHashOf[epoch.generation]);
+    /// @dev A point is never the identity: a step that drops no slot lists nothing, and unset storage reads as the
+    ///      identity.
+    function _settle(uint16 keyVersion, Settlement memory message, bytes calldata settlement) private {
+        if (!Bn254.isPoint(message.x, message.y)) revert PointInvalid("settlement", message.x, message.y);
+        _requireHash(keccak256(settlement), message.settlementHash);
+        uint40 readyAt = uint40(block.timestamp) + SETTLEMENT_DELAY;
+        _settlements[keyVersion][message.fromGeneration][message.steps] = SettlementPoint(
+            message.x,
+            message.y,
+            _state.latest,
+            readyAt
+        );
+        emit SettlementPublished(
+            keyVersion,
+            message.fromGeneration,
+            message.steps,
+            _state.latest,
+            readyAt,
+            message.x,
+            message.y,
+            settlement
+        );
+    }
+
+    /// @dev From the newest range down, because what is asked about is recent.
+    function _inRevokedRange(uint64 number) private view returns (bool) {
+        for (uint256 i = _revoked.length; i != 0; i--) {
+            Range storage range = _revoked[i - 1];
+            if (number > range.upTo) return false;
+            if (number >= range.from) return true;
         }
-        if (!Bn254.isPoint(epoch.settlementX, epoch.settlementY)) {
-            revert PointInvalid("settlement", epoch.settlementX, epoch.settlementY);
-        }
-        _requireHash(keccak256(settlement), epoch.settlementHash);
+        return false;
     }
 
     function _requireHash(bytes32 given, bytes32 signed) private pure {

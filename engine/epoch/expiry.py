@@ -4,8 +4,9 @@ are."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from eth_hash.auto import keccak
@@ -108,6 +109,26 @@ class ExpiryStep:
 
     def __hash__(self) -> int:
         return hash(self.to_bytes())
+
+
+def compose_expiry_steps(steps: Iterable[ExpiryStep]) -> ExpiryStep:
+    """All steps at once, in their order: what one drops is gone when a later one pays.
+
+    Of two, drop = d_1 or d_2 and payoff = p_1 + (1 - d_1) p_2: the same positions and cash as one after the other, for
+    every account.
+
+    Raises
+    ------
+    MalformedPolicy
+        If they are of different sizes.
+    """
+    return reduce(_compose, steps)
+
+
+def _compose(first: ExpiryStep, second: ExpiryStep) -> ExpiryStep:
+    if first.preset != second.preset:
+        raise MalformedPolicy("preset of a step", f"{second.preset.name}; allowed: {first.preset.name}")
+    return ExpiryStep(first.preset, first.drop | second.drop, first.payoff + (1 - first.drop) * second.payoff)
 
 
 def identity_expiry_step(preset: Preset) -> ExpiryStep:

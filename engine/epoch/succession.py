@@ -23,7 +23,7 @@ from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, USD6
 
 MAX_LAG = 60
 """Seconds by which an epoch's time may lie after its snapshot's: proofs count the age of prices from the epoch's."""
-NUMBER_LEAP = 1_000_000
+NUMBER_LEAP = 1_000
 """Farthest that a number may lie above the last one's, as `RiskOracle` has it: 2^64 - 1 would be the last of all."""
 CALL_BOUND = 10
 """An expired call pays at most this often the last forward: what a market did between the last price and expiry is
@@ -99,6 +99,20 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
         _check_same_generation(previous, epoch)
     else:
         _check_step(previous, epoch)
+
+
+def check_step(before: Epoch, epoch: Epoch) -> None:
+    """Whether the settlement of `epoch` may lead from the generation of `before`, its predecessor, into its own: the
+    part of `check_succession` that a settlement in place of a refused one must pass too.
+
+    Raises
+    ------
+    RefusedSuccession
+        As `check_succession`.
+    """
+    if epoch.generation != before.generation + 1:
+        raise RefusedSuccession("generation", epoch.generation, f"{before.generation + 1}")
+    _check_step(before, epoch)
 
 
 def _check_header(previous: Epoch | None, epoch: Epoch, max_lag: int) -> None:

@@ -111,6 +111,23 @@ class Epoch(TypedMessage):
     settlement_y: Uint256
 
 
+class Settlement(TypedMessage):
+    """A settlement point that comes without an epoch: of several steps at once, for a key version that lacks it, or in
+    place of one that was refused."""
+
+    key_hash: Bytes32
+    from_generation: Uint24
+    """Generation of the accounts that it settles."""
+    steps: Uint24
+    """How many generations it takes them on: 1, 4 or 16."""
+    number: Uint64
+    """Number of the oracle's latest epoch when it was signed."""
+    settlement_hash: Bytes32
+    """keccak256 of the canonical bytes of the vector, the steps' composed."""
+    x: Uint256
+    y: Uint256
+
+
 class Flow(TypedMessage):
     """Lots that enter (+) or leave (-) a slot."""
 
@@ -244,6 +261,19 @@ class Attestation(TypedMessage):
 
 MESSAGES: dict[str, type[TypedMessage]] = {
     cls.__name__: cls
-    for cls in (Epoch, Flow, Action, Open, Invalidate, KeyDerivation, Leg, RequestForQuote, Quote, Accept, Attestation)
+    for cls in (
+        Epoch,
+        Settlement,
+        Flow,
+        Action,
+        Open,
+        Invalidate,
+        KeyDerivation,
+        Leg,
+        RequestForQuote,
+        Quote,
+        Accept,
+        Attestation,
+    )
 }
 """Record class of each type of the table."""

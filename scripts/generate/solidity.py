@@ -17,8 +17,9 @@ HEADER = (
     "pragma solidity ^0.8.28;\n\n"
 )
 LINE_LIMIT = 120
-WORDS_PER_ENCODE = 8
-"""Words given to abi.encode; a longer list does not fit the compiler's stack and is hashed as it stands in memory."""
+WORDS_PER_ENCODE = 7
+"""Words given to abi.encode; a longer list does not fit a line or the compiler's stack, and is hashed as it stands in
+memory."""
 
 
 def render() -> dict[str, str]:

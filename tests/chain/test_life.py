@@ -134,7 +134,7 @@ def test_a_generation_step_pays_out_on_both_sides(venue):
     assert (later_epoch.signed.message.settlement_x, later_epoch.signed.settlement) == (0, b"")
     assert later_epoch.data.settlement == step.data.settlement and not step.data.settlement.is_identity
 
-    with pytest.raises(Reverted, match="EpochRevoked"):
+    with pytest.raises(Reverted, match="EpochSuperseded"):
         venue.contracts.oracle.require_fresh(old.data.number, ActionKind.TRADE)
     trade(venue, alice, bob, {PERPETUAL: 1}, 0)
     assert (alice.state.cash, bob.state.cash) == (before[0] + 280 * USD6, before[1] - 280 * USD6)

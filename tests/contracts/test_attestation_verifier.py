@@ -159,7 +159,7 @@ def test_a_revoked_epoch_and_a_revoked_key_show_nothing(desk):
     shown, world = desk.show(), desk.world
     mark = world.chain.snapshot()
     world.post(urgent=True)
-    refused("EpochRevoked", desk.check, shown)
+    refused("EpochSuperseded", desk.check, shown)
     world.chain.revert(mark)
     world.venue.registry.revoke(1)
     refused("KeyIsRevoked", desk.check, shown)

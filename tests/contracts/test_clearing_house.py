@@ -260,11 +260,11 @@ def test_aliases_of_field_elements_are_refused(world):
 # -------------------------------------------------------------------------------------------------------------- epochs
 @pytest.mark.property("P-41")
 @pytest.mark.parametrize("change", [{"urgent": True}, {"generation": 1}])
-def test_a_revoked_epoch_serves_no_trade(world, change):
+def test_a_superseded_epoch_serves_no_trade(world, change):
     first, second, epoch = world.pair()
     request = world.make_trade(first, second, epoch)
     world.post(**change)
-    refused("EpochRevoked", world.house.trade, request)
+    refused("EpochSuperseded", world.house.trade, request)
 
 
 @pytest.mark.property("P-41")
@@ -300,9 +300,9 @@ def test_a_proof_at_an_older_generation_is_refused(world):
     step = world.post(generation=1)
     world.house.withdraw(world.make_withdraw(first, step, USDC))
     stored = refused("CommitmentStale", world.house.withdraw, stale)["stored"]
-    refused("EpochRevoked", world.house.withdraw, replace(stale, commitment_old=stored))
+    refused("EpochSuperseded", world.house.withdraw, replace(stale, commitment_old=stored))
     action = world.draft(ActionKind.WITHDRAW, first, old, cash_flow=-USDC, generation_new=0)
-    refused("EpochRevoked", world.submit, first, action, old)
+    refused("EpochSuperseded", world.submit, first, action, old)
 
 
 def test_the_settlement_of_a_step_serves_every_later_epoch_of_its_generation(world):
@@ -312,7 +312,7 @@ def test_the_settlement_of_a_step_serves_every_later_epoch_of_its_generation(wor
     assert later.message.settlement_x == 0
     world.house.withdraw(world.make_withdraw(first, later, USDC))
     assert world.house.get_account(first.id).generation == 1
-    assert to_point(STEP + 1) == world.oracle.get_settlement_point(1)
+    assert to_point(STEP + 1) == world.oracle.get_settlement_point(0)
 
 
 @pytest.mark.property("P-44")
@@ -321,15 +321,15 @@ def test_a_step_serves_another_key_version_only_with_that_keys_own_point(world):
     with world.under_key(2) as version:
         party = world.open("carol")
         world.deposit(party, 10 * USDC)
-    step = world.post(generation=1)
+    world.post(generation=1)
     with world.under_key(2):
         epoch = world.post()
         assert refused("SettlementUnset", world.house.withdraw, world.make_withdraw(party, epoch, USDC)) == {
             "keyVersion": version,
-            "generation": 1,
+            "fromGeneration": 0,
+            "steps": 1,
         }
-        x, y = to_point(world.step + 1)
-        epoch = world.post(settlement=step.settlement, settlement_x=x, settlement_y=y)
+        world.oracle.post_settlement(world.make_settlement(0))
         action = world.draft(ActionKind.WITHDRAW, party, epoch, cash_flow=-USDC)
         foreign = world.prove(action, settlement=STEP + 1)
         refused("ProofRejected", world.submit, party, action, epoch, foreign)

@@ -14,7 +14,7 @@ from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
 from zkmargin.contracts.requests import ActionRequest, TradeSide, encode_proof
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Action, Attestation, Epoch, Flow, Invalidate, Open
+from zkmargin.prover.messages.records import Action, Attestation, Epoch, Flow, Invalidate, Open, Settlement
 from zkmargin.prover.messages.typed_data import encode, load_table
 from zkmargin.scripts.generate.solidity import ROOT, render
 
@@ -88,8 +88,21 @@ def test_epoch_and_the_oracles_domain(hashes, deployed_world, min_epoch):
 
 
 @pytest.mark.property("P-51")
+def test_settlement(hashes, deployed_world):
+    message = Settlement(
+        key_hash=RANDOM.randbytes(32), from_generation=2**24 - 1, steps=16, number=2**64 - 1,
+        settlement_hash=RANDOM.randbytes(32), x=2**256 - 1, y=1,
+    )  # fmt: skip
+    signable = encode(deployed_world.domain, message)
+    assert hashes.call("hashSettlement", message.to_message()) == signable.body
+    digest = keccak(b"\x19" + signable.version + signable.header + signable.body)
+    assert deployed_world.oracle.contract.call("hashSettlement", message.to_message()) == digest
+
+
+@pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    assert load_table()["solidity"] == ["Epoch", "Action", "Flow", "Open", "Invalidate", "Attestation"]
+    names = ["Epoch", "Settlement", "Action", "Flow", "Open", "Invalidate", "Attestation"]
+    assert load_table()["solidity"] == names
 
 
 def test_generated_sources_are_fresh():

@@ -344,13 +344,85 @@ def test_a_step_shows_its_point_and_later_epochs_keep_its_hash(key, ordinary, st
         make_epoch_message(step.epoch, key_hash=key.hash, points=compute_points(key, step.epoch), is_step=True)
 
 
-def test_an_epoch_that_brings_a_missing_point_brings_the_right_one(key, step):
+def test_only_a_step_shows_a_point(key, step):
     later = House(make_later()).epoch(8, settlement=make_settlement())
-    brought = publish(key, step, later, is_step=True)
-    assert brought.message.settlement_x != 0
-    wrong = brought.message.model_copy(update={"settlement_x": 1, "settlement_y": 2})
+    brought = make_message(key, step, later, is_step=True)
     with pytest.raises(MessageInvalid, match="settlement_x"):
-        check(key, step, later, wrong)
+        check(key, step, later, brought)
+
+
+# ----------------------------------------------------------------------------------------- settlements without an epoch
+def drop_slots(generation: int, drop: list[int], payoff: dict[int, int]):
+    """An epoch of that generation whose settlement drops the slots; the rest of it does not matter here."""
+    arrays = np.zeros(MINI.slots, dtype=np.int64), np.zeros(MINI.slots, dtype=np.int64)
+    arrays[0][drop] = 1
+    for slot, usd6 in payoff.items():
+        arrays[1][slot] = usd6
+    snapshot = replace(SNAPSHOT, listing=replace(SNAPSHOT.listing, generation=generation))
+    return replace(House(snapshot).epoch(9 + generation), settlement=ExpiryStep(MINI, *arrays))
+
+
+@pytest.fixture(scope="module")
+def four_steps():
+    return [
+        drop_slots(1, [3], {3: 10}),
+        drop_slots(2, [4], {4: 20}),
+        drop_slots(3, [3, 5], {3: 7, 5: 30}),
+        drop_slots(4, [4], {4: 5}),
+    ]
+
+
+@pytest.mark.property("P-123")
+def test_several_steps_are_signed_as_one_vector(key, four_steps):
+    """What the first step drops pays what the first step says, whatever a later one pays on that slot."""
+    publisher = make_publisher(key)
+    message = publisher.propose_settlement(four_steps, number=40)
+    drop, payoff = (np.zeros(MINI.slots, dtype=np.int64) for _ in range(2))
+    drop[[3, 4, 5]] = 1
+    payoff[[3, 4, 5]] = 10, 20, 30
+    vector = ExpiryStep(MINI, drop, payoff)
+    assert (message.x, message.y) == compute_settlement_point(key, vector, MINI)
+    assert (message.from_generation, message.steps, message.number) == (0, 4, 40)
+    signed = publisher.sign_settlement(message, four_steps)
+    assert signed.vector == vector.to_bytes() and message.settlement_hash == vector.hash
+    digest = compute_digest(DOMAIN, message)
+    recovered = {EthAccount._recover_hash(digest, signature=signature) for signature in signed.signatures}
+    assert recovered == {wallet.address for wallet in WALLETS}
+
+
+@pytest.mark.property("P-46", "P-123")
+@pytest.mark.parametrize("field", ["key_hash", "from_generation", "steps", "settlement_hash", "x", "y"])
+def test_a_settlement_that_the_steps_do_not_give_is_not_signed(key, four_steps, field):
+    publisher = make_publisher(key)
+    message = publisher.propose_settlement(four_steps, number=40)
+    value = getattr(message, field)
+    wrong = message.model_copy(update={field: keccak(value) if isinstance(value, bytes) else value + 1})
+    with pytest.raises(MessageInvalid) as refusal:
+        publisher.sign_settlement(wrong, four_steps)
+    assert (refusal.value.message, refusal.value.field) == ("Settlement", field)
+
+
+def test_steps_follow_one_another(key, four_steps):
+    publisher = make_publisher(key)
+    for steps, what in ((four_steps[:3], "steps"), ([], "steps"), (four_steps[::-1], "generations of the steps")):
+        with pytest.raises(MessageInvalid) as refusal:
+            publisher.propose_settlement(steps, number=40)
+        assert refusal.value.field == what
+
+
+@pytest.mark.property("P-46")
+def test_a_settlement_in_place_of_a_refused_one_is_held_against_the_prices_before(key, ordinary, step):
+    publisher = make_publisher(key)
+    dear = replace(step.epoch, settlement=replace(make_settlement(), payoff=make_settlement().payoff * 2))
+    message = publisher.propose_settlement([dear], number=40)
+    with pytest.raises(RefusedSuccession, match="payoff"):
+        publisher.sign_settlement(message, [dear], before=ordinary.epoch)
+    near = replace(
+        step.epoch, settlement=replace(make_settlement(), payoff=make_settlement().payoff + make_settlement().drop)
+    )
+    publisher.sign_settlement(publisher.propose_settlement([near], number=40), [near], before=ordinary.epoch)
+    with pytest.raises(RefusedSuccession, match="generation"):
+        publisher.sign_settlement(publisher.propose_settlement([near], number=40), [near], before=step.epoch)
 
 
 @pytest.mark.parametrize("is_step", [False, True])

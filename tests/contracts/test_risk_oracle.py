@@ -8,11 +8,13 @@ from py_ecc.optimized_bn128 import field_modulus as base_order
 
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import to_point
-from tests.support.world import HOUR, STEP, make_wallet
+from tests.support.world import HOUR, STEP, World, make_wallet
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
+from zkmargin.prover.messages.records import Invalidate
+from zkmargin.prover.messages.typed_data import compute_digest
 
 
 def test_anyone_carries_an_epoch_in(world):
@@ -117,9 +119,9 @@ def test_numbers_rise(world):
 
 @pytest.mark.property("P-40")
 def test_no_epoch_uses_up_the_numbers(world):
-    """An epoch numbered 2^64 - 1 would be the last of all; a leap of a million is the widest."""
+    """An epoch numbered 2^64 - 1 would be the last of all; a leap of a thousand is the widest."""
     latest = world.post().message.number
-    limit = latest + 1_000_000
+    limit = latest + 1_000
     for number in (limit + 1, 2**64 - 1):
         fields = refused("EpochNumberTooHigh", world.oracle.post_epoch, world.make_epoch(number=number))
         assert fields == {"number": number, "limit": limit}
@@ -140,17 +142,16 @@ def test_time_neither_falls_nor_runs_ahead(world):
 def test_a_generation_step_names_its_settlement(world):
     epoch = world.post(generation=1)
     assert world.oracle.get_generation() == 1
-    assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
+    assert world.oracle.get_settlement_point(0) == to_point(STEP + 1)
     assert world.oracle.get_min_epoch() == epoch.message.number
-    assert world.oracle.get_settlement_hash(1) == epoch.message.settlement_hash
-    for other in (0, 2):
-        assert refused("SettlementUnset", world.oracle.get_settlement_point, other) == {
+    for start, steps in ((1, 1), (0, 4)):
+        assert refused("SettlementUnset", world.oracle.get_settlement_point, start, steps) == {
             "keyVersion": 1,
-            "generation": other,
+            "fromGeneration": start,
+            "steps": steps,
         }
-        assert world.oracle.get_settlement_hash(other) == bytes(32)
     world.post()
-    assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
+    assert world.oracle.get_settlement_point(0) == to_point(STEP + 1)
     for wrong in (0, 3):
         assert refused("EpochGenerationWrong", world.oracle.post_epoch, world.make_epoch(generation=wrong)) == {
             "generation": wrong,
@@ -184,27 +185,75 @@ def test_a_generation_lasts_an_hour(world):
     assert world.oracle.get_generation() == 2
 
 
+# --------------------------------------------------------------------------------------- settlements without an epoch
 @pytest.mark.property("P-44")
 def test_the_point_of_a_step_belongs_to_one_key_version(world):
-    """Points of one vector differ by key: the other version's is brought later, once, of the same vector."""
-    step = world.post(generation=1)
+    """Points of one vector differ by key: the other version's is posted later, once."""
+    world.post(generation=1)
     with world.under_key(2) as version:
-        assert refused("SettlementUnset", world.oracle.get_settlement_point, 1, version)["keyVersion"] == version
+        fields = refused("SettlementUnset", world.oracle.get_settlement_point, 0, 1, version)
+        assert fields == {"keyVersion": version, "fromGeneration": 0, "steps": 1}
         world.post()  # an epoch need not bring it
         x, y = to_point(world.step + 1)
-        bring = {"settlement": step.settlement, "settlement_x": x, "settlement_y": y}
-        other = world.make_epoch(**{**bring, "settlement": b"another vector"})
-        assert refused("HashMismatch", world.oracle.post_epoch, other)["signed"] == step.message.settlement_hash
-        for wrong in ({"settlement_x": 0, "settlement_y": 0}, {"settlement_y": y + base_order}):
-            refused("PointInvalid", world.oracle.post_epoch, world.make_epoch(**{**bring, **wrong}))
-        refused("HashMismatch", world.oracle.post_epoch, replace(world.make_epoch(**bring), settlement=b""))
-        before = world.oracle.get_min_epoch()
-        world.post(**bring)
-        assert world.oracle.get_settlement_point(1, version) == (x, y)
-        assert world.oracle.get_min_epoch() == before
-        refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(**bring))
-    assert world.oracle.get_settlement_point(1) == to_point(STEP + 1)
-    refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(**bring))
+        refused("SettlementUnexpected", world.oracle.post_epoch, world.make_epoch(settlement_x=x, settlement_y=y))
+        for wrong in ({"x": 0, "y": 0}, {"y": y + base_order}):
+            refused("PointInvalid", world.oracle.post_settlement, world.make_settlement(0, **wrong))
+        refused("HashMismatch", world.oracle.post_settlement, replace(world.make_settlement(0), vector=b""))
+        world.oracle.post_settlement(world.make_settlement(0))
+        assert world.oracle.get_settlement_point(0, 1, version) == (x, y)
+        refused("SettlementTaken", world.oracle.post_settlement, world.make_settlement(0))
+    assert world.oracle.get_settlement_point(0) == to_point(STEP + 1)
+    refused("SettlementTaken", world.oracle.post_settlement, world.make_settlement(0))
+
+
+@pytest.fixture
+def stepped(world):
+    """The world at generation 5, after five steps."""
+    for generation in range(1, 6):
+        world.chain.travel(HOUR)
+        world.post(generation=generation)
+    return world
+
+
+@pytest.mark.property("P-123")
+def test_points_of_several_steps_are_posted_by_the_quorum(stepped):
+    world = stepped
+    world.oracle.post_settlement(world.make_settlement(1, 4), sender=world.chain.accounts[7])
+    assert world.oracle.get_settlement_point(1, 4) == to_point(world.skip_scalar(1, 4))
+    refused("SettlementUnset", world.oracle.get_settlement_point, 0, 4)
+    refused("SettlementTaken", world.oracle.post_settlement, world.make_settlement(1, 4))
+    for steps in (0, 2, 5, 64):
+        assert refused("StepsWrong", world.oracle.post_settlement, world.make_settlement(0, steps)) == {"steps": steps}
+    for start, steps in ((2, 4), (0, 16), (5, 1)):
+        fields = refused("SettlementGenerationWrong", world.oracle.post_settlement, world.make_settlement(start, steps))
+        assert fields == {"fromGeneration": start, "steps": steps, "first": 0, "current": 5}
+    few = world.make_settlement(0, 4, wallets=world.publishers[:2])
+    assert refused("SignaturesMissing", world.oracle.post_settlement, few) == {"count": 2, "threshold": 3}
+    latest = world.oracle.get_latest_number()
+    for number in (0, latest + 1):
+        fields = refused(
+            "SettlementNumberWrong", world.oracle.post_settlement, world.make_settlement(0, 4, number=number)
+        )
+        assert fields == {"number": number, "previous": 0, "latest": latest}
+    refused("KeyHashUnknown", world.oracle.post_settlement, world.make_settlement(0, 4, key_hash=b"\1" * 32))
+
+
+@pytest.mark.property("P-123")
+@pytest.mark.parametrize("field", ["from_generation", "number", "settlement_hash", "x", "y"])
+def test_every_field_of_a_settlement_is_signed(stepped, field):
+    settlement = stepped.make_settlement(1, 4)
+    value = getattr(settlement.message, field)
+    changed = settlement.message.model_copy(update={field: keccak(value) if isinstance(value, bytes) else value - 1})
+    refused("SignatureInvalid", stepped.oracle.post_settlement, replace(settlement, message=changed))
+
+
+def test_sixteen_steps_at_once(stepped):
+    world = stepped
+    for generation in range(6, 17):
+        world.chain.travel(HOUR)
+        world.post(generation=generation)
+    world.oracle.post_settlement(world.make_settlement(0, 16))
+    assert world.oracle.get_settlement_point(0, 16) == to_point(world.skip_scalar(0, 16))
 
 
 def test_an_epoch_is_for_a_live_key(world):
@@ -276,11 +325,11 @@ def test_ages_are_set_within_bounds_by_the_owner(world):
 
 
 @pytest.mark.parametrize("change", [{"urgent": True}, {"generation": 1}])
-def test_an_urgent_epoch_or_a_step_revokes_its_predecessors(world, change):
+def test_an_urgent_epoch_or_a_step_supersedes_its_predecessors(world, change):
     before = world.post().message.number
     world.oracle.require_fresh(before, ActionKind.TRADE)
     after = world.post(**change).message.number
-    assert refused("EpochRevoked", world.oracle.require_fresh, before, ActionKind.TRADE) == {
+    assert refused("EpochSuperseded", world.oracle.require_fresh, before, ActionKind.TRADE) == {
         "number": before,
         "minEpoch": after,
     }
@@ -294,16 +343,16 @@ def test_an_urgent_epoch_cannot_be_jumped_over(world):
     urgent = world.make_epoch(urgent=True)
     number = urgent.message.number
     world.post(number=number + 1, min_epoch=number)
-    assert refused("EpochRevoked", world.oracle.require_fresh, before, ActionKind.TRADE)["minEpoch"] == number
+    assert refused("EpochSuperseded", world.oracle.require_fresh, before, ActionKind.TRADE)["minEpoch"] == number
     refused("EpochNumberTooLow", world.oracle.post_epoch, urgent)
 
 
-def test_what_is_revoked_stays_revoked(world):
+def test_what_is_superseded_stays_superseded(world):
     first = world.post().message.number
     urgent = world.post(urgent=True).message.number
     world.post(min_epoch=first)
     assert world.oracle.get_min_epoch() == urgent
-    refused("EpochRevoked", world.oracle.require_fresh, first, ActionKind.TRADE)
+    refused("EpochSuperseded", world.oracle.require_fresh, first, ActionKind.TRADE)
     number = world.oracle.get_latest_number() + 1
     assert refused("MinEpochTooHigh", world.oracle.post_epoch, world.make_epoch(min_epoch=number + 1)) == {
         "minEpoch": number + 1,
@@ -311,7 +360,7 @@ def test_what_is_revoked_stays_revoked(world):
     }
 
 
-def test_an_ordinary_epoch_revokes_none(world):
+def test_an_ordinary_epoch_supersedes_none(world):
     before = world.post().message.number
     world.post()
     world.oracle.require_fresh(before, ActionKind.ATTEST)
@@ -341,10 +390,161 @@ def test_the_guardian_pauses_and_only_the_owner_ends_it(world):
     assert not world.oracle.is_paused()
 
 
-def test_epochs_are_still_posted_while_paused(world):
+@pytest.mark.property("P-121")
+def test_nothing_is_posted_while_paused(world):
+    epoch = world.make_epoch()
     world.oracle.pause()
-    number = world.post().message.number
-    assert refused("ActionPaused", world.oracle.require_fresh, number, ActionKind.TRADE) == {
-        "kind": int(ActionKind.TRADE)
+    assert refused("EpochsPaused", world.oracle.post_epoch, epoch) == {}
+    assert refused("EpochsPaused", world.oracle.post_settlement, world.make_settlement(0)) == {}
+    world.oracle.unpause()
+    world.oracle.post_epoch(epoch)
+
+
+# ------------------------------------------------------------------------------------------------------- a bad quorum
+@pytest.mark.property("P-121")
+def test_the_guardian_revokes_epochs_up_to_the_latest(world):
+    good, bad = world.post(urgent=True).message.number, world.post().message.number
+    last = world.post(number=bad + 7).message.number
+    guardian, stranger = world.chain.accounts[4], world.chain.accounts[3]
+    world.oracle.contract.send("setGuardian", guardian)
+    refused("CallerNotGuardian", world.oracle.revoke_epochs, bad, sender=stranger)
+    for wrong in (0, last + 1):
+        fields = refused("RevocationInvalid", world.oracle.revoke_epochs, wrong, sender=guardian)
+        assert fields == {"from": wrong, "latest": last}
+    world.oracle.require_fresh(last, ActionKind.TRADE)
+    world.oracle.revoke_epochs(bad, sender=guardian)
+    assert [world.oracle.is_revoked(number) for number in (0, good, bad, bad + 1, last, last + 1)] == [
+        False, False, True, True, True, False,
+    ]  # fmt: skip
+    for number in (bad, last):
+        assert refused("EpochRevoked", world.oracle.require_fresh, number, ActionKind.CURE) == {"number": number}
+    world.oracle.require_fresh(good, ActionKind.TRADE)
+    after = world.post().message.number
+    world.oracle.require_fresh(after, ActionKind.TRADE)
+
+
+@pytest.mark.property("P-121")
+def test_revoked_ranges_merge_and_are_restored_from_below_by_the_owner(world):
+    numbers = [world.post().message.number for _ in range(2)]
+    world.oracle.revoke_epochs(numbers[1])
+    numbers += [world.post().message.number for _ in range(3)]
+    world.oracle.revoke_epochs(numbers[4])
+    assert [world.oracle.is_revoked(number) for number in numbers] == [False, True, False, False, True]
+    numbers.append(world.post().message.number)
+    world.oracle.revoke_epochs(numbers[3])  # takes the second range in, not the first
+    assert [world.oracle.is_revoked(number) for number in numbers] == [False, True, False, True, True, True]
+    stranger = world.chain.accounts[3]
+    with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
+        world.oracle.restore_epochs(1, numbers[4], sender=stranger)
+    for wrong in (numbers[2], numbers[5] + 1):
+        assert refused("RestorationInvalid", world.oracle.restore_epochs, 1, wrong) == {
+            "upTo": wrong,
+            "from": numbers[3],
+            "last": numbers[5],
+        }
+    world.oracle.restore_epochs(1, numbers[4])
+    assert [world.oracle.is_revoked(number) for number in numbers] == [False, True, False, False, False, True]
+    world.oracle.restore_epochs(0, numbers[1])
+    assert [world.oracle.is_revoked(number) for number in numbers] == [False, False, False, False, False, True]
+    world.oracle.revoke_epochs(numbers[0])  # everything again, in one range
+    assert all(world.oracle.is_revoked(number) for number in numbers)
+
+
+@pytest.mark.property("P-122")
+def test_replaced_publishers_epochs_serve_no_more(world):
+    """Superseded, not revoked: the old publishers need not have been dishonest."""
+    before = world.post().message.number
+    world.oracle.require_fresh(before, ActionKind.TRADE)
+    world.oracle.set_signers([wallet.address for wallet in world.publishers[1:]], 3)
+    assert refused("EpochSuperseded", world.oracle.require_fresh, before, ActionKind.TRADE) == {
+        "number": before,
+        "minEpoch": before + 1,
     }
-    world.oracle.require_fresh(number, ActionKind.CURE)
+    assert not world.oracle.is_revoked(before)
+    after = world.post(wallets=world.publishers[1:4]).message.number
+    world.oracle.require_fresh(after, ActionKind.TRADE)
+
+
+def test_another_contract_asks_for_a_quorum(world):
+    message = Invalidate(digest=keccak(b"what a contract wants to know"))
+    digest = compute_digest(world.domain, message)
+    signatures = sign_unchecked(message, world.publishers, world.domain)
+    world.oracle.require_quorum(digest, signatures)
+    assert refused("SignaturesMissing", world.oracle.require_quorum, digest, signatures[:2])["count"] == 2
+    refused("SignatureInvalid", world.oracle.require_quorum, keccak(digest), signatures)
+
+
+DELAY = 900
+
+
+@pytest.fixture(scope="module")
+def delayed_world(chain):
+    return World(chain, settlement_delay=DELAY)
+
+
+@pytest.fixture
+def delayed(delayed_world):
+    mark = delayed_world.chain.snapshot()
+    yield delayed_world
+    delayed_world.chain.revert(mark)
+
+
+@pytest.mark.property("P-123")
+def test_a_settlement_serves_after_its_delay(delayed):
+    delayed.post(generation=1)
+    ready = delayed.chain.time + DELAY
+    delayed.chain.travel_to(ready - 1)
+    fields = refused("SettlementPending", delayed.oracle.get_settlement_point, 0)
+    assert fields == {"readyAt": ready, "time": ready - 1}
+    delayed.chain.travel_to(ready)
+    assert delayed.oracle.get_settlement_point(0) == to_point(STEP + 1)
+
+
+@pytest.mark.property("P-123")
+def test_the_guardian_vetoes_a_settlement_within_its_delay(delayed):
+    """The quorum posts another; the old message does not come back. No generation begins on a refused settlement."""
+    world = delayed
+    first = world.post(generation=1)
+    guardian = world.chain.accounts[4]
+    world.oracle.contract.send("setGuardian", guardian)
+    refused("CallerNotGuardian", world.oracle.veto_settlement, 0, sender=world.chain.accounts[3])
+    refused("SettlementUnset", world.oracle.veto_settlement, 0, 4, sender=guardian)
+    world.oracle.veto_settlement(0, sender=guardian)
+    world.chain.travel(HOUR)
+    unset = {"keyVersion": 1, "fromGeneration": 0, "steps": 1}
+    assert refused("SettlementUnset", world.oracle.get_settlement_point, 0) == unset
+    assert refused("SettlementUnset", world.oracle.post_epoch, world.make_epoch(generation=2)) == unset
+    number = first.message.number
+    old = world.make_settlement(0, number=number)
+    assert refused("SettlementNumberWrong", world.oracle.post_settlement, old) == {
+        "number": number,
+        "previous": number,
+        "latest": number,
+    }
+    world.post()
+    refused("SettlementNumberWrong", world.oracle.post_settlement, old)
+    world.oracle.post_settlement(world.make_settlement(0, x=1, y=2))
+    refused("SettlementPending", world.oracle.post_epoch, world.make_epoch(generation=2))
+    world.chain.travel(DELAY)
+    assert world.oracle.get_settlement_point(0) == (1, 2)
+    assert refused("SettlementFinal", world.oracle.veto_settlement, 0, sender=guardian)["time"] >= world.chain.time - 1
+    world.post(generation=2)
+
+
+@pytest.mark.property("P-121", "P-123")
+def test_a_settlement_posted_at_a_revoked_epoch_is_refused_and_posted_again(world):
+    good = world.post().message.number
+    step = world.post(generation=1).message.number
+    world.oracle.revoke_epochs(step)
+    assert refused("EpochRevoked", world.oracle.get_settlement_point, 0) == {"number": step}
+    for number in (good, step):  # one is below the settlement refused, the other is revoked itself
+        refused("SettlementNumberWrong", world.oracle.post_settlement, world.make_settlement(0, number=number))
+    world.post()
+    world.oracle.post_settlement(world.make_settlement(0, x=1, y=2))
+    assert world.oracle.get_settlement_point(0) == (1, 2)
+
+
+def test_the_settlement_delay_is_at_most_half_of_a_generation(chain, delayed_world):
+    with reverts("DelayTooLong", delay=1801, limit=1800):
+        World(chain, settlement_delay=1801)
+    assert delayed_world.oracle.get_settlement_delay() == DELAY

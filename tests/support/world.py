@@ -18,7 +18,7 @@ from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.messages import NamedPoint, SignedEpoch, compute_points_hash, sign_unchecked
+from zkmargin.contracts.messages import NamedPoint, SignedEpoch, SignedSettlement, compute_points_hash, sign_unchecked
 from zkmargin.contracts.requests import (
     ActionRequest,
     OpenRequest,
@@ -31,7 +31,7 @@ from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
-from zkmargin.prover.messages.records import Action, Epoch, Flow, Open
+from zkmargin.prover.messages.records import Action, Epoch, Flow, Open, Settlement
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -81,14 +81,14 @@ class Party:
 class World:
     """A venue on a chain, with its publishers, epochs and proofs."""
 
-    def __init__(self, chain: Chain, preset_name: str = "mini"):
+    def __init__(self, chain: Chain, preset_name: str = "mini", **options: object):
         self.chain = chain
         self.preset: Preset = get_preset(preset_name)
         self.key, self.open_key = make_keys(preset_name)
         self.material = make_cached_material(preset_name)
         self.key_version, self.step = 1, STEP
         self.publishers = [make_wallet(f"publisher {number}") for number in range(5)]
-        self.deployment = deploy(chain, self.material, [wallet.address for wallet in self.publishers])
+        self.deployment = deploy(chain, self.material, [wallet.address for wallet in self.publishers], **options)
         self.venue = Contracts(chain, self.deployment)
         self.house, self.vault, self.oracle = self.venue.house, self.venue.vault, self.venue.oracle
         self.cash, self.weth = self.venue.cash, self.venue.weth
@@ -147,6 +147,27 @@ class World:
         epoch = self.make_epoch(**changes)
         self.oracle.post_epoch(epoch)
         return epoch
+
+    def make_settlement(self, from_generation: int, steps: int = 1, **changes) -> SignedSettlement:
+        """A settlement point without an epoch, signed by three publishers. `vector` and `wallets` may be given too."""
+        wallets = changes.pop("wallets", self.publishers[:3])
+        vector = changes.pop("vector", b"settlement")
+        x, y = to_point(self.skip_scalar(from_generation, steps))
+        fields = {
+            "key_hash": self.key.hash,
+            "from_generation": from_generation,
+            "steps": steps,
+            "number": self.oracle.get_latest_number(),
+            "settlement_hash": keccak(vector),
+            "x": x,
+            "y": y,
+        }
+        message = Settlement(**{**fields, **changes})
+        return SignedSettlement(message, vector, sign_unchecked(message, wallets, self.domain))
+
+    def skip_scalar(self, from_generation: int, steps: int) -> int:
+        """Discrete logarithm of the settlement point of these steps; of one it is that of the epoch's step."""
+        return self.step + from_generation + 1 + 100_000 * (steps - 1)
 
     # -------------------------------------------------------------- keys
     @contextmanager

@@ -16,6 +16,16 @@ struct Epoch {
     uint256 settlementY;
 }
 
+struct Settlement {
+    bytes32 keyHash;
+    uint24 fromGeneration;
+    uint24 steps;
+    uint64 number;
+    bytes32 settlementHash;
+    uint256 x;
+    uint256 y;
+}
+
 struct Flow {
     uint16 slot;
     int64 lots;
@@ -78,6 +88,10 @@ library Messages {
         "Epoch(uint64 number,uint40 time,uint24 generation,uint64 minEpoch,bytes32 snapshotHash,bytes32 policyHash,"
         "bytes32 settlementHash,bytes32 keyHash,bytes32 pointsHash,uint256 settlementX,uint256 settlementY)"
     );
+    bytes32 internal constant SETTLEMENT_TYPEHASH = keccak256(
+        "Settlement(bytes32 keyHash,uint24 fromGeneration,uint24 steps,uint64 number,bytes32 settlementHash,uint256 x,"
+        "uint256 y)"
+    );
     bytes32 internal constant ACTION_TYPEHASH = keccak256(
         "Action(uint8 kind,bytes32 account,bytes32 counterparty,uint16 keyVersion,uint64 epoch,bytes32 policy,"
         "uint24 generationOld,uint24 generationNew,uint256 commitmentOld,uint256 commitmentNew,uint256 tradeTag,"
@@ -102,6 +116,16 @@ library Messages {
             mstore(words, typeHash)
             mcopy(add(words, 0x20), message, 352)
             digest := keccak256(words, 384)
+        }
+    }
+
+    function hash(Settlement memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = SETTLEMENT_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 224)
+            digest := keccak256(words, 256)
         }
     }
 

@@ -155,9 +155,9 @@ struct TradeRequest {
 ///      - `StatusWrong` unless the account is active, or frozen and the table allows it; `DeadlinePassed`;
 ///        `CommitmentStale` if the account has moved since the proof was made.
 ///      - `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`, `FeeTooLarge`.
-///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochRevoked`, `EpochStale`, then
-///        `KeyVersionWrong`, `GenerationWrong`, at a step of generation the oracle's `SettlementUnset`, then
-///        `PointsMismatch`, `PolicyUnknown`.
+///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochSuperseded`, `EpochRevoked`, `EpochStale`,
+///        then `KeyVersionWrong`, `GenerationWrong`, at a step of generation the oracle's `SettlementUnset` or
+///        `SettlementPending`, then `PointsMismatch`, `PolicyUnknown`.
 ///      - The registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive` unless the account's key is live.
 ///      - `EpochOlderThanProof`.
 ///      - `FlowSlotInvalid`, `FlowLotsInvalid`, and the vault's `SlotUnknown`.

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {ActionKind} from "../generated/ActionRules.sol";
-import {Epoch} from "../generated/Messages.sol";
+import {Epoch, Settlement} from "../generated/Messages.sol";
+import {IKeyRegistry} from "./IKeyRegistry.sol";
 
 /// @notice The point of a named policy. An epoch signs the hash of all its points: keccak256(abi.encode(Point[])).
 /// @param name ASCII name, zero-padded; strictly increasing within an epoch.
@@ -34,24 +35,36 @@ struct EpochView {
 /// @param time Unix seconds of its prices.
 /// @param generation Version of the listing in which slots are meant.
 /// @param keyVersion Version of the verification keys that its points are sums for.
+/// @param revokedUpTo Highest number that was ever revoked, 0 for none: `isRevoked` is false above it.
 /// @param pointsHash keccak256(abi.encode(Point[])) of every point.
 struct FreshEpoch {
     uint40 time;
     uint24 generation;
     uint16 keyVersion;
+    uint48 revokedUpTo;
     bytes32 pointsHash;
 }
 
 /// @title Risk epochs, signed by a quorum of publishers
 /// @notice Anyone may carry an epoch in. It names the policies of the moment by their points, and, at a generation
 ///         step, the settlement of expired slots. Every epoch carries `minEpoch`, the number of the last urgent epoch:
-///         no earlier epoch serves once it is posted. An urgent epoch has its own number there, and its successors
-///         carry it on, so that posting a successor first revokes as much. A generation lasts at least an hour (chain
-///         time).
+///         it supersedes every earlier epoch, none of which serves once it is posted. An urgent epoch has its own
+///         number there, and its successors carry it on, so that posting a successor first supersedes as much. A
+///         generation lasts at least an hour (chain time).
+///         A settlement serves after SETTLEMENT_DELAY, at most half of that hour, in which the guardian may veto it.
+///         Until then an account that holds derivatives makes no step, and no further step is taken. A settlement that
+///         was vetoed, or whose epoch was revoked, is posted again by `postSettlement`. So are the points of 4 and of
+///         16 steps at once, and those of a key version that lacks them.
+///         *Superseded* and *revoked* are two things. A superseded epoch was good and is too old. A revoked one is bad:
+///         the guardian said so, and whatever depends on it is in doubt (`isRevoked`).
 /// @dev Safety assumptions
 ///      - Fewer than `threshold` publishers are dishonest. Warning: a dishonest quorum can do more than set prices: a
 ///        freely chosen point lets the verifier accept anything. Each honest publisher recomputes every point from the
-///        data before signing; whoever audits the venue repeats it.
+///        data before signing; whoever audits the venue repeats it. Against a quorum that is dishonest all the same,
+///        the guardian pauses, which stops epochs and settlements too, and then revokes what was posted, from the first
+///        bad epoch to the latest; the owner replaces the publishers, which supersedes every epoch of theirs.
+///      - The guardian can stop the venue, not take from it: it may pause, revoke, and veto within the delay. Only the
+///        owner ends a pause, restores epochs and replaces the guardian.
 ///      - An urgent epoch that a quorum signed but nobody posted is carried on only if every later quorum shares an
 ///        honest publisher with it: 2 * threshold - signers must exceed the number of dishonest publishers.
 ///      - The policies keep their bounds (the bit budget of engine/presets.json); the contract never sees the data
@@ -87,21 +100,38 @@ interface IRiskOracle {
     /// @param number The epoch's number.
     /// @param snapshot Its canonical bytes.
     event SnapshotPublished(uint64 indexed number, bytes snapshot);
-    /// @notice The settlement of a generation step, and its point under a key version.
-    /// @param generation Generation that the step leads into.
-    /// @param number Number of the epoch that brought it.
+    /// @notice A settlement point was posted, with its vector.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
+    /// @param fromGeneration Generation of the accounts that it settles.
+    /// @param steps How many generations it takes them on.
+    /// @param number Number of the latest epoch at that moment: the step's own where an epoch brought it.
+    /// @param readyAt Unix seconds from which it serves, unless it is vetoed before.
     /// @param x Coordinate on BN254's G1.
     /// @param y Its other coordinate.
-    /// @param settlement Canonical bytes of the settlement vector.
+    /// @param settlement Canonical bytes of the settlement vector, the steps' composed.
     event SettlementPublished(
-        uint24 indexed generation,
-        uint64 indexed number,
         uint16 indexed keyVersion,
+        uint24 indexed fromGeneration,
+        uint24 indexed steps,
+        uint64 number,
+        uint40 readyAt,
         uint256 x,
         uint256 y,
         bytes settlement
     );
+    /// @notice The guardian refused a settlement within its delay.
+    /// @param keyVersion Version of the verification keys that the point was a sum for.
+    /// @param fromGeneration Generation of the accounts that it was to settle.
+    /// @param steps How many generations it was to take them on.
+    event SettlementVetoed(uint16 indexed keyVersion, uint24 indexed fromGeneration, uint24 indexed steps);
+    /// @notice Epochs were declared bad.
+    /// @param from Lowest number.
+    /// @param upTo Highest number, the latest of that moment.
+    event EpochsRevoked(uint64 from, uint64 upTo);
+    /// @notice Epochs that had been declared bad were found good.
+    /// @param from Lowest number.
+    /// @param upTo Highest number.
+    event EpochsRestored(uint64 from, uint64 upTo);
     /// @notice The publishers were replaced.
     /// @param signers The new ones, by increasing address.
     /// @param threshold How many make a quorum.
@@ -121,7 +151,7 @@ interface IRiskOracle {
     /// @param number Its number.
     /// @param latest The last one's.
     error EpochNumberTooLow(uint64 number, uint64 latest);
-    /// @notice An epoch's number may exceed the last one's by a million at most, so that no single epoch uses up the
+    /// @notice An epoch's number may exceed the last one's by a thousand at most, so that no single epoch uses up the
     ///         numbers.
     /// @param number Its number.
     /// @param limit Highest number.
@@ -139,11 +169,25 @@ interface IRiskOracle {
     /// @param number The number.
     /// @param latest The last one's.
     error EpochUnknown(uint64 number, uint64 latest);
-    /// @notice A later epoch, urgent or with a generation step, revoked this one; or one posted later carried an urgent
-    ///         epoch's number on.
+    /// @notice The epoch was superseded: by a later one that is urgent, raises the generation or carries an urgent
+    ///         one's number on, or because the publishers were replaced.
     /// @param number The number.
-    /// @param minEpoch Lowest number that serves.
-    error EpochRevoked(uint64 number, uint64 minEpoch);
+    /// @param minEpoch Lowest number that still serves.
+    error EpochSuperseded(uint64 number, uint64 minEpoch);
+    /// @notice The epoch was revoked by the guardian: it is bad, and so is a settlement that came with it.
+    /// @param number The number.
+    error EpochRevoked(uint64 number);
+    /// @notice While paused no epoch and no settlement is posted.
+    error EpochsPaused();
+    /// @notice Epochs are revoked from one that was posted, or below it, to the latest.
+    /// @param from Lowest number given.
+    /// @param latest The latest number.
+    error RevocationInvalid(uint64 from, uint64 latest);
+    /// @notice Epochs are restored from the lower end of a revoked range.
+    /// @param upTo Highest number given.
+    /// @param from Lowest number of the range.
+    /// @param last Its highest number.
+    error RestorationInvalid(uint64 upTo, uint64 from, uint64 last);
     /// @notice The epoch is too old for this action.
     /// @param number The number.
     /// @param age Seconds since its time.
@@ -166,18 +210,50 @@ interface IRiskOracle {
     /// @param count The number.
     /// @param limit Highest number.
     error PointCountOutOfRange(uint256 count, uint256 limit);
-    /// @notice An epoch without a generation step brings neither settlement point nor bytes, unless its key version
-    ///         lacks the point of the step into its generation.
+    /// @notice An epoch without a generation step brings neither settlement point nor bytes.
     /// @param x Coordinate given.
     /// @param y Its other coordinate.
     /// @param length Bytes given.
     error SettlementUnexpected(uint256 x, uint256 y, uint256 length);
-    /// @notice The step into this generation has no settlement point under this key version; an epoch under that key
-    ///         can still bring it.
+    /// @notice There is no settlement point of these steps under this key version, or it was vetoed; the publishers can
+    ///         post it.
     /// @param keyVersion The key version.
-    /// @param generation The generation.
-    error SettlementUnset(uint16 keyVersion, uint24 generation);
-    /// @notice An epoch cannot revoke itself.
+    /// @param fromGeneration Generation of the accounts that it would settle.
+    /// @param steps How many generations it would take them on.
+    error SettlementUnset(uint16 keyVersion, uint24 fromGeneration, uint24 steps);
+    /// @notice The settlement does not serve yet: the guardian may still veto it.
+    /// @param readyAt Unix seconds from which it serves.
+    /// @param time The block's time, unix seconds.
+    error SettlementPending(uint40 readyAt, uint256 time);
+    /// @notice The settlement's delay is over: it cannot be vetoed any more.
+    /// @param readyAt Unix seconds from which it serves.
+    /// @param time The block's time, unix seconds.
+    error SettlementFinal(uint40 readyAt, uint256 time);
+    /// @notice The settlement point of these steps is there, and good.
+    /// @param keyVersion The key version.
+    /// @param fromGeneration Generation of the accounts that it settles.
+    /// @param steps How many generations it takes them on.
+    error SettlementTaken(uint16 keyVersion, uint24 fromGeneration, uint24 steps);
+    /// @notice A settlement begins at the first generation or later and ends at the current one or before.
+    /// @param fromGeneration Generation given.
+    /// @param steps Steps given.
+    /// @param first The first generation.
+    /// @param current The current one.
+    error SettlementGenerationWrong(uint24 fromGeneration, uint24 steps, uint24 first, uint24 current);
+    /// @notice A settlement is signed at an epoch that was posted and not revoked, after the veto or the revocation of
+    ///         the one in whose place it comes.
+    /// @param number The epoch's number.
+    /// @param previous Number at which the one before was posted or vetoed; 0 for none.
+    /// @param latest The latest number.
+    error SettlementNumberWrong(uint64 number, uint64 previous, uint64 latest);
+    /// @notice Settlements are of 1, 4 or 16 steps.
+    /// @param steps Steps given.
+    error StepsWrong(uint24 steps);
+    /// @notice A settlement delay beyond the limit.
+    /// @param delay Seconds given.
+    /// @param limit Most seconds.
+    error DelayTooLong(uint40 delay, uint40 limit);
+    /// @notice An epoch cannot supersede itself.
     /// @param minEpoch Lowest number that shall serve.
     /// @param number The epoch's number.
     error MinEpochTooHigh(uint64 minEpoch, uint64 number);
@@ -200,7 +276,7 @@ interface IRiskOracle {
     /// @notice The guardian has stopped this action.
     /// @param kind The action.
     error ActionPaused(ActionKind kind);
-    /// @notice Only the guardian or the owner may pause.
+    /// @notice Only the guardian or the owner may pause, revoke or veto.
     /// @param caller Who called.
     /// @param guardian The guardian.
     error CallerNotGuardian(address caller, address guardian);
@@ -215,14 +291,12 @@ interface IRiskOracle {
     error MaxAgeOutOfRange(ActionKind kind, uint16 seconds_, uint16 low, uint16 high);
 
     /// @notice Posts an epoch. Anyone may carry it in; a quorum of publishers must have signed.
-    /// @dev `settlement` is given at a generation step, and by an epoch of the present generation under a key version
-    ///      that lacks the point of that step (points differ by key, the vector does not); it is empty otherwise.
-    ///      `snapshot` may be empty and published later. Relies on the publishers for every number in it. Reverts with
-    ///      `EpochNumberTooLow`, `EpochNumberTooHigh`, `EpochTimeOutOfRange`, `MinEpochTooHigh`,
+    /// @dev `settlement` is given at a generation step and empty otherwise. `snapshot` may be empty and published
+    ///      later. Relies on the publishers for every number in it. Reverts with
+    ///      `EpochsPaused`, `EpochNumberTooLow`, `EpochNumberTooHigh`, `EpochTimeOutOfRange`, `MinEpochTooHigh`,
     ///      `EpochGenerationWrong`, `StepTooEarly`, `PointCountOutOfRange`, `PointNameInvalid`, `PointInvalid`,
-    ///      `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`, `SignatureInvalid`, and the registry's errors
-    ///      unless the key is live.
-    ///      Warning: it goes on while paused, so a pause does not stop a dishonest quorum.
+    ///      `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`, `SignatureInvalid`, the registry's errors
+    ///      unless the key is live, and at a step those of `settlementFor` unless the step before serves.
     /// @param epoch The typed message that was signed.
     /// @param points The point of every policy, by strictly increasing name.
     /// @param snapshot Canonical bytes of the snapshot, or none.
@@ -236,6 +310,46 @@ interface IRiskOracle {
         bytes[] calldata signatures
     ) external;
 
+    /// @notice Posts a settlement point without an epoch. Anyone may carry it in; a quorum of publishers must have
+    ///         signed.
+    /// @dev For three uses. Points of 4 and of 16 steps at once, whose vectors are the steps' composed. The point of a
+    ///      step under a key version that lacks it: points differ by key, the vector does not. A point in place of one
+    ///      that was vetoed, or whose epoch was revoked. It serves after SETTLEMENT_DELAY. Relies on the publishers for
+    ///      the vector and its point. Reverts with `EpochsPaused`, `StepsWrong`, `SettlementGenerationWrong`,
+    ///      `SettlementTaken`, `SettlementNumberWrong`, `SignaturesMissing`, `SignatureInvalid`, `PointInvalid`,
+    ///      `HashMismatch`, and the registry's errors unless the key is live.
+    /// @param message The typed message that was signed.
+    /// @param settlement Canonical bytes of the vector.
+    /// @param signatures As in `postEpoch`, over the typed message Settlement.
+    function postSettlement(
+        Settlement calldata message,
+        bytes calldata settlement,
+        bytes[] calldata signatures
+    ) external;
+
+    /// @notice Refuses a settlement within its delay. Only the guardian or the owner.
+    /// @dev The generation stays. Accounts that hold derivatives wait until another is posted by `postSettlement`.
+    ///      Reverts with `CallerNotGuardian`, `SettlementUnset`, `SettlementFinal`.
+    /// @param keyVersion Version of the verification keys that the point is a sum for.
+    /// @param fromGeneration Generation of the accounts that it would settle.
+    /// @param steps How many generations it would take them on.
+    function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external;
+
+    /// @notice Declares every epoch from `from` to the latest bad, and every settlement posted from then on. Only the
+    ///         guardian or the owner.
+    /// @dev Why to the latest: an account's state may depend on any epoch up to the last one at which it was written,
+    ///      and what is written later is refused where the last one was bad. Pause first, or a dishonest quorum goes on
+    ///      above the range. Reverts with `CallerNotGuardian`, `RevocationInvalid`.
+    /// @param from Lowest number.
+    function revokeEpochs(uint64 from) external;
+
+    /// @notice Finds the lower part of a revoked range good after all. Only the owner.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `RestorationInvalid`, and with a Panic beyond
+    ///      the last range.
+    /// @param index Place of the range, by rising numbers.
+    /// @param upTo Highest number that is good; the range's own ends it.
+    function restoreEpochs(uint256 index, uint64 upTo) external;
+
     /// @notice Publishes the snapshot of an epoch still in the ring. Anyone may.
     /// @dev Reverts with `EpochUnknown`, `HashMismatch`.
     /// @param number The epoch's number.
@@ -244,8 +358,8 @@ interface IRiskOracle {
 
     /// @notice Replaces the publishers. Only the owner.
     /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SignersInvalid`.
-    ///      Warning: whoever controls a quorum can empty the vault, so the owner must be a timelock. What the old
-    ///      publishers posted goes on serving until it is too old or revoked.
+    ///      Warning: whoever controls a quorum can empty the vault, so the owner must be a timelock. Every epoch
+    ///      of the old publishers is superseded.
     /// @param signers The new ones, by strictly increasing address.
     /// @param threshold How many make a quorum.
     function setSigners(address[] calldata signers, uint8 threshold) external;
@@ -259,7 +373,7 @@ interface IRiskOracle {
 
     /// @notice Stops every action that the action table does not let go on: opening, trades, withdrawals, attestations.
     ///         Only the guardian or the owner.
-    /// @dev Funding, deposits, cures and flat exits go on. Reverts with `CallerNotGuardian`.
+    /// @dev Neither epochs nor settlements are posted then. Reverts with `CallerNotGuardian`.
     function pause() external;
 
     /// @notice Ends a pause. Only the owner.
@@ -278,8 +392,8 @@ interface IRiskOracle {
     function getEpoch(uint64 number) external view returns (EpochView memory);
 
     /// @notice An epoch that may serve `kind` now.
-    /// @dev Reverts with `ActionPaused`, `EpochUnknown`, `EpochRevoked`, `EpochStale`, `EpochNotTaken`, and with
-    ///      `ActionUnknown` of ActionRules.
+    /// @dev Reverts with `ActionPaused`, `EpochUnknown`, `EpochSuperseded`, `EpochRevoked`, `EpochStale`,
+    ///      `EpochNotTaken`, and with `ActionUnknown` of ActionRules.
     /// @param number Its number.
     /// @param kind The action.
     /// @return What the action needs of it.
@@ -289,18 +403,80 @@ interface IRiskOracle {
     /// @param kind The action, which the error names.
     function requireUnpaused(ActionKind kind) external view;
 
-    /// @notice The settlement point of the step into `generation` under a key version.
-    /// @dev Reverts with `SettlementUnset`.
+    /// @notice Whether the guardian declared the epoch bad. Whoever keeps the highest number that a state depends on
+    ///         asks this of it.
+    /// @dev One cold read as long as the number lies above every revoked range.
+    /// @param number Its number, posted or not.
+    /// @return Whether it lies in a revoked range.
+    function isRevoked(uint64 number) external view returns (bool);
+
+    /// @notice The settlement point of `steps` generation steps from `fromGeneration` on under a key version.
+    /// @dev Reverts with `SettlementUnset`, `SettlementPending` within its delay, `EpochRevoked` if it was posted at an
+    ///      epoch that was revoked.
     /// @param keyVersion The key version.
-    /// @param generation The generation.
+    /// @param fromGeneration Generation of the account.
+    /// @param steps 1, 4 or 16.
     /// @return x Coordinate on BN254's G1.
     /// @return y Its other coordinate.
-    function settlementOf(uint16 keyVersion, uint24 generation) external view returns (uint256 x, uint256 y);
+    function settlementFor(
+        uint16 keyVersion,
+        uint24 fromGeneration,
+        uint24 steps
+    ) external view returns (uint256 x, uint256 y);
 
-    /// @notice Hash of the settlement vector of the step into `generation`; 0 if there was none.
-    /// @param generation The generation.
-    /// @return keccak256 of its canonical bytes.
-    function settlementHashOf(uint24 generation) external view returns (bytes32);
+    /// @notice Reverts unless a quorum of the present publishers signed a digest.
+    /// @dev For contracts that ask the publishers for more than epochs. The digest must be of a typed message of the
+    ///      asking contract's own domain. Reverts with `SignaturesMissing`, `SignatureInvalid`.
+    /// @param digest What was signed.
+    /// @param signatures As in `postEpoch`.
+    function requireQuorum(bytes32 digest, bytes[] calldata signatures) external view;
+
+    /// @notice Where the verification keys are.
+    /// @return The key registry.
+    function REGISTRY() external view returns (IKeyRegistry);
+
+    /// @notice Generation that began without a step.
+    /// @return The generation.
+    function FIRST_GENERATION() external view returns (uint24);
+
+    /// @notice Seconds from the posting of a settlement until it serves.
+    /// @return Seconds, at most half an hour.
+    function SETTLEMENT_DELAY() external view returns (uint40);
+
+    /// @notice Block time of the latest generation step; 0 before the first.
+    /// @return Unix seconds.
+    function steppedAt() external view returns (uint40);
+
+    /// @notice Who may pause, revoke and veto.
+    /// @return The guardian.
+    function guardian() external view returns (address);
+
+    /// @notice How many publishers make a quorum.
+    /// @return Their number.
+    function threshold() external view returns (uint8);
+
+    /// @notice Whether an address is a publisher.
+    /// @param signer The address.
+    /// @return Whether it is.
+    function isSigner(address signer) external view returns (bool);
+
+    /// @notice The publishers.
+    /// @return Their addresses, increasing.
+    function getSigners() external view returns (address[] memory);
+
+    /// @notice Lowest epoch number that is not superseded.
+    /// @return The number.
+    function minEpoch() external view returns (uint64);
+
+    /// @notice Whether the guardian has paused.
+    /// @return Whether a pause goes on.
+    function isPaused() external view returns (bool);
+
+    /// @notice Longest age at which an epoch serves `kind`.
+    /// @dev Reverts with `EpochNotTaken` for an action that takes none.
+    /// @param kind The action.
+    /// @return Seconds.
+    function maxAgeOf(ActionKind kind) external view returns (uint16);
 
     /// @notice Generation of the latest epoch.
     /// @return The generation.
@@ -315,8 +491,13 @@ interface IRiskOracle {
     /// @return The number.
     function latestNumber() external view returns (uint64);
 
-    /// @notice EIP-712 digest that the publishers sign.
+    /// @notice EIP-712 digest of an epoch, which the publishers sign.
     /// @param epoch The typed message.
     /// @return The digest.
     function hashEpoch(Epoch calldata epoch) external view returns (bytes32);
+
+    /// @notice EIP-712 digest of a settlement, which the publishers sign.
+    /// @param message The typed message.
+    /// @return The digest.
+    function hashSettlement(Settlement calldata message) external view returns (bytes32);
 }

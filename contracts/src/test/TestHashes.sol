@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ActionKind, ActionRules, Rule} from "../generated/ActionRules.sol";
-import {Action, Attestation, Epoch, Flow, Invalidate, Messages, Open} from "../generated/Messages.sol";
+import {Action, Attestation, Epoch, Flow, Invalidate, Messages, Open, Settlement} from "../generated/Messages.sol";
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 
 /// @dev Shows internal functions to the tests.
@@ -20,6 +20,10 @@ contract TestHashes {
     }
 
     function hashEpoch(Epoch calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashSettlement(Settlement calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 
