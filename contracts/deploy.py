@@ -8,6 +8,7 @@ before it exists (CREATE: deployer and nonce); its constructor refuses if that w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rlp
 from eth_utils.address import to_canonical_address, to_checksum_address
@@ -145,12 +146,13 @@ def deploy(
         cash=to_checksum_address(cash),
         weth=to_checksum_address(weth),
         weth_slot=weth_slot,
+        committee="0x" + b"".join(word.to_bytes(32, "big") for word in keys.committee).hex(),
         first_block=first.number,
         first_block_hash="0x" + first.hash.hex(),
     )
 
 
-def encode_registration(keys: KeyMaterial) -> dict[str, object]:
+def encode_registration(keys: KeyMaterial) -> dict[str, Any]:
     """A key version as `KeyRegistry.register` takes it."""
     return {
         "transition": encode_key(keys.transition_vkey, "transition", keys.preset),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from zkmargin.prover.ranges import check_range
 
 WETH_LOT = 10**15
 """Wei per lot of the WETH collateral slot: 0.001 ETH."""
+COMMITTEE_KEY = re.compile("0x[0-9a-f]{128}")
+"""How a record writes it."""
 CONTRACTS = (
     "key_registry", "risk_oracle", "margin_verifier", "collateral_vault", "clearing_house", "cash", "weth",
 )  # fmt: skip
@@ -47,6 +50,8 @@ class Deployment:
     """Collateral token of `weth_slot`."""
     weth_slot: int
     """Slot of the WETH collateral: its lots are 0.001 ETH."""
+    committee: str
+    """The escrow committee's key of version 1, x and y of 32 bytes each, 0x-hex."""
     first_block: int
     """Block before the first contract: where reading events begins."""
     first_block_hash: str = ""
@@ -61,6 +66,15 @@ class Deployment:
                 object.__setattr__(self, name, to_address(getattr(self, name)))
             except ValueError as error:
                 raise CallInvalid(f"address of {name}", getattr(self, name), str(error)) from None
+
+        if not COMMITTEE_KEY.fullmatch(self.committee):
+            raise CallInvalid("committee's key", self.committee, "0x and 128 hexadecimal digits, x and y")
+
+    @property
+    def committee_key(self) -> tuple[int, int]:
+        """The committee's key as a point."""
+        x, y = (int(self.committee[start : start + 64], 16) for start in (2, 66))
+        return x, y
 
     @property
     def domain(self) -> Domain:
@@ -105,6 +119,7 @@ class DeploymentFile(StrictModel):
     cash: str
     weth: str
     weth_slot: int
+    committee: str
     first_block: int
     first_block_hash: str = ""
 

@@ -9,6 +9,7 @@ ContractsError             below `engine.errors.ZkMarginError`
 ├── AccountsMissing        a node that holds too few accounts to send from                    (url, needed, held)
 ├── TransactionPending     sent, and not seen mined in time                    (transaction_hash, seconds, call, reason)
 ├── DeploymentMismatch     a node's chain is not the deployment's                             (what, found, expected)
+│   └── RegistrationMismatch  the registry's key version is not what the keys give   (version, what, found, expected)
 ├── AnswerMalformed        an answer or a log that the contract's interface does not have     (what, reason)
 ├── NotADevelopmentChain   insecure keys, or another shortcut, on a chain that is none        (chain_id, allowed, what)
 ├── KeyUnusable            a verification key that cannot be laid out for the registry        (what, value, allowed)
@@ -21,6 +22,8 @@ ContractsError             below `engine.errors.ZkMarginError`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
+from eth_utils.crypto import keccak
 
 from zkmargin.engine.errors import ZkMarginError
 
@@ -88,6 +91,14 @@ class DeploymentMismatch(ContractsError):
         super().__init__(f"{what} is {found}; allowed: {expected}")
 
 
+class RegistrationMismatch(DeploymentMismatch):
+    """A key version of the registry is not what the keys give: nothing proved under it can be trusted."""
+
+    def __init__(self, version: int, what: str, found: object, expected: object):
+        self.version = version
+        super().__init__(f"{what} of key version {version}", _brief(found), f"{_brief(expected)}, as the keys give")
+
+
 class AnswerMalformed(ContractsError):
     """A contract or a node answered with what the contract's interface does not have."""
 
@@ -146,6 +157,13 @@ class AccountStale(Reverted):
     def __init__(self, account: bytes, expected: int, stored: int, call: str):
         self.account, self.expected, self.stored = account, expected, stored
         super().__init__("CommitmentStale", {"account": account, "expected": expected, "stored": stored}, call)
+
+
+def _brief(value: object) -> str:
+    """A word as hex, longer bytes by their number and hash."""
+    if isinstance(value, bytes) and len(value) > 32:
+        return f"{len(value)} bytes of keccak256 0x{keccak(value).hex()}"
+    return _show(value)
 
 
 def _show(value: object) -> str:

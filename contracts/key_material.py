@@ -1,19 +1,20 @@
 """Verification keys as the registry stores them: snarkjs's vkey in, bytes out.
 
-The prover's own key records are not needed here: a vkey is plain JSON, and only the points of the constant, the fixed
-signals and the
-flows go on chain.
+A vkey is plain JSON here, and only the points of the constant, the fixed signals and the flows go on chain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from zkmargin.contracts.errors import KeyUnusable
+from zkmargin.engine.policy.record import flat_policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.errors import FormatError
+from zkmargin.prover.groth16.keys import ProvingKey
+from zkmargin.prover.groth16.points import Point, compute_policy_point
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.statement.signals import get_public_signals
 
@@ -38,6 +39,21 @@ class KeyMaterial:
     """The escrow committee's BabyJubJub key."""
     insecure: bool
     """Whether this machine knew the secrets behind the keys: such keys are refused off development chains."""
+
+    @classmethod
+    def of_keys(cls, transition: ProvingKey, opening: ProvingKey, committee: Point) -> Self:
+        """From the two keys of one preset, which passed every check, and the committee's key."""
+        keys = transition.verifying_key, opening.verifying_key
+        return cls(
+            preset=transition.preset,
+            transition_vkey=keys[0].to_json(),
+            open_vkey=keys[1].to_json(),
+            transition_hash=keys[0].hash,
+            open_hash=keys[1].hash,
+            flat_point=compute_policy_point(keys[0], flat_policy(transition.preset)),
+            committee=committee,
+            insecure=transition.manifest.insecure or opening.manifest.insecure,
+        )
 
 
 def count_stored_points(circuit: str, preset: Preset) -> int:

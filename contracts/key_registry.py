@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from zkmargin.contracts.chain import Block, Receipt
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import encode_registration
+from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.key_material import KeyMaterial
 
 
 class KeyRegistry:
     """Verification keys by version; see IKeyRegistry.sol."""
 
-    def __init__(self, contract: Contract):
-        self.contract = contract
+    def __init__(self, contract: Contract, first_block: int = 0):
+        self.contract, self._first_block = contract, first_block
 
     def register(self, keys: KeyMaterial, *, sender: str | None = None) -> Receipt:
         """Adds a version; only the owner."""
@@ -38,6 +42,20 @@ class KeyRegistry:
     def get_latest(self) -> int:
         """Highest version, 0 for none."""
         return int(self.contract.call("latest"))
+
+    def read_registration(self, version: int) -> Mapping[str, Any]:
+        """Fields of the version's `KeyRegistered` event, which tells of pending and revoked versions too.
+
+        Raises
+        ------
+        CallInvalid
+            If no such version was registered.
+        """
+        events = self.contract.read_events("KeyRegistered", first_block=self._first_block, key=version)
+        if not events:
+            raise CallInvalid("key version", version, f"1 to {self.get_latest()}, the registered ones")
+        arguments: Mapping[str, Any] = events[0]["args"]
+        return arguments
 
     def is_live(self, version: int, *, block: int | None = None) -> bool:
         """Whether the version may be used now, or at the end of the block of that number."""

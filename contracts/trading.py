@@ -21,7 +21,9 @@ from eth_utils.crypto import keccak
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
+from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.messages import EpochPoints, sort_points
+from zkmargin.contracts.registration import check_registration
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
 from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.contracts.venue import Contracts
@@ -267,6 +269,8 @@ class Venue:
             If nothing answers, or the chain is another than the deployment's.
         KeyMissing
             If no proving key in `build` is the one that the registry has.
+        RegistrationMismatch
+            If the registry's key version is not what the keys and the record's committee give.
         """
         chain = Chain(url)
         chain.use_signer(signer)
@@ -274,9 +278,10 @@ class Venue:
         contracts = Contracts.connect(chain, record)
         version = contracts.registry.get_latest()
         preset = _find_preset(contracts, version, build)
-        _, *committee = contracts.registry.get_open_key(version)
-        facts = VenueFacts(record.domain, preset, version, (committee[0], committee[1]))
         provers = Provers.load(preset, build=build, allow_insecure=chain.is_development)
+        material = KeyMaterial.of_keys(provers.transition.key, provers.open.key, record.committee_key)
+        check_registration(contracts.registry, version, material)
+        facts = VenueFacts(record.domain, preset, version, record.committee_key)
         return cls(contracts, facts, provers, signer.address)
 
     def __enter__(self) -> Self:

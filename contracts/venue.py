@@ -48,7 +48,7 @@ class Contracts:
             return Contract(chain, artifacts[name], address)
 
         self.chain, self.deployment, self.domain = chain, deployment, deployment.domain
-        self.registry = KeyRegistry(at("KeyRegistry", deployment.key_registry))
+        self.registry = KeyRegistry(at("KeyRegistry", deployment.key_registry), first)
         self.oracle = RiskOracle(at("RiskOracle", deployment.risk_oracle), first)
         self.vault = CollateralVault(at("CollateralVault", deployment.collateral_vault))
         self.house = ClearingHouse(at("ClearingHouse", deployment.clearing_house), first)

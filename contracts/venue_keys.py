@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.engine.epoch.expiry import ExpiryStep
-from zkmargin.engine.policy.record import Policy, flat_policy
+from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.escrow import CommitteeKey, create_committee_file, read_committee_file
 from zkmargin.prover.client import Provers
@@ -56,16 +56,7 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
     )
     committee = ensure_committee(build)
     seconds: dict[str, list[float]] = defaultdict(list)
-    material = KeyMaterial(
-        preset=size,
-        transition_vkey=transition.verifying_key.to_json(),
-        open_vkey=opening.verifying_key.to_json(),
-        transition_hash=transition.verifying_key.hash,
-        open_hash=opening.verifying_key.hash,
-        flat_point=compute_policy_point(transition.verifying_key, flat_policy(size)),
-        committee=committee.public,
-        insecure=transition.manifest.insecure or opening.manifest.insecure,
-    )
+    material = KeyMaterial.of_keys(transition, opening, committee.public)
     prover = TransitionProver(transition, size, lambda step, spent: seconds[step].append(spent))
     provers = Provers(prover, OpenProver(opening, size))
     return VenueKeys(size, transition, opening, material, provers, seconds)

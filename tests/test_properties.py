@@ -70,8 +70,8 @@ def test_four(): ...
 
 
 def test_an_id_that_is_no_propertys_is_an_error():
-    with pytest.raises(UnknownProperty, match=r"P-99 of tests/test_x\.py::test_y"):
-        render_document(DOCUMENT, {**MARKED, "P-99": ["tests/test_x.py::test_y"]})
+    with pytest.raises(UnknownProperty, match=r"P-999 of tests/test_x\.py::test_y"):
+        render_document(DOCUMENT, {**MARKED, "P-999": ["tests/test_x.py::test_y"]})
 
 
 def test_a_sentence_or_a_mark_that_changed_makes_the_document_stale():

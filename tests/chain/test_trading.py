@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from zkmargin.contracts.clearing_house import Status
-from zkmargin.contracts.errors import CallInvalid, MessageInvalid
+from zkmargin.contracts.deploy import deploy
+from zkmargin.contracts.errors import CallInvalid, MessageInvalid, RegistrationMismatch
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.trading import Trader, Venue
 from zkmargin.engine.errors import UnknownName
@@ -154,6 +155,23 @@ def test_a_connected_trader_pays_in_with_the_signers_tokens(venue, connected):
         assert carol.cash == usd(1_000)
         assert connected.contracts.cash.get_balance(connected.submitter) == usd(499_000)
         assert connected.contracts.house.get_account(carol.id).status is Status.ACTIVE
+
+
+@pytest.mark.property("P-180")
+def test_a_venue_whose_registry_calls_another_policy_flat_is_not_joined(venue):
+    """With maintenance for "flat", a flat exit would take out what positions are margined with."""
+    maintenance = venue.keys.compute_policy_point(venue.epoch.data.policies["maintenance"])
+    publishers = [wallet.address for wallet in venue.publishers]
+    record = deploy(venue.chain, replace(venue.keys.material, flat_point=maintenance), publishers)
+    with pytest.raises(RegistrationMismatch, match="flatX of key version 1"):
+        Venue.connect(venue.chain.url, record, Wallet.create())
+
+
+@pytest.mark.property("P-180")
+def test_a_venue_with_another_committee_than_its_record_is_not_joined(venue):
+    record = replace(venue.contracts.deployment, committee="0x" + "11" * 64)
+    with pytest.raises(RegistrationMismatch, match="committeeX of key version 1"):
+        Venue.connect(venue.chain.url, record, Wallet.create())
 
 
 def test_policies_of_other_publishers_are_not_taken_for_this_house(venue, connected, monkeypatch):

@@ -23,7 +23,14 @@ DEEP = b"[" * 100_000
 ADDRESS = "0x" + "00" * 19 + "01"
 DEPLOYMENT = {
     **dict.fromkeys(("key_registry", "risk_oracle", "margin_verifier", "collateral_vault", "clearing_house"), ADDRESS),
-    **{"cash": ADDRESS, "weth": ADDRESS, "chain_id": 31337, "weth_slot": 1, "first_block": 0},
+    **{
+        "cash": ADDRESS,
+        "weth": ADDRESS,
+        "chain_id": 31337,
+        "weth_slot": 1,
+        "first_block": 0,
+        "committee": "0x" + "11" * 64,
+    },
 }
 
 
@@ -85,6 +92,7 @@ def test_a_proof_file_with_one_wrong_field(tmp_path, field, value, reason):
             "weth_slot: Input should be a valid integer",
         ),
         (json.dumps(DEPLOYMENT | {"cash": "0x12"}).encode(), "cash is '0x12'; allowed: an address"),
+        (json.dumps(DEPLOYMENT | {"committee": "0x12"}).encode(), "committee's key is '0x12'; allowed: 0x and 128"),
         (json.dumps(DEPLOYMENT | {"more": 1}).encode(), "more: Extra inputs are not permitted"),
     ],
 )

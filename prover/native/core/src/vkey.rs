@@ -32,9 +32,10 @@ impl VerifyingKey {
     /// What any key must fulfil before it is used; the points are on their curves and in their subgroups already.
     ///
     /// # Errors
-    /// `KeyRefused` when a point is the identity, when two of beta, gamma and delta are equal up to sign, or when alpha,
-    /// beta or delta is a generator up to sign. Of two equal ones anybody forges proofs without a witness; a generator
-    /// is what a key has before the first contribution of its ceremony. gamma is the generator in snarkjs's keys.
+    /// `KeyRefused` when a point is the identity, when two of beta, gamma and delta are equal up to sign, or when
+    /// alpha, beta or delta is a generator up to sign. Of two equal ones anybody forges proofs without a witness; a
+    /// generator is what a key has before the first contribution of its ceremony. gamma is the generator in snarkjs's
+    /// keys.
     pub fn check(&self) -> Result<()> {
         if self.ic.is_empty() {
             return Err(Error::key("IC is empty"));
