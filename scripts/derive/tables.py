@@ -12,15 +12,17 @@ from zkmargin.engine.units import read_utc
 
 
 class Row(dict[str, str]):
-    """Cells by column, and where the row stands."""
+    """Cells by column, and where the row stands: a line of a table, or an entry of a list."""
 
-    def __init__(self, cells: dict[str, str], source: str, line: int):
+    def __init__(self, cells: dict[str, str], source: str, line: int, unit: str = "line"):
         super().__init__(cells)
-        self.source, self.line = source, line
+        self.source, self.line, self.unit = source, line, unit
 
     def refuse(self, column: str, allowed: str) -> MalformedFile:
         """The error for a cell that is not as allowed."""
-        return MalformedFile(self.source, f"line {self.line}, {column} is {self.get(column)!r}; allowed: {allowed}")
+        return MalformedFile(
+            self.source, f"{self.unit} {self.line}, {column} is {self.get(column)!r}; allowed: {allowed}"
+        )
 
     def number(self, column: str, *, low: float = -math.inf, above: float = -math.inf) -> float:
         """A finite number that is at least `low` and greater than `above`; raises `MalformedFile`."""
@@ -39,7 +41,7 @@ class Row(dict[str, str]):
 
     def moment(self, column: str) -> datetime:
         """A time in UTC, as `read_utc`."""
-        return read_utc(self.get(column), f"{self.source}, line {self.line}, {column}")
+        return read_utc(self.get(column), f"{self.source}, {self.unit} {self.line}, {column}")
 
     def milliseconds(self, column: str) -> float:
         """Unix seconds of a column of unix milliseconds."""

@@ -8,20 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from zkmargin.engine.errors import MalformedFile, MixedExpiry, OutOfRange
+from zkmargin.engine.errors import DuplicateName, MalformedFile, MixedExpiry, OutOfRange
 from zkmargin.engine.market.black76 import black76_greeks, black76_price
 from zkmargin.engine.market.file import CrowdingRow, load_observations, load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind, canonical_name
 from zkmargin.engine.presets import Coin, get_preset
-from zkmargin.scripts.derive.snapshot import (
-    COLUMNS,
-    Facts,
-    derive_document,
-    main,
-    read_chain,
-    select_futures,
-    select_options,
-)
+from zkmargin.scripts.derive.chain import merge_chains
+from zkmargin.scripts.derive.readers import COLLECTOR, READERS, read_collector
+from zkmargin.scripts.derive.snapshot import Facts, main, select_futures, select_options
+from zkmargin.scripts.derive.snapshot import derive_document as derive
 
 TIME = datetime(2026, 3, 1, 12, 30, 5, 250_000, tzinfo=UTC)
 DAY = date(2026, 3, 1)
@@ -31,6 +26,8 @@ FACTS = Facts(
     crowding={coin: CrowdingRow(**CROWD) for coin in ("BTC", "ETH")},
     contagion_multiplier=1.5,
 )
+FALLBACK = ("underlying", "underlying_name")
+SOURCE = "a chain that was made up"
 FORWARDS = {"BTC": 50_000.0, "ETH": 2_000.0}
 
 
@@ -62,12 +59,16 @@ def make_row(coin="BTC", days=30, moneyness=1.0, is_call=True, **changes):
     } | changes
 
 
-def write_chain(path, rows, columns=COLUMNS):
+def write_chain(path, rows, columns=(*COLLECTOR, *FALLBACK)):
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def derive_document(path, day, preset, facts, **options):
+    return derive(read_collector(path), SOURCE, day, preset, facts, **options)
 
 
 def small_chain():
@@ -85,8 +86,8 @@ def chosen(tmp_path):
     """Names that the rule takes of some rows of bitcoin options."""
 
     def choose(rows, count=120):
-        time, tickers = read_chain(write_chain(tmp_path / "chain.csv", rows))
-        return [ticker.name for ticker in select_options(tickers, time, count, index=50_000.0)]
+        chain = read_collector(write_chain(tmp_path / "chain.csv", rows))
+        return [ticker.name for ticker in select_options(chain.options, chain.time, count, index=50_000.0)]
 
     return choose
 
@@ -95,11 +96,26 @@ def test_the_script_writes_a_market_that_loads(tmp_path, capsys):
     chain, output = write_chain(tmp_path / "chain.csv", small_chain()), tmp_path / "market.json"
     facts = tmp_path / "facts.json"
     facts.write_text(FACTS.model_dump_json())
-    main(["--chain", str(chain), "--date", "2026-03-01", "--facts", str(facts), "--output", str(output)])
+    main(
+        [
+            "--chain",
+            str(chain),
+            "--date",
+            "2026-03-01",
+            "--facts",
+            str(facts),
+            "--output",
+            str(output),
+            "--source",
+            SOURCE,
+        ]
+    )
     snapshot = load_snapshot(output)
     assert snapshot.time == int(TIME.timestamp())
-    assert snapshot.hash.hex() in capsys.readouterr().out
-    assert "deribit_options_snapshot_20260301T123005Z.csv" in snapshot.source
+    said = capsys.readouterr().out
+    assert snapshot.hash.hex() in said
+    assert "36 options, of them 0 with the underlying's price as forward; 0 with neither left out" in said
+    assert snapshot.source == SOURCE
     assert snapshot.index == {"BTC": 49_950.0, "ETH": 1_998.0}
     assert snapshot.daily_volatility == {"BTC": 0.02, "ETH": 0.03} and snapshot.contagion_multiplier == 1.5
     assert snapshot.crowding["ETH"].depth_up == 4e6
@@ -181,7 +197,8 @@ def test_futures_are_the_expiries_of_most_interest_and_real_ones_first(tmp_path)
         make_row(days=40, open_interest=7.0),
         make_row(days=60, open_interest=1e5, futures_instrument_name="SYN.BTC-30APR26"),
     ]
-    time, tickers = read_chain(write_chain(tmp_path / "chain.csv", rows))
+    chain = read_collector(write_chain(tmp_path / "chain.csv", rows))
+    time, tickers = chain.time, chain.options
     expiries = [int(datetime.fromisoformat(row["expiry_datetime"]).timestamp()) for row in rows]
     assert select_futures(tickers, time, 1) == [(expiries[1], 50_200.0)]
     assert [expiry for expiry, _ in select_futures(tickers, time, 2)] == [expiries[1], expiries[3]]
@@ -202,21 +219,20 @@ def test_a_name_that_contradicts_its_row_is_refused(tmp_path):
         ({"strike": ""}, "line 3, strike is ''"),
         ({"delta": "low"}, "line 3, delta is 'low'"),
         ({"option_type": "straddle"}, "line 3, option_type is 'straddle'; allowed: call, put"),
-        ({"timestamp": "2026-03-01T12:30:06+00:00"}, "has 2 times in 2 rows; allowed: one"),
     ],
 )
 def test_a_chain_with_one_wrong_field_is_refused(tmp_path, change, message):
-    read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1)]))
+    read_collector(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1)]))
     with pytest.raises(MalformedFile, match=message):
-        read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))
+        read_collector(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))
 
 
 def test_a_chain_without_a_column_or_without_rows_is_refused(tmp_path):
-    columns = [column for column in COLUMNS if column != "delta"]
+    columns = [column for column in COLLECTOR if column != "delta"]
     with pytest.raises(MalformedFile, match=r"columns \['delta'\] are missing"):
-        read_chain(write_chain(tmp_path / "chain.csv", [NEAR], columns))
-    with pytest.raises(MalformedFile, match="has 0 times in 0 rows"):
-        read_chain(write_chain(tmp_path / "chain.csv", []))
+        read_collector(write_chain(tmp_path / "chain.csv", [NEAR], columns))
+    with pytest.raises(MalformedFile, match="has no rows"):
+        read_collector(write_chain(tmp_path / "chain.csv", []))
 
 
 def test_a_chain_of_another_day_or_of_one_coin_is_refused(tmp_path):
@@ -266,15 +282,15 @@ def test_a_chain_means_the_same_in_every_zone(tmp_path, monkeypatch, zone, shift
 )
 def test_a_row_that_would_divide_by_nothing_is_refused_by_its_line(tmp_path, change, message):
     with pytest.raises(MalformedFile, match=message):
-        read_chain(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))
+        read_collector(write_chain(tmp_path / "chain.csv", [NEAR, make_row(moneyness=1.1) | change]))
 
 
-@pytest.mark.parametrize("cells", [3, len(COLUMNS) + 1])
+@pytest.mark.parametrize("cells", [3, len(COLLECTOR) + len(FALLBACK) + 1])
 def test_a_row_of_another_length_is_refused_by_its_line(tmp_path, cells):
     path = write_chain(tmp_path / "chain.csv", [NEAR])
     path.write_text(path.read_text() + ",".join(["1"] * cells) + "\n")
     with pytest.raises(MalformedFile, match="line 3 has more or fewer cells than the header"):
-        read_chain(path)
+        read_collector(path)
 
 
 def test_options_beside_a_future_of_another_hour_are_refused(tmp_path):
@@ -284,3 +300,221 @@ def test_options_beside_a_future_of_another_hour_are_refused(tmp_path):
     with pytest.raises(MixedExpiry, match="ETH-30APR26"):
         chain = write_chain(tmp_path / "chain.csv", [*rows[:-1], rows[-1] | {"expiry_datetime": moved}])
         derive_document(chain, DAY, get_preset("standard"), FACTS)
+
+
+class TestGaps:
+    """Rows whose forward the source leaves blank."""
+
+    def blank(self, **changes):
+        return make_row(moneyness=1.1, futures_price="", futures_instrument_name="") | changes
+
+    def test_the_price_of_the_underlying_stands_for_a_blank_forward_and_is_marked(self, tmp_path):
+        facts = {"underlying": 50_005.0, "underlying_name": "index_price"}
+        chain = read_collector(write_chain(tmp_path / "chain.csv", [NEAR, self.blank(**facts)]))
+        plain, fallen = chain.options
+        assert (plain.forward, plain.is_fallback, plain.has_future) == (50_000.0, False, True)
+        assert (fallen.forward, fallen.is_fallback, fallen.has_future) == (50_005.0, True, False)
+        assert (chain.fallbacks, chain.dropped) == (1, 0)
+
+    def test_a_row_with_neither_is_left_out_and_counted(self, tmp_path):
+        chain = read_collector(write_chain(tmp_path / "chain.csv", [NEAR, self.blank()]))
+        assert [row.name for row in chain.options] == [NEAR["instrument_name"]] and chain.dropped == 1
+
+    @pytest.mark.parametrize("value", ["nan", "0", "-5", "low"])
+    def test_a_price_that_is_none_is_refused_and_not_replaced(self, tmp_path, value):
+        rows = [NEAR, self.blank(underlying=value)]
+        with pytest.raises(MalformedFile, match=f"line 3, underlying is '{value}'"):
+            read_collector(write_chain(tmp_path / "chain.csv", rows))
+
+    def test_the_file_says_which_expiries_and_how_many_rows(self, tmp_path):
+        rows = [*small_chain(), self.blank(), self.blank(strike=60_000)]
+        fallen = [row | {"underlying": row["futures_price"], "futures_price": ""} for row in rows[:6]]
+        document = derive_document(
+            write_chain(tmp_path / "a.csv", [*fallen, *rows[6:]]), DAY, get_preset("standard"), FACTS
+        )
+        assert "stands for it: BTC-4MAR26." in document["about"]
+        assert "2 rows that have neither were left out." in document["about"]
+        plain = derive_document(write_chain(tmp_path / "b.csv", small_chain()), DAY, get_preset("standard"), FACTS)
+        assert "left out" not in plain["about"] and "stands for it" not in plain["about"]
+        assert plain["instruments"] == document["instruments"]
+
+
+class TestTimes:
+    """Rows of one chain are read one after the other."""
+
+    @pytest.fixture
+    def chain(self, tmp_path):
+        def read(seconds):
+            later = (TIME + timedelta(seconds=seconds)).isoformat()
+            return read_collector(write_chain(tmp_path / "chain.csv", [NEAR, self.later(later)]))
+
+        return read
+
+    def later(self, moment):
+        return make_row(moneyness=1.1) | {"timestamp": moment}
+
+    def test_a_chain_is_of_its_latest_row(self, chain):
+        read = chain(100.0).require_span(300.0)
+        assert (read.time, read.first, read.last) == (int(TIME.timestamp() + 100), TIME.timestamp(), read.first + 100)
+
+    def test_rows_beyond_the_span_are_refused_with_both_times(self, chain):
+        chain(300.0).require_span(300.0)
+        with pytest.raises(OutOfRange, match=r"12:30:05\.250000\+00:00, and its last, .*12:35:05.* is 300\.001"):
+            chain(300.001).require_span(300.0)
+
+    @pytest.mark.parametrize("span", ["-1", "nan", "3601"])
+    def test_a_span_that_is_none(self, tmp_path, span):
+        facts = tmp_path / "facts.json"
+        facts.write_text(FACTS.model_dump_json())
+        arguments = ["--date", "2026-03-01", "--facts", str(facts), "--output", "x", "--source", SOURCE]
+        with pytest.raises(OutOfRange, match="span in seconds"):
+            main(["--chain", "x.csv", f"--span={span}", *arguments])
+
+
+def test_the_least_life_of_an_option_is_the_callers(tmp_path):
+    """A day to its expiry: listed where the caller says so, and a life of nothing never."""
+    path = write_chain(tmp_path / "chain.csv", [*small_chain(), make_row(days=1), make_row(days=0, moneyness=1.2)])
+    listed = {}
+    for least in (1.5, 0.5, 0.0):
+        document = derive_document(path, DAY, get_preset("standard"), FACTS, least_days=least)
+        listed[least] = {row["name"] for row in document["instruments"]}
+    assert listed[0.5] - listed[1.5] == {make_row(days=1)["instrument_name"]} and listed[0.0] == listed[0.5]
+
+
+def test_a_coin_without_rows_is_listed_without_options_where_its_index_is_known(tmp_path):
+    rows = [row for row in small_chain() if row["currency"] == "BTC"]
+    facts = FACTS.model_copy(update={"index": {"ETH": 2_000.0}})
+    document = derive_document(write_chain(tmp_path / "chain.csv", rows), DAY, get_preset("standard"), facts)
+    assert [row["name"] for row in document["instruments"] if row["underlying"] == "ETH"] == [
+        "WETH-SPOT", "ETH-PERPETUAL",
+    ]  # fmt: skip
+    assert document["index"] == {"BTC": 49_950.0, "ETH": 2_000.0}
+
+
+# ------------------------------------------------------------------------------------- the same rows in other layouts
+def to_ticker(row):
+    """A row as the venue's ticker states it."""
+    moment = datetime.fromisoformat(row["timestamp"])
+    return {
+        "instrument_name": row["instrument_name"],
+        "timestamp": round(moment.timestamp() * 1000),
+        "underlying_price": row["futures_price"],
+        "underlying_index": row["futures_instrument_name"],
+        "mark_price": row["mark_price"],
+        "mark_iv": 100.0 * row["implied_volatility"],
+        "best_bid_price": row["bid_price"] or 0.0,
+        "best_ask_price": row["ask_price"],
+        "open_interest": row["open_interest"],
+        "index_price": row["index_price"],
+        "greeks": {"delta": row["delta"], "vega": 1.0},
+        "stats": {"volume": row["volume"], "low": None},
+    }
+
+
+def write_tickers(path, rows):
+    flat = []
+    for row in rows:
+        ticker = to_ticker(row)
+        greeks, stats = ticker.pop("greeks"), ticker.pop("stats")
+        flat.append(ticker | {"greeks_delta": greeks["delta"], "stats_volume": stats["volume"]})
+    return write_chain(path, flat, list(flat[0]))
+
+
+def write_books(path, rows):
+    tickers = [to_ticker(row) | {"bids": "[[0.01, 5.0]]"} for row in rows]
+    return write_chain(path, tickers, list(tickers[0]))
+
+
+def write_api(path, rows):
+    path.write_text(json.dumps([{"jsonrpc": "2.0", "result": to_ticker(row)} for row in rows]))
+    return path
+
+
+def write_summary(path, rows):
+    """A book summary: no delta, no expiry, other names; and the list of instruments beside it."""
+    summary = []
+    for row in rows:
+        ticker = to_ticker(row)
+        del ticker["greeks"], ticker["stats"]
+        ticker["bid_price"] = ticker.pop("best_bid_price") or None
+        ticker["ask_price"] = ticker.pop("best_ask_price")
+        ticker["creation_timestamp"] = ticker.pop("timestamp")
+        ticker["estimated_delivery_price"] = ticker.pop("index_price")
+        summary.append(ticker | {"volume": row["volume"]})
+    listed = [{"instrument_name": row["instrument_name"], "kind": "option"} for row in rows]
+    path.write_text(json.dumps([{"result": listed}, {"result": summary}]))
+    return path
+
+
+LAYOUTS = {"tickers": write_tickers, "books": write_books, "api": write_api}
+
+
+@pytest.mark.parametrize("layout,write", [*LAYOUTS.items(), ("api", write_summary)])
+def test_every_layout_says_the_same(tmp_path, layout, write):
+    rows = small_chain()
+    expected = read_collector(write_chain(tmp_path / "a.csv", rows))
+    found = READERS[layout](write(tmp_path / "b", rows))
+    assert len(found.options) == 36 and abs(found.last - expected.last) < 1e-3
+    for one, other in zip(found.options, expected.options, strict=True):
+        for field in ("name", "underlying", "expiry", "strike", "is_call", "has_future", "is_fallback", "bid", "ask"):
+            assert getattr(one, field) == getattr(other, field), field
+        for field in ("forward", "volatility", "index", "mark", "delta", "open_interest", "volume"):
+            assert getattr(one, field) == pytest.approx(getattr(other, field), abs=1e-6), field
+    document = derive(found, SOURCE, DAY, get_preset("standard"), FACTS)
+    assert document["instruments"] == derive(expected, SOURCE, DAY, get_preset("standard"), FACTS)["instruments"]
+
+
+def test_a_ticker_is_taken_before_a_summary_of_the_same_instrument(tmp_path):
+    rows = small_chain()[:2]
+    responses = json.loads(write_summary(tmp_path / "a", rows).read_text())
+    responses += json.loads(write_api(tmp_path / "b", [rows[0] | {"ask_price": 0.07}]).read_text())
+    for order in (responses, responses[::-1]):
+        (tmp_path / "c").write_text(json.dumps(order))
+        asks = {row.name: row.ask for row in READERS["api"](tmp_path / "c").options}
+        assert asks == {rows[0]["instrument_name"]: 0.07, rows[1]["instrument_name"]: 0.05}
+
+
+def test_perpetuals_and_futures_have_their_own_marks(tmp_path):
+    """From tickers of their own, in a second file of the same moment."""
+    options = READERS["tickers"](write_tickers(tmp_path / "options.csv", small_chain()))
+    linear = [
+        {"instrument_name": name, "mark_price": mark, "index_price": 49_950.0, "funding_8h": funding,
+         "timestamp": round(TIME.timestamp() * 1000), "open_interest": 1.0, "best_bid_price": 1, "best_ask_price": 2}
+        for name, mark, funding in (("BTC-PERPETUAL", 49_960.0, 0.0001), ("BTC-31MAR26", 50_111.0, ""))
+    ]  # fmt: skip
+    futures = READERS["tickers"](write_chain(tmp_path / "futures.csv", linear, list(linear[0])))
+    chain = merge_chains([options, futures])
+    document = derive(chain, SOURCE, DAY, get_preset("standard"), FACTS)
+    forwards = {row["name"]: row["forward"] for row in document["instruments"]}
+    assert forwards["BTC-PERPETUAL"] == 49_960.0 and forwards["BTC-31MAR26"] == 50_111.0
+    assert forwards["BTC-30APR26"] == 50_000.0 and forwards["ETH-PERPETUAL"] == document["index"]["ETH"]
+    assert document["funding"] == {"BTC": 0.0001, "ETH": 0.0}
+    with pytest.raises(DuplicateName, match="BTC-PERPETUAL"):
+        merge_chains([options, futures, futures])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no JSON"),
+        ("{}", "a response without result"),
+        ('{"result": [5]}', "result holds 5"),
+        ('{"result": [{"mark_price": 1}]}', "entry 1 has no instrument_name"),
+        ('{"result": []}', "has no rows"),
+        ('{"result": [{"instrument_name": "SOL-1MAR26-5-C", "mark_price": 1, "timestamp": 1}]}',
+         "entry 1, instrument_name is 'SOL-1MAR26-5-C'; allowed: an option, future or perpetual of BTC, ETH"),
+        ('{"result": [{"instrument_name": "BTC-31FEB26-5-C", "mark_price": 1, "timestamp": 1, "index_price": 1,'
+         '"underlying_price": 1}]}', "a day of the calendar"),
+    ],
+)  # fmt: skip
+def test_a_response_that_is_none_is_refused(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(MalformedFile, match=message):
+        READERS["api"](tmp_path / "a.json")
+
+
+def test_greeks_that_are_no_dictionary_are_refused_by_their_line(tmp_path):
+    path = write_books(tmp_path / "books.csv", small_chain()[:1])
+    path.write_text(path.read_text().replace("\"{'delta'", "\"__import__('os'){'delta'"))
+    with pytest.raises(MalformedFile, match=r"line 2, greeks is .*; allowed: a dictionary"):
+        READERS["books"](path)
