@@ -132,10 +132,10 @@ def merge_chains(chains: Sequence[Chain]) -> Chain:
             dropped=first.dropped + other.dropped,
         )
     seen: set[str] = set()
-    for row in (*first.options, *first.linear):
-        if row.name in seen:
-            raise DuplicateName(f"instrument of {first.source}", row.name)
-        seen.add(row.name)
+    for name in [row.name for row in first.options] + [row.name for row in first.linear]:
+        if name in seen:
+            raise DuplicateName(f"instrument of {first.source}", name)
+        seen.add(name)
     return first
 
 

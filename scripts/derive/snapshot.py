@@ -136,7 +136,8 @@ class _Draft:
         """
         tickers = [ticker for ticker in self.chain.options if ticker.underlying is coin]
         linear = [row for row in self.chain.linear if row.underlying is coin]
-        indices = [row.index for row in (*tickers, *linear)] or ([] if known_index is None else [known_index])
+        indices = [row.index for row in tickers] + [row.index for row in linear]
+        indices = indices or ([] if known_index is None else [known_index])
         if not indices:
             raise MalformedFile(
                 self.chain.source, f"has no row of {coin.value}; allowed: rows of every coin, or its index in the facts"
