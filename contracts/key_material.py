@@ -13,7 +13,7 @@ from zkmargin.contracts.errors import KeyUnusable
 from zkmargin.engine.policy.record import flat_policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.errors import FormatError
-from zkmargin.prover.groth16.keys import ProvingKey
+from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.groth16.points import Point, compute_policy_point
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.statement.signals import get_public_signals
@@ -41,18 +41,19 @@ class KeyMaterial:
     """Whether this machine knew the secrets behind the keys: such keys are refused off development chains."""
 
     @classmethod
-    def of_keys(cls, transition: ProvingKey, opening: ProvingKey, committee: Point) -> Self:
-        """From the two keys of one preset, which passed every check, and the committee's key."""
-        keys = transition.verifying_key, opening.verifying_key
+    def of_keys(
+        cls, transition: VerifyingKey, opening: VerifyingKey, committee: Point, preset: Preset, *, insecure: bool
+    ) -> Self:
+        """From the two keys of a preset, which passed every check, and the committee's key."""
         return cls(
-            preset=transition.preset,
-            transition_vkey=keys[0].to_json(),
-            open_vkey=keys[1].to_json(),
-            transition_hash=keys[0].hash,
-            open_hash=keys[1].hash,
-            flat_point=compute_policy_point(keys[0], flat_policy(transition.preset)),
+            preset=preset,
+            transition_vkey=transition.to_json(),
+            open_vkey=opening.to_json(),
+            transition_hash=transition.hash,
+            open_hash=opening.hash,
+            flat_point=compute_policy_point(transition, flat_policy(preset)),
             committee=committee,
-            insecure=transition.manifest.insecure or opening.manifest.insecure,
+            insecure=insecure,
         )
 
 

@@ -16,6 +16,7 @@ from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.publisher import PublishedEpoch, Publisher
+from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.trading import Trader, Venue
 from zkmargin.contracts.venue import Contracts
 from zkmargin.contracts.venue_keys import VenueKeys, load_venue_keys
@@ -109,15 +110,23 @@ class LocalVenue(Venue):
         deployment = deploy(
             chain, keys.material, addresses, threshold=THRESHOLD, generation=snapshot.listing.generation
         )
+        contracts = Contracts(chain, deployment)
+        registered = RegisteredKey.find(
+            contracts.registry,
+            keys.transition.verifying_key,
+            keys.open.verifying_key,
+            keys.material.committee,
+            keys.preset,
+        )
         self.publisher = Publisher(
-            verifying_key=keys.transition.verifying_key,
+            key=registered,
             vault_units=deployment.vault_units,
             domain=deployment.domain,
             wallets=self.publishers[:THRESHOLD],
             max_lag=REPLAY_LAG if self.is_replay else MAX_LAG,
         )
-        facts = VenueFacts(deployment.domain, keys.preset, 1, keys.material.committee)
-        super().__init__(Contracts(chain, deployment), facts, keys.provers, submitter=chain.accounts[1])
+        facts = VenueFacts(deployment.domain, keys.preset, registered.version, keys.material.committee)
+        super().__init__(contracts, facts, keys.provers, submitter=chain.accounts[1])
 
     def close(self) -> None:
         """Ends the chain, if it is the venue's own."""

@@ -18,6 +18,7 @@ from zkmargin.contracts.messages import (
     sign_unchecked,
     sort_points,
 )
+from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.engine.epoch.succession import MAX_LAG, check_step, check_succession
@@ -71,8 +72,8 @@ class Publisher:
     this publisher has checked, posted or not.
     """
 
-    verifying_key: VerifyingKey
-    """The key of `transition` that the points are for."""
+    key: RegisteredKey
+    """The key of `transition` that the points are for: `RegisteredKey.find` has compared the registry with it."""
     vault_units: Mapping[int, int]
     """The vault's token units per lot, by collateral slot; tokens have 18 decimals (`Deployment.vault_units`)."""
     domain: Domain
@@ -86,6 +87,11 @@ class Publisher:
 
     def __post_init__(self) -> None:
         check_range("largest lag, seconds", self.max_lag, 0, 1 << 40)
+
+    @property
+    def verifying_key(self) -> VerifyingKey:
+        """The registered key of `transition`."""
+        return self.key.verifying_key
 
     def propose(
         self,

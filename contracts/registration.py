@@ -9,12 +9,18 @@ while the version's getters still refuse it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 from eth_utils.address import to_checksum_address
 
 from zkmargin.contracts.deploy import encode_registration
 from zkmargin.contracts.errors import RegistrationMismatch
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.key_registry import KeyRegistry
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.groth16.keys import VerifyingKey
+from zkmargin.prover.groth16.points import Point
 
 DATA_CONTRACTS = {"transition": "transitionKey", "open": "openKey"}
 """Field of the event that names the data contract of each key."""
@@ -22,6 +28,42 @@ DECLARED = ("transitionHash", "openHash", "slots", "flatX", "flatY", "committeeX
 """Fields of a registration that the event repeats."""
 STOP = b"\0"
 """First byte of a data contract."""
+
+
+@dataclass(frozen=True)
+class RegisteredKey:
+    """The `transition` key of a registered version that is what the keys give: what publishers sign for."""
+
+    version: int
+    verifying_key: VerifyingKey
+
+    @classmethod
+    def find(
+        cls,
+        registry: KeyRegistry,
+        transition: VerifyingKey,
+        opening: VerifyingKey,
+        committee: Point,
+        preset: Preset,
+    ) -> Self:
+        """The version that `transition` is registered as, after `check_registration`.
+
+        Parameters
+        ----------
+        committee : Point
+            The escrow committee's key that the caller knows of.
+
+        Raises
+        ------
+        RegistrationMismatch
+            As `check_registration`.
+        Reverted
+            If no version has the key's hash.
+        """
+        version = registry.get_version_of(transition.hash)
+        keys = KeyMaterial.of_keys(transition, opening, committee, preset, insecure=True)
+        check_registration(registry, version, keys)
+        return cls(version, transition)
 
 
 def check_registration(registry: KeyRegistry, version: int, keys: KeyMaterial) -> None:
@@ -32,8 +74,7 @@ def check_registration(registry: KeyRegistry, version: int, keys: KeyMaterial) -
     Parameters
     ----------
     keys : KeyMaterial
-        From keys that passed every check, of the preset and the committee that the caller trusts
-        (`KeyMaterial.of_keys`).
+        From keys that passed every check (`KeyMaterial.of_keys`); whether they are insecure is not compared.
 
     Raises
     ------

@@ -21,9 +21,8 @@ from eth_utils.crypto import keccak
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
-from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.messages import EpochPoints, sort_points
-from zkmargin.contracts.registration import check_registration
+from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
 from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.contracts.venue import Contracts
@@ -279,8 +278,8 @@ class Venue:
         version = contracts.registry.get_latest()
         preset = _find_preset(contracts, version, build)
         provers = Provers.load(preset, build=build, allow_insecure=chain.is_development)
-        material = KeyMaterial.of_keys(provers.transition.key, provers.open.key, record.committee_key)
-        check_registration(contracts.registry, version, material)
+        keys = (provers.transition.key.verifying_key, provers.open.key.verifying_key)
+        RegisteredKey.find(contracts.registry, *keys, record.committee_key, preset)
         facts = VenueFacts(record.domain, preset, version, record.committee_key)
         return cls(contracts, facts, provers, signer.address)
 

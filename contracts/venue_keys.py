@@ -56,7 +56,10 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
     )
     committee = ensure_committee(build)
     seconds: dict[str, list[float]] = defaultdict(list)
-    material = KeyMaterial.of_keys(transition, opening, committee.public)
+    insecure = transition.manifest.insecure or opening.manifest.insecure
+    material = KeyMaterial.of_keys(
+        transition.verifying_key, opening.verifying_key, committee.public, size, insecure=insecure
+    )
     prover = TransitionProver(transition, size, lambda step, spent: seconds[step].append(spent))
     provers = Provers(prover, OpenProver(opening, size))
     return VenueKeys(size, transition, opening, material, provers, seconds)

@@ -8,7 +8,9 @@ from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid, RegistrationMismatch
 from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.trading import Trader, Venue
+from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.units import usd
 from zkmargin.prover.attestation import AttestationRequest, verify_attestation
@@ -165,6 +167,11 @@ def test_a_venue_whose_registry_calls_another_policy_flat_is_not_joined(venue):
     record = deploy(venue.chain, replace(venue.keys.material, flat_point=maintenance), publishers)
     with pytest.raises(RegistrationMismatch, match="flatX of key version 1"):
         Venue.connect(venue.chain.url, record, Wallet.create())
+    transition, opening = (key.verifying_key for key in (venue.keys.transition, venue.keys.open))
+    known = (transition, opening, venue.keys.material.committee, venue.keys.preset)
+    with pytest.raises(RegistrationMismatch, match="flatX of key version 1"):
+        RegisteredKey.find(Contracts(venue.chain, record).registry, *known)
+    assert RegisteredKey.find(venue.contracts.registry, *known) == venue.publisher.key
 
 
 @pytest.mark.property("P-180")

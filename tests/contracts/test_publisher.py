@@ -11,6 +11,7 @@ from zkmargin.contracts.deploy import WETH_LOT
 from zkmargin.contracts.errors import MessageInvalid
 from zkmargin.contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, sort_points
 from zkmargin.contracts.publisher import Proposal, PublishedEpoch, Publisher
+from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.succession import RefusedSuccession
 from zkmargin.engine.house import House
@@ -96,7 +97,7 @@ def publish(key, previous, epoch, *, is_step=False) -> PublishedEpoch:
 
 
 def make_publisher(key, wallets=WALLETS, **options) -> Publisher:
-    return Publisher(key, **{"vault_units": UNITS, "domain": DOMAIN, "wallets": wallets, **options})
+    return Publisher(RegisteredKey(1, key), **{"vault_units": UNITS, "domain": DOMAIN, "wallets": wallets, **options})
 
 
 def check(key, previous, epoch, message, points=None, seen=(), **options):
