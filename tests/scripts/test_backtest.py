@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.support.schemas import check_document
 from zkmargin.engine.errors import OutOfRange, UnknownName
 from zkmargin.scripts.cli.backtest import backtest
 from zkmargin.scripts.cli.inputs import NotWritable
@@ -29,6 +30,7 @@ def test_json_stands_alone_and_names_the_crash(shown):
     result, _ = shown
     assert result.exit_code == 0
     document = json.loads(result.stdout)
+    check_document("backtest", document)
     assert (document["format"], document["first"], document["coin"]) == ("zkmargin.backtest/1", "2020-01-25", "BTC")
     (found,) = document["results"]
     assert found["observations"] == document["days"] and found["exceptions"] >= 1

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.schemas import check_document
 from zkmargin.engine.errors import UnknownName, WrongKind
 from zkmargin.engine.simulation.scenarios import SCENARIOS
 from zkmargin.scripts.cli.inputs import NotWritable
@@ -32,6 +33,7 @@ def test_a_run_is_reproducible_and_holds_every_scenario(tmp_path):
 
 def test_targets_are_compared_only_for_the_calibrated_market():
     calibrated = json.loads(run("cascade", "--seeds", "3", "--scenario", "october", "--json").stdout)
+    check_document("simulate_cascade", calibrated)
     assert [target["name"] for target in calibrated["targets"]] == [
         "lowest price", "price at 22:00", "liquidated in 40 minutes", "long share of liquidations",
         "fall of open interest",

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 from typer.testing import CliRunner
 
+from tests.support.schemas import check_document
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.stress import STRESSES
 from zkmargin.scripts.cli import app as cli
@@ -30,6 +31,7 @@ def test_json_and_table_agree():
     """The shipped stresses and one of one's own."""
     arguments = (*BOOK, "--btc", "-0.2", "--eth", "-0.25", "--volatility", "1.3")
     document, table = json.loads(run(*arguments, "--json")), run(*arguments)
+    check_document("stress", document)
     names = [result["stress"]["name"] for result in document["results"]]
     assert names == [*(stress.name for stress in STRESSES), "yours"]
     for result in (document["before"], *document["results"]):

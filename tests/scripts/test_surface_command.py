@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.support.schemas import check_document
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.market.file import load_snapshot, to_document
 from zkmargin.engine.market.svi_fit import Breach, SliceFit
@@ -39,6 +40,7 @@ def test_json_stands_alone(one_coin, tmp_path):
     result = run("--market", str(one_coin), "--json", "--plot", str(plot))
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
+    check_document("surface", document)
     assert document["format"] == "zkmargin.surface/1"
     first, second = document["slices"]
     assert (first["underlying"], first["quotes"], second["quotes"]) == ("BTC", 26, 6)

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 from typer.testing import CliRunner
 
+from tests.support.schemas import check_document
 from zkmargin.scripts.cli import app as cli
 from zkmargin.scripts.cli import console
 
@@ -33,6 +34,11 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def documents():
     return {name: json.loads(run(name, *arguments, "--json")) for name, arguments in COMMANDS.items()}
+
+
+def test_documents_are_as_their_schemas_say(documents):
+    for command, document in documents.items():
+        check_document(command, document)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,234 @@
+"""What `--json` prints, command by command: the types from which `docs/schemas/` is generated.
+
+Names of fields are stable: they change only with a line in CHANGELOG.md. Amounts are US dollars in floats unless a name
+ends in `usd6`, which is whole micro-dollars.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from zkmargin.engine.desk.distance import DistanceReport
+from zkmargin.engine.desk.explanation import Explanation, Leg
+from zkmargin.engine.desk.find_hedge import Hedge
+from zkmargin.engine.desk.sizing import Sizing
+from zkmargin.engine.desk.whatif import WhatIf
+from zkmargin.engine.margin.report import LevelReport, MarginReport
+from zkmargin.engine.margin.stress import StressReport
+
+
+class Point(TypedDict):
+    """A value somewhere on a fit."""
+
+    value: float
+    """The value."""
+    log_moneyness: float
+    """Where."""
+
+
+class Slice(TypedDict):
+    """SVI of one expiry."""
+
+    underlying: str
+    """Coin."""
+    expiry: int
+    """Unix seconds."""
+    days: float
+    """To it."""
+    quotes: int
+    """Options fitted."""
+    a: float
+    """Parameter."""
+    b: float
+    """Parameter."""
+    rho: float
+    """Parameter."""
+    m: float
+    """Parameter."""
+    sigma: float
+    """Parameter."""
+    rmse_points: float
+    """Root mean square error, volatility points."""
+    free_rmse_points: float
+    """The same before the repair of butterflies."""
+    butterfly_repaired: bool
+    """Whether the fit was repaired."""
+    least_density: Point | None
+    """Where the density is least."""
+    largest_calendar_fall: Point | None
+    """Where total variance falls most against the expiry before; none for the first."""
+    is_butterfly_free: bool
+    """Whether the fit has no butterfly arbitrage."""
+    is_calendar_free: bool
+    """Whether it does not cross the expiry before."""
+
+
+class Sparse(TypedDict):
+    """An expiry with too few options for a fit."""
+
+    underlying: str
+    """Coin."""
+    expiry: int
+    """Unix seconds."""
+    options: int
+    """Listed."""
+
+
+class ListedViolation(TypedDict):
+    """A static arbitrage in listed prices."""
+
+    kind: str
+    """Which bound."""
+    names: list[str]
+    """Options."""
+    size_of_forward: float
+    """Share of the forward."""
+
+
+class ListedPrices(TypedDict):
+    """Arbitrage in listed prices."""
+
+    tolerance_of_forward: float
+    """What a market file may have."""
+    violations: list[ListedViolation]
+    """Largest first."""
+
+
+class SurfaceDocument(TypedDict):
+    """`zkmargin surface`."""
+
+    format: str
+    """zkmargin.surface/1."""
+    market: str
+    """As asked for."""
+    time: int
+    """Unix seconds."""
+    slices: list[Slice]
+    """Fitted expiries."""
+    too_few_options: list[Sparse]
+    """Expiries left out."""
+    listed_prices: ListedPrices
+    """Arbitrage in the prices themselves."""
+
+
+class Estimate(TypedDict):
+    """A mean over seeds."""
+
+    mean: float
+    """Mean."""
+    low: float
+    """Bootstrap interval, low end."""
+    high: float
+    """High end."""
+
+
+class SimulatedScenario(TypedDict):
+    """One scenario."""
+
+    about: str
+    """In words."""
+    rules: dict[str, dict[str, Estimate]]
+    """By rule and figure."""
+    differences: dict[str, dict[str, Estimate]]
+    """By pair of rules and figure, paired by seed."""
+
+
+class CalibrationTarget(TypedDict):
+    """A reported figure against the simulated one."""
+
+    name: str
+    """Which."""
+    reported: list[float]
+    """Lowest and highest report."""
+    tolerance: float
+    """How far outside the mean may lie."""
+    simulated: Estimate
+    """Without a buffer."""
+    met: bool
+    """Whether it does not lie further."""
+
+
+class SimulationDocument(TypedDict):
+    """`zkmargin simulate cascade`."""
+
+    seeds: int
+    """Markets per rule."""
+    level: float
+    """Of the intervals."""
+    changed: dict[str, str]
+    """Parameters as given by `--set`."""
+    rules: list[str]
+    """Compared."""
+    pairs: list[str]
+    """Of rules whose differences are shown."""
+    scenarios: dict[str, SimulatedScenario]
+    """By name."""
+    targets: list[CalibrationTarget]
+    """The calibration, where its scenario was run."""
+
+
+class BacktestDocument(TypedDict):
+    """`zkmargin backtest`; entries of its lists are described in docs/backtests.md."""
+
+    format: str
+    """Of this document."""
+    coin: str
+    """Of the books."""
+    history: str
+    """Record of prices."""
+    parameters: str
+    """Parameter file."""
+    first: str
+    """First day of striking, ISO."""
+    last: str
+    """Last day."""
+    days: int
+    """Struck."""
+    days_with_quotes: int
+    """Of them with quoted volatilities."""
+    tail: float
+    """Probability tested."""
+    models: dict[str, dict[str, int]]
+    """By model: days_held."""
+    results: list[dict[str, Any]]
+    """By model and archetype: exceptions, p-values, zone, worst ratio, procyclicality."""
+    crashes: list[dict[str, Any]]
+    """Loss and margin of the worst striking that meets a crash."""
+    hours: list[dict[str, Any]]
+    """The worst hour of a crash."""
+    proxy: dict[str, Any]
+    """Constants of the volatility proxy."""
+    responses: dict[str, Any]
+    """Response of volatility to returns."""
+    notes: list[str]
+    """What the data cannot tell."""
+
+
+ADDED: dict[type, dict[str, tuple[Any, str]]] = {
+    Leg: {"contribution": (float, "lots times marginal.")},
+    Explanation: {"total": (float, "Sum of the legs' contributions and the constants: the requirement.")},
+    Hedge: {"rounding_loss": (float | None, "What whole lots cost more than real ones.")},
+    WhatIf: {
+        "change": (dict[str, float], "After less before, by field."),
+        "passes": (dict[str, bool], "By level, whether the account after the orders could prove it."),
+    },
+    MarginReport: {"levels": (dict[str, LevelReport], "By level.")},
+}
+"""Fields that a document has beside its record's, with type and meaning."""
+
+LEFT_OUT: dict[type, tuple[str, ...]] = {MarginReport: ("initial", "maintenance")}
+"""Fields of a record that its document has elsewhere."""
+
+DOCUMENTS: dict[str, Any] = {
+    "margin": MarginReport,
+    "whatif": WhatIf,
+    "size": Sizing,
+    "hedge": Hedge,
+    "explain": Explanation,
+    "stress": StressReport,
+    "distance": DistanceReport,
+    "surface": SurfaceDocument,
+    "simulate_cascade": SimulationDocument,
+    "backtest": BacktestDocument,
+}
+"""By command."""
