@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from zkmargin.engine.desk.distance import DistanceReport
 from zkmargin.engine.desk.explanation import Explanation, Leg
-from zkmargin.engine.desk.find_hedge import Hedge
+from zkmargin.engine.desk.hedge_result import Hedge
 from zkmargin.engine.desk.sizing import Sizing
 from zkmargin.engine.desk.whatif import WhatIf
 from zkmargin.engine.margin.report import LevelReport, MarginReport
