@@ -130,7 +130,7 @@ def deploy(
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
     expected = compute_create_address(deployer, nonce + 1)
-    vault, _ = deploy_contract(chain, "CollateralVault", expected, cash, [(weth_slot, weth, WETH_LOT)])
+    vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     house, _ = deploy_contract(
         chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address
     )

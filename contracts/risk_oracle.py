@@ -131,6 +131,20 @@ class RiskOracle:
         """Whether the guardian has paused."""
         return bool(self.contract.call("isPaused"))
 
+    def set_payment_terms(self, delay: int, daily_share: int, *, sender: str | None = None) -> Receipt:
+        """Sets seconds of delay (up to a day), and basis points of what the vault holds that become due a day without a
+        further wait (500 to 10,000), of payments to come; only the owner."""
+        return self.contract.send("setPaymentTerms", delay, daily_share, sender=sender)
+
+    def get_payment_terms(self) -> tuple[int, int]:
+        """Seconds of delay, and basis points of what the vault holds that become due a day without a further wait."""
+        _, delay, daily_share = self.contract.call("paymentTerms")
+        return delay, daily_share
+
+    def get_live_time(self) -> int:
+        """Seconds of the live clock, which a pause stops: by it payments are due."""
+        return int(self.contract.call("liveTime"))
+
     def get_generation(self) -> int:
         """Generation of the latest epoch."""
         return int(self.contract.call("generation"))

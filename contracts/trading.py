@@ -25,6 +25,7 @@ from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
 from zkmargin.contracts.signatures import ChainSignatureCheck
+from zkmargin.contracts.vault import Payment, PaymentState
 from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.account import AccountState, Portfolio
 from zkmargin.engine.epoch.record import Epoch
@@ -59,6 +60,8 @@ from zkmargin.prover.session import Session, VenueFacts
 
 PATIENCE = 3600
 """Seconds until what a trader signs here runs out."""
+MAX_CLAIMS = 100
+"""Payments that one transaction makes: about 2 M gas to one recipient, 6 M to as many as there are payments."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,10 @@ class Trader:
     def withdraw(
         self, cash: Usd6 = NO_CASH, collateral: Mapping[str, int] | None = None, *, recipient: str | None = None
     ) -> Receipt:
-        """Pays out to what the recipient, by default the wallet, may claim, while the withdraw policy holds."""
+        """Pays out to the recipient, by default the wallet, while the withdraw policy holds.
+
+        The account is debited at once. The payment waits for the vault's delay; then anyone's `claim` makes it.
+        """
         venue = self.venue
         action = self.client.withdraw(
             venue.current_epoch(),
@@ -210,6 +216,15 @@ class Trader:
             deadline=venue.deadline,
         )
         return venue.submit(self, action)
+
+    @property
+    def payments(self) -> list[Payment]:
+        """Payments to the wallet that are not yet made."""
+        return self.venue.contracts.vault.read_payments(recipient=self.address)
+
+    def claim(self) -> Receipt:
+        """Makes the payments to the wallet that are due; raises as `Venue.claim`."""
+        return self.venue.claim(self.address)
 
     def attest(self, policy: str = "maintenance") -> Receipt:
         """Shows on chain that the account meets a policy."""
@@ -222,7 +237,8 @@ class Trader:
         return self.client.attest_to(venue.current_epoch(), asked, valid_until=venue.deadline)
 
     def close(self, *, recipient: str | None = None) -> Receipt:
-        """Pays out everything and ends the account for good: it must hold no derivatives and owe nothing.
+        """Pays out everything, as `withdraw` does, and ends the account for good: it must hold no derivatives and owe
+        nothing.
 
         It needs no epoch, so it works when the publishers are gone.
         """
@@ -427,6 +443,22 @@ class Venue:
         receipt = self.contracts.house.act(kind, request, sender=self.submitter)
         trader.client.confirm(action)
         return receipt
+
+    def claim(self, recipient: str) -> Receipt:
+        """Makes the payments to an address that are due, the oldest `MAX_CLAIMS` of them; the submitter sends.
+
+        Raises
+        ------
+        CallInvalid
+            If none is due yet; says when the next will be, on the live clock.
+        """
+        vault, now = self.contracts.vault, self.contracts.oracle.get_live_time()
+        waiting = [item for item in vault.read_payments(recipient=recipient) if item.state != PaymentState.RETURNED]
+        due = [item for item in waiting if item.due_at <= now]
+        if not due:
+            coming = f"the next is due at {min(item.due_at for item in waiting)}" if waiting else "there is none"
+            raise CallInvalid(f"payments to {recipient}", f"none due at {now}", f"one that is due; {coming}")
+        return vault.claim_for(due[:MAX_CLAIMS], sender=self.submitter)
 
     def settle(self, accepted: AcceptedTrade, maker_side: SignedAction | None = None) -> Receipt:
         """Settles an accepted trade: both proofs, both signatures, one transaction.

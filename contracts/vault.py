@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
-from zkmargin.contracts.chain import Receipt
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+from zkmargin.contracts.chain import Block, Receipt
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.prover.messages.wallet import normalise_v
 
 
+class PaymentState(IntEnum):
+    """Where a payment stands."""
+
+    QUEUED = 0
+    VETOED = 1
+    RETURNED = 2
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment out of the hidden accounts, which is claimed by giving it in full."""
+
+    account: bytes
+    """Account number that was debited; zeros where a submitter collected fees."""
+    recipient: str
+    token: str
+    number: int
+    """Of its record, which is used again once it is paid."""
+    due_at: int
+    """Seconds of the live clock from which it can be claimed."""
+    state: PaymentState
+    amount: int
+    """Token units."""
+
+
+STATE_AFTER = {"PaymentVetoed": PaymentState.VETOED, "PaymentReinstated": PaymentState.QUEUED}
+"""State of a payment after an event that also says when it is due."""
+
+
 class CollateralVault:
     """Holds the tokens; see ICollateralVault.sol."""
 
-    def __init__(self, contract: Contract):
-        self.contract = contract
+    def __init__(self, contract: Contract, first_block: int = 0):
+        self.contract, self._first_block = contract, first_block
 
     def fund(self, account: bytes, token: str, amount: int, *, sender: str | None = None) -> Receipt:
         """Puts tokens in an account number's inbox; `sender` must have approved the vault."""
@@ -30,9 +64,71 @@ class CollateralVault:
         """Takes tokens back out of the inbox of `sender`'s account number `index`."""
         return self.contract.send("pullBack", index, token, amount, to, sender=sender)
 
-    def claim(self, token: str, to: str, *, sender: str | None = None) -> Receipt:
-        """Pays out everything that `sender` may claim."""
-        return self.contract.send("claim", token, to, sender=sender)
+    def claim(self, payment: Payment, to: str, *, sender: str | None = None) -> Receipt:
+        """Makes a payment that is due, to an address that its recipient, `sender`, chooses."""
+        return self.contract.send("claim", astuple(payment), to, sender=sender)
+
+    def claim_for(self, payments: Sequence[Payment], *, sender: str | None = None) -> Receipt:
+        """Makes every payment that is due, to its recipient; the others are skipped."""
+        return self.contract.send("claimFor", [astuple(payment) for payment in payments], sender=sender)
+
+    def veto(self, payments: Sequence[Payment], *, sender: str | None = None) -> Receipt:
+        """Vetoes every payment that waits; the others are skipped. `sender` is the guardian."""
+        return self.contract.send("veto", [astuple(payment) for payment in payments], sender=sender)
+
+    def return_vetoed(self, payment: Payment, *, sender: str | None = None) -> Receipt:
+        """Moves a vetoed payment back to the hidden accounts. `sender` is the owner."""
+        return self.contract.send("returnVetoed", astuple(payment), sender=sender)
+
+    def reinstate(self, payment: Payment, *, sender: str | None = None) -> Receipt:
+        """Makes a vetoed or returned payment due at once. `sender` is the owner."""
+        return self.contract.send("reinstate", astuple(payment), sender=sender)
+
+    def is_recorded(self, payment: Payment) -> bool:
+        """Whether the payment is not yet paid and stands as it says."""
+        return bool(self.contract.call("isRecorded", astuple(payment)))
+
+    def preview_due(self, token: str, amount: int) -> int:
+        """Live time at which a payment would be due if it were released now."""
+        return int(self.contract.call("previewDue", token, amount))
+
+    def find_queued(self, receipt: Receipt) -> list[Payment]:
+        """Payments that a transaction brought into the queue, in order."""
+        return [_to_payment(event) for event in self.contract.decode_logs(receipt, "PaymentQueued")]
+
+    def read_payments(self, *, recipient: str | None = None) -> list[Payment]:
+        """Every payment that is not yet made, as it stands now, in the order of release.
+
+        Parameters
+        ----------
+        recipient : str, optional
+            Only payments to this address.
+        """
+        payments: dict[tuple[str, int], Payment] = {}
+        for name, event in self._read_events():
+            place = str(event["token"]), int(event["number"])
+            if name == "PaymentQueued":
+                payments[place] = _to_payment(event)
+            elif name == "Claimed":
+                del payments[place]
+            elif name == "PaymentReturned":
+                payments[place] = replace(payments[place], state=PaymentState.RETURNED)
+            else:
+                payments[place] = replace(payments[place], state=STATE_AFTER[name], due_at=int(event["dueAt"]))
+        return [payment for payment in payments.values() if recipient in (None, payment.recipient)]
+
+    def _read_events(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Name and fields of everything that happened to payments, in the chain's order, all of one chain."""
+
+        def read(block: Block) -> list[tuple[tuple[int, int], str, Mapping[str, Any]]]:
+            return [
+                ((int(event["blockNumber"]), int(event["logIndex"])), name, event["args"])
+                for name in ("PaymentQueued", "Claimed", "PaymentReturned", *STATE_AFTER)
+                for event in self.contract.read_events(name, first_block=self._first_block, last_block=block.number)
+            ]
+
+        found = self.contract.chain.read_at_one_block(read)
+        return [(name, fields) for _, name, fields in sorted(found, key=lambda item: item[0])]
 
     def get_inbox(self, account: bytes, token: str) -> int:
         """Units funded and not yet absorbed."""
@@ -41,10 +137,6 @@ class CollateralVault:
     def get_held(self, token: str) -> int:
         """Units that the hidden accounts hold together."""
         return int(self.contract.call("held", token))
-
-    def get_claimable(self, recipient: str, token: str) -> int:
-        """Units that `recipient` may claim."""
-        return int(self.contract.call("claimable", recipient, token))
 
     def get_unit(self, slot: int) -> tuple[str, int]:
         """Token of a collateral slot and its units per lot; zeros if the slot has none."""
@@ -69,6 +161,18 @@ class Token:
     def get_balance(self, holder: str) -> int:
         """Units that `holder` has."""
         return int(self.contract.call("balanceOf", holder))
+
+
+def _to_payment(event: Mapping[str, Any]) -> Payment:
+    return Payment(
+        account=bytes(event["account"]),
+        recipient=str(event["recipient"]),
+        token=str(event["token"]),
+        number=int(event["number"]),
+        due_at=int(event["dueAt"]),
+        state=PaymentState.QUEUED,
+        amount=int(event["amount"]),
+    )
 
 
 def _require_ecdsa(signature: bytes) -> bytes:

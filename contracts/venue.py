@@ -50,7 +50,7 @@ class Contracts:
         self.chain, self.deployment, self.domain = chain, deployment, deployment.domain
         self.registry = KeyRegistry(at("KeyRegistry", deployment.key_registry), first)
         self.oracle = RiskOracle(at("RiskOracle", deployment.risk_oracle), first)
-        self.vault = CollateralVault(at("CollateralVault", deployment.collateral_vault))
+        self.vault = CollateralVault(at("CollateralVault", deployment.collateral_vault), first)
         self.house = ClearingHouse(at("ClearingHouse", deployment.clearing_house), first)
         self.cash = Token(at("TestUSDC", deployment.cash))
         self.weth = Token(at("TestWETH", deployment.weth))
@@ -75,6 +75,7 @@ class Contracts:
             ("margin_verifier", house, "VERIFIER"),
             ("collateral_vault", house, "VAULT"),
             ("clearing_house", vault, "CLEARING_HOUSE"),
+            ("risk_oracle", vault, "CLOCK"),
             ("cash", vault, "CASH"),
         ):
             found, recorded = contract.call(getter), getattr(deployment, name)

@@ -80,6 +80,8 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     IMarginVerifier public immutable VERIFIER;
     /// @notice Where the tokens are.
     CollateralVault public immutable VAULT;
+    /// @dev Of the chain at deployment, of which account numbers are made.
+    uint256 private immutable CHAIN_ID = block.chainid;
 
     mapping(bytes32 account => AccountRecord) private _accounts;
     /// @inheritdoc IClearingHouse
@@ -102,7 +104,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function open(OpenRequest calldata request) external nonReentrant returns (bytes32 account) {
-        account = AccountId.compute(address(this), request.auth, request.index);
+        account = AccountId.compute(CHAIN_ID, address(this), request.auth, request.index);
         AccountRecord storage record = _accounts[account];
         if (request.auth == address(0)) revert AuthZero();
         if (request.ephemeralX == 0 && request.ephemeralY == 1) revert EphemeralIdentity();
@@ -248,7 +250,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         if (to == address(0)) revert RecipientZero();
         feesOf[msg.sender] = 0;
         emit FeesCollected(msg.sender, to, amount);
-        VAULT.release(to, amount, new Flow[](0));
+        VAULT.release(0, to, amount, new Flow[](0));
     }
 
     // ------------------------------------------------------------------ views
@@ -285,7 +287,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
 
     /// @inheritdoc IClearingHouse
     function accountId(address auth, uint64 index) external view returns (bytes32) {
-        return AccountId.compute(address(this), auth, index);
+        return AccountId.compute(CHAIN_ID, address(this), auth, index);
     }
 
     /// @inheritdoc ERC165
@@ -348,7 +350,9 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
             emit Attested(action.account, action.policy, action.epoch, inputs.time, record.provenAt);
         }
         if (rule.has(ActionRules.FLOWS_IN)) VAULT.absorb(action.account, request.cash, flows);
-        else if (rule.has(ActionRules.FLOWS_OUT)) VAULT.release(action.recipient, request.cash, flows);
+        else if (rule.has(ActionRules.FLOWS_OUT)) {
+            VAULT.release(action.account, action.recipient, request.cash, flows);
+        }
     }
 
     /// @dev Fills in what is stored, and what the request states if the row takes it; fee and recipient stand there
@@ -586,7 +590,7 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     // ------------------------------------------------------------------ state
 
     function _invalidate(address auth, uint64 index, bytes32 digest) private {
-        bytes32 account = AccountId.compute(address(this), auth, index);
+        bytes32 account = AccountId.compute(CHAIN_ID, address(this), auth, index);
         _accounts[account].state |= HAS_INVALIDATED;
         isInvalidated[account][digest] = true;
         emit Invalidated(account, digest);

@@ -6,16 +6,18 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {PaymentClock} from "./PaymentClock.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Epoch, Messages, Settlement} from "./generated/Messages.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
+import {IPaymentClock} from "./interfaces/IPaymentClock.sol";
 import {EpochView, FreshEpoch, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
 import {Bn254} from "./libraries/Bn254.sol";
 import {Points} from "./libraries/Points.sol";
 
 /// @title RiskOracle
 /// @notice What it does and what it relies on is written in IRiskOracle.
-contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
+contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     /// @dev One word: everything about freshness that does not belong to a single epoch. Numbers leap by a thousand
     ///      at most, so they do not use up 48 bits.
     struct State {
@@ -92,7 +94,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @inheritdoc IRiskOracle
     uint8 public threshold;
     /// @inheritdoc IRiskOracle
-    address public guardian;
+    address public override(IRiskOracle, IPaymentClock) guardian;
     /// @inheritdoc IRiskOracle
     uint40 public steppedAt;
 
@@ -257,12 +259,14 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step {
     /// @inheritdoc IRiskOracle
     function pause() external onlyGuardian {
         _state.paused = true;
+        _stopClock();
         emit PauseSet(true);
     }
 
     /// @inheritdoc IRiskOracle
     function unpause() external onlyOwner {
         _state.paused = false;
+        _startClock();
         emit PauseSet(false);
     }
 

@@ -201,14 +201,22 @@ def _attest(story: Story, steps: Steps, maker: Trader, bob: Trader) -> None:
 
 
 def _withdraw(story: Story, steps: Steps, maker: Trader) -> None:
-    steps.start("withdrawals under the withdraw policy")
+    """Three times: out of the account at once, to the wallet when the vault's delay has passed on the live clock."""
+    steps.start("withdrawals under the withdraw policy, claimed after the vault's delay")
     venue, paid = story.venue, 1_000 * USD6
-    vault, cash = venue.contracts.vault, venue.contracts.cash.address
+    vault, cash = venue.contracts.vault, venue.contracts.cash
+    delay, _ = venue.contracts.oracle.get_payment_terms()
     for number in range(1, 4):
-        action = maker.client.withdraw(venue.epoch.data, paid, recipient=maker.address, deadline=venue.deadline)
-        story.spent("withdraw", venue.submit(maker, action))
-        if vault.get_claimable(maker.address, cash) != number * paid:
-            raise AssertionError(f"the maker may claim {vault.get_claimable(maker.address, cash)} micro-dollars")
+        action = maker.client.withdraw(venue.current_epoch(), paid, recipient=maker.address, deadline=venue.deadline)
+        receipt = venue.submit(maker, action)
+        story.spent("withdraw", receipt)
+        [payment] = vault.find_queued(receipt)
+        if (payment.recipient, payment.token, payment.amount) != (maker.address, cash.address, paid):
+            raise AssertionError(f"the payment that waits is {payment}")
+        venue.chain.travel(delay)
+        story.spent("claim", maker.claim())
+        if cash.get_balance(maker.address) != number * paid:
+            raise AssertionError(f"the maker has {cash.get_balance(maker.address)} micro-dollars")
     steps.done()
 
 

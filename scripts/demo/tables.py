@@ -11,7 +11,8 @@ from zkmargin.scripts.measure.comparison import estimate_derive_gas
 GAS_TARGETS = {
     "trade": 400_000,
     "attest": 290_000,
-    "withdraw": 290_000,
+    "withdraw": 300_000,
+    "claim": 40_000,
     "deposit": 290_000,
     "open": 420_000,
     "fund": 70_000,

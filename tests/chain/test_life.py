@@ -74,7 +74,7 @@ def test_a_whole_life(venue):
     venue.submit(alice, alice.client.cure(venue.epoch.data, 500 * USD6, deadline=venue.deadline, fee_usd6=7))
     assert vault.get_inbox(alice.id, cash.address) == 1
 
-    venue.submit(
+    receipt = venue.submit(
         alice,
         alice.client.withdraw(
             venue.epoch.data,
@@ -84,8 +84,10 @@ def test_a_whole_life(venue):
             deadline=venue.deadline,
         ),
     )
-    assert vault.get_claimable(alice.address, cash.address) == 100 * USD6
-    assert vault.get_claimable(alice.address, venue.contracts.weth.address) == 1_000 * 10**15
+    assert [(item.recipient, item.token, item.amount) for item in vault.find_queued(receipt)] == [
+        (alice.address, cash.address, 100 * USD6),
+        (alice.address, venue.contracts.weth.address, 1_000 * 10**15),
+    ]
     assert_conserved(venue, [alice, bob])
 
     trade(venue, alice, bob, {OPTION: -5, OPTION + 1: 5, PERPETUAL: -2}, -900 * USD6)
@@ -195,10 +197,13 @@ def test_nobody_borrows_the_cash_of_others(venue):
         with pytest.raises(PolicyNotMet):
             build_withdrawal(account, venue, amount)
 
-    cash = venue.contracts.cash.address
+    cash = venue.contracts.cash
     venue.submit(carol, carol.client.withdraw_flat(400_000 * USD6, recipient=carol.address, deadline=venue.deadline))
-    assert venue.contracts.vault.get_claimable(carol.address, cash) == 400_000 * USD6
-    assert venue.contracts.vault.get_held(cash) == 0
+    assert venue.contracts.vault.get_held(cash.address) == 0
+    [payment] = carol.payments
+    venue.chain.travel_to(payment.due_at)
+    carol.claim()
+    assert cash.get_balance(carol.address) == 400_000 * USD6
 
 
 def build(party: Trader, venue: LocalVenue, intent: Intent) -> Transition:

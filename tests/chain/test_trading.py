@@ -109,10 +109,17 @@ def test_cash_and_collateral_go_in_and_out(venue, parties):
     with pytest.raises(PolicyNotMet):
         alice.withdraw(usd(1_000_000))
     alice.close()
-    vault, contracts = venue.contracts.vault, venue.contracts
+    contracts = venue.contracts
     assert contracts.house.get_account(alice.id).status is Status.CLOSED
-    assert vault.get_claimable(alice.address, contracts.cash.address) == usd(100_001)
-    assert vault.get_claimable(alice.address, contracts.weth.address) == 2_000 * 10**15
+    with pytest.raises(CallInvalid, match="the next is due at"):
+        alice.claim()
+    assert len(alice.payments) == 4
+    venue.chain.travel_to(max(payment.due_at for payment in alice.payments))
+    alice.claim()
+    assert contracts.cash.get_balance(alice.address) == usd(100_001)
+    assert contracts.weth.get_balance(alice.address) == 2_000 * 10**15 and not alice.payments
+    with pytest.raises(CallInvalid, match="there is none"):
+        alice.claim()
 
 
 def test_attestations(venue, parties):

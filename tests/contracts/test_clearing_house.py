@@ -633,8 +633,9 @@ def test_fees_are_pulled_by_the_submitter(world):
     first, second, epoch = world.pair()
     world.house.trade(world.make_trade(first, second, epoch, fees=(30, 40)), sender=world.submitter)
     target = world.chain.accounts[9]
-    world.house.collect_fees(target, sender=world.submitter)
-    assert (world.house.get_fees(world.submitter), world.vault.get_claimable(target, world.cash.address)) == (0, 70)
+    [payment] = world.vault.find_queued(world.house.collect_fees(target, sender=world.submitter))
+    assert (payment.account, payment.recipient, payment.amount) == (bytes(32), target, 70)
+    assert world.house.get_fees(world.submitter) == 0
     refused("FeesZero", world.house.collect_fees, target, sender=world.submitter)
 
 

@@ -1,7 +1,6 @@
 """Tokens: where they are, who moves them, and that the books always add up to what the vault has."""
 
 from dataclasses import replace
-from random import Random
 
 import pytest
 from eth_account import Account as EthAccount
@@ -9,24 +8,15 @@ from eth_account.messages import encode_typed_data
 from eth_utils import keccak
 
 from tests.support.reverts import refused
+from tests.support.vaults import compute_interface_id, get_dead_end, make_vault
 from tests.support.world import LOT, USDC, make_wallet
 from zkmargin.contracts.deploy import WETH_LOT, deploy_contract
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.vault import CollateralVault, Token
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 
 INBOX = bytes(range(32))
-
-
-def make_vault(world, token):
-    """A vault whose only collateral is `token`, in slot 1; its clearing house is the node's account 9."""
-    contract, _ = deploy_contract(
-        world.chain, "CollateralVault", world.chain.accounts[9], world.cash.address, [(1, token.address, 10)]
-    )
-    token.mint(world.funder, 10**9)
-    token.approve(contract.address, 2**256 - 1, sender=world.funder)
-    return CollateralVault(contract)
 
 
 # -------------------------------------------------------------------------------------------------------------- fund
@@ -43,8 +33,7 @@ def test_only_registered_tokens_and_amounts_above_zero(world):
 
 
 def test_a_token_that_keeps_a_fee_is_refused(world):
-    token = Token(deploy_contract(world.chain, "FeeToken")[0])
-    vault = make_vault(world, token)
+    vault, token = make_vault(world, "FeeToken")
     assert refused("ReceivedAmountDiffers", vault.fund, INBOX, token.address, 100, sender=world.funder) == {
         "token": token.address,
         "received": 99,
@@ -52,14 +41,14 @@ def test_a_token_that_keeps_a_fee_is_refused(world):
     }
 
 
-@pytest.mark.parametrize("call", ["fund", "claim", "pullBack", "absorb"])
+@pytest.mark.parametrize("call", ["fund", "claim", "claimFor", "pullBack", "absorb"])
 def test_a_token_that_calls_back_gets_nothing(world, call):
-    token = Token(deploy_contract(world.chain, "ReentrantToken")[0])
-    vault = make_vault(world, token)
+    vault, token = make_vault(world, "ReentrantToken")
     vault.fund(INBOX, token.address, 50, sender=world.funder)
     calls = {
         "fund": ("fund", INBOX, token.address, 1),
-        "claim": ("claim", token.address, world.funder),
+        "claim": ("claim", (INBOX, token.address, token.address, 1, 0, 0, 1), world.funder),
+        "claimFor": ("claimFor", []),
         "pullBack": ("pullBack", 0, token.address, 1, world.funder),
         "absorb": ("absorb", INBOX, 0, [(1, 1)]),
     }
@@ -172,10 +161,10 @@ def test_the_inbox_of_a_closed_account_is_still_its_auths(world):
     assert world.vault.get_inbox(world.alice.id, world.cash.address) == 0
 
 
-# ----------------------------------------------------------------------------------------------- absorb, release, claim
+# ------------------------------------------------------------------------------------------------ absorb, release
 def test_only_the_clearing_house_absorbs_and_releases(world):
     stranger = world.chain.accounts[6]
-    for call in (("absorb", world.alice.id, 1, []), ("release", stranger, 1, [])):
+    for call in (("absorb", world.alice.id, 1, []), ("release", world.alice.id, stranger, 1, [])):
         assert (
             refused("CallerNotClearingHouse", world.vault.contract.send, *call, sender=stranger)["caller"] == stranger
         )
@@ -221,104 +210,78 @@ def test_whatever_a_proof_says_no_more_is_released_than_the_accounts_hold(world)
     refused("HeldTooLow", world.house.withdraw, world.make_withdraw(world.alice, epoch, 0, lots=lots))
 
 
-def test_payments_are_pulled(world):
-    epoch = world.post()
-    recipient = world.chain.accounts[5]
-    world.house.withdraw(world.make_withdraw(world.alice, epoch, 30 * USDC, 2, 5), sender=world.submitter)
-    assert world.vault.get_claimable(recipient, world.cash.address) == 30 * USDC
-    before = world.weth.get_balance(world.funder)
-    world.vault.claim(world.weth.address, world.funder, sender=recipient)
-    assert world.weth.get_balance(world.funder) == before + 2 * LOT
-    refused("AmountZero", world.vault.claim, world.weth.address, world.funder, sender=recipient)
+@pytest.mark.parametrize("recipient", ["zero", "vault", "house"])
+def test_nothing_is_pulled_back_to_where_it_would_be_lost(world, recipient):
+    account = compute_account_id(world.domain, world.funder, 0)
+    world.vault.fund(account, world.cash.address, 5, sender=world.funder)
+    to = get_dead_end(world, recipient)
+    fields = refused("RecipientRefused", world.vault.pull_back, 0, world.cash.address, 5, to, sender=world.funder)
+    assert fields == {"recipient": to} and world.vault.get_inbox(account, world.cash.address) == 5
 
 
+# ---------------------------------------------------------------------------------------------------- construction
 def test_the_vault_and_the_house_name_each_other(world):
-    cash, weth = world.cash.address, world.weth.address
-    vault, _ = deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], cash, [(1, weth, 10)])
+    other, _ = make_vault(world, world.weth)
     with pytest.raises(Reverted, match="WiringWrong"):
         deploy_contract(
             world.chain, "ClearingHouse", world.deployment.key_registry, world.deployment.risk_oracle,
-            world.deployment.margin_verifier, vault.address,
+            world.deployment.margin_verifier, other.contract.address,
         )  # fmt: skip
+
+
+@pytest.mark.property("P-167")
+def test_what_the_vault_is_wired_to_is_checked(world):
+    cash, weth, oracle = world.cash.address, world.weth.address, world.deployment.risk_oracle
     other = deploy_contract(world.chain, "TestWETH")[0].address
+
+    def build(house=world.chain.accounts[9], clock=oracle, token=cash, collaterals=((1, weth, 1), (2, other, 1))):
+        return deploy_contract(world.chain, "CollateralVault", house, clock, token, list(collaterals))
+
     for wrong in (
         [(1, weth, 0)],
+        [(1, weth, 2**66 + 1)],
         [(1, cash, 1)],
         [(1, weth, 1), (2, weth, 1)],
         [(1, weth, 1), (1, other, 1)],
         [(1, world.funder, 1)],
     ):
-        with pytest.raises(Reverted, match="CollateralInvalid"):
-            deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], cash, wrong)
-    with pytest.raises(Reverted, match="CollateralInvalid"):
-        deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], world.funder, [])
-    deploy_contract(world.chain, "CollateralVault", world.chain.accounts[9], cash, [(1, weth, 1), (2, other, 1)])
+        refused("CollateralInvalid", build, collaterals=wrong)
+    refused("CollateralInvalid", build, token=world.funder)
+    assert refused("CashDecimalsWrong", build, token=other, collaterals=()) == {
+        "token": other, "decimals": 18, "expected": 6,
+    }  # fmt: skip
+    refused("WiringInvalid", build, house=ZERO_ADDRESS)
+    assert refused("WiringInvalid", build, clock=world.funder)["clock"] == world.funder
+    with pytest.raises(Reverted):
+        build(clock=cash)  # a contract that tells no time
+    vault, _ = build()
+    assert (vault.call("CLOCK"), vault.call("CASH"), vault.call("CHAIN_ID")) == (oracle, cash, world.chain.id)
+
+
+def test_the_vault_says_which_interface_it_has(world):
+    supports = world.vault.contract.call
+    assert supports("supportsInterface", compute_interface_id("ICollateralVault"))
+    assert supports("supportsInterface", bytes.fromhex("01ffc9a7"))
+    assert not supports("supportsInterface", bytes.fromhex("ffffffff"))
+
+
+@pytest.mark.property("P-166")
+def test_inboxes_survive_a_fork_that_takes_another_chain_id(world):
+    """Account numbers are made of the chain id at deployment, so auth still reaches what was funded before."""
+    account = world.alice.id
+    available = world.vault.get_inbox(account, world.cash.address)
+    world.chain._request("anvil_setChainId", 4242)
+    try:
+        data = world.vault.contract.encode("pullBack", 0, world.cash.address, available, world.alice.auth)
+        world.chain.call(world.vault.contract.address, data, sender=world.alice.auth)
+        assert bytes(world.house.contract.call("accountId", world.alice.auth, 0)) == account
+    finally:
+        world.chain._request("anvil_setChainId", world.chain.id)
 
 
 def test_the_vault_counts_lots_as_the_deployment_says(world):
     for slot, units in world.deployment.vault_units.items():
         assert world.vault.get_unit(slot) == (world.weth.address, units)
-
-
-# ------------------------------------------------------------------------------------------------------ conservation
-@pytest.mark.property("P-48")
-def test_the_books_add_up_after_any_run_of_actions(world):
-    """Ghost books of inbox, held and claimable, kept beside the contract over a random run of allowed actions."""
-    random = Random(20260822)
-    tokens = {world.cash.address: USDC, world.weth.address: LOT}
-    parties = [world.alice, world.bob]
-    recipient = world.chain.accounts[5]
-    everyone = [*(party.id for party in parties), INBOX]
-
-    def check():
-        for token in tokens:
-            inboxes = sum(world.vault.get_inbox(account, token) for account in everyone)
-            claimables = sum(
-                world.vault.get_claimable(who, token) for who in (recipient, world.submitter, world.chain.accounts[4])
-            )
-            balance = Token(world.cash.contract if token == world.cash.address else world.weth.contract).get_balance(
-                world.vault.contract.address
-            )
-            assert balance == inboxes + world.vault.get_held(token) + claimables
-            assert world.vault.get_held(token) == ghost[token]
-
-    ghost = {token: world.vault.get_held(token) for token in tokens}
-    epoch = world.post()
-    for _ in range(25):
-        party, other = random.sample(parties, 2)
-        cash, lots, fee = random.randrange(5, 40) * USDC, random.randrange(3), random.randrange(2)
-        action = random.choice(["fund", "deposit", "cure", "withdraw", "flat", "trade", "attest", "collect", "claim"])
-        if action == "fund":
-            world.fund(party, cash, lots * LOT + 1)
-        elif action in ("deposit", "cure"):
-            world.fund(party, cash, lots * LOT)
-            make = (
-                world.make_deposit(party, cash, lots, fee)
-                if action == "deposit"
-                else world.make_cure(party, epoch, cash, lots, fee)
-            )
-            (world.house.deposit if action == "deposit" else world.house.cure)(make, sender=world.submitter)
-            ghost[world.cash.address] += cash
-            ghost[world.weth.address] += lots * LOT
-        elif action in ("withdraw", "flat"):
-            if action == "withdraw":
-                world.house.withdraw(world.make_withdraw(party, epoch, cash, lots, fee), sender=world.submitter)
-            else:
-                world.house.withdraw_flat(
-                    world.make_flat(ActionKind.WITHDRAW_FLAT, party, cash, lots, fee), sender=world.submitter
-                )
-            ghost[world.cash.address] -= cash
-            ghost[world.weth.address] -= lots * LOT
-        elif action == "trade":
-            world.house.trade(world.make_trade(party, other, epoch, (fee, fee)), sender=world.submitter)
-        elif action == "attest":
-            world.house.attest(world.make_attest(party, epoch))
-        elif action == "collect" and (fees := world.house.get_fees(world.submitter)):
-            world.house.collect_fees(world.chain.accounts[4], sender=world.submitter)
-            ghost[world.cash.address] -= fees
-        elif action == "claim" and world.vault.get_claimable(recipient, world.cash.address):
-            world.vault.claim(world.cash.address, recipient, sender=recipient)
-        check()
 
 
 def test_another_account_number_is_another_inbox(world):

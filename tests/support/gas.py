@@ -64,6 +64,11 @@ def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receip
         world.deposit(party, 5 * USDC)
         return house.close(world.make_flat(ActionKind.CLOSE, party, USDC), sender=sender)
 
+    def claim(count: int) -> Receipt:
+        """The oldest payments to one recipient; of the four, one is of WETH."""
+        world.chain.travel(world.oracle.get_payment_terms()[0])
+        return vault.claim_for(vault.read_payments()[:count], sender=sender)
+
     return {
         "open": open_account,
         "fund": lambda epoch, name: vault.fund(alice.id, world.cash.address, 100 * USDC, sender=world.funder),
@@ -82,7 +87,8 @@ def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receip
             world.make_flat(ActionKind.WITHDRAW_FLAT, alice, USDC), sender=sender
         ),
         "close": close,
-        "claim": lambda epoch, name: vault.claim(world.cash.address, world.funder, sender=world.chain.accounts[5]),
+        "claim": lambda epoch, name: claim(1),
+        "claim_four": lambda epoch, name: claim(4),
         "epoch": lambda epoch, name: world.oracle.post_epoch(world.make_epoch(), with_snapshot=False, sender=sender),
     }
 

@@ -26,9 +26,15 @@ contract TestWETH is ERC20 {
     }
 }
 
-/// @dev Keeps one per cent of every transfer, so that the receiver gets less than was sent.
+/// @dev Keeps a share of every transfer, one per cent at first, so that the receiver gets less than was sent.
 contract FeeToken is ERC20 {
+    uint256 private _percent = 1;
+
     constructor() ERC20("Fee Token", "FEE") {}
+
+    function setFee(uint256 percent) external {
+        _percent = percent;
+    }
 
     function mint(address to, uint256 amount) external {
         _mint(to, amount);
@@ -36,7 +42,7 @@ contract FeeToken is ERC20 {
 
     function _update(address from, address to, uint256 value) internal override {
         if (from != address(0) && to != address(0)) {
-            uint256 fee = value / 100;
+            uint256 fee = (value * _percent) / 100;
             super._update(from, address(0xdead), fee);
             value -= fee;
         }
@@ -69,5 +75,42 @@ contract ReentrantToken is ERC20 {
                 }
             }
         }
+    }
+}
+
+/// @dev Refuses transfers to an address, by a revert or by returning false.
+contract BlockingToken is ERC20 {
+    error Blocked(address to);
+
+    mapping(address to => bool) private _blocked;
+    bool private _isSilent;
+
+    constructor() ERC20("Blocking Token", "BLK") {}
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function setBlocked(address to, bool blocked, bool isSilent) external {
+        (_blocked[to], _isSilent) = (blocked, isSilent);
+    }
+
+    function transfer(address to, uint256 value) public override returns (bool) {
+        if (_blocked[to] && _isSilent) return false;
+        if (_blocked[to]) revert Blocked(to);
+        return super.transfer(to, value);
+    }
+}
+
+/// @dev Takes units away from a holder by itself, as a token that rebases downwards.
+contract ShrinkingToken is ERC20 {
+    constructor() ERC20("Shrinking Token", "SHR") {}
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    function shrink(address holder, uint256 amount) external {
+        _burn(holder, amount);
     }
 }
