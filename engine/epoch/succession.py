@@ -62,7 +62,8 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
       and pays nothing on a slot that was empty.
     * What a dropped slot pays is bounded by the snapshot of `previous`. A perpetual pays its last price within 50 % of
       its mark; a future, and what is live at the epoch's time, within 50 % of its last price. An option that has
-      expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call).
+      expired pays zero or more and at most its strike (put) or `CALL_BOUND` times its forward (call); a bond that has
+      expired pays its face, and a live one no more.
     * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
       closes are daily); depth, ladder and impact ease by `EASING` at most, the contagion multiplier falls by
       `MULTIPLIER_FALL` at most.
@@ -227,6 +228,11 @@ def _bound_payoff(dropped: Instrument, before: MarketSnapshot, price: float, tim
         most = CALL_BOUND * float(before.forward[dropped.slot]) if is_call else strike
         return 0, math.floor(USD6 * most * dropped.lot_size), f"expired at {dropped.expiry}"
     usd6 = round(USD6 * price)
+    if dropped.kind is InstrumentKind.BOND:
+        face = round(USD6 * dropped.lot_size)
+        if has_expired:
+            return face, face, f"expired at {dropped.expiry} and pays its face"
+        return usd6 - usd6 // 2, face, f"is live, has a last price of {usd6} and pays {face} at its expiry"
     if dropped.kind is InstrumentKind.PERPETUAL:
         half = round(USD6 * float(before.forward[dropped.slot]) * dropped.lot_size) // 2
         return usd6 - half, usd6 + half, f"is live and has a last price of {usd6}, give or take 50 % of its mark"

@@ -3,7 +3,7 @@
     requirement = K + buffer + max(grid, expected shortfall)
     buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta (initial only)
     grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
-    K           = contingency per option, perpetual and future, and the haircut of collateral
+    K           = contingency per option, perpetual, future and bond, and the haircut of collateral
     met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D| <= the largest exposure
     debt slack  = debt limit + cash + sum over perpetuals and futures of price_i q_i
 
@@ -47,7 +47,7 @@ Number = TypeVar("Number", float, Fraction)
 TIE = 1e-9
 """Share of the largest loss by which two losses that are one may differ."""
 
-ADD_ONS = ("short options", "long options", "perpetuals and futures", "haircut", "closed slots")
+ADD_ONS = ("short options", "long options", "perpetuals and futures", "bonds", "haircut", "closed slots")
 """Parts of K."""
 
 
@@ -271,8 +271,16 @@ class Definition:
         if item.kind is InstrumentKind.OPTION:
             long, short = self.parameters.option_long[level], self.parameters.option_short[level]
             return "long options", notional * long, "short options", notional * short
+        if item.kind is InstrumentKind.BOND:
+            return "bonds", self._charge_bond(item, level, 1), "bonds", self._charge_bond(item, level, -1)
         rate = notional * self.parameters.linear[level]
         return "perpetuals and futures", rate, "perpetuals and futures", rate
+
+    def _charge_bond(self, item: Instrument, level: str, side: int) -> float:
+        """K of a bond's lot, long with `side` 1: f times what a move of its rate costs, and a share of the face."""
+        years = float(self.snapshot.years[item.slot])
+        moved = abs(math.expm1(-side * self.parameters.bond_rate * years)) * float(self.snapshot.forward[item.slot])
+        return item.lot_size * (self.parameters.factor[level] * moved + self.parameters.bond[level])
 
 
 def find_worst(losses: Sequence[Number]) -> int:

@@ -86,21 +86,37 @@ class HouseModel:
         return zero_unaccepted_collateral(self.snapshot, self.parameters, deltas)
 
     def contingency(self, level: str) -> tuple[np.ndarray, np.ndarray]:
-        """K_1 per long lot and per short lot, (N,) each, US dollars: options, linear instruments, collateral haircuts.
+        """K_1 per long lot and per short lot, (N,) each, US dollars: options, linear instruments, bonds, haircuts.
 
         Sides that must stay closed are infinite: empty slots on both sides, collateral when short.
         """
         listing, parameters = self.snapshot.listing, self.parameters
-        notional = self.snapshot.index_by_slot * listing.lot_size
+        notional = np.where(listing.is_bond, 1.0, self.snapshot.index_by_slot) * listing.lot_size
         linear = np.isin(listing.kind, [KIND_CODES[InstrumentKind.PERPETUAL], KIND_CODES[InstrumentKind.FUTURE]])
-        long = notional * (listing.is_option * parameters.option_long[level] + linear * parameters.linear[level])
-        short = notional * (listing.is_option * parameters.option_short[level] + linear * parameters.linear[level])
+        both = linear * parameters.linear[level] + listing.is_bond * parameters.bond[level]
+        long = notional * (listing.is_option * parameters.option_long[level] + both)
+        short = notional * (listing.is_option * parameters.option_short[level] + both)
+        fall, rise = self._rate_losses
+        long, short = long + parameters.factor[level] * fall, short + parameters.factor[level] * rise
         long[~listing.is_listed] = np.inf
         short[~listing.is_listed] = np.inf
         for coin, slot in zip(Coin, listing.preset.collateral_slots, strict=True):
             long[slot] = self.prices[slot] * parameters.haircut[level][coin]
             short[slot] = np.inf
         return long, short
+
+    @cached_property
+    def _rate_losses(self) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) what a bond's lot loses, long when its rate rises and short when it falls, US dollars; 0 elsewhere.
+
+        These are charges and no cells of the grid: in a cell that it shared with another move, a bond would hedge what
+        it does not hedge when that move comes alone.
+        """
+        values = price_per_lot(self.snapshot)
+        up, down = (
+            price_per_lot(self.snapshot, rate_shift=sign * self.parameters.bond_rate) - values for sign in (1, -1)
+        )
+        return -up, down
 
     # --------------------------------------------------------------------------------------------------------- policies
     @cached_property

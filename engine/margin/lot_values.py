@@ -85,9 +85,12 @@ class LotByLot:
         volatility: float | None = None,
         days: float = 0.0,
     ) -> float:
-        """Value of one lot after a relative price move, a change of volatility and some days, US dollars."""
+        """Value of one lot after a relative price move, a change of volatility and some days, US dollars; of a bond,
+        after the days alone."""
         if self.is_unaccepted(item):
             return 0.0
+        if item.kind is InstrumentKind.BOND:
+            return self.discount(item, days) * item.lot_size
         forward = self.forward(item) * (1.0 + move)
         if item.kind is not InstrumentKind.OPTION:
             return (forward - self.accrued_funding(item)) * item.lot_size
@@ -99,6 +102,12 @@ class LotByLot:
     def forward(self, item: Instrument) -> float:
         """US dollars per coin."""
         return float(self.snapshot.forward[item.slot])
+
+    def discount(self, item: Instrument, days: float) -> float:
+        """Discount factor of a bond after some days at its own rate; 1 from its expiry on."""
+        years = self.years(item)
+        left = max(years - days / DAYS_PER_YEAR, 0.0)
+        return float(self.forward(item) ** (left / years))
 
     def accrued_funding(self, item: Instrument) -> float:
         """What a perpetual's longs have paid since it was listed, US dollars per coin; 0 for another instrument."""
@@ -116,6 +125,8 @@ class LotByLot:
 
     def delta(self, item: Instrument) -> float:
         """Change in value per change of the forward, for one coin."""
+        if item.kind is InstrumentKind.BOND:
+            return 0.0
         if item.kind is not InstrumentKind.OPTION:
             return 1.0
         years = self.years(item)
@@ -213,6 +224,9 @@ class LotByLot:
         """(D,) change in value of one lot in each window of the sample, in cash."""
         if self.is_unaccepted(item):
             return np.zeros(len(self.scenarios.token))
+        if item.kind is InstrumentKind.BOND:
+            grown = self.value(item, days=self.scenarios.margin_period_days) - self.prices[item.slot]
+            return np.full(len(self.scenarios.token), grown)
         coin = item.underlying.ordinal
         level, slope, size = self.scenarios.response[coin]
         moved = self.shortfall.log_moves[:, coin]

@@ -48,6 +48,7 @@ _SHAPES = {
     "option_short": _PER_LEVEL,
     "option_long": _PER_LEVEL,
     "linear": _PER_LEVEL,
+    "bond": _PER_LEVEL,
     "haircut": _PER_LEVEL_AND_COIN,
 }
 """Keys of the parameters that are not single numbers, outermost first."""
@@ -129,6 +130,10 @@ class Parameters:
     """By level: contingency per option held."""
     linear: Mapping[str, float]
     """By level: contingency per perpetual or future."""
+    bond_rate: float
+    """Move of the rate at which bonds are discounted, per year."""
+    bond: Mapping[str, float]
+    """By level: contingency per bond beside that move, fraction of the face."""
     haircut: Mapping[str, Mapping[str, float]]
     """By level and coin: share of the spot collateral that counts for nothing."""
     debt_limit: float
@@ -238,7 +243,7 @@ def read_parameters(text: str, source: str) -> Parameters:
 
 
 def _check_together(parameters: Parameters, source: str) -> None:
-    for name in ("factor", "option_short", "option_long", "linear"):
+    for name in ("factor", "option_short", "option_long", "linear", "bond"):
         by_level = getattr(parameters, name)
         if by_level["initial"] < by_level["maintenance"]:
             raise MalformedFile(

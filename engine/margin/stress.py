@@ -93,7 +93,7 @@ def move_market(
         As in `Stress`.
     """
     listing = snapshot.listing
-    shift = np.array([prices[coin] for coin in Coin])[listing.underlying]
+    shift = np.where(listing.is_bond, 0.0, np.array([prices[coin] for coin in Coin])[listing.underlying])
     forward = snapshot.forward * (1.0 + shift)
     is_spot = listing.kind == KIND_CODES[InstrumentKind.SPOT]
     factor = np.array([volatilities[coin] for coin in Coin])[listing.underlying]

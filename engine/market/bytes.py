@@ -16,11 +16,11 @@ Big-endian; N is the preset's number of slots, slots in order.
 | contagion_multiplier | 2 | thousandths |
 | lot sizes | 1 + 8 n | count, then distinct sizes rising, in 1e-8 coin |
 | expiries | 1 + 5 n | count, then distinct expiries rising, unix seconds |
-| per slot: kind | 1 | 0 empty, 1 spot, 2 perpetual, 3 future, 4 put, 5 call |
+| per slot: kind | 1 | 0 empty, 1 spot, 2 perpetual, 3 future, 4 put, 5 call, 6 bond |
 | lot size | 1 | place in the lot sizes |
 | expiry | 1 | 0 none, else 1 + place in the expiries |
 | strike | 6 | micro-dollars, 0 none |
-| forward | 6 | micro-dollars, 0 where nothing is listed |
+| forward, or a bond's discount factor | 6 | micro-dollars, 0 where nothing is listed |
 | volatility | 3 | millionths, 0 where no option is |
 
 Names are left out: they follow from the other facts (`engine.market.instruments.canonical_name`).
@@ -52,15 +52,18 @@ CROWDING_FIELDS = (
 )
 """(field, bytes, steps per unit) of a coin's crowding, in order."""
 
-PUT_CODE, CALL_CODE = 4, 5
+PUT_CODE, CALL_CODE, BOND_CODE = 4, 5, 6
 KIND_OF_CODE = {
     1: InstrumentKind.SPOT,
     2: InstrumentKind.PERPETUAL,
     3: InstrumentKind.FUTURE,
     PUT_CODE: InstrumentKind.OPTION,
     CALL_CODE: InstrumentKind.OPTION,
+    BOND_CODE: InstrumentKind.BOND,
 }
-CODE_OF_KIND = {InstrumentKind.SPOT: 1, InstrumentKind.PERPETUAL: 2, InstrumentKind.FUTURE: 3}
+CODE_OF_KIND: dict[InstrumentKind, int] = {
+    kind: code for code, kind in KIND_OF_CODE.items() if kind is not InstrumentKind.OPTION
+}
 
 
 class Facts(Protocol):
@@ -197,7 +200,7 @@ def decode(data: bytes) -> dict[str, Any]:
             instruments.append(None)
             continue
         if code not in KIND_OF_CODE:
-            raise MalformedFile("snapshot bytes", f"kind {code} in slot {slot}; allowed: 0 to {CALL_CODE}")
+            raise MalformedFile("snapshot bytes", f"kind {code} in slot {slot}; allowed: 0 to {BOND_CODE}")
         kind = KIND_OF_CODE[code]
         is_option = kind is InstrumentKind.OPTION
         underlying = preset.coin_of(slot)

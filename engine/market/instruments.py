@@ -1,6 +1,6 @@
 """Instruments and the listing that puts them into slots.
 
-Everything is linear and settles in USDC: an instrument's value is a price in US dollars times lots. Its name follows
+Everything settles in USDC: an instrument's value is a price in US dollars times lots. Its name follows
 from its facts (`canonical_name`), so a name cannot say one strike and the record another.
 """
 
@@ -46,7 +46,15 @@ class InstrumentKind(StrEnum):
     """Dated future, worth its forward times lot size."""
     OPTION = "option"
     """European option on the forward of its own expiry."""
+    BOND = "bond"
+    """Zero-coupon bond of the cash token: pays one per unit at its expiry, worth its discount factor times lot size. It
+    stands in an option's slot of any coin and follows no coin's price."""
 
+
+DATED = (InstrumentKind.FUTURE, InstrumentKind.OPTION, InstrumentKind.BOND)
+"""Kinds that expire."""
+CASH = "USDC"
+"""The cash token, in the names of bonds."""
 
 KIND_CODES: Mapping[InstrumentKind, int] = MappingProxyType(
     {kind: code for code, kind in enumerate(InstrumentKind, start=1)}
@@ -64,7 +72,8 @@ def canonical_name(
     strike: float | None = None,
     is_call: bool | None = None,
 ) -> str:
-    """Name of an instrument in Deribit's style: BTC-SPOT, BTC-PERPETUAL, BTC-25DEC26, BTC-25DEC26-90000-C.
+    """Name of an instrument in Deribit's style: BTC-SPOT, BTC-PERPETUAL, BTC-25DEC26, BTC-25DEC26-90000-C,
+    and USDC-25DEC26 for a bond, which stands in one coin's slots only.
 
     The date is the UTC day of expiry; a fractional strike is written with `d` for the decimal point. Raises `WrongKind`
     if a fact is missing, or the flag is none.
@@ -76,8 +85,9 @@ def canonical_name(
     if expiry is None:
         raise WrongKind(f"expiry of a {kind.value}", expiry, "a time")
     day = datetime.fromtimestamp(expiry, UTC)
-    dated = f"{underlying}-{day.day}{MONTHS[day.month - 1]}{day.year % 100:02d}"
-    if kind is InstrumentKind.FUTURE:
+    of = CASH if kind is InstrumentKind.BOND else underlying
+    dated = f"{of}-{day.day}{MONTHS[day.month - 1]}{day.year % 100:02d}"
+    if kind in (InstrumentKind.FUTURE, InstrumentKind.BOND):
         return dated
     if not isinstance(is_call, bool):
         raise WrongKind("is_call of an option", is_call, "True or False")
@@ -104,14 +114,15 @@ class Instrument:
     name: str
     """`canonical_name` of the other fields."""
     kind: InstrumentKind
-    """Spot, perpetual, future or option."""
+    """Spot, perpetual, future, option or bond."""
     underlying: Coin
+    """The coin whose price it follows; of a bond, the coin in whose slots it stands."""
     lot_size: float
-    """Coin per lot, a multiple of 1e-8, at most `MAX_LOT_SIZE`."""
+    """Coin per lot, US dollars of face per lot of a bond; a multiple of 1e-8, at most `MAX_LOT_SIZE`."""
     strike: float | None = None
     """US dollars per coin, a multiple of 1e-6; options only."""
     expiry: int | None = None
-    """Unix seconds; futures and options only."""
+    """Unix seconds; futures, options and bonds only."""
     is_call: bool | None = None
     """True for a call, False for a put; options only."""
 
@@ -123,10 +134,7 @@ class Instrument:
                 raise UnknownName(field, getattr(self, field), list(enum)) from None
         require_whole(f"slot of {self.name}", self.slot, 0, 255)
         require_on_grid(f"lot size of {self.name}", self.lot_size, 1 / LOT_STEP, MAX_LOT_SIZE, LOT_STEP)
-        is_option, is_dated = (
-            self.kind is InstrumentKind.OPTION,
-            self.kind in (InstrumentKind.OPTION, InstrumentKind.FUTURE),
-        )
+        is_option, is_dated = self.kind is InstrumentKind.OPTION, self.kind in DATED
         for field, wanted in (("strike", is_option), ("is_call", is_option), ("expiry", is_dated)):
             value = getattr(self, field)
             if (value is not None) != wanted:
@@ -156,8 +164,7 @@ def make_instrument(
 ) -> Instrument:
     """An `Instrument` whose name is derived from its facts; raises as `Instrument` does."""
     kind, underlying = InstrumentKind(kind), Coin(underlying)
-    is_dated = kind in (InstrumentKind.OPTION, InstrumentKind.FUTURE)
-    if is_dated:
+    if kind in DATED:
         require_whole(f"expiry of slot {slot}", expiry, 1, MAX_EXPIRY)
     if kind is InstrumentKind.OPTION:
         require_in_range(f"strike of slot {slot}", strike, 1 / USD6, MAX_USD)
@@ -182,7 +189,8 @@ def get_option_terms(item: Instrument) -> tuple[float, bool]:
 class Listing:
     """Which instrument each slot of a preset holds, with read-only numpy columns of shape (N,), in slot order.
 
-    Within a coin's slots: +0 spot collateral, +1 perpetual, then dated futures, then options. None is an empty slot.
+    Within a coin's slots: +0 spot collateral, +1 perpetual, then dated futures, then options; a bond may stand in the
+    place of an option. None is an empty slot.
 
     Raises
     ------
@@ -215,10 +223,11 @@ class Listing:
                 continue
             if instrument.slot != slot:
                 raise OutOfRange(f"slot of {instrument.name}", instrument.slot, slot, slot)
-            allowed = self.expected_kind(slot)
-            if (instrument.underlying, instrument.kind) != allowed:
+            coin, kinds = self.expected_kinds(slot)
+            if instrument.underlying is not coin or instrument.kind not in kinds:
                 given = f"{instrument.underlying} {instrument.kind.value}"
-                raise WrongKind(f"instrument in slot {slot}", given, f"{allowed[0]} {allowed[1].value}")
+                allowed = f"{coin} {' or '.join(kind.value for kind in kinds)}"
+                raise WrongKind(f"instrument in slot {slot}", given, allowed)
             if instrument.expiry is not None:
                 day = (instrument.underlying, instrument.expiry // SECONDS_PER_DAY)
                 expiry, name = first_of_day.setdefault(day, (instrument.expiry, instrument.name))
@@ -228,17 +237,17 @@ class Listing:
                 raise DuplicateName("instrument", instrument.name)
             seen.add(instrument.name)
 
-    def expected_kind(self, slot: int) -> tuple[Coin, InstrumentKind]:
-        """Which coin and kind may stand in `slot`."""
+    def expected_kinds(self, slot: int) -> tuple[Coin, tuple[InstrumentKind, ...]]:
+        """Which coin and kinds may stand in `slot`."""
         underlying = self.preset.coin_of(slot)
         offset = slot - self.preset.coin_slots(underlying).start
         if offset == SPOT_OFFSET:
-            return underlying, InstrumentKind.SPOT
+            return underlying, (InstrumentKind.SPOT,)
         if offset == PERPETUAL_OFFSET:
-            return underlying, InstrumentKind.PERPETUAL
-        return underlying, InstrumentKind.FUTURE if slot in self.preset.future_slots(
-            underlying
-        ) else InstrumentKind.OPTION
+            return underlying, (InstrumentKind.PERPETUAL,)
+        if slot in self.preset.future_slots(underlying):
+            return underlying, (InstrumentKind.FUTURE,)
+        return underlying, (InstrumentKind.OPTION, InstrumentKind.BOND)
 
     @cached_property
     def by_name(self) -> Mapping[str, Instrument]:
@@ -290,7 +299,7 @@ class Listing:
 
     @cached_property
     def lot_size(self) -> np.ndarray:
-        """float64: coin per lot, 0 where nothing is listed."""
+        """float64: coin per lot, US dollars of face per lot of a bond, 0 where nothing is listed."""
         return self._facts("lot_size", 0.0, float)
 
     @cached_property
@@ -302,6 +311,11 @@ class Listing:
     def is_option(self) -> np.ndarray:
         """bool: True where an option is listed."""
         return _column(list(self.kind == KIND_CODES[InstrumentKind.OPTION]), bool)
+
+    @cached_property
+    def is_bond(self) -> np.ndarray:
+        """bool: True where a bond is listed."""
+        return _column(list(self.kind == KIND_CODES[InstrumentKind.BOND]), bool)
 
     @cached_property
     def is_collateral(self) -> np.ndarray:

@@ -1,16 +1,27 @@
-"""The same market in another listing: at a preset with other policy rows, or reduced to 16 slots by rule."""
+"""The same market in another listing: at a preset with other policy rows, reduced to 16 slots by rule, or with
+bonds."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange, UnknownName
-from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind, Listing
+from zkmargin.engine.market.instruments import (
+    KIND_CODES,
+    InstrumentKind,
+    Listing,
+    canonical_name,
+    make_instrument,
+)
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import Coin, Preset, get_preset
 from zkmargin.engine.units import SECONDS_PER_DAY
+
+BOND_FACE = 100.0
+"""US dollars of face per lot of a bond."""
 
 
 def to_preset(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
@@ -95,3 +106,28 @@ def _slots_of_mini(snapshot: MarketSnapshot, coin: Coin) -> list[int]:
         pick_option("call wing", [slot for slot in wings if listing.is_call[slot]], 1.15),
         pick_option("option of another expiry", [slot for slot in others if listing.expiry[slot] == latest], 1.0),
     ]
+
+
+def list_bonds(snapshot: MarketSnapshot, expiries: Mapping[int, int]) -> MarketSnapshot:
+    """`snapshot` with bonds of `BOND_FACE` in the option slots that `expiries` maps to their expiry, unix seconds.
+
+    No venue quotes them. A bond is priced at the index over the forward of the coin's listed future of that expiry, at
+    most 1: what the cash token yields to whoever buys spot and sells that future.
+
+    Raises
+    ------
+    UnknownName
+        If the coin that owns a slot lists no future of that expiry.
+    WrongKind
+        If a slot is no option's.
+    """
+    instruments, listing = list(snapshot.listing.instruments), snapshot.listing
+    forward, volatility = snapshot.forward.copy(), snapshot.volatility.copy()
+    for slot, expiry in expiries.items():
+        coin = listing.preset.coin_of(slot)
+        future = listing.get(canonical_name(InstrumentKind.FUTURE, coin, expiry))
+        instruments[slot] = make_instrument(slot, InstrumentKind.BOND, coin, BOND_FACE, expiry=future.expiry)
+        forward[slot] = min(1.0, snapshot.index[coin] / float(snapshot.forward[future.slot]))
+        volatility[slot] = np.nan
+    listed = dataclasses.replace(listing, instruments=tuple(instruments))
+    return dataclasses.replace(snapshot, listing=listed, forward=forward, volatility=volatility)

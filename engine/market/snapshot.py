@@ -15,6 +15,7 @@ from types import MappingProxyType
 import numpy as np
 from eth_hash.auto import keccak
 
+from zkmargin.engine.elementary import exp
 from zkmargin.engine.errors import ExpiredInstrument, MalformedFile, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.market.bytes import RATE_STEP, VOLATILITY_STEP, decode, encode
 from zkmargin.engine.market.crowding import MAX_MULTIPLIER, MIN_MULTIPLIER, MULTIPLIER_STEP, Crowding
@@ -65,8 +66,8 @@ class MarketSnapshot:
     listing: Listing
     """What the slots hold."""
     forward: np.ndarray
-    """(N,) US dollars per coin, rounded to 1e-6: index for spot, mark for perpetuals (funding not taken off), else
-    the row's own forward; NaN where nothing is listed."""
+    """(N,) US dollars per coin, rounded to 1e-6: index for spot, mark for perpetuals (funding not taken off), a bond's
+    discount factor (US dollars per unit of face), else the row's own forward; NaN where nothing is listed."""
     volatility: np.ndarray
     """(N,) fraction per square root of a year, rounded to 1e-6; NaN where no option is."""
     daily_volatility: Mapping[Coin, float]
@@ -127,12 +128,22 @@ class MarketSnapshot:
                 allowed = f"the index of {item.underlying.value}, {self.index[item.underlying]}"
                 raise WrongKind(f"forward of {item.name}", float(self.forward[item.slot]), allowed)
         self._check_accrued_funding()
+        self._check_discounts()
 
     def _check_accrued_funding(self) -> None:
         listed = {item.underlying for item, _ in self._perpetuals()}
         for coin, accrued in self.accrued_funding.items():
             if accrued and coin not in listed:
                 raise WrongKind(f"accrued funding of {coin.value}", accrued, "0, as no perpetual is listed")
+
+    def _check_discounts(self) -> None:
+        """A bond costs no more than it pays, and no less than `MAX_RATE` a year discounts it to."""
+        for item in self.listing.by_name.values():
+            if item.kind is InstrumentKind.BOND:
+                least = float(exp(-MAX_RATE * self.years[item.slot])) - 1.0 / USD6
+                require_in_range(
+                    f"discount factor of {item.name}", float(self.forward[item.slot]), max(least, 1 / USD6), 1.0
+                )
 
     def _perpetuals(self) -> Iterator[tuple[Instrument, float]]:
         """Each listed perpetual and its mark, US dollars per coin."""

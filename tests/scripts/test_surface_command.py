@@ -43,7 +43,7 @@ def test_json_stands_alone(one_coin, tmp_path):
     check_document("surface", document)
     assert document["format"] == "zkmargin.surface/1"
     first, second = document["slices"]
-    assert (first["underlying"], first["quotes"], second["quotes"]) == ("BTC", 26, 6)
+    assert (first["underlying"], first["quotes"], second["quotes"]) == ("BTC", 25, 6)
     assert first["largest_calendar_fall"] is None and second["largest_calendar_fall"]["value"] < 0
     assert first["is_butterfly_free"] and first["rmse_points"] < 1.0
     assert document["listed_prices"]["violations"][0]["kind"] == "butterfly"

@@ -18,6 +18,7 @@ from zkmargin.engine.market.instruments import (
     collateral_lot_sizes,
     make_instrument,
 )
+from zkmargin.engine.market.listings import list_bonds
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin
@@ -369,6 +370,32 @@ class TestStep:
             check_succession(FIRST, expire(item.expiry, settle({**others, slot: paid})))
         for paid in (-1, most + 1):
             refuse(FIRST, expire(item.expiry, settle({**others, slot: paid})), "payoff", paid, slot)
+
+    @pytest.mark.property("P-22")
+    def test_a_bond_pays_its_face_at_its_expiry(self):
+        """And before it between half of its price and its face."""
+        bonds = list_bonds(SNAPSHOT, {7: LISTING.instruments[FUTURE].expiry})
+        face, value = 10**8, round(1e6 * float(price_per_lot(bonds)[7]))
+        first = follow(FIRST, snapshot=dataclasses.replace(bonds, time=FIRST.time))
+
+        def drop(moment: int, paid: int) -> Epoch:
+            expired = [
+                slot for slot, item in enumerate(bonds.listing.instruments) if (item.expiry or moment + 1) <= moment
+            ]
+            payoffs = {slot: min(price(slot), 10**6) if slot not in (FUTURE, 10) else price(slot) for slot in expired}
+            step = settle(payoffs | {7: paid})
+            return follow(
+                first, snapshot=relist(bonds, dict.fromkeys({7, *expired}), step=1), time=moment, settlement=step
+            )
+
+        maturity = bonds.listing.at(7).expiry
+        check_succession(first, drop(maturity, face))
+        for paid in (face - 1, face + 1, 0):
+            refuse(first, drop(maturity, paid), "payoff", paid, 7)
+        for paid in ((value + 1) // 2, face):
+            check_succession(first, drop(first.time + 60, paid))
+        for paid in ((value + 1) // 2 - 1, face + 1):
+            refuse(first, drop(first.time + 60, paid), "payoff", paid, 7)
 
     def test_an_expired_future_pays_about_its_price(self):
         moment, usd6 = LISTING.instruments[FUTURE].expiry, price(FUTURE)

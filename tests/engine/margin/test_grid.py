@@ -142,6 +142,9 @@ class TestCorners:
             if item.kind in (InstrumentKind.SPOT, InstrumentKind.PERPETUAL):
                 assert not shift.any() and not house.grid.pnl[rows, item.slot].any()
                 continue
+            if item.kind is InstrumentKind.BOND:
+                assert not shift.any()
+                continue
             years = (item.expiry - definition.snapshot.time) / (365 * 86_400)
             expected = [max(0.01, np.expm1(0.1 * years)), -max(0.01, -np.expm1(-0.1 * years))]
             assert shift == pytest.approx([expected[0], expected[0], expected[1], expected[1]])
@@ -163,8 +166,9 @@ class TestCorners:
         house, rows = self.corners()
         quiet = dataclasses.replace(PARAMETERS, term_short=0.0, term_long=0.0, basis_rate=0.0, basis_floor=0.0)
         pnl = HouseModel(house.snapshot, quiet).grid.pnl[rows]
-        options = house.snapshot.listing.is_option
-        assert (pnl[:, options] < 1e-9).all() and (pnl[:, ~options] == 0).all()
+        options, bonds = house.snapshot.listing.is_option, house.snapshot.listing.is_bond
+        assert (pnl[:, options] < 1e-9).all() and (pnl[:, ~(options | bonds)] == 0).all()
+        assert (pnl[:, bonds] > 0).all(), "a bond gains what it yields in a day"
         assert pnl[0][options] == pytest.approx(pnl[3][options])
 
     def test_a_calendar_of_futures_pays_for_the_basis(self):

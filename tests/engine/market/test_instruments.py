@@ -35,6 +35,17 @@ OPTION = {
 }
 
 
+def test_a_bond_stands_in_an_options_slot_under_the_cash_tokens_name():
+    bond = make_instrument(3, InstrumentKind.BOND, Coin.BTC, 100.0, expiry=EXPIRY)
+    assert bond.name == "USDC-25DEC26"
+    listing = make_mini(s3=bond)
+    assert listing.is_bond.nonzero()[0].tolist() == [3] and not listing.is_option[3]
+    with pytest.raises(DuplicateName, match="USDC-25DEC26"):
+        make_mini(s3=bond, s11=make_instrument(11, InstrumentKind.BOND, Coin.ETH, 50.0, expiry=EXPIRY))
+    with pytest.raises(WrongKind, match="instrument in slot 2 is 'BTC bond'; allowed: BTC future"):
+        make_mini(s2=make_instrument(2, InstrumentKind.BOND, Coin.BTC, 100.0, expiry=EXPIRY))
+
+
 def test_an_accepted_option():
     option = Instrument(**OPTION)
     assert (option.kind, option.underlying) == (InstrumentKind.OPTION, Coin.BTC)
@@ -45,7 +56,7 @@ def test_an_accepted_option():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"kind": "swap"}, UnknownName, "unknown kind 'swap'; allowed: spot, perpetual, future, option"),
+        ({"kind": "swap"}, UnknownName, "unknown kind 'swap'; allowed: spot, perpetual, future, option, bond"),
         ({"underlying": "SOL"}, UnknownName, "unknown underlying 'SOL'; allowed: BTC, ETH"),
         ({"slot": -1}, OutOfRange, "slot of .* is -1; allowed: 0 to 255"),
         ({"slot": 256}, OutOfRange, "slot of .* is 256"),
@@ -141,9 +152,9 @@ def test_columns_of_a_listing():
          OutOfRange, "slot of BTC-25DEC26-3000-P is 4; allowed: 3 to 3"),
         ({"s3": make_instrument(3, InstrumentKind.OPTION, Coin.ETH, 0.01, strike=3e3, expiry=EXPIRY,
                                is_call=False)},
-         WrongKind, "instrument in slot 3 is 'ETH option'; allowed: BTC option"),
+         WrongKind, "instrument in slot 3 is 'ETH option'; allowed: BTC option or bond"),
         ({"s3": make_instrument(3, InstrumentKind.FUTURE, Coin.BTC, 0.01, expiry=EXPIRY + 86_400)},
-         WrongKind, "instrument in slot 3 is 'BTC future'; allowed: BTC option"),
+         WrongKind, "instrument in slot 3 is 'BTC future'; allowed: BTC option or bond"),
         ({"s0": make_instrument(0, InstrumentKind.PERPETUAL, Coin.BTC, 0.01)},
          WrongKind, "instrument in slot 0 is 'BTC perpetual'; allowed: BTC spot"),
         ({"s3": make_instrument(3, InstrumentKind.OPTION, Coin.BTC, 0.01, strike=4e3, expiry=EXPIRY,

@@ -29,8 +29,8 @@ from zkmargin.engine.market.file import (
     parse_market,
     render_market,
 )
-from zkmargin.engine.market.instruments import MAX_EXPIRY, InstrumentKind, Listing, make_instrument
-from zkmargin.engine.market.listings import reduce_to_mini
+from zkmargin.engine.market.instruments import DATED, MAX_EXPIRY, InstrumentKind, Listing, make_instrument
+from zkmargin.engine.market.listings import list_bonds, reduce_to_mini
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin, get_preset
@@ -50,7 +50,7 @@ def test_the_shipped_markets_are_full_and_name_their_source(shipped):
     assert set(shipped.index) == set(Coin)
     assert shipped.listing.instruments[128].name == "WETH-SPOT"
     assert shipped.listing.instruments[128].lot_size == 0.001
-    derivatives = ~shipped.listing.is_collateral
+    derivatives = ~shipped.listing.is_collateral & ~shipped.listing.is_bond
     for code, lot in ((0, 0.01), (1, 0.1)):
         assert set(shipped.listing.lot_size[derivatives & (shipped.listing.underlying == code)]) == {lot}
 
@@ -60,8 +60,19 @@ def test_each_expiry_has_at_least_six_options(shipped):
     for code in (0, 1):
         of_coin = listing.is_option & (listing.underlying == code)
         _, counts = np.unique(listing.expiry[of_coin], return_counts=True)
-        assert of_coin.sum() == 120
+        bonds = listing.is_bond & (listing.underlying == code)
+        assert of_coin.sum() + bonds.sum() == 120
         assert counts.min() >= 6
+
+
+def test_the_calm_market_lists_two_bonds_at_the_futures_yield():
+    market = load_snapshot(SNAPSHOTS[0])
+    for day, factor in (("25SEP26", 77062.83 / 77405.28), ("25DEC26", 77062.83 / 78343.35)):
+        bond = market.listing.get(f"USDC-{day}")
+        assert market.forward[bond.slot] == pytest.approx(factor, abs=5e-7)
+        assert bond.expiry == market.listing.get(f"BTC-{day}").expiry
+    assert market.listing.is_bond.sum() == 2
+    assert not load_snapshot(SNAPSHOTS[1]).listing.is_bond.any()
 
 
 def test_the_listing_rule_holds_for_what_is_listed(shipped):
@@ -103,7 +114,7 @@ def test_json_is_exact(shipped):
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
-        ("deribit_2026-08-22", "71c141b2fa90b3eab6e8edd14cb4b5739c411a8095873b74c5ce14bb1c1204a7"),
+        ("deribit_2026-08-22", "ee1fa4507e4f865bf940cac05b7471a53a1f0b4576326315bdb645a1e067d64f"),
         ("deribit_2025-12-30", "78e0df80b055ab7b7db7329b9971c70d718af4b8fa46cc1c41ff618232f2c84c"),
         ("deribit_2026-02-05", "826a0748b8fd4ef8c7b3fc466e8a2ddae84a89b2b66d3f7c9999966d2c084445"),
     ],
@@ -154,7 +165,9 @@ def mini_snapshots(draw):
             kind = {0: InstrumentKind.SPOT, 1: InstrumentKind.PERPETUAL, 2: InstrumentKind.FUTURE}.get(
                 slot - first, InstrumentKind.OPTION
             )
-            facts = {"expiry": draw(expiry)} if kind in (InstrumentKind.FUTURE, InstrumentKind.OPTION) else {}
+            if slot == 7 and draw(st.booleans()):
+                kind = InstrumentKind.BOND
+            facts = {"expiry": draw(expiry)} if kind in DATED else {}
             if kind is InstrumentKind.OPTION:
                 # Strikes that differ by slot keep names apart.
                 strike = draw(st.integers(1, 10**13)) * 8 + slot - first
@@ -162,6 +175,8 @@ def mini_snapshots(draw):
                 volatility[slot] = draw(st.floats(0.001, 16))
             slots[slot] = make_instrument(slot, kind, coin, draw(lot), **facts)
             forward[slot] = index[coin] if kind in AT_INDEX else draw(usd)
+            if kind is InstrumentKind.BOND:
+                forward[slot] = 1.0
     rate, accrued = st.floats(-1, 1), st.floats(-1e8, 1e8)
     return MarketSnapshot(
         time=time,
@@ -256,6 +271,18 @@ def test_a_mark_far_from_the_index_is_refused_at_the_border(mini, share):
             read(far)
         assert refusal.value.value == pytest.approx(index * share)
         assert (refusal.value.low, refusal.value.high) == pytest.approx((0.95 * index, 1.05 * index))
+
+
+@pytest.mark.parametrize("factor", [1.000001, 0.43, 0.0])
+def test_a_bond_is_discounted_by_a_rate_of_0_to_100_percent(mini, factor):
+    """Until June 2027 that is 0.431 at least."""
+    bond = list_bonds(mini, {7: mini.listing.at(2).expiry})
+    for accepted in (1.0, 0.432):
+        priced = dataclasses.replace(bond, forward=with_value(bond.forward, 7, accepted))
+        assert MarketSnapshot.from_bytes(priced.to_bytes()) == parse_market(render_market(priced)) == priced
+    with pytest.raises(OutOfRange, match="USDC-25JUN27") as refusal:
+        dataclasses.replace(bond, forward=with_value(bond.forward, 7, factor))
+    assert refusal.value.value == factor
 
 
 def test_funding_accrues_where_a_perpetual_is_listed(mini):
