@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.ledger import Bucket
 from tests.support.reverts import refused
 from tests.support.vaults import absorb, get_dead_end, make_vault, pass_until, release
 from tests.support.world import LOT, USDC
@@ -55,7 +56,7 @@ WAYS_OUT = {
 
 
 # ----------------------------------------------------------------------------------------------------------- two steps
-@pytest.mark.property("P-161")
+@pytest.mark.property("P-150")
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_every_way_out_is_debited_at_once_and_paid_after_the_delay(world, recipient, way):
     vault, before = world.vault, world.cash.get_balance(recipient)
@@ -90,7 +91,7 @@ def test_a_payment_of_cash_and_collateral_is_two(world, recipient):
     assert world.vault.read_payments(recipient=recipient) == [cash]
 
 
-@pytest.mark.property("P-161")
+@pytest.mark.property("P-150")
 @pytest.mark.parametrize("name", ["account", "recipient", "amount", "due_at", "number", "token", "state"])
 def test_a_payment_is_claimed_as_it_is_recorded(world, recipient, name):
     """Each field in turn is another: nobody earlier, elsewhere or more is paid."""
@@ -106,7 +107,7 @@ def test_a_payment_is_claimed_as_it_is_recorded(world, recipient, name):
     assert world.vault.is_recorded(payment)
 
 
-@pytest.mark.property("P-161")
+@pytest.mark.property("P-150")
 def test_a_record_is_used_again_but_a_payment_is_not(world, recipient):
     """The record keeps a word that is not zero, so that the next payment writes 2,900 gas and not 20,000."""
     vault = world.vault
@@ -125,7 +126,7 @@ def test_a_record_is_used_again_but_a_payment_is_not(world, recipient):
 
 
 # ---------------------------------------------------------------------------------------------------------------- who
-@pytest.mark.property("P-162")
+@pytest.mark.property("P-151")
 @pytest.mark.parametrize("dead_end", ["zero", "vault", "house"])
 def test_nothing_is_released_or_claimed_to_where_it_would_be_lost(world, recipient, dead_end):
     to = get_dead_end(world, dead_end)
@@ -139,7 +140,7 @@ def test_nothing_is_released_or_claimed_to_where_it_would_be_lost(world, recipie
     assert refused("RecipientRefused", world.vault.claim, payment, to, sender=recipient) == {"recipient": to}
 
 
-@pytest.mark.property("P-162")
+@pytest.mark.property("P-151")
 def test_anyone_makes_a_payment_and_only_its_recipient_says_where_to(world, recipient):
     """A contract that cannot call is paid like anybody else: here it is the test's token."""
     vault = world.vault
@@ -164,7 +165,7 @@ def test_anyone_makes_a_payment_and_only_its_recipient_says_where_to(world, reci
 
 
 # -------------------------------------------------------------------------------------------------------------- tokens
-@pytest.mark.property("P-162")
+@pytest.mark.property("P-151")
 @pytest.mark.parametrize("is_silent", [False, True])
 def test_a_blocked_recipient_blocks_nobody_else_and_may_name_another_address(world, recipient, is_silent):
     vault, token = make_vault(world, "BlockingToken")
@@ -184,7 +185,7 @@ def test_a_blocked_recipient_blocks_nobody_else_and_may_name_another_address(wor
     assert token.get_balance(free.recipient) == 100
 
 
-@pytest.mark.property("P-162")
+@pytest.mark.property("P-151")
 @pytest.mark.parametrize("call", ["claim", "claimFor", "fund"])
 def test_a_token_that_calls_back_while_it_is_paid_gets_nothing(world, call):
     """The token is the recipient of a second payment that is due, and calls for it while the first is made."""
@@ -248,27 +249,11 @@ def test_what_does_not_fit_the_books_stays_in_the_inbox(world):
 
 
 # ---------------------------------------------------------------------------------------------------------------- rate
-class Bucket:
-    """The rate limit again, in exact fractions of Python: what was paid out lately, and what becomes of it."""
-
-    def __init__(self, held, share=DAILY_SHARE):
-        self.held, self.share, self.level, self.time = held, share, 0, 0
-
-    def release(self, amount, now):
-        """Seconds that the payment waits beyond the delay."""
-        drained = (self.held + self.level) * self.share * (now - self.time) // (10_000 * DAY)
-        self.level, self.time = max(0, self.level - drained), now
-        base = self.held + self.level
-        self.held, self.level = self.held - amount, self.level + amount
-        excess = self.level * 10_000 - base * self.share
-        return -(-excess * DAY // (base * self.share)) if excess > 0 else 0
-
-
-@pytest.mark.property("P-163")
+@pytest.mark.property("P-152")
 def test_beyond_a_daily_share_payments_wait_as_long_as_the_bucket_takes_to_drain(world, recipient):
     vault, token = make_vault(world, "BlockingToken")
     absorb(world, vault, token, 100_000)
-    bucket = Bucket(100_000)
+    bucket = Bucket(100_000, DAILY_SHARE)
     waits = []
     for amount, elapsed in ((15_000, 60), (5_000, 60), (20_000, 60), (1, 60), (20_000, DAY // 2), (39_999, 60)):
         world.chain.travel(elapsed)
@@ -281,7 +266,7 @@ def test_beyond_a_daily_share_payments_wait_as_long_as_the_bucket_takes_to_drain
     assert waits[-1] <= 4 * DAY and vault.get_held(token.address) == 0
 
 
-@pytest.mark.property("P-163")
+@pytest.mark.property("P-152")
 @pytest.mark.parametrize("share", [500, 2_000, 10_000])
 def test_whoever_leaves_waits_a_bounded_time_whatever_others_do(world, recipient, share):
     """Everybody leaves at once, in many payments: the last is due after 1 / share - 1 days and the delay, no later."""
@@ -297,7 +282,7 @@ def test_whoever_leaves_waits_a_bounded_time_whatever_others_do(world, recipient
     assert token.get_balance(recipient) == 10_000
 
 
-@pytest.mark.property("P-163")
+@pytest.mark.property("P-152")
 def test_who_pays_in_and_out_again_delays_others_by_no_more_than_his_money(world, recipient):
     """Nobody keeps the bucket full for ever: a refused payment could be forestalled for ever, one that waits cannot."""
     vault, token = make_vault(world, "BlockingToken")
@@ -341,7 +326,7 @@ def test_terms_have_bounds_and_hold_for_payments_to_come(world, recipient):
 
 
 # --------------------------------------------------------------------------------------------------------------- pause
-@pytest.mark.property("P-164")
+@pytest.mark.property("P-153")
 def test_a_pause_stops_the_clock_and_no_delay_runs_down(world, recipient, guardian):
     vault, oracle = world.vault, world.oracle
     [due] = withdraw(world)
@@ -370,7 +355,7 @@ def test_a_pause_stops_the_clock_and_no_delay_runs_down(world, recipient, guardi
     vault.claim_for([waiting, during])
 
 
-@pytest.mark.property("P-164")
+@pytest.mark.property("P-153")
 def test_a_guardian_cannot_stop_the_clock_for_ever(world, guardian):
     """Nor by pausing again while a pause goes on; the owner's word ends it, and it counts seven days at most."""
     oracle = world.oracle
@@ -395,7 +380,7 @@ def test_a_guardian_cannot_stop_the_clock_for_ever(world, guardian):
 
 
 # ---------------------------------------------------------------------------------------------------------------- veto
-@pytest.mark.property("P-165")
+@pytest.mark.property("P-154")
 def test_a_veto_delays_once_and_then_the_payment_is_due(world, recipient, guardian):
     vault, owner = world.vault, world.oracle.contract.call("owner")
     [first], [second], [due] = withdraw(world), withdraw(world), withdraw(world)
@@ -417,7 +402,7 @@ def test_a_veto_delays_once_and_then_the_payment_is_due(world, recipient, guardi
     assert world.cash.get_balance(recipient) == before + first.amount
 
 
-@pytest.mark.property("P-165")
+@pytest.mark.property("P-154")
 def test_the_owner_returns_a_vetoed_payment_to_the_accounts_and_may_take_that_back(world, recipient, guardian):
     vault, owner = world.vault, world.oracle.contract.call("owner")
     token = world.cash.address
@@ -449,7 +434,7 @@ def test_the_owner_returns_a_vetoed_payment_to_the_accounts_and_may_take_that_ba
     assert world.cash.get_balance(recipient) == before + payment.amount
 
 
-@pytest.mark.property("P-165")
+@pytest.mark.property("P-154")
 def test_a_vetoed_payment_is_reinstated_without_passing_through_the_accounts(world, guardian):
     vault = world.vault
     [payment] = withdraw(world)
@@ -460,7 +445,7 @@ def test_a_vetoed_payment_is_reinstated_without_passing_through_the_accounts(wor
     vault.claim_for(vault.read_payments())
 
 
-@pytest.mark.property("P-165")
+@pytest.mark.property("P-154")
 def test_a_returned_payment_is_not_reinstated_out_of_nothing(world, guardian):
     """Its tokens went to those who left meanwhile."""
     vault, token = world.vault, world.cash.address
@@ -473,7 +458,7 @@ def test_a_returned_payment_is_not_reinstated_out_of_nothing(world, guardian):
     assert (fields["wanted"], fields["available"]) == (payment.amount, 0)
 
 
-@pytest.mark.property("P-165")
+@pytest.mark.property("P-154")
 def test_a_returned_payment_no_longer_counts_against_the_rate(world, guardian, recipient):
     vault, token = make_vault(world, "BlockingToken")
     absorb(world, vault, token, 1_000)

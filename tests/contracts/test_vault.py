@@ -229,7 +229,7 @@ def test_the_vault_and_the_house_name_each_other(world):
         )  # fmt: skip
 
 
-@pytest.mark.property("P-167")
+@pytest.mark.property("P-156")
 def test_what_the_vault_is_wired_to_is_checked(world):
     cash, weth, oracle = world.cash.address, world.weth.address, world.deployment.risk_oracle
     other = deploy_contract(world.chain, "TestWETH")[0].address
@@ -265,7 +265,7 @@ def test_the_vault_says_which_interface_it_has(world):
     assert not supports("supportsInterface", bytes.fromhex("ffffffff"))
 
 
-@pytest.mark.property("P-166")
+@pytest.mark.property("P-155")
 def test_inboxes_survive_a_fork_that_takes_another_chain_id(world):
     """Account numbers are made of the chain id at deployment, so auth still reaches what was funded before."""
     account = world.alice.id
