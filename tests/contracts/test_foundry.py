@@ -5,8 +5,8 @@ import tomllib
 
 import pytest
 
-from tests.support.forge import CONTRACTS, run_forge
-from zkmargin.contracts.compile import SETTINGS, compile_contracts
+from tests.support.forge import CONTRACTS, run_forge, run_suite
+from zkmargin.contracts.compile import SETTINGS, compile_contracts, compile_sources, read_sources
 from zkmargin.prover.paths import BUILD, PACKAGE
 
 PROFILE = tomllib.loads((CONTRACTS / "foundry.toml").read_text())["profile"]["default"]
@@ -26,6 +26,78 @@ def test_foundry_has_the_settings_of_the_shipped_bytecode():
 def test_a_plain_forge_build_makes_the_shipped_bytecode():
     done = run_forge("build")
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("ClearingHouse", "CollateralVault", "KeyRegistry", "MarginVerifier", "RiskOracle"):
+    for name in (
+        "AccountDesk",
+        "BatchDesk",
+        "ClearingHouse",
+        "CollateralVault",
+        "KeyRegistry",
+        "MarginVerifier",
+        "RiskOracle",
+    ):
         built = json.loads((BUILD / f"forge/out/{name}.sol/{name}.json").read_text())
         assert built["bytecode"]["object"] == compile_contracts()[name].bytecode, name
+
+
+MUTANTS = {
+    "the new commitment is not written": (
+        "ClearingHouse",
+        "            record.commitment = action.commitmentNew;\n",
+        "",
+        "a call was accepted twice",
+    ),
+    "an older epoch lowers provenAt": (
+        "ClearingHouse",
+        "if (rule.has(ActionRules.PROVEN_SET) && inputs.time < provenAt) {",
+        "if (rule.has(ActionRules.PROVEN_SET) && inputs.time + 9_999 < provenAt) {",
+        "provenAt fell",
+    ),
+    "a fee counts twice": (
+        "ClearingHouse",
+        "if (fees != 0) feesOf[msg.sender] += fees;",
+        "if (fees != 0) feesOf[msg.sender] += 2 * fees;",
+        "fees",
+    ),
+    "a proof is not checked": (
+        "ClearingHouse",
+        "        _verify(action, inputs, digest, rule.has(ActionRules.WRITES), request.proof);",
+        "        if (digest == 0) _verify(action, inputs, digest, rule.has(ActionRules.WRITES), request.proof);",
+        "accepted what the verifier refused",
+    ),
+    "what was released stays in the books": (
+        "CollateralVault",
+        "        book.held -= uint96(amount);\n        uint32 number",
+        "        uint32 number",
+        "balance = inboxes + held + owed",
+    ),
+}
+"""Name: file, text of it, what stands in its place, and what the suite then says."""
+
+
+@pytest.mark.property("P-141")
+def test_books_and_states_hold_for_any_mix_of_calls():
+    """5,000 calls; the bytecode is the shipped one, and every proof is accepted."""
+    done = run_suite(BUILD / "forge/shipped")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "calls: 5000, reverts: 0" in done.stdout
+
+
+@pytest.mark.property("P-141")
+@pytest.mark.slow
+def test_books_and_states_hold_for_many_calls():
+    done = run_suite(BUILD / "forge/shipped", FOUNDRY_INVARIANT_RUNS="125", FOUNDRY_INVARIANT_DEPTH="400")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "calls: 50000, reverts: 0" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_contract_without_a_check_fails_the_suite(name):
+    stem, old, new, reason = MUTANTS[name]
+    sources, file = read_sources(), f"{stem}.sol"
+    contract = "CollateralVault" if stem == "CollateralVault" else "ClearingHouse"
+    assert sources[file].count(old) == 1, f"{file} is not as this test expects it: {old}"
+    mutant = compile_sources({**sources, file: sources[file].replace(old, new)}, (f"{contract}.sol",))[contract]
+    done = run_suite(BUILD / "forge/mutant", {contract: mutant})
+    assert done.returncode != 0
+    assert f"FAIL: {reason}" in done.stdout, done.stdout

@@ -1,11 +1,13 @@
 """Foundry's forge over `contracts/foundry.toml`, with the compiler from npm in the place of a downloaded one."""
 
+import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-from zkmargin.contracts.compile import install_compiler
+from zkmargin.contracts.compile import Artifact, compile_contracts, install_compiler
 from zkmargin.prover.paths import NODE_MODULES
 
 CONTRACTS = Path(__file__).parents[2] / "contracts"
@@ -29,3 +31,18 @@ def run_forge(*arguments: str, **environment: str) -> subprocess.CompletedProces
     return subprocess.run(
         command, cwd=CONTRACTS, env={**os.environ, **environment}, capture_output=True, text=True, timeout=SECONDS
     )
+
+
+def run_suite(folder: Path, changed: Mapping[str, Artifact] | None = None, **environment: str):
+    """`forge test` of `contracts/forge` over the shipped bytecode, or over that of `changed` contracts.
+
+    Parameters
+    ----------
+    folder : Path
+        Below `build/forge`, where forge may read: the contracts are put there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, artifact in {**compile_contracts(), **(changed or {})}.items():
+        document = {"abi": artifact.abi, "bytecode": {"object": artifact.bytecode}}
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    return run_forge("test", FOUNDRY_PROFILE="suite", ZKMARGIN_ARTIFACTS=str(folder), **environment)

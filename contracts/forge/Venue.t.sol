@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IClearingHouse} from "../src/interfaces/IClearingHouse.sol";
+import {ICollateralVault} from "../src/interfaces/ICollateralVault.sol";
+import {VenueHandler} from "./VenueHandler.sol";
+import {Mintable} from "./ZkMarginFixture.sol";
+
+/// @title What holds of the venue after any mix of calls
+contract VenueInvariants {
+    VenueHandler private _handler;
+    IClearingHouse private _house;
+    ICollateralVault private _vault;
+    Mintable[2] private _tokens;
+
+    function setUp() public {
+        _handler = new VenueHandler();
+        (_house, _vault, _tokens[0], _tokens[1]) = _handler.parts();
+    }
+
+    function targetContracts() public view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(_handler);
+    }
+
+    /// @dev One invariant, not three: forge would make the calls anew for each.
+    function invariant_books_and_states() public view {
+        string memory fault = _handler.fault();
+        require(bytes(fault).length == 0, fault);
+        _requireVaultBooks();
+        _requireHouseBooks();
+    }
+
+    /// @dev A mix in which nothing was accepted would say nothing: here every kind of call is, once.
+    function test_every_kind_of_call_is_accepted() public {
+        _handler.fund(0, 1e9, 200);
+        _handler.fund(1, 1e9, 200);
+        _handler.deposit(0, 1e9, 100, 7);
+        _handler.cure(1, 1e9, 100, 7, 0);
+        _handler.trade(0, 1, 5, 6, 0);
+        _handler.attest(0, 0, true);
+        _handler.attest(1, 0, false);
+        _handler.withdraw(0, 1e3, 1, 7, 0);
+        _handler.withdrawFlat(0, 1e3, 1, 7);
+        _handler.collectFees();
+        _handler.claim();
+        _handler.claim();
+        _handler.pullBack(1, 1);
+        _handler.invalidate(0, "digest");
+        _handler.post(7);
+        _handler.trade(0, 1, 5, 6, 0);
+        _handler.attestWithoutProof(1);
+        _handler.replay(9, address(1));
+        _handler.close(0, 1, 0, 0, 0);
+        bytes32[14] memory names = [
+            bytes32("fund"),
+            "deposit",
+            "cure",
+            "attest",
+            "withdraw",
+            "flat",
+            "collect",
+            "claim",
+            "pull back",
+            "invalidate",
+            "post",
+            "trade",
+            "close",
+            "replay"
+        ];
+        for (uint256 i = 0; i < names.length; i++) {
+            require(_handler.accepted(names[i]) > 0, string.concat("refused: ", string(abi.encode(names[i]))));
+        }
+        require(_handler.accepted("trade") == 2 && _handler.accepted("attest") == 2, "trade, attest");
+        invariant_books_and_states();
+    }
+
+    function _requireVaultBooks() private view {
+        for (uint256 i = 0; i < 2; i++) {
+            address token = address(_tokens[i]);
+            uint256 booked = _vault.held(token) + _handler.owed(token);
+            for (uint256 k = 0; k < _handler.countAccounts(); k++) {
+                booked += _vault.inbox(_handler.accounts(k), token);
+            }
+            require(booked == _tokens[i].balanceOf(address(_vault)), "balance = inboxes + held + owed");
+            require(int256(_vault.held(token)) == _handler.absorbed(token), "held = absorbed - released");
+        }
+    }
+
+    function _requireHouseBooks() private view {
+        int256 held = int256(_vault.held(address(_tokens[0])));
+        require(held == _handler.hiddenCash() + int256(_handler.fees()), "held = hidden cash + fees");
+        require(_house.feesOf(address(_handler)) == _handler.fees(), "fees");
+    }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+// Import this beside ZkMarginFixture.sol, anywhere in a Foundry project: forge then makes the artifacts that the
+// fixture deploys. Needs `via_ir = true` and `evm_version = "cancun"` or later.
+import {ClearingHouse} from "../src/ClearingHouse.sol";
+import {CollateralVault} from "../src/CollateralVault.sol";
+import {MarginVerifier} from "../src/MarginVerifier.sol";
+import {RiskOracle} from "../src/RiskOracle.sol";
+import {TestUSDC, TestWETH} from "../src/test/TestTokens.sol";

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IKeyRegistry, KeyRegistration} from "../interfaces/IKeyRegistry.sol";
+
+/// @title For tests alone: a registry whose version 1 is live from the start, and has no key behind it
+/// @notice Goes with AcceptAllVerifier. A test may revoke the version; nothing can be registered.
+contract OneKeyRegistry is IKeyRegistry {
+    uint16 private constant SLOTS = 16;
+    bool private _isRevoked;
+
+    /// @inheritdoc IKeyRegistry
+    function register(KeyRegistration calldata) external pure returns (uint16) {
+        revert KeyUnknown(2, 1);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function revoke(uint16 version) external {
+        _requireLive(version);
+        _isRevoked = true;
+        emit KeyRevoked(version);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function latest() external pure returns (uint16) {
+        return 1;
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function transitionKey(uint16 version) external view returns (address key, uint16 slots) {
+        _requireLive(version);
+        return (address(this), SLOTS);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function openKey(uint16 version) external view returns (address key, uint256 committeeX, uint256 committeeY) {
+        _requireLive(version);
+        return (address(this), 1, 2);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function flatPoint(uint16 version) external view returns (uint256 x, uint256 y) {
+        _requireLive(version);
+        return (1, 2);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function versionOf(bytes32) external pure returns (uint16) {
+        return 1;
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function isLive(uint16 version) external view returns (bool) {
+        return version == 1 && !_isRevoked;
+    }
+
+    function _requireLive(uint16 version) private view {
+        if (version != 1) revert KeyUnknown(version, 1);
+        if (_isRevoked) revert KeyIsRevoked(version);
+    }
+}
