@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,15 +11,17 @@ from typing import Any
 from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import AccountStale, AnswerMalformed, DeploymentMismatch, Reverted
+from zkmargin.contracts.messages import NamedPoint
 from zkmargin.contracts.requests import (
     ActionRequest,
     OpenRequest,
     TradeRequest,
 )
-from zkmargin.prover.account.recovery import Event, Opened, Transitioned
+from zkmargin.prover.account.account import compute_account_id
+from zkmargin.prover.account.recovery import Event, Opened, Skipped, Transitioned
 from zkmargin.prover.errors import ActionNotAllowed
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Invalidate
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import normalise_signature
@@ -44,6 +46,15 @@ class Status(IntEnum):
     CLOSED = 3
 
 
+class Margin(IntEnum):
+    """Which margin a written proof showed."""
+
+    NONE = 0
+    INITIAL = 1
+    MAINTENANCE = 2
+    WITHDRAW = 3
+
+
 @dataclass(frozen=True)
 class AccountView:
     """What the chain knows of an account."""
@@ -52,10 +63,27 @@ class AccountView:
     status: Status
     key_version: int
     generation: int
+    may_hold_derivatives: bool
+    """Whether it has traded since it opened or last proved to be flat."""
+    margin: Margin
+    """Which margin the last written proof showed."""
     proven_at: int
-    """Unix seconds of the prices at which margin was last proved."""
+    """Unix seconds of the prices of the last written proof, 0 before the first."""
+    proven_epoch: int
+    """Number of the epoch that it was proved at, the latest that the account's state depends on."""
     commitment: int
-    escrow_hash: bytes
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What an account proved last, at an epoch that still counts."""
+
+    margin: str
+    """Name of the policy; empty if nothing counts."""
+    time: int
+    """Unix seconds of the epoch's prices."""
+    epoch: int
+    """Number of the epoch."""
 
 
 class ClearingHouse:
@@ -84,6 +112,15 @@ class ClearingHouse:
         """
         with _naming_stale_accounts():
             return self.contract.send(ENTRY_POINTS[kind], request.to_abi(), sender=sender)
+
+    def roll(self, request: ActionRequest, steps: int, *, sender: str | None = None) -> Receipt:
+        """Takes an account over steps of the listing; raises like `act`."""
+        with _naming_stale_accounts():
+            return self.contract.send("roll", request.to_abi(), steps, sender=sender)
+
+    def skip(self, account: bytes, *, sender: str | None = None) -> Receipt:
+        """Takes an account without derivatives to the listing in force, without a proof."""
+        return self.contract.send("skip", account, sender=sender)
 
     def trade(self, request: TradeRequest, *, sender: str | None = None) -> Receipt:
         """Settles a trade between two accounts; raises like `act`."""
@@ -118,10 +155,14 @@ class ClearingHouse:
         self, auth: str, index: int, digest: bytes, signature: bytes, *, sender: str | None = None
     ) -> Receipt:
         """Burns a digest by auth's signature over Invalidate, whose v may be 0 or 1; raises `SignatureRefused`."""
-        chain, message = self.contract.chain, Invalidate(digest=digest)
-        domain = Domain(chain_id=chain.id, clearing_house=self.contract.address, risk_oracle=ZERO_ADDRESS)
+        domain = Domain(chain_id=self.contract.chain.id, clearing_house=self.contract.address, risk_oracle=ZERO_ADDRESS)
+        message = Invalidate(account=compute_account_id(domain, auth, index), digest=digest)
         signature = normalise_signature(auth, domain, message, signature)
         return self.contract.send("invalidateFor", auth, index, digest, signature, sender=sender)
+
+    def confirm(self, account: bytes, epoch: int, signatures: Sequence[bytes], *, sender: str | None = None) -> Receipt:
+        """Takes the quorum's word, over `Confirmation`, for an account whose state depends on a revoked epoch."""
+        return self.contract.send("confirm", account, epoch, list(signatures), sender=sender)
 
     def collect_fees(self, to: str, *, sender: str | None = None) -> Receipt:
         """Moves `sender`'s fees to what `to` may claim from the vault."""
@@ -130,8 +171,10 @@ class ClearingHouse:
     def get_account(self, account: bytes, *, block: int | None = None) -> AccountView:
         """What the chain knows of an account, now or at the end of the block of that number; status NONE if it never
         was opened."""
-        auth, status, *rest = self.contract.call("accountOf", account, block=block)
-        return AccountView(auth, Status(status), *rest)
+        auth, status, version, generation, derivatives, margin, *rest = self.contract.call(
+            "accountOf", account, block=block
+        )
+        return AccountView(auth, Status(status), version, generation, derivatives, Margin(margin), *rest)
 
     def require_commitment(self, account: bytes, commitment: int) -> None:
         """Raises `AccountStale` unless the chain stores that commitment: ask before proving, which takes longer."""
@@ -139,13 +182,9 @@ class ClearingHouse:
         if stored != commitment:
             raise AccountStale(account, commitment, stored, "ClearingHouse.accountOf")
 
-    def is_current(self, account: bytes, max_age: int) -> bool:
-        """Whether margin was proved at prices at most `max_age` seconds old."""
-        return bool(self.contract.call("isCurrent", account, max_age))
-
-    def get_attested(self, account: bytes, policy: str) -> int:
-        """Time at which the account, as it is now, attested the policy of that name; 0 if never."""
-        return int(self.contract.call("attested", account, encode_policy_name(policy)))
+    def get_views(self) -> str:
+        """Address of the AccountViews that it made."""
+        return str(self.contract.call("VIEWS"))
 
     def get_fees(self, submitter: str) -> int:
         """Micro-dollars that a submitter may collect."""
@@ -171,11 +210,46 @@ class ClearingHouse:
         if last_block < self._first_block:
             raise DeploymentMismatch("last block to read", last_block, f"{self._first_block} or later, the first one")
         found: list[tuple[tuple[int, int], Event]] = []
-        for name, convert in (("AccountOpened", _to_opened), ("Traded", _to_sides), ("Flowed", _to_flowed)):
+        for name, convert in EVENTS.items():
             for event in self.contract.read_events(name, first_block=self._first_block, last_block=last_block):
                 place = (int(event["blockNumber"]), int(event["logIndex"]))
                 found += [(place, item) for item in convert(event["args"])]
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]
+
+
+class AccountViews:
+    """What accounts have proved, and which digests auths sign; see IAccountViews.sol."""
+
+    def __init__(self, contract: Contract):
+        self.contract = contract
+
+    def is_current(self, account: bytes, max_age: int) -> bool:
+        """Whether margin was proved at prices at most `max_age` seconds old, at an epoch that still counts."""
+        return bool(self.contract.call("isCurrent", account, max_age))
+
+    def get_proved(self, account: bytes) -> Proved:
+        """Which margin `is_current` rests on, since when and at which epoch."""
+        margin, time, epoch = self.contract.call("provedOf", account)
+        return Proved(margin.rstrip(b"\0").decode(), time, epoch)
+
+    def get_attested(self, account: bytes, point: NamedPoint) -> tuple[int, int]:
+        """Time and epoch at which the account, as it is now, attested the policy with that very point; 0, 0 if
+        never, or at an epoch that no longer counts."""
+        time, epoch = self.contract.call("attested", account, point.name, point.hash)
+        return time, epoch
+
+    def get_steps_behind(self, account: bytes) -> int:
+        """How many steps of the listing the account is behind the oracle."""
+        return int(self.contract.call("stepsBehind", account))
+
+    def get_digest(self, kind: ActionKind, request: ActionRequest, steps: int = 0) -> bytes:
+        """EIP-712 digest of a request, 32 bytes, as the clearing house makes it."""
+        return bytes(self.contract.call("digestOf", int(kind), request.to_abi(), steps))
+
+    def get_digests(self, request: TradeRequest) -> tuple[bytes, bytes]:
+        """EIP-712 digests of both sides of a trade."""
+        plus, minus = self.contract.call("digestsOf", request.to_abi())
+        return bytes(plus), bytes(minus)
 
 
 @contextmanager
@@ -191,6 +265,10 @@ def _naming_stale_accounts() -> Iterator[None]:
 
 def _to_opened(event: Mapping[str, Any]) -> list[Event]:
     return [Opened(bytes(event["account"]), event["auth"], event["index"], event["generation"], event["commitment"])]
+
+
+def _to_skipped(event: Mapping[str, Any]) -> list[Event]:
+    return [Skipped(bytes(event["account"]), event["generation"])]
 
 
 def _to_flowed(event: Mapping[str, Any]) -> list[Event]:
@@ -225,3 +303,7 @@ def _to_sides(event: Mapping[str, Any]) -> list[Event]:
         )
         for name, side in (("Plus", 1), ("Minus", -1))
     ]
+
+
+EVENTS = {"AccountOpened": _to_opened, "Traded": _to_sides, "Flowed": _to_flowed, "Skipped": _to_skipped}
+"""Events of an account's history, and what makes records of them."""

@@ -127,12 +127,13 @@ def deploy(
         chain, "RiskOracle", owner, guardian, registry.address, generation, settlement_delay, ordered, threshold
     )
     verifier, _ = deploy_contract(chain, "MarginVerifier")
+    desk, _ = deploy_contract(chain, "AccountDesk", registry.address, oracle.address, verifier.address)
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     house, _ = deploy_contract(
-        chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address
+        chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address, desk.address
     )
     if owner != deployer:
         registry.send("transferOwnership", owner)

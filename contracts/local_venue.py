@@ -61,8 +61,8 @@ class LiveEpoch:
 class LocalVenue(Venue):
     """Contracts, publishers and oracle of one deployment on a development chain, which ends with `close`.
 
-    The venue's publishers keep it current: when a trade needs an epoch and the latest is too old for it, or older than
-    the opening of an account, they post a new one of the same market.
+    The venue's publishers keep it current: when a trade needs an epoch and the latest is too old for it, they post a
+    new one of the same market.
 
     Where the chain's clock is within a day of the market's when the venue is made, every epoch's snapshot is the market
     as of the epoch's time: same prices, less time to expiry. Publishers then ask for the lag of `MAX_LAG`, as they do
@@ -208,11 +208,9 @@ class LocalVenue(Venue):
         return self.latest.data
 
     def _is_outdated(self, epoch: Epoch) -> bool:
-        """Whether less than a minute of its age is left for a trade, or an account was opened after it."""
+        """Whether less than a minute of its age is left for a trade."""
         age = self.chain.time - epoch.time
-        if age + LEAST_LEFT > self.contracts.oracle.get_max_age(ActionKind.TRADE):
-            return True
-        return any(epoch.time < self.contracts.house.get_account(account).proven_at for account in self.traders)
+        return age + LEAST_LEFT > self.contracts.oracle.get_max_age(ActionKind.TRADE)
 
     def read_epoch(self, number: int) -> Epoch:
         """An epoch that this venue's publishers posted; raises `CallInvalid` for another."""

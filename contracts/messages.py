@@ -33,6 +33,11 @@ class NamedPoint:
     x: int
     y: int
 
+    @property
+    def hash(self) -> bytes:
+        """keccak256(abi.encode(name, x, y)), 32 bytes: which content the name has."""
+        return keccak(abi_encode(["bytes32", "uint256", "uint256"], [self.name, self.x, self.y]))
+
 
 @dataclass(frozen=True)
 class EpochPoints:

@@ -61,6 +61,8 @@ class OpenRequest(_Request):
     ephemeral_x: int
     ephemeral_y: int
     escrowed_key: int
+    submitter: str
+    """Who alone may carry it in; zero lets anyone."""
     deadline: int
     proof: Proof
     signature: bytes
@@ -72,7 +74,7 @@ class OpenRequest(_Request):
         """From auth's message and the escrow it covers."""
         return cls(
             message.auth, message.index, message.key_version, message.generation, message.commitment,
-            *ephemeral, escrowed_key, message.deadline, proof, signature,
+            *ephemeral, escrowed_key, message.submitter, message.deadline, proof, signature,
         )  # fmt: skip
 
 
@@ -90,6 +92,8 @@ class ActionRequest(_Request):
     """Micro-dollars to the submitter: taken from `cash` on the way in, added to it on the way out."""
     deadline: int
     recipient: str
+    submitter: str
+    """Who alone may carry it in; zero lets anyone."""
     policy: bytes
     """Name of the policy where the caller chooses it, else zero."""
     flows: tuple[Flow, ...]
@@ -120,6 +124,7 @@ class ActionRequest(_Request):
             fee=action.fee,
             deadline=action.deadline,
             recipient=action.recipient,
+            submitter=action.submitter,
             policy=action.policy if rule.policy is None else ZERO_BYTES32,
             flows=action.flows,
             epoch=given,
@@ -137,6 +142,8 @@ class TradeSide(_Request):
     """Commitment that the proof starts from."""
     commitment_new: int
     ciphertext: int
+    submitter: str
+    """Who alone may carry the trade in; zero lets anyone."""
     fee: int
     deadline: int
     proof: Proof
@@ -151,6 +158,7 @@ class TradeSide(_Request):
             commitment_old=action.commitment_old,
             commitment_new=action.commitment_new,
             ciphertext=action.ciphertext,
+            submitter=action.submitter,
             fee=action.fee,
             deadline=action.deadline,
             proof=proof,

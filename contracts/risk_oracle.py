@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.contract import Contract
-from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.messages import SignedEpoch, SignedSettlement
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.messages.action_table import ActionKind
+
+SKIPS = (16, 4, 1)
+"""Steps of the listing that one settlement point may take at once, the largest first."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,25 @@ class RiskOracle:
     def get_settlement_delay(self) -> int:
         """Seconds from the posting of a settlement until it serves."""
         return int(self.contract.call("SETTLEMENT_DELAY"))
+
+    def find_skip(self, key_version: int, start: int, end: int) -> int:
+        """How many steps from generation `start`, at most up to `end`, the largest point that serves takes at once.
+
+        Raises
+        ------
+        Reverted
+            If there is no point of even one step.
+        """
+        for count in SKIPS:
+            if start + count <= end:
+                try:
+                    self.contract.call("settlementFor", key_version, start, count)
+                except Reverted:
+                    if count == 1:
+                        raise
+                else:
+                    return count
+        raise CallInvalid("generation to end at", end, f"above {start}")
 
     def get_step_time(self) -> int:
         """Block time of the latest generation step, 0 before the first."""

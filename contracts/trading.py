@@ -58,6 +58,8 @@ from zkmargin.prover.paths import BUILD
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.session import Session, VenueFacts
 
+LEFT_BEHIND = 2
+"""Steps behind the oracle from which on no epoch reaches an account."""
 PATIENCE = 3600
 """Seconds until what a trader signs here runs out."""
 MAX_CLAIMS = 100
@@ -130,6 +132,7 @@ class Trader:
         maker : bytes
             Account that may answer; anyone by default.
         """
+        self.venue.catch_up(self)
         generation = self.venue.current_epoch().generation
         slots = self.venue.read_lots(legs)
         request = make_request(self.id, maker, slots, self.venue.deadline, generation=generation)
@@ -152,6 +155,7 @@ class Trader:
             If it is malformed, to another maker, or of another listing.
         """
         self.venue.check_signer(request, request.message.taker)
+        self.venue.catch_up(self)
         maker = Maker(self.id, self.client.account.commitment, side)
         quote = make_quote(self.venue.begin(self.venue.current_epoch()), request.message, maker, taker_pays)
         return sign_message(self.client.wallet, self.venue.domain, quote)
@@ -170,6 +174,7 @@ class Trader:
         if message.request not in self._requests:
             raise CallInvalid("quote", f"to request 0x{message.request.hex()}", "one to a request of this trader")
         venue.check_signer(quote, message.maker)
+        venue.catch_up(self)
         epoch = venue.read_epoch(message.epoch)
         agreed = check_quote(venue.begin(epoch), self._requests[message.request], message, now=venue.time)
         accept = make_accept(venue.domain, message, self.client.account.commitment)
@@ -197,6 +202,7 @@ class Trader:
     def deposit(self, cash: Usd6 = NO_CASH, collateral: Mapping[str, int] | None = None) -> Receipt:
         """Pays tokens in and takes them into the hidden account; collateral is lots by instrument name."""
         lots = self.venue.read_lots(collateral or {})
+        self.venue.catch_up(self)
         self.venue.fund(self, cash_usd6=cash, lots=lots)
         return self.venue.submit(self, self.client.deposit(cash, lots, deadline=self.venue.deadline))
 
@@ -208,6 +214,7 @@ class Trader:
         The account is debited at once. The payment waits for the vault's delay; then anyone's `claim` makes it.
         """
         venue = self.venue
+        venue.catch_up(self)
         action = self.client.withdraw(
             venue.current_epoch(),
             cash,
@@ -228,12 +235,14 @@ class Trader:
 
     def attest(self, policy: str = "maintenance") -> Receipt:
         """Shows on chain that the account meets a policy."""
+        self.venue.catch_up(self)
         action = self.client.attest(self.venue.current_epoch(), policy, deadline=self.venue.deadline)
         return self.venue.submit(self, action)
 
     def attest_to(self, asked: AttestationRequest) -> ProvenAttestation:
         """Shows it to one recipient, off chain; see `verify_attestation`."""
         venue = self.venue
+        venue.catch_up(self)
         return self.client.attest_to(venue.current_epoch(), asked, valid_until=venue.deadline)
 
     def close(self, *, recipient: str | None = None) -> Receipt:
@@ -242,6 +251,7 @@ class Trader:
 
         It needs no epoch, so it works when the publishers are gone.
         """
+        self.venue.catch_up(self)
         slots = self.venue.facts.preset.collateral_slots
         lots = {slot: int(self.state.positions[slot]) for slot in slots if self.state.positions[slot]}
         action = self.client.close(self.cash, lots, recipient=recipient or self.address, deadline=self.venue.deadline)
@@ -440,7 +450,11 @@ class Venue:
         kind = ActionKind(action.message.kind)
         points = self.get_points(action.message.epoch) if ACTION_RULES[kind].needs_epoch else None
         request = ActionRequest.from_action(action.message, action.proof_words, action.signature, points)
-        receipt = self.contracts.house.act(kind, request, sender=self.submitter)
+        if ACTION_RULES[kind].takes_steps:
+            steps = action.message.generation_new - action.message.generation_old
+            receipt = self.contracts.house.roll(request, steps, sender=self.submitter)
+        else:
+            receipt = self.contracts.house.act(kind, request, sender=self.submitter)
         trader.client.confirm(action)
         return receipt
 
@@ -459,6 +473,31 @@ class Venue:
             coming = f"the next is due at {min(item.due_at for item in waiting)}" if waiting else "there is none"
             raise CallInvalid(f"payments to {recipient}", f"none due at {now}", f"one that is due; {coming}")
         return vault.claim_for(due[:MAX_CLAIMS], sender=self.submitter)
+
+    def catch_up(self, trader: Trader) -> list[Receipt]:
+        """Takes the trader's account to the listing in force where no epoch reaches it any more: two steps behind, or
+        more. It skips where it holds no derivatives, and else rolls, by the largest steps that have a point.
+
+        Raises
+        ------
+        Reverted
+            If the publishers posted no point for a step.
+        """
+        house, oracle, client = self.contracts.house, self.contracts.oracle, trader.client
+        current = oracle.get_generation()
+        if current - client.account.generation < LEFT_BEHIND:
+            return []
+        if not house.get_account(trader.id).may_hold_derivatives:
+            receipt = house.skip(trader.id, sender=self.submitter)
+            client.skip(current)
+            return [receipt]
+        vectors, receipts = oracle.read_settlements(self.facts.preset), []
+        while client.account.generation < current:
+            start = client.account.generation
+            count = oracle.find_skip(self.facts.key_version, start, current)
+            steps = [vectors[generation] for generation in range(start + 1, start + count + 1)]
+            receipts.append(self.submit(trader, client.roll(steps, deadline=self.deadline)))
+        return receipts
 
     def settle(self, accepted: AcceptedTrade, maker_side: SignedAction | None = None) -> Receipt:
         """Settles an accepted trade: both proofs, both signatures, one transaction.
@@ -501,7 +540,7 @@ class Venue:
     # ------------------------------------------------------------------------------------------------------------ reads
     def is_current(self, trader: Trader, max_age: int) -> bool:
         """Whether the account's margin was proved at prices at most `max_age` seconds old."""
-        return self.contracts.house.is_current(trader.id, max_age)
+        return self.contracts.views.is_current(trader.id, max_age)
 
     def read_facts(self, account: bytes) -> ChainFacts:
         """What `verify_attestation` needs of the chain, at the latest epoch."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from zkmargin.contracts.chain import Block, Chain
-from zkmargin.contracts.clearing_house import ClearingHouse, Status
+from zkmargin.contracts.clearing_house import AccountViews, ClearingHouse, Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deployment import Deployment, check_deployment
@@ -56,6 +57,11 @@ class Contracts:
         self.weth = Token(at("TestWETH", deployment.weth))
         self.signature_check = ChainSignatureCheck(chain)
         """For counterparties whose auth may be a contract wallet."""
+
+    @cached_property
+    def views(self) -> AccountViews:
+        """What the accounts have proved."""
+        return AccountViews(Contract(self.chain, compile_contracts()["AccountViews"], self.house.get_views()))
 
     @classmethod
     def connect(cls, chain: Chain, deployment: Deployment) -> Self:

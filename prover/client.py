@@ -4,11 +4,12 @@ An action changes nothing here until `confirm` is called, once the chain has acc
 refused on the way leaves the account as it was.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import EpochData, Intent
@@ -20,6 +21,7 @@ from zkmargin.prover.groth16.keys import load_proving_key
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Action, Open
 from zkmargin.prover.messages.wallet import Signer, request_signature
 from zkmargin.prover.negotiation import AgreedTrade, SettlementProof
@@ -51,7 +53,7 @@ class _Signed:
 
     proof: Proof = field(repr=False)
     signature: bytes = field(repr=False)
-    """Empty for an attestation, which takes none."""
+    """Empty for an attestation, which takes none, and where it was left out."""
 
     @property
     def proof_words(self) -> tuple[int, ...]:
@@ -100,6 +102,8 @@ class AccountClient:
         if wallet.address.lower() != account.auth.lower():
             raise AccountError(f"account 0x{account.id.hex()} belongs to {account.auth}, not to {wallet.address}")
         self.wallet, self.account, self.venue, self._provers = wallet, account, venue, provers
+        self.submitter = ZERO_ADDRESS
+        """Who alone may carry in what is signed here; by default anyone, who then also takes the fee."""
 
     @classmethod
     def create(
@@ -126,7 +130,9 @@ class AccountClient:
         if self.account.nonce:
             raise AccountError(f"account 0x{self.account.id.hex()} is open already")
         venue = self.venue
-        opening = build_opening(self.account, venue.domain, venue.committee, venue.key_version, deadline)
+        opening = build_opening(
+            self.account, venue.domain, venue.committee, venue.key_version, deadline, submitter=self.submitter
+        )
         proof = self._provers.open.prove(opening)
         return SignedOpening(proof, request_signature(self.wallet, venue.domain, opening.message), opening)
 
@@ -236,15 +242,50 @@ class AccountClient:
         proof = self._provers.transition.prove(transition)
         return ProvenAttestation(message=transition.message, proof=proof.to_bytes())
 
-    def act(self, intent: Intent, epoch: EpochData | None = None) -> SignedAction:
-        """Any intent: built, proved and, where the action table asks for it, signed."""
+    def roll(self, steps: Sequence[ExpiryStep], *, deadline: int, signed: bool = True) -> SignedAction:
+        """Takes the account over steps of the listing at once; needs no epoch, and no margin.
+
+        Parameters
+        ----------
+        steps : sequence of ExpiryStep
+            Vectors of the steps from the account's generation on, in their order; as many as the publishers posted a
+            point for.
+        signed : bool
+            False leaves the signature out, which the contract allows where the account is two steps behind, or more.
+        """
+        return self.act(Intent(ActionKind.ROLL, steps=tuple(steps), deadline=deadline), signed=signed)
+
+    def skip(self, generation: int) -> None:
+        """Takes over the listing that the chain moved the account to without a proof, as it holds no derivatives.
+
+        Raises
+        ------
+        AccountError
+            If it holds derivatives, or the listing is earlier than the account's.
+        """
+        account = self.account
+        held = [slot for slot in account.preset.derivative_slots if account.state.positions[slot]]
+        if held or generation < account.generation:
+            raise AccountError(f"account 0x{account.id.hex()} cannot skip to generation {generation}")
+        self.account = replace(account, generation=generation)
+
+    def act(self, intent: Intent, epoch: EpochData | None = None, *, signed: bool = True) -> SignedAction:
+        """Any intent: built, proved and, where the action table asks for it, signed.
+
+        Parameters
+        ----------
+        signed : bool
+            False leaves the signature out: for auth itself as sender, or a late roll.
+        """
         venue = self.venue
+        if intent.submitter == ZERO_ADDRESS:
+            intent = replace(intent, submitter=self.submitter)
         transition = build_transition(
             self.account, intent, domain=venue.domain, key_version=venue.key_version, epoch=epoch
         )
         proof = self._provers.transition.prove(transition)
         signature = b""
-        if ACTION_RULES[intent.kind].needs_signature:
+        if signed and ACTION_RULES[intent.kind].needs_signature:
             signature = request_signature(self.wallet, venue.domain, transition.message)
         return SignedAction(proof, signature, transition)
 

@@ -6,7 +6,8 @@ import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {ActionKind} from "./generated/ActionRules.sol";
 import {Attestation, Messages} from "./generated/Messages.sol";
 import {AttestationTerms, IAttestationVerifier, ShownAttestation} from "./interfaces/IAttestationVerifier.sol";
-import {IClearingHouse, MarginAccount, Status} from "./interfaces/IClearingHouse.sol";
+import {IAccountBook, Status} from "./interfaces/IAccountBook.sol";
+import {IClearingHouse, MarginAccount} from "./interfaces/IClearingHouse.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {IMarginVerifier, Transition} from "./interfaces/IMarginVerifier.sol";
 import {FreshEpoch, IRiskOracle} from "./interfaces/IRiskOracle.sol";
@@ -55,7 +56,7 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
     /// @dev The account is active, and as it was when the attestation was made.
     function _requireAccount(bytes32 id, MarginAccount memory account, ShownAttestation calldata shown) private view {
         if (account.status != Status.ACTIVE) {
-            revert IClearingHouse.StatusWrong(id, account.status, ActionKind.ATTEST);
+            revert IAccountBook.StatusWrong(id, account.status, ActionKind.ATTEST);
         }
         if (account.commitment != shown.commitment) {
             revert AttestationStale(id, shown.commitment, account.commitment);
@@ -75,10 +76,10 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
         uint256 age = block.timestamp > time ? block.timestamp - time : 0;
         if (age > asked.maxAge) revert AttestationTooOld(shown.epoch, age, asked.maxAge);
         if (epoch.keyVersion != account.keyVersion) {
-            revert IClearingHouse.KeyVersionWrong(asked.account, account.keyVersion, epoch.keyVersion);
+            revert IAccountBook.KeyVersionWrong(asked.account, account.keyVersion, epoch.keyVersion);
         }
         if (epoch.generation != account.generation) {
-            revert IClearingHouse.GenerationWrong(asked.account, account.generation, epoch.generation);
+            revert IAccountBook.GenerationWrong(asked.account, account.generation, epoch.generation);
         }
         policy = Points.find(shown.points, epoch.pointsHash, asked.policy);
         pointHash = keccak256(abi.encode(asked.policy, policy.x, policy.y));

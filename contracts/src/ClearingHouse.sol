@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+import {AccountBook} from "./AccountBook.sol";
+import {AccountDesk} from "./AccountDesk.sol";
+import {AccountViews} from "./AccountViews.sol";
 import {CollateralVault} from "./CollateralVault.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
-import {Action, Flow, Invalidate, Messages, Open} from "./generated/Messages.sol";
+import {Action, Flow, Messages} from "./generated/Messages.sol";
+import {Status} from "./interfaces/IAccountBook.sol";
+import {IAccountDesk} from "./interfaces/IAccountDesk.sol";
+import {IAccountViews} from "./interfaces/IAccountViews.sol";
 import {
     ActionRequest,
     EpochPoints,
     IClearingHouse,
+    Margin,
     MarginAccount,
     OpenRequest,
-    Status,
+    PolicyAttestation,
     TradeRequest,
     TradeSide
 } from "./interfaces/IClearingHouse.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier, Opening, SideSignals, TradeSignals, Transition} from "./interfaces/IMarginVerifier.sol";
-import {FreshEpoch, IRiskOracle, Point} from "./interfaces/IRiskOracle.sol";
-import {AccountId} from "./libraries/AccountId.sol";
+import {IMarginVerifier, SideSignals, TradeSignals, Transition} from "./interfaces/IMarginVerifier.sol";
+import {FreshEpoch, IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {Amounts} from "./libraries/Amounts.sol";
+import {Attestations} from "./libraries/Attestations.sol";
 import {G1} from "./libraries/Bn254.sol";
 import {Points} from "./libraries/Points.sol";
 
@@ -31,14 +34,14 @@ import {Points} from "./libraries/Points.sol";
 /// @notice What it does and what it relies on is written in IClearingHouse.
 /// @dev Every action but open takes the same steps, and each column of its row is read in one of them:
 ///      1. entry point      one account, or two sides; sides
-///      2. _draft           status, deadline, commitment, fields that it does not take; frozen, writes, flows
-///      3. _proofInputs     epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
-///         _bind            no prices older than the last proof's; provenAt
-///      4. _authorize       digest of the Action and auth's signature; signature
+///      2. _draft           status, deadline, submitter, commitment, fields that it does not take; frozen, writes,
+///      flows 3. _proofInputs     epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
+///         _bind            no epoch before the last proof's, and no state that a revoked one made; provenAt, flows
+///      4. _authorize       auth's signature over the digest of the Action; signature, epoch
 ///      5. the verifier     writes
 ///      6. _write           the account; writes, provenAt, closes
 ///      7. event and tokens writes, flows
-contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransient {
+contract ClearingHouse is AccountBook, IClearingHouse, IAccountDesk, ERC165 {
     /// @dev What an action is proved against, beside its own signals.
     struct ProofInputs {
         address key; // data contract of the `transition` key
@@ -46,25 +49,16 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         uint24 generation; // of the account after the action, if it writes
         uint64 epoch; // its number; 0 without one
         uint40 time; // unix seconds of the epoch's prices; 0 without one
+        uint64 revokedUpTo; // upper end of the last range of revoked epochs; the largest number without an epoch
         bytes32 policyName;
+        bytes32 pointHash; // of the named policy's point
         G1 policy;
         G1 settlement;
     }
 
-    /// @dev A MarginAccount as it is stored; the first five fields share one word.
-    struct AccountRecord {
-        address auth;
-        uint8 state; // Status, and HAS_INVALIDATED
-        uint16 keyVersion;
-        uint24 generation;
-        uint40 provenAt;
-        uint256 commitment;
-        bytes32 escrowHash;
-    }
-
-    /// @dev Set in `state` once auth has burned a digest: only then is the mapping of burned digests read, which saves
-    ///      a cold read otherwise.
-    uint8 private constant HAS_INVALIDATED = 0x80;
+    /// @dev Rows that change an account's head; a step of the listing does so too.
+    uint256 private constant CHANGES_HEAD =
+        ActionRules.PROVEN_SET | ActionRules.SIDES | ActionRules.POLICY_FLAT | ActionRules.CLOSES;
     /// @dev Rows whose policy is looked up among the points of the epoch.
     uint256 private constant NAMED_POLICY =
         ActionRules.POLICY_INITIAL |
@@ -72,110 +66,89 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
             ActionRules.POLICY_WITHDRAW |
             ActionRules.POLICY_CHOSEN;
 
-    /// @notice Where the verification keys are.
-    IKeyRegistry public immutable REGISTRY;
-    /// @notice Where the epochs are.
-    IRiskOracle public immutable ORACLE;
-    /// @notice What checks the proofs.
-    IMarginVerifier public immutable VERIFIER;
-    /// @notice Where the tokens are.
+    /// @inheritdoc IClearingHouse
     CollateralVault public immutable VAULT;
-    /// @dev Of the chain at deployment, of which account numbers are made.
-    uint256 private immutable CHAIN_ID = block.chainid;
-
-    mapping(bytes32 account => AccountRecord) private _accounts;
     /// @inheritdoc IClearingHouse
-    mapping(bytes32 account => mapping(bytes32 digest => bool)) public isInvalidated;
+    IAccountDesk public immutable DESK;
     /// @inheritdoc IClearingHouse
-    mapping(address submitter => uint256) public feesOf;
-    mapping(bytes32 account => mapping(uint256 commitment => mapping(bytes32 policy => uint40))) private _attestedAt;
+    IAccountViews public immutable VIEWS;
 
     constructor(
         IKeyRegistry registry,
         IRiskOracle oracle,
         IMarginVerifier verifier,
-        CollateralVault vault
-    ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) {
-        (REGISTRY, ORACLE, VERIFIER, VAULT) = (registry, oracle, verifier, vault);
-        if (vault.CLEARING_HOUSE() != address(this)) revert WiringWrong(address(vault), vault.CLEARING_HOUSE());
+        CollateralVault vault,
+        AccountDesk desk
+    ) AccountBook(registry, oracle, verifier, desk.WALLETS()) {
+        (VAULT, DESK, VIEWS) = (vault, desk, new AccountViews(this, registry, oracle));
+        _requireNamed(address(vault), vault.CLEARING_HOUSE(), address(this));
+        _requireNamed(address(desk), address(desk.REGISTRY()), address(registry));
+        _requireNamed(address(desk), address(desk.ORACLE()), address(oracle));
+        _requireNamed(address(desk), address(desk.VERIFIER()), address(verifier));
+    }
+
+    // ------------------------------------------------------------------ at the desk
+
+    /// @inheritdoc IAccountDesk
+    function open(OpenRequest calldata) external returns (bytes32) {
+        _delegate();
+    }
+
+    /// @inheritdoc IAccountDesk
+    function skip(bytes32) external {
+        _delegate();
+    }
+
+    /// @inheritdoc IAccountDesk
+    function invalidate(uint64, bytes32) external {
+        _delegate();
+    }
+
+    /// @inheritdoc IAccountDesk
+    function invalidateFor(address, uint64, bytes32, bytes calldata) external {
+        _delegate();
+    }
+
+    /// @inheritdoc IAccountDesk
+    function confirm(bytes32, uint64, bytes[] calldata) external {
+        _delegate();
     }
 
     // ------------------------------------------------------------------ actions
 
     /// @inheritdoc IClearingHouse
-    function open(OpenRequest calldata request) external nonReentrant returns (bytes32 account) {
-        account = AccountId.compute(CHAIN_ID, address(this), request.auth, request.index);
-        AccountRecord storage record = _accounts[account];
-        if (request.auth == address(0)) revert AuthZero();
-        if (request.ephemeralX == 0 && request.ephemeralY == 1) revert EphemeralIdentity();
-        Status status = _statusOf(record);
-        if (status != Status.NONE) revert AccountTaken(account, status);
-        _requireDeadline(request.deadline);
-        uint24 generation = ORACLE.openingGeneration();
-        if (request.generation != generation) revert GenerationWrong(account, request.generation, generation);
-        bytes32 escrowHash = keccak256(
-            abi.encode(request.ephemeralX, request.ephemeralY, request.escrowedKey, request.keyVersion)
-        );
-        bytes32 digest = _hashTypedDataV4(
-            Messages.hash(
-                Open({
-                    account: account,
-                    auth: request.auth,
-                    index: request.index,
-                    keyVersion: request.keyVersion,
-                    generation: generation,
-                    commitment: request.commitment,
-                    escrowHash: escrowHash,
-                    deadline: request.deadline
-                })
-            )
-        );
-        _requireSignature(account, record.state, request.auth, digest, request.signature);
-        _verifyOpen(request, digest);
-
-        record.auth = request.auth;
-        record.state |= uint8(Status.ACTIVE);
-        record.keyVersion = request.keyVersion;
-        record.generation = generation;
-        record.provenAt = uint40(block.timestamp);
-        record.commitment = request.commitment;
-        record.escrowHash = escrowHash;
-        emit AccountOpened(
-            account,
-            request.auth,
-            request.index,
-            request.keyVersion,
-            generation,
-            request.commitment,
-            request.ephemeralX,
-            request.ephemeralY,
-            request.escrowedKey
-        );
+    function deposit(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
+        Action memory action = _start(ActionKind.DEPOSIT);
+        _act(action, request);
+        return action.cashFlow;
     }
 
     /// @inheritdoc IClearingHouse
-    function deposit(ActionRequest calldata request) external nonReentrant {
-        _act(_start(ActionKind.DEPOSIT), request);
+    function cure(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
+        Action memory action = _start(ActionKind.CURE);
+        _act(action, request);
+        return action.cashFlow;
     }
 
     /// @inheritdoc IClearingHouse
-    function cure(ActionRequest calldata request) external nonReentrant {
-        _act(_start(ActionKind.CURE), request);
+    function withdraw(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
+        Action memory action = _start(ActionKind.WITHDRAW);
+        _act(action, request);
+        return action.cashFlow;
     }
 
     /// @inheritdoc IClearingHouse
-    function withdraw(ActionRequest calldata request) external nonReentrant {
-        _act(_start(ActionKind.WITHDRAW), request);
+    function withdrawFlat(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
+        Action memory action = _start(ActionKind.WITHDRAW_FLAT);
+        _act(action, request);
+        return action.cashFlow;
     }
 
     /// @inheritdoc IClearingHouse
-    function withdrawFlat(ActionRequest calldata request) external nonReentrant {
-        _act(_start(ActionKind.WITHDRAW_FLAT), request);
-    }
-
-    /// @inheritdoc IClearingHouse
-    function close(ActionRequest calldata request) external nonReentrant {
-        _act(_start(ActionKind.CLOSE), request);
+    function close(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
+        Action memory action = _start(ActionKind.CLOSE);
+        _act(action, request);
+        return action.cashFlow;
     }
 
     /// @inheritdoc IClearingHouse
@@ -184,7 +157,15 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     }
 
     /// @inheritdoc IClearingHouse
-    function trade(TradeRequest calldata request) external nonReentrant {
+    function roll(ActionRequest calldata request, uint24 steps) external nonReentrant returns (uint24 generation) {
+        Action memory action = _start(ActionKind.ROLL);
+        action.generationNew = steps;
+        _act(action, request);
+        return action.generationNew;
+    }
+
+    /// @inheritdoc IClearingHouse
+    function trade(TradeRequest calldata request) external nonReentrant returns (uint256 fees) {
         TradeSide calldata plusSide = request.plus;
         TradeSide calldata minusSide = request.minus;
         if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
@@ -192,30 +173,30 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         Action memory minus = _start(ActionKind.TRADE);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         if (!rule.has(ActionRules.SIDES)) revert SidesWrong(ActionKind.TRADE, false);
-        AccountRecord storage plusRecord = _accounts[plusSide.account];
-        AccountRecord storage minusRecord = _accounts[minusSide.account];
-        uint40 plusProvenAt = _draftSide(plus, rule, plusRecord, plusSide, minusSide.account, request.tradeTag, 1);
-        uint40 minusProvenAt = _draftSide(minus, rule, minusRecord, minusSide, plusSide.account, request.tradeTag, -1);
+        AccountHead memory plusHead;
+        AccountHead memory minusHead;
+        _draftSide(plus, rule, plusHead, plusSide, minusSide.account, request.tradeTag, 1);
+        _draftSide(minus, rule, minusHead, minusSide, plusSide.account, request.tradeTag, -1);
         if (plus.generationOld != minus.generationOld || plus.keyVersion != minus.keyVersion) {
             revert SidesDiffer(plus.generationOld, minus.generationOld, plus.keyVersion, minus.keyVersion);
         }
         // No need to gather them for minus, because they depend on key version and generation only, which are equal.
-        ProofInputs memory inputs = _proofInputs(rule, plus, 0, request.epoch);
-        _bind(rule, plus, inputs, plusProvenAt);
-        _bind(rule, minus, inputs, minusProvenAt);
+        ProofInputs memory inputs = _proofInputs(rule, plus, plusHead, 0, request.epoch);
+        _bind(rule, plus, plusHead, inputs);
+        _bind(rule, minus, minusHead, inputs);
         TradeSignals memory signals = TradeSignals({
             tradeTag: request.tradeTag,
-            plus: _sideSignals(plus, _authorize(rule, plus, plusRecord, plusSide.signature)),
-            minus: _sideSignals(minus, _authorize(rule, minus, minusRecord, minusSide.signature))
+            plus: _sideSignals(plus, _authorize(rule, plus, plusHead, plusSide.signature)),
+            minus: _sideSignals(minus, _authorize(rule, minus, minusHead, minusSide.signature))
         });
         VERIFIER.verifyTwo(inputs.key, signals, inputs.policy, inputs.settlement, plusSide.proof, minusSide.proof);
 
-        _write(rule, plus, plusRecord, inputs.time);
-        _write(rule, minus, minusRecord, inputs.time);
+        _write(rule, plus, plusHead, inputs);
+        _write(rule, minus, minusHead, inputs);
         unchecked {
             // No need to check the sums, because a fee is below 2^63: they do not reach 2^256.
-            uint256 fees = uint256(plus.fee) + minus.fee;
-            if (fees != 0) feesOf[msg.sender] += fees;
+            fees = uint256(plus.fee) + minus.fee;
+            if (fees != 0) _fees[msg.sender] += fees;
         }
         emit Traded(
             plus.account,
@@ -228,27 +209,17 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
             plus.fee,
             minus.commitmentNew,
             minus.ciphertext,
-            minus.fee
+            minus.fee,
+            msg.sender
         );
     }
 
     /// @inheritdoc IClearingHouse
-    function invalidate(uint64 index, bytes32 digest) external {
-        _invalidate(msg.sender, index, digest);
-    }
-
-    /// @inheritdoc IClearingHouse
-    function invalidateFor(address auth, uint64 index, bytes32 digest, bytes calldata signature) external {
-        _requireSigned(bytes32(0), auth, _hashTypedDataV4(Messages.hash(Invalidate(digest))), signature);
-        _invalidate(auth, index, digest);
-    }
-
-    /// @inheritdoc IClearingHouse
     function collectFees(address to) external nonReentrant returns (uint256 amount) {
-        amount = feesOf[msg.sender];
+        amount = _fees[msg.sender];
         if (amount == 0) revert FeesZero(msg.sender);
         if (to == address(0)) revert RecipientZero();
-        feesOf[msg.sender] = 0;
+        _fees[msg.sender] = 0;
         emit FeesCollected(msg.sender, to, amount);
         VAULT.release(0, to, amount, new Flow[](0));
     }
@@ -258,41 +229,67 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     /// @inheritdoc IClearingHouse
     function accountOf(bytes32 account) external view returns (MarginAccount memory) {
         AccountRecord storage record = _accounts[account];
+        AccountHead memory head;
+        _load(head, record);
         return
             MarginAccount({
-                auth: record.auth,
-                status: _statusOf(record),
-                keyVersion: record.keyVersion,
-                generation: record.generation,
-                provenAt: record.provenAt,
-                commitment: record.commitment,
-                escrowHash: record.escrowHash
+                auth: head.auth,
+                status: _statusOf(head.state),
+                keyVersion: head.keyVersion,
+                generation: head.generation,
+                mayHoldDerivatives: head.state & MAY_HOLD_DERIVATIVES != 0,
+                margin: Margin((head.state & MARGIN) >> 2),
+                provenAt: head.provenAt,
+                provenEpoch: head.provenEpoch,
+                commitment: record.commitment
             });
     }
 
     /// @inheritdoc IClearingHouse
-    function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool) {
-        AccountRecord storage record = _accounts[account];
-        if (_statusOf(record) != Status.ACTIVE || !REGISTRY.isLive(record.keyVersion)) return false;
-        // An epoch's time may lead the chain's by the oracle's skew; it then counts as of now.
-        return block.timestamp <= record.provenAt || block.timestamp - record.provenAt <= maxAge;
+    function attestationOf(bytes32 account, bytes32 policy) external view returns (PolicyAttestation memory) {
+        return Attestations.unpack(_attestations[account][policy]);
     }
 
     /// @inheritdoc IClearingHouse
-    function attested(bytes32 account, bytes32 policy) external view returns (uint40 time) {
-        AccountRecord storage record = _accounts[account];
-        if (_statusOf(record) != Status.ACTIVE || !REGISTRY.isLive(record.keyVersion)) return 0;
-        return _attestedAt[account][record.commitment][policy];
+    function isInvalidated(bytes32 account, bytes32 digest) external view returns (bool) {
+        return _invalidated[account][digest];
+    }
+
+    /// @inheritdoc IClearingHouse
+    function feesOf(address submitter) external view returns (uint256) {
+        return _fees[submitter];
     }
 
     /// @inheritdoc IClearingHouse
     function accountId(address auth, uint64 index) external view returns (bytes32) {
-        return AccountId.compute(CHAIN_ID, address(this), auth, index);
+        return _accountId(auth, index);
     }
 
     /// @inheritdoc ERC165
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
-        return interfaceId == type(IClearingHouse).interfaceId || super.supportsInterface(interfaceId);
+        return
+            interfaceId == type(IClearingHouse).interfaceId ||
+            interfaceId == type(IAccountDesk).interfaceId ||
+            super.supportsInterface(interfaceId);
+    }
+
+    function _requireNamed(address part, address named, address expected) private pure {
+        if (named != expected) revert WiringWrong(part, named);
+    }
+
+    /// @dev Runs the desk's code in this contract's storage and returns what it returns; it takes the lock itself.
+    function _delegate() private {
+        address desk = address(DESK);
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            calldatacopy(words, 0, calldatasize())
+            let done := delegatecall(gas(), desk, words, calldatasize(), 0, 0)
+            returndatacopy(words, 0, returndatasize())
+            if iszero(done) {
+                revert(words, returndatasize())
+            }
+            return(words, returndatasize())
+        }
     }
 
     // ------------------------------------------------------------------ steps of an action
@@ -304,36 +301,38 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         action.kind = uint8(kind);
     }
 
+    /// @param action Has its kind and, for one that takes steps without an epoch, how many in place of `generationNew`.
     function _act(Action memory action, ActionRequest calldata request) private {
         ActionKind kind = ActionKind(action.kind);
         Rule rule = ActionRules.ruleOf(kind);
         if (rule.has(ActionRules.SIDES)) revert SidesWrong(kind, true);
-        AccountRecord storage record = _accounts[request.account];
         Flow[] calldata flows = request.flows;
         action.recipient = request.recipient;
+        action.submitter = request.submitter;
         action.fee = request.fee;
-        uint40 provenAt = _draft(
+        AccountHead memory head;
+        _draft(
             action,
             rule,
-            record,
+            head,
             request.account,
             request.commitmentOld,
             request.commitmentNew,
             request.cash,
             request.deadline
         );
-        ProofInputs memory inputs = _proofInputs(rule, action, request.policy, request.epoch);
-        _bind(rule, action, inputs, provenAt);
+        ProofInputs memory inputs = _proofInputs(rule, action, head, request.policy, request.epoch);
+        _bind(rule, action, head, inputs);
         if (flows.length != 0) {
             Amounts.requireFlows(kind, rule, flows, inputs.slots);
             VAULT.requireCollateral(flows);
             action.flows = flows;
         }
-        bytes32 digest = _authorize(rule, action, record, request.signature);
+        bytes32 digest = _authorize(rule, action, head, request.signature);
         _verify(action, inputs, digest, rule.has(ActionRules.WRITES), request.proof);
 
-        _write(rule, action, record, inputs.time);
-        if (action.fee != 0) feesOf[msg.sender] += action.fee;
+        _write(rule, action, head, inputs);
+        if (action.fee != 0) _fees[msg.sender] += action.fee;
         if (rule.has(ActionRules.WRITES)) {
             emit Flowed(
                 action.account,
@@ -344,10 +343,11 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
                 action.epoch,
                 action.generationNew,
                 action.recipient,
-                action.fee
+                action.fee,
+                msg.sender
             );
         } else {
-            emit Attested(action.account, action.policy, action.epoch, inputs.time, record.provenAt);
+            emit Attested(action.account, action.policy, action.epoch, inputs.time, inputs.pointHash, msg.sender);
         }
         if (rule.has(ActionRules.FLOWS_IN)) VAULT.absorb(action.account, request.cash, flows);
         else if (rule.has(ActionRules.FLOWS_OUT)) {
@@ -355,37 +355,40 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         }
     }
 
-    /// @dev Fills in what is stored, and what the request states if the row takes it; fee and recipient stand there
-    ///      already. The rest of `action` stays zero: without sides there is no trade tag, ciphertext or counterparty.
-    /// @return provenAt The account's.
+    /// @dev Fills in what is stored, and what the request states if the row takes it; fee, recipient and submitter
+    ///      stand there already. The rest of `action` stays zero: without sides there is no trade tag, ciphertext or
+    ///      counterparty.
+    /// @param head Is filled with the account's, as a function that returned it would allocate its words again.
     function _draft(
         Action memory action,
         Rule rule,
-        AccountRecord storage record,
+        AccountHead memory head,
         bytes32 account,
         uint256 commitmentOld,
         uint256 commitmentNew,
         uint64 cash,
         uint40 deadline
-    ) private view returns (uint40 provenAt) {
-        uint8 status = record.state & ~HAS_INVALIDATED;
-        if (status != uint8(Status.ACTIVE) && !(status == uint8(Status.FROZEN) && rule.has(ActionRules.FROZEN))) {
-            revert StatusWrong(account, Status(status), ActionKind(action.kind));
+    ) private view {
+        AccountRecord storage record = _accounts[account];
+        _load(head, record);
+        Status status = _statusOf(head.state);
+        if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.has(ActionRules.FROZEN))) {
+            revert StatusWrong(account, status, ActionKind(action.kind));
         }
         _requireDeadline(deadline);
+        _requireSubmitter(account, action.submitter);
         uint256 commitment = record.commitment;
         if (commitment != commitmentOld) revert CommitmentStale(account, commitmentOld, commitment);
         if (commitmentNew != 0 && !rule.has(ActionRules.WRITES)) {
             revert FieldNotTaken(ActionKind(action.kind), "commitmentNew");
         }
         action.account = account;
-        action.keyVersion = record.keyVersion;
-        action.generationOld = record.generation;
+        action.keyVersion = head.keyVersion;
+        action.generationOld = head.generation;
         action.commitmentOld = commitment;
         action.commitmentNew = commitmentNew;
         action.cashFlow = Amounts.toCashFlow(action, rule, cash);
         action.deadline = deadline;
-        return record.provenAt;
     }
 
     /// @dev Of a trade's amounts there is only the fee: neither cash nor collateral moves, and nobody receives a
@@ -393,25 +396,27 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
     function _draftSide(
         Action memory action,
         Rule rule,
-        AccountRecord storage record,
+        AccountHead memory head,
         TradeSide calldata given,
         bytes32 counterparty,
         uint256 tradeTag,
         int8 side
-    ) private view returns (uint40 provenAt) {
+    ) private view {
         action.counterparty = counterparty;
         action.tradeTag = tradeTag;
         action.ciphertext = given.ciphertext;
         action.side = side;
+        action.submitter = given.submitter;
         action.fee = given.fee;
-        return _draft(action, rule, record, given.account, given.commitmentOld, given.commitmentNew, 0, given.deadline);
+        _draft(action, rule, head, given.account, given.commitmentOld, given.commitmentNew, 0, given.deadline);
     }
 
-    /// @dev Without an epoch the settlement is the identity, and the policy a constant.
+    /// @dev Without an epoch the policy is a constant, and the settlement the identity or that of the stated steps.
     /// @param chosen Name of the policy that the caller chose, 0 where the table leaves no choice.
     function _proofInputs(
         Rule rule,
         Action memory action,
+        AccountHead memory head,
         bytes32 chosen,
         EpochPoints calldata given
     ) private view returns (ProofInputs memory inputs) {
@@ -430,11 +435,20 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
                 generation = epoch.generation;
             }
             (inputs.epoch, inputs.time, pointsHash) = (given.number, epoch.time, epoch.pointsHash);
+            inputs.revokedUpTo = epoch.revokedUpTo;
         } else {
             if (given.number != 0 || given.points.length != 0) {
                 revert FieldNotTaken(ActionKind(action.kind), "epoch");
             }
             if (!rule.has(ActionRules.PAUSED)) ORACLE.requireUnpaused(ActionKind(action.kind));
+            if (rule.has(ActionRules.EPOCH_STEPS)) {
+                uint24 steps = action.generationNew;
+                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementFor(keyVersion, generation, steps);
+                generation += steps;
+            } else if (rule.has(ActionRules.FLOWS_IN)) {
+                _requireNotLeftBehind(action.account, head);
+            }
+            inputs.revokedUpTo = type(uint64).max;
         }
         inputs.generation = generation;
         bool isChosen = rule.has(ActionRules.POLICY_CHOSEN);
@@ -443,111 +457,70 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
         if (rule.has(ActionRules.POLICY_FLAT)) {
             (inputs.policy.x, inputs.policy.y) = REGISTRY.flatPoint(keyVersion);
         } else if (rule.has(NAMED_POLICY)) {
-            (inputs.policy.x, inputs.policy.y) = _findPoint(given.points, pointsHash, inputs.policyName);
+            inputs.policy = Points.find(given.points, pointsHash, inputs.policyName);
+            if (isChosen) {
+                inputs.pointHash = keccak256(abi.encode(inputs.policyName, inputs.policy.x, inputs.policy.y));
+            }
         }
         (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
     }
 
-    function _findPoint(
-        Point[] calldata points,
-        bytes32 signed,
-        bytes32 name
-    ) private pure returns (uint256 x, uint256 y) {
-        bytes32 hash = Points.hash(points);
-        if (hash != signed) revert PointsMismatch(hash, signed);
-        for (uint256 i = 0; i < points.length; i++) {
-            Point calldata point = points[i];
-            if (point.name == name) return (point.x, point.y);
+    /// @dev Fills in what the proof is made at. Its epoch must not come before that of the last proof that was written,
+    ///      so by induction that one is the latest of all epochs that the account's state depends on, trades' other
+    ///      sides included. Of a state that a revoked epoch may have made nothing leaves, and it makes no other.
+    function _bind(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) private view {
+        uint64 proven = head.provenEpoch;
+        if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch < proven) {
+            revert EpochOlderThanProof(action.account, inputs.epoch, proven);
         }
-        revert PolicyUnknown(name);
-    }
-
-    /// @dev Fills in what the proof is made at, which must not be older than the prices of the account's last proof.
-    function _bind(Rule rule, Action memory action, ProofInputs memory inputs, uint40 provenAt) private pure {
-        if (rule.has(ActionRules.PROVEN_SET) && inputs.time < provenAt) {
-            revert EpochOlderThanProof(action.account, inputs.time, provenAt);
+        if (rule.has(ActionRules.PROVEN_SET | ActionRules.FLOWS_OUT) && proven != 0 && proven <= inputs.revokedUpTo) {
+            if (ORACLE.isRevoked(proven)) revert AccountOfRevokedEpoch(action.account, proven);
         }
         action.epoch = inputs.epoch;
         action.policy = inputs.policyName;
         action.generationNew = inputs.generation;
     }
 
-    /// @dev Digest of the action, after looking at auth's signature if the row asks for one.
+    /// @dev Digest of the action, after looking at auth's signature if the row asks for one. Steps that leave an
+    ///      account no other way need none: what they make of it is determined, and all that auth may have signed for
+    ///      its old commitment and that could still pass is a flat exit.
     function _authorize(
         Rule rule,
         Action memory action,
-        AccountRecord storage record,
+        AccountHead memory head,
         bytes calldata signature
-    ) private view returns (bytes32 digest) {
+    ) private returns (bytes32 digest) {
         digest = _hashTypedDataV4(Messages.hash(action));
-        if (rule.has(ActionRules.SIGNATURE)) {
-            _requireSignature(action.account, record.state, record.auth, digest, signature);
-        } else if (signature.length != 0) {
-            revert FieldNotTaken(ActionKind(action.kind), "signature");
+        if (!rule.has(ActionRules.SIGNATURE)) {
+            if (signature.length != 0) revert FieldNotTaken(ActionKind(action.kind), "signature");
+        } else if (
+            signature.length != 0 || !rule.has(ActionRules.EPOCH_STEPS) || !_isLeftBehind(action.generationOld)
+        ) {
+            _requireSignature(action.account, head.state, head.auth, digest, signature);
         }
     }
 
-    function _write(Rule rule, Action memory action, AccountRecord storage record, uint40 time) private {
-        if (rule.has(ActionRules.WRITES)) {
-            record.commitment = action.commitmentNew;
-            if (action.generationNew != action.generationOld) record.generation = action.generationNew;
+    function _write(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) private {
+        if (rule.has(ActionRules.PROVEN_RAISE)) {
+            _keepAttestation(
+                action.account,
+                action.policy,
+                inputs.pointHash,
+                action.commitmentOld,
+                inputs.time,
+                inputs.epoch
+            );
         }
-        if (rule.has(ActionRules.PROVEN_SET)) record.provenAt = time;
-        else if (rule.has(ActionRules.PROVEN_RAISE)) _raise(action, record, time);
-        if (rule.has(ActionRules.CLOSES)) record.state = (record.state & HAS_INVALIDATED) | uint8(Status.CLOSED);
-    }
-
-    function _raise(Action memory action, AccountRecord storage record, uint40 time) private {
-        if (action.policy == ActionRules.NAME_MAINTENANCE) {
-            if (time > record.provenAt) record.provenAt = time;
-        } else {
-            mapping(bytes32 policy => uint40) storage times = _attestedAt[action.account][record.commitment];
-            if (time > times[action.policy]) times[action.policy] = time;
+        AccountRecord storage record = _accounts[action.account];
+        if (rule.has(ActionRules.WRITES)) record.commitment = action.commitmentNew;
+        // A deposit changes nothing in the other word.
+        if (rule.has(CHANGES_HEAD) || (rule.has(ActionRules.WRITES) && action.generationNew != action.generationOld)) {
+            _apply(head, rule, action.generationNew, inputs.time, inputs.epoch);
+            _store(record, head);
         }
-    }
-
-    // ------------------------------------------------------------------ checks
-
-    function _requireDeadline(uint40 deadline) private view {
-        if (block.timestamp > deadline) revert DeadlinePassed(deadline, block.timestamp);
-    }
-
-    /// @dev ECDSA first: it is cheaper than asking whether auth has code, and an address whose key signed needs no code
-    ///      to agree.
-    function _requireSigned(bytes32 account, address auth, bytes32 digest, bytes calldata signature) private view {
-        (address signer, ECDSA.RecoverError problem, ) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (problem == ECDSA.RecoverError.NoError && signer == auth) return;
-        if (!SignatureChecker.isValidSignatureNowCalldata(auth, digest, signature)) {
-            revert SignatureWrong(account, auth, digest);
-        }
-    }
-
-    function _requireSignature(
-        bytes32 account,
-        uint8 state,
-        address auth,
-        bytes32 digest,
-        bytes calldata signature
-    ) private view {
-        if (state & HAS_INVALIDATED != 0 && isInvalidated[account][digest]) revert DigestInvalidated(account, digest);
-        _requireSigned(account, auth, digest, signature);
     }
 
     // ------------------------------------------------------------------ verification
-
-    function _verifyOpen(OpenRequest calldata request, bytes32 digest) private view {
-        (address key, uint256 committeeX, uint256 committeeY) = REGISTRY.openKey(request.keyVersion);
-        Opening memory opening = Opening({
-            commitment: request.commitment,
-            ephemeralX: request.ephemeralX,
-            ephemeralY: request.ephemeralY,
-            escrowedKey: request.escrowedKey,
-            committeeX: committeeX,
-            committeeY: committeeY,
-            context: _context(digest)
-        });
-        VERIFIER.verifyOpen(key, opening, request.proof);
-    }
 
     function _verify(
         Action memory action,
@@ -579,24 +552,5 @@ contract ClearingHouse is IClearingHouse, EIP712, ERC165, ReentrancyGuardTransie
                 context: _context(digest),
                 cashFlow: action.cashFlow
             });
-    }
-
-    /// @dev The top 248 bits of the digest: below the scalar field's order, and the same 248 bits that the signature
-    ///      covers.
-    function _context(bytes32 digest) private pure returns (uint256) {
-        return uint256(digest) >> 8;
-    }
-
-    // ------------------------------------------------------------------ state
-
-    function _invalidate(address auth, uint64 index, bytes32 digest) private {
-        bytes32 account = AccountId.compute(CHAIN_ID, address(this), auth, index);
-        _accounts[account].state |= HAS_INVALIDATED;
-        isInvalidated[account][digest] = true;
-        emit Invalidated(account, digest);
-    }
-
-    function _statusOf(AccountRecord storage record) private view returns (Status) {
-        return Status(record.state & ~HAS_INVALIDATED);
     }
 }

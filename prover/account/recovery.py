@@ -6,7 +6,7 @@ records; the contract bindings make them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -23,6 +23,9 @@ from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_private, check_range
 from zkmargin.prover.statement.commitment import decrypt_word
 from zkmargin.prover.statement.secret import Secret
+
+MOST_STEPS = 16
+"""Steps of the listing that a roll takes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,17 @@ class Transitioned:
             check_range(f"flow of slot {slot}", lots, -(1 << 63), 1 << 63)
 
 
-Event = Opened | Transitioned
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An account without derivatives went to a later listing; its commitment stayed."""
+
+    account: bytes
+    """32 bytes."""
+    generation: int
+    """Generation of the account after it."""
+
+
+Event = Opened | Transitioned | Skipped
 
 
 def find_openings(wallet: Signer, domain: Domain, events: Iterable[Event]) -> tuple[Opened, ...]:
@@ -170,7 +183,10 @@ def recover_account(
         if isinstance(event, Opened):
             account = _apply_opening(index, event, account, domain, preset, key)
         elif account is None:
-            raise RecoveryError(index, event.kind.name, "comes before the account was opened")
+            name = "Skipped" if isinstance(event, Skipped) else event.kind.name
+            raise RecoveryError(index, name, "comes before the account was opened")
+        elif isinstance(event, Skipped):
+            account = _apply_skip(index, event, account)
         elif get_action_rule(event.kind).writes:
             account = _apply_transition(index, event, account, settlements)
     if account is None:
@@ -193,6 +209,14 @@ def _apply_opening(
             index, "Opened", "the key does not open the first commitment: wrong wallet, key file, chain or preset"
         )
     return account
+
+
+def _apply_skip(index: int, event: Skipped, account: Account) -> Account:
+    if any(account.state.positions[slot] for slot in account.preset.derivative_slots):
+        raise RecoveryError(index, "Skipped", "the account holds derivatives")
+    if event.generation < account.generation:
+        raise RecoveryError(index, "Skipped", f"leads from generation {account.generation} back to {event.generation}")
+    return replace(account, generation=event.generation)
 
 
 def _apply_transition(
@@ -229,20 +253,31 @@ def _apply_transition(
 def _settle(
     index: int, event: Transitioned, account: Account, held: list[int], cash: int, settlements: Mapping[int, ExpiryStep]
 ) -> tuple[list[int], int]:
-    name = event.kind.name
-    if event.generation != account.generation + 1:
+    """Positions and cash after every step that the event takes: one inside another action, several in a roll."""
+    name, most = event.kind.name, MOST_STEPS if get_action_rule(event.kind).takes_steps else 1
+    if not account.generation < event.generation <= account.generation + most:
+        allowed = f"up to {most} steps" if most > 1 else "one step"
         raise RecoveryError(
-            index, name, f"steps from generation {account.generation} to {event.generation}; allowed: one step"
+            index, name, f"steps from generation {account.generation} to {event.generation}; allowed: {allowed}"
         )
-    if event.generation not in settlements:
-        raise RecoveryError(index, name, f"the settlement vector of generation {event.generation} was not given")
+    for generation in range(account.generation + 1, event.generation + 1):
+        settlement = _get_step(index, name, generation, account.preset, settlements)
+        cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))
+        held = [0 if drop else lots for drop, lots in zip(settlement.drop.tolist(), held, strict=True)]
+    return held, cash
+
+
+def _get_step(
+    index: int, name: str, generation: int, preset: Preset, settlements: Mapping[int, ExpiryStep]
+) -> ExpiryStep:
+    if generation not in settlements:
+        raise RecoveryError(index, name, f"the settlement vector of generation {generation} was not given")
     try:
-        settlement = settlements[event.generation]
+        settlement = settlements[generation]
     except PolicyError as error:
         raise RecoveryError(
-            index, name, f"the settlement vector of generation {event.generation} is malformed: {error}"
+            index, name, f"the settlement vector of generation {generation} is malformed: {error}"
         ) from None
-    if settlement.preset != account.preset:
+    if settlement.preset != preset:
         raise RecoveryError(index, name, f"the settlement vector is of preset {settlement.preset.name}")
-    cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))
-    return [0 if drop else lots for drop, lots in zip(settlement.drop.tolist(), held, strict=True)], cash
+    return settlement

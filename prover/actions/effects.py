@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
+from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps, identity_expiry_step
 from zkmargin.engine.policy.record import Policy, flat_policy, none_policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
@@ -37,7 +37,8 @@ class Effects:
     new_state: AccountState = field(repr=False)
     """State that the policy is asked of."""
     generation: int
-    """Generation of the epoch, hence of `new_state`: the account's or the next. Stored only by what writes."""
+    """Generation of `new_state`: the epoch's, which is the account's or the next, or after the steps of a roll. Stored
+    only by what writes."""
     policy: Policy = field(repr=False)
     settlement: ExpiryStep = field(repr=False)
 
@@ -56,7 +57,7 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
     """The new state and everything public about it; raises like `build_transition`, but for the policy."""
     kind, preset = intent.kind, account.preset
     rule = get_rule(intent)
-    generation, settlement = _get_settlement(account, kind, rule, epoch)
+    generation, settlement = _get_settlement(account, intent, rule, epoch)
     policy = _get_policy(account, intent, rule, epoch)
     cash_flow, flows = get_flows(account, intent, rule)
 
@@ -88,10 +89,13 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
 
 
 def _get_settlement(
-    account: Account, kind: ActionKind, rule: ActionRule, epoch: EpochData | None
+    account: Account, intent: Intent, rule: ActionRule, epoch: EpochData | None
 ) -> tuple[int, ExpiryStep]:
+    kind = intent.kind
     if rule.needs_epoch != (epoch is not None):
         raise ActionNotAllowed(kind.name, "needs an epoch" if rule.needs_epoch else "takes no epoch")
+    if rule.takes_steps:
+        return account.generation + len(intent.steps), compose_expiry_steps(intent.steps)
     if epoch is None or epoch.generation == account.generation:
         return account.generation, identity_expiry_step(account.preset)
     if epoch.generation != account.generation + 1:

@@ -60,6 +60,10 @@ class Intent:
     """For an attestation: which of the epoch's policies."""
     recipient: str = ZERO_ADDRESS
     """Who receives what is paid out."""
+    submitter: str = ZERO_ADDRESS
+    """Who alone may carry the action in; the zero address lets anyone."""
+    steps: tuple[ExpiryStep, ...] = ()
+    """For a roll: vectors of the steps that it takes, in their order."""
     deadline: int = 0
     """Unix seconds until which the contract takes the action."""
 
@@ -86,6 +90,8 @@ def get_rule(intent: Intent) -> ActionRule:
             raise ActionNotAllowed(kind.name, "needs the counterparty's account")
     elif intent.trade is not None or intent.side != 0 or intent.counterparty != ZERO_BYTES32:
         raise ActionNotAllowed(kind.name, f"takes no trade, side or counterparty, got side {intent.side}")
+    if rule.takes_steps != bool(intent.steps):
+        raise ActionNotAllowed(kind.name, "needs the steps to take" if rule.takes_steps else "takes no steps")
     if (intent.policy is None) != (rule.policy is not None):
         raise ActionNotAllowed(kind.name, f"policy {intent.policy!r} was named; the table gives {rule.policy!r}")
     return rule

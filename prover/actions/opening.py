@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.account.escrow import Escrow, Point, escrow_key, make_scalar
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Open
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.statement.secret import Secret
@@ -47,8 +48,17 @@ class Opening:
         return {"key": self.account.key.reveal(), "ephemeralScalar": self.rho.reveal()}
 
 
-def build_opening(account: Account, domain: Domain, committee: Point, key_version: int, deadline: int) -> Opening:
-    """The opening of a new account under the committee's key of `key_version`, valid until `deadline` (unix seconds).
+def build_opening(
+    account: Account,
+    domain: Domain,
+    committee: Point,
+    key_version: int,
+    deadline: int,
+    *,
+    submitter: str = ZERO_ADDRESS,
+) -> Opening:
+    """The opening of a new account under the committee's key of `key_version`, valid until `deadline` (unix seconds);
+    only `submitter` may carry it in, unless that is the zero address.
 
     Raises
     ------
@@ -67,6 +77,7 @@ def build_opening(account: Account, domain: Domain, committee: Point, key_versio
         generation=account.generation,
         commitment=account.commitment,
         escrow_hash=escrow.compute_hash(key_version),
+        submitter=submitter,
         deadline=deadline,
     )
     return Opening(account, message, compute_digest(domain, message), escrow, rho)

@@ -186,6 +186,7 @@ def build_transition(
         cash_flow=effects.cash_flow,
         flows=tuple(Flow(slot=slot, lots=lots) for slot, lots in effects.flows),
         recipient=intent.recipient,
+        submitter=intent.submitter,
         fee=intent.fee_usd6,
         deadline=intent.deadline,
     )

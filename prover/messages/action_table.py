@@ -20,6 +20,7 @@ class ActionKind(IntEnum):
     ATTEST = 6
     WITHDRAW_FLAT = 7
     CLOSE = 8
+    ROLL = 9
 
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
@@ -49,6 +50,8 @@ class EpochRule(StrEnum):
     """An epoch of the account's generation or the next, not older than maxAgeExit: for what takes risk."""
     PROOF = "PROOF"
     """Likewise, not older than maxAgeProof: for what only shows or adds margin."""
+    STEPS = "STEPS"
+    """No epoch: the stated steps of the listing at once; unsigned from two behind the oracle on."""
 
 
 class ProvenRule(StrEnum):
@@ -57,9 +60,9 @@ class ProvenRule(StrEnum):
     KEEP = "KEEP"
     """Stays."""
     SET = "SET"
-    """Becomes the epoch's time; an epoch older than it is refused."""
+    """Becomes the epoch's time; an epoch before that of the last proof that was written is refused."""
     RAISE = "RAISE"
-    """The later of both for maintenance; another policy has a time of its own, likewise."""
+    """Stays; each attested policy has a time of its own, the latest one, until the account changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,12 @@ class ActionRule:
     @property
     def needs_epoch(self) -> bool:
         """Whether an epoch is named, whose generation is then the account's or the next."""
-        return self.epoch is not EpochRule.NONE
+        return self.epoch in (EpochRule.EXIT, EpochRule.PROOF)
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether it takes steps of the listing without an epoch, as many as the intent says."""
+        return self.epoch is EpochRule.STEPS
 
 
 ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
@@ -180,6 +188,18 @@ ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
             while_paused=True,
             while_frozen=True,
             closes=True,
+        ),
+        ActionKind.ROLL: ActionRule(
+            policy="none",
+            flows=FlowRule.NOTHING,
+            epoch=EpochRule.STEPS,
+            proven_at=ProvenRule.KEEP,
+            has_sides=False,
+            needs_signature=True,
+            writes=True,
+            while_paused=True,
+            while_frozen=True,
+            closes=False,
         ),
     }
 )

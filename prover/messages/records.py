@@ -159,6 +159,8 @@ class Action(TypedMessage):
     flows: tuple[Flow, ...] = ()
     """Strictly increasing slots."""
     recipient: Address = ZERO_ADDRESS
+    submitter: Address = ZERO_ADDRESS
+    """Who alone may carry it in; zero lets anyone."""
     fee: Uint64 = 0
     """Micro-dollars to the submitter."""
     deadline: Uint40
@@ -175,13 +177,26 @@ class Open(TypedMessage):
     generation: Uint24
     commitment: Uint256
     escrow_hash: Bytes32
+    submitter: Address = ZERO_ADDRESS
+    """Who alone may carry it in; zero lets anyone."""
     deadline: Uint40
 
 
 class Invalidate(TypedMessage):
     """Revokes a signed action before it is used."""
 
+    account: Bytes32
     digest: Bytes32
+
+
+class Confirmation(TypedMessage):
+    """What a quorum signs of an account whose state depends on a revoked epoch: nothing is wrong with it."""
+
+    account: Bytes32
+    commitment: Uint256
+    """The account's present one."""
+    epoch: Uint64
+    """A good epoch up to which the account was looked at."""
 
 
 class KeyDerivation(TypedMessage):

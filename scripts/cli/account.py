@@ -70,9 +70,11 @@ def show(
             "status": seen.status.name.lower(),
             "key_version": seen.key_version,
             "generation": seen.generation,
+            "may_hold_derivatives": seen.may_hold_derivatives,
+            "proven": seen.margin.name.lower(),
             "proven_at": seen.proven_at,
+            "proven_epoch": seen.proven_epoch,
             "commitment": str(seen.commitment),
-            "escrow_hash": "0x" + seen.escrow_hash.hex(),
         },
         as_json,
     )

@@ -19,13 +19,15 @@ DOCUMENT = "docs/protocol.md"
 MARKERS = ("<!-- actions: begin -->\n", "<!-- actions: end -->\n")
 CONSTANT_POLICIES = ("none", "flat")
 """Policies that no epoch brings."""
+WITHOUT_EPOCH = ("NONE", "STEPS")
+"""Values of the column `epoch` that name none."""
 ENUMS = {"flows": "FlowRule", "epoch": "EpochRule", "provenAt": "ProvenRule"}
 """Columns with more than two values, and the Python type that lists them; a policy is its name."""
 ABOUT = {"flows": "What may flow.", "epoch": "Which epoch it needs.", "provenAt": "What becomes of provenAt."}
 """What each of these columns says, as a sentence."""
 ABSENT = ("none", "NOTHING", "NONE", "KEEP")
 """First values of these columns: in the contract, a row without any other of the column."""
-ROW_BITS, WORD_BITS = 18, 256
+ROW_BITS, WORD_BITS = 19, 256
 """Bits that the contract gives to a row, and to the whole table."""
 LINE_LIMIT = 120
 FLAGS = {
@@ -76,7 +78,7 @@ def check_table(table: Json) -> None:
             allowed = get_values(columns, column)
             if value not in allowed:
                 raise TableInvalid(kind, column, value, f"one of {allowed}")
-        if row["epoch"] == "NONE":
+        if row["epoch"] in WITHOUT_EPOCH:
             if row["policy"] not in CONSTANT_POLICIES:
                 raise TableInvalid(kind, "policy", row["policy"], f"without an epoch one of {CONSTANT_POLICIES}")
             if row["provenAt"] != "KEEP":
@@ -232,7 +234,10 @@ def render_python(table: Json) -> str:
         "        return {FlowRule.IN: 1, FlowRule.OUT: -1}.get(self.flows, 0)\n",
         "\n    @property\n    def needs_epoch(self) -> bool:\n",
         '        """Whether an epoch is named, whose generation is then the account\'s or the next."""\n',
-        "        return self.epoch is not EpochRule.NONE\n",
+        "        return self.epoch in (EpochRule.EXIT, EpochRule.PROOF)\n",
+        "\n    @property\n    def takes_steps(self) -> bool:\n",
+        '        """Whether it takes steps of the listing without an epoch, as many as the intent says."""\n',
+        "        return self.epoch is EpochRule.STEPS\n",
         "\n\nACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(\n    {\n",
         *(_python_row(kind, row) for kind, row in table["rows"].items()),
         "    }\n)\n",

@@ -68,7 +68,8 @@ def test_a_whole_life(venue):
     venue.submit(alice, alice.client.attest(venue.epoch.data, deadline=venue.deadline))
     assert house.get_account(alice.id).commitment == before.commitment
     venue.submit(alice, alice.client.attest(venue.epoch.data, "net_delta", deadline=venue.deadline))
-    assert house.get_attested(alice.id, "net_delta") == venue.epoch.data.time
+    points = {point.name.rstrip(b"\0"): point for point in venue.epoch.points.points}
+    assert venue.contracts.views.get_attested(alice.id, points[b"net_delta"])[0] == venue.epoch.data.time
 
     venue.fund(alice, cash_usd6=500 * USD6 + 1)
     venue.submit(alice, alice.client.cure(venue.epoch.data, 500 * USD6, deadline=venue.deadline, fee_usd6=7))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.support.reverts import refused
-from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, change_side, make_wallet
+from tests.support.world import HOUR, LOT, POLICIES, STEP, USDC, Party, World, change_side, make_wallet
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.requests import ActionRequest
@@ -35,13 +35,18 @@ ALL = select(lambda rule: True)
 SINGLE = select(lambda rule: not rule.has_sides)
 INWARD = select(lambda rule: rule.flows is FlowRule.IN)
 OUTWARD = select(lambda rule: rule.flows is FlowRule.OUT)
+UNMOVING = select(lambda rule: rule.flows is FlowRule.NOTHING)
 AT_EPOCH = select(lambda rule: rule.needs_epoch)
 WITHOUT_EPOCH = select(lambda rule: not rule.needs_epoch)
+STEPPING = select(lambda rule: rule.takes_steps)
+RESTING = select(lambda rule: not rule.needs_epoch and not rule.takes_steps)
 WRITING = select(lambda rule: rule.writes)
 SIGNED = select(lambda rule: rule.needs_signature and not rule.has_sides)
 CHOSEN = select(lambda rule: rule.policy is None)
 SETTING = select(lambda rule: rule.proven_at is ProvenRule.SET)
 KEEPING = select(lambda rule: rule.proven_at is ProvenRule.KEEP)
+TAINTED = select(lambda rule: rule.proven_at is ProvenRule.SET or rule.flows is FlowRule.OUT)
+"""What an account that wrote at a revoked epoch may not do."""
 SCALARS = {"none": 0, "flat": 7_001, **POLICIES}
 
 
@@ -101,7 +106,7 @@ class Scene:
 
     def act(self, **changes):
         """Sends the honest action on one account, with fields of its request changed."""
-        return self.world.house.act(self.kind, self.request(**changes), sender=self.world.submitter)
+        return self.world.send(self.kind, self.request(**changes))
 
     @property
     def account(self):
@@ -109,8 +114,10 @@ class Scene:
 
 
 def make_scene(world: World, kind: ActionKind) -> Scene:
-    """The prepared accounts of the world at a fresh epoch."""
+    """The prepared accounts of the world at a fresh epoch, which is a step ahead of them for what takes steps."""
     first, second, epoch = world.pair()
+    if ACTION_RULES[kind].takes_steps:
+        epoch = world.post(generation=1)
     return Scene(world, kind, first, second, epoch)
 
 
@@ -206,7 +213,7 @@ def test_the_proof_is_bound_to_cash_and_lots(scene):
         refused("ProofRejected", scene.run, **change)
 
 
-@rows(ActionKind.TRADE, ActionKind.ATTEST)
+@rows(ActionKind.TRADE, *UNMOVING)
 def test_nothing_flows_but_the_fee(scene):
     flow = [0] * scene.world.preset.slots
     flow[scene.world.weth_slot] = 1
@@ -214,8 +221,8 @@ def test_nothing_flows_but_the_fee(scene):
         refused("ProofRejected", scene.run, **change)
 
 
-@cell("flows", ActionKind.ATTEST)
-def test_an_attestation_moves_nothing_and_pays_no_fee(scene):
+@cell("flows", *UNMOVING)
+def test_what_moves_nothing_pays_no_fee(scene):
     require_not_taken(scene, "cash", CASH)
     require_not_taken(scene, "fee", 1)
     require_not_taken(scene, "recipient", scene.world.submitter)
@@ -318,11 +325,14 @@ def test_an_attestation_writes_no_commitment(scene):
 @pytest.mark.property("P-36")
 @cell("provenAt", *KEEPING)
 def test_proven_at_stays(scene):
-    before = scene.account.proven_at
-    scene.world.chain.travel(60)
-    scene.epoch = scene.world.post()
+    world = scene.world
+    world.submit(scene.party, world.draft(ActionKind.CURE, scene.party, scene.epoch), scene.epoch)
+    world.chain.travel(HOUR)
+    scene.epoch = world.post(**({"generation": 2} if scene.kind in STEPPING else {}))
+    before = scene.account
+    assert before.proven_at
     scene.run()
-    assert scene.account.proven_at == before
+    assert (scene.account.proven_at, scene.account.proven_epoch) == (before.proven_at, before.proven_epoch)
 
 
 @pytest.mark.property("P-43")
@@ -340,15 +350,20 @@ def test_proven_at_becomes_the_epochs_time_and_an_older_epoch_is_refused(scene):
 
 
 @cell("provenAt", ActionKind.ATTEST)
-def test_maintenance_raises_proven_at_and_never_lowers_it(scene):
+def test_an_attestation_keeps_the_time_of_the_last_write_and_has_one_of_its_own(scene):
     world, old = scene.world, scene.epoch
     world.chain.travel(60)
     scene.epoch = world.post()
     scene.run()
-    assert scene.account.proven_at == scene.epoch.message.time
+    assert scene.account.proven_at == scene.account.proven_epoch == 0
     later, scene.epoch = scene.epoch, old
-    scene.run()
-    assert scene.account.proven_at == later.message.time
+    scene.run()  # at an older epoch, which displaces nothing
+    shown = world.views.get_proved(scene.party.id)
+    assert (shown.margin, shown.time, shown.epoch) == ("maintenance", later.message.time, later.message.number)
+    assert world.views.get_attested(scene.party.id, world.point("maintenance")) == (
+        later.message.time,
+        later.message.number,
+    )
 
 
 @rows(ActionKind.ATTEST)
@@ -358,18 +373,20 @@ def test_a_named_policy_at_an_older_epoch_does_not_lower_its_time(scene):
     new = world.post()
     world.house.attest(world.make_attest(scene.party, new, "net_delta"))
     world.house.attest(world.make_attest(scene.party, old, "net_delta"))
-    assert world.house.get_attested(scene.party.id, "net_delta") == new.message.time > old.message.time
+    time, number = world.views.get_attested(scene.party.id, world.point("net_delta"))
+    assert (time, number) == (new.message.time, new.message.number) and time > old.message.time
 
 
 @rows(ActionKind.ATTEST)
 def test_a_named_policy_is_no_solvency(scene):
-    world, before = scene.world, scene.account.proven_at
-    world.chain.travel(60)
-    epoch = world.post()
+    world, epoch = scene.world, scene.epoch
     world.house.attest(world.make_attest(scene.party, epoch, "net_delta"))
-    assert scene.account.proven_at == before
-    assert world.house.get_attested(scene.party.id, "net_delta") == epoch.message.time
-    assert world.house.get_attested(scene.party.id, "initial") == 0
+    assert not world.views.is_current(scene.party.id, HOUR) and world.views.get_proved(scene.party.id).margin == ""
+    assert world.views.get_attested(scene.party.id, world.point("net_delta")) == (
+        epoch.message.time,
+        epoch.message.number,
+    )
+    assert world.views.get_attested(scene.party.id, world.point("initial")) == (0, 0)
 
 
 # ----------------------------------------------------------------------------------------------- epoch, pause, status
@@ -467,6 +484,14 @@ def test_an_attestation_over_a_step_uses_its_settlement_and_does_not_move_the_ac
     assert scene.account.generation == 0
 
 
+@cell("epoch", *STEPPING)
+def test_a_roll_uses_the_point_of_its_steps_and_moves_the_account(scene):
+    for settlement in (0, STEP + 2):
+        refused("ProofRejected", scene.run, settlement=settlement)
+    scene.run()
+    assert scene.account.generation == 1
+
+
 @pytest.mark.property("P-42")
 @rows(*AT_EPOCH)
 def test_two_steps_at_once_are_refused(scene):
@@ -476,7 +501,7 @@ def test_two_steps_at_once_are_refused(scene):
     assert refused("GenerationWrong", scene.run)["generation"] == 2
 
 
-@rows(*WITHOUT_EPOCH)
+@cell("epoch", *RESTING)
 def test_constant_policies_leave_the_generation(scene):
     scene.world.post(generation=1)
     scene.run()
@@ -501,6 +526,7 @@ def test_the_event_of_an_action_says_what_was_signed(scene):
         "generation": int(scene.kind in AT_EPOCH),
         "recipient": action.recipient,
         "fee": 5,
+        "submitter": world.submitter,
     }
     assert world.house.get_fees(world.submitter) == 5
 
@@ -518,7 +544,8 @@ def test_the_event_of_an_attestation_says_what_was_shown_and_what_stands(scene):
             "policy": encode_policy_name(name),
             "epoch": epoch.message.number,
             "time": epoch.message.time,
-            "provenAt": new.message.time,
+            "pointHash": world.point(name).hash,
+            "submitter": world.chain.accounts[0],
         }
 
 
@@ -544,6 +571,7 @@ def test_a_trade_moves_both_accounts_and_its_event_says_so(scene):
         "commitmentMinus": request.minus.commitment_new,
         "ciphertextMinus": request.minus.ciphertext,
         "feeMinus": 4,
+        "submitter": world.chain.accounts[0],
     }
 
 
@@ -554,7 +582,8 @@ def test_open_stores_what_was_signed(world):
     stored = world.house.get_account(party.id)
     assert stored.auth.lower() == party.auth.lower()
     assert (stored.status, stored.key_version, stored.generation) == (Status.ACTIVE, 1, 0)
-    assert (stored.commitment, stored.proven_at) == (request.commitment, world.chain.time)
+    assert (stored.commitment, stored.proven_at, stored.proven_epoch) == (request.commitment, 0, 0)
+    assert not stored.may_hold_derivatives
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,9 @@ def test_an_old_attestation_counts_for_the_old_commitment_only(world):
 def test_a_named_attestation_ends_with_the_commitment(world):
     first, _, epoch = world.pair()
     world.house.attest(world.make_attest(first, epoch, "net_delta"))
-    assert world.house.get_attested(first.id, "net_delta") == epoch.message.time
+    assert world.views.get_attested(first.id, world.point("net_delta"))[0] == epoch.message.time
     world.house.deposit(world.make_deposit(first, USDC))
-    assert world.house.get_attested(first.id, "net_delta") == 0
+    assert world.views.get_attested(first.id, world.point("net_delta")) == (0, 0)
 
 
 @pytest.mark.parametrize("side", ["plus", "minus"])
@@ -444,13 +444,14 @@ def test_errors_come_in_the_order_that_the_interface_says(world):
     unnamed = world.post(points=world.points()[:-1])
     world.chain.travel(30)
     epoch = world.post()
-    world.house.attest(world.make_attest(party, epoch))
+    world.house.cure(world.make_cure(party, epoch))
     held = world.vault.get_held(world.cash.address)
     action = world.draft(ActionKind.WITHDRAW, party, epoch, cash_flow=-held - 1)
     good = ActionRequest.from_action(action, world.prove(action), world.sign(party, action), epoch.epoch_points)
     faults = [
         ("StatusWrong", {"account": bytes(32)}),
         ("DeadlinePassed", {"deadline": 1}),
+        ("SubmitterWrong", {"submitter": world.chain.accounts[7]}),
         ("CommitmentStale", {"commitment_old": 1}),
         ("AmountTooLarge", {"cash": LIMIT}),
         ("RecipientZero", {"recipient": ZERO_ADDRESS}),
@@ -516,14 +517,14 @@ def test_malformed_signatures_are_refused(world):
 def test_auth_burns_a_digest_before_use(world):
     action = world.draft(ActionKind.DEPOSIT, world.alice, cash_flow=USDC)
     digest = compute_digest(world.domain, action)
-    signature = world.alice.wallet.sign(world.domain, Invalidate(digest=digest))
+    signature = world.alice.wallet.sign(world.domain, Invalidate(account=world.alice.id, digest=digest))
     refused(
         "SignatureWrong",
         world.house.invalidate_for,
         world.alice.auth,
         0,
         digest,
-        world.bob.wallet.sign(world.domain, Invalidate(digest=digest)),
+        world.bob.wallet.sign(world.domain, Invalidate(account=world.alice.id, digest=digest)),
     )
     world.house.invalidate_for(world.alice.auth, world.alice.index, digest, signature)
     assert world.house.is_invalidated(world.alice.id, digest)
@@ -538,7 +539,8 @@ def test_a_digest_burned_before_opening_stays_burned(world):
     fields = {"key_version": request.key_version, "commitment_old": request.commitment}
     action = world.draft(ActionKind.DEPOSIT, party, **fields)
     digest = compute_digest(world.domain, action)
-    world.house.invalidate_for(party.auth, 0, digest, party.wallet.sign(world.domain, Invalidate(digest=digest)))
+    message = Invalidate(account=party.id, digest=digest)
+    world.house.invalidate_for(party.auth, 0, digest, party.wallet.sign(world.domain, message))
     world.house.open(request)
     assert refused("DigestInvalidated", world.submit, party, action)["digest"] == digest
     world.submit(party, world.draft(ActionKind.DEPOSIT, party))
@@ -581,9 +583,9 @@ def test_is_current_follows_the_age_of_the_proof(world):
     first, _, epoch = world.pair()
     world.house.attest(world.make_attest(first, epoch))
     world.chain.travel_to(epoch.message.time + 100)
-    assert world.house.is_current(first.id, 100)
-    assert not world.house.is_current(first.id, 99)
-    assert not world.house.is_current(b"\1" * 32, 10**9)
+    assert world.views.is_current(first.id, 100)
+    assert not world.views.is_current(first.id, 99)
+    assert not world.views.is_current(b"\1" * 32, 10**9)
 
 
 def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
@@ -593,7 +595,7 @@ def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
         world.house.attest(world.make_attest(first, epoch, name))
 
     def shown():
-        return world.house.is_current(first.id, HOUR), world.house.get_attested(first.id, "net_delta")
+        return world.views.is_current(first.id, HOUR), world.views.get_attested(first.id, world.point("net_delta"))[0]
 
     assert shown() == (True, epoch.message.time)
     world.set_status(first, Status.FROZEN)
@@ -604,15 +606,26 @@ def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
     assert shown() == (False, 0)
 
 
-def test_interfaces_are_announced(world):
-    supports = lambda selector: world.house.contract.call("supportsInterface", selector)  # noqa: E731
-    interface = 0
-    for item in compile_contracts()["IClearingHouse"].abi:
-        if item["type"] == "function":
-            signature = f"{item['name']}({','.join(get_abi_input_types(item))})"
-            interface ^= int.from_bytes(keccak(text=signature)[:4], "big")
-    assert supports(interface.to_bytes(4, "big")) and supports(bytes.fromhex("01ffc9a7"))
-    assert not supports(b"\xff" * 4)
+@pytest.mark.parametrize(
+    ("name", "interface", "base"),
+    [("house", "IClearingHouse", "IAccountBook"), ("house", "IAccountDesk", None), ("views", "IAccountViews", None)],
+)
+def test_interfaces_are_announced(world, name, interface, base):
+    """An interface's identifier is of its own functions, without those of the one that it extends (ERC-165)."""
+    contract, identifier = getattr(world, name).contract, 0
+    for signature in _list_signatures(interface) - (_list_signatures(base) if base else set()):
+        identifier ^= int.from_bytes(keccak(text=signature)[:4], "big")
+    for selector in (identifier.to_bytes(4, "big"), bytes.fromhex("01ffc9a7")):
+        assert contract.call("supportsInterface", selector)
+    assert not contract.call("supportsInterface", b"\xff" * 4)
+
+
+def _list_signatures(interface):
+    return {
+        f"{item['name']}({','.join(get_abi_input_types(item))})"
+        for item in compile_contracts()[interface].abi
+        if item["type"] == "function"
+    }
 
 
 def test_the_history_is_what_recovery_takes(world):
@@ -649,5 +662,97 @@ def test_fees_are_not_collected_for_nobody(world):
 def test_close_ends_current_and_keeps_the_rest(world):
     held = world.vault.get_held(world.cash.address)
     world.submit(world.alice, world.draft(ActionKind.CLOSE, world.alice, cash_flow=-USDC))
-    assert not world.house.is_current(world.alice.id, 10**9)
+    assert not world.views.is_current(world.alice.id, 10**9)
     assert world.vault.get_held(world.cash.address) == held - USDC
+
+
+# ------------------------------------------------------------------------------------------- what was proved, and when
+@pytest.mark.property("P-136")
+@pytest.mark.parametrize("kind", [ActionKind.TRADE, ActionKind.WITHDRAW])
+def test_an_attestation_at_a_newer_epoch_voids_nothing_that_auth_signed(world, kind):
+    """Whoever knows the viewing key can attest, once per epoch; the signed action is at the epoch before."""
+    first, second, old = world.pair()
+    if kind is ActionKind.TRADE:
+        send, request = world.house.trade, world.make_trade(first, second, old)
+    else:
+        send, request = world.house.withdraw, world.make_withdraw(first, old, USDC)
+    world.chain.travel(30)
+    new = world.post()
+    world.house.attest(world.make_attest(first, new))
+    assert world.views.get_proved(first.id).epoch == new.message.number
+    send(request)
+    proved = world.views.get_proved(first.id)
+    assert (proved.epoch, proved.time) == (old.message.number, old.message.time), "of the new state, nothing newer"
+
+
+@pytest.mark.property("P-43")
+def test_no_write_goes_back_to_an_earlier_epoch_though_its_time_be_the_same(world):
+    first, _second, old = world.pair()
+    new = world.post(time=old.message.time)
+    world.house.withdraw(world.make_withdraw(first, new, USDC))
+    assert refused("EpochOlderThanProof", world.house.withdraw, world.make_withdraw(first, old, USDC)) == {
+        "account": first.id,
+        "epoch": old.message.number,
+        "provenEpoch": new.message.number,
+    }
+    world.house.withdraw(world.make_withdraw(first, new, USDC))
+
+
+@pytest.mark.property("P-131")
+def test_what_was_proved_says_which_margin_since_when_and_at_which_epoch(world):
+    first, second, epoch = world.pair()
+    shown = lambda: world.views.get_proved(first.id)  # noqa: E731
+    assert (shown().margin, shown().time, shown().epoch) == ("", 0, 0) and not world.views.is_current(first.id, 10**9)
+    for margin, act in (
+        ("withdraw", lambda: world.house.withdraw(world.make_withdraw(first, epoch, USDC))),
+        ("initial", lambda: world.house.trade(world.make_trade(first, second, epoch))),
+        ("maintenance", lambda: world.house.cure(world.make_cure(first, epoch))),
+    ):
+        act()
+        assert (shown().margin, shown().time, shown().epoch) == (margin, epoch.message.time, epoch.message.number)
+    before = shown()
+    world.house.deposit(world.make_deposit(first, USDC))
+    world.submit(first, world.draft(ActionKind.WITHDRAW_FLAT, first, cash_flow=-USDC))
+    assert shown() == before, "neither proves margin nor ends a proof that was written"
+
+
+@pytest.mark.property("P-131")
+@pytest.mark.parametrize("change", [{"urgent": True}, {"generation": 1}])
+def test_what_was_proved_at_an_epoch_that_was_superseded_does_not_count(world, change):
+    first, second, epoch = world.pair()
+    world.house.trade(world.make_trade(first, second, epoch))
+    for name in ("maintenance", "net_delta"):
+        world.house.attest(world.make_attest(first, epoch, name))
+    assert world.views.is_current(first.id, HOUR) and world.views.get_attested(first.id, world.point("net_delta"))[0]
+    new = world.post(**change)
+    assert not world.views.is_current(first.id, HOUR) and world.views.get_proved(first.id).margin == ""
+    for name in ("maintenance", "net_delta"):
+        assert world.views.get_attested(first.id, world.point(name)) == (0, 0)
+    world.house.attest(world.make_attest(first, new))
+    assert world.views.is_current(first.id, HOUR)
+
+
+@pytest.mark.property("P-137")
+def test_a_policy_that_changes_its_content_under_its_name_is_seen(world):
+    """Another point under the same name at the same time: an attestation of the one is none of the other."""
+    first, _, epoch = world.pair()
+    lax = replace(world.point("net_delta"), x=to_point(77)[0], y=to_point(77)[1])
+    points = tuple(lax if point.name == lax.name else point for point in epoch.points)
+    other = world.post(points=points, time=epoch.message.time)
+    action = world.draft(ActionKind.ATTEST, first, other, policy_name="net_delta")
+    request = ActionRequest.from_action(action, world.prove(action, policy=77), b"", other.epoch_points)
+    world.house.attest(request)
+    assert world.views.get_attested(first.id, lax) == (other.message.time, other.message.number)
+    assert world.views.get_attested(first.id, world.point("net_delta")) == (0, 0)
+
+
+def test_an_attestation_is_kept_in_one_word(world):
+    """Of the same policy again, of another state and another content: the word is written over, and no other is."""
+    first, _, _ = world.pair()
+    used = []
+    for name in ("net_delta", "maintenance", "net_delta", "maintenance"):
+        world.chain.travel(30)
+        epoch = world.post()
+        used.append(world.house.attest(world.make_attest(first, epoch, name)).gas_used)
+        world.house.deposit(world.make_deposit(first, 1))
+    assert min(used[:2]) - max(used[2:]) > 15_000, "the first time costs a new word"

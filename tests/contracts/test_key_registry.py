@@ -210,7 +210,7 @@ def test_a_revoked_key_stops_every_action(world):
     ):
         with pytest.raises(Reverted, match="KeyIsRevoked"):
             call(request)
-    assert not world.house.is_current(world.alice.id, 10**6)
+    assert not world.views.is_current(world.alice.id, 10**6)
 
 
 def test_python_refuses_a_key_that_does_not_fit():

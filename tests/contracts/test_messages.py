@@ -14,7 +14,16 @@ from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.messages import make_epoch_message, sort_points
 from zkmargin.contracts.requests import ActionRequest, TradeSide, encode_proof
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Action, Attestation, Epoch, Flow, Invalidate, Open, Settlement
+from zkmargin.prover.messages.records import (
+    Action,
+    Attestation,
+    Confirmation,
+    Epoch,
+    Flow,
+    Invalidate,
+    Open,
+    Settlement,
+)
 from zkmargin.prover.messages.typed_data import encode, load_table
 from zkmargin.scripts.generate.solidity import ROOT, render
 
@@ -52,7 +61,7 @@ def test_open(hashes, deployed_world):
     message = Open(
         account=RANDOM.randbytes(32), auth="0x" + "ab" * 20, index=2**64 - 1, key_version=3, generation=4,
         commitment=2**256 - 1,
-        escrow_hash=RANDOM.randbytes(32), deadline=2**40 - 1,
+        escrow_hash=RANDOM.randbytes(32), submitter="0x" + "cd" * 20, deadline=2**40 - 1,
     )  # fmt: skip
     assert hashes.call("hashOpen", message.to_message()) == encode(deployed_world.domain, message).body
 
@@ -67,8 +76,14 @@ def test_attestation(hashes, deployed_world):
     assert hashes.call("hashAttestation", message.to_message()) == encode(deployed_world.domain, message).body
 
 
+@pytest.mark.property("P-51")
+def test_confirmation(hashes, deployed_world):
+    message = Confirmation(account=RANDOM.randbytes(32), commitment=2**256 - 1, epoch=2**64 - 1)
+    assert hashes.call("hashConfirmation", message.to_message()) == encode(deployed_world.domain, message).body
+
+
 def test_invalidate(hashes, deployed_world):
-    message = Invalidate(digest=RANDOM.randbytes(32))
+    message = Invalidate(account=RANDOM.randbytes(32), digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
 
 
@@ -101,7 +116,7 @@ def test_settlement(hashes, deployed_world):
 
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    names = ["Epoch", "Settlement", "Action", "Flow", "Open", "Invalidate", "Attestation"]
+    names = ["Epoch", "Settlement", "Action", "Flow", "Open", "Invalidate", "Confirmation", "Attestation"]
     assert load_table()["solidity"] == names
 
 

@@ -407,7 +407,7 @@ def test_what_is_no_amount_is_not_sent(world, amount):
         lambda: world.cash.mint(world.alice.auth, amount),
         lambda: world.vault.fund(world.alice.id, world.cash.address, amount, sender=world.funder),
         lambda: world.vault.pull_back(0, world.cash.address, amount, world.alice.auth),
-        lambda: world.house.is_current(world.alice.id, amount),
+        lambda: world.views.is_current(world.alice.id, amount),
         lambda: world.oracle.publish_snapshot(amount, b""),
         lambda: world.house.invalidate(amount, bytes(32)),
     )
@@ -459,6 +459,6 @@ def test_a_trade_from_an_old_state_is_named(world):
 def test_a_wallets_signature_enters_with_either_v(world):
     """Signed by a wallet that writes 0 or 1; without normalising the contract refuses it."""
     party, digest = world.alice, b"\7" * 32
-    signed = party.wallet.sign(world.domain, Invalidate(digest=digest))
+    signed = party.wallet.sign(world.domain, Invalidate(account=party.id, digest=digest))
     world.house.invalidate_for(party.auth, party.index, digest, signed[:64] + bytes([signed[64] - 27]))
     assert world.house.is_invalidated(party.id, digest)

@@ -466,7 +466,7 @@ def test_replaced_publishers_epochs_serve_no_more(world):
 
 
 def test_another_contract_asks_for_a_quorum(world):
-    message = Invalidate(digest=keccak(b"what a contract wants to know"))
+    message = Invalidate(account=bytes(32), digest=keccak(b"what a contract wants to know"))
     digest = compute_digest(world.domain, message)
     signatures = sign_unchecked(message, world.publishers, world.domain)
     world.oracle.require_quorum(digest, signatures)

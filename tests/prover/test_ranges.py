@@ -139,7 +139,7 @@ def test_decimals_of_a_file(value):
 
 
 # ----------------------------------------------------------------------------------------------------- kinds and names
-@pytest.mark.parametrize("kind", [0, 9, 99, 255])
+@pytest.mark.parametrize("kind", [0, len(ActionKind) + 1, 99, 255])
 def test_an_action_kind_that_is_none(kind):
     for attempt in (lambda: ActionKind(kind), lambda: Intent(kind), lambda: get_action_rule(kind)):
         with pytest.raises(ActionNotAllowed, match=f"action kind {kind}: is none; allowed: 1 OPEN, 2 DEPOSIT"):

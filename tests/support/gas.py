@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from tests.support.world import LOT, USDC, Party, World
+from tests.support.world import HOUR, LOT, USDC, Party, World
 from zkmargin.contracts.chain import Receipt, run_anvil
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.messages import SignedEpoch
@@ -20,7 +20,10 @@ from zkmargin.prover.messages.action_table import ActionKind
 
 LEDGER = Path(__file__).parents[2] / "costs" / "gas.json"
 REPEATS = 3
-CONTRACTS = ("ClearingHouse", "CollateralVault", "KeyRegistry", "MarginVerifier", "RiskOracle")
+CONTRACTS = (
+    "AccountDesk", "AccountViews", "ClearingHouse", "CollateralVault", "KeyRegistry", "MarginVerifier", "RiskOracle",
+    "WalletSignatures",
+)  # fmt: skip
 
 
 def measure() -> dict[str, dict[str, int]]:
@@ -32,26 +35,32 @@ def measure() -> dict[str, dict[str, int]]:
     with run_anvil() as chain:
         world = World(chain, "standard")
         world.prepare()
-        samples = {name: [] for name in _entry_points(world)}
+        saver = world.open("saver")  # who never trades
+        world.deposit(saver, 10 * USDC)
+        world.fund(saver, 1_000 * USDC)
+        samples = {name: [] for name in _entry_points(world, saver)}
         for repeat in range(REPEATS + 1):
-            for name, call in _entry_points(world).items():
+            for name, call in _entry_points(world, saver).items():
                 chain.travel(15)
                 used = call(world.post(), f"user {repeat}").gas_used
                 if repeat:  # the first round makes the slots non-zero
                     samples[name].append(used)
+        for _ in range(REPEATS):
+            for name, call in _over_steps(world).items():
+                samples.setdefault(name, []).append(call().gas_used)
     sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
     return {"gas": {name: int(median(values)) for name, values in samples.items()}, "size": sizes}
 
 
-def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receipt]]:
+def _entry_points(world: World, saver: Party) -> dict[str, Callable[[SignedEpoch, str], Receipt]]:
     house, vault, alice, bob = world.house, world.vault, world.alice, world.bob
     sender = world.submitter
 
     def open_account(epoch: SignedEpoch, name: str) -> Receipt:
         return house.open(world.make_open(name)[1], sender=sender)
 
-    def deposit(lots: int, fee: int) -> Callable[[SignedEpoch, str], Receipt]:
-        return lambda epoch, name: house.deposit(world.make_deposit(alice, 10 * USDC, lots, fee), sender=sender)
+    def deposit(party: Party, lots: int, fee: int) -> Callable[[SignedEpoch, str], Receipt]:
+        return lambda epoch, name: house.deposit(world.make_deposit(party, 10 * USDC, lots, fee), sender=sender)
 
     def trade(fee: int) -> Callable[[SignedEpoch, str], Receipt]:
         return lambda epoch, name: house.trade(world.make_trade(alice, bob, epoch, (fee, fee)), sender=sender)
@@ -73,9 +82,9 @@ def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receip
         "open": open_account,
         "fund": lambda epoch, name: vault.fund(alice.id, world.cash.address, 100 * USDC, sender=world.funder),
         "fund_weth": lambda epoch, name: vault.fund(alice.id, world.weth.address, 9 * LOT, sender=world.funder),
-        "deposit": deposit(0, 0),
-        "deposit_weth": deposit(1, 0),
-        "deposit_fee": deposit(0, 50_000),
+        "deposit": deposit(saver, 0, 0),
+        "deposit_weth": deposit(alice, 1, 0),
+        "deposit_fee": deposit(alice, 0, 50_000),
         "trade": trade(0),
         "trade_fee": trade(50_000),
         "withdraw": withdraw(0, 0),
@@ -91,6 +100,29 @@ def _entry_points(world: World) -> dict[str, Callable[[SignedEpoch, str], Receip
         "claim_four": lambda epoch, name: claim(4),
         "epoch": lambda epoch, name: world.oracle.post_epoch(world.make_epoch(), with_snapshot=False, sender=sender),
     }
+
+
+def _over_steps(world: World) -> dict[str, Callable[[], Receipt]]:
+    """Measured last, since they move the listing on."""
+
+    def step() -> None:
+        world.chain.travel(HOUR + 1)
+        world.post(generation=world.oracle.get_generation() + 1)
+
+    def roll() -> Receipt:
+        step()
+        return world.house.roll(world.make_roll(world.alice), 1, sender=world.submitter)
+
+    def skip() -> Receipt:
+        party = world.open("sleeping")
+        step()
+        step()
+        world.house.roll(world.make_roll(world.alice), 1)
+        receipt = world.house.skip(party.id, sender=world.submitter)
+        world.house.roll(world.make_roll(world.alice), 1)
+        return receipt
+
+    return {"roll": roll, "skip": skip}
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ class World:
         self.deployment = deploy(chain, self.material, [wallet.address for wallet in self.publishers], **options)
         self.venue = Contracts(chain, self.deployment)
         self.house, self.vault, self.oracle = self.venue.house, self.venue.vault, self.venue.oracle
+        self.views = self.venue.views
         self.cash, self.weth = self.venue.cash, self.venue.weth
         self.domain = self.venue.domain
         self.weth_slot = self.deployment.weth_slot
@@ -142,6 +143,10 @@ class World:
     @staticmethod
     def points() -> tuple[NamedPoint, ...]:
         return _make_points()
+
+    def point(self, name: str) -> NamedPoint:
+        """The point of a named policy."""
+        return next(point for point in self.points() if point.name == encode_policy_name(name))
 
     def post(self, **changes) -> SignedEpoch:
         epoch = self.make_epoch(**changes)
@@ -195,7 +200,7 @@ class World:
         address = self.house.contract.address
         word = bytearray(self.chain.w3.eth.get_storage_at(address, int(place, 16)))
         assert word[12:] == bytes.fromhex(party.auth[2:])
-        word[11] = int(status)
+        word[11] = word[11] & 0xFC | int(status)
         self.chain._request("anvil_setStorageAt", address, place, "0x" + bytes(word).hex())
         assert self.house.get_account(party.id).status is status
 
@@ -258,7 +263,7 @@ class World:
             "epoch": message.number if message else 0,
             "policy": encode_policy_name(rule.policy or changes.pop("policy_name", "maintenance")),
             "generation_old": stored.generation,
-            "generation_new": message.generation if message else stored.generation,
+            "generation_new": message.generation if message else stored.generation + (1 if rule.takes_steps else 0),
             "commitment_old": stored.commitment,
             "commitment_new": self.number() if rule.writes else 0,
             "recipient": self.chain.accounts[5] if rule.flow_sign < 0 else ZERO_ADDRESS,
@@ -329,6 +334,11 @@ class World:
         action = self.draft(ActionKind.ATTEST, party, epoch, policy_name=policy_name, **changes)
         return ActionRequest.from_action(action, self.prove(action), epoch=epoch.epoch_points)
 
+    def make_roll(self, party: Party, *, signed: bool = True, **changes) -> ActionRequest:
+        """One step of the listing from where the account is."""
+        action = self.draft(ActionKind.ROLL, party, **changes)
+        return ActionRequest.from_action(action, self.prove(action), self.sign(party, action) if signed else b"")
+
     def draft_sides(
         self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes
     ) -> tuple[Action, Action]:
@@ -371,7 +381,13 @@ class World:
             signature = self.sign(party, action) if rule.needs_signature else b""
         points = epoch.epoch_points if rule.needs_epoch else None
         request = ActionRequest.from_action(action, proof or self.prove(action), signature, points)
-        return self.house.act(ActionKind(action.kind), request, sender=self.submitter)
+        return self.send(ActionKind(action.kind), request, action.generation_new - action.generation_old)
+
+    def send(self, kind: ActionKind, request: ActionRequest, steps: int = 1) -> Receipt:
+        """Sends a request to the entry point of its kind; a roll takes that many steps."""
+        if ACTION_RULES[kind].takes_steps:
+            return self.house.roll(request, steps, sender=self.submitter)
+        return self.house.act(kind, request, sender=self.submitter)
 
     def flows(self, lots: int) -> tuple[Flow, ...]:
         return (Flow(slot=self.weth_slot, lots=lots),) if lots else ()

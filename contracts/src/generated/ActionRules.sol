@@ -12,7 +12,8 @@ enum ActionKind {
     CURE,
     ATTEST,
     WITHDRAW_FLAT,
-    CLOSE
+    CLOSE,
+    ROLL
 }
 
 /// @dev One row of the table: the set of its cells, one bit each.
@@ -45,22 +46,24 @@ library ActionRules {
     uint256 internal constant EPOCH_EXIT = 1 << 8;
     /// @dev Epoch: likewise, not older than maxAgeProof: for what only shows or adds margin.
     uint256 internal constant EPOCH_PROOF = 1 << 9;
-    /// @dev ProvenAt: becomes the epoch's time; an epoch older than it is refused.
-    uint256 internal constant PROVEN_SET = 1 << 10;
-    /// @dev ProvenAt: the later of both for maintenance; another policy has a time of its own, likewise.
-    uint256 internal constant PROVEN_RAISE = 1 << 11;
+    /// @dev Epoch: no epoch: the stated steps of the listing at once; unsigned from two behind the oracle on.
+    uint256 internal constant EPOCH_STEPS = 1 << 10;
+    /// @dev ProvenAt: becomes the epoch's time; an epoch before that of the last proof that was written is refused.
+    uint256 internal constant PROVEN_SET = 1 << 11;
+    /// @dev ProvenAt: stays; each attested policy has a time of its own, the latest one, until the account changes.
+    uint256 internal constant PROVEN_RAISE = 1 << 12;
     /// @dev Two accounts, one trade word, side +1 and -1; otherwise side, tag and ciphertext are 0.
-    uint256 internal constant SIDES = 1 << 12;
+    uint256 internal constant SIDES = 1 << 13;
     /// @dev Auth's, over the digest of the Action.
-    uint256 internal constant SIGNATURE = 1 << 13;
+    uint256 internal constant SIGNATURE = 1 << 14;
     /// @dev A new commitment, and the epoch's generation.
-    uint256 internal constant WRITES = 1 << 14;
+    uint256 internal constant WRITES = 1 << 15;
     /// @dev Goes on while the guardian has paused.
-    uint256 internal constant PAUSED = 1 << 15;
+    uint256 internal constant PAUSED = 1 << 16;
     /// @dev Allowed to a frozen account.
-    uint256 internal constant FROZEN = 1 << 16;
+    uint256 internal constant FROZEN = 1 << 17;
     /// @dev Ends the account for good.
-    uint256 internal constant CLOSES = 1 << 17;
+    uint256 internal constant CLOSES = 1 << 18;
     bytes32 internal constant NAME_FLAT = "flat";
     bytes32 internal constant NAME_INITIAL = "initial";
     bytes32 internal constant NAME_MAINTENANCE = "maintenance";
@@ -74,16 +77,18 @@ library ActionRules {
     uint256 private constant ATTEST = POLICY_CHOSEN | EPOCH_PROOF | PROVEN_RAISE | FROZEN;
     uint256 private constant WITHDRAW_FLAT = POLICY_FLAT | FLOWS_OUT | SIGNATURE | WRITES | PAUSED | FROZEN;
     uint256 private constant CLOSE = POLICY_FLAT | FLOWS_OUT | SIGNATURE | WRITES | PAUSED | FROZEN | CLOSES;
+    uint256 private constant ROLL = EPOCH_STEPS | SIGNATURE | WRITES | PAUSED | FROZEN;
 
     /// @dev The rows, by kind.
     uint256 private constant TABLE =
-        (DEPOSIT << (18 * uint256(ActionKind.DEPOSIT))) |
-            (TRADE << (18 * uint256(ActionKind.TRADE))) |
-            (WITHDRAW << (18 * uint256(ActionKind.WITHDRAW))) |
-            (CURE << (18 * uint256(ActionKind.CURE))) |
-            (ATTEST << (18 * uint256(ActionKind.ATTEST))) |
-            (WITHDRAW_FLAT << (18 * uint256(ActionKind.WITHDRAW_FLAT))) |
-            (CLOSE << (18 * uint256(ActionKind.CLOSE)));
+        (DEPOSIT << (19 * uint256(ActionKind.DEPOSIT))) |
+            (TRADE << (19 * uint256(ActionKind.TRADE))) |
+            (WITHDRAW << (19 * uint256(ActionKind.WITHDRAW))) |
+            (CURE << (19 * uint256(ActionKind.CURE))) |
+            (ATTEST << (19 * uint256(ActionKind.ATTEST))) |
+            (WITHDRAW_FLAT << (19 * uint256(ActionKind.WITHDRAW_FLAT))) |
+            (CLOSE << (19 * uint256(ActionKind.CLOSE))) |
+            (ROLL << (19 * uint256(ActionKind.ROLL)));
 
     /// @notice The action has no rule: it is not one of the table.
     /// @param kind The action that was asked for.
@@ -91,7 +96,7 @@ library ActionRules {
 
     /// @notice The row of the table for `kind`.
     function ruleOf(ActionKind kind) internal pure returns (Rule) {
-        uint256 row = (TABLE >> (18 * uint256(kind))) & 0x3ffff;
+        uint256 row = (TABLE >> (19 * uint256(kind))) & 0x7ffff;
         if (row == 0) revert ActionUnknown(kind);
         return Rule.wrap(row);
     }

@@ -48,6 +48,7 @@ struct Action {
     int128 cashFlow;
     Flow[] flows;
     address recipient;
+    address submitter;
     uint64 fee;
     uint40 deadline;
 }
@@ -60,11 +61,19 @@ struct Open {
     uint24 generation;
     uint256 commitment;
     bytes32 escrowHash;
+    address submitter;
     uint40 deadline;
 }
 
 struct Invalidate {
+    bytes32 account;
     bytes32 digest;
+}
+
+struct Confirmation {
+    bytes32 account;
+    uint256 commitment;
+    uint64 epoch;
 }
 
 struct Attestation {
@@ -95,15 +104,18 @@ library Messages {
     bytes32 internal constant ACTION_TYPEHASH = keccak256(
         "Action(uint8 kind,bytes32 account,bytes32 counterparty,uint16 keyVersion,uint64 epoch,bytes32 policy,"
         "uint24 generationOld,uint24 generationNew,uint256 commitmentOld,uint256 commitmentNew,uint256 tradeTag,"
-        "uint256 ciphertext,int8 side,int128 cashFlow,Flow[] flows,address recipient,uint64 fee,"
+        "uint256 ciphertext,int8 side,int128 cashFlow,Flow[] flows,address recipient,address submitter,uint64 fee,"
         "uint40 deadline)Flow(uint16 slot,int64 lots)"
     );
     bytes32 internal constant FLOW_TYPEHASH = keccak256("Flow(uint16 slot,int64 lots)");
     bytes32 internal constant OPEN_TYPEHASH = keccak256(
         "Open(bytes32 account,address auth,uint64 index,uint16 keyVersion,uint24 generation,uint256 commitment,"
-        "bytes32 escrowHash,uint40 deadline)"
+        "bytes32 escrowHash,address submitter,uint40 deadline)"
     );
-    bytes32 internal constant INVALIDATE_TYPEHASH = keccak256("Invalidate(bytes32 digest)");
+    bytes32 internal constant INVALIDATE_TYPEHASH = keccak256("Invalidate(bytes32 account,bytes32 digest)");
+    bytes32 internal constant CONFIRMATION_TYPEHASH = keccak256(
+        "Confirmation(bytes32 account,uint256 commitment,uint64 epoch)"
+    );
     bytes32 internal constant ATTESTATION_TYPEHASH = keccak256(
         "Attestation(bytes32 account,address recipient,bytes32 challenge,bytes32 policy,uint64 epoch,uint16 keyVersion,"
         "uint24 generation,uint256 commitmentOld,uint40 validUntil)"
@@ -135,9 +147,9 @@ library Messages {
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, typeHash)
-            mcopy(add(words, 0x20), message, 576)
+            mcopy(add(words, 0x20), message, 608)
             mstore(add(words, 480), word15)
-            digest := keccak256(words, 608)
+            digest := keccak256(words, 640)
         }
     }
 
@@ -157,13 +169,17 @@ library Messages {
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, typeHash)
-            mcopy(add(words, 0x20), message, 256)
-            digest := keccak256(words, 288)
+            mcopy(add(words, 0x20), message, 288)
+            digest := keccak256(words, 320)
         }
     }
 
     function hash(Invalidate memory message) internal pure returns (bytes32) {
-        return keccak256(abi.encode(INVALIDATE_TYPEHASH, message.digest));
+        return keccak256(abi.encode(INVALIDATE_TYPEHASH, message.account, message.digest));
+    }
+
+    function hash(Confirmation memory message) internal pure returns (bytes32) {
+        return keccak256(abi.encode(CONFIRMATION_TYPEHASH, message.account, message.commitment, message.epoch));
     }
 
     function hash(Attestation memory message) internal pure returns (bytes32 digest) {

@@ -1,35 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ActionKind} from "../generated/ActionRules.sol";
 import {Flow} from "../generated/Messages.sol";
+import {CollateralVault} from "../CollateralVault.sol";
+import {IAccountDesk} from "./IAccountDesk.sol";
+import {IAccountViews} from "./IAccountViews.sol";
+import {IAccountBook, Status} from "./IAccountBook.sol";
 import {Point} from "./IRiskOracle.sol";
 
-/// @dev Life of an account. FROZEN is reached only by the default path, which is not built yet; the action table
-///      already says what it allows.
-enum Status {
+/// @dev Which margin a written proof showed.
+enum Margin {
     NONE,
-    ACTIVE,
-    FROZEN,
-    CLOSED
+    INITIAL,
+    MAINTENANCE,
+    WITHDRAW
 }
 
 /// @notice Everything the contract knows of an account.
-/// @param auth Whose signature acts: a key's address, or an ERC-1271 wallet.
+/// @param auth Whose signature acts: a key's address, or a contract wallet.
 /// @param status Where it stands in its life.
 /// @param keyVersion Version of the verification keys that its proofs are made for.
 /// @param generation Version of the listing in which its slots are meant.
-/// @param provenAt Unix seconds of the prices at which margin was last proved; the block's time at opening.
+/// @param mayHoldDerivatives Whether it has traded since it opened or last proved to be flat. If not, any version of
+///     the listing fits it.
+/// @param margin Which margin its last written proof showed.
+/// @param provenAt Unix seconds of the prices of the last proof of margin that was written (trade, withdrawal, cure); 0
+///     before the first. Attestations have times of their own.
+/// @param provenEpoch Number of that proof's epoch, which is the latest that the account's state depends on; or of the
+///     later one up to which the quorum confirmed the account.
 /// @param commitment Commitment to positions, cash, viewing key and nonce, a field element.
-/// @param escrowHash keccak256(abi.encode(ephemeralX, ephemeralY, escrowedKey, keyVersion)) of the opening.
 struct MarginAccount {
     address auth;
     Status status;
     uint16 keyVersion;
     uint24 generation;
+    bool mayHoldDerivatives;
+    Margin margin;
     uint40 provenAt;
+    uint64 provenEpoch;
     uint256 commitment;
-    bytes32 escrowHash;
+}
+
+/// @notice The latest attestation of a policy by an account. Warning: it counts only for the state and the content that
+///         the tag is of, and while its epoch does: ask IAccountViews.
+/// @param time Unix seconds of the epoch's prices.
+/// @param epoch Number of the epoch.
+/// @param tag Of the account's commitment then and of the policy's content, as Attestations says.
+struct PolicyAttestation {
+    uint32 time;
+    uint32 epoch;
+    uint192 tag;
 }
 
 /// @notice An epoch by number, with the points that it signed.
@@ -49,6 +69,7 @@ struct EpochPoints {
 /// @param ephemeralX Ephemeral point of the escrow on BabyJubJub, a field element.
 /// @param ephemeralY Its other coordinate; the identity (0, 1) is refused.
 /// @param escrowedKey The viewing key, encrypted to the committee, a field element.
+/// @param submitter Who alone may carry it in; 0 lets anyone.
 /// @param deadline Unix seconds until which it may be opened.
 /// @param proof Groth16 proof of `open`, eight words as IMarginVerifier says.
 /// @param signature auth's, over the typed message Open.
@@ -61,6 +82,7 @@ struct OpenRequest {
     uint256 ephemeralX;
     uint256 ephemeralY;
     uint256 escrowedKey;
+    address submitter;
     uint40 deadline;
     uint256[8] proof;
     bytes signature;
@@ -74,6 +96,7 @@ struct OpenRequest {
 /// @param fee Micro-dollars to the submitter: taken from `cash` on the way in, added to it on the way out; below 2^63.
 /// @param deadline Unix seconds until which it may be carried in.
 /// @param recipient Who may claim what is paid out.
+/// @param submitter Who alone may carry it in; 0 lets anyone.
 /// @param policy Name of the policy, for an action that lets the caller choose it.
 /// @param flows Lots of collateral by strictly increasing slot: above zero on the way in, below on the way out.
 /// @param epoch The epoch whose prices are proved, for an action that needs one.
@@ -87,6 +110,7 @@ struct ActionRequest {
     uint64 fee;
     uint40 deadline;
     address recipient;
+    address submitter;
     bytes32 policy;
     Flow[] flows;
     EpochPoints epoch;
@@ -99,6 +123,7 @@ struct ActionRequest {
 /// @param commitmentOld Commitment that the proof starts from; the stored one, or the call is refused as stale.
 /// @param commitmentNew Commitment of the state after the trade.
 /// @param ciphertext The trade word, encrypted to the side's own viewing key, a field element.
+/// @param submitter Who alone may carry the trade in; 0 lets anyone.
 /// @param fee Micro-dollars to the submitter, out of the side's cash; at most 5 USDC.
 /// @param deadline Unix seconds until which the side may be carried in.
 /// @param proof Groth16 proof of `transition`, eight words as IMarginVerifier says.
@@ -108,6 +133,7 @@ struct TradeSide {
     uint256 commitmentOld;
     uint256 commitmentNew;
     uint256 ciphertext;
+    address submitter;
     uint64 fee;
     uint40 deadline;
     uint256[8] proof;
@@ -134,32 +160,35 @@ struct TradeRequest {
 ///      Safety assumptions
 ///      - Those of IMarginVerifier (set-up, curve), IKeyRegistry (keys, flat point), IRiskOracle (quorum, points) and
 ///        ICollateralVault (tokens).
-///      - auth's key, or ERC-1271 wallet, signs only what its owner wants: a signature over an Action allows exactly
-///        that transition. Warning: an account with code (ERC-1271, or delegated by EIP-7702) can change its mind about
-///        a signature until it is used.
+///      - auth's key, or contract wallet, signs only what its owner wants: a signature over an Action allows exactly
+///        that transition. What auth sends itself needs no signature, which is then empty. Warning: an account with
+///        code (ERC-1271, ERC-6492, or delegated by EIP-7702) can change its mind about a signature until it is used.
 ///      - The viewing key hides; who knows it can read the account and prove for it, never act.
 ///      - Solvency of the venue: between attestations the maintenance policy's horizon covers the interval. Deadlines
-///        and liquidation are not built yet, so `isCurrent` tells an integrator how old a proof is and nothing enforces
-///        a next one.
-///      - A fee goes to whoever's transaction is mined first: who copies a submitter's call from the mempool takes its
-///        fee. The signature says what is paid, not to whom, so that any submitter can help; a submitter that minds
-///        sends through a private relay.
+///        and liquidation are not built yet, so IAccountViews tells an integrator how old a proof is and nothing
+///        enforces a next one.
+///      - Each message names its submitter, or 0. Warning: with 0 whoever copies a submitter's call from the mempool
+///        takes its fee, and a call that has the request inside then fails. A contract that builds on an action, and a
+///        submitter that minds, has itself named.
+///      - No state goes out that a revoked epoch may have made: an account whose last written proof was at one neither
+///        trades nor pays out until the epoch is restored or the quorum confirms the account (`confirm`). Accounts that
+///        proved nothing at such an epoch are free. Warning: what left before the revocation has left.
 ///      Liveness assumptions
 ///      - Those of IRiskOracle for actions that need an epoch. Deposits and flat exits need none.
-///      - An account takes part in a step of generation within that generation: one that sleeps through two can only
-///        deposit or leave flat, until `roll` is built.
+///      - An account takes a step of the listing in its next trade, withdrawal or cure. One that sleeps through two
+///        rolls, over as many as the publishers posted points for; without derivatives it skips them.
 ///      - The oracle's guardian may pause opening, trades, withdrawals and attestations; neither funding, deposits,
 ///        cures nor flat exits. Nobody else has any say: this contract has neither owner nor admin.
 ///
 ///      What every action on an account relies on and reverts with, in this order:
 ///      - `StatusWrong` unless the account is active, or frozen and the table allows it; `DeadlinePassed`;
-///        `CommitmentStale` if the account has moved since the proof was made.
+///        `SubmitterWrong`; `CommitmentStale` if the account has moved since the proof was made.
 ///      - `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`, `FeeTooLarge`.
 ///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochSuperseded`, `EpochRevoked`, `EpochStale`,
-///        then `KeyVersionWrong`, `GenerationWrong`, at a step of generation the oracle's `SettlementUnset` or
-///        `SettlementPending`, then `PointsMismatch`, `PolicyUnknown`.
+///        then `KeyVersionWrong`, `GenerationWrong`, at steps of the listing the oracle's `SettlementUnset` or
+///        `SettlementPending`, then `PointsMismatch`, `PolicyUnknown`; for a deposit `AccountLeftBehind`.
 ///      - The registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive` unless the account's key is live.
-///      - `EpochOlderThanProof`.
+///      - `EpochOlderThanProof`, `AccountOfRevokedEpoch`.
 ///      - `FlowSlotInvalid`, `FlowLotsInvalid`, and the vault's `SlotUnknown`.
 ///      - `DigestInvalidated`, `SignatureWrong`.
 ///      - The verifier's `SignalTooLarge`, `PointRefused`, `ProofMalformed` or `ProofRejected`.
@@ -167,214 +196,16 @@ struct TradeRequest {
 ///
 ///      `FieldNotTaken` comes at the step that would read a field which the action does not take; flows are refused as
 ///      `FlowLotsInvalid`.
-interface IClearingHouse {
-    /// @notice An account was opened.
-    /// @param account Its number.
-    /// @param auth Who acts for it.
-    /// @param index Which of auth's accounts.
-    /// @param keyVersion Version of its verification keys.
-    /// @param generation Version of the listing in which it starts.
-    /// @param commitment Commitment to the empty state.
-    /// @param ephemeralX Ephemeral point of the escrow, with `ephemeralY` and `escrowedKey` what the committee
-    ///     decrypts.
-    /// @param ephemeralY Its other coordinate.
-    /// @param escrowedKey The encrypted viewing key.
-    event AccountOpened(
-        bytes32 indexed account,
-        address indexed auth,
-        uint64 index,
-        uint16 keyVersion,
-        uint24 generation,
-        uint256 commitment,
-        uint256 ephemeralX,
-        uint256 ephemeralY,
-        uint256 escrowedKey
-    );
-    /// @notice Both sides of a trade. With its viewing key each side reads the trade word from its ciphertext.
-    /// @param plus Account that received the legs of the word.
-    /// @param minus Account that gave them.
-    /// @param epoch Number of the epoch whose prices were proved.
-    /// @param generation Generation of both accounts after the trade.
-    /// @param tradeTag Salted hash of the trade word.
-    /// @param commitmentPlus New commitment of `plus`.
-    /// @param ciphertextPlus The word, encrypted to `plus`.
-    /// @param feePlus Micro-dollars that `plus` paid to the submitter.
-    /// @param commitmentMinus New commitment of `minus`.
-    /// @param ciphertextMinus The word, encrypted to `minus`.
-    /// @param feeMinus Micro-dollars that `minus` paid to the submitter.
-    event Traded(
-        bytes32 indexed plus,
-        bytes32 indexed minus,
-        uint64 epoch,
-        uint24 generation,
-        uint256 tradeTag,
-        uint256 commitmentPlus,
-        uint256 ciphertextPlus,
-        uint64 feePlus,
-        uint256 commitmentMinus,
-        uint256 ciphertextMinus,
-        uint64 feeMinus
-    );
-    /// @notice A deposit, cure, withdrawal or close.
-    /// @param account The account.
-    /// @param kind Which action.
-    /// @param commitment New commitment.
-    /// @param cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
-    /// @param flows Lots of collateral by slot, with their sign.
-    /// @param epoch Number of the epoch whose prices were proved; 0 without one.
-    /// @param generation Generation of the account after the action.
-    /// @param recipient Who may claim what was paid out; zero on the way in.
-    /// @param fee Micro-dollars to the submitter.
-    event Flowed(
-        bytes32 indexed account,
-        ActionKind indexed kind,
-        uint256 commitment,
-        int128 cashFlow,
-        Flow[] flows,
-        uint64 epoch,
-        uint24 generation,
-        address recipient,
-        uint64 fee
-    );
-    /// @notice An account showed that it meets a policy at an epoch; its commitment stays.
-    /// @param account The account.
-    /// @param policy Name of the policy. Warning: only "maintenance" speaks of solvency.
-    /// @param epoch Number of the epoch.
-    /// @param time Unix seconds of the epoch's prices.
-    /// @param provenAt The account's `provenAt` afterwards, unix seconds.
-    event Attested(bytes32 indexed account, bytes32 indexed policy, uint64 epoch, uint40 time, uint40 provenAt);
-    /// @notice auth burned a digest: no action with it passes any more.
-    /// @param account The account whose actions it concerns.
-    /// @param digest EIP-712 digest of the burned message.
-    event Invalidated(bytes32 indexed account, bytes32 indexed digest);
-    /// @notice A submitter moved its fees to what `to` may claim from the vault.
-    /// @param submitter Who earned them.
-    /// @param to Who may claim them.
-    /// @param amount Micro-dollars.
-    event FeesCollected(address indexed submitter, address indexed to, uint256 amount);
-
-    /// @notice The action is not allowed in the account's status.
-    /// @param account The account.
-    /// @param status Its status.
-    /// @param kind The action.
-    error StatusWrong(bytes32 account, Status status, ActionKind kind);
-    /// @notice The account number was used before.
-    /// @param account The account.
-    /// @param status Its status.
-    error AccountTaken(bytes32 account, Status status);
-    /// @notice auth must not be zero.
-    error AuthZero();
-    /// @notice The ephemeral point must not be the identity, whose shared secret is known to all: the viewing key would
-    ///         be public.
-    error EphemeralIdentity();
-    /// @notice The deadline has passed.
-    /// @param deadline Last second, unix, at which the request was good.
-    /// @param time The block's time, unix seconds.
-    error DeadlinePassed(uint40 deadline, uint256 time);
-    /// @notice The account has moved since the request was made: proof and signature start from another state.
-    /// @param account The account.
-    /// @param expected Commitment that the request starts from.
-    /// @param stored The account's commitment.
-    error CommitmentStale(bytes32 account, uint256 expected, uint256 stored);
-    /// @notice The action takes no such field: it must be zero or empty.
-    /// @param kind The action.
-    /// @param field Name of the request's field.
-    error FieldNotTaken(ActionKind kind, bytes32 field);
-    /// @notice The action is of two sides and was sent as one of a single account, or the other way round.
-    /// @param kind The action.
-    /// @param hasSides Whether the table gives it sides.
-    error SidesWrong(ActionKind kind, bool hasSides);
-    /// @notice The signature is not auth's over this digest.
-    /// @param account The account; 0 for a burned digest, which may be of any.
-    /// @param auth Who should have signed.
-    /// @param digest EIP-712 digest of the message as the contract sees it.
-    error SignatureWrong(bytes32 account, address auth, bytes32 digest);
-    /// @notice auth has burned this digest.
-    /// @param account The account.
-    /// @param digest EIP-712 digest of the message.
-    error DigestInvalidated(bytes32 account, bytes32 digest);
-    /// @notice An amount or a fee is not below the limit.
-    /// @param amount Micro-dollars stated.
-    /// @param limit First amount that is too large, micro-dollars.
-    error AmountTooLarge(uint256 amount, uint256 limit);
-    /// @notice The fee exceeds the cash that is absorbed.
-    /// @param fee Micro-dollars to the submitter.
-    /// @param cash Micro-dollars absorbed.
-    error FeeAboveAmount(uint64 fee, uint64 cash);
-    /// @notice A side of a trade pays more to the submitter than carrying it in may cost.
-    /// @param fee Micro-dollars to the submitter.
-    /// @param limit Largest fee of a side, micro-dollars.
-    error FeeTooLarge(uint64 fee, uint64 limit);
-    /// @notice Slots must be strictly increasing and below the statement's number.
-    /// @param slot The slot.
-    /// @param previousPlusOne Lowest slot that could follow.
-    /// @param slots Number of slots of the account's key.
-    error FlowSlotInvalid(uint16 slot, uint256 previousPlusOne, uint16 slots);
-    /// @notice Lots must have the action's sign, not be zero, and at most the limit in absolute value.
-    /// @param slot The slot.
-    /// @param lots Lots stated.
-    /// @param kind The action, whose row says which sign it has, if any.
-    /// @param limit Largest absolute value, in lots.
-    error FlowLotsInvalid(uint16 slot, int64 lots, ActionKind kind, int64 limit);
-    /// @notice A recipient must be given.
-    error RecipientZero();
-    /// @notice A trade takes two different accounts.
-    /// @param account The account on both sides.
-    error SelfTrade(bytes32 account);
-    /// @notice Both sides of a trade must be at one generation and one key version.
-    /// @param generationPlus Generation of the first side.
-    /// @param generationMinus Generation of the second side.
-    /// @param keyVersionPlus Key version of the first side.
-    /// @param keyVersionMinus Key version of the second side.
-    error SidesDiffer(uint24 generationPlus, uint24 generationMinus, uint16 keyVersionPlus, uint16 keyVersionMinus);
-    /// @notice The generation is not the account's or the next one.
-    /// @param account The account.
-    /// @param accountGeneration Its generation; at opening, the one that the request states.
-    /// @param generation The epoch's.
-    error GenerationWrong(bytes32 account, uint24 accountGeneration, uint24 generation);
-    /// @notice The epoch was signed for another key version.
-    /// @param account The account.
-    /// @param accountVersion Key version of the account.
-    /// @param epochVersion Key version of the epoch.
-    error KeyVersionWrong(bytes32 account, uint16 accountVersion, uint16 epochVersion);
-    /// @notice The epoch is older than the prices of the account's last proof.
-    /// @param account The account.
-    /// @param epochTime Unix seconds of the epoch's prices.
-    /// @param provenAt Unix seconds of the last proof's.
-    error EpochOlderThanProof(bytes32 account, uint40 epochTime, uint40 provenAt);
-    /// @notice The points in the call are not those that the epoch signed.
-    /// @param given keccak256(abi.encode(points)) of the call's.
-    /// @param signed The epoch's.
-    error PointsMismatch(bytes32 given, bytes32 signed);
-    /// @notice The epoch has no policy of this name.
-    /// @param name The name.
-    error PolicyUnknown(bytes32 name);
-    /// @notice Nothing to collect.
-    /// @param submitter Who has earned nothing.
-    error FeesZero(address submitter);
-    /// @notice A part of the system is not where it was said to be.
-    /// @param vault The vault.
-    /// @param house The clearing house that it serves.
-    error WiringWrong(address vault, address house);
-
-    /// @notice Opens an account with an empty portfolio. Anyone may carry it in; auth must have signed.
-    /// @dev Relies on the committee's key of that version for the escrow, and on the proof that the commitment is to
-    ///      the empty state under the escrowed viewing key. Opening counts as proved at the block's time.
-    ///      Reverts with `AuthZero`, `EphemeralIdentity`, `AccountTaken`, `DeadlinePassed`, `GenerationWrong` unless
-    ///      the generation is the latest epoch's, `DigestInvalidated`, `SignatureWrong`, with the oracle's
-    ///      `ActionPaused`, the registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive`, and the verifier's errors.
-    ///      Warning: whoever knows the viewing key reads the account for ever; it cannot be changed.
-    /// @param request What is opened.
-    /// @return account The account's number.
-    function open(OpenRequest calldata request) external returns (bytes32 account);
-
+interface IClearingHouse is IAccountBook {
     /// @notice Absorbs a stated part of the inbox. Anyone may carry it in; auth must have signed.
     /// @dev Needs no epoch, proves no margin and goes on while paused. Takes cash, fee, flows; the fee comes out of the
-    ///      cash. Reverts as the interface's list says.
+    ///      cash. An account that may hold derivatives and is two steps behind the oracle must roll first. Reverts as
+    ///      the interface's list says.
     ///      Warning: money that was absorbed leaves by a withdrawal only; what still lies in the inbox can be pulled
     ///      back.
     /// @param request The deposit.
-    function deposit(ActionRequest calldata request) external;
+    /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
+    function deposit(ActionRequest calldata request) external returns (int128 cashFlow);
 
     /// @notice Settles a trade between two accounts. Anyone may carry it in; both auths must have signed.
     /// @dev Each side proves that its new state meets the epoch's policy "initial". Relies on equal tags and opposite
@@ -382,7 +213,8 @@ interface IClearingHouse {
     ///      or `SidesDiffer`.
     ///      Warning: the accounts of both sides are public; legs, price and direction are not.
     /// @param request The trade.
-    function trade(TradeRequest calldata request) external;
+    /// @return fees Micro-dollars that the submitter earned.
+    function trade(TradeRequest calldata request) external returns (uint256 fees);
 
     /// @notice Pays out cash and collateral to what the recipient may claim. Anyone may carry it in; auth must have
     ///         signed.
@@ -391,22 +223,36 @@ interface IClearingHouse {
     ///      Reverts as the interface's list says.
     ///      Warning: the recipient must be able to call the vault's `claim`; a contract that cannot loses the payment.
     /// @param request The withdrawal.
-    function withdraw(ActionRequest calldata request) external;
+    /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
+    function withdraw(ActionRequest calldata request) external returns (int128 cashFlow);
 
     /// @notice Absorbs a stated part of the inbox and proves maintenance margin. Anyone may carry it in; auth must have
     ///         signed.
     /// @dev Goes on while paused and for a frozen account. Takes cash, fee, flows, epoch. Reverts as the interface's
     ///      list says.
     /// @param request The cure; with nothing to absorb it takes the account over a step of generation.
-    function cure(ActionRequest calldata request) external;
+    /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
+    function cure(ActionRequest calldata request) external returns (int128 cashFlow);
 
     /// @notice Shows that the account, as it is, meets a policy of the epoch. Anyone who can prove it may call; needs
     ///         no signature.
-    /// @dev Takes policy and epoch. "maintenance" raises `provenAt`, another name the time that `attested` gives.
-    ///      Reverts as the interface's list says.
+    /// @dev Takes policy and epoch. IAccountViews counts it until the account changes; a deposit by `cure` proves
+    ///      anew. One at a later epoch is not displaced by one at an earlier. Reverts as the interface's list says.
     ///      Warning: a named policy says what it says and is no solvency.
     /// @param request The attestation.
     function attest(ActionRequest calldata request) external;
+
+    /// @notice Takes an account over steps of the listing: what was dropped becomes cash at its payoff. Anyone who can
+    ///         prove it may call; auth must have signed, unless the account is two steps behind the oracle, or more.
+    /// @dev Needs no epoch, proves no margin, pays no fee, goes on while paused and for a frozen account. Uses the
+    ///      point that the publishers posted for so many steps from the account's version. Reverts as the interface's
+    ///      list says, and with `SettlementUnset` where no such point is posted.
+    ///      Warning: without a signature it voids what auth signed for the account as it was. Two steps behind, that
+    ///      can only be a flat exit or a roll, since nothing at an epoch passes; each step allows it once.
+    /// @param request The roll.
+    /// @param steps How many steps; the publishers post points for 1, 4 and 16.
+    /// @return generation Version of the listing that the account is then at.
+    function roll(ActionRequest calldata request, uint24 steps) external returns (uint24 generation);
 
     /// @notice Pays out of an account without derivatives and without debt. Anyone may carry it in; auth must have
     ///         signed.
@@ -414,31 +260,17 @@ interface IClearingHouse {
     ///      Reverts as the interface's list says.
     ///      Warning: the recipient must be able to call the vault's `claim`; a contract that cannot loses the payment.
     /// @param request The withdrawal.
-    function withdrawFlat(ActionRequest calldata request) external;
+    /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
+    function withdrawFlat(ActionRequest calldata request) external returns (int128 cashFlow);
 
     /// @notice Pays out what the request states and ends the account; its number is never used again. Anyone may carry
     ///         it in; auth must have signed.
     /// @dev Like `withdrawFlat` otherwise.
-    ///      Warning: whatever the account held beyond the stated amounts is forfeited.
+    ///      Warning: whatever the account held beyond the stated amounts is forfeited: nobody can pay it out any more.
+    ///      What lies in the inbox is not touched, and can be pulled back.
     /// @param request The last payment.
-    function close(ActionRequest calldata request) external;
-
-    /// @notice Burns a digest that the caller, as auth of its account number `index`, may have signed; before opening,
-    ///         too.
-    /// @dev Never reverts. An action with that digest reverts with `DigestInvalidated` from then on.
-    ///      Warning: an action that is mined first has happened.
-    /// @param index Which of the caller's accounts.
-    /// @param digest EIP-712 digest of the message.
-    function invalidate(uint64 index, bytes32 digest) external;
-
-    /// @notice `invalidate` by auth's signature over the typed message Invalidate. Anyone may carry it in.
-    /// @dev Reverts with `SignatureWrong`.
-    ///      Warning: the message names no account: it counts for every index of auth.
-    /// @param auth Who signed.
-    /// @param index Which of auth's accounts.
-    /// @param digest EIP-712 digest of the message that is burned.
-    /// @param signature auth's, over Invalidate.
-    function invalidateFor(address auth, uint64 index, bytes32 digest, bytes calldata signature) external;
+    /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
+    function close(ActionRequest calldata request) external returns (int128 cashFlow);
 
     /// @notice Moves the caller's fees to what `to` may claim from the vault.
     /// @dev Reverts with `FeesZero`, `RecipientZero`, or the vault's `HeldTooLow`.
@@ -451,23 +283,13 @@ interface IClearingHouse {
     /// @return What is known of it.
     function accountOf(bytes32 account) external view returns (MarginAccount memory);
 
-    /// @notice Whether the account is active, its key live, and its margin was proved at prices at most `maxAge`
-    ///         seconds old.
-    /// @dev Warning: it says nothing about the next block; an account may trade right after the check, and nothing can
-    ///      be seized from it. Opening counts as proved; deposits and flat exits do not renew it.
-    /// @param account The account.
-    /// @param maxAge Seconds.
-    /// @return Whether all of that holds now.
-    function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool);
-
-    /// @notice Time of the latest epoch at which the account, as it is now, attested `policy`; 0 if never. Any change
-    ///         of the account ends it.
-    /// @dev Warning: a named policy says what it says and is no solvency; use `isCurrent` for that. Attestations of
-    ///      "maintenance" raise `provenAt` and are not kept here.
+    /// @notice The latest attestation of `policy` by an account, whether it still counts or not; zeros if there was
+    ///         none.
+    /// @dev Warning: ask IAccountViews, which looks at the account's state, key and epoch too.
     /// @param account The account.
     /// @param policy Name of the policy.
-    /// @return time Unix seconds.
-    function attested(bytes32 account, bytes32 policy) external view returns (uint40 time);
+    /// @return The attestation.
+    function attestationOf(bytes32 account, bytes32 policy) external view returns (PolicyAttestation memory);
 
     /// @notice Fees that a submitter may collect.
     /// @param submitter Who carried actions in.
@@ -485,4 +307,16 @@ interface IClearingHouse {
     /// @param index Which of auth's accounts.
     /// @return The account's number.
     function accountId(address auth, uint64 index) external view returns (bytes32);
+
+    /// @notice Where the tokens are.
+    /// @return The vault.
+    function VAULT() external view returns (CollateralVault);
+
+    /// @notice What the clearing house delegates to: opening, burning digests, skipping, confirming.
+    /// @return The contract, which is called through the clearing house only.
+    function DESK() external view returns (IAccountDesk);
+
+    /// @notice What shows other contracts what accounts have proved, and which digests auths sign.
+    /// @return The contract, which stores nothing.
+    function VIEWS() external view returns (IAccountViews);
 }

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ActionKind, ActionRules, Rule} from "../generated/ActionRules.sol";
 import {Action, Flow} from "../generated/Messages.sol";
 import {Statement} from "../generated/Statement.sol";
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IAccountBook} from "../interfaces/IAccountBook.sol";
 
 /// @title Amounts and flows, checked before they become field elements
 /// @dev The single-opening argument (docs/protocol.md, L3) needs |flow| <= 2^30 per slot, hence strictly increasing
@@ -24,17 +24,17 @@ library Amounts {
         _requireAmount(cash);
         _requireAmount(fee);
         if (rule.has(ActionRules.FLOWS_OUT)) {
-            if (action.recipient == address(0)) revert IClearingHouse.RecipientZero();
+            if (action.recipient == address(0)) revert IAccountBook.RecipientZero();
             return -int128(uint128(cash) + fee);
         }
         if (action.recipient != address(0)) _refuse(action, "recipient");
         if (rule.has(ActionRules.FLOWS_IN)) {
-            if (fee > cash) revert IClearingHouse.FeeAboveAmount(fee, cash);
+            if (fee > cash) revert IAccountBook.FeeAboveAmount(fee, cash);
             return int128(uint128(cash - fee));
         }
         if (cash != 0) _refuse(action, "cash");
         if (fee != 0 && !rule.has(ActionRules.FLOWS_FEE)) _refuse(action, "fee");
-        if (fee > MAX_TRADE_FEE) revert IClearingHouse.FeeTooLarge(fee, MAX_TRADE_FEE);
+        if (fee > MAX_TRADE_FEE) revert IAccountBook.FeeTooLarge(fee, MAX_TRADE_FEE);
         return -int128(uint128(fee));
     }
 
@@ -43,20 +43,20 @@ library Amounts {
         uint256 next = 0;
         for (uint256 i = 0; i < flows.length; i++) {
             (uint16 slot, int64 lots) = (flows[i].slot, flows[i].lots);
-            if (slot < next || slot >= slots) revert IClearingHouse.FlowSlotInvalid(slot, next, slots);
+            if (slot < next || slot >= slots) revert IAccountBook.FlowSlotInvalid(slot, next, slots);
             next = uint256(slot) + 1;
             bool isAllowed =
                 (rule.has(ActionRules.FLOWS_IN) && lots > 0 && lots <= Statement.FLOW_LIMIT) ||
                     (rule.has(ActionRules.FLOWS_OUT) && lots < 0 && lots >= -Statement.FLOW_LIMIT);
-            if (!isAllowed) revert IClearingHouse.FlowLotsInvalid(slot, lots, kind, Statement.FLOW_LIMIT);
+            if (!isAllowed) revert IAccountBook.FlowLotsInvalid(slot, lots, kind, Statement.FLOW_LIMIT);
         }
     }
 
     function _refuse(Action memory action, bytes32 field) private pure {
-        revert IClearingHouse.FieldNotTaken(ActionKind(action.kind), field);
+        revert IAccountBook.FieldNotTaken(ActionKind(action.kind), field);
     }
 
     function _requireAmount(uint64 amount) private pure {
-        if (amount >= Statement.AMOUNT_LIMIT) revert IClearingHouse.AmountTooLarge(amount, Statement.AMOUNT_LIMIT);
+        if (amount >= Statement.AMOUNT_LIMIT) revert IAccountBook.AmountTooLarge(amount, Statement.AMOUNT_LIMIT);
     }
 }

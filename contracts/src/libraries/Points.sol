@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../interfaces/IClearingHouse.sol";
+import {IAccountBook} from "../interfaces/IAccountBook.sol";
 import {Point} from "../interfaces/IRiskOracle.sol";
 import {G1} from "./Bn254.sol";
 
@@ -24,11 +24,11 @@ library Points {
     /// @notice The point of that name, after checking that the points are those that were signed.
     function find(Point[] calldata points, bytes32 signed, bytes32 name) internal pure returns (G1 memory) {
         bytes32 given = hash(points);
-        if (given != signed) revert IClearingHouse.PointsMismatch(given, signed);
+        if (given != signed) revert IAccountBook.PointsMismatch(given, signed);
         for (uint256 i = 0; i < points.length; i++) {
             Point calldata point = points[i];
             if (point.name == name) return G1(point.x, point.y);
         }
-        revert IClearingHouse.PolicyUnknown(name);
+        revert IAccountBook.PolicyUnknown(name);
     }
 }

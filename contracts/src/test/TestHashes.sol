@@ -2,7 +2,17 @@
 pragma solidity ^0.8.28;
 
 import {ActionKind, ActionRules, Rule} from "../generated/ActionRules.sol";
-import {Action, Attestation, Epoch, Flow, Invalidate, Messages, Open, Settlement} from "../generated/Messages.sol";
+import {
+    Action,
+    Attestation,
+    Confirmation,
+    Epoch,
+    Flow,
+    Invalidate,
+    Messages,
+    Open,
+    Settlement
+} from "../generated/Messages.sol";
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
 
 /// @dev Shows internal functions to the tests.
@@ -28,6 +38,10 @@ contract TestHashes {
     }
 
     function hashInvalidate(Invalidate calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashConfirmation(Confirmation calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 

@@ -26,3 +26,24 @@ contract TestWallet is IERC1271 {
         return result;
     }
 }
+
+/// @dev Deploys wallets at addresses that are known before (CREATE2), as ERC-6492 needs; refuses a zero owner.
+contract TestWalletFactory {
+    function deploy(address owner) external returns (TestWallet) {
+        require(owner != address(0), "an owner");
+        return new TestWallet{salt: 0}(owner);
+    }
+
+    function addressOf(address owner) external view returns (address) {
+        bytes32 code = keccak256(abi.encodePacked(type(TestWallet).creationCode, abi.encode(owner)));
+        return address(uint160(uint256(keccak256(abi.encodePacked(bytes1(0xff), address(this), bytes32(0), code)))));
+    }
+}
+
+/// @dev A wallet that, when asked for a signature, burns all the gas that it is given.
+contract TestHog is IERC1271 {
+    function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
+        while (true) {}
+        return IERC1271.isValidSignature.selector;
+    }
+}

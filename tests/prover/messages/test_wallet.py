@@ -18,7 +18,7 @@ from zkmargin.prover.messages.wallet import Wallet, normalise_v, request_signatu
 from zkmargin.prover.session import VenueFacts
 from zkmargin.prover.statement.secret import Secret
 
-MESSAGE = Invalidate(digest=b"\7" * 32)
+MESSAGE = Invalidate(account=b"\6" * 32, digest=b"\7" * 32)
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {AccountBook} from "./AccountBook.sol";
+import {WalletSignatures} from "./WalletSignatures.sol";
+import {Confirmation, Invalidate, Messages, Open} from "./generated/Messages.sol";
+import {IAccountDesk} from "./interfaces/IAccountDesk.sol";
+import {OpenRequest} from "./interfaces/IClearingHouse.sol";
+import {Status} from "./interfaces/IAccountBook.sol";
+import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
+import {IMarginVerifier, Opening} from "./interfaces/IMarginVerifier.sol";
+import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+
+/// @title AccountDesk
+/// @notice What it does and what it relies on is written in IAccountDesk and IClearingHouse.
+contract AccountDesk is AccountBook, IAccountDesk {
+    /// @dev This contract's own address, which is not `address(this)` in a delegated call.
+    address private immutable SELF = address(this);
+
+    modifier onlyDelegated() {
+        if (address(this) == SELF) revert OnlyDelegated();
+        _;
+    }
+
+    constructor(
+        IKeyRegistry registry,
+        IRiskOracle oracle,
+        IMarginVerifier verifier
+    ) AccountBook(registry, oracle, verifier, new WalletSignatures()) {}
+
+    /// @inheritdoc IAccountDesk
+    function open(OpenRequest calldata request) external onlyDelegated nonReentrant returns (bytes32 account) {
+        account = _accountId(request.auth, request.index);
+        AccountRecord storage record = _accounts[account];
+        AccountHead memory head;
+        _load(head, record);
+        if (request.auth == address(0)) revert AuthZero();
+        if (request.ephemeralX == 0 && request.ephemeralY == 1) revert EphemeralIdentity();
+        Status status = _statusOf(head.state);
+        if (status != Status.NONE) revert AccountTaken(account, status);
+        _requireDeadline(request.deadline);
+        _requireSubmitter(account, request.submitter);
+        uint24 generation = ORACLE.openingGeneration();
+        if (request.generation != generation) revert GenerationWrong(account, request.generation, generation);
+        bytes32 escrowHash = keccak256(
+            abi.encode(request.ephemeralX, request.ephemeralY, request.escrowedKey, request.keyVersion)
+        );
+        bytes32 digest = _hashTypedDataV4(
+            Messages.hash(
+                Open({
+                    account: account,
+                    auth: request.auth,
+                    index: request.index,
+                    keyVersion: request.keyVersion,
+                    generation: generation,
+                    commitment: request.commitment,
+                    escrowHash: escrowHash,
+                    submitter: request.submitter,
+                    deadline: request.deadline
+                })
+            )
+        );
+        _requireSignature(account, head.state, request.auth, digest, request.signature);
+        _verifyOpen(request, digest);
+
+        head.auth = request.auth;
+        head.state |= uint8(Status.ACTIVE);
+        head.keyVersion = SafeCast.toUint8(request.keyVersion);
+        head.generation = SafeCast.toUint16(generation);
+        _store(record, head);
+        record.commitment = request.commitment;
+        emit AccountOpened(
+            account,
+            request.auth,
+            request.index,
+            request.keyVersion,
+            generation,
+            request.commitment,
+            request.ephemeralX,
+            request.ephemeralY,
+            request.escrowedKey
+        );
+    }
+
+    /// @inheritdoc IAccountDesk
+    function skip(bytes32 account) external onlyDelegated nonReentrant {
+        AccountRecord storage record = _accounts[account];
+        AccountHead memory head;
+        _load(head, record);
+        (uint8 state, uint24 generation) = (head.state, head.generation);
+        Status status = _statusOf(state);
+        if (status != Status.ACTIVE && status != Status.FROZEN) revert AccountNotOpen(account, status);
+        if (state & MAY_HOLD_DERIVATIVES != 0) revert RollNeedsProof(account);
+        uint24 current = ORACLE.generation();
+        if (current < generation + LEFT_BEHIND && !(current > generation && msg.sender == head.auth)) {
+            revert NotBehind(account, generation, current);
+        }
+        head.generation = SafeCast.toUint16(current);
+        _store(record, head);
+        emit Skipped(account, current);
+    }
+
+    /// @inheritdoc IAccountDesk
+    function invalidate(uint64 index, bytes32 digest) external onlyDelegated nonReentrant {
+        _invalidate(_accountId(msg.sender, index), digest);
+    }
+
+    /// @inheritdoc IAccountDesk
+    function invalidateFor(
+        address auth,
+        uint64 index,
+        bytes32 digest,
+        bytes calldata signature
+    ) external onlyDelegated nonReentrant {
+        bytes32 account = _accountId(auth, index);
+        _requireSigned(account, auth, _hashTypedDataV4(Messages.hash(Invalidate(account, digest))), signature);
+        _invalidate(account, digest);
+    }
+
+    /// @inheritdoc IAccountDesk
+    function confirm(bytes32 account, uint64 epoch, bytes[] calldata signatures) external onlyDelegated nonReentrant {
+        AccountRecord storage record = _accounts[account];
+        AccountHead memory head;
+        _load(head, record);
+        if (epoch <= head.provenEpoch || epoch > ORACLE.latestNumber() || ORACLE.isRevoked(epoch)) {
+            revert ConfirmationInvalid(account, epoch, head.provenEpoch);
+        }
+        bytes32 digest = _hashTypedDataV4(Messages.hash(Confirmation(account, record.commitment, epoch)));
+        ORACLE.requireQuorum(digest, signatures);
+        head.provenAt = 0;
+        head.provenEpoch = SafeCast.toUint32(epoch);
+        head.state &= ~MARGIN;
+        _store(record, head);
+        emit Confirmed(account, record.commitment, epoch);
+    }
+
+    function _invalidate(bytes32 account, bytes32 digest) private {
+        AccountRecord storage record = _accounts[account];
+        AccountHead memory head;
+        _load(head, record);
+        head.state |= HAS_INVALIDATED;
+        _store(record, head);
+        _invalidated[account][digest] = true;
+        emit Invalidated(account, digest);
+    }
+
+    function _verifyOpen(OpenRequest calldata request, bytes32 digest) private view {
+        (address key, uint256 committeeX, uint256 committeeY) = REGISTRY.openKey(request.keyVersion);
+        Opening memory opening = Opening({
+            commitment: request.commitment,
+            ephemeralX: request.ephemeralX,
+            ephemeralY: request.ephemeralY,
+            escrowedKey: request.escrowedKey,
+            committeeX: committeeX,
+            committeeY: committeeY,
+            context: _context(digest)
+        });
+        VERIFIER.verifyOpen(key, opening, request.proof);
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {OpenRequest} from "./IClearingHouse.sol";
+
+/// @title What is done for an account beside the actions on it
+/// @notice Opens accounts, burns digests, takes accounts without derivatives over steps of the listing, and takes the
+///         quorum's word for an account whose state depends on a revoked epoch. Call it at the clearing house, which
+///         delegates to the contract of this interface: its code runs in the clearing house's storage.
+/// @dev Safety assumptions: those of IClearingHouse. Liveness assumptions: likewise.
+interface IAccountDesk {
+    /// @notice This contract is called through the clearing house, never by itself.
+    error OnlyDelegated();
+
+    /// @notice Opens an account with an empty portfolio. Anyone may carry it in; auth must have signed.
+    /// @dev Relies on the committee's key of that version for the escrow, and on the proof that the commitment is to
+    ///      the empty state under the escrowed viewing key. Opening proves no margin.
+    ///      Reverts with `AuthZero`, `EphemeralIdentity`, `AccountTaken`, `DeadlinePassed`, `SubmitterWrong`,
+    ///      `GenerationWrong` unless the generation is the latest epoch's, `DigestInvalidated`, `SignatureWrong`, with
+    ///      the oracle's `ActionPaused`, the registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive`, and the
+    ///      verifier's errors. Warning: whoever knows the viewing key reads the account for ever; it cannot be changed.
+    /// @param request What is opened.
+    /// @return account The account's number.
+    function open(OpenRequest calldata request) external returns (bytes32 account);
+
+    /// @notice Takes an account without derivatives to the version of the listing in force, which changes nothing in
+    ///         it. Anyone may, where it is two steps behind the oracle, or more; auth may where it is one.
+    /// @dev No proof is needed: an account that has never traded, or has proved to be flat since, holds collateral and
+    ///      cash only, and a step neither drops nor pays for those. Reverts with `AccountNotOpen`, `RollNeedsProof`,
+    ///      `NotBehind`.
+    ///      Warning: it voids a flat exit or a deposit that auth signed before, at most once in two steps.
+    /// @param account The account.
+    function skip(bytes32 account) external;
+
+    /// @notice Burns a digest that the caller, as auth of its account number `index`, may have signed; before opening,
+    ///         too.
+    /// @dev Never reverts but in a call of the clearing house's own. An action with that digest reverts with
+    ///      `DigestInvalidated` from then on. Warning: an action that is mined first has happened.
+    /// @param index Which of the caller's accounts.
+    /// @param digest EIP-712 digest of the message.
+    function invalidate(uint64 index, bytes32 digest) external;
+
+    /// @notice `invalidate` by auth's signature over the typed message Invalidate. Anyone may carry it in.
+    /// @dev Reverts with `SignatureWrong`.
+    /// @param auth Who signed.
+    /// @param index Which of auth's accounts.
+    /// @param digest EIP-712 digest of the message that is burned.
+    /// @param signature auth's, over Invalidate.
+    function invalidateFor(address auth, uint64 index, bytes32 digest, bytes calldata signature) external;
+
+    /// @notice Takes the quorum's word that the account's state depends on nothing wrong, though it wrote at a revoked
+    ///         epoch. Anyone may carry it in.
+    /// @dev The quorum signs the typed message Confirmation: account, the commitment that it has now, and a good epoch
+    ///      up to which it was looked at. It can check: proofs stand in the calldata of what was written, and points
+    ///      can be computed again from published policies. Afterwards no margin counts as proved until one is proved
+    ///      again. Reverts with `ConfirmationInvalid` and the oracle's `SignaturesMissing` or `SignatureInvalid`.
+    ///      Warning: whoever controls a quorum can confirm anything; replace a bad one first.
+    /// @param account The account.
+    /// @param epoch Number of a good epoch after that of the last written proof.
+    /// @param signatures The publishers', over Confirmation, as for an epoch.
+    function confirm(bytes32 account, uint64 epoch, bytes[] calldata signatures) external;
+}

@@ -1,0 +1,104 @@
+"""Real keys at mini: an account that holds derivatives sleeps through steps of the listing, and is not locked."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tests.chain.conftest import open_funded
+from tests.chain.test_life import OPTION, PERPETUAL, USD6, assert_conserved, assert_recovered, trade
+from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.local_venue import LocalVenue
+from zkmargin.contracts.trading import Trader
+from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.units import usd
+from zkmargin.prover.account.recovery import recover_accounts
+from zkmargin.prover.errors import GenerationMismatch
+
+HOUR = 3_600
+
+
+def step(venue: LocalVenue, slots: list[int]) -> None:
+    """The listing's next step: it drops these slots, at a payoff of zero, which then list nothing."""
+    preset, listing = venue.facts.preset, venue.snapshot.listing
+    drop = np.zeros(preset.slots, dtype=bool)
+    drop[slots] = True
+    remaining = tuple(None if gone else item for item, gone in zip(listing.instruments, drop, strict=True))
+    later = dataclasses.replace(listing, generation=listing.generation + 1, instruments=remaining)
+    forward, volatility = (np.where(drop, np.nan, row) for row in (venue.snapshot.forward, venue.snapshot.volatility))
+    market = dataclasses.replace(venue.snapshot, listing=later, forward=forward, volatility=volatility)
+    payoff = np.zeros(preset.slots, dtype=np.int64)
+    venue.post_epoch(settlement=ExpiryStep(preset, drop.astype(np.int64), payoff), snapshot=market)
+
+
+def sleep(venue: LocalVenue, steps: int) -> None:
+    """An option expires worthless; the other steps, an hour apart, drop slots that list nothing."""
+    listing = venue.snapshot.listing
+    expiry = listing.instruments[OPTION].expiry
+    venue.chain.travel_to(expiry + 1)
+    step(
+        venue, [slot for slot, item in enumerate(listing.instruments) if item and item.expiry and item.expiry <= expiry]
+    )
+    for _ in range(steps - 1):
+        venue.chain.travel(HOUR + 1)
+        step(venue, [OPTION])
+
+
+@pytest.fixture
+def sleepers(venue: LocalVenue) -> tuple[Trader, Trader]:
+    """Two traders with an option and a perpetual between them."""
+    alice, bob = open_funded(venue, "alice", 200_000), open_funded(venue, "bob", 300_000)
+    trade(venue, alice, bob, {OPTION: 1, PERPETUAL: 2}, 31 * USD6)
+    return alice, bob
+
+
+@pytest.mark.property("P-130")
+@pytest.mark.parametrize("steps", [2, 5, pytest.param(16, marks=pytest.mark.slow)])
+def test_who_sleeps_through_steps_trades_and_withdraws_again(venue, sleepers, steps):
+    """Before there was a roll nothing but a deposit was left to such an account, for good."""
+    alice, bob = sleepers
+    sleep(venue, steps)
+    with pytest.raises(GenerationMismatch):
+        alice.client.withdraw(venue.epoch.data, USD6, recipient=alice.address, deadline=venue.deadline)
+    venue.fund(alice, cash_usd6=5 * USD6)
+    with pytest.raises(Reverted, match="AccountLeftBehind"):
+        venue.deposit(alice, cash_usd6=5 * USD6)
+
+    quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
+    venue.settle(alice.accept(quote))
+    assert (alice.state.positions[PERPETUAL], bob.state.positions[PERPETUAL]) == (5, -5)
+    assert not alice.state.positions[OPTION] and not bob.state.positions[OPTION]
+    generation = venue.contracts.oracle.get_generation()
+    for party in sleepers:
+        assert venue.contracts.house.get_account(party.id).generation == party.client.account.generation == generation
+    alice.withdraw(usd(100))
+    alice.deposit(usd(5))
+    assert_conserved(venue, [alice, bob])
+    assert_recovered(venue, [alice, bob])
+
+
+@pytest.mark.property("P-130")
+def test_a_watchtower_rolls_with_the_viewing_key_alone(venue, sleepers):
+    """What it makes of the account is determined, so that it needs no signature; recovery replays it."""
+    alice, bob = sleepers
+    sleep(venue, 2)
+    venue.catch_up(bob)
+    vectors = venue.contracts.oracle.read_settlements(venue.facts.preset)
+    roll = alice.client.roll([vectors[alice.client.account.generation + 1]], deadline=venue.deadline, signed=False)
+    assert roll.signature == b""
+    venue.submit(alice, roll)
+    history = venue.contracts.house.read_history()
+    [account] = recover_accounts(alice.client.wallet, venue.domain, venue.facts.preset, history, vectors).accounts
+    assert account == alice.client.account and not account.state.positions[OPTION]
+    alice.deposit(usd(5))
+
+
+@pytest.mark.property("P-130")
+def test_who_holds_no_derivatives_skips(venue):
+    carol = open_funded(venue, "carol", 1_000)
+    sleep(venue, 3)
+    before = carol.client.account
+    carol.withdraw(usd(10))
+    assert carol.client.account.nonce == before.nonce + 1
+    assert carol.client.account.generation == venue.contracts.oracle.get_generation()
+    assert_recovered(venue, [carol])

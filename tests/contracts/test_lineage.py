@@ -1,0 +1,169 @@
+"""What a revoked epoch may have made stays in: accounts that wrote at one, and whoever traded with them, until the
+epoch is restored or the quorum confirms the account. Nobody else is kept."""
+
+import pytest
+
+from tests.support.reverts import refused
+from tests.support.world import USDC, Party, World, make_wallet
+from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.messages.records import Confirmation
+from zkmargin.prover.messages.wallet import Wallet, request_signature
+
+OUT = (ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE, ActionKind.WITHDRAW, ActionKind.CURE)
+"""What an account that wrote at a revoked epoch does not do; a trade is tested apart."""
+
+
+def write(world: World, party: Party, epoch: SignedEpoch) -> None:
+    """The account proves margin at the epoch and writes, which ties its state to it."""
+    world.house.cure(world.make_cure(party, epoch))
+
+
+def act(world: World, kind: ActionKind, party: Party, epoch: SignedEpoch) -> None:
+    action = world.draft(kind, party, epoch if kind in (ActionKind.WITHDRAW, ActionKind.CURE) else None)
+    world.submit(party, action, epoch)
+
+
+def sign(world: World, party: Party, epoch: int, wallets: list[Wallet] | None = None, **changes) -> list[bytes]:
+    """The quorum's signatures over the confirmation of an account as it is."""
+    fields = {"account": party.id, "commitment": world.house.get_account(party.id).commitment, "epoch": epoch}
+    message = Confirmation(**{**fields, **changes})
+    ordered = sorted(wallets or world.publishers[:3], key=lambda wallet: int(wallet.address, 16))
+    return [request_signature(wallet, world.domain, message) for wallet in ordered]
+
+
+@pytest.fixture
+def story(world):
+    """Carol wrote at a good epoch, alice at a bad one, which was then revoked; bob never wrote at any."""
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    write(world, carol, world.post())
+    bad = world.post()
+    write(world, world.alice, bad)
+    world.oracle.revoke_epochs(bad.message.number)
+    return carol, bad
+
+
+@pytest.mark.property("P-138")
+@pytest.mark.parametrize("kind", OUT)
+def test_who_wrote_at_a_revoked_epoch_does_not_leave(world, story, kind):
+    _, bad = story
+    epoch = world.post()
+    assert refused("AccountOfRevokedEpoch", act, world, kind, world.alice, epoch) == {
+        "account": world.alice.id,
+        "epoch": bad.message.number,
+    }
+
+
+@pytest.mark.property("P-138")
+def test_nobody_trades_with_who_wrote_at_a_revoked_epoch(world, story):
+    carol, _ = story
+    epoch = world.post()
+    for plus, minus in ((world.alice, carol), (carol, world.alice)):
+        request = world.make_trade(plus, minus, epoch)
+        assert refused("AccountOfRevokedEpoch", world.house.trade, request)["account"] == world.alice.id
+
+
+@pytest.mark.property("P-139")
+@pytest.mark.parametrize("kind", OUT)
+def test_nobody_else_is_kept(world, story, kind):
+    """Neither who wrote before the range, nor who never wrote, nor who writes at a good epoch after it."""
+    carol, _ = story
+    epoch = world.post()
+    for party in (carol, world.bob):
+        mark = world.chain.snapshot()
+        act(world, kind, party, epoch)
+        world.chain.revert(mark)
+    if kind is ActionKind.CURE:
+        for party in (carol, world.bob):
+            act(world, kind, party, epoch)
+        world.house.trade(world.make_trade(carol, world.bob, epoch))
+
+
+@pytest.mark.property("P-139")
+def test_who_is_kept_still_pays_in_and_shows_its_margin(world, story):
+    epoch = world.post()
+    world.house.deposit(world.make_deposit(world.alice, USDC))
+    world.house.attest(world.make_attest(world.alice, epoch))
+    assert world.house.get_account(world.alice.id).proven_epoch < epoch.message.number, "which changes no lineage"
+    refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
+
+
+@pytest.mark.property("P-138")
+def test_what_was_made_at_a_bad_epoch_is_not_washed_at_a_later_one(world):
+    """A revocation reaches to the latest epoch of its moment: who traded on, and with whom, is within it."""
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    bad = world.post()
+    write(world, world.alice, bad)
+    later = world.post()
+    world.house.trade(world.make_trade(world.alice, world.bob, later))
+    last = world.post()
+    world.house.trade(world.make_trade(world.bob, carol, last))
+    world.oracle.revoke_epochs(bad.message.number)
+    epoch = world.post()
+    for party in (world.alice, world.bob, carol):
+        refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, party, epoch)
+
+
+@pytest.mark.property("P-139")
+def test_an_epoch_that_is_restored_frees_who_wrote_at_it(world):
+    good = world.post()
+    write(world, world.alice, good)
+    bad = world.post()
+    write(world, world.bob, bad)
+    world.oracle.revoke_epochs(good.message.number)
+    world.oracle.restore_epochs(0, good.message.number)
+    epoch = world.post()
+    act(world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
+    refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, world.bob, epoch)
+
+
+@pytest.mark.property("P-139")
+def test_the_quorum_confirms_an_account(world, story):
+    epoch = world.post()
+    number = epoch.message.number
+    receipt = world.house.confirm(world.alice.id, number, sign(world, world.alice, number))
+    (event,) = world.house.contract.decode_logs(receipt, "Confirmed")
+    stored = world.house.get_account(world.alice.id)
+    assert dict(event) == {"account": world.alice.id, "commitment": stored.commitment, "epoch": number}
+    assert (stored.proven_epoch, stored.proven_at) == (number, 0)
+    assert not world.views.is_current(world.alice.id, 10**9), "the quorum says nothing of margin"
+    act(world, ActionKind.WITHDRAW, world.alice, epoch)
+    assert world.views.is_current(world.alice.id, 600)
+
+
+@pytest.mark.property("P-138")
+def test_a_confirmation_is_of_one_state_by_a_quorum_at_a_good_epoch(world, story):
+    _, bad = story
+    number = world.post().message.number
+    strangers = [make_wallet(f"stranger {place}") for place in range(3)]
+    for signatures, error in (
+        (sign(world, world.alice, number, world.publishers[:2]), "SignaturesMissing"),
+        (sign(world, world.alice, number, strangers), "SignatureInvalid"),
+        (sign(world, world.alice, number, commitment=5), "SignatureInvalid"),
+        (sign(world, world.alice, number, account=world.bob.id), "SignatureInvalid"),
+        (sign(world, world.alice, number - 1), "SignatureInvalid"),
+    ):
+        refused(error, world.house.confirm, world.alice.id, number, signatures)
+    for wrong in (bad.message.number, number + 1):
+        fields = refused(
+            "ConfirmationInvalid", world.house.confirm, world.alice.id, wrong, sign(world, world.alice, wrong)
+        )
+        assert fields == {"account": world.alice.id, "epoch": wrong, "provenEpoch": bad.message.number}
+    signatures = sign(world, world.alice, number)
+    world.house.deposit(world.make_deposit(world.alice, USDC))
+    refused("SignatureInvalid", world.house.confirm, world.alice.id, number, signatures)
+    world.oracle.revoke_epochs(number)
+    refused("ConfirmationInvalid", world.house.confirm, world.alice.id, number, sign(world, world.alice, number))
+
+
+@pytest.mark.property("P-131")
+def test_what_was_proved_at_a_revoked_epoch_does_not_count(world):
+    first, second, epoch = world.pair()
+    world.house.trade(world.make_trade(first, second, epoch))
+    world.house.attest(world.make_attest(second, epoch, "net_delta"))
+    assert world.views.is_current(first.id, 600) and world.views.get_attested(second.id, world.point("net_delta"))[0]
+    world.oracle.revoke_epochs(epoch.message.number)
+    assert not world.views.is_current(first.id, 600)
+    assert world.views.get_attested(second.id, world.point("net_delta")) == (0, 0)
