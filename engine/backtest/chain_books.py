@@ -22,8 +22,8 @@ from zkmargin.engine.units import SECONDS_PER_DAY
 
 MONTH_DAYS = 30.0
 """Tenor of the month's straddle: the listed expiry nearest to it."""
-LEAST_NEAR_DAYS = 0.25
-"""The nearest expiry that is struck has at least so many days left."""
+LEAST_DAYS = 1.5
+"""Default of the least life of a struck option, days: that of the listing rule (`scripts.derive.snapshot`)."""
 
 BOOKS: dict[str, dict[str, float]] = {
     "long": {"perpetual": 1},
@@ -68,12 +68,13 @@ class ChainMarks:
     """By name."""
 
 
-def choose_options(chain: ChainMarks, coin: Coin) -> dict[str, str]:
-    """Names of the options of `BOOKS`; those whose expiry or strike the chain lacks are missing."""
+def choose_options(chain: ChainMarks, coin: Coin, least_days: float = LEAST_DAYS) -> dict[str, str]:
+    """Names of the options of `BOOKS` with more than `least_days` left; those whose expiry or strike the chain lacks
+    are missing."""
     strikes: dict[int, dict[float, dict[bool, str]]] = {}
     for name, quote in chain.options.items():
         days = (quote.expiry - chain.time) / SECONDS_PER_DAY
-        if quote.underlying is coin and days >= LEAST_NEAR_DAYS:
+        if quote.underlying is coin and days > least_days:
             strikes.setdefault(quote.expiry, {}).setdefault(quote.strike, {})[quote.is_call] = name
     paired = {
         expiry: {strike: sides for strike, sides in of_expiry.items() if len(sides) == 2}
@@ -140,7 +141,9 @@ class StruckBooks:
         return values
 
 
-def strike_books(chain: ChainMarks, daily_volatility: Mapping[Coin, float]) -> StruckBooks:
+def strike_books(
+    chain: ChainMarks, daily_volatility: Mapping[Coin, float], least_days: float = LEAST_DAYS
+) -> StruckBooks:
     """Listing and snapshot of a chain's books; `daily_volatility` is the forecast at the chain's time."""
     instruments: list[Instrument | None] = [None] * PRESET.slots
     forward, volatility = np.full(PRESET.slots, np.nan), np.full(PRESET.slots, np.nan)
@@ -149,7 +152,7 @@ def strike_books(chain: ChainMarks, daily_volatility: Mapping[Coin, float]) -> S
         lot, perpetual = LOT_SIZES[coin.ordinal], PRESET.coin_slots(coin).start + PERPETUAL_OFFSET
         instruments[perpetual] = make_instrument(perpetual, InstrumentKind.PERPETUAL, coin, lot)
         forward[perpetual] = chain.index[coin]
-        slots[coin], names = {"perpetual": perpetual}, choose_options(chain, coin)
+        slots[coin], names = {"perpetual": perpetual}, choose_options(chain, coin, least_days)
         listed: dict[str, int] = {}
         for place, name in names.items():
             quote = chain.options[name]

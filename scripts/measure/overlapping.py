@@ -21,6 +21,7 @@ import numpy as np
 
 from zkmargin.engine.backtest.chain_books import (
     BOOKS,
+    LEAST_DAYS,
     ChainMarks,
     Quote,
     interpolate_settlements,
@@ -85,7 +86,7 @@ def forecast_by_day() -> dict[str, dict[Coin, float]]:
     return forecasts
 
 
-def measure_windows(chains: Iterable[ChainMarks]) -> list[Window]:
+def measure_windows(chains: Iterable[ChainMarks], least_days: float = LEAST_DAYS) -> list[Window]:
     """Loss and margin of every book over every window, one record each; amounts as shares of one coin's value."""
     ordered = sorted(chains, key=lambda chain: chain.time)
     settlement, forecasts, parameters = interpolate_settlements(ordered), forecast_by_day(), load_parameters()
@@ -98,7 +99,7 @@ def measure_windows(chains: Iterable[ChainMarks]) -> list[Window]:
         forecast = forecasts[
             max(day for day in forecasts if day <= str(datetime.fromtimestamp(chain.time, UTC).date()))
         ]
-        struck = strike_books(chain, forecast)
+        struck = strike_books(chain, forecast, least_days)
         house = HouseModel(struck.snapshot, parameters)
         change = struck.value(later, settlement) - house.prices
         for coin in Coin:
@@ -163,13 +164,16 @@ def _compare(records: list[Window]) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chains", type=Path, required=True)
+    parser.add_argument("--least-days", type=float, default=LEAST_DAYS, help="least life of a struck option, days")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     chains = [read_marks(path) for path in sorted(options.chains.glob("*.csv"))]
-    records = measure_windows(chains)
+    records = measure_windows(chains, options.least_days)
     summary: Mapping[str, object] = {
-        "command": "python -m zkmargin.scripts.measure.overlapping --chains FOLDER --output costs/overlapping.json",
+        "command": "python -m zkmargin.scripts.measure.overlapping --chains FOLDER "
+        f"--least-days {options.least_days:g} --output costs/overlapping.json",
         "chains": len(chains),
+        "least_days": options.least_days,
         "parameters": load_parameters().name,
         **summarise(records),
     }

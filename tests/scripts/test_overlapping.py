@@ -12,7 +12,7 @@ from zkmargin.scripts.measure.overlapping import HELD, SLACK, measure_windows, s
 @pytest.fixture(scope="module")
 def records():
     """Two windows of two days: a rise of a fifth, and from the fourth day on nothing."""
-    return measure_windows([make_chain(2.0, move=1.2), make_chain(0.0), make_chain(4.1, move=1.2)])
+    return measure_windows([make_chain(2.0, move=1.2), make_chain(0.0), make_chain(4.1, move=1.2)], least_days=0.25)
 
 
 def test_a_window_is_two_days_and_has_loss_and_margins_of_one_coin(records):

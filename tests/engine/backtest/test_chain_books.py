@@ -47,23 +47,24 @@ def chain():
 
 
 def test_near_is_the_first_expiry_next_the_second_and_month_the_nearest_to_thirty_days(chain):
-    chosen = choose_options(chain, Coin.BTC)
+    chosen = choose_options(chain, Coin.BTC, 0.25)
     assert chosen == {
         f"{place} {side}": f"BTC-{day}-77000-{side[0].upper()}"
         for place, day in (("near", "23AUG26"), ("next", "24AUG26"), ("month", "22SEP26"))
         for side in ("call", "put")
     }
     assert choose_options(ChainMarks(START, chain.index, {}), Coin.BTC) == {}
+    assert "23AUG26" not in " ".join(choose_options(chain, Coin.BTC).values())  # by the listing rule
 
 
 def test_an_option_without_its_other_side_is_not_struck(chain):
     lone = {name: quote for name, quote in chain.options.items() if name != "BTC-23AUG26-77000-P"}
-    strikes = {name for name in choose_options(ChainMarks(START, chain.index, lone), Coin.BTC).values()}
+    strikes = {name for name in choose_options(ChainMarks(START, chain.index, lone), Coin.BTC, 0.25).values()}
     assert not any("23AUG26-77000" in name for name in strikes) and any("23AUG26" in name for name in strikes)
 
 
 def test_books_are_of_one_coin(chain):
-    struck = strike_books(chain, FORECAST)
+    struck = strike_books(chain, FORECAST, 0.25)
     for coin, lots in ((Coin.BTC, 100), (Coin.ETH, 10)):
         for book, legs in BOOKS.items():
             held = struck.get_state(book, coin).positions
@@ -76,7 +77,7 @@ def test_books_are_of_one_coin(chain):
 
 def test_what_settles_pays_its_payoff_at_its_own_hour_and_the_rest_has_its_mark(chain):
     """The near option settles half-way at the index between the chains; what outlives it moves on to the end."""
-    later, struck = make_chain(2.0, move=1.2), strike_books(chain, FORECAST)
+    later, struck = make_chain(2.0, move=1.2), strike_books(chain, FORECAST, 0.25)
     settlement = interpolate_settlements([chain, later])
     expiry = START + int(DAYS[0] * SECONDS_PER_DAY)
     halfway = 77_000 * (1 + 0.2 * DAYS[0] / 2.0)
@@ -91,7 +92,7 @@ def test_what_settles_pays_its_payoff_at_its_own_hour_and_the_rest_has_its_mark(
 
 
 def test_without_a_later_quote_or_a_settlement_there_is_no_value(chain):
-    struck, later = strike_books(chain, FORECAST), make_chain(1.0)
+    struck, later = strike_books(chain, FORECAST, 0.25), make_chain(1.0)
     gone = ChainMarks(later.time, later.index, {})
     values = struck.value(gone, {})
     slots = struck.slots[Coin.BTC]
