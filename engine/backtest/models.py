@@ -7,10 +7,11 @@ says otherwise (`engine.backtest.volatility`).
     delta_gamma     first and second derivative, Cornish-Fisher, one day: for comparison
     house_initial   K + max(f grid, ES 97.5 %), the house model's initial level: the sample of two_day, scaled to the
                     volatility that the house model scales to (a floor is in its parameters)
-    house_maintenance   K + grid at the maintenance level
+    house_maintenance   K + max(grid, 0.8 ES) at the maintenance level
 
 Grid and K are the engine's own, of a snapshot made for the day. The house's shortfall is that of the full sample; the
-policy's reduced set is at least it on the family that it was made for. The contagion buffer requires nothing here.
+policy's reduced set is at least it on the family that it was made for. The contagion buffer and the concentration
+charge require nothing here.
 """
 
 from __future__ import annotations
@@ -182,10 +183,9 @@ class BacktestedHouse:
             np.array([cell.transfer_move for cell in self.model.grid.cells[coin]]) / MILLE * TRANSFER_SIGN[coin]
             for coin in Coin
         ]
-        return self.parameters.factor[level] * net_groups(losses, moves, self.parameters.transfer_charge)
+        return self.parameters.factor[level] * net_groups(losses, moves, self.model.grid.transfer_charge)
 
     def compute(self, lots: np.ndarray, level: str, shortfall: np.ndarray) -> Figures:
-        """The requirement of books (n, B); `shortfall` (B,) counts at the initial level."""
-        grid = self.compute_grid(lots, level)
-        of_scenarios = np.maximum(grid, shortfall) if level == "initial" else grid
+        """The requirement of books (n, B); `shortfall` (B,) is that of the full sample."""
+        of_scenarios = np.maximum(self.compute_grid(lots, level), self.parameters.shortfall_factor[level] * shortfall)
         return Figures(self.compute_charge(lots, level) + of_scenarios)

@@ -4,7 +4,8 @@
    no book of the family are not all alike; groupings whose worst book needs a large multiplier are repeated with more
    weight on such books.
 2. Each candidate gets the least multiplier of the family, times `MARGIN`, and a short search for books that break it;
-   the one with the least multiplier after that is taken.
+   the one with the least multiplier after that is taken. A book whose charges and grid reach its full-sample expected
+   shortfall needs no multiplier.
 3. The search is repeated with more starts, its own worst books among them, and the multiplier raised until a whole
    round finds no book whose full-sample expected shortfall exceeds its margin.
 """
@@ -85,6 +86,9 @@ class Trainer:
     Parameters
     ----------
     markets : list of TrainingMarket
+        Whose families the groups and the first multiplier are fitted to.
+    hardened : list of TrainingMarket
+        Where the adversary searches.
     moves : ndarray
         (days, coins) standardised moves.
     rows : int
@@ -105,6 +109,7 @@ class Trainer:
     def __init__(
         self,
         markets: list[TrainingMarket],
+        hardened: list[TrainingMarket],
         moves: np.ndarray,
         rows: int,
         *,
@@ -115,12 +120,14 @@ class Trainer:
         seed: int,
         say: Callable[[str], None] = lambda line: None,
     ):
-        self.markets, self.rows, self.alone, self.cap = markets, rows, alone, cap
+        self.hardened, self.rows, self.alone, self.cap = hardened, rows, alone, cap
         self.most, self.starts, self.seed, self.say = most, starts, seed, say
         self.tail = markets[0].terms.tail
         self.losses = np.hstack([-(market.terms.sample @ market.books) for market in markets])
         self.full = np.concatenate([market.terms.compute_full(market.books) for market in markets])
         self.charges = np.concatenate([market.terms.compute_charge(market.books) for market in markets])
+        grids = np.concatenate([market.terms.compute_grid(market.books) for market in markets])
+        self.is_covered = self.charges + grids >= self.full
         self.moves = np.clip(moves / moves.std(axis=0), -LARGEST_MOVE, LARGEST_MOVE)
         least = np.partition(self.losses, len(moves) - self.tail, axis=0)[len(moves) - self.tail]
         often = (self.losses >= least).mean(axis=1)
@@ -137,10 +144,10 @@ class Trainer:
         return groups
 
     def _needs(self, groups: np.ndarray) -> np.ndarray:
-        """(F,) multiplier that each book needs."""
+        """(F,) multiplier that each book needs; 0 where charges and grid reach the full sample's expected shortfall."""
         reduced = expected_shortfall(merge_days(self.losses, groups), cut_weights(groups, self.tail), self.tail)
         missing = self.full - self.charges
-        return np.where(missing > 0, missing / np.maximum(reduced, 1e-12 * self.full), 0.0)
+        return np.where(self.is_covered, 0.0, missing / np.maximum(reduced, 1e-12 * self.full))
 
     def candidate(self, share: float) -> tuple[np.ndarray, float]:
         """Groups and the family's multiplier, the best of `REPEATS` groupings."""
@@ -155,11 +162,11 @@ class Trainer:
         return groups, max(1.0, multiplier) * MARGIN
 
     def adversaries(self, groups: np.ndarray, multiplier: float) -> list[Adversary]:
-        """One search per market."""
+        """One search per market of `hardened`."""
         weights = cut_weights(groups, self.tail).astype(np.int64)
         return [
             Adversary(market.terms, Reduced(merge_days(market.terms.sample, groups), weights, self.tail, multiplier))
-            for market in self.markets
+            for market in self.hardened
         ]
 
     def attack(
@@ -167,7 +174,7 @@ class Trainer:
     ) -> tuple[float, list[list[np.ndarray]]]:
         """The worst ratio of one round, and per market the books that came nearest, worst first."""
         worst, worst_books = 0.0, []
-        for market, adversary, books in zip(self.markets, adversaries, known, strict=True):
+        for market, adversary, books in zip(self.hardened, adversaries, known, strict=True):
             generator = np.random.default_rng(seed)
             ratio = market.terms.compute_full(market.books) / compute_margin(
                 market.terms, adversary.reduced, market.books
@@ -185,7 +192,7 @@ class Trainer:
         searched = []
         for share in SHARES_OF_MOVES:
             groups, multiplier = self.candidate(share)
-            worst_books: list[list[np.ndarray]] = [[] for _ in self.markets]
+            worst_books: list[list[np.ndarray]] = [[] for _ in self.hardened]
             worst, worst_books = self.attack(
                 self.adversaries(groups, multiplier), self.starts // 2, self.seed, worst_books
             )
@@ -208,14 +215,20 @@ class Trainer:
 
 
 def fit_multiplier(
-    losses: list[np.ndarray], charges: list[np.ndarray], groups: np.ndarray, day_weights: np.ndarray, tail: int
+    losses: list[np.ndarray],
+    charges: list[np.ndarray],
+    grids: list[np.ndarray],
+    groups: np.ndarray,
+    day_weights: np.ndarray,
+    tail: int,
 ) -> float:
-    """The family's least multiplier, times `MARGIN`, for given groups and weights of days; per market losses (days, F)
-    and charges (F,)."""
+    """The family's least multiplier, times `MARGIN`, for given groups and weights of days; per market losses (days, F),
+    charges (F,) and requirements of the grid (F,)."""
     needed = 1.0
-    for lost, charge in zip(losses, charges, strict=True):
+    for lost, charge, grid in zip(losses, charges, grids, strict=True):
         full = expected_shortfall(lost, day_weights, tail)
         merged = merge_days(lost, groups, day_weights)
         reduced = expected_shortfall(merged, cut_weights(groups, tail, day_weights).astype(np.int64), tail)
-        needed = max(needed, least_multiplier(full, reduced, charge))
+        short = charge + grid < full
+        needed = max(needed, least_multiplier(full[short], reduced[short], charge[short]))
     return needed * MARGIN

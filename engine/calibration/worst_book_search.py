@@ -223,7 +223,7 @@ def read_terms(house: HouseModel, shortfall: ShortfallModel) -> tuple[np.ndarray
         grids=tuple(np.where(own == place, cells, 0.0) for place in range(len(Coin))),
         moves=tuple(moves),
         factor=parameters.factor["initial"],
-        transfer_charge=parameters.transfer_charge,
+        transfer_charge=house.grid.transfer_charge,
         long=long[slots],
         short=short[slots],
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
-from zkmargin.engine.desk.labels import BUFFER, describe_house_row, describe_rule
+from zkmargin.engine.desk.labels import BUFFER, CONCENTRATION, describe_house_row, describe_rule
 from zkmargin.engine.desk.requirement_programme import ONE_MARGINAL_USD, ONE_VALUE, RequirementProgramme
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.report import report_level
@@ -53,13 +53,15 @@ class Leg:
     """lots times marginal, the part of grid and shortfall."""
     buffer: float
     """The part of the contagion buffer, its constants apart."""
+    concentration: float
+    """The part of the concentration charge, its constants apart."""
     charges: float
     """The part of the charges per lot."""
 
     @property
     def contribution(self) -> float:
         """lots times marginal."""
-        return self.scenarios + self.buffer + self.charges
+        return self.scenarios + self.buffer + self.concentration + self.charges
 
 
 @dataclass(frozen=True)
@@ -158,8 +160,12 @@ def _list_binding(house: HouseModel, programme: RequirementProgramme) -> tuple[B
 
 def _list_legs(house: HouseModel, programme: RequirementProgramme) -> tuple[Leg, ...]:
     duals, lots = programme.duals, programme.positions[programme.slots]
-    in_buffer = np.array([describe_rule(programme.policy, int(row)) == BUFFER for row in programme.rows], dtype=bool)
-    scenarios, buffer = (-(duals * which) @ programme.exposure for which in (~in_buffer, in_buffer))
+    rules = [describe_rule(programme.policy, int(row)) for row in programme.rows]
+    in_buffer, in_concentration = (np.array([rule == name for rule in rules]) for name in (BUFFER, CONCENTRATION))
+    scenarios, buffer, concentration = (
+        -(duals * which) @ programme.exposure
+        for which in (~(in_buffer | in_concentration), in_buffer, in_concentration)
+    )
     charges = programme.get_charge_weights(duals) @ programme.rates
     marginals = programme.get_marginals(duals)
     left, right = programme.sides
@@ -172,6 +178,7 @@ def _list_legs(house: HouseModel, programme: RequirementProgramme) -> tuple[Leg,
             right=float(right[index]),
             scenarios=float(lots[index] * scenarios[index]),
             buffer=float(lots[index] * buffer[index]),
+            concentration=float(lots[index] * concentration[index]),
             charges=float(lots[index] * charges[index]),
         )
         for index, slot in enumerate(programme.slots)

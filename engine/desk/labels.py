@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.parameters import TENORS
 from zkmargin.engine.policy.forms import RowKind, describe_row, read_forms
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin
 
-GRID, SHORTFALL, BUFFER, OTHER = "scenario grid", "expected shortfall", "contagion buffer", "other"
+GRID, SHORTFALL, BUFFER = "scenario grid", "expected shortfall", "contagion buffer"
+CONCENTRATION, OTHER = "concentration", "other"
 """Rules that rows belong to."""
 
 
@@ -23,9 +25,14 @@ _RULES = {
 
 
 def describe_rule(policy: Policy, row: int) -> str:
-    """The rule that a row belongs to: `GRID`, `SHORTFALL`, `BUFFER`, else `OTHER`."""
-    forms = read_forms(policy)
-    return _RULES.get(forms.kinds[row], OTHER) if forms.values else OTHER
+    """The rule that a row of the house belongs to: `GRID`, `SHORTFALL`, `BUFFER`, `CONCENTRATION`, else `OTHER`."""
+    forms, layout = read_forms(policy), Layout(policy.preset)
+    if not forms.values:
+        return OTHER
+    blocks = (block(coin.ordinal) for coin in Coin for block in (layout.vega, layout.short_options))
+    if any(row in rows for rows in blocks):
+        return CONCENTRATION if policy.positions[row].any() else OTHER
+    return _RULES.get(forms.kinds[row], OTHER)
 
 
 def describe_house_row(house: HouseModel, policy: Policy, row: int) -> str:
@@ -45,4 +52,13 @@ def describe_house_row(house: HouseModel, policy: Policy, row: int) -> str:
                 return f"{coin} largest {'long' if offset == 2 * layout.chords else 'short'} exposure"
             side, chord = divmod(offset, layout.chords)
             return f"{coin} {'short' if side else 'long'} exposure, chord {chord + 1} of {layout.chords}"
+        if row in layout.vega(index):
+            offset = row - layout.vega(index).start
+            if offset >= 2 * layout.vega_chords:
+                return f"{coin} largest {'long' if offset == 2 * layout.vega_chords else 'short'} vega"
+            side, chord = divmod(offset, layout.vega_chords)
+            return f"{coin} {'short' if side else 'long'} vega, chord {chord + 1} of {layout.vega_chords}"
+        if row in layout.short_options(index):
+            tenor = TENORS[row - layout.short_options(index).start] if layout.tenors > 1 else "all"
+            return f"{coin} most net short options, {tenor} tenors"
     return describe_row(policy, row)

@@ -1,10 +1,12 @@
 """The definition of the house model's requirement, written to be read, in floats or in exact rational numbers.
 
-    requirement = K + buffer + max(grid, expected shortfall)
+    requirement = K + buffer + concentration + max(grid, expected shortfall)
     buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta (initial only)
     grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
     K           = contingency per option, perpetual, future and bond, and the haircut of collateral
-    met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D| <= the largest exposure
+    concentration = sum over coins of max_k (slope_k |V| - constant_k), V the net vega (initial only)
+    met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D|, |V| and net short options <= the
+                  largest ones
     debt slack  = debt limit + cash + sum over perpetuals and futures of price_i q_i
 
 Everything is in US dollars. The values of single lots are given (`engine.margin.lot_values`); worst cases, netting and
@@ -30,16 +32,18 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.margin.buffer import make_chords
+from zkmargin.engine.margin.concentration import make_vega_chords
 from zkmargin.engine.margin.grid import TRANSFER_SIGN, make_cells
 from zkmargin.engine.margin.lot_values import LotValues
-from zkmargin.engine.margin.parameters import MILLE, Parameters
+from zkmargin.engine.margin.netting import compute_transfer_charge
+from zkmargin.engine.margin.parameters import MILLE, TENORS, Parameters
 from zkmargin.engine.margin.scenarios import load_scenarios
 from zkmargin.engine.margin.shortfall import compute_multiplier
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind
 from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import PRESETS, Coin
-from zkmargin.engine.units import USD6
+from zkmargin.engine.units import SECONDS_PER_DAY, USD6
 
 Number = TypeVar("Number", float, Fraction)
 """What an evaluation computes in."""
@@ -79,6 +83,11 @@ class Requirement(Generic[Number]):
     """Contagion buffer per coin, as the chords ask it; 0 where the level does not ask for it."""
     exposure_slack: Number | float
     """Least room to the largest exposure over the coins; infinite where nothing limits it."""
+    concentrations: dict[Coin, Number]
+    """Concentration charge per coin, as the chords ask it; 0 where the level does not ask for it."""
+    concentration_slack: Number | float
+    """Least room to the largest net vega (US dollars per volatility point) and to the most net short options (US
+    dollars) over the coins; infinite where nothing limits them."""
 
     @property
     def grid(self) -> Number:
@@ -96,14 +105,19 @@ class Requirement(Generic[Number]):
         return _total(self.buffers.values())
 
     @property
+    def concentration(self) -> Number:
+        """Concentration charge of all coins."""
+        return _total(self.concentrations.values())
+
+    @property
     def scenario_margin(self) -> Number:
         """max(grid, expected shortfall)."""
         return max(self.grid, self.shortfall)
 
     @property
     def total(self) -> Number:
-        """The requirement: K + buffer + max(grid, expected shortfall)."""
-        return self.charge + self.buffer + self.scenario_margin
+        """The requirement: K + buffer + concentration charge + max(grid, expected shortfall)."""
+        return self.charge + self.buffer + self.concentration + self.scenario_margin
 
     @property
     def margin_excess(self) -> Number:
@@ -113,7 +127,8 @@ class Requirement(Generic[Number]):
     @property
     def is_met(self) -> bool:
         """Whether the account meets the requirement."""
-        return self.margin_excess >= 0 and self.debt_slack >= 0 and self.exposure_slack >= 0
+        slacks = (self.margin_excess, self.debt_slack, self.exposure_slack, self.concentration_slack)
+        return all(slack >= 0 for slack in slacks)
 
 
 @dataclass(frozen=True)
@@ -166,6 +181,7 @@ class Definition:
     def __init__(self, values: LotValues):
         self.values, self.snapshot, self.parameters = values, values.snapshot, values.parameters
         self.preset = self.snapshot.listing.preset
+        self.transfer_charge = compute_transfer_charge(self.snapshot, self.parameters)
         self.cells = {coin: make_cells(coin, Layout(self.preset).cells, self.parameters) for coin in Coin}
         kinds = [item.kind if item else None for item in self.snapshot.listing.instruments]
         self.is_linear = np.array([kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE) for kind in kinds])
@@ -185,7 +201,7 @@ class Definition:
             coin: numbers.losses(self.values.grid_pnl[:, span], state.positions[span]) for coin, span in spans.items()
         }
         moves = {coin: [Fraction(cell.transfer_move, MILLE) for cell in self.cells[coin]] for coin in Coin}
-        charge = numbers.stated(parameters.transfer_charge)
+        charge = numbers.stated(self.transfer_charge)
         transfer = _best_transfer(losses, moves, charge, numbers)
         moved = {
             coin: [
@@ -195,6 +211,7 @@ class Definition:
             for coin in Coin
         }
         buffers, exposure_slack = self._compute_buffers(state, level, numbers)
+        concentrations, concentration_slack = self._compute_concentrations(state, level, numbers)
         cash = numbers.computed(Fraction(state.cash, USD6))
         linear_loss = numbers.losses(np.where(self.is_linear, self.values.prices, 0.0)[None], state.positions)[0]
         return Requirement(
@@ -206,19 +223,21 @@ class Definition:
             transfer=transfer,
             transfer_charge=charge * abs(transfer),
             factor=numbers.stated(parameters.factor[level]),
-            shortfall=self._compute_shortfall(state, numbers) if level == "initial" else zero,
+            shortfall=self._compute_shortfall(state, level, numbers),
             debt_slack=cash - linear_loss + numbers.stated(parameters.get_debt_limit(level)),
             buffers=buffers,
             exposure_slack=exposure_slack,
+            concentrations=concentrations,
+            concentration_slack=concentration_slack,
         )
 
-    def _compute_shortfall(self, state: AccountState, numbers: Arithmetic[Number]) -> Number:
-        """kappa times the mean of the tail."""
+    def _compute_shortfall(self, state: AccountState, level: str, numbers: Arithmetic[Number]) -> Number:
+        """The level's share of kappa times the mean of the tail."""
         model = self.values.shortfall
         mean = tail_mean(
             numbers.losses(self.values.shortfall_pnl, state.positions), model.weights.tolist(), model.tail_weight
         )
-        return mean * numbers.computed(Fraction(model.tail_weight, model.tail_divisor))
+        return mean * numbers.computed(Fraction(model.tail_weight, model.get_tail_divisor(level)))
 
     def _compute_buffers(
         self, state: AccountState, level: str, numbers: Arithmetic[Number]
@@ -246,6 +265,43 @@ class Definition:
                 size = numbers.losses(-sign * exposures[None], lots)[0]
                 room.append(numbers.computed(chords.largest) - size)
         return buffers, min(room) if room else math.inf
+
+    def _compute_concentrations(
+        self, state: AccountState, level: str, numbers: Arithmetic[Number]
+    ) -> tuple[dict[Coin, Number], Number | float]:
+        """The charge per coin, and the least room to a largest vega or to the most net short options."""
+        charges, room = dict.fromkeys(Coin, numbers.computed(0.0)), list[Number]()
+        if level != "initial":
+            return charges, math.inf
+        parameters, layout = self.parameters, Layout(self.preset)
+        for coin in Coin:
+            span = self.preset.span(coin)
+            vegas, lots = self.values.vegas[span], state.positions[span]
+            depth, largest = parameters.vega_depth[coin], parameters.vega_limit[coin]
+            chords = make_vega_chords(parameters.vega_impact, depth, largest, layout.vega_chords)
+            for sign in (1.0, -1.0):
+                columns = np.array([-slope * sign * vegas for slope in chords.slopes])
+                for charge, constant in zip(numbers.losses(columns, lots), chords.constants, strict=True):
+                    charges[coin] = max(charges[coin], charge - numbers.computed(constant))
+                room.append(numbers.computed(largest) - numbers.losses(-sign * vegas[None], lots)[0])
+            room += self._compute_short_rooms(coin, state, numbers)
+        return charges, min(room)
+
+    def _compute_short_rooms(self, coin: Coin, state: AccountState, numbers: Arithmetic[Number]) -> list[Number]:
+        """Room to the most net short options of each range of tenors of a coin, US dollars at the index."""
+        limits, index = self.parameters.short_option_limit[coin], self.snapshot.index[coin]
+        tenors = [TENORS] if Layout(self.preset).tenors == 1 else [(name,) for name in TENORS]
+        rooms = []
+        for names in tenors:
+            counted = np.zeros(self.preset.slots)
+            for item in self.snapshot.listing.by_name.values():
+                if item.underlying is coin and item.kind is InstrumentKind.OPTION and item.expiry is not None:
+                    days = (item.expiry - self.snapshot.time) / SECONDS_PER_DAY
+                    if ("near" if days <= self.parameters.short_option_tenor else "far") in names:
+                        counted[item.slot] = item.lot_size * index
+            net_short = numbers.losses(counted[None], state.positions)[0]
+            rooms.append(numbers.computed(sum(index * limits[name] for name in names)) - net_short)
+        return rooms
 
     def _compute_charges(self, state: AccountState, level: str, numbers: Arithmetic[Number]) -> dict[str, Number]:
         """K by add-on."""
@@ -334,22 +390,22 @@ def _best_transfer(
     return min(candidates, key=cost)
 
 
-def compute_allowance(parameters: Parameters, level: str, state: AccountState) -> float:
-    """The most that the integer policy may ask beyond the real requirement, US dollars.
+def compute_allowance(definition: Definition, level: str, state: AccountState) -> float:
+    """The most that the integer policy may ask beyond the real requirement of `definition`, US dollars.
 
     Per lot: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2), 2.5 f in the two groups (P&L
-    to nearest in the lot's own group, K_2 in both), and for initial 2.5 in the two buffers likewise, that is 8.125 at
-    f = 1.25; the expected shortfall's 1.5 kappa (P&L to nearest, K_2) take the place of 2.5 f where they are more. Per
-    account, from whole units of the transfer, of the losses and of E: f (1000 range + 500 c + 2) + 1 micro-dollars, and
-    4 for whole units of the buffers and their constants: 318 with the shipped parameters.
+    to nearest in the lot's own group, K_2 in both), and for initial 2.5 in the two buffers and 2.5 in the two
+    concentration charges likewise, that is 10.625 at f = 1.25; the expected shortfall's 1.5 kappa (P&L to nearest, K_2)
+    take the place of 2.5 f where they are more. Per account, from whole units of the transfer, of the losses and of E:
+    f (1000 range + 500 c + 2) + 1 micro-dollars, and 8 for whole units of these charges and their constants.
     """
-    factor, buffers = parameters.factor[level], int(level == "initial")
-    scenarios = 2.5 * factor
-    if buffers:
-        scenarios = max(scenarios, 1.5 * _largest_multiplier(parameters, len(state.positions)))
+    parameters = definition.parameters
+    factor, charges = parameters.factor[level], 2 * int(level == "initial")
+    multiplier = parameters.shortfall_factor[level] * _largest_multiplier(parameters, len(state.positions))
+    scenarios = max(2.5 * factor, 1.5 * multiplier)
     lots = int(np.abs(state.positions).sum())
-    whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * parameters.transfer_charge + 2) + 1
-    return ((2.5 + scenarios + 2.5 * buffers) * lots + whole_units + 4 * buffers) / USD6
+    whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * definition.transfer_charge + 2) + 1
+    return ((2.5 + scenarios + 2.5 * charges) * lots + whole_units + 4 * charges) / USD6
 
 
 def _largest_multiplier(parameters: Parameters, slots: int) -> float:

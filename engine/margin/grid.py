@@ -1,20 +1,23 @@
 """The scenario grid: worst loss per coin over moves of price, volatility, its term structure, the basis and time,
 summed with bounded netting between the coins.
 
-Per coin at standard size, 33 cells:
+Per coin at standard size, 41 cells:
 
-* 19 standard ones: price moves up to the price range, with volatility down at all nine, up at six, and unchanged at
-  four, where a day passes. A move with volatility between two of these states is covered by them together;
-* 4 corners at unchanged price: a day passes, the basis of dated instruments goes up or down, and volatility at the
-  short and at the long tenors goes up or down. The signs are those of a tetrahedron's corners: two of the four share
-  any one of the six signs and cancel in the rest, so each move alone is covered as their mean;
-* 4 far tails with volatility up and 4 moves between range and far tails with volatility unchanged, all dampened so that
-  a linear position loses what it loses at the edge of the range;
-* 2 tilts of the skew.
+* 14 standard ones: price moves up to the price range, with volatility down at seven, up at five and unchanged at two.
+  A move with volatility between two of these states is covered by them together;
+* 4 corners at unchanged price: the margin period passes, the basis of dated instruments goes up or down, and volatility
+  at the short and at the long tenors goes up or down. The signs are those of a tetrahedron's corners: two of the four
+  share any one of the six signs and cancel in the rest, so each move alone is covered as their mean;
+* 4 far tails with volatility up, 4 moves between range and far tails with volatility unchanged and one of them with
+  volatility up, all dampened so that a linear position loses what it loses at the edge of the range;
+* 2 tilts of the skew, in opposite directions also for dated futures against the options of their expiry. The cash token
+  rises in both, so its rise alone is covered as their mean;
+* 12 expiry paths: options that settle within the margin period do so at one price, and all else stands at another when
+  the period has passed. In half of them the settlement is at today's price, in the other half all else is.
 
-Volatility moves are stated at 30 days and scale with tenor. `mini` has 15: three price moves with volatility up and
-down, the corners, two tails, one move between, the skew. Which cells stand where was chosen by measuring what the worst
-accepted portfolio can lose (`scripts/measure/worst_accepted_book.py`).
+Volatility moves are stated at 30 days and scale with tenor. `mini` has 19: three price moves with volatility up and
+down, the corners, two tails, one move between, the skew, four expiry paths. Which cells stand where was chosen by
+measuring what the worst accepted portfolio can lose (`scripts/measure/worst_accepted_book.py`).
 
     requirement = f (x_BTC + x_ETH + c |n|)   minimised over n
     x_BTC >= loss of BTC in cell s + n move(s);   x_ETH >= loss of ETH in cell s - n move(s)
@@ -28,7 +31,8 @@ Lemma (netting saves at most 80 % [1]_). Let M be the largest |move|, the price 
 x_1(n) + x_2(n) + c |n|. Each x is the largest of lines in n with slopes of at most M in size and 0, so x_i(n) >=
 x_i(0) - M |n| and x_i(n) >= 0. Hence R(n) >= S - (2 M - c) |n| and R(n) >= c |n| with S = x_1(0) + x_2(0), and the
 larger of the two is least, for c <= 2 M, at |n| = S / 2 M: R(n) >= S c / 2 M. So c >= 0.4 M keeps a fifth of the sum;
-`engine.margin.parameters` refuses less. The shipped c of 0.137 keeps 42 % at M = 0.16.
+`engine.margin.parameters` refuses less. The least c of 0.15 keeps 46 % at M = 0.16. What c is at a snapshot says
+`engine.margin.netting`.
 
 References
 ----------
@@ -37,7 +41,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd
 from typing import NamedTuple
@@ -45,8 +49,14 @@ from typing import NamedTuple
 import numpy as np
 
 from zkmargin.engine.elementary import expm1, log
+from zkmargin.engine.margin.netting import compute_transfer_charge
 from zkmargin.engine.margin.parameters import MILLE, PERCENT, Parameters
-from zkmargin.engine.margin.shocks import scale_by_tenor, weigh_tenors, zero_unaccepted_collateral
+from zkmargin.engine.margin.shocks import (
+    scale_by_tenor,
+    settles_within,
+    weigh_tenors,
+    zero_unaccepted_collateral,
+)
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
@@ -60,24 +70,42 @@ TRANSFER_SIGN = {Coin.BTC: 1, Coin.ETH: -1}
 
 
 class _Plan(NamedTuple):
-    """Which cells a grid has: fractions of the price range by state of volatility, places in the lists of moves."""
+    """Which cells a grid has: fractions of the price range by state of volatility, places in the lists of moves, and
+    expiry paths as fractions of the price range (at the settlement, for all else)."""
 
     up: tuple[float, ...]
     down: tuple[float, ...]
     unchanged: tuple[float, ...]
     tails: tuple[int, ...]
     between: tuple[int, ...]
+    between_up: tuple[int, ...]
+    expiry: tuple[tuple[float, float], ...]
+
+
+def _mirror(*paths: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    """Each path with its opposite."""
+    return tuple(pair for at, after in paths for pair in ((at, after), (0.0 - at, 0.0 - after)))
 
 
 _PLANS = {
-    33: _Plan(
-        up=(-1.0, -0.5, 0.0, 0.5, 0.75, 1.0),
-        down=(-1.0, -0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75, 1.0),
-        unchanged=(-0.75, -0.25, 0.25, 0.75),
+    41: _Plan(
+        up=(-1.0, -0.5, 0.0, 0.5, 1.0),
+        down=(-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0),
+        unchanged=(-0.75, 0.75),
         tails=(0, 1, 2, 3),
         between=(0, 1, 2, 3),
+        between_up=(3,),
+        expiry=_mirror((0.0, 1.0), (0.0, 0.5), (0.0, 0.25), (0.25, 0.0), (0.5, 0.0), (0.75, 0.0)),
     ),
-    15: _Plan(up=(-1.0, 0.0, 1.0), down=(-1.0, 0.0, 1.0), unchanged=(), tails=(0, 3), between=(1,)),
+    19: _Plan(
+        up=(-1.0, 0.0, 1.0),
+        down=(-1.0, 0.0, 1.0),
+        unchanged=(),
+        tails=(0, 3),
+        between=(1,),
+        between_up=(),
+        expiry=_mirror((0.0, 1.0), (0.5, 0.0)),
+    ),
 }
 """By number of cells per coin."""
 
@@ -110,29 +138,47 @@ class Cell:
     """1 volatility at short tenors up, -1 down, 0 none."""
     long_tenors: int = 0
     """1 volatility at long tenors up, -1 down, 0 none."""
+    futures: float = 0.0
+    """Relative change of dated futures' forwards against those of the options of their expiry."""
+    token: float = 0.0
+    """Relative change of the cash token's price, in which collateral is valued."""
+    settlement: float | None = None
+    """Relative change of the forwards at which options that expire within `days` settle; none: at `move`, as all
+    else."""
 
     @property
     def label(self) -> str:
         """How a report names it, without the coin."""
         if self.skew:
-            return "skew: puts dearer, calls cheaper" if self.skew > 0 else "skew: puts cheaper, calls dearer"
+            puts, calls = ("dearer", "cheaper") if self.skew > 0 else ("cheaper", "dearer")
+            futures = "up" if self.futures > 0 else "down"
+            return f"skew: puts {puts}, calls {calls}; futures {futures} against options, cash token up"
         passed = f", {self.days:g} d pass" if self.days else ""
+        if self.settlement is not None:
+            settled, else_at = (_name_move(move) for move in (self.settlement, self.move))
+            return f"options within {self.days:g} d settle at {settled}, {else_at} for all else then"
         if self.basis:
             basis, short, long = (_SIGN_NAMES[sign] for sign in (self.basis, self.short_tenors, self.long_tenors))
             return f"basis {basis}, vol of short tenors {short}, of long ones {long}{passed}"
         tail = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
-        price = f"{self.move * 100:+g} %" if self.move else "price unchanged"
+        price = _name_move(self.move) if self.move else "price unchanged"
         return f"{price}, {VOLATILITY_STATES[self.volatility]}{passed}{tail}"
 
 
+def _name_move(move: float) -> str:
+    return f"{move * 100:+g} %" if move else "today's price"
+
+
 def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...]:
-    """The cells of one coin's grid: standard, corners, tails, moves between, skew."""
+    """The cells of one coin's grid: standard, corners, tails, moves between, skew, expiry paths."""
     plan, days = _PLANS[count], parameters.time_days
     reach, reference = parameters.price_range[coin], parameters.price_range[Coin.BTC]
 
-    def standard(fraction: float, state: int, passed: float = 0.0) -> Cell:
-        transfer = round(MILLE * fraction * reference)
-        return Cell(round(fraction * reach, 10), state, 0, 1.0, transfer, days=passed)
+    def standard(fraction: float, state: int) -> Cell:
+        return Cell(round(fraction * reach, 10), state, 0, 1.0, round(MILLE * fraction * reference))
+
+    def settled(at: float, after: float) -> Cell:
+        return replace(standard(after, 0), days=days, settlement=round(at * reach, 10))
 
     def dampened(move: float, state: int) -> Cell:
         dampening = min(1.0, reach / abs(move))
@@ -141,11 +187,16 @@ def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...
     return (
         *(standard(fraction, 1) for fraction in plan.up),
         *(standard(fraction, -1) for fraction in plan.down),
-        *(standard(fraction, 0, days) for fraction in plan.unchanged),
+        *(standard(fraction, 0) for fraction in plan.unchanged),
         *(Cell(0.0, 0, 0, 1.0, 0, days, *signs) for signs in _CORNERS),
         *(dampened(parameters.tail_moves[place], 1) for place in plan.tails),
         *(dampened(parameters.between_moves[place], 0) for place in plan.between),
-        *(Cell(0.0, 0, tilt, 1.0, 0) for tilt in (1, -1)),
+        *(dampened(parameters.between_moves[place], 1) for place in plan.between_up),
+        *(
+            Cell(0.0, 0, tilt, 1.0, 0, futures=tilt * parameters.futures_basis, token=parameters.token_rise)
+            for tilt in (1, -1)
+        ),
+        *(settled(at, after) for at, after in plan.expiry),
     )
 
 
@@ -165,6 +216,11 @@ class GridModel:
         self.preset = snapshot.listing.preset
         count = Layout(self.preset).cells
         self.cells = {coin: make_cells(coin, count, parameters) for coin in Coin}
+
+    @cached_property
+    def transfer_charge(self) -> float:
+        """c, what a unit of the transfer costs, fraction of the exposure."""
+        return compute_transfer_charge(self.snapshot, self.parameters)
 
     def _by_slot(self, attribute: str) -> np.ndarray:
         """(cells, N) an attribute of each slot's own coin's cells."""
@@ -197,12 +253,17 @@ class GridModel:
 
     @cached_property
     def forward_shift(self) -> np.ndarray:
-        """(cells, N) relative change of each slot's forward: the price move, and the basis of dated instruments."""
+        """(cells, N) relative change of each slot's forward: the price move, that at which an option settles, and the
+        basis of dated instruments."""
         listing, sign = self.snapshot.listing, self._by_slot("basis")
-        dated = listing.is_option | (listing.kind == KIND_CODES[InstrumentKind.FUTURE])
+        is_future = listing.kind == KIND_CODES[InstrumentKind.FUTURE]
+        dated = listing.is_option | is_future
         years = np.where(dated, self.snapshot.years, 0.0)
         size = np.maximum(np.abs(expm1(sign * self.parameters.basis_rate * years)), self.parameters.basis_floor)
-        return self._by_slot("move") + np.where(dated, sign * size, 0.0)
+        basis = np.where(dated, sign * size, 0.0) + np.where(is_future, self._by_slot("futures"), 0.0)
+        settlement = self._by_slot("settlement")
+        settles = settles_within(self.snapshot, self.parameters.time_days) & ~np.isnan(settlement)
+        return np.asarray(np.where(settles, settlement, self._by_slot("move")) + basis)
 
     @cached_property
     def _tilt(self) -> np.ndarray:
@@ -224,6 +285,8 @@ class GridModel:
             volatility=self.volatility,
             time_shift=self._by_slot("days") / DAYS_PER_YEAR,
         )
+        collateral = list(self.preset.collateral_slots)
+        shocked[:, collateral] /= 1.0 + self._by_slot("token")[:, collateral]
         change = (shocked - price_per_lot(self.snapshot)) * self._by_slot("dampening")
         return zero_unaccepted_collateral(self.snapshot, self.parameters, change)
 
@@ -242,5 +305,5 @@ class GridModel:
             )
         factors = {name: round(PERCENT * factor) for name, factor in self.parameters.factor.items()}
         unit = gcd(PERCENT, *factors.values())  # the same at every level, so that one row can imply another
-        charge = round(MILLE * self.parameters.transfer_charge)
+        charge = round(MILLE * self.transfer_charge)
         draft.add_total(PERCENT // unit, factors[level] // unit, charge)

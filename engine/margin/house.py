@@ -12,14 +12,15 @@ import numpy as np
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.buffer import BufferModel
+from zkmargin.engine.margin.concentration import ConcentrationModel
 from zkmargin.engine.margin.definition import Definition, Requirement
 from zkmargin.engine.margin.grid import GridModel
-from zkmargin.engine.margin.parameters import LEVELS, Parameters, load_parameters
+from zkmargin.engine.margin.parameters import LEVELS, PERCENT, Parameters, load_parameters
 from zkmargin.engine.margin.shocks import zero_unaccepted_collateral
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.market.valuation import delta_per_lot, price_per_lot
+from zkmargin.engine.market.valuation import delta_per_lot, greeks_per_lot, price_per_lot
 from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.checks import check_policy
@@ -59,6 +60,11 @@ class HouseModel:
         """Contagion buffer."""
         return BufferModel(self.snapshot, self.parameters, self.exposures)
 
+    @cached_property
+    def concentration(self) -> ConcentrationModel:
+        """Concentration charge."""
+        return ConcentrationModel(self.snapshot, self.parameters, self.vegas)
+
     @property
     def grid_pnl(self) -> np.ndarray:
         """(cells, N) change in value of one lot in each cell of its own coin, US dollars."""
@@ -84,6 +90,11 @@ class HouseModel:
         """(N,) delta of one lot times the coin's index, US dollars."""
         deltas = delta_per_lot(self.snapshot) * self.snapshot.index_by_slot
         return zero_unaccepted_collateral(self.snapshot, self.parameters, deltas)
+
+    @cached_property
+    def vegas(self) -> np.ndarray:
+        """(N,) change in value of one lot per volatility point, US dollars."""
+        return np.asarray(greeks_per_lot(self.snapshot).vega / PERCENT)
 
     def contingency(self, level: str) -> tuple[np.ndarray, np.ndarray]:
         """K_1 per long lot and per short lot, (N,) each, US dollars: options, linear instruments, bonds, haircuts.
@@ -148,13 +159,13 @@ class HouseModel:
         return draft.finish(name)
 
     def draft_solvency(self, level: str) -> Draft:
-        """Grid, charges and equity at `level`, at the initial level also expected shortfall and contagion buffer; the
-        debt limit is the caller's."""
+        """Grid, expected shortfall, charges and equity at `level`, at the initial level also contagion buffer and
+        concentration charge; the debt limit is the caller's."""
         draft = Draft(self.snapshot.listing.preset)
         draft.add_rounding()
         draft.add_contingency(*(_to_rates(rates) for rates in self.contingency(level)))
         draft.add_equity(to_usd6(self.prices))
-        for model in (self.grid, self.shortfall, self.buffer):
+        for model in (self.grid, self.shortfall, self.buffer, self.concentration):
             model.add_rows(draft, level)
         return draft
 

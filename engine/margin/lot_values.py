@@ -15,7 +15,7 @@ import numpy as np
 
 from zkmargin.engine.errors import WrongKind
 from zkmargin.engine.margin.grid import Cell, make_cells
-from zkmargin.engine.margin.parameters import Parameters
+from zkmargin.engine.margin.parameters import PERCENT, Parameters
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, get_option_terms
@@ -47,6 +47,10 @@ class LotValues(Protocol):
     @property
     def exposures(self) -> np.ndarray:
         """(N,) delta of one lot times the index, US dollars."""
+
+    @property
+    def vegas(self) -> np.ndarray:
+        """(N,) change in value of one lot per volatility point, US dollars."""
 
     @property
     def grid_pnl(self) -> np.ndarray:
@@ -166,8 +170,16 @@ class LotByLot:
         weight = min(math.log(days / middle) / math.log(long / middle), 1.0)
         return volatility * (1.0 + cell.long_tenors * parameters.term_long * weight)
 
+    def price_move(self, item: Instrument, cell: Cell) -> float:
+        """Relative change of price in a grid cell: for an option that settles in it, up to the settlement."""
+        if cell.settlement is None or item.kind is not InstrumentKind.OPTION:
+            return cell.move
+        return cell.settlement if self.years(item) <= cell.days / DAYS_PER_YEAR else cell.move
+
     def basis_shift(self, item: Instrument, cell: Cell) -> float:
         """Relative change of an instrument's forward against spot and perpetual in a grid cell."""
+        if item.kind is InstrumentKind.FUTURE and cell.futures:
+            return cell.futures
         if not cell.basis or item.kind not in (InstrumentKind.OPTION, InstrumentKind.FUTURE):
             return 0.0
         years = self.years(item)
@@ -197,14 +209,30 @@ class LotByLot:
         return exposures
 
     @cached_property
+    def vegas(self) -> np.ndarray:
+        """(N,) change in value of one lot per volatility point, US dollars."""
+        vegas = np.zeros(self.preset.slots)
+        for item in self.items:
+            if item.kind is InstrumentKind.OPTION:
+                years = self.years(item)
+                spread = self.volatility(item) * math.sqrt(years)
+                strike, _ = get_option_terms(item)
+                d1 = math.log(self.forward(item) / strike) / spread + 0.5 * spread
+                density = math.exp(-0.5 * d1 * d1) / math.sqrt(2.0 * math.pi)
+                vegas[item.slot] = self.forward(item) * density * math.sqrt(years) * item.lot_size / PERCENT
+        return vegas
+
+    @cached_property
     def grid_pnl(self) -> np.ndarray:
         """(cells, N) change in value of one lot in each cell of its own coin."""
         pnl = np.zeros((Layout(self.preset).cells, self.preset.slots))
         for item in self.items:
             for index, cell in enumerate(self.cells[item.underlying]):
                 volatility = self.shocked_volatility(item, cell) if item.kind is InstrumentKind.OPTION else None
-                move = cell.move + self.basis_shift(item, cell)
+                move = self.price_move(item, cell) + self.basis_shift(item, cell)
                 after = self.value(item, move, volatility=volatility, days=cell.days)
+                if item.kind is InstrumentKind.SPOT:
+                    after /= 1.0 + cell.token
                 pnl[index, item.slot] = cell.dampening * (after - self.prices[item.slot])
         return pnl
 

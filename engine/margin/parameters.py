@@ -36,6 +36,9 @@ MAX_OFFSET = 0.8
 PERCENT, MILLE = 100, 1000
 """Factors are whole percent, transfer moves and charges whole thousandths: they become integer coefficients exactly."""
 
+TENORS = ("near", "far")
+"""Ranges of an option's tenor, within `short_option_tenor` and beyond."""
+
 _PER_COIN, _PER_LEVEL, _PER_LEVEL_AND_COIN = (tuple(Coin),), (LEVELS,), (LEVELS, tuple(Coin))
 _SHAPES = {
     "price_range": _PER_COIN,
@@ -44,7 +47,11 @@ _SHAPES = {
     "volatility_floor_up": _PER_COIN,
     "delta_limit": _PER_COIN,
     "shortfall_volatility_floor": _PER_COIN,
+    "vega_depth": _PER_COIN,
+    "vega_limit": _PER_COIN,
+    "short_option_limit": (tuple(Coin), TENORS),
     "factor": _PER_LEVEL,
+    "shortfall_factor": _PER_LEVEL,
     "option_short": _PER_LEVEL,
     "option_long": _PER_LEVEL,
     "linear": _PER_LEVEL,
@@ -101,11 +108,15 @@ class Parameters:
     between_moves: tuple[float, ...]
     """Price moves between the price range and the far tails, dampened alike."""
     time_days: float
-    """Days that pass in the cells in which time passes."""
+    """Days that pass in the cells in which time passes: the margin period, within which options may settle."""
     basis_rate: float
     """Move of a dated forward against spot, per year of its tenor."""
     basis_floor: float
     """Least such move."""
+    futures_basis: float
+    """Move of a dated future against the options of its expiry, in the cells that tilt the skew."""
+    token_rise: float
+    """Rise of the cash token's price in the same cells."""
     term_tenors: tuple[float, ...]
     """Days: the short end up to the first, neither at the second, the long end from the third."""
     term_short: float
@@ -120,7 +131,7 @@ class Parameters:
     """Moneyness per square root of a year at which the cap is reached."""
     skew_width_floor: float
     """Least such moneyness."""
-    transfer_charge: float
+    transfer_charge_floor: float
     """Charge per unit of exposure netted between the coins."""
     factor: Mapping[str, float]
     """By level: multiple of the grid's loss."""
@@ -143,6 +154,18 @@ class Parameters:
     """By coin: net-delta limit, US dollars."""
     buffer_error: float
     """Largest error of the contagion buffer's chords, fraction of the initial margin of a linear position."""
+    vega_depth: Mapping[str, float]
+    """By coin: vega that the market trades in a day, US dollars per volatility point."""
+    vega_impact: float
+    """Volatility points by which trading that much moves volatilities."""
+    vega_limit: Mapping[str, float]
+    """By coin: largest net vega of an account, US dollars per volatility point."""
+    short_option_tenor: float
+    """Days up to which an option's tenor is near."""
+    short_option_limit: Mapping[str, Mapping[str, float]]
+    """By coin and range of tenors: most options that an account may be net short, coins."""
+    shortfall_factor: Mapping[str, float]
+    """By level: share of kappa times the expected shortfall that is required."""
     shortfall_scenarios: str
     """Name of the scenario record."""
     shortfall_volatility_floor: Mapping[str, float]
@@ -243,7 +266,7 @@ def read_parameters(text: str, source: str) -> Parameters:
 
 
 def _check_together(parameters: Parameters, source: str) -> None:
-    for name in ("factor", "option_short", "option_long", "linear", "bond"):
+    for name in ("factor", "shortfall_factor", "option_short", "option_long", "linear", "bond"):
         by_level = getattr(parameters, name)
         if by_level["initial"] < by_level["maintenance"]:
             raise MalformedFile(
@@ -256,12 +279,13 @@ def _check_together(parameters: Parameters, source: str) -> None:
     # losses x and y alone the netted sum is at least max(x + y - 2 M n, 0) + c n, which is least at 2 M n = x + y:
     # c (x + y) / (2 M).
     least = 2.0 * parameters.price_range[Coin.BTC] * (1.0 - MAX_OFFSET)
-    if parameters.transfer_charge < least - 1e-12:
+    if parameters.transfer_charge_floor < least - 1e-12:
         allowed = f"{least:.3f} or more, or netting takes off more than {MAX_OFFSET:.0%}"
-        raise MalformedFile(source, f"transfer_charge is {parameters.transfer_charge}; allowed: {allowed}")
+        raise MalformedFile(source, f"transfer_charge_floor is {parameters.transfer_charge_floor}; allowed: {allowed}")
     for name, value, scale in (
         *((f"factor.{level}", parameters.factor[level], PERCENT) for level in LEVELS),
-        ("transfer_charge", parameters.transfer_charge, MILLE),
+        *((f"shortfall_factor.{level}", parameters.shortfall_factor[level], PERCENT) for level in LEVELS),
+        ("transfer_charge_floor", parameters.transfer_charge_floor, MILLE),
     ):
         if abs(value * scale - round(value * scale)) > 1e-9:
             raise MalformedFile(source, f"{name} is {value}; allowed: multiples of {1 / scale}")

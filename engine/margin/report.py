@@ -31,14 +31,15 @@ class LevelReport:
     """Whether the definition's requirement is met, debt and exposure limits included."""
     binding: str
     """The rule that decides: "scenario grid" or "expected shortfall"; "charges per lot" where neither asks anything,
-    "none" where nothing is required; "debt limit" or "exposure limit" when that alone fails."""
+    "none" where nothing is required; "debt limit", "exposure limit" or "concentration limit" when that alone fails."""
     grid: float
     """Requirement by the scenario grid, with its factor, without add-ons."""
     expected_shortfall: float
-    """Requirement by the expected shortfall: kappa times that of the reduced sample; 0 where the level does not ask
-    for it."""
+    """Requirement by the expected shortfall: the level's share of kappa times that of the reduced sample."""
     contagion_buffer: float
     """Contagion buffer of all coins; 0 where the level does not ask for it."""
+    concentration: float
+    """Concentration charge of all coins; 0 where the level does not ask for it."""
     contributions: dict[str, float]
     """Parts that add up to the requirement: groups of the binding rule, transfer charge, buffers, each add-on."""
     verdict: Verdict
@@ -149,6 +150,7 @@ def report_level(house: HouseModel, state: AccountState, requirement: Requiremen
     else:
         contributions = {"expected shortfall": requirement.shortfall}
     contributions |= {f"contagion buffer {coin}": value for coin, value in requirement.buffers.items()}
+    contributions |= {f"concentration {coin}": value for coin, value in requirement.concentrations.items()}
     contributions |= requirement.charges
     binding = "scenario grid" if by_grid else "expected shortfall"
     if not requirement.scenario_margin:
@@ -157,6 +159,8 @@ def report_level(house: HouseModel, state: AccountState, requirement: Requiremen
         binding = "debt limit"
     if requirement.margin_excess >= 0 > requirement.exposure_slack:
         binding = "exposure limit"
+    if requirement.margin_excess >= 0 > requirement.concentration_slack:
+        binding = "concentration limit"
     return LevelReport(
         requirement=requirement.total,
         margin_excess=requirement.margin_excess,
@@ -165,6 +169,7 @@ def report_level(house: HouseModel, state: AccountState, requirement: Requiremen
         grid=requirement.grid,
         expected_shortfall=requirement.shortfall,
         contagion_buffer=requirement.buffer,
+        concentration=requirement.concentration,
         contributions=contributions,
         verdict=Verdict.of(house.policies[requirement.level], refusal),
     )
@@ -274,6 +279,6 @@ def build_report(house: HouseModel, name: str, state: AccountState) -> MarginRep
         transfer=initial.transfer,
         worst_shortfall_scenario=_describe_worst_scenario(house, state),
         sample_shortfall=_compute_sample_shortfall(house, state),
-        shortfall_multiplier=house.shortfall.tail_weight / house.shortfall.tail_divisor,
+        shortfall_multiplier=house.shortfall.tail_weight / house.shortfall.get_tail_divisor("initial"),
         segregated=_compare_segregated(house, state, initial.total, alone.values()),
     )

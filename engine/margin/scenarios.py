@@ -8,7 +8,7 @@ number of excess rows, the group of each window and the multiplier that makes up
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -193,24 +193,26 @@ def _read_numbers(file: ScenarioFile) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def load_scenarios(name: str, rows: int) -> ScenarioSet:
-    """The sample of the shipped record `name`, with its reduction for a preset with `rows` excess rows.
-
-    Raises
-    ------
-    MalformedFile
-        If the file is not a scenario record, a window has other columns, or a set leaves a window or a group out.
-    UnknownName
-        If the record has no set for `rows`.
-    OutOfRange
-        If a number is not possible: a move beyond its range, a weight beyond 10 bits, a multiplier below 1.
-    """
+def _load_file(name: str) -> ScenarioFile:
     path = FOLDER / f"{name}.json"
     file = read_model(ScenarioFile, read_text(path), path.name)
     if file.format != FORMAT:
         raise MalformedFile(path.name, f"format is {file.format!r}; allowed: {FORMAT!r}")
-    if str(rows) not in file.sets:
-        raise UnknownName(f"set in {path.name}", str(rows), file.sets)
+    return file
+
+
+@lru_cache(maxsize=16)
+def load_sample(name: str) -> ScenarioSet:
+    """The sample of the shipped record `name` without a reduction: all windows in one group.
+
+    Raises
+    ------
+    MalformedFile
+        If the file is not a scenario record, or a window has other columns.
+    OutOfRange
+        If a number is not possible: a move beyond its range.
+    """
+    path, file = FOLDER / f"{name}.json", _load_file(name)
     shares = {"confidence": file.confidence, "decay": file.decay, "days": file.margin_period_days / 30}
     for what, share in shares.items():
         if not 0 < share < 1:
@@ -218,29 +220,45 @@ def load_scenarios(name: str, rows: int) -> ScenarioSet:
     response = [file.volatility_response.get(coin, []) for coin in Coin]
     if any(len(row) != 3 for row in response) or not np.isfinite(response).all() or np.abs(response).max() > 10:
         raise MalformedFile(path.name, f"volatility_response is {response}; allowed: three numbers up to 10 per coin")
-    table, entry = _read_numbers(file), file.sets[str(rows)]
-    fields = {
-        "name": name,
-        "margin_period_days": file.margin_period_days,
-        "confidence": file.confidence,
-        "decay": file.decay,
-        "last_day": tuple(str(row[0]) for row in file.sample),
-        "standardised": table[:, :2],
-        "volatility": table[:, 2:4],
-        "token": table[:, 4],
-        "stressed": table[:, 5] == 1,
-        "response": np.array(response),
-        "groups": _read_groups(file, rows, entry),
-        "plain_multiplier": (1, 1),
-        "stressed_multiplier": (1, 1),
-    }
-    bare = ScenarioSet(**fields)
+    table = _read_numbers(file)
     return ScenarioSet(
-        **fields
-        | {
-            "plain_multiplier": _read_multiplier(f"set {rows}", entry.multiplier, bare.count_tail(False)),
-            "stressed_multiplier": _read_multiplier(
-                f"set {rows}, stressed", entry.stressed_multiplier, bare.count_tail(True)
-            ),
-        }
+        name=name,
+        margin_period_days=file.margin_period_days,
+        confidence=file.confidence,
+        decay=file.decay,
+        last_day=tuple(str(row[0]) for row in file.sample),
+        standardised=table[:, :2],
+        volatility=table[:, 2:4],
+        token=table[:, 4],
+        stressed=table[:, 5] == 1,
+        response=np.array(response),
+        groups=np.zeros(len(table), dtype=np.int64),
+        plain_multiplier=(1, 1),
+        stressed_multiplier=(1, 1),
+    )
+
+
+@lru_cache(maxsize=16)
+def load_scenarios(name: str, rows: int) -> ScenarioSet:
+    """The sample of the shipped record `name`, with its reduction for a preset with `rows` excess rows.
+
+    Raises
+    ------
+    UnknownName
+        If the record has no set for `rows`.
+    MalformedFile
+        As `load_sample`, or if a set leaves a window or a group out.
+    OutOfRange
+        As `load_sample`; or for a weight beyond 10 bits or a multiplier below 1.
+    """
+    sample, file = load_sample(name), _load_file(name)
+    if str(rows) not in file.sets:
+        raise UnknownName(f"set in {name}.json", str(rows), file.sets)
+    entry = file.sets[str(rows)]
+    plain, stressed = (sample.count_tail(more_stress) for more_stress in (False, True))
+    return replace(
+        sample,
+        groups=_read_groups(file, rows, entry),
+        plain_multiplier=_read_multiplier(f"set {rows}", entry.multiplier, plain),
+        stressed_multiplier=_read_multiplier(f"set {rows}, stressed", entry.stressed_multiplier, stressed),
     )

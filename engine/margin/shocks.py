@@ -51,6 +51,12 @@ def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.n
     )
 
 
+def settles_within(snapshot: MarketSnapshot, days: float) -> np.ndarray:
+    """(N,) bool: the options that expire within so many days."""
+    listing = snapshot.listing
+    return np.asarray(listing.is_option & (np.where(listing.is_option, snapshot.years, np.inf) <= days / DAYS_PER_YEAR))
+
+
 def zero_unaccepted_collateral(snapshot: MarketSnapshot, parameters: Parameters, values: np.ndarray) -> np.ndarray:
     """`values` (…, N) with zero in the slots of collateral that is worth nothing at any level."""
     coins = snapshot.listing.preset.coins

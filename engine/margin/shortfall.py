@@ -1,7 +1,9 @@
 """Expected shortfall over joint scenarios, adjusted to the present volatility, on the excess rows.
 
     ES = min over t of t + (1 / m) sum_h w_h max(0, loss_h - t)        [1]_
-    asked: kappa ES, kappa = m / m'        as the row        m' E - m t - X >= 0
+    required: f kappa ES, f kappa = m / m'        as the row        m' E - m t - X >= 0
+
+f is 1 for initial; maintenance requires a share of it, in the same scenarios.
 
 Every window of the sample is scaled to the volatility of the snapshot (filtered historical simulation, [2]_), moves
 both coins, their implied volatilities and the cash token together and lets the margin period pass; every listed
@@ -28,7 +30,7 @@ from functools import cached_property
 import numpy as np
 
 from zkmargin.engine.elementary import expm1
-from zkmargin.engine.margin.parameters import Parameters
+from zkmargin.engine.margin.parameters import PERCENT, Parameters
 from zkmargin.engine.margin.reduction import cut_weights, merge_days
 from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
 from zkmargin.engine.margin.shocks import scale_by_tenor, zero_unaccepted_collateral
@@ -56,7 +58,7 @@ def compute_multiplier(scenarios: ScenarioSet, option: str) -> tuple[int, int]:
 
 
 class ShortfallModel:
-    """The expected shortfall at one snapshot; asked at the initial level only.
+    """The expected shortfall at one snapshot.
 
     Parameters
     ----------
@@ -140,10 +142,10 @@ class ShortfallModel:
         """m: the worst scenarios up to this weight are averaged."""
         return compute_multiplier(self.scenarios, self.option)[0]
 
-    @property
-    def tail_divisor(self) -> int:
-        """m': the multiplier kappa is m / m'."""
-        return compute_multiplier(self.scenarios, self.option)[1]
+    def get_tail_divisor(self, level: str) -> int:
+        """m': `level` requires m / m' times the expected shortfall, kappa at initial. Rounded against the account."""
+        divisor, factor = compute_multiplier(self.scenarios, self.option)[1], self.parameters.shortfall_factor[level]
+        return divisor * PERCENT // round(PERCENT * factor)
 
     @cached_property
     def columns(self) -> np.ndarray:
@@ -151,6 +153,5 @@ class ShortfallModel:
         return to_usd6(self.pnl)
 
     def add_rows(self, draft: Draft, level: str) -> None:
-        """The scenarios' rows and the row that averages the tail; nothing at the maintenance level."""
-        if level == "initial":
-            draft.add_shortfall(self.columns, self.weights, self.tail_weight, self.tail_divisor)
+        """The scenarios' rows, and the row that averages the tail."""
+        draft.add_shortfall(self.columns, self.weights, self.tail_weight, self.get_tail_divisor(level))

@@ -39,6 +39,9 @@ LARGEST_DEBT_USD6 = {"initial": 0, "maintenance": 10_000_000 * USD6, "withdraw":
 """By name: how far cash plus linear value may lie below zero, micro-dollars. Nobody trades or withdraws into debt; at
 maintenance it is what a loss may leave."""
 
+WHOLE_TAIL_NAMES = ("initial", "withdraw")
+"""Names that promise the expected shortfall in full, where a policy has one; maintenance may require a share of it."""
+
 LEAST_RESOLUTION = 20
 """Least size of a transfer's largest move, in units of its coefficient: moves are then proportional to 5 % or
 better."""
@@ -100,7 +103,8 @@ def check_listing(policy: Policy, is_listed: np.ndarray) -> None:
     ContingencyMissing
         If a row that bounds a value does not subtract K_1 in full.
     SolvencyForm
-        If a policy named in `SOLVENCY_NAMES` has no value that a row with cash bounds.
+        If a policy named in `SOLVENCY_NAMES` has no value that a row with cash bounds, or one named in
+        `WHOLE_TAIL_NAMES` requires less than its expected shortfall.
     DebtForm
         If a policy named in `SOLVENCY_NAMES` has no row limit + cash + price . q over perpetuals and futures, prices as
         in equity, with a limit of at most `LARGEST_DEBT_USD6`.
@@ -155,6 +159,13 @@ def _check_name(forms: Forms) -> None:
             rule = "rows with cash that bound a value"
             raise SolvencyForm(policy.name, rule, 0, "1 or more", column=value.helper)
     _check_debt(forms)
+    if policy.name in WHOLE_TAIL_NAMES and forms.tail:
+        for tail_sum in forms.tail.sums:
+            if tail_sum.tail_divisor > tail_sum.tail_weight:
+                rule, allowed = "W on E beside X", f"{tail_sum.tail_weight} or less, the expected shortfall in full"
+                raise SolvencyForm(
+                    policy.name, rule, tail_sum.tail_divisor, allowed, tail_sum.row, column=tail_sum.value
+                )
 
 
 def _check_debt(forms: Forms) -> None:

@@ -90,7 +90,7 @@ class Draft:
         tail_weight : int
             m, the weight of the tail that is averaged.
         tail_divisor : int
-            m', from 1 to m: the row requires m / m' times the expected shortfall.
+            m', at least 1: the row requires m / m' times the expected shortfall.
         """
         count = len(columns)
         if count > self.preset.excess_rows:

@@ -88,7 +88,8 @@ class ContingencyMissing(RefusedPolicy):
 
 
 class SolvencyForm(RefusedPolicy):
-    """A policy under a name that means solvency has no equity after charges."""
+    """A policy under a name that means solvency has no equity after charges, or requires less than the expected
+    shortfall that its name promises in full."""
 
 
 class DebtForm(RefusedPolicy):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.presets import Coin, Preset
@@ -37,6 +38,10 @@ class Helper(IntEnum):
     """Contagion buffer of BTC, micro-dollars."""
     BUFFER_ETH = 8
     """Contagion buffer of ETH."""
+    CONCENTRATION_BTC = 9
+    """Concentration charge of BTC, micro-dollars."""
+    CONCENTRATION_ETH = 10
+    """Concentration charge of ETH."""
 
 
 LOSSES = {coin: Helper[f"LOSS_{coin}"] for coin in Coin}
@@ -45,14 +50,42 @@ LOSSES = {coin: Helper[f"LOSS_{coin}"] for coin in Coin}
 BUFFERS = {coin: Helper[f"BUFFER_{coin}"] for coin in Coin}
 """Helper of each coin's contagion buffer."""
 
-_BLOCKS = {86: (33, 3), 42: (15, 1)}
-"""Hard rows of a preset: (grid rows per coin, chords per coin and side of the contagion buffer). The buffer has two
-more rows per coin, and four rows remain."""
+CONCENTRATIONS = {coin: Helper[f"CONCENTRATION_{coin}"] for coin in Coin}
+"""Helper of each coin's concentration charge."""
+
+
+class _Sizes(NamedTuple):
+    """Rows per coin of each block of hard rows."""
+
+    cells: int
+    """Scenario grid."""
+    chords: int
+    """Chords per side of the contagion buffer, which has one more row a side."""
+    vega_chords: int
+    """Chords per side of the concentration charge, which has one more row a side."""
+    tenors: int
+    """Limits on net short options, one per range of tenors."""
+
+    @property
+    def hard_rows(self) -> int:
+        """All hard rows of a preset; four are of no coin."""
+        return len(Coin) * (self.cells + 2 * (self.chords + 1) + 2 * (self.vega_chords + 1) + self.tenors) + 4
+
+
+_SIZES = {
+    sizes.hard_rows: sizes
+    for sizes in (
+        _Sizes(cells=41, chords=3, vega_chords=1, tenors=2),
+        _Sizes(cells=19, chords=1, vega_chords=1, tenors=1),
+    )
+}
+"""By number of hard rows."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which rows of a preset hold what: excess rows, a grid and a buffer block per coin, and four final rows.
+    """Which rows of a preset hold what: excess rows, per coin a grid, a contagion buffer and a concentration block, and
+    four final rows.
 
     Raises
     ------
@@ -64,14 +97,21 @@ class Layout:
     """Sizes."""
 
     def __post_init__(self) -> None:
-        hard = self.preset.rows - self.preset.excess_rows
-        if hard not in _BLOCKS:
-            raise OutOfRange(f"hard rows of preset {self.preset.name}", hard, *sorted(_BLOCKS))
+        if self._hard_rows not in _SIZES:
+            raise OutOfRange(f"hard rows of preset {self.preset.name}", self._hard_rows, *sorted(_SIZES))
+
+    @property
+    def _hard_rows(self) -> int:
+        return self.preset.rows - self.preset.excess_rows
+
+    @property
+    def _sizes(self) -> _Sizes:
+        return _SIZES[self._hard_rows]
 
     @property
     def cells(self) -> int:
         """Grid rows per coin."""
-        return _BLOCKS[self.preset.rows - self.preset.excess_rows][0]
+        return self._sizes.cells
 
     @property
     def shortfall(self) -> range:
@@ -86,7 +126,7 @@ class Layout:
     @property
     def chords(self) -> int:
         """Chords per coin and side of the contagion buffer."""
-        return _BLOCKS[self.preset.rows - self.preset.excess_rows][1]
+        return self._sizes.chords
 
     def buffer(self, coin_index: int) -> range:
         """Buffer rows of a coin: chords of the side "down", chords of "up", largest long and largest short exposure."""
@@ -95,13 +135,34 @@ class Layout:
         return range(first, first + size)
 
     @property
+    def vega_chords(self) -> int:
+        """Chords per coin and side of the concentration charge."""
+        return self._sizes.vega_chords
+
+    @property
+    def tenors(self) -> int:
+        """Ranges of tenors, per coin, whose net short options are limited."""
+        return self._sizes.tenors
+
+    def vega(self, coin_index: int) -> range:
+        """Rows of a coin's net vega: chords of a long one, chords of a short one, largest long and largest short."""
+        size = 2 * self.vega_chords + 2
+        first = self.buffer(len(Coin) - 1).stop + coin_index * (size + self.tenors)
+        return range(first, first + size)
+
+    def short_options(self, coin_index: int) -> range:
+        """Rows of a coin's largest net short options, one per range of tenors, the nearest first."""
+        first = self.vega(coin_index).stop
+        return range(first, first + self.tenors)
+
+    @property
     def final(self) -> range:
         """The last four rows."""
         return range(self.preset.rows - 4, self.preset.rows)
 
     @property
     def equity(self) -> int:
-        """cash + price . q - K_1 - K_2 - buffers - E >= 0."""
+        """cash + price . q - K_1 - K_2 - buffers - concentration charges - E >= 0."""
         return self.final[0]
 
     @property

@@ -48,16 +48,19 @@ def _tabulate_legs(found: Explanation) -> console.WholeTable:
         (
             leg.name,
             f"{leg.lots:+,}",
-            *(f"{value:,.2f}" for value in (leg.contribution, leg.scenarios, leg.buffer, leg.charges)),
+            *(f"{value:,.2f}" for value in (leg.contribution, leg.scenarios, leg.buffer)),
+            *(f"{value:,.2f}" for value in (leg.concentration, leg.charges)),
             f"{leg.left:,.4f}",
             f"{leg.right:,.4f}",
         )
         for leg in found.legs
     ]
-    rows.append(("constants of the buffer", "", f"{found.constants:,.2f}", "", "", "", "", ""))
-    rows.append(("requirement", "", f"{found.total:,.2f}", "", "", "", "", ""))
-    columns = ("leg", "lots", "contribution", "scenarios", "buffer", "charges", "last lot", "next lot")
-    return console.make_table("Contributions, and the requirement's change per lot", columns, rows, tuple(range(1, 8)))
+    columns = (
+        *("leg", "lots", "contribution", "scenarios", "buffer", "concentration", "charges", "last lot", "next lot"),
+    )
+    for name, value in (("constants of the charges", found.constants), ("requirement", found.total)):
+        rows.append((name, "", f"{value:,.2f}", *("" for _ in columns[3:])))
+    return console.make_table("Contributions, and the requirement's change per lot", columns, rows, tuple(range(1, 9)))
 
 
 def _tabulate_rules(found: Explanation) -> console.WholeTable:

@@ -1,6 +1,6 @@
 """Derive the expected-shortfall record: a sample of standardised joint days, and its reductions.
 
-    python -m zkmargin.scripts.derive.scenarios --history HISTORY_FOLDER
+    python -m zkmargin.scripts.derive.scenarios --history HISTORY_FOLDER --markets MARKETS_FOLDER
 
 HISTORY_FOLDER holds daily closes (`btc_eth_daily_close_usd_2016_2020.csv`, `closes_daily_perp_panel_BTC_ETH_SOL.csv`)
 and the surface series (`deribit_znmahbub_surface_series_{BTC,ETH}.csv`). The record holds derived numbers only and is
@@ -10,7 +10,11 @@ Steps: daily log returns, divided by an exponentially weighted volatility foreca
 overlapping sums over the margin period; a volatility response by regression of the change of 30-day implied volatility
 on r and abs(r); documented stress of the cash token as windows of their own; the windows with the highest forecast
 volatility are marked as stressed. Then, for each number of excess rows, groups and multiplier
-(`engine.calibration.training`): trained on two markets, hardened by an adversary on both.
+(`engine.calibration.training`): trained on the markets of `MARKETS`, hardened by an adversary on some of them.
+
+MARKETS_FOLDER holds one market file per name in `MARKETS`, made by `scripts.derive.snapshot` from the option chain of
+that time. They stand over the whole clock of expiries: from just under two days before the next one, which is the
+worst hour, to two and a half.
 """
 
 from __future__ import annotations
@@ -45,20 +49,28 @@ from zkmargin.scripts.derive.scenario_history import (
 )
 
 CONFIDENCE = 0.975
-MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30")
-"""Markets of the training; that of 2026-02-05 is held out."""
+MARKETS = (
+    "20260101T0918", "20260101T2119", "20260111T0405", "20260111T1528", "20260216T0944", "20260306T1548",
+    "20260401T1001", "20260421T0534", "20260501T1607", "20260521T1225", "20260621T1654", "20260701T1214",
+    "20260821T0357", "20260821T0947", "20260821T1547", "20260821T2132",
+)  # fmt: skip
+"""Markets of the training, by the time of their chain (UTC): days of a month that are 1 more than a multiple of 5."""
+HARDENED = ("20260111T1528", "20260501T1607", "20260521T1225", "20260821T0947")
+"""Markets on which the adversary searches."""
 FAMILY_SEED = 1
+FAMILY_DRAWS = 5
+"""Books of each drawn kind per coin and side, on every market."""
 SEED = 20_260_822
-STARTS = {12: 24, 64: 24, 256: 20, 640: 16}
+STARTS = {12: 24, 51: 24, 249: 20, 639: 16}
 """Starts of the adversary per market and round, by excess rows."""
 CAPS = {12: 1.2}
 """Multiple of a book's expected shortfall above which its losses are one, by excess rows: none where not named. Few
 rows on a small listing are better spent at the edge of the tails."""
-MOST = {64: 1.25}
-"""Largest multiplier, by excess rows: no limit where not named. With 64 rows the search never settles: a book of
+MOST = {51: 1.25}
+"""Largest multiplier, by excess rows: no limit where not named. With 51 rows the search never settles: a book of
 options that expire within the margin period finds prices between the groups. More would charge all other books for it:
 the margin's mean over-ask is 1 % at 1.25, 3 to 4 % at 1.4 and over 20 % at 2.2."""
-ALONE = {640: 450}
+ALONE = {639: 450}
 """Windows that are a scenario of their own, by excess rows: 0 where not named."""
 NAME = "filtered_2016_2026"
 OUTPUT = Path(__file__).resolve().parents[2] / "engine" / "data" / "scenarios" / f"{NAME}.json"
@@ -124,10 +136,10 @@ def read_sample(record: dict) -> ScenarioSet:
     return dataclasses.replace(bare, plain_multiplier=(tails[0], tails[0]), stressed_multiplier=(tails[1], tails[1]))
 
 
-def load_markets(rows: int) -> list[MarketSnapshot]:
-    """The training's markets, with the listing of the preset that has so many excess rows."""
+def load_markets(folder: Path, names: tuple[str, ...], rows: int) -> list[MarketSnapshot]:
+    """Markets of the training, with the listing of the preset that has so many excess rows."""
     preset = next(preset for preset in PRESETS.values() if preset.excess_rows == rows)
-    return [to_preset(load_snapshot(name), preset) for name in MARKETS]
+    return [to_preset(load_snapshot(folder / f"{name}.json"), preset) for name in names]
 
 
 def make_training_market(
@@ -135,7 +147,7 @@ def make_training_market(
 ) -> TrainingMarket:
     """Terms of a market and the family's books on it that can lose."""
     slots, terms = read_terms(HouseModel(snapshot, parameters), ShortfallModel(snapshot, parameters, scenarios))
-    books = make_family(snapshot, seed).lots[slots]
+    books = make_family(snapshot, seed, FAMILY_DRAWS).lots[slots]
     return TrainingMarket(terms, books[:, has_loss(terms, books)])
 
 
@@ -150,21 +162,24 @@ def fit_stressed(
 ) -> float:
     """The multiplier where stressed windows weigh more: the family's, raised as the adversary raised the plain one."""
     option = dataclasses.replace(parameters, procyclicality="stressed")
-    losses, charges = [], []
+    losses, charges, grids = [], [], []
     for snapshot in markets:
         market = make_training_market(snapshot, parameters, scenarios, FAMILY_SEED)
         slots, _ = read_terms(HouseModel(snapshot, parameters), ShortfallModel(snapshot, parameters, scenarios))
         losses.append(-(ShortfallModel(snapshot, option, scenarios).sample_pnl[:, slots] @ market.books))
         charges.append(market.terms.compute_charge(market.books))
+        grids.append(market.terms.compute_grid(market.books))
     weights, tail = scenarios.window_weights(True), scenarios.count_tail(True)
-    return fit_multiplier(losses, charges, trained.groups, weights, tail) * trained.hardened / trained.trained
+    return fit_multiplier(losses, charges, grids, trained.groups, weights, tail) * trained.hardened / trained.trained
 
 
-def derive_set(record: dict, rows: int) -> tuple[dict, Trained]:
+def derive_set(record: dict, folder: Path, rows: int) -> tuple[dict, Trained]:
     """The reduction for `rows` excess rows, as in the record, and how it was found."""
-    parameters, scenarios, markets = load_parameters(), read_sample(record), load_markets(rows)
+    parameters, scenarios, markets = load_parameters(), read_sample(record), load_markets(folder, MARKETS, rows)
+    trained_on = [make_training_market(market, parameters, scenarios, FAMILY_SEED) for market in markets]
     trainer = Trainer(
-        [make_training_market(market, parameters, scenarios, FAMILY_SEED) for market in markets],
+        trained_on,
+        [trained_on[MARKETS.index(name)] for name in HARDENED],
         scenarios.standardised,
         rows,
         alone=ALONE.get(rows, 0),
@@ -189,9 +204,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Write the record; what was found for each number of rows goes to stdout."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog="Example: python -m zkmargin.scripts.derive.scenarios --history ~/history --rows 64 256",
+        epilog="Example: python -m zkmargin.scripts.derive.scenarios --history ~/history --markets ~/markets --rows 51",
     )
     parser.add_argument("--history", type=Path, required=True, help="folder of the CSV files named in the module")
+    parser.add_argument("--markets", type=Path, required=True, help="folder of the market files named in the module")
     parser.add_argument("--rows", type=int, nargs="+", default=sorted(STARTS), choices=sorted(STARTS))
     parser.add_argument("--output", type=Path, default=OUTPUT, help="JSON file; sets of other rows in it are kept")
     options = parser.parse_args(arguments)
@@ -201,7 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
         if before["sample"] == record["sample"]:
             record["sets"] = before["sets"]
     for rows in options.rows:
-        entry, trained = derive_set(record, rows)
+        entry, trained = derive_set(record, options.markets, rows)
         record["sets"] = dict(sorted({**record["sets"], str(rows): entry}.items(), key=lambda item: int(item[0])))
         write(record, options.output)
         state = "settled" if trained.settled else "NOT settled"

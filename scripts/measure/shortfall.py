@@ -1,6 +1,6 @@
 """Measure the reduced expected shortfall against the full sample, on held-out books and markets and by an adversary.
 
-    python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json
+    python -m zkmargin.scripts.measure.shortfall --output shortfall.json
 
 The multipliers were fitted with the family's seed 1 on two markets (`scripts.derive.scenarios`). Here the books are of
 other seeds, and the market of the crash of 5 February 2026 is new as well. Every figure is at the volatility that the
@@ -27,13 +27,14 @@ from zkmargin.engine.calibration.sample_books import make_family
 from zkmargin.engine.calibration.training import has_loss
 from zkmargin.engine.calibration.worst_book_search import Adversary, Reduced, Terms, compute_margin, read_terms
 from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.netting import measure_relative_move
 from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.scenarios import ScenarioSet, load_scenarios
+from zkmargin.engine.margin.scenarios import load_scenarios
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.presets import PRESETS, Coin
+from zkmargin.engine.presets import PRESETS, Coin, get_preset
 from zkmargin.scripts.cli import console
 
 MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30", "deribit_2026-02-05")
@@ -50,17 +51,16 @@ EXACT = 1e-9
 """Relative difference up to which a reduced expected shortfall equals the full one."""
 
 
-def get_listing(name: str, rows: int) -> MarketSnapshot:
+def list_on(snapshot: MarketSnapshot, rows: int) -> MarketSnapshot:
     """A market with the listing of the preset that has `rows` excess rows."""
-    preset = next(preset for preset in PRESETS.values() if preset.excess_rows == rows)
-    return to_preset(load_snapshot(name), preset)
+    return to_preset(snapshot, next(preset for preset in PRESETS.values() if preset.excess_rows == rows))
 
 
 class MarketFigures:
     """What one market has to say about one reduction."""
 
-    def __init__(self, name: str, rows: int, scale: float = 1.0):
-        snapshot, parameters = get_listing(name, rows), load_parameters()
+    def __init__(self, market: MarketSnapshot, rows: int, scale: float = 1.0):
+        snapshot, parameters = list_on(market, rows), load_parameters()
         floor = {coin: scale * value for coin, value in parameters.shortfall_volatility_floor.items()}
         daily = {coin: scale * value for coin, value in snapshot.daily_volatility.items()}
         snapshot = dataclasses.replace(snapshot, daily_volatility=daily)
@@ -71,7 +71,7 @@ class MarketFigures:
             self.shortfall.pnl[:, self.slots],
             self.shortfall.weights,
             self.shortfall.tail_weight,
-            self.shortfall.tail_weight / self.shortfall.tail_divisor,
+            self.shortfall.tail_weight / self.shortfall.get_tail_divisor("initial"),
         )
 
     def get_books(self, seeds: tuple[int, ...]) -> np.ndarray:
@@ -133,14 +133,6 @@ def bootstrap(terms: Terms, books: np.ndarray, seed: int) -> float:
     return float(np.median(resampled.std(axis=0) / resampled.mean(axis=0)))
 
 
-def measure_netting(scenarios: ScenarioSet, volatility: np.ndarray, price_range: dict[str, float]) -> float:
-    """99 % quantile (`inverted_cdf`) over windows of the relative move in units of the grid: abs(r_ETH g - r_BTC) with
-    g the ratio of the coins' price ranges, at a daily volatility (2,)."""
-    first, second = np.expm1(scenarios.log_moves(volatility)).T
-    relative = np.abs(second * price_range[Coin.BTC] / price_range[Coin.ETH] - first)
-    return float(np.quantile(relative, 0.99, method="inverted_cdf"))
-
-
 def compute_netting_effect(terms: Terms, books: np.ndarray) -> dict:
     """Grid with netting over grid without, on books with losses in both coins."""
     apart = terms.factor * sum(np.maximum(-(grid @ books), 0.0).max(axis=0) for grid in terms.grids)
@@ -156,13 +148,13 @@ def measure_rows(rows: int, say) -> dict:
     found = {"groups": int(scenarios.groups.max()) + 1, "kappa": round(over / under, 4), "markets": {}}
     for name in MARKETS:
         say(f"{rows} rows, {name}")
-        figures = MarketFigures(name, rows)
+        figures = MarketFigures(load_snapshot(name), rows)
         seeds = SEEDS if name != HELD_OUT else (1, *SEEDS)
         books = figures.get_books(seeds)
         entry = {"held_out_market": name == HELD_OUT, "seeds": list(seeds), **figures.measure(books)}
         entry["adversary"] = figures.attack(books, STARTS)
         for scale in VOLATILITIES:
-            other = MarketFigures(name, rows, scale)
+            other = MarketFigures(load_snapshot(name), rows, scale)
             there = other.measure(other.get_books(seeds[:1]))
             kept = ("books", "breaches", "worst_ratio", "breaches_by_shortfall_alone", "worst_ratio_by_shortfall_alone")
             entry[f"at_{scale}_of_the_volatility"] = {key: there[key] for key in kept}
@@ -170,15 +162,16 @@ def measure_rows(rows: int, say) -> dict:
     return found
 
 
-def measure(rows: list[int], say) -> dict:
+def measure(counts: list[int], say) -> dict:
     """The whole document."""
     parameters = load_parameters()
-    scenarios = load_scenarios(parameters.shortfall_scenarios, 64)
-    figures = MarketFigures(MARKETS[0], 64)
+    rows = get_preset("standard").excess_rows
+    scenarios = load_scenarios(parameters.shortfall_scenarios, rows)
+    figures = MarketFigures(load_snapshot(MARKETS[0]), rows)
     books = figures.get_books(SEEDS[:1])
     latest = np.array([figures.snapshot.daily_volatility[coin] for coin in Coin])
     return {
-        "command": "python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json",
+        "command": "python -m zkmargin.scripts.measure.shortfall --output shortfall.json",
         "sample": {
             "record": parameters.shortfall_scenarios,
             "windows": len(scenarios.token),
@@ -193,14 +186,14 @@ def measure(rows: list[int], say) -> dict:
             "relative_standard_deviation": round(bootstrap(figures.terms, books, SEEDS[0]), 4),
         },
         "netting": {
-            "transfer_charge": parameters.transfer_charge,
+            "transfer_charge": figures.terms.transfer_charge,
             "q99_at_model_volatility": round(
-                measure_netting(scenarios, figures.shortfall.volatility, parameters.price_range), 4
+                measure_relative_move(scenarios, figures.shortfall.volatility, parameters), 4
             ),
-            "q99_at_forecast_of_2026_08_22": round(measure_netting(scenarios, latest, parameters.price_range), 4),
+            "q99_at_forecast_of_2026_08_22": round(measure_relative_move(scenarios, latest, parameters), 4),
             "grid_with_netting_over_without": compute_netting_effect(figures.terms, books),
         },
-        "rows": {str(count): measure_rows(count, say) for count in rows},
+        "rows": {str(count): measure_rows(count, say) for count in counts},
     }
 
 
@@ -235,7 +228,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, write the document where asked, and print a table or the JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        epilog="Example: python -m zkmargin.scripts.measure.shortfall --rows 64 --json",
+        epilog="Example: python -m zkmargin.scripts.measure.shortfall --rows 51 --json",
     )
     choices = sorted(preset.excess_rows for preset in PRESETS.values())
     parser.add_argument("--rows", type=int, nargs="+", default=choices, choices=choices, help="numbers of excess rows")

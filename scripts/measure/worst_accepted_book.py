@@ -1,21 +1,29 @@
 """How much an accepted portfolio can lose in a move that is in no row of the policy.
 
-    python -m zkmargin.scripts.measure.worst_accepted_book
+    python -m zkmargin.scripts.measure.worst_accepted_book --output costs/worst_accepted_book.json
 
 A policy is a linear programme, so the worst accepted portfolio for a given move is one too: maximise the loss over
 positions, subject to the policy's rows at an equity of one million dollars. Positions are real numbers here, and every
 listed derivative may be held without limit of liquidity. The result is a figure for the documentation
 (docs/models.md), not a check: it says what the model leaves out.
+
+Moves are those of the document, and paths through the next settlement: options that expire within the margin period
+settle at one price, and all else stands at another when the period has passed. Paths are taken over a mesh of both
+prices, and for each move of the document with the settlement at today's price.
 """
 
 import argparse
+import json
 from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from zkmargin.engine.margin.house import HouseModel
-from zkmargin.engine.margin.parameters import load_parameters
-from zkmargin.engine.margin.shocks import scale_by_tenor
+from zkmargin.engine.margin.parameters import LEVELS, load_parameters
+from zkmargin.engine.margin.shocks import scale_by_tenor, settles_within
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -28,7 +36,14 @@ from zkmargin.scripts.cli import console
 
 EQUITY = 1e6
 """US dollars."""
-LEVELS = ("initial", "maintenance")
+DEFAULT_MARKETS = ("deribit_2026-08-22", "deribit_2026-02-05")
+"""Markets of the document."""
+SETTLEMENTS = (0.0, 0.02, 0.03, 0.04, 0.06, 0.08, 0.10, 0.12, 0.16)
+"""Moves up to a settlement, of either sign, as fractions of BTC's forward; of another coin's in units of its range."""
+SHOWN_PATHS = 12
+"""Paths that are kept, the worst ones."""
+MOVES_AFTER = (0.0, 0.02, 0.05, 0.06, 0.10, 0.16)
+"""Moves from the settlement to the end of the period, likewise; both together stay within the price range."""
 
 
 class RevaluedMarket:
@@ -77,6 +92,21 @@ class RevaluedMarket:
             time_shift=after / DAYS_PER_YEAR,
         )
         return priced - self.base
+
+    @cached_property
+    def settles(self) -> np.ndarray:
+        """(N,) bool: options that settle within the margin period."""
+        return settles_within(self.snapshot, load_parameters().time_days)
+
+    def settle_then_move(self, coin: Coin, at: float, after: float) -> np.ndarray:
+        """(N,) change in value of one lot when the margin period has passed: options that settle within it do so when
+        the coin's price has moved by `at`, all else is worth what it is after a move by `after`."""
+        name, days = coin.lower(), load_parameters().time_days
+        return np.where(self.settles, self.change(**{name: at}, after=days), self.change(**{name: after}, after=days))
+
+    def settle(self, change: np.ndarray) -> np.ndarray:
+        """(N,) a change in value (N,), but for options that settle within the margin period at today's price."""
+        return np.where(self.settles, self.change(after=load_parameters().time_days), change)
 
     def scale_volatility(self, share: float) -> np.ndarray:
         """(N,) factor of the volatilities at a share of the grid's move, negative for down."""
@@ -133,6 +163,23 @@ def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
     yield "dated futures +3 %, options not", np.where(market.is_future, 0.03 * market.base, 0.0)
 
 
+def name_expiry_paths(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
+    """Paths through the next settlement by name, as `name_moves`; none where no option settles within the period."""
+    market, ranges = RevaluedMarket(snapshot), load_parameters().price_range
+    if not market.settles.any():
+        return
+    for coin in Coin:
+        unit = ranges[coin] / ranges[Coin.BTC]
+        for at in sorted({sign * move for move in SETTLEMENTS for sign in (1.0, -1.0)}):
+            for step in sorted({sign * move for move in MOVES_AFTER for sign in (1.0, -1.0)}):
+                after = round(at + step, 10)
+                if abs(after) <= ranges[Coin.BTC]:
+                    name = f"{coin} settles at {at * unit:+.1%}, then stands at {after * unit:+.1%}"
+                    yield name, market.settle_then_move(coin, at * unit, after * unit)
+    for name, change in name_moves(snapshot):
+        yield f"options settle at today's price, then {name}", market.settle(change)
+
+
 def find_worst_book(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray) -> tuple[float, np.ndarray]:
     """The portfolio that meets `policy` at an equity of one million dollars and loses most.
 
@@ -182,10 +229,9 @@ def find_worst_loss(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray
     return find_worst_book(policy, snapshot, change)[0]
 
 
-def measure(snapshot: MarketSnapshot) -> dict[str, dict[str, float]]:
+def measure(snapshot: MarketSnapshot, moves: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Worst loss per move and level, as a multiple of equity."""
     policies = HouseModel(snapshot).policies
-    moves = dict(name_moves(snapshot))
     with console.show_steps(len(moves)) as steps:
         found = {}
         for name, change in moves.items():
@@ -195,20 +241,43 @@ def measure(snapshot: MarketSnapshot) -> dict[str, dict[str, float]]:
     return found
 
 
+def keep_worst(paths: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The `SHOWN_PATHS` paths that lose most at the initial level, worst first."""
+    return dict(sorted(paths.items(), key=lambda path: -path[1]["initial"])[:SHOWN_PATHS])
+
+
+def measure_market(name: str) -> dict[str, Any]:
+    """The document of one market: each move, and of the paths how many there are and the worst ones."""
+    snapshot = load_snapshot(name)
+    moves, paths = (measure(snapshot, dict(make(snapshot))) for make in (name_moves, name_expiry_paths))
+    worst = {level: max(losses[level] for losses in (*moves.values(), *paths.values())) for level in LEVELS}
+    return {"worst": worst, "moves": moves, "paths": len(paths), "worst_paths": keep_worst(paths)}
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="example: python -m zkmargin.scripts.measure.worst_accepted_book --json"
     )
-    parser.add_argument("--market", default="deribit_2026-08-22", help="a shipped market's name or a JSON file's path")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--market", nargs="+", default=DEFAULT_MARKETS, help="shipped markets' names or JSON files' paths"
+    )
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     chosen = parser.parse_args()
-    found = measure(load_snapshot(chosen.market))
+    command = "python -m zkmargin.scripts.measure.worst_accepted_book --output costs/worst_accepted_book.json"
+    markets = {name: measure_market(name) for name in chosen.market}
+    found = {"command": command, "markets": markets}
+    if chosen.output is not None:
+        chosen.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if chosen.json:
         console.print_json(found)
         return
-    rows = [(name, *(f"{row[level]:.2f}" for level in LEVELS)) for name, row in found.items()]
-    console.out.print(console.make_table("Worst loss as a multiple of equity", ("move", *LEVELS), rows, right=(1, 2)))
+    for name, document in markets.items():
+        losses = document["moves"] | document["worst_paths"]
+        rows = [(move, *(f"{row[level]:.2f}" for level in LEVELS)) for move, row in losses.items()]
+        title = f"{name}: worst loss as a multiple of equity"
+        console.out.print(console.make_table(title, ("move", *LEVELS), rows, right=(1, 2)))
 
 
 if __name__ == "__main__":

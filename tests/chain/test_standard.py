@@ -59,7 +59,7 @@ def test_a_forced_witness_is_refused(standard_venue: LocalVenue):
         key.native.prove(compute_witness(key.circuit, collect_transition_inputs(forged), force=True), True)
 
     empty = dataclasses.replace(none_policy(venue.facts.preset), name="withdraw")
-    zeros = Certificate((0,) * 12, (0,) * 64, (0, 0), (0,) * 150)
+    zeros = Certificate((0,) * 12, (0,) * 51, (0, 0), (0,) * 165)
     under_none = dataclasses.replace(effects, policy=empty)
     allowed = Transition(under_none, message, compute_digest(venue.domain, message), zeros)
     assert compute_transition_witness(key.circuit, allowed) is not None

@@ -10,8 +10,8 @@ from zkmargin.engine.presets import BITS, PRESETS, Preset, get_preset
 
 def test_the_standard_size_is_the_one_the_design_states():
     preset = get_preset("standard")
-    assert (preset.slots, preset.rows, preset.excess_rows, preset.helpers) == (256, 150, 64, 12)
-    assert preset.packed_rows == 50
+    assert (preset.slots, preset.rows, preset.excess_rows, preset.helpers) == (256, 165, 51, 12)
+    assert preset.packed_rows == 55
     assert preset.coin_slots("BTC") == range(0, 128)
     assert preset.coin_slots("ETH") == range(128, 256)
     assert preset.collateral_slots == (0, 128)
@@ -21,7 +21,7 @@ def test_the_standard_size_is_the_one_the_design_states():
 
 def test_the_mini_size():
     preset = get_preset("mini")
-    assert (preset.slots, preset.packed_rows, preset.collateral_slots) == (16, 18, (0, 8))
+    assert (preset.slots, preset.packed_rows, preset.collateral_slots) == (16, 24, (0, 8))
     assert preset.future_slots("BTC") == range(2, 3)
     assert preset.option_slots("BTC") == range(3, 8)
 
@@ -45,15 +45,15 @@ def test_an_unknown_coin_names_the_allowed_ones():
     ("sizes", "field"),
     [
         ({"slots": 18}, "slots"),
-        ({"rows": 151}, "rows"),
+        ({"rows": 166}, "rows"),
         ({"rows": 0}, "rows"),
-        ({"excess_rows": 151}, "excess_rows"),
+        ({"excess_rows": 166}, "excess_rows"),
         ({"excess_rows": -1}, "excess_rows"),
         ({"helpers": 0}, "helpers"),
     ],
 )
 def test_sizes_that_cannot_be_laid_out_are_refused(sizes, field):
-    accepted = {"slots": 256, "rows": 150, "excess_rows": 64, "helpers": 12}
+    accepted = {"slots": 256, "rows": 165, "excess_rows": 51, "helpers": 12}
     Preset("tried", **accepted)
     with pytest.raises(OutOfRange, match=f"^{field} of preset tried is {sizes[field]}"):
         Preset("tried", **accepted | sizes)

@@ -15,7 +15,7 @@ def test_figures():
     result = CliRunner().invoke(bench.app, ["engine", "--accounts", "1000", "--runs", "5", "--json"])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert (document["accounts"], document["slots"], document["rows"], document["threads"]) == (1000, 256, 150, 2)
+    assert (document["accounts"], document["slots"], document["rows"], document["threads"]) == (1000, 256, 165, 2)
     assert document["ratio_to_matmul"] > 0 and document["ratio_without_shortfall"] > 0
     assert document["pricing_ms"] > 0 and document["certificate_ms"] > 0
     assert document["batch_ms"] > 0 and document["matmul_ms"] > 0

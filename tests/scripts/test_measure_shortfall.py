@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from zkmargin.engine.margin.parameters import load_parameters
+from zkmargin.engine.market.file import load_snapshot
 from zkmargin.scripts.measure import shortfall as measure
 
 CALM = "deribit_2026-08-22"
@@ -13,7 +14,7 @@ CALM = "deribit_2026-08-22"
 
 @pytest.fixture(scope="module")
 def figures() -> measure.MarketFigures:
-    return measure.MarketFigures(CALM, 12)
+    return measure.MarketFigures(load_snapshot(CALM), 12)
 
 
 def test_figures_of_a_market(figures):
@@ -35,7 +36,7 @@ def test_a_bad_reduction_shows(figures, monkeypatch):
 
 
 def test_volatility_is_scaled_on_both_sides_of_the_floor(figures):
-    other = measure.MarketFigures(CALM, 12, 1.5)
+    other = measure.MarketFigures(load_snapshot(CALM), 12, 1.5)
     assert other.shortfall.volatility == pytest.approx(1.5 * figures.shortfall.volatility)
 
 

@@ -19,6 +19,7 @@ from zkmargin.scripts.measure.worst_accepted_book import (
     RevaluedMarket,
     find_worst_book,
     find_worst_loss,
+    name_expiry_paths,
     name_moves,
 )
 
@@ -41,19 +42,21 @@ def market(snapshot):
 
 @pytest.fixture(scope="module")
 def moves(snapshot):
-    return dict(name_moves(snapshot))
+    return dict(name_moves(snapshot)) | dict(name_expiry_paths(snapshot))
 
 
 @pytest.mark.parametrize(("step", "share"), [(1.0, 1.0), (-1.0, -1.0), (0.5, 1.0), (-0.25, -1.0)])
 def test_a_cell_of_the_grid_bounds_the_loss_by_the_factor(market, policies, step, share):
     """Both coins at the same step: initial asks 1.25 times the worst cell, so at most 80 % of equity is lost there."""
-    change = market.change(0.16 * step, 0.18 * step, volatility=market.scale_volatility(share))
+    change = market.change(0.16 * step, 0.22 * step, volatility=market.scale_volatility(share))
     assert 0.5 < find_worst_loss(policies["initial"], market.snapshot, change) <= 0.8 + 1e-6
     assert find_worst_loss(policies["maintenance"], market.snapshot, change) <= 1.0 + 1e-6
 
 
-def test_a_cell_in_which_a_day_passes_bounds_the_loss(market, policies):
-    change = market.change(0.04, 0.045, after=1.0)
+def test_a_path_through_a_settlement_bounds_the_loss(market, policies):
+    """Both coins alike: options that settle within two days do so at today's price, all else rises by a quarter of the
+    range."""
+    change = np.where(market.settles, market.change(after=2.0), market.change(0.04, 0.055, after=2.0))
     assert 0.5 < find_worst_loss(policies["maintenance"], market.snapshot, change) <= 1.0 + 1e-6
 
 
@@ -93,7 +96,7 @@ def test_every_move_inside_the_grid_is_nearly_bounded(market_name):
 
 
 WITHOUT = {
-    "time": (replace(PARAMETERS, time_days=0.0), "one day passes"),
+    "expiry paths": (replace(PARAMETERS, time_days=0.0), "BTC settles at +0.0%, then stands at -10.0%"),
     "basis": (replace(PARAMETERS, basis_rate=0.0, basis_floor=0.0), "dated forwards +5% a year"),
     "short tenors": (replace(PARAMETERS, term_short=0.0), "volatility below 30 days -20 %"),
     "long tenors": (replace(PARAMETERS, term_long=0.0), "volatility beyond 60 days +10 %"),

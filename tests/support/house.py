@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from zkmargin.engine.account import MAX_CASH, MAX_LOTS, AccountState
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.definition import Definition
+from zkmargin.engine.margin.parameters import TENORS, load_parameters
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import Coin
 
 CALM, CRASH = "deribit_2026-08-22", "deribit_2026-02-05"
 
@@ -31,10 +33,17 @@ def get_policies(size: str, name: str = CALM) -> dict[str, Policy]:
 
 @cache
 def get_quiet_policies(size: str) -> dict[str, Policy]:
-    """Policies of a market without impact: the contagion buffer's rows are spare."""
+    """Policies of a market without impact, in which no position is too large: the rows of the contagion buffer are
+    spare, and cash helps whatever is missing."""
     snapshot = get_snapshot(size)
     quiet = {coin: replace(crowding, impact=0.0) for coin, crowding in snapshot.crowding.items()}
-    return dict(House(replace(snapshot, crowding=quiet)).policies)
+    boundless = replace(
+        load_parameters(),
+        vega_impact=0.0,
+        vega_limit=dict.fromkeys(Coin, 1e15),
+        short_option_limit={coin: dict.fromkeys(TENORS, 1e12) for coin in Coin},
+    )
+    return dict(House(replace(snapshot, crowding=quiet), boundless).policies)
 
 
 @cache

@@ -3,7 +3,7 @@
 `engine.policy.batch.from_policy` makes it from the policy's forms. Numbers stay the policy's integers, held in floats:
 sums are exact while below 2^53.
 
-    requirement = K + sum of buffers + max(grid, tail)
+    requirement = K + sum of buffers + max(grid, tail)        buffers: every charge that is taken from equity
     grid        = min over n of (sum_g f_g max_s (loss_g[s] - h_s n) + c |n|) / e
     tail        = min over t of (m t + sum_h w_h max(0, loss_h - t)) / m'
 

@@ -17,7 +17,7 @@ class BatchResult:
     charge: np.ndarray
     """K_1 + K_2."""
     buffer: np.ndarray
-    """Contagion buffers; 0 where the policy has none."""
+    """Charges that lower equity, contagion buffers and concentration; 0 where the policy has none."""
     grid: np.ndarray
     """factor * (worst losses + transfer charge), with the transfer that is best for the account."""
     scenario: np.ndarray

@@ -84,7 +84,7 @@ class TailSum:
     tail_weight: int
     """m, the weight of the tail that is averaged."""
     tail_divisor: int
-    """m', from 1 to m: the row requires m / m' times the expected shortfall."""
+    """m', from 1 to 2 m: the row requires m / m' times the expected shortfall."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from zkmargin.engine.policy.errors import ExcessTotalForm, SoftRowForm, TransferForm
 from zkmargin.engine.policy.forms.record import Tail, TailSum
 from zkmargin.engine.policy.record import CONTINGENCY, HelperKind, Policy
+
+LEAST_SHARE = Fraction(1, 2)
+"""Least m / m': what a row requires of the expected shortfall. A row that required next to nothing would look like one
+that requires it."""
 
 
 def read_tail(policy: Policy) -> Tail | None:
@@ -75,8 +81,9 @@ def _read_tail_sum(policy: Policy, row: int, plus: int) -> TailSum:
     if not 1 <= tail_weight <= total:
         raise ExcessTotalForm(policy.name, "m", tail_weight, f"1 to {total}, the sum of the weights", row)
     tail_divisor = int(weights[values[0]])
-    if not 1 <= tail_divisor <= tail_weight:
-        raise ExcessTotalForm(policy.name, "W on E", tail_divisor, f"1 to {tail_weight}", row, values[0])
+    largest = int(tail_weight / LEAST_SHARE)
+    if not 1 <= tail_divisor <= largest:
+        raise ExcessTotalForm(policy.name, "W on E", tail_divisor, f"1 to {largest}", row, values[0])
     if policy.positions[row].any() or policy.cash[row] or policy.charges[row].any() or policy.constants[row]:
         raise ExcessTotalForm(policy.name, "positions, cash, K or b beside X", "not zero", "0", row)
     return TailSum(row, values[0], tail_weight, tail_divisor)

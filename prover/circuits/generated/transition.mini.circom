@@ -6,4 +6,4 @@ include "../transition.circom";
 component main
     {public [commitmentOld, commitmentNew, tradeTag, ciphertext, side, write, context, cashFlow, flow, drop, payoff,
         rowPosition, rowCash, rowCharge, rowExcess, rowHelper, rowConstant, soft, weight, rateLong, rateShort]}
-    = Transition(16, 54, 12, 12);
+    = Transition(16, 72, 12, 12);

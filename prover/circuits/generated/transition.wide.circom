@@ -6,4 +6,4 @@ include "../transition.circom";
 component main
     {public [commitmentOld, commitmentNew, tradeTag, ciphertext, side, write, context, cashFlow, flow, drop, payoff,
         rowPosition, rowCash, rowCharge, rowExcess, rowHelper, rowConstant, soft, weight, rateLong, rateShort]}
-    = Transition(256, 342, 256, 12);
+    = Transition(256, 363, 249, 12);

@@ -54,7 +54,8 @@ def test_the_initial_margin_is_the_worse_of_grid_and_shortfall_with_charges():
     grid, charge = house.compute_grid(lots, "initial"), house.compute_charge(lots, "initial")
     shortfall = np.array([0.5, 2.0]) * grid
     assert house.compute(lots, "initial", shortfall).margin == pytest.approx(charge + np.maximum(grid, shortfall))
-    expected = house.compute_charge(lots, "maintenance") + house.compute_grid(lots, "maintenance")
+    scenarios = np.maximum(house.compute_grid(lots, "maintenance"), 0.8 * shortfall)
+    expected = house.compute_charge(lots, "maintenance") + scenarios
     assert house.compute(lots, "maintenance", shortfall).margin == pytest.approx(expected)
 
 

@@ -24,7 +24,7 @@ MICRO = 1e-6
 
 def whole_units(house, level):
     """What whole units of transfer, losses and equity may add to the rows' real optimum, US dollars per account."""
-    return compute_allowance(house.parameters, level, make_state(house.snapshot.listing.preset.slots, {}))
+    return compute_allowance(house.definition, level, make_state(house.snapshot.listing.preset.slots, {}))
 
 
 def shift(state, slot, lots):
@@ -40,7 +40,7 @@ def check_sum(house, state, level):
     assert by_marginal == pytest.approx(found.requirement, rel=1e-9)
     exact = house.policy_requirement(house.policies[level], state) / 1e6
     assert -MICRO <= exact - found.requirement <= whole_units(house, level) + MICRO
-    assert -MICRO <= found.requirement - found.definition <= compute_allowance(house.parameters, level, state) + MICRO
+    assert -MICRO <= found.requirement - found.definition <= compute_allowance(house.definition, level, state) + MICRO
     assert len(found.legs) == state.open_positions
 
 
@@ -64,7 +64,7 @@ def test_parts_by_rule_are_those_of_the_report(size, market):
     house = get_house(size, market)
     for name, state in list(get_books(size, market).items())[-2:]:
         found = explain_requirement(house, name, state)
-        room = compute_allowance(house.parameters, "initial", state)
+        room = compute_allowance(house.definition, "initial", state)
         requirement = house.definition_requirement(state, "initial")
         parts = {rule: sum(row.part for row in found.binding if row.rule == rule) for rule in (GRID, SHORTFALL, BUFFER)}
         assert parts[GRID] + parts[SHORTFALL] == pytest.approx(float(requirement.scenario_margin), abs=room)
@@ -106,7 +106,8 @@ def make_tied_house(size: str) -> HouseModel:
     forward = np.array(snapshot.forward)
     future = next(item for item in snapshot.listing.by_name.values() if item.kind is InstrumentKind.FUTURE)
     forward[future.slot] = forward[get_slot(get_house(size, CALM), "BTC-PERPETUAL")]
-    return HouseModel(replace(snapshot, forward=forward), replace(load_parameters(), basis_rate=0.0, basis_floor=0.0))
+    still = replace(load_parameters(), basis_rate=0.0, basis_floor=0.0, futures_basis=0.0)
+    return HouseModel(replace(snapshot, forward=forward), still)
 
 
 @pytest.mark.parametrize("size", ["standard", "mini"])

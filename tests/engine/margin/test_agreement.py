@@ -46,7 +46,7 @@ def check_agreement(size, market, level, state):
     passed = passes(get_policies(size, market)[level], state)
     if passed:
         assert exact.is_met, float(exact.margin_excess)
-    allowance = Fraction(compute_allowance(PARAMETERS, level, state))
+    allowance = Fraction(compute_allowance(definition, level, state))
     largest = max(exact.equity * 0, *exact.losses.values(), exact.shortfall, exact.scenario_margin, exact.charge)
     in_range = largest + allowance < Fraction(2**60, USD6)
     rounding = Fraction(3 * int(np.abs(state.positions).sum()) + 4, 2 * USD6)
@@ -77,7 +77,7 @@ def test_at_the_requirement(level, state, offset, scale):
     """Cash within a dollar of the requirement, or within the allowance: where rounding decides."""
     definition = get_definition("mini")
     if scale:
-        offset = offset * Fraction(compute_allowance(PARAMETERS, level, state))
+        offset = offset * Fraction(compute_allowance(definition, level, state))
     check_agreement("mini", CALM, level, near_boundary(definition, state, level, offset))
 
 
@@ -85,7 +85,7 @@ def test_at_the_requirement(level, state, offset, scale):
 @given(state=states(256), offset=st.fractions(-1, 1))
 @settings(max_examples=20, deadline=None)
 def test_at_the_requirement_at_standard_size(market, state, offset):
-    allowance = Fraction(compute_allowance(PARAMETERS, "initial", state))
+    allowance = Fraction(compute_allowance(get_definition("standard", market), "initial", state))
     near = near_boundary(get_definition("standard", market), state, "initial", offset * allowance)
     check_agreement("standard", market, "initial", near)
 
@@ -103,7 +103,7 @@ def test_one_position_at_its_edges(size, level, lots):
         if slot in listing.preset.collateral_slots and lots < 0:
             continue
         state = make_state(SIZES[size], {slot: lots})
-        allowance = Fraction(compute_allowance(PARAMETERS, level, state))
+        allowance = Fraction(compute_allowance(definition, level, state))
         above = near_boundary(definition, state, level, allowance + Fraction(1, USD6))
         needed = definition.compute_exact_requirement(above, level)
         if min(needed.debt_slack, needed.exposure_slack) >= 3 * abs(lots):
@@ -134,7 +134,10 @@ def test_withdraw_implies_initial_implies_maintenance(state):
 @settings(max_examples=60, deadline=None)
 def test_initial_implies_maintenance_at_the_initial_requirement(state, offset):
     near = near_boundary(
-        get_definition("mini"), state, "initial", offset * Fraction(compute_allowance(PARAMETERS, "initial", state))
+        get_definition("mini"),
+        state,
+        "initial",
+        offset * Fraction(compute_allowance(get_definition("mini"), "initial", state)),
     )
     if passes(get_policies("mini")["initial"], near):
         assert passes(get_policies("mini")["maintenance"], near)

@@ -35,8 +35,8 @@ def requirement(lots, level="initial", size="standard", cash=0):
 
 
 SHAPES = {
-    33: dict(standard=19, timed=8, corners=4, tails=4, between=4),
-    15: dict(standard=6, timed=4, corners=4, tails=2, between=1),
+    41: dict(standard=14, paths=12, corners=4, tails=5, between=4),
+    19: dict(standard=6, paths=4, corners=4, tails=2, between=1),
 }
 
 
@@ -47,11 +47,14 @@ def test_cells(count, coin):
     assert len(cells) == len({cell.label for cell in cells}) == count
     corners = [cell for cell in cells if cell.basis]
     dampened = [cell for cell in cells if cell.dampening < 1]
-    standard = [cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis]
+    paths = [cell for cell in cells if cell.settlement is not None]
+    standard = [
+        cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis and cell.settlement is None
+    ]
     assert (
         dict(
             standard=len(standard),
-            timed=sum(cell.days == PARAMETERS.time_days for cell in cells),
+            paths=len(paths),
             corners=len(corners),
             tails=sum(cell.volatility > 0 for cell in dampened),
             between=sum(cell.volatility == 0 for cell in dampened),
@@ -63,13 +66,20 @@ def test_cells(count, coin):
     assert all(cell.move * cell.dampening == pytest.approx(reach * np.sign(cell.move)) for cell in dampened)
     assert [cell.skew for cell in cells if cell.skew] == [1, -1]
     assert not any(cell.move or cell.volatility or cell.transfer_move or cell.skew for cell in corners)
+    assert [cell.days for cell in cells if cell.days] == [PARAMETERS.time_days] * len([*corners, *paths])
+    assert all(bool(cell.move) != bool(cell.settlement) and not cell.volatility for cell in paths)
+    assert {(-cell.settlement, -cell.move) for cell in paths} == {(cell.settlement, cell.move) for cell in paths}
 
 
 def test_a_label_says_all_that_moves():
-    labels = [cell.label for cell in make_cells("BTC", 33, PARAMETERS)]
-    assert "-16 %, vol down" in labels and "+4 %, vol unchanged, 1 d pass" in labels
-    assert "basis up, vol of short tenors down, of long ones down, 1 d pass" in labels
+    labels = [cell.label for cell in make_cells("BTC", 41, PARAMETERS)]
+    assert (
+        "-16 %, vol down" in labels and "options within 2 d settle at +4 %, today's price for all else then" in labels
+    )
+    assert "options within 2 d settle at today's price, -16 % for all else then" in labels
+    assert "basis up, vol of short tenors down, of long ones down, 2 d pass" in labels
     assert "+50 %, vol unchanged (tail, counts 32.0%)" in labels
+    assert "skew: puts dearer, calls cheaper; futures up against options, cash token up" in labels
 
 
 @pytest.mark.property("P-78")
@@ -80,14 +90,16 @@ def test_no_cell_is_void():
 
 
 def test_both_coins_offer_the_same_moves():
-    moves = [{cell.transfer_move for cell in make_cells(coin, 33, PARAMETERS)} for coin in ("BTC", "ETH")]
+    moves = [{cell.transfer_move for cell in make_cells(coin, 41, PARAMETERS)} for coin in ("BTC", "ETH")]
     assert moves[0] == moves[1] == {-160, -120, -80, -40, 0, 40, 80, 120, 160}
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_layout_covers_every_row_once(name):
     layout = Layout(PRESETS[name])
-    rows = [*layout.shortfall, *layout.grid(0), *layout.grid(1), *layout.buffer(0), *layout.buffer(1), *layout.final]
+    blocks = [layout.grid(0), layout.grid(1), layout.buffer(0), layout.buffer(1)]
+    blocks += [block(index) for index in (0, 1) for block in (layout.vega, layout.short_options)]
+    rows = [row for block in (layout.shortfall, *blocks, layout.final) for row in block]
     assert rows == list(range(PRESETS[name].rows)) and len(layout.final) == 4
 
 
@@ -146,23 +158,22 @@ class TestCorners:
                 assert not shift.any()
                 continue
             years = (item.expiry - definition.snapshot.time) / (365 * 86_400)
-            expected = [max(0.01, np.expm1(0.1 * years)), -max(0.01, -np.expm1(-0.1 * years))]
+            expected = [max(0.015, np.expm1(0.1 * years)), -max(0.015, -np.expm1(-0.1 * years))]
             assert shift == pytest.approx([expected[0], expected[0], expected[1], expected[1]])
 
     def test_volatility_moves_at_the_ends(self):
         house, rows = self.corners()
         ratio = house.grid.volatility[rows] / house.snapshot.volatility
         days, options = house.snapshot.years * 365, house.snapshot.listing.is_option
-        assert ratio[0][options & (days < 7)] == pytest.approx(1.3) and ratio[1][options & (days < 7)] == pytest.approx(
-            0.7
-        )
+        assert ratio[0][options & (days < 14)] == pytest.approx(1.3)
+        assert ratio[1][options & (days < 14)] == pytest.approx(0.7)
         assert ratio[0][options & (days > 120)] == pytest.approx(1.15)
         assert ratio[2][options & (days > 120)] == pytest.approx(0.85)
-        between = options & (days > 7) & (days < 30)
+        between = options & (days > 14) & (days < 45)
         assert ((ratio[0][between] > 1.0) & (ratio[0][between] < 1.3)).all() and between.any()
 
     def test_a_held_option_decays(self):
-        """Without basis and term structure a corner is a day, which costs whoever holds options."""
+        """Without basis and term structure a corner is time alone, which costs whoever is long options."""
         house, rows = self.corners()
         quiet = dataclasses.replace(PARAMETERS, term_short=0.0, term_long=0.0, basis_rate=0.0, basis_floor=0.0)
         pnl = HouseModel(house.snapshot, quiet).grid.pnl[rows]
@@ -183,7 +194,7 @@ class TestCorners:
         assert "basis up" in definition.cells["BTC"][needed.worst["BTC"]].label
         years = (far.expiry - definition.snapshot.time) / (365 * 86_400)
         moved = 100 * (
-            definition.values.prices[far.slot] * np.expm1(0.1 * years) - definition.values.prices[near.slot] * 0.01
+            definition.values.prices[far.slot] * np.expm1(0.1 * years) - definition.values.prices[near.slot] * 0.015
         )
         assert needed.losses["BTC"] == pytest.approx(moved)
 
@@ -245,9 +256,9 @@ class TestNetting:
             slot_of(definition, InstrumentKind.PERPETUAL, "ETH"),
         )
         notional = 1_000_000
-        # ETH in the grid's own steps: its range is wider by 18/16
+        # ETH in the grid's own steps: its range is wider by 22/16
         return {btc: round(notional / definition.values.prices[btc])}, {
-            eth: round(notional * 16 / 18 / definition.values.prices[eth])
+            eth: round(notional * 16 / 22 / definition.values.prices[eth])
         }
 
     def test_opposite_sides(self):
@@ -256,8 +267,9 @@ class TestNetting:
         short = {slot: -lots for slot, lots in eth.items()}
         together = requirement(btc | short)
         assert together.transfer == pytest.approx(1_000_000, rel=1e-3)
-        charge = 1.25 * PARAMETERS.transfer_charge * 1_000_000
-        assert together.grid == pytest.approx(charge, rel=2e-3) and together.grid < 0.45 * alone
+        charge = 1.25 * get_definition("standard").transfer_charge * 1_000_000
+        assert together.grid == pytest.approx(charge, rel=2e-3)
+        assert together.grid == pytest.approx(get_definition("standard").transfer_charge / 0.32 * alone, rel=2e-3)
 
     def test_same_side(self):
         btc, eth = self.books()
@@ -281,14 +293,16 @@ class TestCollateral:
         )
         assert spot == 128
         naked, hedged = requirement({perpetual: -100}), requirement({perpetual: -100, spot: 10_000})
-        assert hedged.grid < 0.01 * naked.grid
+        # What is left is the token's rise: collateral is worth less cash, the perpetual is not.
+        token = PARAMETERS.token_rise / (1 + PARAMETERS.token_rise) * 10_000 * definition.values.prices[spot]
+        assert hedged.grid == pytest.approx(1.25 * token) and hedged.grid < 0.6 * naked.grid
 
     def test_haircut(self):
         definition = get_definition("standard")
         needed = requirement({128: 1000})
         assert needed.equity == pytest.approx(1000 * definition.values.prices[128])
         assert needed.charges["haircut"] == pytest.approx(0.05 * needed.equity)
-        assert needed.grid == pytest.approx(1.25 * 0.18 * needed.equity)
+        assert needed.grid == pytest.approx(1.25 * 0.22 * needed.equity)
 
     def test_reserved_collateral_is_worth_nothing_anywhere(self):
         policy = get_policies("standard")["initial"]
@@ -351,9 +365,11 @@ def test_larger_presets_build_and_pass_every_check(name):
 def test_position_columns_are_the_same_at_every_level():
     initial, maintenance = (get_policies("standard")[name] for name in ("initial", "maintenance"))
     layout = Layout(initial.preset)
-    shared = [*layout.grid(0), *layout.grid(1), *layout.final]
+    shared = [*layout.shortfall, *layout.grid(0), *layout.grid(1), *layout.final]
     assert np.array_equal(initial.positions[shared], maintenance.positions[shared])
-    assert not maintenance.positions[list(layout.shortfall)].any() and not maintenance.soft.any()
+    assert np.array_equal(initial.soft, maintenance.soft) and np.array_equal(initial.weights, maintenance.weights)
+    left_out = [row for index in (0, 1) for block in (layout.buffer, layout.vega) for row in block(index)]
+    assert initial.positions[left_out].any(axis=1).all() and not maintenance.positions[left_out].any()
 
 
 def test_worst_cells_that_tie_are_told_by_order_and_not_by_a_last_digit():

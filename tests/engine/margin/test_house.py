@@ -26,7 +26,7 @@ def test_the_measure_is_where_the_policy_begins_to_hold(size, market, level):
     poorer = AccountState(edge.positions, edge.cash - 10**9)
     assert house.policy_requirement(policy, edge) == house.policy_requirement(policy, poorer) == asked
     definition = float(house.definition_requirement(state, level).total)
-    assert -1e-6 <= asked / 1e6 - definition <= compute_allowance(house.parameters, level, state) + 1e-6
+    assert -1e-6 <= asked / 1e6 - definition <= compute_allowance(house.definition, level, state) + 1e-6
 
 
 def test_no_cash_helps_beyond_the_exposure_limit():

@@ -52,7 +52,7 @@ def set_value(name, *keys, value):
         (set_value("tail_moves", value=[-0.96, -0.3, 1.0, 5.0]), OutOfRange),
         (set_value("shortfall_scenarios", value="../x"), MalformedFile),
         (set_value("factor", "initial", value=1.255), MalformedFile),
-        (set_value("transfer_charge", value=0.1285), MalformedFile),
+        (set_value("transfer_charge_floor", value=0.1285), MalformedFile),
         (set_value("factor", "maintenance", value=1.5), MalformedFile),
         (set_value("option_short", "maintenance", value=0.05), MalformedFile),
         (set_value("haircut", "maintenance", "ETH", value=0.5), MalformedFile),

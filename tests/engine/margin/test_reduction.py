@@ -161,7 +161,7 @@ class TestTrainer:
         terms = make_terms(charge=6e-3, factor=0.5)
         books = np.random.default_rng(5).normal(size=(6, 80))
         market = TrainingMarket(terms, books[:, has_loss(terms, books)])
-        return Trainer([market], MOVES, 60, alone=10, starts=4, seed=2), market
+        return Trainer([market], [market], MOVES, 60, alone=10, starts=4, seed=2), market
 
     def test_the_multiplier_covers_held_out_books_and_is_needed(self):
         trainer, market = self.make()
@@ -185,7 +185,9 @@ class TestTrainer:
         trainer, market = self.make()
         groups, multiplier = trainer.candidate(0.1)
         losses, ones = -(SAMPLE @ market.books), np.ones(DAYS, dtype=int)
-        again = fit_multiplier([losses], [market.terms.compute_charge(market.books)], groups, ones, TAIL)
+        terms, books = market.terms, market.books
+        charges, grids = [terms.compute_charge(books)], [terms.compute_grid(books)]
+        again = fit_multiplier([losses], charges, grids, groups, ones, TAIL)
         assert again == pytest.approx(multiplier, rel=1e-9)
 
 

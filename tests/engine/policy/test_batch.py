@@ -15,6 +15,7 @@ from tests.support.house import (
     CALM,
     CRASH,
     get_definition,
+    get_house,
     get_policies,
     get_quiet_policies,
     get_snapshot,
@@ -46,6 +47,8 @@ from zkmargin.engine.policy.record import HelperKind, Policy
 from zkmargin.engine.units import USD6
 
 PARAMETERS = load_parameters()
+CHARGE = get_house("standard").grid.transfer_charge
+"""Of netting, the same at every size of the market."""
 LEVELS = ("initial", "maintenance")
 
 
@@ -64,7 +67,7 @@ def check_against_certificate(policy: Policy, state: AccountState) -> None:
     """Met by the integers within whole units of the transfer, and by the same amount of cash."""
     result = evaluate(policy, state)
     slack, room = float(result.slack[0]), float(result.room[0])
-    whole_units = 1.25 * (1000 * max(PARAMETERS.price_range.values()) + 500 * PARAMETERS.transfer_charge + 2) + 5
+    whole_units = 1.25 * (1000 * max(PARAMETERS.price_range.values()) + 500 * CHARGE + 2) + 5
     margin = whole_units + get_rounding(state, result)
     try:
         find_certificate(policy, state)
@@ -109,7 +112,7 @@ def test_any_state_as_the_definition(size, data):
         )
         rounding = get_rounding(state, result)
         above = (float(result.requirement[0]) - float(result.equity[0])) - float(exact.total - exact.equity) * USD6
-        assert -rounding <= above <= compute_allowance(PARAMETERS, level, state) * USD6 + rounding
+        assert -rounding <= above <= compute_allowance(definition, level, state) * USD6 + rounding
 
 
 @pytest.mark.parametrize("book", list_shipped(PORTFOLIOS))
@@ -120,7 +123,7 @@ def test_shipped_books(book, level):
     check_against_certificate(get_policies("standard")[level], state)
     exact = get_definition("standard").compute_requirement(state, level)
     result = evaluate(get_policies("standard")[level], state)
-    allowance = compute_allowance(PARAMETERS, level, state)
+    allowance = compute_allowance(get_definition("standard"), level, state)
     assert result.equity[0] / USD6 == pytest.approx(exact.equity, abs=allowance)
     for part, wanted in (("grid", exact.grid), ("buffer", exact.buffer), ("scenario", exact.scenario_margin)):
         assert 0 <= getattr(result, part)[0] / USD6 - wanted <= allowance, part

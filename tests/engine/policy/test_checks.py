@@ -382,10 +382,24 @@ class TestExpectedShortfall:
 
         refuse(change, ExcessTotalForm, row=LAYOUT.tail, rule="m")
 
-    def test_equity_counted_more_than_the_tail(self):
+    def test_equity_counted_more_than_twice_the_tail(self):
         tail = get_quiet_policies("mini")["initial"].helpers[LAYOUT.tail, Helper.THRESHOLD_MINUS]
-        more = int(tail) + 1
+        more = 2 * int(tail) + 1
         refuse(put("helpers", (LAYOUT.tail, Helper.EQUITY), more), ExcessTotalForm, row=LAYOUT.tail, value=more)
+
+    @pytest.mark.property("P-152")
+    @pytest.mark.parametrize("name", ["initial", "withdraw", "maintenance"])
+    def test_initial_requires_the_shortfall_in_full_and_maintenance_may_require_a_share(self, name):
+        fields = to_fields(get_policies("mini")[name])
+        tail = int(fields["helpers"][LAYOUT.tail, Helper.THRESHOLD_MINUS])
+        fields["helpers"][LAYOUT.tail, Helper.EQUITY] = tail + 1
+        policy = Policy(name=name, preset=MINI, **fields)
+        if name == "maintenance":
+            check_policy(policy, LISTED)
+            return
+        with pytest.raises(SolvencyForm) as refusal:
+            check_policy(policy, LISTED)
+        assert (refusal.value.row, refusal.value.value) == (LAYOUT.tail, tail + 1)
 
     def test_total_with_a_loss_beside_it(self):
         refuse(put("helpers", (LAYOUT.tail, Helper.LOSS_BTC), -1), ExcessTotalForm, row=LAYOUT.tail)

@@ -22,12 +22,19 @@ def test_the_initial_policy(size, market):
     policy = get_policies(size, market)["initial"]
     layout, forms = Layout(policy.preset), read_forms(policy)
     assert [group.helper for group in forms.groups] == [Helper.LOSS_BTC, Helper.LOSS_ETH]
-    assert [charge.helper for charge in forms.charges] == [Helper.BUFFER_BTC, Helper.BUFFER_ETH]
+    buffers, concentrations = forms.charges[:2], forms.charges[2:]
+    assert [charge.helper for charge in buffers] == [Helper.BUFFER_BTC, Helper.BUFFER_ETH]
+    assert [charge.helper for charge in concentrations] == [Helper.CONCENTRATION_BTC, Helper.CONCENTRATION_ETH]
     for coin in range(2):
-        group, charge, buffer = forms.groups[coin], forms.charges[coin], layout.buffer(coin)
+        group = forms.groups[coin]
         assert group.rows == tuple(layout.grid(coin)) and group.uses == {layout.total: -5}
-        assert charge.rows == tuple(buffer[: 2 * layout.chords]) and charge.uses == {layout.equity: -1}
-        assert {forms.kinds[row] for row in buffer[2 * layout.chords :]} == {RowKind.EXPOSURE}
+        for charge, block, chords in (
+            (buffers[coin], layout.buffer(coin), layout.chords),
+            (concentrations[coin], layout.vega(coin), layout.vega_chords),
+        ):
+            assert charge.rows == tuple(block[: 2 * chords]) and charge.uses == {layout.equity: -1}
+            assert {forms.kinds[row] for row in block[2 * chords :]} == {RowKind.EXPOSURE}
+        assert {forms.kinds[row] for row in layout.short_options(coin)} == {RowKind.EXPOSURE}
     (value,), (transfer,), (tail_sum,) = forms.values, forms.transfers, forms.tail.sums
     assert (value.helper, value.rows, forms.equity_rows) == (Helper.EQUITY, (layout.equity,), (layout.equity,))
     assert value.uses == forms.multiples == {layout.total: 4, layout.tail: tail_sum.tail_divisor}
@@ -42,8 +49,10 @@ def test_the_initial_policy(size, market):
 @pytest.mark.parametrize(("size", "market"), MARKETS)
 def test_the_others(size, market):
     policies = get_policies(size, market)
-    maintenance, delta = (read_forms(policies[name]) for name in ("maintenance", "net_delta"))
-    assert maintenance.tail is None and not maintenance.charges and len(maintenance.groups) == 2
+    initial, maintenance, delta = (read_forms(policies[name]) for name in ("initial", "maintenance", "net_delta"))
+    assert not maintenance.charges and len(maintenance.groups) == 2
+    shares = [sums.tail_weight / sums.tail_divisor for sums in (maintenance.tail.sums[0], initial.tail.sums[0])]
+    assert shares[0] == pytest.approx(0.8 * shares[1], rel=1e-3) and shares[0] >= 0.8 * shares[1] * (1 - 1e-12)
     assert not (delta.values or delta.losses or delta.transfers)
     assert Counter(delta.kinds)[RowKind.EXPOSURE] == 4 == len(delta.get_rows(*LIMITS))
 
