@@ -53,10 +53,7 @@ def describe_house_row(house: HouseModel, policy: Policy, row: int) -> str:
             side, chord = divmod(offset, layout.chords)
             return f"{coin} {'short' if side else 'long'} exposure, chord {chord + 1} of {layout.chords}"
         if row in layout.vega(index):
-            offset = row - layout.vega(index).start
-            if offset >= 2 * layout.vega_chords:
-                return f"{coin} largest {'long' if offset == 2 * layout.vega_chords else 'short'} vega"
-            side, chord = divmod(offset, layout.vega_chords)
+            side, chord = divmod(row - layout.vega(index).start, layout.vega_chords)
             return f"{coin} {'short' if side else 'long'} vega, chord {chord + 1} of {layout.vega_chords}"
         if row in layout.short_options(index):
             tenor = TENORS[row - layout.short_options(index).start] if layout.tenors > 1 else "all"

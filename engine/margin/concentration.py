@@ -6,7 +6,7 @@ by y |V| / Q points and costs
     charge(V) = y (V^2 - V_0^2) / (2 Q)        for |V| above V_0
 
 the linear-impact cost of the part that does not trade away unnoticed. A policy carries chords of the curve between V_0
-and the largest vega L, and L as a hard limit. The knots stand at L (k / (n + 1))^2, so V_0 = L / (n + 1)^2.
+and L; beyond L the last one goes on. The knots stand at L (k / (n + 1))^2, so V_0 = L / (n + 1)^2.
 
 Vega does not see options short in one expiry against others long in another, so net short options, calls and puts
 alike, are limited per range of tenors. Gross short options would need one helper variable per slot: a sum of positive
@@ -117,7 +117,7 @@ class ConcentrationModel:
         return limits
 
     def add_rows(self, draft: Draft, level: str) -> None:
-        """Chords and limits of each coin, and its share of the equity row; nothing at maintenance."""
+        """Chords of each coin, its share of the equity row, and its limits; nothing at maintenance."""
         if level != "initial":
             return
         for index, coin in enumerate(Coin):
@@ -129,6 +129,5 @@ class ConcentrationModel:
                 pairs = zip(chords.slopes, chords.constants, strict=True) if chords.is_charged else ()
                 for row, (slope, constant) in enumerate(pairs, start=first):
                     draft.add_chord(row, CONCENTRATIONS[coin], to_usd6(sign * slope * columns), int(constant * USD6))
-                draft.add_exposure_cap(rows.stop - 2 + side, to_usd6(sign * columns), int(chords.largest * USD6))
             for row, limit in zip(draft.layout.short_options(index), self.short_limits[coin], strict=True):
                 draft.add_exposure_cap(row, to_usd6(limit.exposures), int(limit.largest * USD6))

@@ -5,8 +5,8 @@
     grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
     K           = contingency per option, perpetual, future and bond, and the haircut of collateral
     concentration = sum over coins of max_k (slope_k |V| - constant_k), V the net vega (initial only)
-    met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D|, |V| and net short options <= the
-                  largest ones
+    met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D| and net short options <= the largest
+                  ones
     debt slack  = debt limit + cash + sum over perpetuals and futures of price_i q_i
 
 Everything is in US dollars. The values of single lots are given (`engine.margin.lot_values`); worst cases, netting and
@@ -86,8 +86,8 @@ class Requirement(Generic[Number]):
     concentrations: dict[Coin, Number]
     """Concentration charge per coin, as the chords ask it; 0 where the level does not ask for it."""
     concentration_slack: Number | float
-    """Least room to the largest net vega (US dollars per volatility point) and to the most net short options (US
-    dollars) over the coins; infinite where nothing limits them."""
+    """Least room to the most net short options over the coins and ranges of tenors, US dollars at the index; infinite
+    where nothing limits them."""
 
     @property
     def grid(self) -> Number:
@@ -269,7 +269,7 @@ class Definition:
     def _compute_concentrations(
         self, state: AccountState, level: str, numbers: Arithmetic[Number]
     ) -> tuple[dict[Coin, Number], Number | float]:
-        """The charge per coin, and the least room to a largest vega or to the most net short options."""
+        """The charge per coin, and the least room to the most net short options."""
         charges, room = dict.fromkeys(Coin, numbers.computed(0.0)), list[Number]()
         if level != "initial":
             return charges, math.inf
@@ -283,7 +283,6 @@ class Definition:
                 columns = np.array([-slope * sign * vegas for slope in chords.slopes])
                 for charge, constant in zip(numbers.losses(columns, lots), chords.constants, strict=True):
                     charges[coin] = max(charges[coin], charge - numbers.computed(constant))
-                room.append(numbers.computed(largest) - numbers.losses(-sign * vegas[None], lots)[0])
             room += self._compute_short_rooms(coin, state, numbers)
         return charges, min(room)
 

@@ -1,7 +1,7 @@
 """The scenario grid: worst loss per coin over moves of price, volatility, its term structure, the basis and time,
 summed with bounded netting between the coins.
 
-Per coin at standard size, 41 cells:
+Per coin at standard size, 43 cells:
 
 * 14 standard ones: price moves up to the price range, with volatility down at seven, up at five and unchanged at two.
   A move with volatility between two of these states is covered by them together;
@@ -12,11 +12,12 @@ Per coin at standard size, 41 cells:
   volatility up, all dampened so that a linear position loses what it loses at the edge of the range;
 * 2 tilts of the skew, in opposite directions also for dated futures against the options of their expiry. The cash token
   rises in both, so its rise alone is covered as their mean;
-* 12 expiry paths: options that settle within the margin period do so at one price, and all else stands at another when
-  the period has passed. In half of them the settlement is at today's price, in the other half all else is.
+* 14 expiry paths: options that settle within the margin period do so at one price, and all else stands at another when
+  the period has passed. In 6 all else is at today's price, in 8 the settlement is; two of these are dampened moves
+  beyond the range.
 
-Volatility moves are stated at 30 days and scale with tenor. `mini` has 19: three price moves with volatility up and
-down, the corners, two tails, one move between, the skew, four expiry paths. Which cells stand where was chosen by
+Volatility moves are stated at 30 days and scale with tenor. `mini` has 21: three price moves with volatility up and
+down, the corners, two tails, one move between, the skew, six expiry paths. Which cells stand where was chosen by
 measuring what the worst accepted portfolio can lose (`scripts/measure/worst_accepted_book.py`).
 
     requirement = f (x_BTC + x_ETH + c |n|)   minimised over n
@@ -79,6 +80,7 @@ class _Plan(NamedTuple):
     tails: tuple[int, ...]
     between: tuple[int, ...]
     between_up: tuple[int, ...]
+    settled: tuple[int, ...]
     expiry: tuple[tuple[float, float], ...]
 
 
@@ -88,22 +90,24 @@ def _mirror(*paths: tuple[float, float]) -> tuple[tuple[float, float], ...]:
 
 
 _PLANS = {
-    41: _Plan(
+    43: _Plan(
         up=(-1.0, -0.5, 0.0, 0.5, 1.0),
         down=(-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0),
         unchanged=(-0.75, 0.75),
         tails=(0, 1, 2, 3),
         between=(0, 1, 2, 3),
         between_up=(3,),
+        settled=(0, 3),
         expiry=_mirror((0.0, 1.0), (0.0, 0.5), (0.0, 0.25), (0.25, 0.0), (0.5, 0.0), (0.75, 0.0)),
     ),
-    19: _Plan(
+    21: _Plan(
         up=(-1.0, 0.0, 1.0),
         down=(-1.0, 0.0, 1.0),
         unchanged=(),
         tails=(0, 3),
         between=(1,),
         between_up=(),
+        settled=(0, 3),
         expiry=_mirror((0.0, 1.0), (0.5, 0.0)),
     ),
 }
@@ -156,7 +160,8 @@ class Cell:
         passed = f", {self.days:g} d pass" if self.days else ""
         if self.settlement is not None:
             settled, else_at = (_name_move(move) for move in (self.settlement, self.move))
-            return f"options within {self.days:g} d settle at {settled}, {else_at} for all else then"
+            counts = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
+            return f"options within {self.days:g} d settle at {settled}, {else_at} for all else then{counts}"
         if self.basis:
             basis, short, long = (_SIGN_NAMES[sign] for sign in (self.basis, self.short_tenors, self.long_tenors))
             return f"basis {basis}, vol of short tenors {short}, of long ones {long}{passed}"
@@ -197,6 +202,7 @@ def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...
             for tilt in (1, -1)
         ),
         *(settled(at, after) for at, after in plan.expiry),
+        *(replace(dampened(parameters.between_moves[place], 0), days=days, settlement=0.0) for place in plan.settled),
     )
 
 

@@ -159,7 +159,7 @@ class Parameters:
     vega_impact: float
     """Volatility points by which trading that much moves volatilities."""
     vega_limit: Mapping[str, float]
-    """By coin: largest net vega of an account, US dollars per volatility point."""
+    """By coin: net vega up to which the concentration charge follows its curve, US dollars per volatility point."""
     short_option_tenor: float
     """Days up to which an option's tenor is near."""
     short_option_limit: Mapping[str, Mapping[str, float]]

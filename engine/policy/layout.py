@@ -62,21 +62,21 @@ class _Sizes(NamedTuple):
     chords: int
     """Chords per side of the contagion buffer, which has one more row a side."""
     vega_chords: int
-    """Chords per side of the concentration charge, which has one more row a side."""
+    """Chords per side of the concentration charge."""
     tenors: int
     """Limits on net short options, one per range of tenors."""
 
     @property
     def hard_rows(self) -> int:
         """All hard rows of a preset; four are of no coin."""
-        return len(Coin) * (self.cells + 2 * (self.chords + 1) + 2 * (self.vega_chords + 1) + self.tenors) + 4
+        return len(Coin) * (self.cells + 2 * (self.chords + 1) + 2 * self.vega_chords + self.tenors) + 4
 
 
 _SIZES = {
     sizes.hard_rows: sizes
     for sizes in (
-        _Sizes(cells=41, chords=3, vega_chords=1, tenors=2),
-        _Sizes(cells=19, chords=1, vega_chords=1, tenors=1),
+        _Sizes(cells=43, chords=3, vega_chords=1, tenors=2),
+        _Sizes(cells=21, chords=1, vega_chords=1, tenors=1),
     )
 }
 """By number of hard rows."""
@@ -145,8 +145,8 @@ class Layout:
         return self._sizes.tenors
 
     def vega(self, coin_index: int) -> range:
-        """Rows of a coin's net vega: chords of a long one, chords of a short one, largest long and largest short."""
-        size = 2 * self.vega_chords + 2
+        """Rows of a coin's net vega: chords of a long one, chords of a short one."""
+        size = 2 * self.vega_chords
         first = self.buffer(len(Coin) - 1).stop + coin_index * (size + self.tenors)
         return range(first, first + size)
 

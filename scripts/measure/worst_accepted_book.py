@@ -38,11 +38,11 @@ EQUITY = 1e6
 """US dollars."""
 DEFAULT_MARKETS = ("deribit_2026-08-22", "deribit_2026-02-05")
 """Markets of the document."""
-SETTLEMENTS = (0.0, 0.02, 0.03, 0.04, 0.06, 0.08, 0.10, 0.12, 0.16)
+SETTLEMENTS = (0.0, 0.02, 0.03, 0.06, 0.10, 0.16)
 """Moves up to a settlement, of either sign, as fractions of BTC's forward; of another coin's in units of its range."""
 SHOWN_PATHS = 12
 """Paths that are kept, the worst ones."""
-MOVES_AFTER = (0.0, 0.02, 0.05, 0.06, 0.10, 0.16)
+MOVES_AFTER = (0.0, 0.05, 0.06, 0.10, 0.16)
 """Moves from the settlement to the end of the period, likewise; both together stay within the price range."""
 
 

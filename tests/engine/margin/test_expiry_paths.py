@@ -87,7 +87,7 @@ def test_the_worst_accepted_book_when_options_settle_flat_and_then_all_moves(coi
 
 def test_paths_of_the_adversary():
     paths = dict(name_expiry_paths(get_snapshot("standard")))
-    assert len(paths) > 200 and not dict(name_expiry_paths(get_snapshot("standard", CRASH)))
+    assert len(paths) > 150 and not dict(name_expiry_paths(get_snapshot("standard", CRASH)))
     settles = settles_within(get_snapshot("standard"), 2.0)
     flat, fallen = (paths[f"BTC settles at +0.0%, then stands at {move}"] for move in ("+0.0%", "-10.0%"))
     assert np.array_equal(flat[settles], fallen[settles]) and not np.allclose(flat[~settles], fallen[~settles])

@@ -35,8 +35,8 @@ def requirement(lots, level="initial", size="standard", cash=0):
 
 
 SHAPES = {
-    41: dict(standard=14, paths=12, corners=4, tails=5, between=4),
-    19: dict(standard=6, paths=4, corners=4, tails=2, between=1),
+    43: dict(standard=14, paths=14, corners=4, tails=5, between=4),
+    21: dict(standard=6, paths=6, corners=4, tails=2, between=1),
 }
 
 
@@ -46,7 +46,7 @@ def test_cells(count, coin):
     cells, reach = make_cells(coin, count, PARAMETERS), PARAMETERS.price_range[coin]
     assert len(cells) == len({cell.label for cell in cells}) == count
     corners = [cell for cell in cells if cell.basis]
-    dampened = [cell for cell in cells if cell.dampening < 1]
+    dampened = [cell for cell in cells if cell.dampening < 1 and cell.settlement is None]
     paths = [cell for cell in cells if cell.settlement is not None]
     standard = [
         cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis and cell.settlement is None
@@ -68,11 +68,14 @@ def test_cells(count, coin):
     assert not any(cell.move or cell.volatility or cell.transfer_move or cell.skew for cell in corners)
     assert [cell.days for cell in cells if cell.days] == [PARAMETERS.time_days] * len([*corners, *paths])
     assert all(bool(cell.move) != bool(cell.settlement) and not cell.volatility for cell in paths)
-    assert {(-cell.settlement, -cell.move) for cell in paths} == {(cell.settlement, cell.move) for cell in paths}
+    within = [cell for cell in paths if cell.dampening == 1]
+    assert {(-cell.settlement, -cell.move) for cell in within} == {(cell.settlement, cell.move) for cell in within}
+    beyond = [cell for cell in paths if cell.dampening < 1]
+    assert [(cell.settlement, cell.move) for cell in beyond] == [(0.0, -0.33), (0.0, 0.5)]
 
 
 def test_a_label_says_all_that_moves():
-    labels = [cell.label for cell in make_cells("BTC", 41, PARAMETERS)]
+    labels = [cell.label for cell in make_cells("BTC", 43, PARAMETERS)]
     assert (
         "-16 %, vol down" in labels and "options within 2 d settle at +4 %, today's price for all else then" in labels
     )
@@ -90,7 +93,7 @@ def test_no_cell_is_void():
 
 
 def test_both_coins_offer_the_same_moves():
-    moves = [{cell.transfer_move for cell in make_cells(coin, 41, PARAMETERS)} for coin in ("BTC", "ETH")]
+    moves = [{cell.transfer_move for cell in make_cells(coin, 43, PARAMETERS)} for coin in ("BTC", "ETH")]
     assert moves[0] == moves[1] == {-160, -120, -80, -40, 0, 40, 80, 120, 160}
 
 

@@ -33,8 +33,9 @@ def test_the_initial_policy(size, market):
             (concentrations[coin], layout.vega(coin), layout.vega_chords),
         ):
             assert charge.rows == tuple(block[: 2 * chords]) and charge.uses == {layout.equity: -1}
-            assert {forms.kinds[row] for row in block[2 * chords :]} == {RowKind.EXPOSURE}
+            assert {forms.kinds[row] for row in block[2 * chords :]} <= {RowKind.EXPOSURE}
         assert {forms.kinds[row] for row in layout.short_options(coin)} == {RowKind.EXPOSURE}
+        assert len(layout.vega(coin)) == 2 * layout.vega_chords
     (value,), (transfer,), (tail_sum,) = forms.values, forms.transfers, forms.tail.sums
     assert (value.helper, value.rows, forms.equity_rows) == (Helper.EQUITY, (layout.equity,), (layout.equity,))
     assert value.uses == forms.multiples == {layout.total: 4, layout.tail: tail_sum.tail_divisor}
