@@ -131,7 +131,7 @@ def test_the_definition_says_the_same(size):
         needed.charge + needed.buffer + needed.concentrations[Coin.ETH] + needed.scenario_margin
     )
     assert definition.compute_requirement(state, "maintenance").concentration == 0
-    beyond = make_state(definition.preset.slots, {option.slot: 4 * lots}, RICH)
+    beyond = make_state(definition.preset.slots, {option.slot: 30 * lots}, RICH)
     assert definition.compute_requirement(beyond, "initial").concentration_slack < 0
     assert not definition.compute_requirement(beyond, "initial").is_met
 
