@@ -404,9 +404,10 @@ def test_policy_without_solvency_is_refused():
 
 
 def test_a_scaled_tail_scales_the_shortfall(books):
-    """m' below m: the mean of the tail is multiplied by m / m'."""
-    policy = get_policies("mini")["initial"]
-    row = int(np.flatnonzero(policy.excess_total)[0])
+    """m' below m: the mean of the tail is multiplied by m / m', here two and four."""
+    house = get_policies("mini")["initial"]
+    row = int(np.flatnonzero(house.excess_total)[0])
+    policy = change(house, ("helpers", (row, Helper.EQUITY), int(house.helpers[row, Helper.THRESHOLD_MINUS]) // 2))
     smaller = int(policy.helpers[row, Helper.EQUITY]) // 2
     scaled = read_batch_model(change(policy, ("helpers", (row, Helper.EQUITY), smaller)))
     plain = read_batch_model(policy)
