@@ -165,9 +165,9 @@ class DistanceSearch:
         return self._seen[key]
 
     def get_room(self, level: str, move: Move) -> float:
-        """What the account has beyond `level` after `move`, the least of margin, debt and exposure, US dollars."""
+        """What the account has beyond `level` after `move`, the least of margin, debt, exposure and concentration, US dollars."""
         needed = self.at(move).definition_requirement(self.state, level)
-        return min(needed.margin_excess, needed.debt_slack, needed.exposure_slack)
+        return min(needed.margin_excess, needed.debt_slack, needed.exposure_slack, float(needed.concentration_slack))
 
     def find_units(self, level: str, direction: Direction) -> float | None:
         """Units along `direction` at which `level` fails first; none within the last of `STEPS`."""

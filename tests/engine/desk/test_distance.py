@@ -111,6 +111,14 @@ def test_an_account_that_fails_has_no_distance():
     assert measured.worst.move.prices == {"BTC": 0.0, "ETH": 0.0}
 
 
+def test_an_account_beyond_its_limit_of_short_options_fails_whatever_its_cash():
+    calls = [item.slot for item in HOUSE.snapshot.listing.by_name.values() if item.is_call and item.slot < 8]
+    state = make_state(16, {calls[0]: -10_000_000}, 10**18)
+    needed = HOUSE.definition_requirement(state, "initial")
+    assert needed.margin_excess > 0 > needed.concentration_slack
+    assert DistanceSearch(HOUSE, state).measure_worst("initial").units == 0.0
+
+
 def test_cash_alone_is_at_no_distance_from_anything():
     measured = measure_distance(HOUSE, "x", make_state(16, {}, 10**12))
     for level in LEVELS:
