@@ -165,7 +165,8 @@ class DistanceSearch:
         return self._seen[key]
 
     def get_room(self, level: str, move: Move) -> float:
-        """What the account has beyond `level` after `move`, the least of margin, debt, exposure and concentration, US dollars."""
+        """What the account has beyond `level` after `move`, US dollars: the least of margin and of the room to its
+        limits of debt, exposure and concentration."""
         needed = self.at(move).definition_requirement(self.state, level)
         return min(needed.margin_excess, needed.debt_slack, needed.exposure_slack, float(needed.concentration_slack))
 
