@@ -1,8 +1,10 @@
-"""Signatures of contract wallets (ERC-1271), asked of the chain as the clearing house will ask."""
+"""Signatures of contract wallets (ERC-1271, ERC-6492), asked of the chain as the clearing house will ask."""
 
 from __future__ import annotations
 
 from eth_abi.abi import encode as abi_encode
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.errors import CallInvalid, Reverted
@@ -10,8 +12,8 @@ from zkmargin.prover.messages.records import TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
 from zkmargin.prover.messages.wallet import is_signed_by_key
 
-ERC1271_VALID = bytes.fromhex("1626ba7e")
-"""Selector of `isValidSignature(bytes32,bytes)`, and what it returns, in a word of its own, for a valid signature."""
+WALLETS, IS_VALID = (keccak(text=text)[:4] for text in ("WALLETS()", "isValid(address,bytes32,bytes)"))
+"""Selectors of the clearing house's getter of what asks wallets, and of the question (IWalletSignatures.sol)."""
 
 
 class ChainSignatureCheck:
@@ -30,7 +32,7 @@ class ChainSignatureCheck:
         Raises
         ------
         CallInvalid
-            If the domain is of another chain.
+            If the domain is of another chain, or of no clearing house there.
         ChainUnavailable
             If the node does not answer.
         """
@@ -38,9 +40,16 @@ class ChainSignatureCheck:
             raise CallInvalid("chain id of the domain", domain.chain_id, f"{self._chain.id}, the chain that is asked")
         if is_signed_by_key(domain, message, signature, signer):
             return True
-        call = ERC1271_VALID + abi_encode(["bytes32", "bytes"], [compute_digest(domain, message), signature])
+        question = IS_VALID + abi_encode(
+            ["address", "bytes32", "bytes"], [signer, compute_digest(domain, message), signature]
+        )
         try:
-            answer = self._chain.call(signer, "0x" + call.hex(), name="isValidSignature", block=self._block)
+            wallets = self._ask(domain.clearing_house, WALLETS, "ClearingHouse.WALLETS")
+            if len(wallets) != 32:
+                raise CallInvalid("clearing house of the domain", domain.clearing_house, "one of this chain")
+            return any(self._ask("0x" + wallets[12:].hex(), question, "WalletSignatures.isValid"))
         except Reverted:
             return False
-        return answer[:32] == ERC1271_VALID.ljust(32, b"\0")
+
+    def _ask(self, address: str, call: bytes, name: str) -> bytes:
+        return self._chain.call(to_checksum_address(address), "0x" + call.hex(), name=name, block=self._block)

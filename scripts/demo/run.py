@@ -115,7 +115,7 @@ def _open_accounts(story: Story, steps: Steps) -> tuple[Trader, Trader, Trader]:
         return party
 
     parties = open_account("market maker"), open_account("alice"), open_account("bob")
-    venue.post_epoch(with_snapshot=False)  # an account counts as proved when it opens: older prices are refused
+    venue.post_epoch(with_snapshot=False)
     steps.done()
     return parties
 

@@ -3,17 +3,21 @@
 from dataclasses import replace
 
 import pytest
+from eth_abi import encode as abi_encode
 
 from tests.support.world import USDC, make_wallet
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
-from zkmargin.contracts.signatures import ERC1271_VALID, ChainSignatureCheck
+from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.prover.errors import WrongSigner
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.signed import Signed
 from zkmargin.prover.messages.wallet import is_signed_by_key
 
+ERC1271_VALID = bytes.fromhex("1626ba7e")
 VALID_WORD = ERC1271_VALID.ljust(32, b"\0")
+UNDEPLOYED = bytes.fromhex("6492") * 16
+"""Last word of a signature of a wallet that is not deployed yet (ERC-6492)."""
 
 
 def answer(word: bytes, size: int = 32) -> str:
@@ -95,6 +99,12 @@ def test_a_domain_of_another_chain_is_refused(world):
         ChainSignatureCheck(world.chain)(replace(world.domain, chain_id=1), action, signature, world.alice.auth)
 
 
+def test_a_domain_of_no_clearing_house_is_refused(world, check):
+    domain = replace(world.domain, clearing_house=make_wallet("nobody").address)
+    with pytest.raises(CallInvalid, match="clearing house of the domain"):
+        check(domain, world.draft(ActionKind.DEPOSIT, world.alice), b"whatever", world.alice.auth)
+
+
 def test_it_can_be_asked_at_one_block(world, contract_party):
     action = world.draft(ActionKind.DEPOSIT, contract_party, cash_flow=USDC)
     block = world.chain.get_block("latest").number
@@ -104,3 +114,24 @@ def test_it_can_be_asked_at_one_block(world, contract_party):
     later = world.chain.get_block("latest").number
     asked = (world.domain, action, b"whatever", contract_party.auth)
     assert ChainSignatureCheck(world.chain, later)(*asked) and not ChainSignatureCheck(world.chain, block)(*asked)
+
+
+@pytest.mark.property("P-82")
+def test_a_wallet_that_is_not_deployed_yet_is_asked_too(world, check):
+    """The question deploys it for the time of the call alone (ERC-6492)."""
+    factory, _ = deploy_contract(world.chain, "TestWalletFactory")
+    owner = make_wallet("undeployed")
+    address = factory.call("addressOf", owner.address)
+    making = bytes.fromhex(factory.encode("deploy", owner.address)[2:])
+    action = world.draft(ActionKind.DEPOSIT, world.alice)
+    inner = owner.sign(world.domain, action)
+    wrapped = abi_encode(["address", "bytes", "bytes"], [factory.address, making, inner]) + UNDEPLOYED
+    assert check(world.domain, action, wrapped, address)
+    assert not check(world.domain, action, inner, address) and world.chain.get_code(address) == b""
+    assert not check(world.domain, action, b"\1" * 40 + UNDEPLOYED, address), "not of the form"
+
+
+@pytest.mark.property("P-82")
+def test_a_wallet_that_burns_its_gas_has_not_signed(world, check):
+    hog, _ = deploy_contract(world.chain, "TestHog")
+    assert not check(world.domain, world.draft(ActionKind.DEPOSIT, world.alice), b"whatever", hog.address)
