@@ -19,6 +19,7 @@ class PaymentState(IntEnum):
     QUEUED = 0
     VETOED = 1
     RETURNED = 2
+    REINSTATED = 3
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Payment:
     """Token units."""
 
 
-STATE_AFTER = {"PaymentVetoed": PaymentState.VETOED, "PaymentReinstated": PaymentState.QUEUED}
+STATE_AFTER = {"PaymentVetoed": PaymentState.VETOED, "PaymentReinstated": PaymentState.REINSTATED}
 """State of a payment after an event that also says when it is due."""
 
 
@@ -81,7 +82,7 @@ class CollateralVault:
         return self.contract.send("returnVetoed", astuple(payment), sender=sender)
 
     def reinstate(self, payment: Payment, *, sender: str | None = None) -> Receipt:
-        """Makes a vetoed or returned payment due at once. `sender` is the owner."""
+        """Makes a vetoed or returned payment due when it was before the veto. `sender` is the owner."""
         return self.contract.send("reinstate", astuple(payment), sender=sender)
 
     def is_recorded(self, payment: Payment) -> bool:

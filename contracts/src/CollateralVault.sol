@@ -222,14 +222,16 @@ contract CollateralVault is ICollateralVault, ERC165, ReentrancyGuardTransient {
     /// @inheritdoc ICollateralVault
     function reinstate(Payment memory payment) external onlyOwner nonReentrant {
         _requireRecorded(payment);
-        if (payment.state == PaymentState.QUEUED) revert PaymentStateWrong(payment.state);
         if (payment.state == PaymentState.RETURNED) {
             Book storage book = _books[payment.token];
             if (payment.amount > book.held) revert HeldTooLow(payment.token, payment.amount, book.held);
             book.held -= uint96(payment.amount);
+            book.level = _toLevel(book.level + payment.amount);
+        } else if (payment.state != PaymentState.VETOED) {
+            revert PaymentStateWrong(payment.state);
         }
-        payment.state = PaymentState.QUEUED;
-        payment.dueAt = CLOCK.liveTime();
+        payment.state = PaymentState.REINSTATED;
+        payment.dueAt -= VETO_TIME;
         _record(payment);
         emit PaymentReinstated(payment.account, payment.token, payment.number, payment.dueAt);
     }
@@ -320,8 +322,12 @@ contract CollateralVault is ICollateralVault, ERC165, ReentrancyGuardTransient {
             elapsed = uint32(terms.time) - book.levelAt;
         }
         (uint256 after_, uint256 wait) = OutflowMeter.add(book.held, book.level, elapsed, amount, terms.dailyShare);
-        level = after_ > type(uint96).max ? type(uint96).max : uint96(after_);
+        level = _toLevel(after_);
         dueAt = uint40(terms.time + terms.delay + wait);
+    }
+
+    function _toLevel(uint256 level) private pure returns (uint96) {
+        return level < type(uint96).max ? uint96(level) : type(uint96).max;
     }
 
     function _terms() private view returns (Terms memory terms) {

@@ -426,7 +426,8 @@ def test_the_owner_returns_a_vetoed_payment_to_the_accounts_and_may_take_that_ba
 
     vault.reinstate(returned, sender=owner)
     [reinstated] = vault.read_payments()
-    assert (reinstated.state, reinstated.due_at) == (PaymentState.QUEUED, world.oracle.get_live_time())
+    assert reinstated == replace(payment, state=PaymentState.REINSTATED)
+    refused("PaymentStateWrong", vault.reinstate, reinstated, sender=owner)
     assert vault.get_held(token) == held - payment.amount
     refused("NothingDone", vault.veto, [reinstated], sender=guardian)
     before = world.cash.get_balance(recipient)
@@ -435,14 +436,22 @@ def test_the_owner_returns_a_vetoed_payment_to_the_accounts_and_may_take_that_ba
 
 
 @pytest.mark.property("P-154")
-def test_a_vetoed_payment_is_reinstated_without_passing_through_the_accounts(world, guardian):
-    vault = world.vault
-    [payment] = withdraw(world)
+def test_a_reinstated_payment_is_due_when_it_was_and_is_not_vetoed_again(world, recipient, guardian):
+    """Guardian and owner together do not take a payment past the rate limit either."""
+    vault, token = make_vault(world, "BlockingToken")
+    absorb(world, vault, token, 1_000)
+    payment = release(world, vault, recipient, 1_000)
+    assert payment.due_at > world.oracle.get_live_time() + 3 * DAY
     vault.veto([payment], sender=guardian)
-    held = vault.get_held(world.cash.address)
     vault.reinstate(*vault.read_payments())
-    assert vault.get_held(world.cash.address) == held
-    vault.claim_for(vault.read_payments())
+    [reinstated] = vault.read_payments()
+    assert reinstated == replace(payment, state=PaymentState.REINSTATED)
+    refused("NothingDone", vault.claim_for, [reinstated])
+    refused("NothingDone", vault.veto, [reinstated], sender=guardian)
+    refused("PaymentStateWrong", vault.return_vetoed, reinstated)
+    pass_until(world, [reinstated])
+    vault.claim_for([reinstated])
+    assert token.get_balance(recipient) == 1_000
 
 
 @pytest.mark.property("P-154")

@@ -248,12 +248,14 @@ class Run:
             return f"returned {expected}"
         else:
             is_returned = payment.state is PaymentState.RETURNED
-            error = "PaymentStateWrong" if payment.state is PaymentState.QUEUED else None
+            is_vetoed = payment.state in (PaymentState.VETOED, PaymentState.RETURNED)
+            error = None if is_vetoed else "PaymentStateWrong"
             error = error or ("HeldTooLow" if is_returned and payment.amount > bucket.held else None)
         with self.expect(error) as expected:
             self.vault.reinstate(payment, sender=self.owner)
-            self.change(payment, state=PaymentState.QUEUED, due_at=self.get_live_time())
-            bucket.held -= payment.amount if is_returned else 0
+            self.change(payment, state=PaymentState.REINSTATED, due_at=payment.due_at - VETO_TIME)
+            if is_returned:
+                bucket.release_again(payment.amount)
         return f"reinstated {expected}"
 
     # ----------------------------------------------------------------------------------------------------------- books

@@ -31,6 +31,10 @@ class Bucket:
         excess = self.level * WHOLE - base * self.share
         return -(-excess * DAY // (base * self.share)) if excess > 0 else 0
 
+    def release_again(self, amount: int) -> None:
+        """A returned payment leaves after all, when it should have."""
+        self.held, self.level = self.held - amount, self.level + amount
+
     def take_back(self, amount: int) -> None:
         """A payment returns to what is held."""
         self.held, self.level = self.held + amount, max(0, self.level - amount)

@@ -18,10 +18,12 @@ struct Collateral {
 /// @param QUEUED Waits until it is due, then the recipient's.
 /// @param VETOED The same, after a longer wait, unless the owner returns it before.
 /// @param RETURNED Its tokens are back with the hidden accounts; the owner may still reinstate it.
+/// @param REINSTATED Waits as if it had not been vetoed, and cannot be vetoed again.
 enum PaymentState {
     QUEUED,
     VETOED,
-    RETURNED
+    RETURNED,
+    REINSTATED
 }
 
 /// @notice A payment out of the hidden accounts. The vault stores its hash; whoever claims gives it in full, as the
@@ -124,11 +126,11 @@ interface ICollateralVault {
     /// @param token The token.
     /// @param number Number of the payment's record.
     event PaymentReturned(bytes32 indexed account, address indexed token, uint32 number);
-    /// @notice The owner reinstated a payment: its state is QUEUED, and it is due.
+    /// @notice The owner reinstated a payment: its state is REINSTATED.
     /// @param account Account number that was debited.
     /// @param token The token.
     /// @param number Number of the payment's record.
-    /// @param dueAt Time of the live clock from which it can be claimed, which is now.
+    /// @param dueAt Time of the live clock from which it can be claimed, as before the veto.
     event PaymentReinstated(bytes32 indexed account, address indexed token, uint32 number, uint40 dueAt);
 
     /// @notice The token is neither the cash token nor a collateral.
@@ -277,8 +279,9 @@ interface ICollateralVault {
     /// @param payment The payment.
     function returnVetoed(Payment calldata payment) external;
 
-    /// @notice Makes a vetoed or returned payment due at once. Only the owner.
-    /// @dev Takes the tokens of a returned one from the hidden accounts again. Reverts with `CallerNotOwner`,
+    /// @notice Makes a vetoed or returned payment due when it was before the veto. Only the owner.
+    /// @dev Not earlier: veto and reinstatement do not take a payment past the rate limit. It cannot be vetoed again.
+    ///      Takes the tokens of a returned one from the hidden accounts. Reverts with `CallerNotOwner`,
     ///      `PaymentUnknown`, `PaymentStateWrong`, `HeldTooLow`.
     /// @param payment The payment.
     function reinstate(Payment calldata payment) external;
