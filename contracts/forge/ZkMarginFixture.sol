@@ -20,8 +20,8 @@ interface Mintable is IERC20 {
 
 /// @title A whole venue in a Foundry test, without circuits and proofs
 /// @notice Inherit it, call `deployVenue`, and act on `house`, `vault` and `oracle`: eight zero words are a proof. It
-///         is the real contracts with test tokens, a verifier that accepts everything and a registry with one key version.
-///         Three publishers sign, two make a quorum.
+///         is the real contracts with test tokens, a verifier that accepts everything and a registry with one key
+///         version. Three publishers sign, two make a quorum.
 /// @dev Contracts are deployed from artifacts, so that only interfaces are compiled here. By default they are the
 ///      project's own, which import `ZkMarginSystem.sol` for that; ZKMARGIN_ARTIFACTS names a folder of others.
 abstract contract ZkMarginFixture {

@@ -65,7 +65,7 @@ def test_chords_lie_above_the_curve_and_are_free_below_the_first_knot(impact, de
         assert chords.get_charge(knot) == pytest.approx(impact * (knot**2 - free**2) / (2 * depth), abs=1e-9 * scale)
 
 
-@pytest.mark.property("P-151")
+@pytest.mark.property("P-101")
 @pytest.mark.parametrize("coin", Coin)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_vega_that_the_market_does_not_trade_costs_more_per_option(coin, sign):
@@ -90,7 +90,7 @@ def test_vega_that_the_market_does_not_trade_costs_more_per_option(coin, sign):
     assert shares[0] < shares[1] < shares[2]
 
 
-@pytest.mark.property("P-151")
+@pytest.mark.property("P-101")
 @pytest.mark.parametrize("coin", Coin)
 @pytest.mark.parametrize("tenor", TENORS)
 def test_net_short_options_are_limited_per_range_of_tenors(coin, tenor):

@@ -46,7 +46,7 @@ def test_which_options_settle_within_the_period():
     assert not settles_within(get_snapshot("standard", CRASH), 2.0).any()
 
 
-@pytest.mark.property("P-153")
+@pytest.mark.property("P-103")
 @pytest.mark.parametrize("coin", Coin)
 def test_a_one_day_calendar_pays_for_the_move_after_the_settlement(coin):
     """One lot long of the next settlement against one short of the day after: when the near one has settled, the far
@@ -73,7 +73,7 @@ def test_a_one_day_calendar_pays_for_the_move_after_the_settlement(coin):
     assert "settle at today's price" in house.grid.cells[coin][needed.worst[coin]].label
 
 
-@pytest.mark.property("P-153")
+@pytest.mark.property("P-103")
 @pytest.mark.parametrize(
     ("coin", "after", "without"), [(Coin.BTC, -0.05, 4.0), (Coin.BTC, -0.10, 8.0), (Coin.ETH, 0.10, 4.0)]
 )

@@ -387,7 +387,7 @@ class TestExpectedShortfall:
         more = 2 * int(tail) + 1
         refuse(put("helpers", (LAYOUT.tail, Helper.EQUITY), more), ExcessTotalForm, row=LAYOUT.tail, value=more)
 
-    @pytest.mark.property("P-152")
+    @pytest.mark.property("P-102")
     @pytest.mark.parametrize("name", ["initial", "withdraw", "maintenance"])
     def test_initial_requires_the_shortfall_in_full_and_maintenance_may_require_a_share(self, name):
         fields = to_fields(get_policies("mini")[name])
