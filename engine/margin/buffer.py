@@ -4,8 +4,12 @@ Per coin, with D the account's signed delta notional and, on the side on which D
 
     charge(D) = theta eta (D^2 + 2 |D| L) / (2 Q)
 
-the increment ((D + L)^2 - L^2) / 2Q of a linear-impact cost. The formula is this project's own choice: docs/cavb.md.
-It is asked at the initial level only, so a rise blocks new risk and liquidates nobody.
+D is taken where the side is halfway through: deltas at half the price range down for the side "down" and at half of it
+up for "up". So a short straddle that is delta neutral today is long below and short above, and pays; a long straddle,
+whose delta gains on both sides, does not. Spot, perpetuals and futures have one delta everywhere.
+
+The charge is the increment ((D + L)^2 - L^2) / 2Q of a linear-impact cost. The formula is this project's own choice:
+docs/cavb.md. It is asked at the initial level only, so a rise blocks new risk and liquidates nobody.
 
 A policy carries chords of the curve, which lie above it between 0 and the largest exposure, and that largest exposure
 as a hard limit, since a convex curve outgrows every line. With knots at (k / n)^2 of the largest exposure every chord
@@ -105,7 +109,7 @@ class BufferModel:
     snapshot : MarketSnapshot
     parameters : Parameters
     exposures : ndarray
-        (N,) delta of one lot times the index, US dollars.
+        (2, N) delta of one lot times the index, US dollars, at half the price range down and at half of it up.
     """
 
     name = "contagion buffer"
@@ -132,9 +136,9 @@ class BufferModel:
         )
 
     def get_columns(self, coin: Coin) -> np.ndarray:
-        """(N,) exposures of the coin's slots, US dollars per lot; zero elsewhere."""
+        """(2, N) exposures of the coin's slots on the sides "down" and "up", US dollars per lot; zero elsewhere."""
         columns = np.zeros_like(self.exposures)
-        columns[self.preset.span(coin)] = self.exposures[self.preset.span(coin)]
+        columns[:, self.preset.span(coin)] = self.exposures[:, self.preset.span(coin)]
         return columns
 
     def add_rows(self, draft: Draft, level: str) -> None:
@@ -142,9 +146,10 @@ class BufferModel:
         if level != "initial":
             return
         for index, coin in enumerate(Coin):
-            columns, rows = self.get_columns(coin), draft.layout.buffer(index)
+            sides, rows = self.get_columns(coin), draft.layout.buffer(index)
             used = False
-            for side, (sign, chords) in enumerate(zip((-1.0, 1.0), self.chords[coin], strict=True)):
+            pairs = zip((-1.0, 1.0), sides, self.chords[coin], strict=True)
+            for side, (sign, columns, chords) in enumerate(pairs):
                 if not chords.is_charged:
                     continue
                 used = True

@@ -1,7 +1,7 @@
 """The definition of the house model's requirement, written to be read, in floats or in exact rational numbers.
 
     requirement = K + buffer + concentration + max(grid, expected shortfall)
-    buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta (initial only)
+    buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta half the range away (initial only)
     grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
     K           = contingency per option, perpetual, future and bond, and the haircut of collateral
     concentration = sum over coins of max_k (slope_k |V| - constant_k), V the net vega (initial only)
@@ -248,10 +248,10 @@ class Definition:
             return buffers, math.inf
         for coin in Coin:
             span = self.preset.span(coin)
-            exposures, lots = self.values.exposures[span], state.positions[span]
+            lots = state.positions[span]
             crowding = self.snapshot.crowding[coin]
             rate = self.parameters.price_range[coin] * self.parameters.factor["initial"]
-            for sign in (1.0, -1.0):
+            for sign, exposures in zip((1.0, -1.0), self.values.side_exposures[:, span], strict=True):
                 ladder, depth = crowding.get_side(sign)
                 curvature = self.snapshot.contagion_multiplier * crowding.impact / (2.0 * depth)
                 if not curvature:

@@ -58,7 +58,7 @@ class HouseModel:
     @cached_property
     def buffer(self) -> BufferModel:
         """Contagion buffer."""
-        return BufferModel(self.snapshot, self.parameters, self.exposures)
+        return BufferModel(self.snapshot, self.parameters, self.side_exposures)
 
     @cached_property
     def concentration(self) -> ConcentrationModel:
@@ -95,6 +95,14 @@ class HouseModel:
     def vegas(self) -> np.ndarray:
         """(N,) change in value of one lot per volatility point, US dollars."""
         return np.asarray(greeks_per_lot(self.snapshot).vega / PERCENT)
+
+    @cached_property
+    def side_exposures(self) -> np.ndarray:
+        """(2, N) delta of one lot times the coin's index, US dollars, at half the price range down and at half of it
+        up; volatility as it is."""
+        half = np.array([0.5 * self.parameters.price_range[coin] for coin in Coin])[self.snapshot.listing.underlying]
+        deltas = delta_per_lot(self.snapshot, forward_shift=np.stack([-half, half])) * self.snapshot.index_by_slot
+        return zero_unaccepted_collateral(self.snapshot, self.parameters, deltas)
 
     def contingency(self, level: str) -> tuple[np.ndarray, np.ndarray]:
         """K_1 per long lot and per short lot, (N,) each, US dollars: options, linear instruments, bonds, haircuts.

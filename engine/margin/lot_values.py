@@ -53,6 +53,10 @@ class LotValues(Protocol):
         """(N,) change in value of one lot per volatility point, US dollars."""
 
     @property
+    def side_exposures(self) -> np.ndarray:
+        """(2, N) the same at half the price range down and at half of it up."""
+
+    @property
     def grid_pnl(self) -> np.ndarray:
         """(cells, N) change in value of one lot in each cell of its own coin, US dollars."""
 
@@ -127,8 +131,8 @@ class LotByLot:
             raise WrongKind(f"expiry of {item.name}", None, "a time, as futures and options have")
         return (item.expiry - self.snapshot.time) / SECONDS_PER_YEAR
 
-    def delta(self, item: Instrument) -> float:
-        """Change in value per change of the forward, for one coin."""
+    def delta(self, item: Instrument, move: float = 0.0) -> float:
+        """Change in value per change of the forward, for one coin, after a relative price move."""
         if item.kind is InstrumentKind.BOND:
             return 0.0
         if item.kind is not InstrumentKind.OPTION:
@@ -136,7 +140,7 @@ class LotByLot:
         years = self.years(item)
         spread = self.volatility(item) * math.sqrt(years)
         strike, is_call = get_option_terms(item)
-        d1 = math.log(self.forward(item) / strike) / spread + 0.5 * spread
+        d1 = math.log(self.forward(item) * (1.0 + move) / strike) / spread + 0.5 * spread
         return 0.5 * math.erfc(-d1 / math.sqrt(2.0)) - (0.0 if is_call else 1.0)
 
     def tenor_scale(self, item: Instrument) -> float:
@@ -202,10 +206,20 @@ class LotByLot:
     @cached_property
     def exposures(self) -> np.ndarray:
         """(N,) delta of one lot times the index, US dollars."""
+        return self._expose(0.0)
+
+    @cached_property
+    def side_exposures(self) -> np.ndarray:
+        """(2, N) the same at half the price range down and at half of it up."""
+        return np.stack([self._expose(-0.5), self._expose(0.5)])
+
+    def _expose(self, part: float) -> np.ndarray:
+        """(N,) exposures after a move by that part of each coin's price range."""
         exposures = np.zeros(self.preset.slots)
         for item in self.items:
             if not self.is_unaccepted(item):
-                exposures[item.slot] = self.delta(item) * item.lot_size * self.snapshot.index[item.underlying]
+                delta = self.delta(item, part * self.parameters.price_range[item.underlying])
+                exposures[item.slot] = delta * item.lot_size * self.snapshot.index[item.underlying]
         return exposures
 
     @cached_property

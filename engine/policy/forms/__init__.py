@@ -17,7 +17,7 @@ requirement is met", whatever it chooses:
 * A transfer n moves an exposure between two groups whose rows offer the same moves with opposite signs, and is charged
   in their sum.
 * Charges K are subtracted, and every row with positions subtracts the rounding charge K_2.
-* A row that bounds a loss has a positive constant b only as a chord of a charge on one exposure.
+* A row that bounds a loss has a positive constant b only as a chord of a charge on one exposure a side.
 """
 
 from zkmargin.engine.policy.forms.read import describe_row, read_forms

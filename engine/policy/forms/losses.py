@@ -45,28 +45,44 @@ def _check_loss_row(policy: Policy, row: int, column: int) -> None:
 
 
 def _check_loss_constants(policy: Policy, rows: list[int], column: int) -> None:
-    """A positive constant lets a loss be zero. Only a convex charge needs one: its chords x >= slope D - c all use one
-    exposure D, and no transfer."""
+    """A positive constant lets a loss be zero. Only a convex charge needs one: its chords x >= slope D - c use one
+    exposure D, or one a side, and no transfer."""
     gifts = [row for row in rows if policy.constants[row] > 0]
     if not gifts:
         return
     is_alone = not np.delete(policy.helpers[rows], column, axis=1).any()
-    if not (is_alone and _is_one_exposure(policy.positions[rows])):
+    linear = list(policy.preset.linear_slots)
+    if not (is_alone and _is_exposure_a_side(policy.positions[rows], linear)):
         raise CreditRefused(
             policy.name,
             "b in a row that bounds a loss",
             policy.constants[gifts[0]],
-            "0 or negative; positive only where all rows of the loss are chords on one exposure, without a transfer",
+            "0 or negative; positive only where all rows of the loss are chords on one exposure a side and no transfer",
             gifts[0],
             column,
         )
 
 
-def _is_one_exposure(columns: np.ndarray) -> bool:
-    """Whether the rows (rows, N) are multiples of one exposure, up to their rounding."""
+def _is_exposure_a_side(columns: np.ndarray, linear: list[int]) -> bool:
+    """Whether the rows (rows, N) are multiples of one exposure, up to their rounding; or of two that agree on the
+    `linear` slots, the one in rows that longs of these raise and the other in rows that shorts raise.
+
+    A charge has chords on a long and on a short exposure, whose options have the deltas of different prices.
+    """
+    is_first = _find_multiples(columns)
+    if is_first.all():
+        return True
+    deltas = columns[:, linear]
+    sides = np.sign(deltas[:, int(np.abs(deltas).max(axis=0).argmax())]) * np.where(is_first, 1, -1)
+    agree = bool(_find_multiples(deltas).all()) and len(set(sides.tolist())) == 1 and bool(sides[0])
+    return agree and bool(_find_multiples(columns[~is_first]).all())
+
+
+def _find_multiples(columns: np.ndarray) -> np.ndarray:
+    """(rows,) whether a row is a multiple of the one with the largest coefficient, up to its rounding."""
     row, slot = np.unravel_index(int(np.abs(columns).argmax()), columns.shape)
     largest = columns[row]
     if not largest[slot]:
-        return True
+        return np.ones(len(columns), dtype=bool)
     expected = np.outer(columns[:, slot] / int(largest[slot]), largest)
-    return bool((np.abs(columns - expected) <= _ROUNDING_UNITS).all())
+    return np.asarray((np.abs(columns - expected) <= _ROUNDING_UNITS).all(axis=1))

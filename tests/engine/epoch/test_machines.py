@@ -40,6 +40,7 @@ def describe(size: str, market: str) -> dict[str, str]:
     columns = {
         "prices": house.prices,
         "exposures": house.exposures,
+        "side exposures": house.side_exposures,
         "grid": house.grid.pnl,
         "shortfall": house.shortfall.pnl,
     }

@@ -323,6 +323,35 @@ class TestConstantsOfLosses:
 
         refuse(change, CreditRefused, row=LAYOUT.buffer(0)[0], column=SPARE_HELPER)
 
+    @pytest.mark.parametrize("long, short", [(4, -7), (4, 7), (0, 3)])
+    def test_options_may_have_a_delta_a_side(self, long, short):
+        """A long exposure takes deltas below the present price, a short one above it; perpetuals have one."""
+        fields = to_fields(get_quiet_policies("mini")["initial"])
+        self.make_chords()(fields)
+        for row, delta in zip(LAYOUT.buffer(0)[:2], (long, short), strict=True):
+            fields["positions"][row, 4] = delta * 10**6
+        check_policy(Policy(name="initial", preset=MINI, **fields), LISTED)
+
+    def test_two_exposures_on_one_side_may_not(self):
+        """Two rows that longs of the perpetual raise, with other options in them, are scenarios and no chords."""
+
+        def change(fields):
+            self.make_chords()(fields)
+            first, second = LAYOUT.buffer(0)[:2]
+            fields["positions"][second] = fields["positions"][first]
+            fields["positions"][first, 4], fields["positions"][second, 4] = 4 * 10**6, -7 * 10**6
+
+        refuse(change, CreditRefused, row=LAYOUT.buffer(0)[0], column=SPARE_HELPER)
+
+    def test_two_exposures_of_options_alone_may_not(self):
+        def change(fields):
+            self.make_chords()(fields)
+            first, second = LAYOUT.buffer(0)[:2]
+            fields["positions"][[first, second]] = 0
+            fields["positions"][first, [3, 4]], fields["positions"][second, [3, 4]] = (1, 2), (-2, -1)
+
+        refuse(change, CreditRefused, row=LAYOUT.buffer(0)[0], column=SPARE_HELPER)
+
     def test_a_negative_constant_is_always_allowed(self):
         fields = to_fields(get_quiet_policies("mini")["initial"])
         fields["constants"][GRID] = -(10**9)
