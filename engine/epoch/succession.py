@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import fields
 
+import numpy as np
+
 from zkmargin.engine.calibration.filters import DECAY
 from zkmargin.engine.elementary import power
 from zkmargin.engine.epoch.record import Epoch
@@ -31,6 +33,10 @@ the quorum's word, within this."""
 
 EASING = 2.0
 """What lowers the contagion buffer (more depth, a smaller ladder or impact) moves at most by this factor per epoch."""
+VOLATILITY_FALL, VOLATILITY_RISE = 0.5, 3.0
+"""An option's volatility moves within these factors per epoch, where more would move its price by `LEAST_PRICE`."""
+LEAST_PRICE = 1e-4
+"""Change of an option's price that matters, fraction of the forward: a tick of Deribit's options."""
 FUNDING_SECONDS = 8 * SECONDS_PER_HOUR
 """Funding is stated and paid for so many seconds, from midnight UTC."""
 FUNDING_CAP = 0.01
@@ -67,6 +73,7 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
       closes are daily); depth, ladder and impact ease by `EASING` at most, the contagion multiplier falls by
       `MULTIPLIER_FALL` at most.
+    * An option that stays keeps at least half of its volatility and gets at most three times as much, where it matters.
     * A perpetual's accrued funding moves by at most `FUNDING_CAP` of the larger mark for each 8 hours that pass, and as
       much again for each of 0, 8 and 16 o'clock (venues that pay at once); it begins at 0 where a step drops the slot.
     * The first epoch's generation began without a step: its settlement is the identity.
@@ -96,6 +103,7 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     _check_collateral(previous, epoch)
     _check_easing(previous, epoch)
     _check_accrued_funding(previous, epoch)
+    _check_volatilities(previous, epoch)
     if epoch.generation == previous.generation:
         _check_same_generation(previous, epoch)
     else:
@@ -185,6 +193,26 @@ def _check_accrued_funding(previous: Epoch, epoch: Epoch) -> None:
         accrued = after.accrued_funding[coin]
         if abs(accrued - start) > reach + 1 / USD6:
             raise RefusedSuccession("accrued funding", accrued, f"{start - reach:.6f} to {start + reach:.6f}", slot)
+
+
+def _check_volatilities(previous: Epoch, epoch: Epoch) -> None:
+    """A price made up by a volatility is equity made up, long or short, and needs no move of the market.
+
+    A market that moves farther is followed in several epochs. Where a volatility does not matter, as an hour before an
+    option expires far from the money, quotes give none, and any may be stated.
+    """
+    before, after = previous.snapshot, epoch.snapshot
+    pairs = zip(before.listing.instruments, after.listing.instruments, strict=True)
+    is_kept = np.array([old is not None and old == new for old, new in pairs]) & after.listing.is_option
+    held = np.where(is_kept, before.volatility, after.volatility)
+    low, high = VOLATILITY_FALL * held, VOLATILITY_RISE * held
+    change = np.abs(price_per_lot(after) - price_per_lot(after, volatility=held))
+    with np.errstate(invalid="ignore"):
+        is_far = (after.volatility < low) | (after.volatility > high)
+        refused = np.flatnonzero(is_far & (change > LEAST_PRICE * after.forward * after.listing.lot_size))
+    for slot in refused.tolist():
+        allowed = f"{low[slot]:.6f} to {high[slot]:.6f}, from {held[slot]:.6f}"
+        raise RefusedSuccession("volatility", float(after.volatility[slot]), allowed, slot)
 
 
 def _check_same_generation(previous: Epoch, epoch: Epoch) -> None:

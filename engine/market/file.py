@@ -17,6 +17,7 @@ from zkmargin.engine.files import StrictModel, find_shipped, list_shipped, read_
 from zkmargin.engine.market.arbitrage import check_prices
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.market.instruments import MAX_USD, Instrument, InstrumentKind, Listing
+from zkmargin.engine.market.quotes import check_quotes
 from zkmargin.engine.market.snapshot import MAX_VOLATILITY, MIN_VOLATILITY, MarketSnapshot
 from zkmargin.engine.market.svi import SviSlice, VolatilitySurface
 from zkmargin.engine.presets import Coin, get_preset, require_coin
@@ -154,7 +155,7 @@ def parse_market(text: str, *, source: str = "market file") -> MarketSnapshot:
         If the options' prices have a gross arbitrage (`engine.market.arbitrage`), ArbitrageableSurface if `svi` has
         one.
     MarketError
-        As the records raise.
+        As the records raise, and `engine.market.quotes.check_quotes` where the file has observations.
     """
     return _build(read_model(MarketFile, text, source), source)
 
@@ -203,6 +204,7 @@ def _build(file: MarketFile, source: str) -> MarketSnapshot:
     )
     snapshot.check_marks()
     check_prices(snapshot)
+    check_quotes(snapshot, {row.name: row for row in file.observations})
     return snapshot
 
 

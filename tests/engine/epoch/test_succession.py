@@ -278,6 +278,44 @@ class TestAccruedFunding:
             refuse(old, self.accrue(0.0, 60, old, snapshot=anew, settlement=step), "payoff", paid, PERPETUAL)
 
 
+class TestVolatilities:
+    """An option's volatility is followed within a factor per epoch, where its price depends on it."""
+
+    @staticmethod
+    def scale(slot: int, factor: float, snapshot: MarketSnapshot = SNAPSHOT) -> Epoch:
+        volatility = snapshot.volatility.copy()
+        volatility[slot] *= factor
+        return follow(FIRST, snapshot=dataclasses.replace(snapshot, volatility=volatility))
+
+    @pytest.mark.property("P-113")
+    @pytest.mark.parametrize("slot", [3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
+    def test_a_volatility_at_a_quarter_is_refused(self, slot):
+        for accepted in (0.51, 2.9):
+            check_succession(FIRST, self.scale(slot, accepted))
+        for factor in (0.25, 0.49, 3.1):
+            refuse(FIRST, self.scale(slot, factor), "volatility", slot=slot)
+
+    @pytest.mark.property("P-113")
+    def test_a_volatility_that_moves_no_price_may_be_anything(self):
+        """The option is worth its strike less the forward, to a tick, whatever volatility below this is stated."""
+        forward = SNAPSHOT.forward.copy()
+        forward[3] = 0.2 * SNAPSHOT.listing.at(3).strike
+        deep = dataclasses.replace(SNAPSHOT, forward=forward)
+        check_succession(FIRST, self.scale(3, 0.25, deep))
+
+    def test_what_a_step_lists_anew_has_no_volatility_before(self):
+        item = other_strike(OPTION)
+        snapshot = relist(SNAPSHOT, {OPTION: item}, step=1)
+        volatility = snapshot.volatility.copy()
+        volatility[OPTION] *= 0.25
+        epoch = follow(
+            FIRST,
+            snapshot=dataclasses.replace(snapshot, volatility=volatility),
+            settlement=settle({OPTION: price(OPTION)}),
+        )
+        check_succession(FIRST, epoch)
+
+
 class TestSameGeneration:
     @pytest.mark.property("P-22")
     @pytest.mark.parametrize("change", [None, other_strike(OPTION)])
