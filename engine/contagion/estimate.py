@@ -20,9 +20,10 @@ from zkmargin.engine.contagion.impact import fit_book_impact
 from zkmargin.engine.contagion.ladder import SIDES, Ladder, estimate_ladder
 from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, get_bands
 from zkmargin.engine.contagion.state import StateRule
+from zkmargin.engine.errors import MarketError
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.presets import Coin
-from zkmargin.engine.units import require_all_in_range, require_in_range
+from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, read_utc, require_all_in_range, require_in_range
 
 MEMORY = 720.0
 """Hours of large moves that a fit reads."""
@@ -34,6 +35,51 @@ EPOCHS, EPOCH_HOURS = 16, 3.0
 """The multiplier is followed over the last 48 hours."""
 FEWEST_EVENTS = 20
 """With fewer large moves in the memory the market counts as calm: a fit on a handful of events is noise."""
+LARGEST_AGE = SECONDS_PER_DAY
+"""Seconds after which a figure says nothing of the market any more."""
+LONGEST_CANDLE = 1.0
+"""Hours of the candles in which the rule counts large moves: its threshold and its calm values are of these."""
+
+
+class StaleState(MarketError):
+    """A state record that says nothing of the present; carries what, its value and what is allowed."""
+
+    def __init__(self, what: str, value: object, allowed: str):
+        self.what, self.value, self.allowed = what, value, allowed
+        super().__init__(f"{what} is {value}; allowed: {allowed}, or a stated replay of history")
+
+
+def check_state(state: StateRecord, now: int) -> None:
+    """Whether a record may speak for the market at `now`, unix seconds.
+
+    Raises
+    ------
+    StaleState
+        If the record or a coin's open interest is older than `LARGEST_AGE` or from the future, or large moves were
+        counted in candles longer than `LONGEST_CANDLE`.
+    """
+    for departure in find_departures(state, now):
+        raise departure
+
+
+def find_departures(state: StateRecord, now: int) -> list[StaleState]:
+    """Each rule of `check_state` that the record breaks, as the error that it would be."""
+    dated = {"time of the state record": state.time}
+    dated |= {f"time of {coin.value}'s open interest": each.open_interest_time for coin, each in state.coins.items()}
+    found = []
+    for what, text in dated.items():
+        age = now - read_utc(text, what).timestamp()
+        if not 0 <= age <= LARGEST_AGE:
+            side = (
+                f"{age / SECONDS_PER_HOUR:.1f} hours old" if age > 0 else f"{-age / SECONDS_PER_HOUR:.1f} hours ahead"
+            )
+            allowed = f"up to {LARGEST_AGE / SECONDS_PER_HOUR:g} hours before the market's time"
+            found.append(StaleState(what, f"{text} ({side})", allowed))
+    for coin, each in state.coins.items():
+        if each.candle_hours > LONGEST_CANDLE:
+            what = f"candle of {coin.value}'s large moves, hours,"
+            found.append(StaleState(what, each.candle_hours, f"at most {LONGEST_CANDLE:g}"))
+    return found
 
 
 @dataclass(frozen=True)
@@ -48,6 +94,8 @@ class Estimate:
     """Largest branching ratio over the coins, per epoch of the last 48 hours."""
     gain: float
     """BTC's gain on the side "down"."""
+    departures: tuple[str, ...]
+    """What a replay of history let through: stale or future figures, coarse candles; empty for a present market."""
 
 
 def round_figures(value: float, figures: int = 3) -> float:
@@ -117,13 +165,33 @@ def estimate(
     index: Mapping[str, float],
     daily_volatility: Mapping[str, float],
     band: Mapping[str, float],
+    now: int,
+    *,
+    is_replay: bool = False,
     rule: StateRule | None = None,
 ) -> Estimate:
-    """Crowding per coin and the multiplier; arguments as in `estimate_crowding`."""
+    """Crowding per coin and the multiplier; other arguments as in `estimate_crowding`.
+
+    Parameters
+    ----------
+    now : int
+        The market's time, unix seconds.
+    is_replay : bool
+        Take figures of other times and frequencies, for history of which there are no others; they are named in the
+        result.
+
+    Raises
+    ------
+    StaleState
+        As `check_state`, unless `is_replay`.
+    """
+    if not is_replay:
+        check_state(state, now)
     rule = rule or StateRule()
     crowding, ladders = estimate_crowding(state, book, event, index, daily_volatility, band)
     gain = ladders["down"].get_gain(crowding[Coin.BTC].depth_down, crowding[Coin.BTC].impact)
     ends = state.hours - EPOCH_HOURS * np.arange(EPOCHS - 1, -1, -1)
     branching = [max(compute_branching(figures, end) for figures in state.coins.values()) for end in ends]
     path = rule.follow(1.0, [(n, gain) for n in branching], EPOCH_HOURS)
-    return Estimate(crowding, round(path[-1], 3), tuple(branching), gain)
+    departures = tuple(str(departure) for departure in find_departures(state, now))
+    return Estimate(crowding, round(path[-1], 3), tuple(branching), gain, departures)

@@ -99,7 +99,9 @@ class CoinState(StrictModel):
     open_interest: float = Field(gt=0)
     """Coins."""
     open_interest_time: str
-    """When it was read (the nearest record to the date)."""
+    """When it was read: the latest record before the date, or the first after it where there is none."""
+    candle_hours: float = Field(gt=0)
+    """Longest step of the series that large moves were counted in. The counts of two frequencies do not compare."""
     large_moves: list[float]
     """Hours since the start of the observation at which a large move ended, rising."""
 
@@ -107,9 +109,11 @@ class CoinState(StrictModel):
 class StateRecord(StrictModel):
     """Public figures at a date, from which the publishers' estimate is made."""
 
-    format: Literal["zkmargin.state/1"]
+    format: Literal["zkmargin.state/2"]
     about: str
     source: str
+    time: str
+    """The date, ISO 8601 with an offset or UTC."""
     hours: float = Field(gt=0)
     """Length of the observation; it ends at the date."""
     threshold: float = Field(gt=0, lt=1)

@@ -127,8 +127,10 @@ def get_ladder(model: MarketModel, population: Population, notional: np.ndarray)
 
 
 def _write_options(model: MarketModel, population: Population, surcharge: np.ndarray) -> np.ndarray:
-    """(S, W) coins of puts, margin `option_margin` per notional; a surcharge applies to the delta."""
-    delta = -get_put_deltas(model, np.array([model.price]), 0)[0][population.writer_strike]
+    """(S, W) coins of puts, margin `option_margin` per notional; a surcharge applies to the delta half the shock band
+    lower, as the contagion buffer's does."""
+    halfway = model.price * (1.0 - 0.5 * model.band)
+    delta = -get_put_deltas(model, np.array([halfway]), 0)[0][population.writer_strike]
     is_governed = ~population.writer_outside & (model.governed_from == 0)
     allowed = 1.0 / (model.option_margin + surcharge * delta * is_governed)
     return np.asarray(np.minimum(population.writer_wanted, allowed) * population.writer_equity / model.price)

@@ -13,6 +13,7 @@ from zkmargin.engine.errors import EngineError
 from zkmargin.prover.errors import ProverError
 from zkmargin.scripts.cli import account, bench, console, simulate, venue
 from zkmargin.scripts.cli.backtest import backtest
+from zkmargin.scripts.cli.crowding import crowding
 from zkmargin.scripts.cli.demo import demo
 from zkmargin.scripts.cli.distance import distance
 from zkmargin.scripts.cli.epoch import epoch
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
-    *(whatif, size, hedge, explain, distance, backtest, surface, stress),
+    *(whatif, size, hedge, explain, distance, backtest, surface, stress, crowding),
 )
 for command in COMMANDS:
     app.command()(command)

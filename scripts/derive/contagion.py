@@ -9,7 +9,8 @@ surface series (`deribit_znmahbub_surface_series_{BTC,ETH}.csv`), whose index fi
 records hold derived numbers only and are the same on every run.
 
 What cannot be derived is stated in them: no trustworthy depth exists for the minutes of the crash, none at all for
-ETH beyond five levels, and no open interest for the two dates themselves (the nearest record is used).
+ETH beyond five levels, and no open interest for the two dates themselves (the latest record before is used, else the
+first after).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from zkmargin.engine.contagion.records import DATA
+from zkmargin.engine.errors import MalformedFile
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, read_utc
 from zkmargin.scripts.derive.tables import Row, read_table
@@ -119,25 +121,33 @@ def derive_event(folder: Path) -> dict:
     }
 
 
-def find_large_moves(folder: Path, coin: str, end: float) -> list[float]:
-    """Hours since the start of the observation at which a large move ended: hourly candles, else the index series."""
+def find_large_moves(folder: Path, coin: str, end: float) -> tuple[float, list[float]]:
+    """Longest step of the series in hours, and the hours since the start of the observation at which large moves ended:
+    hourly candles, else the index series where there is one."""
     rows = [
         (row.milliseconds("timestamp") + SECONDS_PER_HOUR, 1.0, np.log(row.price("close") / row.price("open")))
         for row in read_candles(folder, coin, "1h")
     ]
-    if rows[-1][0] < end - SECONDS_PER_DAY:
-        surface = read_table(folder / f"deribit_znmahbub_surface_series_{coin}.csv")
+    coarse = folder / f"deribit_znmahbub_surface_series_{coin}.csv"
+    if rows[-1][0] < end - SECONDS_PER_DAY and coarse.exists():
+        surface = read_table(coarse)
         series = sorted({row.moment("timestamp").timestamp(): row.price("index_price") for row in surface}.items())
         rows = [
             (late, (late - early) / SECONDS_PER_HOUR, np.log(new / old))
             for (early, old), (late, new) in pairwise(series)
         ]
     start = end - OBSERVED * SECONDS_PER_HOUR
-    return [
+    inside = [row for row in rows if start < row[0] <= end]
+    longest = max((hours for _, hours, _ in inside), default=OBSERVED)
+    return round(longest, 3), [
         round((time - start) / SECONDS_PER_HOUR, 3)
-        for time, hours, move in rows
-        if start < time <= end and abs(move) > THRESHOLD * np.sqrt(hours)
+        for time, hours, move in inside
+        if abs(move) > THRESHOLD * np.sqrt(hours)
     ]
+
+
+def _stamp(row: Row) -> float:
+    return row.milliseconds("timestamp")
 
 
 def derive_state(folder: Path, stamp: str) -> dict:
@@ -147,18 +157,24 @@ def derive_state(folder: Path, stamp: str) -> dict:
     coins = {}
     for coin in Coin:
         own = [row for row in interest if row["symbol"] == f"{coin}USDT"]
-        nearest = min(own, key=lambda row: abs(row.milliseconds("timestamp") - end))
+        if not own:
+            raise MalformedFile("open interest", f"has no row of {coin}USDT; allowed: rows of every coin")
+        past = [row for row in own if row.milliseconds("timestamp") <= end]
+        read = max(past, key=_stamp) if past else min(own, key=_stamp)
+        longest, moves = find_large_moves(folder, coin, end)
         coins[coin] = {
-            "open_interest": round(nearest.price("sum_open_interest"), 3),
-            "open_interest_time": datetime.fromtimestamp(nearest.milliseconds("timestamp"), UTC).isoformat(),
-            "large_moves": find_large_moves(folder, coin, end),
+            "open_interest": round(read.price("sum_open_interest"), 3),
+            "open_interest_time": datetime.fromtimestamp(read.milliseconds("timestamp"), UTC).isoformat(),
+            "candle_hours": longest,
+            "large_moves": moves,
         }
     return {
-        "format": "zkmargin.state/1",
-        "about": f"Public figures at {stamp} UTC. Open interest: the nearest record to that time, see its date. Large "
-        f"moves: hours with more than {THRESHOLD:.0%}, or where no hourly candles exist steps of the index series with "
-        "more than that times the square root of their hours.",
+        "format": "zkmargin.state/2",
+        "about": f"Public figures at {stamp} UTC. Open interest: the latest record before that time, else the first "
+        f"after it, see its date. Large moves: hours with more than {THRESHOLD:.0%}, or where no hourly candles exist "
+        "steps of the index series with more than that times the square root of their hours, see candle_hours.",
         "source": "Open interest and hourly candles of Binance USD-M perpetuals; Deribit index; public repositories",
+        "time": read_utc(stamp, "date of a state record").isoformat(),
         "hours": OBSERVED,
         "threshold": THRESHOLD,
         "coins": coins,

@@ -1,18 +1,20 @@
 """The estimate from the shipped records, and the shipped markets that carry it."""
 
 import math
+import re
 from dataclasses import replace
 from functools import lru_cache
 
 import pytest
 
-from zkmargin.engine.contagion.estimate import compute_branching, estimate, estimate_crowding, round_figures
+from zkmargin.engine.contagion.estimate import StaleState, compute_branching, estimate, estimate_crowding, round_figures
 from zkmargin.engine.contagion.records import CoinState, DepthRecord, EventRecord, StateRecord, load_record
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.margin.buffer import compute_charge
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import read_utc
 
 BOOK = load_record(DepthRecord, "depth_2025-10-10")
 EVENT = load_record(EventRecord, "event_2025-10-10")
@@ -26,9 +28,62 @@ def get_inputs(date):
     return snapshot, (load_record(StateRecord, f"state_{date}"), BOOK, EVENT, *numbers, BAND)
 
 
+PRESENT = read_utc("2026-02-05T21:29:37", "").timestamp()
+"""Time of the crash's market."""
+
+
+def make_present(**changes):
+    """The crash's record as if its open interest had been read an hour before; `changes` are BTC's."""
+    state = load_record(StateRecord, "state_2026-02-05")
+    read = {
+        coin: each.model_copy(update={"open_interest_time": "2026-02-05T20:30:00"})
+        for coin, each in state.coins.items()
+    }
+    read[Coin.BTC] = read[Coin.BTC].model_copy(update=changes)
+    return state.model_copy(update={"coins": read})
+
+
 @lru_cache
 def get_estimate(date):
-    return estimate(*get_inputs(date)[1])
+    snapshot, inputs = get_inputs(date)
+    return estimate(*inputs, snapshot.time, is_replay=True)
+
+
+@pytest.mark.property("P-114")
+def test_a_present_record_is_taken():
+    snapshot, inputs = get_inputs("2026-02-05")
+    found = estimate(make_present(), *inputs[1:], snapshot.time)
+    assert found.departures == () and found.contagion_multiplier > 1.9
+
+
+@pytest.mark.property("P-114")
+@pytest.mark.parametrize(
+    "seconds, changes, message",
+    [
+        (86_401, {}, r"time of the state record is .* \(24\.0 hours old\); allowed: up to 24 hours before"),
+        (-1, {}, r"time of the state record is .* \(0\.0 hours ahead\)"),
+        (0, {"open_interest_time": "2026-02-04T21:00:00"}, r"time of BTC's open interest is .* \(24\.5 hours old\)"),
+        (0, {"open_interest_time": "2026-02-20T04:00:00"}, r"time of BTC's open interest is .* \(342\.5 hours ahead\)"),
+        (0, {"candle_hours": 6.0}, r"candle of BTC's large moves, hours, is 6\.0; allowed: at most 1"),
+    ],
+)
+def test_a_stale_or_future_or_coarse_record_is_refused(seconds, changes, message):
+    """The shipped records are 155 days old and 14 days ahead, and count moves of half a day."""
+    _, inputs = get_inputs("2026-02-05")
+    state, now = make_present(**changes), int(PRESENT) + seconds
+    with pytest.raises(StaleState, match=message):
+        estimate(state, *inputs[1:], now)
+    replayed = estimate(state, *inputs[1:], now, is_replay=True)
+    assert any(re.search(message, departure) for departure in replayed.departures)
+
+
+def test_the_shipped_records_are_replays():
+    """What is said of them in docs/cavb.md."""
+    assert [departure.split(" is ")[0] for departure in get_estimate("2026-08-22").departures] == [
+        "time of BTC's open interest", "time of ETH's open interest",
+        "candle of BTC's large moves, hours,", "candle of ETH's large moves, hours,",
+    ]  # fmt: skip
+    assert len(get_estimate("2026-02-05").departures) == 2
 
 
 @pytest.mark.property("P-68")
@@ -80,7 +135,9 @@ def test_more_open_interest_raises_the_ladder_and_never_the_depth():
 
 
 def test_a_handful_of_events_is_no_estimate():
-    few = CoinState(open_interest=1.0, open_interest_time="", large_moves=[float(k) for k in range(600, 619)])
+    few = CoinState(
+        open_interest=1.0, open_interest_time="", candle_hours=1.0, large_moves=[float(k) for k in range(600, 619)]
+    )
     assert compute_branching(few, 768.0) == 0.0
 
 
