@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 
@@ -22,12 +24,9 @@ PERPETUAL_OFFSET = 1
 FIRST_FUTURE_OFFSET = 2
 """Offset of the first dated future within a coin's slots."""
 
-FUTURES_BY_COIN_SLOTS = MappingProxyType({8: 1, 128: 6})
-"""Dated futures per coin, by the number of slots a coin has; the options take the slots after them."""
-
 
 class Coin(StrEnum):
-    """The coins, in slot order: each owns an equal, contiguous share of the slots."""
+    """The coins, in slot order: each owns a contiguous share of the slots."""
 
     BTC = "BTC"
     ETH = "ETH"
@@ -47,10 +46,24 @@ def require_coin(what: str, name: str) -> Coin:
 
 
 @dataclass(frozen=True)
-class Preset:
-    """Sizes of one compiled statement.
+class CoinShare:
+    """What a coin owns of a preset's slots."""
 
-    Within a coin's slots: +0 spot collateral, +1 perpetual, then `futures_per_coin` dated futures, then options.
+    coin: Coin
+    slots: int
+    """Slots, at least those of spot, perpetual and dated futures."""
+    futures: int
+    """Slots for dated futures."""
+    in_vault: bool
+    """Whether a vault takes the coin's spot as collateral."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes of one compiled statement, and how its slots are split between the coins.
+
+    The circuit knows the sizes alone, so presets that differ in the split only share their keys. Within a coin's slots:
+    +0 spot collateral, +1 perpetual, then dated futures, then options.
 
     Raises
     ------
@@ -68,11 +81,15 @@ class Preset:
     """X, the number of first rows that have an excess variable each."""
     helpers: int
     """J, helper variables of a certificate."""
+    split: tuple[CoinShare, ...] = ()
+    """The coins' shares in slot order; where none is given, that of presets.json for so many slots."""
 
     def __post_init__(self) -> None:
-        sizes = [len(Coin) * size for size in FUTURES_BY_COIN_SLOTS]
-        if self.slots not in sizes:
-            raise OutOfRange(f"slots of preset {self.name}", self.slots, *sizes)
+        if not self.split:
+            if self.slots not in SPLITS:
+                raise OutOfRange(f"slots of preset {self.name}", self.slots, *SPLITS)
+            object.__setattr__(self, "split", SPLITS[self.slots])
+        self._check_split()
         if self.rows % LANES or self.rows <= 0:
             raise OutOfRange(f"rows of preset {self.name}", self.rows, LANES, f"any multiple of {LANES}")
         if not 0 <= self.excess_rows <= self.rows:
@@ -80,26 +97,35 @@ class Preset:
         if self.helpers <= 0:
             raise OutOfRange(f"helpers of preset {self.name}", self.helpers, 1, "any")
 
+    def _check_split(self) -> None:
+        given = [share.coin for share in self.split]
+        if given != list(Coin):
+            raise UnknownName(f"coins of preset {self.name}, in order,", str(given), [str(list(Coin))])
+        for share in self.split:
+            what = f"slots of {share.coin} in preset {self.name}"
+            if not 0 <= share.futures <= share.slots - FIRST_FUTURE_OFFSET:
+                raise OutOfRange(what, share.slots, FIRST_FUTURE_OFFSET + max(share.futures, 0), self.slots)
+        total = sum(share.slots for share in self.split)
+        if total != self.slots:
+            raise OutOfRange(f"sum of the coins' slots in preset {self.name}", total, self.slots, self.slots)
+
     @property
     def packed_rows(self) -> int:
         """P = rows / 3, field elements that hold three rows each."""
         return self.rows // LANES
 
-    @property
-    def slots_per_coin(self) -> int:
-        """Slots that one underlying owns."""
-        return self.slots // len(Coin)
-
-    @property
-    def futures_per_coin(self) -> int:
-        """Slots for dated futures in a coin's share."""
-        return FUTURES_BY_COIN_SLOTS[self.slots_per_coin]
-
     @cached_property
     def coins(self) -> Mapping[Coin, range]:
         """Slots of each underlying, in slot order."""
-        size = self.slots_per_coin
-        return MappingProxyType({coin: range(i * size, (i + 1) * size) for i, coin in enumerate(Coin)})
+        ends = list(accumulate(share.slots for share in self.split))
+        return MappingProxyType(
+            {share.coin: range(end - share.slots, end) for share, end in zip(self.split, ends, strict=True)}
+        )
+
+    @cached_property
+    def _owners(self) -> tuple[Coin, ...]:
+        """(N,) the coin of each slot."""
+        return tuple(coin for coin, slots in self.coins.items() for _ in slots)
 
     def coin_slots(self, coin: Coin) -> range:
         """Slots of `coin`; raises `UnknownName` for one that is none."""
@@ -107,7 +133,7 @@ class Preset:
 
     def coin_of(self, slot: int) -> Coin:
         """The coin that owns `slot`, listed or not."""
-        return list(Coin)[slot // self.slots_per_coin]
+        return self._owners[slot]
 
     def span(self, coin: Coin) -> slice:
         """`coin_slots` as an index into columns in slot order."""
@@ -117,7 +143,7 @@ class Preset:
     def future_slots(self, coin: Coin) -> range:
         """Slots for the dated futures of `coin`."""
         first = self.coin_slots(coin).start + FIRST_FUTURE_OFFSET
-        return range(first, first + self.futures_per_coin)
+        return range(first, first + self.split[Coin(coin).ordinal].futures)
 
     def option_slots(self, coin: Coin) -> range:
         """Slots for the options of `coin`."""
@@ -136,11 +162,12 @@ class Preset:
 
     @cached_property
     def vault_slots(self) -> tuple[int, ...]:
-        """Collateral slots that a vault has a token for, the only ones that deposits and withdrawals may touch: ETH's.
+        """Collateral slots that a vault has a token for, the only ones that deposits and withdrawals may touch.
 
-        The BTC slot is reserved: no vault takes anything for it.
+        The others are reserved: no vault takes anything for them.
         """
-        return (self.coins[Coin.ETH].start + SPOT_OFFSET,)
+        shares = zip(self.split, self.collateral_slots, strict=True)
+        return tuple(slot for share, slot in shares if share.in_vault)
 
     @cached_property
     def derivative_slots(self) -> tuple[int, ...]:
@@ -200,17 +227,31 @@ class Bits:
     """abs(price or payoff) < 2^price micro-dollars per lot."""
 
 
-def _read(path: Path) -> tuple[Mapping[str, Preset], Bits]:
-    document = json.loads(path.read_text(encoding="utf-8"))
+def _read_splits(document: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Mapping[int, tuple[CoinShare, ...]]:
+    return MappingProxyType(
+        {
+            int(slots): tuple(
+                CoinShare(require_coin("coin of a split", coin), each["slots"], each["futures"], bool(each["in_vault"]))
+                for coin, each in shares.items()
+            )
+            for slots, shares in document.items()
+        }
+    )
+
+
+def _read(document: Mapping[str, Any]) -> tuple[Mapping[str, Preset], Bits]:
     sizes = ("slots", "rows", "excess_rows", "helpers")
     presets = {name: Preset(name, **{key: entry[key] for key in sizes}) for name, entry in document["presets"].items()}
     names = {field.name for field in fields(Bits)}
     if names != set(document["bits"]):
-        raise MalformedFile(path.name, f"bits named {sorted(names ^ set(document['bits']))} are on one side only")
+        raise MalformedFile("presets.json", f"bits named {sorted(names ^ set(document['bits']))} are on one side only")
     return MappingProxyType(presets), Bits(**document["bits"])
 
 
-PRESETS, BITS = _read(Path(__file__).with_name("presets.json"))
+_DOCUMENT = json.loads(Path(__file__).with_name("presets.json").read_text(encoding="utf-8"))
+SPLITS = _read_splits(_DOCUMENT["splits"])
+"""By number of slots: the coins' shares."""
+PRESETS, BITS = _read(_DOCUMENT)
 
 
 def get_preset(name: str) -> Preset:

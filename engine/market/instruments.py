@@ -280,7 +280,7 @@ class Listing:
     @cached_property
     def underlying(self) -> np.ndarray:
         """int8: index into `Coin` of the coin that owns the slot, listed or not."""
-        return _column([slot // self.preset.slots_per_coin for slot in range(self.preset.slots)], np.int8)
+        return _column([self.preset.coin_of(slot).ordinal for slot in range(self.preset.slots)], np.int8)
 
     @cached_property
     def strike(self) -> np.ndarray:

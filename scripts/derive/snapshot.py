@@ -151,7 +151,7 @@ class _Draft:
         )
         self.funding[coin] = perpetual.funding if perpetual else 0.0
         marks = {row.expiry: row.mark for row in linear if row.expiry is not None}
-        futures = select_futures(tickers, self.chain.time, self.preset.futures_per_coin)
+        futures = select_futures(tickers, self.chain.time, len(self.preset.future_slots(coin)))
         for slot, (expiry, price) in zip(self.preset.future_slots(coin), futures, strict=False):
             future = make_instrument(slot, InstrumentKind.FUTURE, coin, lot, expiry=expiry)
             self._put(future, marks.get(expiry, price))
