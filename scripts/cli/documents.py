@@ -167,6 +167,32 @@ class SimulationDocument(TypedDict):
     """The calibration, where its scenario was run."""
 
 
+class CoinCrowding(TypedDict):
+    """Crowd and depth of one coin, as in a market file."""
+
+    ladder_down: float
+    """Delta notional that others would be forced to sell, US dollars."""
+    ladder_up: float
+    """The same, forced to buy."""
+    depth_down: float
+    """Notional that can be sold, US dollars."""
+    depth_up: float
+    """Notional that can be bought."""
+    impact: float
+    """Relative price move when the depth is used up once."""
+
+
+class CrowdingDocument(TypedDict):
+    """`zkmargin crowding`: what `scripts/derive/snapshot.py` takes as facts."""
+
+    daily_volatility: dict[str, float]
+    """By coin, the market's."""
+    crowding: dict[str, CoinCrowding]
+    """By coin."""
+    contagion_multiplier: float
+    """State multiplier, 1 to 4."""
+
+
 class BacktestDocument(TypedDict):
     """`zkmargin backtest`; entries of its lists are described in docs/backtests.md."""
 
@@ -228,6 +254,7 @@ DOCUMENTS: dict[str, Any] = {
     "stress": StressReport,
     "distance": DistanceReport,
     "surface": SurfaceDocument,
+    "crowding": CrowdingDocument,
     "simulate_cascade": SimulationDocument,
     "backtest": BacktestDocument,
 }

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.support.schemas import check_document
 from zkmargin.engine.contagion.estimate import StaleState
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.scripts.cli.crowding import crowding
@@ -52,6 +53,7 @@ def test_it_makes_the_facts_of_a_market_file(write_data):
     assert facts.daily_volatility == {"BTC": 0.02364, "ETH": 0.037051}
     assert 1.0 <= facts.contagion_multiplier <= 2.0
     assert facts.crowding["BTC"].ladder_down == pytest.approx(4.78e8 * 90_000 / 86_874.4, rel=0.01)
+    check_document("crowding", json.loads(result.stdout))
     assert json.loads(result.stdout)["crowding"]["ETH"]["impact"] == 0.0393
 
 

@@ -348,7 +348,8 @@ class TestConstantsOfLosses:
             self.make_chords()(fields)
             first, second = LAYOUT.buffer(0)[:2]
             fields["positions"][[first, second]] = 0
-            fields["positions"][first, [3, 4]], fields["positions"][second, [3, 4]] = (1, 2), (-2, -1)
+            fields["positions"][first, [3, 4]] = 10**6, 2 * 10**6
+            fields["positions"][second, [3, 4]] = -2 * 10**6, -(10**6)
 
         refuse(change, CreditRefused, row=LAYOUT.buffer(0)[0], column=SPARE_HELPER)
 
