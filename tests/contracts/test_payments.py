@@ -4,6 +4,8 @@ a pause or a veto adds, each of them bounded; nobody else is ever paid."""
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.support.ledger import Bucket
 from tests.support.reverts import refused
@@ -264,6 +266,27 @@ def test_beyond_a_daily_share_payments_wait_as_long_as_the_bucket_takes_to_drain
         waits.append(wait)
     assert waits[:2] == [0, 0] and waits[2] == pytest.approx(DAY, abs=200) and waits[3] >= waits[2] - 60
     assert waits[-1] <= 4 * DAY and vault.get_held(token.address) == 0
+
+
+@pytest.mark.property("P-152")
+@given(
+    releases=st.lists(st.tuples(st.integers(0, 3 * DAY), st.integers(1, 10**6)), min_size=1, max_size=30),
+    share=st.sampled_from((500, 2_000, 10_000)),
+)
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+def test_no_run_of_releases_brings_more_forward_than_the_rate_allows(releases, share):
+    """Of the bucket in Python, to which the test above holds the contract."""
+    held, now, due = 10**6, 0, []
+    bucket = Bucket(held, share)
+    for gap, wanted in releases:
+        now, amount = now + gap, min(wanted, bucket.held)
+        if amount:
+            wait = bucket.release(amount, now)
+            due.append((now + wait, amount))
+            assert wait <= -(-DAY * (10_000 - share) // share)
+    for moment, _ in due:
+        total = sum(amount for other, amount in due if other <= moment)
+        assert total * 10_000 * DAY <= held * share * (DAY + moment)
 
 
 @pytest.mark.property("P-152")
