@@ -79,13 +79,15 @@ class House(HouseModel):
         if refusal is not None:
             raise refusal
 
-    def whatif(self, account: Account, orders: Orders) -> WhatIf:
+    def whatif(self, account: Account, orders: Orders, *, with_distance: bool = False) -> WhatIf:
         """The account before and after orders; raises as `engine.desk.whatif.compute_whatif`."""
-        return compute_whatif(self, *self._read(account), _read_orders(orders))
+        return compute_whatif(self, *self._read(account), _read_orders(orders), with_distance)
 
-    def largest(self, account: Account, direction: Orders, policy: str = "initial") -> Sizing:
+    def largest(
+        self, account: Account, direction: Orders, policy: str = "initial", *, with_distance: bool = False
+    ) -> Sizing:
         """The largest whole multiple of a direction after which the account passes the policy, and what ends it."""
-        return find_largest(self, *self._read(account), _read_orders(direction), policy)
+        return find_largest(self, *self._read(account), _read_orders(direction), policy, with_distance)
 
     def liquidity(self, observations: Mapping[str, Observation], share: float = LIQUIDITY_SHARE) -> Liquidity:
         """Prices and most lots for a hedge, from what the market's source quoted; `share` of its liquidity, 0 to 1."""
@@ -114,9 +116,9 @@ class House(HouseModel):
             seconds=seconds,
         )
 
-    def explain(self, account: Account, level: str = "initial") -> Explanation:
+    def explain(self, account: Account, level: str = "initial", *, with_distance: bool = False) -> Explanation:
         """Which scenarios bind with what weight, and what each position contributes."""
-        return explain_requirement(self, *self._read(account), level)
+        return explain_requirement(self, *self._read(account), level, with_distance)
 
     def stress(self, account: Account, stresses: Sequence[Stress] = STRESSES) -> StressReport:
         """Equity and requirements after named moves of the market."""

@@ -251,9 +251,11 @@ class DistanceSearch:
         still = dict.fromkeys(Coin, 0.0)
         alone = [Direction({**still, coin: sign}, still) for coin in self.held for sign in (-1.0, 1.0)]
         volatilities = [Direction(still, dict.fromkeys(Coin, sign)) for sign in (-1.0, 1.0)]
-        directions = [self.largest_loss, *alone, *volatilities]
-        found = self.find_first(level, directions)
-        direction, units = found or (self.largest_loss, None)
+        return self.measure_first(level, [self.largest_loss, *alone, *volatilities])
+
+    def measure_first(self, level: str, directions: Sequence[Direction]) -> WorstDirection:
+        """Which of `directions` fails first, and where; the first of them where none does."""
+        direction, units = self.find_first(level, directions) or (directions[0], None)
         return WorstDirection(
             prices=dict(direction.prices),
             volatility=int(next(iter(direction.volatilities.values()))),
@@ -309,6 +311,7 @@ def measure_distance(
     return DistanceReport(name, {level: search.measure(level) for level in levels})
 
 
-def measure_worst_distance(house: HouseModel, state: AccountState, level: str = "maintenance") -> WorstDirection:
-    """How far the market must move in the book's worst direction until `level` fails."""
-    return DistanceSearch(house, state).measure_worst(level)
+def measure_loss_distance(house: HouseModel, state: AccountState, level: str = "maintenance") -> WorstDirection:
+    """How far the market must move in the direction in which equity falls most until `level` fails."""
+    search = DistanceSearch(house, state)
+    return search.measure_first(level, [search.largest_loss])

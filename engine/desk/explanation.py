@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
+from zkmargin.engine.desk.distance import WorstDirection, measure_loss_distance
 from zkmargin.engine.desk.labels import BUFFER, CONCENTRATION, describe_house_row, describe_rule
 from zkmargin.engine.desk.requirement_programme import ONE_MARGINAL_USD, ONE_VALUE, RequirementProgramme
 from zkmargin.engine.margin.house import HouseModel
@@ -82,8 +82,8 @@ class Explanation:
     """Rows with a weight, the largest part first."""
     legs: tuple[Leg, ...]
     """Positions, the largest contribution first."""
-    distance: WorstDirection
-    """How far the market must move until maintenance fails."""
+    distance: WorstDirection | None
+    """How far the market must move, where equity falls most, until maintenance fails; none where not asked for."""
     constants: float
     """What belongs to no leg: constants of the buffer's chords, at most 0."""
     is_unique: bool
@@ -105,7 +105,9 @@ class Explanation:
         return document
 
 
-def explain_requirement(house: HouseModel, name: str, state: AccountState, level: str = "initial") -> Explanation:
+def explain_requirement(
+    house: HouseModel, name: str, state: AccountState, level: str = "initial", with_distance: bool = False
+) -> Explanation:
     """Take the requirement of an account apart.
 
     Parameters
@@ -116,6 +118,8 @@ def explain_requirement(house: HouseModel, name: str, state: AccountState, level
     state : AccountState
     level : str
         "initial" or "maintenance".
+    with_distance : bool
+        Whether to say how far a margin call is.
 
     Raises
     ------
@@ -134,7 +138,7 @@ def explain_requirement(house: HouseModel, name: str, state: AccountState, level
         rules=report.contributions,
         binding=_list_binding(house, programme),
         legs=legs,
-        distance=measure_worst_distance(house, state),
+        distance=measure_loss_distance(house, state) if with_distance else None,
         constants=programme.get_constant_part(programme.duals),
         is_unique=programme.is_unique,
         has_unique_marginals=all(_agree(leg.left, leg.right) for leg in legs),

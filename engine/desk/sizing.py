@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from zkmargin.engine.account import STATE_LOTS, AccountState
-from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
+from zkmargin.engine.desk.distance import WorstDirection, measure_loss_distance
 from zkmargin.engine.desk.orders import MAX_ORDER_LOTS, MAX_TRADE_CASH, Order, find_instruments, price_lot, trade
 from zkmargin.engine.desk.whatif import PricedOrder, price_orders
 from zkmargin.engine.margin.house import HouseModel
@@ -56,8 +56,9 @@ class Sizing:
     """The rule that decides the initial requirement there."""
     worst: dict[str, str]
     """By coin, the grid's worst scenario there."""
-    distance: WorstDirection
-    """How far the market must move until maintenance fails, after the largest multiple."""
+    distance: WorstDirection | None
+    """How far the market must move, where equity falls most, until maintenance fails after the largest multiple; none
+    where not asked for."""
 
     @property
     def lots(self) -> dict[str, int]:
@@ -158,7 +159,12 @@ class OrderLine:
 
 
 def find_largest(
-    house: HouseModel, name: str, state: AccountState, direction: Sequence[Order], policy: str = "initial"
+    house: HouseModel,
+    name: str,
+    state: AccountState,
+    direction: Sequence[Order],
+    policy: str = "initial",
+    with_distance: bool = False,
 ) -> Sizing:
     """The largest whole multiple of `direction` after which the account passes `policy`.
 
@@ -172,6 +178,8 @@ def find_largest(
         One multiple, each at its mark or its price.
     policy : str
         One of the epoch's.
+    with_distance : bool
+        Whether to say how far a margin call is then.
 
     Raises
     ------
@@ -198,5 +206,5 @@ def find_largest(
         missing=refusal.missing_usd6 / USD6 if refusal else 0.0,
         binding=report_level(house, beyond, required).binding,
         worst={coin: describe_worst_cell(house, coin, required) for coin in Coin},
-        distance=measure_worst_distance(house, line.at(max(largest, 0))),
+        distance=measure_loss_distance(house, line.at(max(largest, 0))) if with_distance else None,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.desk.distance import WorstDirection, measure_worst_distance
+from zkmargin.engine.desk.distance import WorstDirection, measure_loss_distance
 from zkmargin.engine.desk.orders import Order, find_instruments, price_lot, trade
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
@@ -40,12 +40,12 @@ class Standing:
     """By coin, the grid's worst scenario."""
     worst_loss: dict[Coin, float]
     """By coin, the loss in it."""
-    distance: WorstDirection
-    """How far the market must move until maintenance fails."""
+    distance: WorstDirection | None
+    """How far the market must move, where equity falls most, until maintenance fails; none where not asked for."""
 
     @classmethod
-    def of(cls, house: HouseModel, state: AccountState) -> Standing:
-        """Where `state` stands at the market of `house`."""
+    def of(cls, house: HouseModel, state: AccountState, with_distance: bool = False) -> Standing:
+        """Where `state` stands at the market of `house`; its distance takes a second or so."""
         required = {level: house.definition_requirement(state, level) for level in LEVELS}
         levels = {level: report_level(house, state, requirement) for level, requirement in required.items()}
         initial, maintenance = (levels[level] for level in LEVELS)
@@ -60,7 +60,7 @@ class Standing:
             binding=initial.binding,
             worst={coin: describe_worst_cell(house, coin, required["initial"]) for coin in Coin},
             worst_loss=required["initial"].losses,
-            distance=measure_worst_distance(house, state),
+            distance=measure_loss_distance(house, state) if with_distance else None,
         )
 
 
@@ -138,8 +138,10 @@ def count_trades(instruments: int) -> int:
     return -(-instruments // BITS.legs)
 
 
-def compute_whatif(house: HouseModel, name: str, state: AccountState, orders: Sequence[Order]) -> WhatIf:
-    """What `orders` do to the account `name` in `state`.
+def compute_whatif(
+    house: HouseModel, name: str, state: AccountState, orders: Sequence[Order], with_distance: bool = False
+) -> WhatIf:
+    """What `orders` do to the account `name` in `state`; `with_distance` also says how far a margin call is.
 
     Raises
     ------
@@ -153,6 +155,6 @@ def compute_whatif(house: HouseModel, name: str, state: AccountState, orders: Se
         portfolio=name,
         orders=priced,
         trades=count_trades(len(orders)),
-        before=Standing.of(house, state),
-        after=Standing.of(house, after),
+        before=Standing.of(house, state, with_distance),
+        after=Standing.of(house, after, with_distance),
     )

@@ -69,8 +69,10 @@ def _list_coins(measured: LevelDistance) -> Iterator[tuple[str, ...]]:
         )
 
 
-def describe_distance(worst: WorstDirection) -> str:
+def describe_distance(worst: WorstDirection | None) -> str:
     """The worst direction in words, with the move at which it fails."""
+    if worst is None:
+        return ""
     if worst.move is None:
         signs = [f"{coin} {'up' if sign > 0 else 'down'}" for coin, sign in worst.prices.items() if sign]
         signs += [f"vol {'up' if worst.volatility > 0 else 'down'}"] if worst.volatility else []

@@ -27,7 +27,7 @@ def explain(
     from zkmargin.engine.house import House
     from zkmargin.engine.market.file import load_snapshot
 
-    found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level.value)
+    found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level.value, with_distance=True)
     if as_json:
         console.print_json(found.to_document())
         return

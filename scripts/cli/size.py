@@ -41,7 +41,7 @@ def size(
     from zkmargin.engine.market.file import load_snapshot
 
     house = House(load_snapshot(market))
-    found = house.largest(load_portfolio(portfolio), parse_orders(direction, price), policy.value)
+    found = house.largest(load_portfolio(portfolio), parse_orders(direction, price), policy.value, with_distance=True)
     if as_json:
         console.print_json(found.to_document())
         return

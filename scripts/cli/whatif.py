@@ -30,7 +30,7 @@ def whatif(
     from zkmargin.engine.market.file import load_snapshot
 
     house = House(load_snapshot(market))
-    found = house.whatif(load_portfolio(portfolio), parse_orders(order, price))
+    found = house.whatif(load_portfolio(portfolio), parse_orders(order, price), with_distance=True)
     if as_json:
         console.print_json(found.to_document())
         return
