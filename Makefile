@@ -8,7 +8,7 @@ MAKEFLAGS += --jobs=2
 VENV := .venv
 PY := $(VENV)/bin/python
 NATIVE := $(wildcard prover/native/src/*.rs prover/native/Cargo.*)
-NATIVE += $(wildcard prover/native/core/src/*.rs prover/native/core/Cargo.toml)
+NATIVE += $(wildcard prover/native/*/src/*.rs prover/native/*/src/*/*.rs prover/native/*/Cargo.toml)
 PIP := -m pip install --quiet --constraint constraints.txt
 MANIFEST := --manifest-path prover/native/Cargo.toml
 SOLIDITY := "contracts/src/**/*.sol"

@@ -1,4 +1,4 @@
-"""One import package, `zkmargin`, over the folders at the top of the repository, with the Rust module inside it."""
+"""One import package, `zkmargin`, over the folders at the top of the repository, with the Rust modules inside it."""
 
 from pathlib import Path
 
@@ -7,6 +7,12 @@ from setuptools.command.build_py import build_py
 from setuptools_rust import Binding, RustExtension, Strip
 
 FOLDERS = ("engine", "prover", "contracts", "scripts")
+
+NATIVE = {
+    "zkmargin.prover._native": "prover/native/Cargo.toml",
+    "zkmargin.engine._native": "prover/native/engine/Cargo.toml",
+}
+"""Native modules and their crates, of one workspace."""
 
 
 class BuildWithTools(build_py):
@@ -31,8 +37,8 @@ setup(
     package_dir={"zkmargin": "zkmargin", **{f"zkmargin.{folder}": folder for folder in FOLDERS}},
     rust_extensions=[
         RustExtension(
-            "zkmargin.prover._native",
-            "prover/native/Cargo.toml",
+            module,
+            manifest,
             binding=Binding.PyO3,
             args=["--locked"],
             features=["pyo3/extension-module"],
@@ -40,6 +46,7 @@ setup(
             debug=False,
             strip=Strip.All,
         )
+        for module, manifest in NATIVE.items()
     ],
     cmdclass={"build_py": BuildWithTools},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -17,7 +17,7 @@ ORDER = ["engine", "prover", "contracts", "scripts"]
 
 FLOORS = {
     "engine": [
-        {"elementary", "errors"},
+        {"_native", "elementary", "errors"},
         {"units"},
         {"files", "presets"},
         {"market"},

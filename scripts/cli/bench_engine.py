@@ -14,10 +14,13 @@ from zkmargin.engine.house import House
 from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.policy.batch import compute_batch, read_batch_model
+from zkmargin.engine.policy.batch import KERNELS, compute_batch, read_batch_model
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.record import Policy
 from zkmargin.scripts.cli import console
+
+PAUSE = 0.05
+"""Seconds between two works: threads of a matrix product go on spinning for a while, on a core that the next needs."""
 
 MARKET, SEED = "deribit_2026-08-22", 20_260_822
 THREADS = 2
@@ -48,19 +51,24 @@ def make_books(house: House, accounts: int, seed: int = SEED) -> tuple[np.ndarra
 
 
 def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Steps) -> dict[str, object]:
-    """Medians over `runs`; the three products of a run follow each other, and a ratio is taken within its run."""
+    """Medians over `runs`; the works of a run follow each other, and a ratio is taken within its run."""
     steps.start("policy and random books")
     house = House(load_snapshot(MARKET))
     policy = house.build_policy("initial")
     model, bare = read_batch_model(policy), read_batch_model(policy, without_shortfall=True)
     positions, cash = make_books(house, accounts)
+    short = positions.astype(np.int32)
+    dense = np.random.default_rng(SEED).integers(-LARGEST, LARGEST, positions.shape, endpoint=True).astype(float)
     matrix = np.ascontiguousarray(policy.positions.T, dtype=float)
     product = np.empty((accounts, policy.preset.rows))
     result = compute_batch(model, positions, cash)
     works: dict[str, Callable[[], object]] = {
         "matmul": lambda: np.matmul(positions, matrix, out=product),
         "batch": lambda: compute_batch(model, positions, cash, workers=THREADS),
+        "batch_int32": lambda: compute_batch(model, short, cash, workers=THREADS),
+        "batch_dense": lambda: compute_batch(model, dense, cash, workers=THREADS),
         "batch_without_shortfall": lambda: compute_batch(bare, positions, cash, workers=THREADS),
+        "batch_numpy": lambda: compute_batch(model, positions, cash, workers=THREADS, kernel="numpy"),
     }
     if scheduler is not None:
         works["cluster"] = lambda: compute_batch(model, positions, cash, scheduler=scheduler)
@@ -72,6 +80,7 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
         for number in range(runs):
             steps.start(f"run {number + 1}")
             for name, work in works.items():
+                time.sleep(PAUSE)
                 seconds[name].append(_time(work))
             steps.done()
     books = [
@@ -87,7 +96,7 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
         steps.done()
     ratios = {
         name: statistics.median(own / base for own, base in zip(seconds[name], seconds["matmul"], strict=True))
-        for name in ("batch", "batch_without_shortfall")
+        for name in seconds
     }
     return {
         "accounts": accounts,
@@ -96,7 +105,11 @@ def measure(runs: int, accounts: int, scheduler: str | None, steps: console.Step
         "threads": THREADS,
         "runs": runs,
         "ratio_to_matmul": round(ratios["batch"], 3),
+        "ratio_int32": round(ratios["batch_int32"], 3),
+        "ratio_dense": round(ratios["batch_dense"], 3),
         "ratio_without_shortfall": round(ratios["batch_without_shortfall"], 3),
+        "ratio_numpy": round(ratios["batch_numpy"], 3),
+        "kernel": KERNELS[0],
         **{f"{name}_ms": round(1e3 * statistics.median(own), 1) for name, own in seconds.items()},
         **singles,
         "share_bound_by_shortfall": round(float((result.scenario > result.grid).mean()), 4),

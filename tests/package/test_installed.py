@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from zkmargin.engine import _native as engine_native
 from zkmargin.prover import _native
 from zkmargin.prover.paths import BUILD, NODE_MODULES
 from zkmargin.scripts.setup import set_up
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.timeout(2_400)  # the wheel's Rust, on a machine that d
 ROOT = Path(__file__).parents[2]
 DATA = {".json", ".circom", ".sol", ".js", ".mjs", ".pyi", ".typed"}
 """Suffixes of the files without which some command would not run."""
+NATIVE = {"engine": engine_native, "prover": _native}
+"""The native module of each folder that has one."""
 FOLDERS = ("engine", "prover", "contracts", "scripts", "zkmargin")
 BOOK = {
     "format": "zkmargin.portfolio/1",
@@ -71,7 +74,8 @@ def lay_out(sources: Path, target: Path) -> None:
     """The files of the wheel but for the native module, which is the checkout's."""
     build = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(target)]
     subprocess.run(build, cwd=sources, check=True, capture_output=True, timeout=120)
-    shutil.copy(_native.__file__, target / "zkmargin/prover")
+    for name, module in NATIVE.items():
+        shutil.copy(module.__file__, target / "zkmargin" / name)
 
 
 def install_wheel(sources: Path, python: Path) -> None:
@@ -125,7 +129,8 @@ def test_it_installs_one_package_and_all_its_data(installation):
     beside = {path.name for path in installation.package.parent.iterdir() if path.suffix not in (".pth", ".dist-info")}
     assert beside - {"__pycache__"} == {"zkmargin"}
     shipped = list_files(installation.package)
-    needed = {"package.json", "package-lock.json", f"prover/{Path(_native.__file__).name}"}
+    needed = {"package.json", "package-lock.json"}
+    needed |= {f"{name}/{Path(module.__file__).name}" for name, module in NATIVE.items()}
     for name in FOLDERS:
         prefix = "" if name == "zkmargin" else f"{name}/"
         files = (path for path in (ROOT / name).rglob("*") if path.suffix in DATA | {".py"})

@@ -7,7 +7,8 @@ sums are exact while below 2^53.
     grid        = min over n of (sum_g f_g max_s (loss_g[s] - h_s n) + c |n|) / e
     tail        = min over t of (m t + sum_h w_h max(0, loss_h - t)) / m'
 
-with every coefficient as the rows state it. A grid row touches one coin's slots only, so it is multiplied by those.
+with every coefficient as the rows state it. `engine.policy.batch.fused` does the same in one native pass; this is how
+to read it, and what its tests compare it with. A grid row touches one coin's slots only, so it is multiplied by those.
 """
 
 from __future__ import annotations
