@@ -10,13 +10,17 @@ The manifest is written last and names the files by hash, so an interrupted set-
 
 These keys come from one party's randomness: whoever had read the memory of the set-up could forge. They are marked
 `insecure` and refused unless the caller allows them, which only a local development chain may do.
+
+A proving key that passed every check leaves a record in `build/checked/`, named for the hashes of key and circuit.
+Where there is one, the next load compares the bytes with the hash and leaves the checks of single points out; what lets
+anybody forge is looked for every time. Whoever can write there can also write the programs that read it.
 """
 
 import fcntl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -35,7 +39,9 @@ from zkmargin.prover.paths import BUILD, describe_setup
 from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
 
-MANIFEST = "manifest.json"
+MANIFEST, CHECKED = "manifest.json", "checked"
+CHECKS = 1
+"""Version of the checks that a record stands for: whoever adds one to `ProvingKey.load` raises it."""
 WORD = 32
 """Bytes of one number in a key's canonical bytes."""
 
@@ -219,7 +225,7 @@ def load_proving_key(
         raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; {describe_setup(preset.name)}")
     data = _read_checked(folder / f"{circuit}.zkey", entry.zkey_hash)
     native_circuit = load_circuit(circuit, preset, build=build)
-    native = _native.ProvingKey.load(data, native_circuit)
+    native = _load_native(data, entry, native_circuit, build / CHECKED)
     key = ProvingKey(circuit, preset, native_circuit, native, entry)
     if key.verifying_key.hash.hex() != entry.key_hash:
         raise KeyMismatch(f"{circuit}: the key's hash is {key.verifying_key.hash.hex()}, manifest {entry.key_hash}")
@@ -302,6 +308,18 @@ def _files_match(folder: Path, circuit: str, entry: ManifestEntry) -> bool:
     except (KeyMissing, KeyMismatch):
         return False
     return True
+
+
+def _load_native(data: bytes, entry: ManifestEntry, circuit: _native.Circuit, records: Path) -> _native.ProvingKey:
+    """The key of bytes that have the manifest's hash; with every check, unless there is a record of them."""
+    name = hashlib.sha256(f"{CHECKS} {entry.zkey_hash} {entry.circuit_hash}".encode()).hexdigest()
+    if (records / name).is_file():
+        return _native.ProvingKey.load_known(data, bytes.fromhex(entry.zkey_hash), circuit)
+    native = _native.ProvingKey.load(data, circuit)
+    with suppress(OSError):  # where nothing can be written, the next load checks again
+        records.mkdir(parents=True, exist_ok=True)
+        write_whole(records / name, b"")
+    return native
 
 
 def _read_checked(path: Path, expected: str) -> bytes:

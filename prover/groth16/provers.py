@@ -76,9 +76,8 @@ class TransitionVerifier:
     def collect(self, own_signals: TransitionSignals, policy: Policy) -> FieldVector:
         """Every public signal as field elements, in the statement's order; raises like `verify`."""
         signals = get_public_signals("transition", self.preset)
-        fields = {name: to_fields(name, value) for name, value in own_signals.name().items()} | pack_policy_fields(
-            policy
-        )
+        own = {name: to_fields(name, value) for name, value in own_signals.name().items()}
+        fields = {**own, **pack_policy_fields(policy)}
         given = {name: len(vector) for name, vector in fields.items()}
         expected = {signal.name: signal.size for signal in signals}
         if given != expected:

@@ -4,6 +4,10 @@ Packing is native, as there are thousands of numbers. This is the only packing o
 one in plain integers (docs/protocol.md, L1).
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
 import numpy as np
 
 from zkmargin.engine.epoch.expiry import ExpiryStep
@@ -14,10 +18,13 @@ from zkmargin.prover.errors import OutOfRange
 
 LANES = 3
 CHARGES = 2
+POLICIES = 16
+"""Packed policies that are kept: those of a few epochs, 0.5 MB each at standard."""
 
 
-def pack_policy_fields(policy: Policy) -> dict[str, FieldVector]:
-    """The policy's public signals by name.
+@lru_cache(POLICIES)
+def pack_policy_fields(policy: Policy) -> Mapping[str, FieldVector]:
+    """The policy's public signals by name, packed once while the policy stays in use.
 
     Raises
     ------
@@ -35,7 +42,7 @@ def pack_policy_fields(policy: Policy) -> dict[str, FieldVector]:
         sum(lane << BITS.lane * k for k, lane in enumerate(policy.constants[row : row + LANES]))
         for row in range(0, len(policy.constants), LANES)
     ]
-    return {
+    fields = {
         "rowPosition": _pack(policy.positions, LANES),
         "rowCash": _pack(policy.cash, LANES),
         "rowCharge": _pack(policy.charges, LANES),
@@ -47,6 +54,7 @@ def pack_policy_fields(policy: Policy) -> dict[str, FieldVector]:
         "rateLong": _pack(policy.rate_long, CHARGES),
         "rateShort": _pack(policy.rate_short, CHARGES),
     }
+    return MappingProxyType(fields)
 
 
 def pack_settlement_fields(settlement: ExpiryStep) -> dict[str, FieldVector]:

@@ -19,10 +19,11 @@ from zkmargin.engine.house import House
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import Preset
-from zkmargin.prover._native import VECTOR_UNIT
+from zkmargin.prover._native import VECTOR_UNIT, Witness
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import AnyTransition, build_transition
+from zkmargin.prover.groth16.keys import ProvingKey
 from zkmargin.prover.groth16.points import compute_policy_point
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
@@ -34,7 +35,7 @@ from zkmargin.scripts.cli.prove import make_domain
 
 MARKET = "deribit_2026-08-22"
 LEAST_SNARKJS = 3
-ROUNDS_PER_PRESET = 7
+ROUNDS_PER_PRESET = 8
 """Progress steps of `measure`."""
 
 
@@ -55,7 +56,7 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
     witness = compute_transition_witness(key.circuit, transition)
     proven = prove(key, witness)
     snapshot = epoch.snapshot
-    figures = {
+    figures: dict[str, int | float] = {
         "constraints": sizes["constraints"],
         "public_inputs": sizes["public_inputs"],
         "prove_s": timed("prove", lambda: prove(key, witness)),
@@ -66,6 +67,9 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
         ),
         "epoch_s": timed("epoch", lambda: House(snapshot).epoch(1).policy_hash),
     }
+    steps.start(f"{preset}: stages of a proof")
+    figures |= measure_stages(key, witness, runs)
+    steps.done()
     steps.start(f"{preset}: snarkjs proves")
     figures["prove_snarkjs_s"] = round(statistics.median(run_snarkjs(preset, witness.to_wtns())), 4)
     steps.done()
@@ -73,6 +77,13 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
     figures["peak_mb"] = measure_memory(preset)
     steps.done()
     return figures
+
+
+def measure_stages(key: ProvingKey, witness: Witness, runs: int) -> dict[str, float]:
+    """Median milliseconds of each stage of a proof, in order, as `stage_<name>_ms`."""
+    rounds = [dict(key.native.time_stages(witness)) for _ in range(runs)]
+    medians = {stage: statistics.median(own[stage] for own in rounds) for stage in rounds[0]}
+    return {f"stage_{stage}_ms": round(1e3 * seconds, 2) for stage, seconds in medians.items()}
 
 
 def make_case(preset: Preset) -> tuple[Epoch, AnyTransition]:

@@ -8,6 +8,7 @@ use num_bigint::{BigInt, BigUint};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
+use std::time::Instant;
 use zkmargin_core::error::{Error, Result};
 use zkmargin_core::{field, groth16, proof, vkey};
 
@@ -104,8 +105,27 @@ impl ProvingKey {
         Ok(ProvingKey { inner: py.detach(|| groth16::ProvingKey::load(zkey, r1cs))? })
     }
 
+    /// A key that `load` took before with this circuit; `digest` is the SHA-256 of its bytes.
+    #[staticmethod]
+    fn load_known(py: Python<'_>, zkey: &[u8], digest: [u8; 32], circuit: PyRef<'_, Circuit>) -> Raises<Self> {
+        let r1cs = circuit.solver.r1cs.clone();
+        Ok(ProvingKey { inner: py.detach(|| groth16::ProvingKey::load_known(zkey, &digest, r1cs))? })
+    }
+
     fn verifying_key(&self) -> VerifyingKey {
         VerifyingKey { inner: self.inner.vk.clone() }
+    }
+
+    /// Seconds of each stage of one proof, which is dropped.
+    fn time_stages(&self, py: Python<'_>, witness: PyRef<'_, Witness>) -> Raises<Vec<(&'static str, f64)>> {
+        let (wires, mut seconds, mut last) = (&witness.wires, Vec::new(), Instant::now());
+        let mut note = |stage| {
+            let now = Instant::now();
+            seconds.push((stage, (now - last).as_secs_f64()));
+            last = now;
+        };
+        py.detach(|| self.inner.prove_noting(wires, true, &mut note))?;
+        Ok(seconds)
     }
 
     #[pyo3(signature = (witness, check_constraints = true))]

@@ -1,7 +1,9 @@
 """Keys: every check where a key is loaded, one wrong thing at a time; and the files of a set-up."""
 
+import hashlib
 import json
 import struct
+from types import SimpleNamespace
 
 import pytest
 from py_ecc.optimized_bn128 import (
@@ -293,6 +295,69 @@ def test_a_set_up_is_made_once_and_marked_insecure(folder):
     verifying = load_verifying_key("open", MINI, build=folder, allow_insecure=True)
     assert key.verifying_key.hash == verifying.hash == bytes.fromhex(entry.key_hash)
     assert verifying.n_public == get_public_signals("open", MINI).size
+
+
+@pytest.fixture
+def loads(folder, monkeypatch):
+    """A set-up in `folder`, and how its proving key was loaded each time."""
+    kinds = []
+
+    class Recorded:
+        @staticmethod
+        def load(zkey, circuit):
+            kinds.append("every check")
+            return _native.ProvingKey.load(zkey, circuit)
+
+        @staticmethod
+        def load_known(zkey, digest, circuit):
+            kinds.append("known")
+            return _native.ProvingKey.load_known(zkey, digest, circuit)
+
+    setup_keys("open", MINI, build=folder)
+    monkeypatch.setattr(keys, "_native", SimpleNamespace(Circuit=_native.Circuit, ProvingKey=Recorded))
+    return kinds
+
+
+@pytest.mark.property("P-27")
+def test_a_key_is_checked_once_and_then_known_by_its_bytes(folder, loads):
+    first = load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    second = load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    assert loads == ["every check", "known"]
+    assert first.verifying_key.hash == second.verifying_key.hash
+    data = bytearray((folder / "mini/open.zkey").read_bytes())
+    data[-1_000] ^= 1
+    (folder / "mini/open.zkey").write_bytes(data)
+    with pytest.raises(KeyMismatch, match="the manifest says"):
+        load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    assert loads == ["every check", "known"]
+
+
+def test_a_record_is_of_one_key_one_circuit_and_one_version_of_the_checks(folder, loads, monkeypatch):
+    load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    monkeypatch.setattr(keys, "CHECKS", keys.CHECKS + 1)
+    load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    (folder / "mini/manifest.json").unlink()
+    monkeypatch.setattr(keys, "_native", _native)
+    before = set((folder / "checked").iterdir())
+    setup_keys("open", MINI, build=folder)  # a fresh key
+    load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    assert loads == ["every check"] * 2
+    assert len(set((folder / "checked").iterdir()) - before) == 1
+
+
+@pytest.mark.parametrize("digest", [bytes(32), b"\1" * 32])
+def test_other_bytes_than_the_known_ones_are_refused(digest):
+    key = make_small_key()
+    with pytest.raises(KeyMismatch, match="not those that were checked"):
+        _native.ProvingKey.load_known(key.zkey, digest, key.circuit)
+    known = _native.ProvingKey.load_known(key.zkey, hashlib.sha256(key.zkey).digest(), key.circuit)
+    assert known.verifying_key().verify(known.prove(key.witness()), key.witness().public_inputs())
+
+
+def test_a_known_key_that_lets_anybody_forge_is_refused():
+    data = rebuild(section2={DELTA2: ELEMENT, GAMMA2: ELEMENT})
+    with pytest.raises(KeyRefused, match="delta equals gamma"):
+        _native.ProvingKey.load_known(data, hashlib.sha256(data).digest(), make_small_key().circuit)
 
 
 def test_two_set_ups_share_no_secret():

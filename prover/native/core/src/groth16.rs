@@ -16,6 +16,13 @@ use ark_std::rand::rngs::OsRng;
 use rayon::prelude::*;
 use std::sync::Arc;
 
+/// A part of a proof's time.
+pub type Stage = &'static str;
+
+/// The stages of a proof, in order.
+pub const STAGES: [Stage; 10] =
+    ["constraints", "quotient", "scalars", "sum_a", "sum_b1", "sum_b2", "sum_c", "sum_h", "blind", "verify"];
+
 /// A proving key in memory, bound to its circuit.
 pub struct ProvingKey {
     pub circuit: Arc<R1cs>,
@@ -37,7 +44,18 @@ impl ProvingKey {
     /// # Errors
     /// As `Zkey::parse`.
     pub fn load(zkey: &[u8], circuit: Arc<R1cs>) -> Result<Self> {
-        let key = Zkey::parse(zkey, &circuit)?;
+        Self::new(Zkey::parse(zkey, &circuit)?, circuit)
+    }
+
+    /// A key that `load` took before with this circuit, by the SHA-256 of its bytes.
+    ///
+    /// # Errors
+    /// As `Zkey::parse_known`.
+    pub fn load_known(zkey: &[u8], digest: &[u8; 32], circuit: Arc<R1cs>) -> Result<Self> {
+        Self::new(Zkey::parse_known(zkey, digest, &circuit)?, circuit)
+    }
+
+    fn new(key: Zkey, circuit: Arc<R1cs>) -> Result<Self> {
         let a_wires: Vec<u32> = nonzero(&key.a);
         let a = a_wires.iter().map(|w| key.a[*w as usize]).collect();
         let b_wires: Vec<u32> = nonzero(&key.b1);
@@ -63,6 +81,11 @@ impl ProvingKey {
     /// `InputShape`: not the circuit's number of wires. `UnsatisfiedConstraint`: the first constraint that is broken
     /// (not looked for when `check_constraints` is false). `ProofRejected`: the finished proof does not verify.
     pub fn prove(&self, wires: &[Fr], check_constraints: bool) -> Result<Proof> {
+        self.prove_noting(wires, check_constraints, &mut |_| ())
+    }
+
+    /// As `prove`; `note` hears the name of each of `STAGES` when it ends.
+    pub fn prove_noting(&self, wires: &[Fr], check_constraints: bool, note: &mut dyn FnMut(Stage)) -> Result<Proof> {
         if wires.len() != self.circuit.n_wires {
             let (given, expected) = (wires.len(), self.circuit.n_wires);
             return Err(Error::InputShape { name: "witness".into(), given, expected });
@@ -70,14 +93,15 @@ impl ProvingKey {
         if !wires[0].is_one() {
             return Err(Error::mismatch("wire 0 of the witness is not 1"));
         }
-        let h = self.quotient(wires, check_constraints)?;
-        let proof = self.assemble(wires, &h);
+        let h = self.quotient(wires, check_constraints, note)?;
+        let proof = self.assemble(wires, &h, note);
         let public = &wires[1..=self.circuit.n_public()];
         let rejected = |e: Error| Error::ProofRejected { reason: format!("{e:?}") };
         let proof = Proof::checked(proof.a, proof.b, proof.c).map_err(rejected)?;
         if !self.verifies(&proof, public)? {
             return Err(Error::ProofRejected { reason: "the finished proof does not verify".into() });
         }
+        note("verify");
         Ok(proof)
     }
 
@@ -90,26 +114,34 @@ impl ProvingKey {
         self.vk.verify(proof, public)
     }
 
-    fn assemble(&self, wires: &[Fr], h: &[Limbs]) -> Proof {
+    fn assemble(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Proof {
         let plain: Vec<Limbs> = wires.par_iter().with_min_len(1024).map(|x| x.into_bigint()).collect();
         let pick = |indices: &[u32]| indices.iter().map(|w| plain[*w as usize]).collect::<Vec<_>>();
         let a_scalars = pick(&self.a.0);
         let b_scalars = pick(&self.b_wires);
+        note("scalars");
         let a_sum = msm(&self.a.1, &a_scalars);
+        note("sum_a");
         let b1_sum = msm(&self.b1, &b_scalars);
+        note("sum_b1");
         let b2_sum = msm(&self.b2, &b_scalars);
+        note("sum_b2");
         let c_sum = msm(&self.c, &plain[self.circuit.n_public() + 1..]);
+        note("sum_c");
         let h_sum = msm(&self.h, h);
+        note("sum_h");
         let (r, s) = (Fr::rand(&mut OsRng), Fr::rand(&mut OsRng));
         let a = a_sum + self.vk.alpha + self.delta1 * r;
         let b1 = b1_sum + self.beta1 + self.delta1 * s;
         let b2 = b2_sum + self.vk.beta + self.vk.delta * s;
         let c = c_sum + h_sum + a * s + b1 * r - self.delta1 * (r * s);
-        Proof { a: a.into_affine(), b: b2.into_affine(), c: c.into_affine() }
+        let proof = Proof { a: a.into_affine(), b: b2.into_affine(), c: c.into_affine() };
+        note("blind");
+        proof
     }
 
     /// See `Quotient`.
-    fn quotient(&self, wires: &[Fr], check_constraints: bool) -> Result<Vec<Limbs>> {
+    fn quotient(&self, wires: &[Fr], check_constraints: bool, note: &mut dyn FnMut(Stage)) -> Result<Vec<Limbs>> {
         let circuit = &self.circuit;
         let size = circuit.domain_size();
         let mut a = circuit.a.times(wires);
@@ -123,13 +155,34 @@ impl ProvingKey {
                 return Err(Error::Unsatisfied { constraint });
             }
         }
+        note("constraints");
         a.extend_from_slice(&wires[..=circuit.n_public()]);
         a.resize(size, Fr::zero());
         b.resize(size, Fr::zero());
-        Ok(self.quotient.evaluate(&a, &b))
+        let h = self.quotient.evaluate(&a, &b);
+        note("quotient");
+        Ok(h)
     }
 }
 
 fn nonzero(points: &[G1Affine]) -> Vec<u32> {
     (0..points.len() as u32).filter(|i| !points[*i as usize].is_zero()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::setup::set_up;
+    use crate::testing::Circuit;
+
+    #[test]
+    fn a_proof_goes_through_its_stages_in_order() {
+        let circuit = Arc::new(R1cs::parse(&Circuit::product().r1cs()).unwrap());
+        let key = ProvingKey::load(&set_up(&circuit).unwrap().to_bytes(&circuit), circuit).unwrap();
+        let wires: Vec<Fr> = [1, 18, 3, 5].map(Fr::from).to_vec();
+        let mut stages = Vec::new();
+        let proof = key.prove_noting(&wires, true, &mut |stage| stages.push(stage)).unwrap();
+        assert_eq!(stages, STAGES);
+        assert!(key.vk.verify(&proof, &wires[1..3]).unwrap());
+    }
 }

@@ -26,6 +26,17 @@ impl Proof {
         [a.x, a.y, b.x.c1, b.x.c0, b.y.c1, b.y.c0, c.x, c.y].map(to_biguint)
     }
 
+    /// The words, 32 bytes each, big-endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(32 * Self::WORDS);
+        for word in self.words() {
+            let word = word.to_bytes_be();
+            bytes.resize(bytes.len() + 32 - word.len(), 0);
+            bytes.extend_from_slice(&word);
+        }
+        bytes
+    }
+
     /// # Errors
     /// `NotInField` for a coordinate that is not reduced, `PointRefused` for a point off its curve or subgroup.
     pub fn from_words(words: &[BigUint]) -> Result<Self> {

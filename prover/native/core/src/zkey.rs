@@ -12,11 +12,23 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, PrimeField};
 use ark_std::rand::{rngs::OsRng, RngCore};
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 const WHAT: &str = "zkey";
 const G1_BYTES: usize = 64;
 const G2_BYTES: usize = 128;
 const COEFFICIENT_BYTES: usize = 44;
+
+type ReadPoint<P> = fn(&str, &[u8]) -> Result<P>;
+
+/// Where bytes come from.
+#[derive(Clone, Copy)]
+enum Bytes {
+    /// From anywhere: every check is made.
+    New,
+    /// From a zkey that passed every check.
+    Known,
+}
 
 /// Everything that a zkey holds besides the constraints.
 pub struct Zkey {
@@ -35,6 +47,24 @@ impl Zkey {
     /// `FormatError`: not a whole Groth16 zkey over BN254. `KeyMismatch`: made for another circuit. `KeyRefused`: a
     /// point off its curve or subgroup, parts that contradict each other, or a key that lets anybody forge.
     pub fn parse(bytes: &[u8], circuit: &R1cs) -> Result<Self> {
+        let key = Self::read(bytes, circuit, Bytes::New)?;
+        key.check_pairs()?;
+        Ok(key)
+    }
+
+    /// A zkey that `parse` took before, with this circuit: its bytes have the digest of then, which takes the place of
+    /// the checks of its points and coefficients.
+    ///
+    /// # Errors
+    /// `KeyMismatch`: other bytes, or sizes of another circuit. `KeyRefused`: a key that lets anybody forge.
+    pub fn parse_known(bytes: &[u8], digest: &[u8; 32], circuit: &R1cs) -> Result<Self> {
+        if Sha256::digest(bytes).as_slice() != digest {
+            return Err(Error::mismatch("the key's bytes are not those that were checked"));
+        }
+        Self::read(bytes, circuit, Bytes::Known)
+    }
+
+    fn read(bytes: &[u8], circuit: &R1cs, origin: Bytes) -> Result<Self> {
         let sections = Sections::parse(WHAT, bytes, b"zkey", &[1])?;
         if sections.get(1)? != 1u32.to_le_bytes() {
             return Err(Error::format(WHAT, "protocol is not Groth16"));
@@ -54,22 +84,26 @@ impl Zkey {
         let delta1 = read_g1("delta1", header.take(G1_BYTES)?)?;
         let delta = read_checked_g2("delta2", header.take(G2_BYTES)?)?;
         header.end()?;
-        let g1 = |kind, count, name| read_points(sections.records(kind, count, G1_BYTES)?, G1_BYTES, name, read_g1);
+        let (any_g1, any_g2) = match origin {
+            Bytes::New => (read_g1 as ReadPoint<G1Affine>, read_g2 as ReadPoint<G2Affine>),
+            Bytes::Known => (decode_g1 as ReadPoint<G1Affine>, decode_g2 as ReadPoint<G2Affine>),
+        };
+        let g1 = |kind, count, name| read_points(sections.records(kind, count, G1_BYTES)?, G1_BYTES, name, any_g1);
         let vk = VerifyingKey { alpha, beta, gamma, delta, ic: g1(3, public + 1, "IC")? };
         vk.check()?;
-        check_coefficients(sections.get(4)?, circuit)?;
-        let key = Zkey {
+        if let Bytes::New = origin {
+            check_coefficients(sections.get(4)?, circuit)?;
+        }
+        Ok(Zkey {
             vk,
             beta1,
             delta1,
             a: g1(5, wires, "A")?,
             b1: g1(6, wires, "B1")?,
-            b2: read_points(sections.records(7, wires, G2_BYTES)?, G2_BYTES, "B2", read_g2)?,
+            b2: read_points(sections.records(7, wires, G2_BYTES)?, G2_BYTES, "B2", any_g2)?,
             c: g1(8, wires - public - 1, "C")?,
             h: g1(9, domain, "H")?,
-        };
-        key.check_pairs()?;
-        Ok(key)
+        })
     }
 
     /// G1 and G2 copies of beta, delta and B must carry the same secrets. For B a random combination is compared; its
@@ -233,24 +267,34 @@ fn read_fq(name: &str, bytes: &[u8], index: usize) -> Result<Fq> {
     Ok(Fq::new_unchecked(limbs))
 }
 
-fn read_g1(name: &str, bytes: &[u8]) -> Result<G1Affine> {
+/// A point whose coordinates are numbers below q.
+fn decode_g1(name: &str, bytes: &[u8]) -> Result<G1Affine> {
     if bytes.iter().all(|b| *b == 0) {
         return Ok(G1Affine::zero());
     }
-    let p = G1Affine::new_unchecked(read_fq(name, bytes, 0)?, read_fq(name, bytes, 1)?);
-    if !p.is_on_curve() {
+    Ok(G1Affine::new_unchecked(read_fq(name, bytes, 0)?, read_fq(name, bytes, 1)?))
+}
+
+fn read_g1(name: &str, bytes: &[u8]) -> Result<G1Affine> {
+    let p = decode_g1(name, bytes)?;
+    if !p.is_zero() && !p.is_on_curve() {
         return Err(Error::key(format!("{name} is not on the curve")));
     }
     Ok(p)
 }
 
-fn read_g2(name: &str, bytes: &[u8]) -> Result<G2Affine> {
+/// A point whose coordinates are numbers below q.
+fn decode_g2(name: &str, bytes: &[u8]) -> Result<G2Affine> {
     if bytes.iter().all(|b| *b == 0) {
         return Ok(G2Affine::zero());
     }
     let c = |i| read_fq(name, bytes, i);
-    let p = G2Affine::new_unchecked(Fq2::new(c(0)?, c(1)?), Fq2::new(c(2)?, c(3)?));
-    if !p.is_on_curve() {
+    Ok(G2Affine::new_unchecked(Fq2::new(c(0)?, c(1)?), Fq2::new(c(2)?, c(3)?)))
+}
+
+fn read_g2(name: &str, bytes: &[u8]) -> Result<G2Affine> {
+    let p = decode_g2(name, bytes)?;
+    if !p.is_zero() && !p.is_on_curve() {
         return Err(Error::key(format!("{name} is not on the curve")));
     }
     Ok(p)
@@ -324,6 +368,34 @@ mod tests {
         assert_eq!((read.beta1, read.delta1), (key.beta1, key.delta1));
         assert_eq!((read.a, read.b1, read.b2, read.c, read.h), (key.a, key.b1, key.b2, key.c, key.h));
         assert!(parse(|_| ()).is_ok());
+    }
+
+    #[test]
+    fn a_known_key_is_read_by_its_digest() {
+        let circuit = circuit();
+        let key = set_up(&circuit).unwrap();
+        let mut bytes = key.to_bytes(&circuit);
+        let digest = Sha256::digest(&bytes).into();
+        let known = Zkey::parse_known(&bytes, &digest, &circuit).unwrap();
+        assert_eq!((known.a, known.b1, known.b2, known.c, known.h), (key.a, key.b1, key.b2, key.c, key.h));
+        for place in (0..bytes.len()).step_by(97) {
+            bytes[place] ^= 1;
+            let other = Zkey::parse_known(&bytes, &digest, &circuit);
+            assert_refused(other, "the key's bytes are not those that were checked");
+            bytes[place] ^= 1;
+        }
+        let larger = R1cs { n_wires: circuit.n_wires + 1, ..circuit };
+        assert_refused(Zkey::parse_known(&bytes, &digest, &larger), "wires: the key has 4, the circuit 5");
+    }
+
+    #[test]
+    fn a_known_key_that_lets_anybody_forge_is_refused() {
+        let circuit = circuit();
+        let mut key = set_up(&circuit).unwrap();
+        key.vk.delta = key.vk.gamma;
+        let bytes = key.to_bytes(&circuit);
+        let digest = Sha256::digest(&bytes).into();
+        assert_refused(Zkey::parse_known(&bytes, &digest, &circuit), "delta equals gamma up to sign");
     }
 
     #[test]
