@@ -29,15 +29,19 @@ pub struct ProvingKey {
     pub vk: Arc<VerifyingKey>,
     beta1: G1Affine,
     delta1: G1Affine,
-    /// Wires whose point of A (of B) is not the identity, and those points.
+    /// Private wires whose point of A is not the identity, and those points; in `b_wires` all such wires of B.
     a: (Vec<u32>, Vec<G1Affine>),
+    /// Points of A of the public inputs.
+    public_a: Vec<G1Affine>,
     b_wires: Vec<u32>,
     b1: Vec<G1Affine>,
     b2: Vec<G2Affine>,
     c: Vec<G1Affine>,
     h: Vec<G1Affine>,
     quotient: Quotient,
-    public_sum: PublicSum,
+    /// The last proof's sum in the check, and in A.
+    ic_sum: PublicSum,
+    a_sum: PublicSum,
 }
 
 impl ProvingKey {
@@ -56,13 +60,16 @@ impl ProvingKey {
     }
 
     fn new(key: Zkey, circuit: Arc<R1cs>) -> Result<Self> {
-        let a_wires: Vec<u32> = nonzero(&key.a);
+        let first_private = circuit.n_public() as u32 + 1;
+        let a_wires: Vec<u32> = nonzero(&key.a).into_iter().filter(|w| *w == 0 || *w >= first_private).collect();
+        let public_a = key.a[1..first_private as usize].to_vec();
         let a = a_wires.iter().map(|w| key.a[*w as usize]).collect();
         let b_wires: Vec<u32> = nonzero(&key.b1);
         Ok(ProvingKey {
             b1: b_wires.iter().map(|w| key.b1[*w as usize]).collect(),
             b2: b_wires.iter().map(|w| key.b2[*w as usize]).collect(),
             a: (a_wires, a),
+            public_a,
             b_wires,
             vk: Arc::new(key.vk),
             beta1: key.beta1,
@@ -70,7 +77,8 @@ impl ProvingKey {
             c: key.c,
             h: key.h,
             quotient: Quotient::new(circuit.domain_size())?,
-            public_sum: PublicSum::default(),
+            ic_sum: PublicSum::default(),
+            a_sum: PublicSum::default(),
             circuit,
         })
     }
@@ -94,24 +102,23 @@ impl ProvingKey {
             return Err(Error::mismatch("wire 0 of the witness is not 1"));
         }
         let h = self.quotient(wires, check_constraints, note)?;
-        let proof = self.assemble(wires, &h, note);
-        let public = &wires[1..=self.circuit.n_public()];
-        let rejected = |e: Error| Error::ProofRejected { reason: format!("{e:?}") };
-        let proof = Proof::checked(proof.a, proof.b, proof.c).map_err(rejected)?;
-        if !self.verifies(&proof, public)? {
-            return Err(Error::ProofRejected { reason: "the finished proof does not verify".into() });
+        if let Some(proof) = self.finish(wires, &h, note) {
+            note("verify");
+            return Ok(proof);
         }
-        note("verify");
-        Ok(proof)
+        // one of the kept sums may be at fault: once more, with sums from nothing
+        self.ic_sum.clear();
+        self.a_sum.clear();
+        let rejected = || Error::ProofRejected { reason: "the finished proof does not verify".into() };
+        self.finish(wires, &h, &mut |_| ()).ok_or_else(rejected)
     }
 
-    /// Whether the proof verifies, with the kept public sum or, where that says no, with a sum from nothing.
-    fn verifies(&self, proof: &Proof, public: &[Fr]) -> Result<bool> {
-        if self.vk.verify_sum(proof, self.public_sum.compute(&self.vk, public)?) {
-            return Ok(true);
-        }
-        self.public_sum.clear();
-        self.vk.verify(proof, public)
+    /// The proof, if it verifies.
+    fn finish(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Option<Proof> {
+        let proof = self.assemble(wires, h, note);
+        let proof = Proof::checked(proof.a, proof.b, proof.c).ok()?;
+        let sum = self.ic_sum.compute(&self.vk.ic[1..], &wires[1..=self.circuit.n_public()]);
+        self.vk.verify_sum(&proof, sum).then_some(proof)
     }
 
     fn assemble(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Proof {
@@ -120,7 +127,8 @@ impl ProvingKey {
         let a_scalars = pick(&self.a.0);
         let b_scalars = pick(&self.b_wires);
         note("scalars");
-        let a_sum = msm(&self.a.1, &a_scalars);
+        let public = &wires[1..=self.circuit.n_public()];
+        let a_sum = msm(&self.a.1, &a_scalars) + self.a_sum.compute(&self.public_a, public);
         note("sum_a");
         let b1_sum = msm(&self.b1, &b_scalars);
         note("sum_b1");
@@ -173,16 +181,45 @@ fn nonzero(points: &[G1Affine]) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::setup::set_up;
-    use crate::testing::Circuit;
+    use crate::testing::{assert_refused, Circuit};
+
+    fn make_key() -> ProvingKey {
+        let circuit = Arc::new(R1cs::parse(&Circuit::product().r1cs()).unwrap());
+        ProvingKey::load(&set_up(&circuit).unwrap().to_bytes(&circuit), circuit).unwrap()
+    }
 
     #[test]
     fn a_proof_goes_through_its_stages_in_order() {
-        let circuit = Arc::new(R1cs::parse(&Circuit::product().r1cs()).unwrap());
-        let key = ProvingKey::load(&set_up(&circuit).unwrap().to_bytes(&circuit), circuit).unwrap();
+        let key = make_key();
         let wires: Vec<Fr> = [1, 18, 3, 5].map(Fr::from).to_vec();
         let mut stages = Vec::new();
         let proof = key.prove_noting(&wires, true, &mut |stage| stages.push(stage)).unwrap();
         assert_eq!(stages, STAGES);
         assert!(key.vk.verify(&proof, &wires[1..3]).unwrap());
+    }
+
+    /// Proofs of one key: the same public inputs again, others, and the first ones again.
+    #[test]
+    fn proofs_verify_whatever_was_proved_before() {
+        let key = make_key();
+        for (x, y) in [(3, 5), (3, 5), (4, 5), (0, 0), (3, 5)] {
+            let wires: Vec<Fr> = [1, x * y + 3, x, y].map(Fr::from).to_vec();
+            let proof = key.prove(&wires, true).unwrap();
+            assert!(key.vk.verify(&proof, &wires[1..3]).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_kept_sum_at_fault_costs_a_second_try() {
+        let key = make_key();
+        let wires: Vec<Fr> = [1, 18, 3, 5].map(Fr::from).to_vec();
+        for kept in [&key.a_sum, &key.ic_sum] {
+            kept.keep(&wires[1..3], key.vk.alpha.into());
+            let proof = key.prove(&wires, true).unwrap();
+            assert!(key.vk.verify(&proof, &wires[1..3]).unwrap());
+        }
+        let broken = [1, 19, 3, 5].map(Fr::from);
+        let rejected = key.prove(&broken, false);
+        assert_refused(rejected, "the finished proof does not verify");
     }
 }

@@ -362,7 +362,7 @@ mod tests {
             rows: vec![first..first + 3, first + 3..first + 5, first + 5..first + own],
             slopes: vec![-160.0, 0.0, 80.0],
             shift: [0.0, 1.0],
-            is_floored: first % 2 == 0,
+            is_floored: first.is_multiple_of(2),
         };
         let buffer =
             Group { rows: vec![Range { start: 14, end: 15 }], slopes: vec![0.0], shift: [0.0, 1.0], is_floored: false };

@@ -429,6 +429,7 @@ mod tests {
     use crate::testing::seeded;
     use ark_bn254::{FqConfig, FrConfig};
     use ark_ff::{AdditiveGroup, BigInteger, Field, UniformRand};
+    use ark_std::rand::RngCore;
     use std::array::from_fn;
 
     /// Elements by the words in memory: ends of the field, of every limb and of every word, and some at random.
@@ -522,6 +523,67 @@ mod tests {
                 assert_lanes(reduce(unit, unit.mul(unit.times_16(x), y)), |k| *a[k] * b[k]);
             }
         }
+    }
+
+    /// An element whose limbs are all zeros or all ones more often than chance has it: where carries run far.
+    fn skewed<T: MontConfig<4>>(rng: &mut impl RngCore) -> Element<T> {
+        let mut words = [0u64; 4];
+        for bit in (0..256).step_by(LIMB_BITS) {
+            let random = rng.next_u64();
+            let limb = match random >> 61 {
+                0 | 1 => 0,
+                2 | 3 => LIMB_MASK,
+                4 => 1,
+                5 => LIMB_MASK - 1,
+                _ => random & LIMB_MASK,
+            };
+            words[bit / 64] |= limb << (bit % 64);
+            if bit % 64 > 12 && bit < 208 {
+                words[bit / 64 + 1] |= limb >> (64 - bit % 64);
+            }
+        }
+        words[3] &= (1 << 61) - 1; // below p, which has 254 bits
+        Element::<T>::new_unchecked(BigInt(words))
+    }
+
+    /// A program of `steps` steps on four registers: each result is an operand of later ones, beside scalars.
+    fn fuzz<T: MontConfig<4>>(unit: Ifma, steps: usize) {
+        let mut rng = seeded();
+        let sixteen = Element::<T>::from(16u64).inverse().unwrap();
+        let mut scalars: [[Element<T>; 8]; 4] = from_fn(|_| from_fn(|_| skewed(&mut rng)));
+        let mut lanes = scalars.map(|eight| unit.gather(eight.each_ref()));
+        for step in 0..steps {
+            let random = rng.next_u32() as usize;
+            let [i, j, k] = [random & 3, random >> 2 & 3, random >> 4 & 3];
+            let (x, y, z) = (lanes[i], lanes[j], lanes[k]);
+            let [a, b, c] = [scalars[i], scalars[j], scalars[k]];
+            let mask = (random >> 8) as u8;
+            let (result, expected): (Lanes<T>, [Element<T>; 8]) = match random >> 16 & 7 {
+                0 | 1 => (unit.mul(x, unit.times_16(y)), from_fn(|l| a[l] * b[l])),
+                2 => (unit.mul_two(x, unit.times_16(y), z, x), from_fn(|l| a[l] * b[l] + c[l] * a[l] * sixteen)),
+                3 => (unit.reduced::<2, 1, 1, _>([x], [y]), from_fn(|l| a[l] - b[l])),
+                4 => (unit.halved::<0, 2, 0, _>([x, y], []), from_fn(|l| a[l] + b[l])),
+                5 => {
+                    let plain = unit.reduced::<0, 1, 0, _>([x], []);
+                    (unit.negate_where(mask, plain), from_fn(|l| if mask >> l & 1 == 1 { -a[l] } else { a[l] }))
+                }
+                _ => {
+                    let fresh: [Element<T>; 8] = from_fn(|_| skewed(&mut rng));
+                    (unit.gather(fresh.each_ref()), fresh)
+                }
+            };
+            for (l, element) in reduce(unit, result).into_iter().enumerate() {
+                assert_eq!(element.0, expected[l].0, "step {step}, lane {l}, operation {}", random >> 16 & 7);
+            }
+            (lanes[k], scalars[k]) = (result, expected);
+        }
+    }
+
+    #[test]
+    fn long_programs_are_arkworks() {
+        let Some(unit) = Ifma::detect() else { return };
+        fuzz::<FqConfig>(unit, 60_000);
+        fuzz::<FrConfig>(unit, 60_000);
     }
 
     #[test]
