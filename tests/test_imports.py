@@ -37,7 +37,7 @@ FLOORS = {
         {"actions"},
         {"groth16"},
         {"session"},
-        {"attestation", "negotiation"},
+        {"attestation", "farm", "negotiation"},
         {"client"},
     ],
 }

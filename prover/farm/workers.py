@@ -1,0 +1,131 @@
+"""Who works: threads of this process, or the workers of a Dask cluster. The same two calls for both.
+
+A result may never come, and it may come twice: `Farm` deals with that.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, cast
+
+from zkmargin.engine.policy.batch.parallel import ClusterUnavailable
+from zkmargin.prover.ranges import check_range
+
+Work = Callable[[bytes], object]
+"""payload -> result. On a cluster it is pickled and sent once; what it loads stays with the worker."""
+
+Completion = tuple[int, object]
+"""(ticket, result or the exception that ended the work)."""
+
+MAX_WORKERS = 1_024
+SECONDS = 3
+"""How long a cluster's scheduler may take to answer."""
+
+
+class Workers(Protocol):
+    """Works on payloads."""
+
+    @property
+    def places(self) -> int:
+        """How many work at once now."""
+
+    def submit(self, ticket: int, payload: bytes) -> None:
+        """Starts work; its completion carries the ticket."""
+
+    def wait(self, seconds: float) -> Completion | None:
+        """The next completion; None if there is none for that long."""
+
+
+class ThreadWorkers:
+    """Threads of this process; leaves at the end of `with`, after the work in hand.
+
+    Parameters
+    ----------
+    work : Work
+    count : int
+        1 to `MAX_WORKERS`. A proof itself uses all cores (RAYON_NUM_THREADS): two hide what a proof does on one core.
+    """
+
+    def __init__(self, work: Work, count: int):
+        self.places = check_range("workers", count, 1, MAX_WORKERS + 1)
+        self._work, self._completed = work, SimpleQueue[Completion]()
+        self._pool = ThreadPoolExecutor(count)
+
+    def __enter__(self) -> "ThreadWorkers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def submit(self, ticket: int, payload: bytes) -> None:
+        future = self._pool.submit(self._work, payload)
+        future.add_done_callback(lambda done: self._completed.put((ticket, done.exception() or done.result())))
+
+    def wait(self, seconds: float) -> Completion | None:
+        return _get(self._completed, seconds)
+
+
+class ClusterWorkers:
+    """The workers of a Dask cluster, as many as there are at any time.
+
+    Payloads travel as the cluster sends them: a witness holds an account's secrets, so use TLS outside one machine.
+
+    Raises
+    ------
+    ClusterUnavailable
+        If the scheduler does not answer or Dask is not installed.
+    """
+
+    def __init__(self, work: Work, address: str):
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ClusterUnavailable(address, str(error)) from None
+        try:
+            self._client = cast(Any, Client)(address, timeout=SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise ClusterUnavailable(address, str(error)) from None
+        self._work = self._client.scatter(work, broadcast=True)
+        self._completed = SimpleQueue[Completion]()
+        self._futures: dict[int, object] = {}
+
+    def __enter__(self) -> "ClusterWorkers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    @property
+    def places(self) -> int:
+        threads: dict[str, int] = self._client.nthreads()
+        return max(1, sum(threads.values()))
+
+    def submit(self, ticket: int, payload: bytes) -> None:
+        future = self._client.submit(_apply, self._work, payload, pure=False)
+        self._futures[ticket] = future  # a future that nobody holds is cancelled
+        future.add_done_callback(lambda done: self._completed.put((ticket, _read(done))))
+
+    def wait(self, seconds: float) -> Completion | None:
+        completion = _get(self._completed, seconds)
+        if completion is not None:
+            self._futures.pop(completion[0], None)
+        return completion
+
+
+def _apply(work: Work, payload: bytes) -> object:
+    return work(payload)
+
+
+def _read(done: Any) -> object:
+    """Result of a finished future of Dask, or why there is none: also when its worker died too often."""
+    try:
+        return done.result()
+    except Exception as error:  # whatever a worker raised is the result of that attempt
+        return error
+
+
+def _get(completed: SimpleQueue[Completion], seconds: float) -> Completion | None:
+    try:
+        return completed.get(timeout=seconds)
+    except Empty:
+        return None
