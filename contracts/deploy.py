@@ -128,13 +128,13 @@ def deploy(
     )
     verifier, _ = deploy_contract(chain, "MarginVerifier")
     desk, _ = deploy_contract(chain, "AccountDesk", registry.address, oracle.address, verifier.address)
+    shared = (registry.address, oracle.address, verifier.address)
+    batches, _ = deploy_contract(chain, "BatchDesk", *shared, desk.call("WALLETS"))
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
-    house, _ = deploy_contract(
-        chain, "ClearingHouse", registry.address, oracle.address, verifier.address, vault.address, desk.address
-    )
+    house, _ = deploy_contract(chain, "ClearingHouse", *shared, vault.address, desk.address, batches.address)
     if owner != deployer:
         registry.send("transferOwnership", owner)
     return Deployment(

@@ -7,9 +7,9 @@ apart by accident; a test, or an attacker, can still change a field with `datacl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
@@ -174,6 +174,92 @@ class TradeRequest(_Request):
     epoch: EpochPoints
     plus: TradeSide
     minus: TradeSide
+
+
+@dataclass(frozen=True)
+class AttestRow(_Request):
+    """One attestation of a batch."""
+
+    account: bytes
+    commitment: int
+    """Commitment that the proof is of; the row is skipped if the account has another."""
+    proof: Proof
+
+
+@dataclass(frozen=True)
+class AttestBatch(_Request):
+    """Attestations of many accounts to one policy at one epoch; rows of accounts that have moved are skipped."""
+
+    policy: bytes
+    key_version: int
+    generation: int
+    deadline: int
+    submitter: str
+    epoch: EpochPoints
+    rows: tuple[AttestRow, ...]
+
+    @classmethod
+    def from_requests(cls, requests: Sequence[ActionRequest], key_version: int, generation: int) -> Self:
+        """From attestations of accounts of that key version and generation, each as it would come alone.
+
+        Raises
+        ------
+        CallInvalid
+            If there is none, or two differ in policy, deadline, submitter or epoch, which each proof is bound to.
+        """
+        first = _get_first(requests)
+        for name in ("policy", "deadline", "submitter", "epoch"):
+            _require_same(name, [getattr(request, name) for request in requests])
+        rows = tuple(AttestRow(item.account, item.commitment_old, item.proof) for item in requests)
+        return cls(first.policy, key_version, generation, first.deadline, first.submitter, first.epoch, rows)
+
+
+@dataclass(frozen=True)
+class TradeRow(_Request):
+    """One trade of a batch."""
+
+    trade_tag: int
+    plus: TradeSide
+    minus: TradeSide
+
+
+@dataclass(frozen=True)
+class TradeBatch(_Request):
+    """Trades at one epoch, in order: an account may appear in several, each from the state that the one before left."""
+
+    key_version: int
+    generation: int
+    epoch: EpochPoints
+    rows: tuple[TradeRow, ...]
+
+    @classmethod
+    def from_requests(cls, requests: Sequence[TradeRequest], key_version: int, generation: int) -> Self:
+        """From trades between accounts of that key version and generation, each as it would come alone.
+
+        Raises
+        ------
+        CallInvalid
+            If there is none, or two are at different epochs.
+        """
+        first = _get_first(requests)
+        _require_same("epoch", [request.epoch for request in requests])
+        rows = tuple(TradeRow(item.trade_tag, item.plus, item.minus) for item in requests)
+        return cls(key_version, generation, first.epoch, rows)
+
+
+R = TypeVar("R")
+
+
+def _get_first(requests: Sequence[R]) -> R:
+    if not requests:
+        raise CallInvalid("number of requests in a batch", 0, "at least 1")
+    return requests[0]
+
+
+def _require_same(name: str, values: Sequence[object]) -> None:
+    for value in values:
+        if value != values[0]:
+            raise CallInvalid(f"{name} of a request in a batch", value, f"{values[0]}, the first one's")
 
 
 def _get_rule(action: Action, *, has_sides: bool) -> ActionRule:

@@ -6,6 +6,8 @@ import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Action, Epoch, Messages, Open} from "../src/generated/Messages.sol";
+import {IAccountBook} from "../src/interfaces/IAccountBook.sol";
+import {IAccountDesk} from "../src/interfaces/IAccountDesk.sol";
 import {EpochPoints, IClearingHouse, MarginAccount, OpenRequest} from "../src/interfaces/IClearingHouse.sol";
 import {Collateral, ICollateralVault} from "../src/interfaces/ICollateralVault.sol";
 import {IRiskOracle, Point} from "../src/interfaces/IRiskOracle.sol";
@@ -59,6 +61,12 @@ abstract contract ZkMarginFixture {
                 abi.encode(address(this), address(this), registry, uint24(0), uint40(0), _makePublishers(), uint8(2))
             )
         );
+        address desk = deployCode("AccountDesk", "AccountDesk", abi.encode(registry, oracle, verifier));
+        address batches = deployCode(
+            "BatchDesk",
+            "BatchDesk",
+            abi.encode(registry, oracle, verifier, IAccountBook(desk).WALLETS())
+        );
         Collateral[] memory collaterals = new Collateral[](1);
         collaterals[0] = Collateral(WETH_SLOT, address(weth), WETH_LOT);
         address expected = CHEATS.computeCreateAddress(address(this), CHEATS.getNonce(address(this)) + 1);
@@ -66,7 +74,7 @@ abstract contract ZkMarginFixture {
             deployCode("CollateralVault", "CollateralVault", abi.encode(expected, oracle, usdc, collaterals))
         );
         house = IClearingHouse(
-            deployCode("ClearingHouse", "ClearingHouse", abi.encode(registry, oracle, verifier, vault))
+            deployCode("ClearingHouse", "ClearingHouse", abi.encode(registry, oracle, verifier, vault, desk, batches))
         );
         for (uint256 i = 0; i < 2; i++) {
             Mintable token = i == 0 ? usdc : weth;
@@ -147,10 +155,11 @@ abstract contract ZkMarginFixture {
             generation: request.generation,
             commitment: request.commitment,
             escrowHash: keccak256(abi.encode(5, 6, 7, 1)),
+            submitter: address(0),
             deadline: NEVER
         });
         request.signature = signHash(key, Messages.hash(message));
-        house.open(request);
+        IAccountDesk(address(house)).open(request);
     }
 
     /// @dev The action as the house will build it, from what it has of the account; amounts, flows, sides and recipient

@@ -166,11 +166,25 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
 
     /// @dev What auth sends itself needs no signature. ECDSA comes before the wallet: it is cheaper than asking whether
     ///      auth has code, and an address whose key signed needs no code to agree.
-    function _requireSigned(bytes32 account, address auth, bytes32 digest, bytes calldata signature) internal {
-        if (signature.length == 0 && msg.sender == auth) return;
+    function _isSigned(address auth, bytes32 digest, bytes calldata signature) internal returns (bool) {
+        if (signature.length == 0 && msg.sender == auth) return true;
         (address signer, ECDSA.RecoverError problem, ) = ECDSA.tryRecoverCalldata(digest, signature);
-        if (problem == ECDSA.RecoverError.NoError && signer == auth) return;
-        if (!WALLETS.isValid(auth, digest, signature)) revert SignatureWrong(account, auth, digest);
+        return (problem == ECDSA.RecoverError.NoError && signer == auth) || WALLETS.isValid(auth, digest, signature);
+    }
+
+    function _requireSigned(bytes32 account, address auth, bytes32 digest, bytes calldata signature) internal {
+        if (!_isSigned(auth, digest, signature)) revert SignatureWrong(account, auth, digest);
+    }
+
+    /// @dev Whether auth has signed, and not burned, the digest.
+    function _isAuthorized(
+        bytes32 account,
+        AccountHead memory head,
+        bytes32 digest,
+        bytes calldata signature
+    ) internal returns (bool) {
+        if (head.state & HAS_INVALIDATED != 0 && _invalidated[account][digest]) return false;
+        return _isSigned(head.auth, digest, signature);
     }
 
     function _requireSignature(

@@ -41,21 +41,21 @@ def test_a_plain_forge_build_makes_the_shipped_bytecode():
 
 MUTANTS = {
     "the new commitment is not written": (
-        "ClearingHouse",
-        "            record.commitment = action.commitmentNew;\n",
+        "ActionPath",
+        "if (rule.has(ActionRules.WRITES)) record.commitment = action.commitmentNew;",
         "",
         "a call was accepted twice",
     ),
     "an older epoch lowers provenAt": (
-        "ClearingHouse",
-        "if (rule.has(ActionRules.PROVEN_SET) && inputs.time < provenAt) {",
-        "if (rule.has(ActionRules.PROVEN_SET) && inputs.time + 9_999 < provenAt) {",
+        "ActionPath",
+        "if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch < proven) {",
+        "if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch + 9 < proven) {",
         "provenAt fell",
     ),
     "a fee counts twice": (
         "ClearingHouse",
-        "if (fees != 0) feesOf[msg.sender] += fees;",
-        "if (fees != 0) feesOf[msg.sender] += 2 * fees;",
+        "if (fees != 0) _fees[msg.sender] += fees;",
+        "if (fees != 0) _fees[msg.sender] += 2 * fees;",
         "fees",
     ),
     "a proof is not checked": (
@@ -66,8 +66,8 @@ MUTANTS = {
     ),
     "what was released stays in the books": (
         "CollateralVault",
-        "        book.held -= uint96(amount);\n        uint32 number",
-        "        uint32 number",
+        "held[token] = available - amount;",
+        "held[token] = available;",
         "balance = inboxes + held + owed",
     ),
 }

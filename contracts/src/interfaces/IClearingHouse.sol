@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {Flow} from "../generated/Messages.sol";
 import {CollateralVault} from "../CollateralVault.sol";
 import {IAccountDesk} from "./IAccountDesk.sol";
+import {IBatchDesk} from "./IBatchDesk.sol";
 import {IAccountViews} from "./IAccountViews.sol";
 import {IAccountBook, Status} from "./IAccountBook.sol";
 import {Point} from "./IRiskOracle.sol";
@@ -315,6 +316,10 @@ interface IClearingHouse is IAccountBook {
     /// @notice What the clearing house delegates to: opening, burning digests, skipping, confirming.
     /// @return The contract, which is called through the clearing house only.
     function DESK() external view returns (IAccountDesk);
+
+    /// @notice The code of batches, which runs in this contract.
+    /// @return Its address.
+    function BATCHES() external view returns (IBatchDesk);
 
     /// @notice What shows other contracts what accounts have proved, and which digests auths sign.
     /// @return The contract, which stores nothing.

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {AccountBook} from "./AccountBook.sol";
+import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
+import {Action, Messages} from "./generated/Messages.sol";
+import {Status} from "./interfaces/IAccountBook.sol";
+import {EpochPoints, TradeSide} from "./interfaces/IClearingHouse.sol";
+import {FreshEpoch} from "./interfaces/IRiskOracle.sol";
+import {Amounts} from "./libraries/Amounts.sol";
+import {G1} from "./libraries/Bn254.sol";
+import {Points} from "./libraries/Points.sol";
+
+/// @title ActionPath
+/// @notice The steps that every action but open takes, one by one or in a batch; ClearingHouse says in which order.
+abstract contract ActionPath is AccountBook {
+    /// @dev What an action is proved against, beside its own signals.
+    struct ProofInputs {
+        address key; // data contract of the `transition` key
+        uint16 slots; // of that key
+        uint24 generation; // of the account after the action, if it writes
+        uint64 epoch; // its number; 0 without one
+        uint40 time; // unix seconds of the epoch's prices; 0 without one
+        uint64 revokedUpTo; // upper end of the last range of revoked epochs; the largest number without an epoch
+        bytes32 policyName;
+        bytes32 pointHash; // of the named policy's point
+        G1 policy;
+        G1 settlement;
+    }
+
+    /// @dev Rows that change an account's head; a step of the listing does so too.
+    uint256 private constant CHANGES_HEAD =
+        ActionRules.PROVEN_SET | ActionRules.SIDES | ActionRules.POLICY_FLAT | ActionRules.CLOSES;
+    /// @dev Rows whose policy is looked up among the points of the epoch.
+    uint256 private constant NAMED_POLICY =
+        ActionRules.POLICY_INITIAL |
+            ActionRules.POLICY_MAINTENANCE |
+            ActionRules.POLICY_WITHDRAW |
+            ActionRules.POLICY_CHOSEN;
+
+    /// @dev An empty Action of that kind. It is filled in from step to step, as an argument: a function that returned
+    ///      it would allocate its eighteen words again. The kind comes to `_act` in it, not as a constant of its own:
+    ///      of a function that is called with constants the compiler makes a copy for each, here beyond EIP-170.
+    function _start(ActionKind kind) internal pure returns (Action memory action) {
+        action.kind = uint8(kind);
+    }
+
+    /// @dev Fills in what is stored, and what the request states if the row takes it; fee, recipient and submitter
+    ///      stand there already. The rest of `action` stays zero: without sides there is no trade tag, ciphertext or
+    ///      counterparty.
+    /// @param head Is filled with the account's, as a function that returned it would allocate its words again.
+    function _draft(
+        Action memory action,
+        Rule rule,
+        AccountHead memory head,
+        bytes32 account,
+        uint256 commitmentOld,
+        uint256 commitmentNew,
+        uint64 cash,
+        uint40 deadline
+    ) internal view {
+        AccountRecord storage record = _accounts[account];
+        _load(head, record);
+        Status status = _statusOf(head.state);
+        if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.has(ActionRules.FROZEN))) {
+            revert StatusWrong(account, status, ActionKind(action.kind));
+        }
+        _requireDeadline(deadline);
+        _requireSubmitter(account, action.submitter);
+        uint256 commitment = record.commitment;
+        if (commitment != commitmentOld) revert CommitmentStale(account, commitmentOld, commitment);
+        if (commitmentNew != 0 && !rule.has(ActionRules.WRITES)) {
+            revert FieldNotTaken(ActionKind(action.kind), "commitmentNew");
+        }
+        action.account = account;
+        action.keyVersion = head.keyVersion;
+        action.generationOld = head.generation;
+        action.commitmentOld = commitment;
+        action.commitmentNew = commitmentNew;
+        action.cashFlow = Amounts.toCashFlow(action, rule, cash);
+        action.deadline = deadline;
+    }
+
+    /// @dev Of a trade's amounts there is only the fee: neither cash nor collateral moves, and nobody receives a
+    ///      payment.
+    function _draftSide(
+        Action memory action,
+        Rule rule,
+        AccountHead memory head,
+        TradeSide calldata given,
+        bytes32 counterparty,
+        uint256 tradeTag,
+        int8 side
+    ) internal view {
+        action.counterparty = counterparty;
+        action.tradeTag = tradeTag;
+        action.ciphertext = given.ciphertext;
+        action.side = side;
+        action.submitter = given.submitter;
+        action.fee = given.fee;
+        _draft(action, rule, head, given.account, given.commitmentOld, given.commitmentNew, 0, given.deadline);
+    }
+
+    /// @dev Without an epoch the policy is a constant, and the settlement the identity or that of the stated steps.
+    /// @param chosen Name of the policy that the caller chose, 0 where the table leaves no choice.
+    function _proofInputs(
+        Rule rule,
+        Action memory action,
+        AccountHead memory head,
+        bytes32 chosen,
+        EpochPoints calldata given
+    ) internal view returns (ProofInputs memory inputs) {
+        uint16 keyVersion = action.keyVersion;
+        uint24 generation = action.generationOld;
+        bytes32 pointsHash;
+        if (rule.has(ActionRules.EPOCH_EXIT | ActionRules.EPOCH_PROOF)) {
+            // No need to ask for the pause, because requireFresh refuses a paused action.
+            FreshEpoch memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));
+            if (epoch.keyVersion != keyVersion) revert KeyVersionWrong(action.account, keyVersion, epoch.keyVersion);
+            if (epoch.generation != generation) {
+                if (epoch.generation != uint256(generation) + 1) {
+                    revert GenerationWrong(action.account, generation, epoch.generation);
+                }
+                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementFor(keyVersion, generation, 1);
+                generation = epoch.generation;
+            }
+            (inputs.epoch, inputs.time, pointsHash) = (given.number, epoch.time, epoch.pointsHash);
+            inputs.revokedUpTo = epoch.revokedUpTo;
+        } else {
+            if (given.number != 0 || given.points.length != 0) {
+                revert FieldNotTaken(ActionKind(action.kind), "epoch");
+            }
+            if (!rule.has(ActionRules.PAUSED)) ORACLE.requireUnpaused(ActionKind(action.kind));
+            if (rule.has(ActionRules.EPOCH_STEPS)) {
+                uint24 steps = action.generationNew;
+                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementFor(keyVersion, generation, steps);
+                generation += steps;
+            } else if (rule.has(ActionRules.FLOWS_IN)) {
+                _requireNotLeftBehind(action.account, head);
+            }
+            inputs.revokedUpTo = type(uint64).max;
+        }
+        inputs.generation = generation;
+        bool isChosen = rule.has(ActionRules.POLICY_CHOSEN);
+        if (!isChosen && chosen != 0) revert FieldNotTaken(ActionKind(action.kind), "policy");
+        inputs.policyName = isChosen ? chosen : rule.policyName();
+        if (rule.has(ActionRules.POLICY_FLAT)) {
+            (inputs.policy.x, inputs.policy.y) = REGISTRY.flatPoint(keyVersion);
+        } else if (rule.has(NAMED_POLICY)) {
+            inputs.policy = Points.find(given.points, pointsHash, inputs.policyName);
+            if (isChosen) {
+                inputs.pointHash = keccak256(abi.encode(inputs.policyName, inputs.policy.x, inputs.policy.y));
+            }
+        }
+        (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
+    }
+
+    /// @dev Fills in what the proof is made at. Its epoch must not come before that of the last proof that was written,
+    ///      so by induction that one is the latest of all epochs that the account's state depends on, trades' other
+    ///      sides included. Of a state that a revoked epoch may have made nothing leaves, and it makes no other.
+    function _bind(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) internal view {
+        uint64 proven = head.provenEpoch;
+        if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch < proven) {
+            revert EpochOlderThanProof(action.account, inputs.epoch, proven);
+        }
+        if (rule.has(ActionRules.PROVEN_SET | ActionRules.FLOWS_OUT) && proven != 0 && proven <= inputs.revokedUpTo) {
+            if (ORACLE.isRevoked(proven)) revert AccountOfRevokedEpoch(action.account, proven);
+        }
+        action.epoch = inputs.epoch;
+        action.policy = inputs.policyName;
+        action.generationNew = inputs.generation;
+    }
+
+    /// @dev Digest of the action, after looking at auth's signature if the row asks for one. Steps that leave an
+    ///      account no other way need none: what they make of it is determined, and all that auth may have signed for
+    ///      its old commitment and that could still pass is a flat exit.
+    function _authorize(
+        Rule rule,
+        Action memory action,
+        AccountHead memory head,
+        bytes calldata signature
+    ) internal returns (bytes32 digest) {
+        digest = _hashTypedDataV4(Messages.hash(action));
+        if (!rule.has(ActionRules.SIGNATURE)) {
+            if (signature.length != 0) revert FieldNotTaken(ActionKind(action.kind), "signature");
+        } else if (
+            signature.length != 0 || !rule.has(ActionRules.EPOCH_STEPS) || !_isLeftBehind(action.generationOld)
+        ) {
+            _requireSignature(action.account, head.state, head.auth, digest, signature);
+        }
+    }
+
+    function _write(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) internal {
+        if (rule.has(ActionRules.PROVEN_RAISE)) {
+            _keepAttestation(
+                action.account,
+                action.policy,
+                inputs.pointHash,
+                action.commitmentOld,
+                inputs.time,
+                inputs.epoch
+            );
+        }
+        AccountRecord storage record = _accounts[action.account];
+        if (rule.has(ActionRules.WRITES)) record.commitment = action.commitmentNew;
+        // A deposit changes nothing in the other word.
+        if (rule.has(CHANGES_HEAD) || (rule.has(ActionRules.WRITES) && action.generationNew != action.generationOld)) {
+            _apply(head, rule, action.generationNew, inputs.time, inputs.epoch);
+            _store(record, head);
+        }
+    }
+}

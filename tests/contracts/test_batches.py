@@ -1,0 +1,276 @@
+"""Batches of attestations and of trades: rows that moved are skipped, and one bad proof is enough to refuse all."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.contracts.test_gas_limits import swap_coordinates
+from tests.support.reverts import refused, reverts
+from tests.support.world import Party, World, change_side, tamper
+from zkmargin.contracts.batches import carry_attestations, carry_trades
+from zkmargin.contracts.clearing_house import Status
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.requests import AttestBatch, TradeBatch, TradeRequest, TradeSide
+from zkmargin.prover.messages.records import Action
+
+
+class Crowd:
+    """Four funded accounts at one epoch."""
+
+    def __init__(self, world: World):
+        self.world = world
+        self.parties = [world.alice, world.bob, world.open("carol"), world.open("dave")]
+        for party in self.parties[2:]:
+            world.deposit(party, 10**6)
+        world.chain.travel(15)
+        self.epoch = world.post()
+        self.deadline = world.deadline()
+
+    def attest(self, policy: str = "maintenance"):
+        make = self.world.make_attest
+        return [make(party, self.epoch, policy, deadline=self.deadline) for party in self.parties]
+
+    def send_attestations(self, requests, key_version: int = 1, generation: int = 0):
+        batch = AttestBatch.from_requests(requests, key_version, generation)
+        return self.world.house.contract.send("attestBatch", batch.to_abi(), sender=self.world.submitter)
+
+    def trade(self, plus: Party, minus: Party, commitments=None, fee: int = 3) -> TradeRequest:
+        """A trade; `commitments` gives those that the sides start from, by account, and takes the new ones."""
+        world, commitments = self.world, {} if commitments is None else commitments
+        sides = []
+        for action, party in zip(world.draft_sides(plus, minus, self.epoch, (fee, fee)), (plus, minus), strict=True):
+            start = commitments.get(party.id, action.commitment_old)
+            changed = Action(**{**dict(action), "commitment_old": start})
+            commitments[party.id] = changed.commitment_new
+            sides.append(TradeSide.from_action(changed, world.prove(changed), world.sign(party, changed)))
+            tag = changed.trade_tag
+        return TradeRequest(tag, self.epoch.epoch_points, *sides)
+
+    def send_trades(self, requests, key_version: int = 1, generation: int = 0):
+        batch = TradeBatch.from_requests(requests, key_version, generation)
+        return self.world.house.contract.send("tradeBatch", batch.to_abi(), sender=self.world.submitter)
+
+    def skipped(self, receipt) -> list[int]:
+        return [event["row"] for event in self.world.house.contract.decode_logs(receipt, "RowSkipped")]
+
+    def commitment(self, party: Party) -> int:
+        return self.world.house.get_account(party.id).commitment
+
+
+@pytest.fixture
+def crowd(world):
+    return Crowd(world)
+
+
+# -------------------------------------------------------------------------------------------------------- attestations
+@pytest.mark.parametrize("policy", ["maintenance", "net_delta"])
+def test_each_row_counts_as_if_it_came_alone(crowd, policy):
+    world, house = crowd.world, crowd.world.house
+    receipt = crowd.send_attestations(crowd.attest(policy))
+    together = house.contract.decode_logs(receipt, "Attested")
+    assert crowd.skipped(receipt) == []
+    name = crowd.attest(policy)[0].policy
+    kept = [house.contract.call("attestationOf", party.id, name) for party in crowd.parties]
+    for request, event, attestation in zip(crowd.attest(policy), together, kept, strict=True):
+        [alone] = house.contract.decode_logs(house.attest(request, sender=world.submitter), "Attested")
+        assert event == alone
+        assert house.contract.call("attestationOf", request.account, name) == attestation
+        assert attestation[:2] == (crowd.epoch.message.time, crowd.epoch.message.number)
+
+
+@pytest.mark.property("P-142")
+def test_an_account_that_moved_is_skipped_and_the_rest_goes_on(crowd):
+    requests = crowd.attest()
+    crowd.world.deposit(crowd.parties[1], 1)
+    receipt = crowd.send_attestations(requests)
+    assert crowd.skipped(receipt) == [1]
+    done = [event["account"] for event in crowd.world.house.contract.decode_logs(receipt, "Attested")]
+    assert done == [crowd.parties[place].id for place in (0, 2, 3)]
+
+
+@pytest.mark.property("P-142")
+def test_rows_of_another_status_generation_or_key_are_skipped(crowd):
+    requests = crowd.attest()
+    crowd.world.set_status(crowd.parties[0], Status.CLOSED)
+    assert crowd.skipped(crowd.send_attestations(requests)) == [0]
+    for version, generation in ((2, 0), (1, 1)):
+        assert refused("BatchEmpty", crowd.send_attestations, requests, version, generation) == {"rows": 4}
+
+
+@pytest.mark.property("P-142")
+@pytest.mark.parametrize("place", range(4))
+def test_one_wrong_proof_refuses_all_attestations(crowd, place):
+    requests = crowd.attest()
+    requests[place] = replace(requests[place], proof=tamper(requests[place].proof))
+    refused("ProofRejected", crowd.send_attestations, requests)
+    requests[place] = replace(requests[place], proof=swap_coordinates(requests[place].proof))
+    refused("ProofMalformed", crowd.send_attestations, requests)
+
+
+@pytest.mark.property("P-142")
+def test_proofs_accounts_and_terms_belong_together(crowd):
+    first, second, *rest = crowd.attest()
+    swapped = [replace(first, proof=second.proof), replace(second, proof=first.proof), *rest]
+    refused("ProofRejected", crowd.send_attestations, swapped)
+    moved = [replace(first, account=second.account, commitment_old=second.commitment_old), second]
+    refused("ProofRejected", crowd.send_attestations, moved)
+    for changes in ({"deadline": crowd.deadline + 1}, {"policy": crowd.attest("net_delta")[0].policy}):
+        refused("ProofRejected", crowd.send_attestations, [replace(item, **changes) for item in (first, second)])
+
+
+def test_a_row_that_stands_twice_counts_once(crowd):
+    requests = crowd.attest()
+    receipt = crowd.send_attestations([requests[0], requests[0], requests[1]])
+    assert len(crowd.world.house.contract.decode_logs(receipt, "Attested")) == 3
+    refused("ProofRejected", crowd.send_attestations, [requests[0], replace(requests[0], proof=requests[1].proof)])
+
+
+def test_a_deadline_that_passed_and_a_stale_epoch_stop_all(crowd):
+    requests = crowd.attest()
+    crowd.world.chain.travel(400)
+    refused("EpochStale", crowd.send_attestations, requests)
+    crowd.world.chain.travel(3_600)
+    refused("DeadlinePassed", crowd.send_attestations, requests)
+
+
+# -------------------------------------------------------------------------------------------------------------- trades
+@pytest.mark.property("P-143")
+def test_an_account_trades_several_times_in_one_batch(crowd):
+    alice, bob, carol, dave = crowd.parties
+    commitments: dict[bytes, int] = {}
+    pairs = [(alice, bob), (carol, alice), (alice, dave)]
+    requests = [crowd.trade(plus, minus, commitments) for plus, minus in pairs]
+    receipt = crowd.send_trades(requests)
+    assert crowd.skipped(receipt) == []
+    assert {party.id: crowd.commitment(party) for party in crowd.parties} == commitments
+    events = crowd.world.house.contract.decode_logs(receipt, "Traded")
+    assert [event["tradeTag"] for event in events] == [request.trade_tag for request in requests]
+    assert crowd.world.house.get_fees(crowd.world.submitter) == 6 * 3
+    stored = crowd.world.house.get_account(alice.id)
+    assert stored.proven_at == crowd.epoch.message.time
+
+
+@pytest.mark.property("P-143")
+def test_what_builds_on_a_skipped_trade_is_skipped_and_the_rest_goes_on(crowd):
+    alice, bob, carol, dave = crowd.parties
+    commitments: dict[bytes, int] = {}
+    requests = [crowd.trade(alice, bob, commitments), crowd.trade(bob, carol, commitments)]
+    requests.append(crowd.trade(carol, dave))  # from carol's state as it stands
+    crowd.world.deposit(alice, 1)
+    receipt = crowd.send_trades(requests)
+    assert crowd.skipped(receipt) == [0, 1]
+    [event] = crowd.world.house.contract.decode_logs(receipt, "Traded")
+    assert event["plus"] == carol.id
+    assert crowd.world.house.get_fees(crowd.world.submitter) == 2 * 3
+
+
+@pytest.mark.property("P-143")
+@pytest.mark.parametrize("side", ["plus", "minus"])
+@pytest.mark.parametrize("cause", ["signature", "burned", "deadline"])
+def test_a_side_that_no_longer_counts_skips_its_row(crowd, side, cause):
+    alice, bob, carol, dave = crowd.parties
+    good, bad = crowd.trade(carol, dave), crowd.trade(alice, bob)
+    given = getattr(bad, side)
+    if cause == "signature":
+        bad = change_side(bad, side, signature=bytes(64) + b"\x1b")
+    elif cause == "deadline":
+        bad = change_side(bad, side, deadline=crowd.world.chain.time - 1)
+    else:
+        party = alice if side == "plus" else bob
+        digest = crowd.world.house.contract.call  # burned through the digest that the house itself computes
+        views = Contract(crowd.world.chain, compile_contracts()["AccountViews"], digest("VIEWS"))
+        request = {"tradeTag": bad.trade_tag, **bad.to_abi()}
+        burned = dict(zip(("plus", "minus"), views.call("digestsOf", request), strict=True))[side]
+        crowd.world.house.contract.send("invalidate", party.index, burned, sender=fund_wallet(crowd, party))
+    receipt = crowd.send_trades([bad, good])
+    assert crowd.skipped(receipt) == [0]
+    assert crowd.commitment(alice) == bad.plus.commitment_old != given.commitment_new
+    assert crowd.commitment(carol) == good.plus.commitment_new
+
+
+@pytest.mark.property("P-143")
+@pytest.mark.parametrize("row", range(2))
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_one_wrong_proof_refuses_all_trades(crowd, row, side):
+    alice, bob, carol, dave = crowd.parties
+    requests = [crowd.trade(alice, bob), crowd.trade(carol, dave)]
+    wrong = tamper(getattr(requests[row], side).proof)
+    requests[row] = change_side(requests[row], side, proof=wrong)
+    refused("ProofRejected", crowd.send_trades, requests)
+    assert crowd.commitment(alice) == requests[0].plus.commitment_old
+
+
+@pytest.mark.property("P-143")
+def test_tags_and_sides_belong_together(crowd):
+    alice, bob, carol, dave = crowd.parties
+    first, second = crowd.trade(alice, bob), crowd.trade(carol, dave)
+    exchanged = [replace(first, trade_tag=second.trade_tag), replace(second, trade_tag=first.trade_tag)]
+    refused("BatchEmpty", crowd.send_trades, exchanged)  # auth signed another tag
+    refused("BatchEmpty", crowd.send_trades, [replace(first, plus=first.minus, minus=first.plus)])
+    refused("SelfTrade", crowd.send_trades, [replace(first, minus=first.plus)])
+    crossed = [
+        change_side(first, "plus", proof=second.plus.proof),
+        change_side(second, "plus", proof=first.plus.proof),
+    ]
+    refused("ProofRejected", crowd.send_trades, crossed)
+
+
+def test_the_same_trade_counts_once(crowd):
+    request = crowd.trade(*crowd.parties[:2])
+    assert crowd.skipped(crowd.send_trades([request, request])) == [1]
+    refused("BatchEmpty", crowd.send_trades, [request])
+
+
+@pytest.mark.parametrize(("function", "fill"), [("attestBatch", "attest"), ("tradeBatch", "trade")])
+def test_the_desk_acts_in_the_house_alone(crowd, function, fill):
+    world = crowd.world
+    desk = Contract(world.chain, compile_contracts()["BatchDesk"], world.house.contract.call("BATCHES"))
+    if fill == "attest":
+        batch = AttestBatch.from_requests(crowd.attest(), 1, 0)
+    else:
+        batch = TradeBatch.from_requests([crowd.trade(*crowd.parties[:2])], 1, 0)
+    with reverts("OnlyDelegated"):
+        desk.send(function, batch.to_abi())
+
+
+# ------------------------------------------------------------------------------------------------------ the Python face
+def test_a_malformed_proof_is_left_out_before_anything_is_sent(crowd):
+    requests = crowd.attest()
+    requests[2] = replace(requests[2], proof=swap_coordinates(requests[2].proof))
+    crowd.world.deposit(crowd.parties[0], 1)
+    carried = carry_attestations(crowd.world.house, requests, sender=crowd.world.submitter)
+    assert (carried.refused, carried.skipped) == ((2,), (0,))
+    assert carry_attestations(crowd.world.house, requests[2:3]).receipt is None
+
+
+def test_trades_are_carried_and_bad_ones_left_out(crowd):
+    alice, bob, carol, dave = crowd.parties
+    requests = [crowd.trade(alice, bob), crowd.trade(carol, dave)]
+    bad = change_side(requests[0], "minus", proof=tamper(requests[0].minus.proof))
+    carried = carry_trades(crowd.world.house, [bad, requests[1]], sender=crowd.world.submitter)
+    assert (carried.refused, carried.skipped) == ((0,), ())
+    assert crowd.commitment(carol) == requests[1].plus.commitment_new
+
+
+def test_requests_that_do_not_go_together_are_not_sent(crowd):
+    requests = crowd.attest()
+    with pytest.raises(CallInvalid, match="deadline of a request"):
+        carry_attestations(crowd.world.house, [requests[0], replace(requests[1], deadline=1)])
+    with pytest.raises(CallInvalid, match="number of requests"):
+        carry_trades(crowd.world.house, [])
+
+
+def fund_wallet(crowd: Crowd, party: Party) -> str:
+    """The party's address, as one that the node sends from."""
+    crowd.world.chain._request("anvil_setBalance", party.auth, hex(10**18))
+    crowd.world.chain._request("anvil_impersonateAccount", party.auth)
+    return party.auth
+
+
+def test_nothing_is_sent_where_all_have_moved(crowd):
+    requests = crowd.attest()[:1]
+    crowd.world.deposit(crowd.parties[0], 1)
+    carried = carry_attestations(crowd.world.house, requests)
+    assert (carried.receipt, carried.refused, carried.skipped) == (None, (), (0,))
