@@ -1,15 +1,17 @@
 """Batches of attestations and of trades: rows that moved are skipped, and one bad proof is enough to refuse all."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from tests.contracts.test_gas_limits import swap_coordinates
+from tests.support import batch_gas
 from tests.support.reverts import refused, reverts
 from tests.support.world import Party, World, change_side, tamper
 from zkmargin.contracts.batches import carry_attestations, carry_trades
 from zkmargin.contracts.clearing_house import Status
-from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.compile import CODE_LIMIT, compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.requests import AttestBatch, TradeBatch, TradeRequest, TradeSide
@@ -274,3 +276,19 @@ def test_nothing_is_sent_where_all_have_moved(crowd):
     crowd.world.deposit(crowd.parties[0], 1)
     carried = carry_attestations(crowd.world.house, requests)
     assert (carried.receipt, carried.refused, carried.skipped) == (None, (), (0,))
+
+
+# ---------------------------------------------------------------------------------------------------------------- costs
+def test_batches_cost_what_they_may():
+    ledger = json.loads(batch_gas.LEDGER.read_text())
+    assert batch_gas.compute_each(ledger["attest"], 32) <= 75_000
+    assert batch_gas.compute_each(ledger["trade"], 8) <= 190_000
+    assert ledger["size"]["BatchDesk"] == compile_contracts()["BatchDesk"].deployed_size < CODE_LIMIT
+
+
+@pytest.mark.slow
+def test_gas_of_batches_is_what_the_ledger_says():
+    ledger, measured = json.loads(batch_gas.LEDGER.read_text()), batch_gas.measure((8,), (4,))
+    for name in ("attest", "trade"):
+        for count, gas in measured[name].items():
+            assert abs(gas - ledger[name][count]) <= ledger[name][count] // 100
