@@ -81,6 +81,10 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
         if (epoch.generation != account.generation) {
             revert IAccountBook.GenerationWrong(asked.account, account.generation, epoch.generation);
         }
+        uint64 proven = account.provenEpoch;
+        if (proven != 0 && proven <= epoch.revokedUpTo && ORACLE.isRevoked(proven)) {
+            revert IAccountBook.AccountOfRevokedEpoch(asked.account, proven);
+        }
         policy = Points.find(shown.points, epoch.pointsHash, asked.policy);
         pointHash = keccak256(abi.encode(asked.policy, policy.x, policy.y));
         if (asked.pointHash != 0 && asked.pointHash != pointHash) {

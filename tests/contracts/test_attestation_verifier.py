@@ -165,6 +165,19 @@ def test_a_revoked_epoch_and_a_revoked_key_show_nothing(desk):
     refused("KeyIsRevoked", desk.check, shown)
 
 
+@pytest.mark.property("P-98")
+def test_an_account_whose_state_a_revoked_epoch_made_shows_nothing(desk):
+    world = desk.world
+    world.house.trade(world.make_trade(world.alice, world.bob, desk.epoch), sender=world.submitter)
+    later = world.post()
+    world.oracle.revoke_epochs(desk.epoch.message.number)
+    world.chain.travel(15)
+    good = world.post()
+    assert later.message.number < good.message.number
+    fields = refused("AccountOfRevokedEpoch", desk.check, desk.show(good), points=good.epoch_points)
+    assert fields == {"account": desk.party.id, "epoch": desk.epoch.message.number}
+
+
 def test_while_paused_nothing_is_shown(desk):
     desk.world.oracle.pause()
     refused("ActionPaused", desk.check)

@@ -76,11 +76,12 @@ interface IAttestationVerifier {
 
     /// @notice Returns if `asked.account`, as it is now, meets the policy at the epoch's prices; the caller is the
     ///         recipient that the attestation must have been made for.
-    /// @dev Reverts with IClearingHouse's `StatusWrong` unless the account is active, `AttestationStale`,
+    /// @dev Reverts with IAccountBook's `StatusWrong` unless the account is active, `AttestationStale`,
     ///      `AttestationExpired`, the oracle's `ActionPaused`, `EpochUnknown`, `EpochSuperseded`, `EpochRevoked` and
-    ///      `EpochStale`, `AttestationTooOld`, IClearingHouse's `KeyVersionWrong`, `GenerationWrong`, `PointsMismatch`
-    ///      and `PolicyUnknown`, `PolicyContentDiffers`, the registry's errors unless the account's key is live, and
-    ///      the verifier's, `ProofRejected` if anything but the proof's own statement was asked.
+    ///      `EpochStale`, `AttestationTooOld`, IAccountBook's `KeyVersionWrong`, `GenerationWrong`,
+    ///      `AccountOfRevokedEpoch`, `PointsMismatch`, `PolicyUnknown`, `PolicyContentDiffers`, the registry's errors
+    ///      unless the account's key is live, and the verifier's, `ProofRejected` if anything but the proof's own
+    ///      statement was asked.
     ///      Warning: ask with a fresh challenge, and note it as used.
     /// @param asked What is asked for.
     /// @param shown What was handed over.
