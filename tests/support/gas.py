@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from tests.support.repricing import reprice
 from tests.support.world import HOUR, LOT, USDC, Party, World
 from zkmargin.contracts.chain import Receipt, run_anvil
 from zkmargin.contracts.compile import compile_contracts
@@ -27,7 +28,8 @@ CONTRACTS = (
 
 
 def measure() -> dict[str, dict[str, int]]:
-    """Medians of gasUsed of whole transactions, by entry point, and sizes of the deployed code in bytes.
+    """Medians of gasUsed of whole transactions, by entry point; what the last of each would cost under the drafted
+    repricing of the next fork ("next", see `tests.support.repricing`); and sizes of the deployed code in bytes.
 
     Every slot that an action writes is warm in the sense that it was not zero before, as on a venue in use; an epoch
     is new each time.
@@ -39,17 +41,19 @@ def measure() -> dict[str, dict[str, int]]:
         world.deposit(saver, 10 * USDC)
         world.fund(saver, 1_000 * USDC)
         samples = {name: [] for name in _entry_points(world, saver)}
+        later = {}
         for repeat in range(REPEATS + 1):
             for name, call in _entry_points(world, saver).items():
                 chain.travel(15)
-                used = call(world.post(), f"user {repeat}").gas_used
+                receipt = call(world.post(), f"user {repeat}")
                 if repeat:  # the first round makes the slots non-zero
-                    samples[name].append(used)
+                    samples[name].append(receipt.gas_used)
+                    later[name] = reprice(chain, receipt)
         for _ in range(REPEATS):
             for name, call in _over_steps(world).items():
                 samples.setdefault(name, []).append(call().gas_used)
     sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
-    return {"gas": {name: int(median(values)) for name, values in samples.items()}, "size": sizes}
+    return {"gas": {name: int(median(values)) for name, values in samples.items()}, "next": later, "size": sizes}
 
 
 def _entry_points(world: World, saver: Party) -> dict[str, Callable[[SignedEpoch, str], Receipt]]:
