@@ -82,7 +82,7 @@ def test_each_row_counts_as_if_it_came_alone(crowd, policy):
         assert attestation[:2] == (crowd.epoch.message.time, crowd.epoch.message.number)
 
 
-@pytest.mark.property("P-142")
+@pytest.mark.property("P-146")
 def test_an_account_that_moved_is_skipped_and_the_rest_goes_on(crowd):
     requests = crowd.attest()
     crowd.world.deposit(crowd.parties[1], 1)
@@ -92,7 +92,7 @@ def test_an_account_that_moved_is_skipped_and_the_rest_goes_on(crowd):
     assert done == [crowd.parties[place].id for place in (0, 2, 3)]
 
 
-@pytest.mark.property("P-142")
+@pytest.mark.property("P-146")
 def test_rows_of_another_status_generation_or_key_are_skipped(crowd):
     requests = crowd.attest()
     crowd.world.set_status(crowd.parties[0], Status.CLOSED)
@@ -101,7 +101,7 @@ def test_rows_of_another_status_generation_or_key_are_skipped(crowd):
         assert refused("BatchEmpty", crowd.send_attestations, requests, version, generation) == {"rows": 4}
 
 
-@pytest.mark.property("P-142")
+@pytest.mark.property("P-146")
 @pytest.mark.parametrize("place", range(4))
 def test_one_wrong_proof_refuses_all_attestations(crowd, place):
     requests = crowd.attest()
@@ -111,7 +111,7 @@ def test_one_wrong_proof_refuses_all_attestations(crowd, place):
     refused("ProofMalformed", crowd.send_attestations, requests)
 
 
-@pytest.mark.property("P-142")
+@pytest.mark.property("P-146")
 def test_proofs_accounts_and_terms_belong_together(crowd):
     first, second, *rest = crowd.attest()
     swapped = [replace(first, proof=second.proof), replace(second, proof=first.proof), *rest]
@@ -138,7 +138,7 @@ def test_a_deadline_that_passed_and_a_stale_epoch_stop_all(crowd):
 
 
 # -------------------------------------------------------------------------------------------------------------- trades
-@pytest.mark.property("P-143")
+@pytest.mark.property("P-147")
 def test_an_account_trades_several_times_in_one_batch(crowd):
     alice, bob, carol, dave = crowd.parties
     commitments: dict[bytes, int] = {}
@@ -154,7 +154,7 @@ def test_an_account_trades_several_times_in_one_batch(crowd):
     assert stored.proven_at == crowd.epoch.message.time
 
 
-@pytest.mark.property("P-143")
+@pytest.mark.property("P-147")
 def test_what_builds_on_a_skipped_trade_is_skipped_and_the_rest_goes_on(crowd):
     alice, bob, carol, dave = crowd.parties
     commitments: dict[bytes, int] = {}
@@ -168,7 +168,7 @@ def test_what_builds_on_a_skipped_trade_is_skipped_and_the_rest_goes_on(crowd):
     assert crowd.world.house.get_fees(crowd.world.submitter) == 2 * 3
 
 
-@pytest.mark.property("P-143")
+@pytest.mark.property("P-147")
 @pytest.mark.parametrize("side", ["plus", "minus"])
 @pytest.mark.parametrize("cause", ["signature", "burned", "deadline"])
 def test_a_side_that_no_longer_counts_skips_its_row(crowd, side, cause):
@@ -192,7 +192,7 @@ def test_a_side_that_no_longer_counts_skips_its_row(crowd, side, cause):
     assert crowd.commitment(carol) == good.plus.commitment_new
 
 
-@pytest.mark.property("P-143")
+@pytest.mark.property("P-147")
 @pytest.mark.parametrize("row", range(2))
 @pytest.mark.parametrize("side", ["plus", "minus"])
 def test_one_wrong_proof_refuses_all_trades(crowd, row, side):
@@ -204,7 +204,7 @@ def test_one_wrong_proof_refuses_all_trades(crowd, row, side):
     assert crowd.commitment(alice) == requests[0].plus.commitment_old
 
 
-@pytest.mark.property("P-143")
+@pytest.mark.property("P-147")
 def test_tags_and_sides_belong_together(crowd):
     alice, bob, carol, dave = crowd.parties
     first, second = crowd.trade(alice, bob), crowd.trade(carol, dave)

@@ -74,7 +74,7 @@ MUTANTS = {
 """Name: file, text of it, what stands in its place, and what the suite then says."""
 
 
-@pytest.mark.property("P-141")
+@pytest.mark.property("P-145")
 def test_books_and_states_hold_for_any_mix_of_calls():
     """5,000 calls; the bytecode is the shipped one, and every proof is accepted."""
     done = run_suite(BUILD / "forge/shipped")
@@ -82,7 +82,7 @@ def test_books_and_states_hold_for_any_mix_of_calls():
     assert "calls: 5000, reverts: 0" in done.stdout
 
 
-@pytest.mark.property("P-141")
+@pytest.mark.property("P-145")
 @pytest.mark.slow
 def test_books_and_states_hold_for_many_calls():
     done = run_suite(BUILD / "forge/shipped", FOUNDRY_INVARIANT_RUNS="125", FOUNDRY_INVARIANT_DEPTH="400")

@@ -44,7 +44,7 @@ def send(world: World, action: Action, request: ActionRequest):
     return world.house.act(ActionKind(action.kind), request, sender=world.submitter)
 
 
-@pytest.mark.property("P-144")
+@pytest.mark.property("P-148")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_proof_that_shows_anything_else_is_refused(world, kind):
     action, epoch = draft(world, kind)
@@ -59,7 +59,7 @@ def test_a_proof_that_shows_anything_else_is_refused(world, kind):
     send(world, action, make_request(world, action, epoch))
 
 
-@pytest.mark.property("P-144")
+@pytest.mark.property("P-148")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_flow_on_any_slot_that_is_not_settled_is_refused(world, kind):
     """The proof moves one lot more on one slot than the request has the vault move."""
@@ -74,7 +74,7 @@ def test_a_flow_on_any_slot_that_is_not_settled_is_refused(world, kind):
         )
 
 
-@pytest.mark.property("P-144")
+@pytest.mark.property("P-148")
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_request_that_settles_anything_else_is_refused(world, kind):
     action, epoch = draft(world, kind)
@@ -101,7 +101,7 @@ def test_a_request_that_settles_anything_else_is_refused(world, kind):
     send(world, action, request)
 
 
-@pytest.mark.property("P-144")
+@pytest.mark.property("P-148")
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if ACTION_RULES[kind].flow_sign], ids=lambda kind: kind.name)
 @pytest.mark.parametrize(("cash", "lots", "fee"), [(5 * USDC, 2, 7), (5 * USDC + 1, 2, 7), (5 * USDC, 3, 7)])
 def test_the_ledger_moves_by_exactly_what_was_proved(world, kind, cash, lots, fee):
@@ -117,7 +117,7 @@ def test_the_ledger_moves_by_exactly_what_was_proved(world, kind, cash, lots, fe
     assert house.get_account(world.alice.id).commitment == action.commitment_new
 
 
-@pytest.mark.property("P-144")
+@pytest.mark.property("P-148")
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_side_of_a_trade_that_shows_anything_else_is_refused(world, side):
     alice, bob, epoch = world.pair()
