@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {AccountBook} from "./AccountBook.sol";
 import {ActionPath} from "./ActionPath.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
@@ -23,6 +24,7 @@ contract BatchDesk is ActionPath, IBatchDesk {
         BatchRow[] rows;
         uint256[8][] proofs;
         uint256 fees; // micro-dollars
+        bytes32 separator; // of the domain (EIP-712), which a delegated call has to make anew
     }
 
     /// @dev This contract's own address, which is not `address(this)` in a delegated call.
@@ -53,7 +55,7 @@ contract BatchDesk is ActionPath, IBatchDesk {
             _draft(action, rule, head, row.account, row.commitment, 0, 0, request.deadline);
             if (batch.count == 0) inputs = _proofInputs(rule, action, head, request.policy, request.epoch);
             _bind(rule, action, head, inputs);
-            _put(batch, action, _hashTypedDataV4(Messages.hash(action)), row.proof);
+            _put(batch, action, _digest(batch, action), row.proof);
             _write(rule, action, head, inputs);
             emit Attested(action.account, action.policy, action.epoch, inputs.time, inputs.pointHash, msg.sender);
         }
@@ -97,9 +99,9 @@ contract BatchDesk is ActionPath, IBatchDesk {
         if (batch.count == 0) _copyInputs(inputs, _proofInputs(rule, plus, plusHead, 0, request.epoch));
         _bind(rule, plus, plusHead, inputs);
         _bind(rule, minus, minusHead, inputs);
-        bytes32 plusDigest = _hashTypedDataV4(Messages.hash(plus));
+        bytes32 plusDigest = _digest(batch, plus);
         if (!_isAuthorized(plus.account, plusHead, plusDigest, plusSide.signature)) return plus.account;
-        bytes32 minusDigest = _hashTypedDataV4(Messages.hash(minus));
+        bytes32 minusDigest = _digest(batch, minus);
         if (!_isAuthorized(minus.account, minusHead, minusDigest, minusSide.signature)) return minus.account;
         _put(batch, plus, plusDigest, plusSide.proof);
         _put(batch, minus, minusDigest, minusSide.proof);
@@ -151,9 +153,14 @@ contract BatchDesk is ActionPath, IBatchDesk {
             record.commitment == commitment;
     }
 
-    function _makeBatch(uint256 length) private pure returns (Batch memory batch) {
+    function _makeBatch(uint256 length) private view returns (Batch memory batch) {
+        batch.separator = _domainSeparatorV4();
         batch.rows = new BatchRow[](length);
         batch.proofs = new uint256[8][](length);
+    }
+
+    function _digest(Batch memory batch, Action memory action) private pure returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(batch.separator, Messages.hash(action));
     }
 
     function _put(Batch memory batch, Action memory action, bytes32 digest, uint256[8] calldata proof) private pure {
