@@ -12,7 +12,8 @@ from zkmargin.engine.policy.batch.parallel import ClusterUnavailable
 from zkmargin.prover.ranges import check_range
 
 Work = Callable[[bytes], object]
-"""payload -> result. On a cluster it is pickled and sent once; what it loads stays with the worker."""
+"""payload -> result. On a cluster it is pickled and goes with each payload, since a worker that died may have been the
+last one to know it; what it loads, such as keys, stays with the worker."""
 
 Completion = tuple[int, object]
 """(ticket, result or the exception that ended the work)."""
@@ -85,7 +86,7 @@ class ClusterWorkers:
             self._client = cast(Any, Client)(address, timeout=SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ClusterUnavailable(address, str(error)) from None
-        self._work = self._client.scatter(work, broadcast=True)
+        self._work = work
         self._completed = SimpleQueue[Completion]()
         self._futures: dict[int, object] = {}
 
@@ -101,7 +102,7 @@ class ClusterWorkers:
         return max(1, sum(threads.values()))
 
     def submit(self, ticket: int, payload: bytes) -> None:
-        future = self._client.submit(_apply, self._work, payload, pure=False)
+        future = self._client.submit(self._work, payload, pure=False)
         self._futures[ticket] = future  # a future that nobody holds is cancelled
         future.add_done_callback(lambda done: self._completed.put((ticket, _read(done))))
 
@@ -110,10 +111,6 @@ class ClusterWorkers:
         if completion is not None:
             self._futures.pop(completion[0], None)
         return completion
-
-
-def _apply(work: Work, payload: bytes) -> object:
-    return work(payload)
 
 
 def _read(done: Any) -> object:
