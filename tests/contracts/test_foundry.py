@@ -66,8 +66,8 @@ MUTANTS = {
     ),
     "what was released stays in the books": (
         "CollateralVault",
-        "held[token] = available - amount;",
-        "held[token] = available;",
+        "        book.held -= uint96(amount);\n        uint32 number",
+        "        uint32 number",
         "balance = inboxes + held + owed",
     ),
 }
