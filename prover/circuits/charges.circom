@@ -7,6 +7,10 @@ include "range.circom";
 //   A rate holds two, rate_1 + 2^84 rate_2, each in [0, 2^36). True sums are at most N 2^36 2^30 <= 2^74, each below
 //   its lane, so the range checks of K leave one way to split the sum (L4).
 template Charges(N) {
+    // L4: the true sums are below a charge's range, a charge is below its lane, and both lanes do not wrap.
+    assert(N * (1 << (CHARGE_RATE_BITS() + POSITION_BITS())) <= 1 << CHARGE_BITS());
+    assert(CHARGE_BITS() <= LANE_BITS() && LANE_BITS() + CHARGE_BITS() <= 252);
+
     signal input rateLong[N];        // two rates, micro-dollars per lot held long
     signal input rateShort[N];       // two rates, micro-dollars per lot held short
     signal input after[N];           // q', lots, 30 bits by Movement

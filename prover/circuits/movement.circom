@@ -12,6 +12,11 @@ include "range.circom";
 //   The check is on r, never on q': a dropped r would be unbounded, and a word would open also as
 //   (q_0 + 2^32 m, q_1 - m).
 template Movement(N) {
+    // L3: two openings differ by less than a lane, and lanes do not wrap.
+    var moved = 2 * (1 << POSITION_BITS()) + LEGS() * (1 << LEG_BITS()) + (1 << FLOW_BITS());
+    assert(moved <= 1 << POSITION_LANE_BITS());
+    assert(POSITIONS_PER_WORD() * POSITION_LANE_BITS() <= 252);
+
     signal input position[N];        // r, lots, signed
     signal input legs[N];            // lots received by the trade, signed, |legs| <= 2^30
     signal input flow[N];            // lots received from the vault, signed, |flow| <= 2^30 by the contract

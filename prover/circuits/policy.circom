@@ -35,9 +35,16 @@ template Excess(X) {
 //   2^252.01 < p: equality of integers. d_k = a_k - S_k has |d_k| < 2^84; 2^84 divides d_0, so d_0 = 0; divide by
 //   2^84 and repeat. It takes slackBits < laneBits: with lanes of 83 and slacks of 84 bits, -5 passes as -5 + 2^83
 //   (a test shows it).
-// L2, |a_k| < 2^83: the bit budget, checked exactly per row by engine and signers.
+// L2, |a_k| < 2^83: the bit budget, checked exactly per row by engine and signers; the assertion below is that the
+//   bounds of all numbers together stay within it.
 template PolicyRows(N, R, X, J, laneBits, slackBits) {
     assert(R % 3 == 0 && X <= R);
+    var positions = N * (1 << (COEFFICIENT_BITS() + POSITION_BITS()));
+    var charges = 2 * CHARGE_COEFFICIENT_MAX() * (1 << CHARGE_BITS());
+    var excesses = X * (1 << (WEIGHT_BITS() + EXCESS_BITS())) + (1 << EXCESS_BITS());
+    var helpers = J * (1 << (HELPER_COEFFICIENT_BITS() + HELPER_BITS()));
+    var others = (1 << CASH_BITS()) + (1 << CONSTANT_BITS());
+    assert(positions + charges + excesses + helpers + others < 1 << slackBits);    // L2
     var P = R \ 3;
     signal input rowPosition[P][N];  // W on positions, below 2^39 a lane
     signal input rowCash[P];         // W on cash, 0 or 1 a lane

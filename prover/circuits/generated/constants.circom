@@ -15,8 +15,15 @@ function POSITIONS_PER_WORD() { return 7; } // positions in a state word
 function LEGS() { return 4; } // legs of a trade
 function LEG_BITS() { return 28; } // a leg's lots lie in [-2^n, 2^n)
 function LEG_SLOT_BITS() { return 8; } // bits of a leg's slot
+function FLOW_BITS() { return 30; } // a flow lies in [-2^n, 2^n] lots; by the contract
 function TRADE_CASH_BITS() { return 63; } // a trade's cash lies in [-2^n, 2^n) micro-dollars
 function CASH_BITS() { return 80; } // an account's cash lies in [-2^n, 2^n) micro-dollars
 function CHARGE_BITS() { return 76; } // bits of a charge, micro-dollars
 function EXCESS_BITS() { return 60; } // bits of a row's excess, micro-dollars
 function HELPER_BITS() { return 60; } // bits of a helper
+function COEFFICIENT_BITS() { return 39; } // bits of a coefficient on a position; bounded by engine and signers
+function CHARGE_RATE_BITS() { return 36; } // bits of a rate, micro-dollars per lot
+function CHARGE_COEFFICIENT_MAX() { return 4; } // largest coefficient on a charge
+function HELPER_COEFFICIENT_BITS() { return 14; } // bits of a coefficient on a helper
+function WEIGHT_BITS() { return 10; } // bits of an excess's weight
+function CONSTANT_BITS() { return 80; } // bits of a policy's constant, micro-dollars
