@@ -10,7 +10,10 @@ from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Level, Market, Portfolio
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from zkmargin.engine.desk.explanation import Explanation
+    from zkmargin.engine.house import House
 
 
 def explain(
@@ -27,14 +30,29 @@ def explain(
     from zkmargin.engine.house import House
     from zkmargin.engine.market.file import load_snapshot
 
-    found = House(load_snapshot(market)).explain(load_portfolio(portfolio), level.value, with_distance=True)
+    house, book = House(load_snapshot(market)), load_portfolio(portfolio)
+    found = house.explain(book, level.value, with_distance=True)
     if as_json:
         console.print_json(found.to_document())
         return
     for table in (_tabulate_binding(found), _tabulate_legs(found), _tabulate_rules(found)):
         console.out.print(table)
-    for note in _notes(found):
+    for note in (*_notes(found), *describe_paid_options(house, book.positions, found)):
         console.out.print(note)
+
+
+def describe_paid_options(house: House, positions: Mapping[str, int], found: Explanation) -> list[str]:
+    """Why options that are paid in full require more than they can lose; nothing for another book."""
+    legs = [(house.snapshot.listing.get(name), lots) for name, lots in positions.items()]
+    if not legs or any(item.kind.value != "option" or lots < 0 for item, lots in legs):
+        return []
+    paid = sum(float(house.prices[item.slot]) * lots for item, lots in legs)
+    if found.requirement <= paid:
+        return []
+    return [
+        f"Long options lose at most their price, {paid:,.2f} here. They require more, as the factor and the charges"
+        " per lot are of every loss alike: a cap at the price is not convex, as rows are (docs/models.md)."
+    ]
 
 
 def _tabulate_binding(found: Explanation) -> console.WholeTable:
