@@ -99,6 +99,14 @@ class Trainer:
         Losses above this multiple of a book's expected shortfall are one.
     most : float
         Largest multiplier: the search ends there, settled or not.
+    strips : ndarray, optional
+        (strips, days) distance of each day from each strip: a strip is a group of the nearest days, as many as the tail
+        has, that no earlier one took. Days on which a coin moves by a certain small amount are the tail of a straddle
+        that settles within the margin period.
+    shares : tuple of float
+        Candidates, see `SHARES_OF_MOVES`.
+    repeats : int
+        Groupings of a candidate, see `REPEATS`.
     starts : int
         Starts of the search per market and round.
     seed : int
@@ -116,12 +124,16 @@ class Trainer:
         alone: int,
         cap: float = np.inf,
         most: float = np.inf,
+        strips: np.ndarray | None = None,
+        shares: tuple[float, ...] = SHARES_OF_MOVES,
+        repeats: int = REPEATS,
         starts: int,
         seed: int,
         say: Callable[[str], None] = lambda line: None,
     ):
         self.hardened, self.rows, self.alone, self.cap = hardened, rows, alone, cap
         self.most, self.starts, self.seed, self.say = most, starts, seed, say
+        self.shares, self.repeats = shares, repeats
         self.tail = markets[0].terms.tail
         self.losses = np.hstack([-(market.terms.sample @ market.books) for market in markets])
         self.full = np.concatenate([market.terms.compute_full(market.books) for market in markets])
@@ -132,15 +144,24 @@ class Trainer:
         least = np.partition(self.losses, len(moves) - self.tail, axis=0)[len(moves) - self.tail]
         often = (self.losses >= least).mean(axis=1)
         self.relevance = np.argsort(-often, kind="stable")
+        self.set_apart = self._set_apart(np.empty((0, len(moves))) if strips is None else strips)
+
+    def _set_apart(self, strips: np.ndarray) -> np.ndarray:
+        """(days,) group of the days of the strips and of those that stay alone, -1 for the rest."""
+        groups = np.full(len(self.moves), -1, dtype=np.int64)
+        for number, distance in enumerate(strips):
+            left = np.where(groups < 0, distance, np.inf)
+            groups[np.argpartition(left, self.tail)[: self.tail]] = number
+        groups[self.relevance[: self.alone]] = len(strips) + np.arange(self.alone)
+        return groups
 
     def _group(self, share: float, book_weights: np.ndarray, seed: int) -> np.ndarray:
         points = make_points(self.losses, np.maximum(self.full, self.charges), book_weights, self.cap)
         spread = np.sqrt((points**2).sum(axis=1).mean())
         points = np.hstack([points, share * spread * self.moves])
-        together = np.sort(self.relevance[self.alone :])
-        groups = np.empty(len(points), dtype=np.int64)
-        groups[self.relevance[: self.alone]] = np.arange(self.alone)
-        groups[together] = self.alone + group_days(points[together], self.rows - self.alone, seed)
+        groups, count = self.set_apart.copy(), int(self.set_apart.max()) + 1
+        together = np.flatnonzero(groups < 0)
+        groups[together] = count + group_days(points[together], self.rows - count, seed)
         return groups
 
     def _needs(self, groups: np.ndarray) -> np.ndarray:
@@ -150,9 +171,9 @@ class Trainer:
         return np.where(self.is_covered, 0.0, missing / np.maximum(reduced, 1e-12 * self.full))
 
     def candidate(self, share: float) -> tuple[np.ndarray, float]:
-        """Groups and the family's multiplier, the best of `REPEATS` groupings."""
+        """Groups and the family's multiplier, the best of `repeats` groupings."""
         weights, candidates = np.ones(self.losses.shape[1]), []
-        for repeat in range(REPEATS):
+        for repeat in range(self.repeats):
             groups = self._group(share, weights, self.seed + repeat)
             needs = self._needs(groups)
             candidates.append((groups, float(needs.max())))
@@ -190,7 +211,7 @@ class Trainer:
     def train(self) -> Trained:
         """Groups with the least multiplier, hardened."""
         searched = []
-        for share in SHARES_OF_MOVES:
+        for share in self.shares:
             groups, multiplier = self.candidate(share)
             worst_books: list[list[np.ndarray]] = [[] for _ in self.hardened]
             worst, worst_books = self.attack(

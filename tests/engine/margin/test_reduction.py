@@ -181,6 +181,16 @@ class TestTrainer:
         groups, _ = trainer.candidate(0.1)
         assert (np.bincount(groups) == 1).sum() >= 10 and groups.max() == 59
 
+    def test_strips_are_the_nearest_days_that_are_left(self):
+        _, market = self.make()
+        strips = np.abs(MOVES[:, 0] - np.array([[0.0], [0.1]]))
+        trainer = Trainer([market], [market], MOVES, 20, alone=0, strips=strips, starts=4, seed=2)
+        groups, _ = trainer.candidate(0.1)
+        first = np.sort(np.argsort(strips[0], kind="stable")[:TAIL])
+        assert np.array_equal(np.flatnonzero(groups == 0), first) and (np.bincount(groups)[:2] == TAIL).all()
+        left = np.where(groups == 0, np.inf, strips[1])
+        assert left[groups == 1].max() <= left[groups > 1].min() and groups.max() == 19
+
     def test_the_family_alone(self):
         trainer, market = self.make()
         groups, multiplier = trainer.candidate(0.1)
