@@ -62,7 +62,10 @@ struct TradeBatchRequest {
 /// @dev The clearing house runs this code in its own storage, as it does that of IAccountDesk: call it there. Each row
 ///      takes the steps of its action, in the same order and by the same code, and is bound to the same message as if
 ///      it came alone. State is written before the proofs are checked, and a refusal takes all of it back.
-///      Safety and liveness assumptions are those of IClearingHouse.
+///      Safety assumptions
+///      - Those of IClearingHouse. A false proof passes with the probability that `IMarginVerifier.verifyMany` states.
+///      Liveness assumptions
+///      - Those of IClearingHouse. A batch of N rows needs the gas of N + 3 pairings in one transaction.
 interface IBatchDesk {
     /// @notice A row was skipped.
     /// @param row Its place.
