@@ -17,6 +17,8 @@ from zkmargin.engine.margin.scenarios import load_scenarios
 from zkmargin.scripts.derive import scenario_history as history
 from zkmargin.scripts.derive import scenarios as derive
 
+ROOT = Path(__file__).parents[2]
+
 FIRST, PANEL, SURFACE = date(2016, 1, 1), date(2024, 1, 10), date(2024, 4, 1)
 MISSING = date(2016, 5, 1)
 RESPONSE = (0.01, -0.5, 0.8)
@@ -129,29 +131,42 @@ def test_the_written_file_is_read_back(record, tmp_path, monkeypatch):
     derive.write(document, tmp_path / f"{derive.NAME}.json")
     assert json.loads((tmp_path / f"{derive.NAME}.json").read_text()) == document
     monkeypatch.setattr(scenario_module, "FOLDER", tmp_path)
-    load_scenarios.cache_clear()
+    clear_caches()
     read = load_scenarios(derive.NAME, 12)
-    load_scenarios.cache_clear()
+    clear_caches()
     assert np.array_equal(read.groups, groups) and read.last_day == bare.last_day
     for field in ("standardised", "volatility", "token", "stressed", "response"):
         assert np.array_equal(getattr(read, field), getattr(bare, field))
     assert read.plain_multiplier == tuple(entry["multiplier"])
 
 
+def clear_caches() -> None:
+    for cached in (scenario_module._load_file, scenario_module.load_sample, load_scenarios):
+        cached.cache_clear()
+
+
 @pytest.mark.slow
 def test_a_whole_derivation(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(derive, "STARTS", {12: 4})
+    for name in ("20260822T1533", "20260205T2129"):
+        shipped = ROOT / "engine" / "data" / f"deribit_{name[:4]}-{name[4:6]}-{name[6:8]}.json"
+        (tmp_path / f"{name}.json").write_text(shipped.read_text())
+    monkeypatch.setattr(derive, "MARKETS", ("20260822T1533", "20260205T2129"))
+    monkeypatch.setattr(derive, "HARDENED", ("20260822T1533",))
+    arguments = ["--history", str(folder), "--markets", str(tmp_path), "--rows", "12"]
     output = tmp_path / f"{derive.NAME}.json"
-    derive.main(["--history", str(folder), "--rows", "12", "--output", str(output)])
+    derive.main([*arguments, "--output", str(output)])
     assert capsys.readouterr().out.startswith("12 rows: multiplier ")
     first = output.read_text()
     monkeypatch.setattr(scenario_module, "FOLDER", tmp_path)
-    load_scenarios.cache_clear()
+    clear_caches()
     read = load_scenarios(derive.NAME, 12)
-    load_scenarios.cache_clear()
+    clear_caches()
     assert read.groups.max() == 11 and read.plain_multiplier[1] <= read.plain_multiplier[0]
     output.unlink()
-    derive.main(["--history", str(folder), "--rows", "12", "--output", str(output)])
+    monkeypatch.setattr(scenario_module, "FOLDER", derive.OUTPUT.parent)
+    clear_caches()
+    derive.main([*arguments, "--output", str(output)])
     assert output.read_text() == first
 
 
