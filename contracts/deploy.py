@@ -18,8 +18,9 @@ from zkmargin.contracts.chain import Chain, Receipt, require_accounts, require_d
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deployment import WETH_LOT, Deployment
-from zkmargin.contracts.errors import AnswerMalformed, CallInvalid
+from zkmargin.contracts.errors import AnswerMalformed, CallInvalid, DeploymentMismatch, Reverted
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
+from zkmargin.contracts.messages import signer_id
 from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.ranges import check_range
 
@@ -29,6 +30,10 @@ key that its owner could have forged is live."""
 
 LEAST_SETTLEMENT_DELAY = 600
 """Seconds that a settlement waits at least, except on development chains: time for the guardian to look at it."""
+LEAST_TIMELOCK = 2 * SECONDS_PER_DAY
+"""Seconds from an owner's announcement to its act at least, except on development chains."""
+DECIMALS = {"cash": 6, "weth": 18}
+"""Decimals of each token: a unit of cash is a micro-dollar, and `WETH_LOT` counts in wei."""
 
 
 def deploy_contract(chain: Chain, name: str, *arguments: object, sender: str | None = None) -> tuple[Contract, Receipt]:
@@ -72,13 +77,16 @@ def deploy(
     Parameters
     ----------
     publishers : sequence of str
-        Addresses whose signatures make an epoch; at least three.
+        Whose signatures make an epoch, 0x-hex; at least three. Each is an address, or a verifier's address and a key
+        (ERC-7913).
     threshold : int
         How many of them an epoch needs; more than half.
     generation : int
         Generation of the first listing.
     owner, guardian : str, optional
-        Owner of registry and oracle, and who may pause; the deployer by default. The clearing house has no owner. The
+        Owner of registry and oracle, and who may pause, revoke, veto and suspend; the deployer by default, on
+        development chains only. Elsewhere the owner is a timelock of at least `LEAST_TIMELOCK` (`deploy_timelock`
+        makes one) and the guardian somebody else. The clearing house has no owner. The
         oracle is `owner`'s at once. The registry is handed over in two steps: the deployer, who registers version 1,
         names `owner` here, and stays its owner until `owner` calls `acceptOwnership`
         (`contracts.key_registry.KeyRegistry.accept_ownership`).
@@ -98,6 +106,8 @@ def deploy(
         If the node holds no account to send from.
     OutOfRange
         If a number is outside its range.
+    CallInvalid
+        If owner, guardian or a token's decimals are not what is asked for above.
     Reverted
         If a contract refused, for example a key that is not sound; carries the reason.
     """
@@ -116,13 +126,17 @@ def deploy(
     require_accounts(chain, 1)
     deployer = chain.accounts[0]
     owner, guardian = owner or deployer, guardian or deployer
+    if not chain.is_development:
+        _require_governance(chain, owner, guardian)
+    if tokens:
+        _require_decimals(chain, tokens)
     first = chain.get_block("latest")
     cash, weth = (tokens["cash"], tokens["weth"]) if tokens else _deploy_tokens(chain)
     (weth_slot,) = keys.preset.vault_slots
 
-    registry, _ = deploy_contract(chain, "KeyRegistry", deployer, activation_delay)
+    registry, _ = deploy_contract(chain, "KeyRegistry", deployer, guardian, activation_delay)
     registry.send("register", encode_registration(keys))
-    ordered = sorted(publishers, key=lambda address: int(address, 16))
+    ordered = [bytes.fromhex(signer.removeprefix("0x")) for signer in sorted(publishers, key=signer_id)]
     oracle, _ = deploy_contract(
         chain, "RiskOracle", owner, guardian, registry.address, generation, settlement_delay, ordered, threshold
     )
@@ -151,6 +165,53 @@ def deploy(
         first_block=first.number,
         first_block_hash="0x" + first.hash.hex(),
     )
+
+
+def deploy_timelock(
+    chain: Chain, proposers: Sequence[str], executors: Sequence[str], *, delay: int = LEAST_TIMELOCK
+) -> str:
+    """Address of a new timelock, to be given to `deploy` as the owner: OpenZeppelin's, with bounds on its delay.
+
+    Parameters
+    ----------
+    proposers, executors : sequence of str
+        Who announces and cancels, and who carries out. Nobody else administers it.
+    delay : int
+        Seconds between the two, 2 to 30 days.
+
+    Raises
+    ------
+    Reverted
+        If the delay is outside its bounds (`TimelockDelayOutOfRange`).
+    """
+    timelock, _ = deploy_contract(chain, "VenueTimelock", delay, list(proposers), list(executors))
+    return timelock.address
+
+
+def _require_governance(chain: Chain, owner: str, guardian: str) -> None:
+    wanted = f"a timelock of at least {LEAST_TIMELOCK} s, on a chain that is not for development"
+    if not chain.get_code(owner):
+        raise CallInvalid("owner", owner, wanted)
+    delay = _ask(chain, "VenueTimelock", owner, "getMinDelay", wanted)
+    if delay < LEAST_TIMELOCK:
+        raise CallInvalid("owner's delay, seconds", delay, wanted)
+    if guardian == owner:
+        raise CallInvalid("guardian", guardian, "another than the owner, which acts too late")
+
+
+def _require_decimals(chain: Chain, tokens: Mapping[str, str]) -> None:
+    for name, expected in DECIMALS.items():
+        decimals = _ask(chain, "TestUSDC", tokens[name], "decimals", f"a token of {expected} decimals")
+        if decimals != expected:
+            raise CallInvalid(f"decimals of {name}", decimals, str(expected))
+
+
+def _ask(chain: Chain, name: str, address: str, function: str, wanted: str) -> int:
+    """What the contract at an address answers to a function that the contract of that name has too."""
+    try:
+        return int(Contract(chain, compile_contracts()[name], address).call(function))
+    except (Reverted, AnswerMalformed, DeploymentMismatch):
+        raise CallInvalid(f"contract that is asked for {function}", address, wanted) from None
 
 
 def encode_registration(keys: KeyMaterial) -> dict[str, Any]:

@@ -22,9 +22,21 @@ class KeyRegistry:
         """Adds a version; only the owner."""
         return self.contract.send("register", encode_registration(keys), sender=sender)
 
-    def revoke(self, version: int, *, sender: str | None = None) -> Receipt:
-        """Revokes a version for good; only the owner."""
-        return self.contract.send("revoke", version, sender=sender)
+    def suspend(self, version: int, *, sender: str | None = None) -> Receipt:
+        """Stops a version for 45 days, once; the guardian or the owner."""
+        return self.contract.send("suspend", version, sender=sender)
+
+    def resume(self, version: int, *, sender: str | None = None) -> Receipt:
+        """Ends a suspension, and lets the guardian suspend the version again; only the owner."""
+        return self.contract.send("resume", version, sender=sender)
+
+    def revoke(self, version: int, successor: int, *, sender: str | None = None) -> Receipt:
+        """Revokes a version for good, in favour of a live one; only the owner."""
+        return self.contract.send("revoke", version, successor, sender=sender)
+
+    def get_successor(self, version: int) -> int:
+        """Version to which the accounts of a revoked one move; refused if it is not revoked."""
+        return int(self.contract.call("successorOf", version))
 
     def accept_ownership(self, *, sender: str) -> Receipt:
         """Second step of the hand-over: the owner that `deploy` named takes the registry."""

@@ -165,7 +165,9 @@ class LocalVenue(Venue):
     def _post(
         self, epoch: Epoch, signed: SignedEpoch, seconds: Mapping[str, float], *, with_snapshot: bool
     ) -> LiveEpoch:
-        receipt = self.contracts.oracle.post_epoch(signed, with_snapshot=with_snapshot, sender=self.submitter)
+        receipt = self.contracts.oracle.post_epoch(signed, sender=self.submitter)
+        if with_snapshot:
+            self.contracts.oracle.publish_snapshot(signed.snapshot, sender=self.submitter)
         live = LiveEpoch(epoch, signed, receipt, seconds)
         self.latest = self._live[epoch.number] = live
         self.snapshot = epoch.snapshot

@@ -60,7 +60,7 @@ class SignedEpoch:
     settlement: bytes
     """Canonical bytes of the settlement where the epoch raises the generation, else empty."""
     signatures: tuple[bytes, ...]
-    """65 bytes each, by strictly increasing signer."""
+    """By strictly increasing `signer_id`: 65 bytes of an ECDSA key, or `encode_named_signature`."""
 
     @property
     def epoch_points(self) -> EpochPoints:
@@ -148,9 +148,19 @@ def make_epoch_message(
 
 
 def sign_unchecked(message: TypedMessage, wallets: Sequence[Signer], domain: Domain) -> tuple[bytes, ...]:
-    """Signatures of every wallet over the message, by increasing address of the signer, as the oracle takes them.
+    """Signatures of every wallet over the message, by increasing `signer_id`, as the oracle takes them.
 
     A publisher signs by `contracts.publisher.Publisher.sign`, which looks at what is signed first.
     """
-    ordered = sorted(wallets, key=lambda wallet: int(wallet.address, 16))
+    ordered = sorted(wallets, key=lambda wallet: signer_id(wallet.address))
     return tuple(request_signature(wallet, domain, message) for wallet in ordered)
+
+
+def signer_id(signer: str) -> bytes:
+    """What publishers are ordered by: keccak256 of a signer's bytes, 0x-hex (an address, or a verifier's and a key)."""
+    return keccak(hexstr=signer)
+
+
+def encode_named_signature(signer: str, signature: bytes) -> bytes:
+    """The signature of a publisher that is no ECDSA key, as the oracle takes it: with the signer's bytes (ERC-7913)."""
+    return abi_encode(["bytes", "bytes"], [bytes.fromhex(signer.removeprefix("0x")), signature])

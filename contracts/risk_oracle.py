@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
-from zkmargin.contracts.messages import SignedEpoch, SignedSettlement
+from zkmargin.contracts.messages import SignedEpoch, SignedSettlement, signer_id
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.messages.action_table import ActionKind
@@ -26,7 +27,6 @@ class EpochView:
     generation: int
     key_version: int
     points_hash: bytes
-    snapshot_hash: bytes
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,11 @@ class RiskOracle:
     def __init__(self, contract: Contract, first_block: int = 0):
         self.contract, self._first_block = contract, first_block
 
-    def post_epoch(self, epoch: SignedEpoch, *, with_snapshot: bool = True, sender: str | None = None) -> Receipt:
-        """Posts a signed epoch; without its snapshot, anyone may publish that later."""
+    def post_epoch(self, epoch: SignedEpoch, *, sender: str | None = None) -> Receipt:
+        """Posts a signed epoch, without the bytes of its snapshot."""
         message = epoch.message.to_message()
         points = [{"name": point.name, "x": point.x, "y": point.y} for point in epoch.points]
-        snapshot = epoch.snapshot if with_snapshot else b""
-        return self.contract.send(
-            "postEpoch", message, points, snapshot, epoch.settlement, list(epoch.signatures), sender=sender
-        )
+        return self.contract.send("postEpoch", message, points, epoch.settlement, list(epoch.signatures), sender=sender)
 
     def post_settlement(self, settlement: SignedSettlement, *, sender: str | None = None) -> Receipt:
         """Posts a settlement point without an epoch: of 4 or 16 steps at once, for a key version that lacks the point
@@ -79,15 +76,14 @@ class RiskOracle:
         """Finds the lower part of the revoked range at `place`, up to number `last`, good after all; only the owner."""
         return self.contract.send("restoreEpochs", place, last, sender=sender)
 
-    def publish_snapshot(self, number: int, snapshot: bytes, *, sender: str | None = None) -> Receipt:
-        """Publishes the snapshot of an epoch that was posted without it."""
-        return self.contract.send("publishSnapshot", number, snapshot, sender=sender)
+    def publish_snapshot(self, snapshot: bytes, *, sender: str | None = None) -> Receipt:
+        """Publishes the bytes of a snapshot by event, for an epoch of any age."""
+        return self.contract.send("publishSnapshot", snapshot, sender=sender)
 
     def set_signers(self, signers: Sequence[str], threshold: int, *, sender: str | None = None) -> Receipt:
-        """Replaces the publishers; only the owner."""
-        return self.contract.send(
-            "setSigners", sorted(signers, key=lambda item: int(item, 16)), threshold, sender=sender
-        )
+        """Replaces the publishers, 0x-hex each: an address, or a verifier's and a key (ERC-7913); only the owner."""
+        ordered = [bytes.fromhex(signer.removeprefix("0x")) for signer in sorted(signers, key=signer_id)]
+        return self.contract.send("setSigners", ordered, threshold, sender=sender)
 
     def set_max_age(self, kind: ActionKind, seconds: int, *, sender: str | None = None) -> Receipt:
         """Sets for how long an epoch serves an action (60 to 900 s; trade and withdraw share one, cure and attest the
@@ -200,17 +196,30 @@ class RiskOracle:
         CallInvalid
             If no epoch of that number was posted up to `last_block`.
         """
+        return bytes(self._read_posted(number, last_block)["policyHash"])
+
+    def read_snapshot(self, number: int) -> bytes | None:
+        """Canonical bytes of an epoch's snapshot, from the events; None where nobody published them.
+
+        Raises
+        ------
+        CallInvalid
+            If no epoch of that number was posted.
+        """
+        signed = bytes(self._read_posted(number, None)["snapshotHash"])
+        events = self.contract.read_events(
+            "SnapshotPublished", first_block=self._first_block, key=int.from_bytes(signed, "big")
+        )
+        return bytes(events[0]["args"]["snapshot"]) if events else None
+
+    def _read_posted(self, number: int, last_block: int | None) -> Mapping[str, Any]:
         events = self.contract.read_events(
             "EpochPosted", first_block=self._first_block, last_block=last_block, key=number
         )
         if not events:
             raise CallInvalid("number of the epoch", number, "one that was posted")
-        return bytes(events[-1]["args"]["policyHash"])
-
-    def read_snapshots(self) -> dict[int, bytes]:
-        """Canonical snapshot bytes by epoch, from the events."""
-        events = self.contract.read_events("SnapshotPublished", first_block=self._first_block)
-        return {int(event["args"]["number"]): bytes(event["args"]["snapshot"]) for event in events}
+        arguments: Mapping[str, Any] = events[-1]["args"]
+        return arguments
 
 
 class Settlements(Mapping[int, ExpiryStep]):

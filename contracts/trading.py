@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from eth_utils.crypto import keccak
-
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
@@ -351,12 +349,12 @@ class Venue:
         return self.read_epoch(self.contracts.oracle.get_latest_number())
 
     def read_epoch(self, number: int) -> Epoch:
-        """An epoch, built again from the snapshot that was posted with it.
+        """An epoch, built again from its snapshot, whose bytes somebody published.
 
         Raises
         ------
         CallInvalid
-            If there is none of that number, or it was posted without its snapshot.
+            If there is none of that number, or nobody published its snapshot.
         MessageInvalid
             If its policies are not those that this house builds: the publishers have other parameters.
         Reverted
@@ -368,12 +366,10 @@ class Venue:
 
     def _rebuild_epoch(self, number: int) -> Epoch:
         oracle = self.contracts.oracle
-        data = oracle.read_snapshots().get(number)
+        data = oracle.read_snapshot(number)
         if data is None:
             raise CallInvalid("number of the epoch", number, "one whose snapshot is published")
         posted = oracle.get_epoch(number)
-        if keccak(data) != posted.snapshot_hash:
-            raise MessageInvalid("Epoch", "snapshot_hash", posted.snapshot_hash, "that of the bytes published")
         house = House(MarketSnapshot.from_bytes(data))
         settlement = oracle.read_settlements(self.facts.preset).get(posted.generation)
         epoch = house.epoch(number, time=posted.time, settlement=settlement)

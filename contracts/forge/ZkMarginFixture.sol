@@ -122,7 +122,7 @@ abstract contract ZkMarginFixture {
             (epoch.generation, epoch.settlementX, epoch.settlementY) = (epoch.generation + 1, 1, 2);
             _steppedAt = block.timestamp;
         }
-        oracle.postEpoch(epoch, _points, "", settlement, _signEpoch(epoch));
+        oracle.postEpoch(epoch, _points, settlement, _signEpoch(epoch));
     }
 
     /// @dev An epoch as an action carries it.
@@ -184,16 +184,17 @@ abstract contract ZkMarginFixture {
 
     // ------------------------------------------------------------------ signatures
 
-    function _makePublishers() private returns (address[] memory signers) {
-        signers = new address[](3);
+    function _makePublishers() private returns (bytes[] memory signers) {
+        signers = new bytes[](3);
         for (uint256 i = 0; i < 3; i++) {
             uint256 key = uint256(keccak256(abi.encode("publisher", i)));
+            bytes memory signer = abi.encodePacked(CHEATS.addr(key));
             uint256 place = i;
-            while (place > 0 && signers[place - 1] > CHEATS.addr(key)) {
+            while (place > 0 && keccak256(signers[place - 1]) > keccak256(signer)) {
                 (signers[place], _publishers[place]) = (signers[place - 1], _publishers[place - 1]);
                 place--;
             }
-            (signers[place], _publishers[place]) = (CHEATS.addr(key), key);
+            (signers[place], _publishers[place]) = (signer, key);
         }
     }
 

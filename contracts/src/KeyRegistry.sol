@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+import {Owned} from "./Owned.sol";
 import {Statement} from "./generated/Statement.sol";
 import {IKeyRegistry, KeyRegistration} from "./interfaces/IKeyRegistry.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
@@ -10,12 +11,12 @@ import {KeyChecks} from "./libraries/KeyChecks.sol";
 
 /// @title KeyRegistry
 /// @notice What it does and what it relies on is written in IKeyRegistry.
-contract KeyRegistry is IKeyRegistry, Ownable2Step {
+contract KeyRegistry is IKeyRegistry, ERC165, Owned {
     struct Key {
         address transition;
         uint16 slots;
-        uint40 liveFrom;
-        bool revoked;
+        uint40 liveFrom; // end of the activation delay
+        uint40 usableFrom; // the same, unless suspended: then that suspension's end; REVOKED for good
         address open;
         uint256 flatX;
         uint256 flatY;
@@ -25,18 +26,25 @@ contract KeyRegistry is IKeyRegistry, Ownable2Step {
 
     uint16 private constant SLOTS_LIMIT = 256;
     uint40 private constant DELAY_LIMIT = 30 days;
+    /// @dev In it a successor can be registered and become live.
+    uint40 private constant SUSPENSION = 45 days;
+    uint40 private constant REVOKED = type(uint40).max;
 
-    /// @notice Seconds from registration until a version is live; none for version 1.
+    /// @inheritdoc IKeyRegistry
     uint40 public immutable ACTIVATION_DELAY;
 
     /// @inheritdoc IKeyRegistry
     uint16 public latest;
     mapping(uint16 version => Key) private _keys;
     mapping(bytes32 transitionHash => uint16 version) private _versions;
+    mapping(uint16 version => uint16) private _successors;
+    /// @inheritdoc IKeyRegistry
+    address public guardian;
 
-    constructor(address owner, uint40 activationDelay) Ownable(owner) {
+    constructor(address owner, address guardian_, uint40 activationDelay) Ownable(owner) {
         if (activationDelay > DELAY_LIMIT) revert DelayTooLong(activationDelay, DELAY_LIMIT);
         ACTIVATION_DELAY = activationDelay;
+        _setGuardian(guardian_);
     }
 
     /// @inheritdoc IKeyRegistry
@@ -61,6 +69,7 @@ contract KeyRegistry is IKeyRegistry, Ownable2Step {
         key.open = KeyChecks.store(registration.open);
         key.slots = slots;
         key.liveFrom = uint40(block.timestamp) + (version == 1 ? 0 : ACTIVATION_DELAY);
+        key.usableFrom = key.liveFrom;
         (key.flatX, key.flatY) = (registration.flatX, registration.flatY);
         (key.committeeX, key.committeeY) = (registration.committeeX, registration.committeeY);
         emit KeyRegistered(
@@ -79,11 +88,44 @@ contract KeyRegistry is IKeyRegistry, Ownable2Step {
     }
 
     /// @inheritdoc IKeyRegistry
-    function revoke(uint16 version) external onlyOwner {
+    function suspend(uint16 version) external {
+        if (msg.sender != guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender, guardian);
         Key storage key = _known(version);
-        if (key.revoked) revert KeyIsRevoked(version);
-        key.revoked = true;
-        emit KeyRevoked(version);
+        if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
+        if (key.usableFrom != key.liveFrom) revert KeySuspendedBefore(version, key.usableFrom);
+        key.usableFrom = uint40(block.timestamp) + SUSPENSION;
+        emit KeySuspended(version, key.usableFrom);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function resume(uint16 version) external onlyOwner {
+        Key storage key = _known(version);
+        if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
+        key.usableFrom = key.liveFrom;
+        emit KeyResumed(version);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function revoke(uint16 version, uint16 successor) external onlyOwner {
+        Key storage key = _known(version);
+        if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
+        uint16 slots = _live(successor).slots;
+        if (successor == version || slots != key.slots) revert SuccessorInvalid(version, successor);
+        key.usableFrom = REVOKED;
+        _successors[version] = successor;
+        emit KeyRevoked(version, successor);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function setGuardian(address guardian_) external onlyOwner {
+        _setGuardian(guardian_);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function successorOf(uint16 version) external view returns (uint16 successor) {
+        successor = version;
+        while (_keys[successor].usableFrom == REVOKED) successor = _successors[successor];
+        if (successor == version) revert KeyNotRevoked(version);
     }
 
     /// @inheritdoc IKeyRegistry
@@ -113,13 +155,26 @@ contract KeyRegistry is IKeyRegistry, Ownable2Step {
     /// @inheritdoc IKeyRegistry
     function isLive(uint16 version) external view returns (bool) {
         Key storage key = _keys[version];
-        return key.transition != address(0) && !key.revoked && block.timestamp >= key.liveFrom;
+        return key.transition != address(0) && block.timestamp >= key.usableFrom;
+    }
+
+    /// @inheritdoc ERC165
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IKeyRegistry).interfaceId || super.supportsInterface(interfaceId);
+    }
+
+    function _setGuardian(address guardian_) private {
+        guardian = guardian_;
+        emit KeyGuardianSet(guardian_);
     }
 
     function _live(uint16 version) private view returns (Key storage key) {
         key = _known(version);
-        if (key.revoked) revert KeyIsRevoked(version);
-        if (block.timestamp < key.liveFrom) revert KeyNotLive(version, key.liveFrom, block.timestamp);
+        if (block.timestamp < key.usableFrom) {
+            if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
+            if (key.usableFrom != key.liveFrom) revert KeyIsSuspended(version, key.usableFrom);
+            revert KeyNotLive(version, key.liveFrom, block.timestamp);
+        }
     }
 
     function _known(uint16 version) private view returns (Key storage key) {

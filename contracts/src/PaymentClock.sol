@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Owned} from "./Owned.sol";
 import {IPaymentClock} from "./interfaces/IPaymentClock.sol";
 
 /// @title PaymentClock
 /// @notice What it does and what it relies on is written in IPaymentClock.
-abstract contract PaymentClock is IPaymentClock, Ownable2Step {
+abstract contract PaymentClock is IPaymentClock, Owned {
     /// @dev One word, which every payment reads.
     struct Clock {
         uint40 pausedAt; // block time; 0 while it runs

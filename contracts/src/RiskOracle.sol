@@ -2,9 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {PaymentClock} from "./PaymentClock.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
@@ -17,7 +18,7 @@ import {Points} from "./libraries/Points.sol";
 
 /// @title RiskOracle
 /// @notice What it does and what it relies on is written in IRiskOracle.
-contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
+contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     /// @dev One word: everything about freshness that does not belong to a single epoch. Numbers leap by a thousand
     ///      at most, so they do not use up 48 bits.
     struct State {
@@ -31,14 +32,13 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
         bool paused;
     }
 
-    /// @dev Three words of the ring; the first holds everything but hashes.
+    /// @dev Two words of the ring; the first holds everything but the hash.
     struct Slot {
         uint64 number;
         uint40 time;
         uint24 generation;
         uint16 keyVersion;
         bytes32 pointsHash;
-        bytes32 snapshotHash;
     }
 
     /// @dev A settlement point. Without one, x and y are 0, and `number` is that of the veto if there was one.
@@ -65,6 +65,10 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     uint256 private constant POINTS_LIMIT = 32;
     uint256 private constant SIGNERS_LEAST = 3;
     uint256 private constant SIGNERS_LIMIT = 32;
+    uint256 private constant ADDRESS_LENGTH = 20;
+    uint256 private constant ECDSA_LENGTH = 65;
+    /// @dev Fewest bytes of abi.encode(signer, signature): two offsets, two lengths.
+    uint256 private constant NAMED_LENGTH = 128;
     /// @dev Bounds of a maximal age, in seconds.
     uint16 private constant AGE_LOW = 60;
     uint16 private constant AGE_HIGH = 900;
@@ -88,9 +92,9 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
         private _settlements;
     /// @dev By rising upper end: what is revoked is revoked up to the latest epoch of that moment.
     Range[] private _revoked;
-    address[] private _signers;
-    /// @inheritdoc IRiskOracle
-    mapping(address signer => bool) public isSigner;
+    bytes[] private _signers;
+    /// @dev By keccak256 of the signer's bytes.
+    mapping(bytes32 id => bool) private _isSigner;
     /// @inheritdoc IRiskOracle
     uint8 public threshold;
     /// @inheritdoc IRiskOracle
@@ -114,9 +118,10 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
         IKeyRegistry registry,
         uint24 firstGeneration,
         uint40 settlementDelay,
-        address[] memory signers,
+        bytes[] memory signers,
         uint8 threshold_
     ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) Ownable(owner) {
+        if (address(registry).code.length == 0) revert RegistryMissing(address(registry));
         if (settlementDelay > DELAY_LIMIT) revert DelayTooLong(settlementDelay, DELAY_LIMIT);
         (REGISTRY, FIRST_GENERATION, SETTLEMENT_DELAY) = (registry, firstGeneration, settlementDelay);
         _state.generation = firstGeneration;
@@ -130,7 +135,6 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     function postEpoch(
         Epoch calldata epoch,
         Point[] calldata points,
-        bytes calldata snapshot,
         bytes calldata settlement,
         bytes[] calldata signatures
     ) external whenUnpaused {
@@ -138,7 +142,6 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
         REGISTRY.transitionKey(keyVersion); // reverts unless the key is live
         bool isStep = _advance(epoch, keyVersion);
         _requirePoints(epoch, points);
-        if (snapshot.length != 0) _requireHash(keccak256(snapshot), epoch.snapshotHash);
         _requireQuorum(hashEpoch(epoch), signatures);
 
         _ring[epoch.number % RING] = Slot({
@@ -146,8 +149,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
             time: epoch.time,
             generation: epoch.generation,
             keyVersion: keyVersion,
-            pointsHash: epoch.pointsHash,
-            snapshotHash: epoch.snapshotHash
+            pointsHash: epoch.pointsHash
         });
         emit EpochPosted(
             epoch.number,
@@ -160,7 +162,6 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
             keyVersion,
             points
         );
-        if (snapshot.length != 0) emit SnapshotPublished(epoch.number, snapshot);
         if (isStep) {
             steppedAt = uint40(block.timestamp);
             _settle(
@@ -214,13 +215,12 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     }
 
     /// @inheritdoc IRiskOracle
-    function publishSnapshot(uint64 number, bytes calldata snapshot) external {
-        _requireHash(keccak256(snapshot), getEpoch(number).snapshotHash);
-        emit SnapshotPublished(number, snapshot);
+    function publishSnapshot(bytes calldata snapshot) external {
+        emit SnapshotPublished(keccak256(snapshot), snapshot);
     }
 
     /// @inheritdoc IRiskOracle
-    function setSigners(address[] calldata signers, uint8 threshold_) external onlyOwner {
+    function setSigners(bytes[] calldata signers, uint8 threshold_) external onlyOwner {
         _setSigners(signers, threshold_);
         _state.minEpoch = _state.latest + 1;
     }
@@ -361,8 +361,13 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     }
 
     /// @inheritdoc IRiskOracle
-    function getSigners() external view returns (address[] memory) {
+    function getSigners() external view returns (bytes[] memory) {
         return _signers;
+    }
+
+    /// @inheritdoc IRiskOracle
+    function isSigner(bytes calldata signer) external view returns (bool) {
+        return _isSigner[keccak256(signer)];
     }
 
     /// @inheritdoc IRiskOracle
@@ -373,6 +378,11 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     /// @inheritdoc IRiskOracle
     function hashSettlement(Settlement calldata message) public view returns (bytes32) {
         return _hashTypedDataV4(Messages.hash(message));
+    }
+
+    /// @inheritdoc ERC165
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IRiskOracle).interfaceId || super.supportsInterface(interfaceId);
     }
 
     function _setGuardian(address guardian_) private {
@@ -388,7 +398,7 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
     }
 
     function _toView(Slot memory slot) private pure returns (EpochView memory) {
-        return EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsHash, slot.snapshotHash);
+        return EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsHash);
     }
 
     /// @dev A policy point is never the identity: that is the policy without any rule.
@@ -477,27 +487,43 @@ contract RiskOracle is IRiskOracle, EIP712, Ownable2Step, PaymentClock {
 
     function _requireQuorum(bytes32 digest, bytes[] calldata signatures) private view {
         if (signatures.length < threshold) revert SignaturesMissing(signatures.length, threshold);
-        address previous = address(0);
+        bytes32 previous = 0;
         for (uint256 i = 0; i < signatures.length; i++) {
-            (address signer, ECDSA.RecoverError problem, ) = ECDSA.tryRecoverCalldata(digest, signatures[i]);
-            if (problem != ECDSA.RecoverError.NoError || signer <= previous || !isSigner[signer]) {
-                revert SignatureInvalid(i, signer);
-            }
-            previous = signer;
+            (bytes memory signer, bool isValid) = _checkSignature(digest, signatures[i]);
+            bytes32 id = keccak256(signer);
+            if (!isValid || id <= previous || !_isSigner[id]) revert SignatureInvalid(i, signer);
+            previous = id;
         }
     }
 
-    function _setSigners(address[] memory signers, uint8 threshold_) private {
+    /// @dev 65 bytes are an ECDSA signature, whose signer is recovered: that asks for no code, so it is the cheaper way
+    ///      for a key. Longer ones name the signer (ERC-7913).
+    function _checkSignature(
+        bytes32 digest,
+        bytes calldata signature
+    ) private view returns (bytes memory signer, bool isValid) {
+        if (signature.length == ECDSA_LENGTH) {
+            (address recovered, ECDSA.RecoverError problem, ) = ECDSA.tryRecoverCalldata(digest, signature);
+            return (abi.encodePacked(recovered), problem == ECDSA.RecoverError.NoError);
+        }
+        bytes memory proof;
+        if (signature.length < NAMED_LENGTH) return ("", false);
+        (signer, proof) = abi.decode(signature, (bytes, bytes));
+        isValid = SignatureChecker.isValidSignatureNow(signer, digest, proof);
+    }
+
+    function _setSigners(bytes[] memory signers, uint8 threshold_) private {
         uint256 count = signers.length;
         if (count < SIGNERS_LEAST || count > SIGNERS_LIMIT || threshold_ > count || 2 * uint256(threshold_) <= count) {
             revert SignersInvalid(count, threshold_);
         }
-        for (uint256 i = 0; i < _signers.length; i++) isSigner[_signers[i]] = false;
-        address previous = address(0);
+        for (uint256 i = 0; i < _signers.length; i++) _isSigner[keccak256(_signers[i])] = false;
+        bytes32 previous = 0;
         for (uint256 i = 0; i < count; i++) {
-            if (signers[i] <= previous) revert SignersInvalid(count, threshold_);
-            previous = signers[i];
-            isSigner[previous] = true;
+            bytes32 id = keccak256(signers[i]);
+            if (id <= previous || signers[i].length < ADDRESS_LENGTH) revert SignerInvalid(i, signers[i]);
+            previous = id;
+            _isSigner[id] = true;
         }
         _signers = signers;
         threshold = threshold_;

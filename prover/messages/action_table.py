@@ -149,7 +149,7 @@ ACTION_RULES: Mapping[ActionKind, ActionRule] = MappingProxyType(
             has_sides=False,
             needs_signature=True,
             writes=True,
-            while_paused=True,
+            while_paused=False,
             while_frozen=True,
             closes=False,
         ),

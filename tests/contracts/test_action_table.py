@@ -428,7 +428,7 @@ def test_pause(scene):
 def test_a_revoked_key_stops_every_action(scene):
     """Flat exits included: it is the brake for a broken circuit."""
     mark = scene.world.chain.snapshot()
-    scene.world.venue.registry.revoke(1)
+    scene.world.revoke_key()
     assert refused("KeyIsRevoked", scene.run) == {"version": 1}
     scene.world.chain.revert(mark)
     scene.run()

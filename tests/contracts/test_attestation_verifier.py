@@ -161,7 +161,7 @@ def test_a_revoked_epoch_and_a_revoked_key_show_nothing(desk):
     world.post(urgent=True)
     refused("EpochSuperseded", desk.check, shown)
     world.chain.revert(mark)
-    world.venue.registry.revoke(1)
+    world.revoke_key()
     refused("KeyIsRevoked", desk.check, shown)
 
 

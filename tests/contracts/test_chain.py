@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.reverts import reverts
 from tests.support.world import make_cached_material, make_wallet
 from zkmargin.contracts.chain import (
     Chain,
@@ -15,7 +16,18 @@ from zkmargin.contracts.chain import (
     require_development_chain,
     run_anvil,
 )
-from zkmargin.contracts.deploy import LEAST_DELAY, Deployment, compute_create_address, deploy, deploy_contract
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.deploy import (
+    LEAST_DELAY,
+    LEAST_SETTLEMENT_DELAY,
+    LEAST_TIMELOCK,
+    Deployment,
+    compute_create_address,
+    deploy,
+    deploy_contract,
+    deploy_timelock,
+)
 from zkmargin.contracts.errors import CallInvalid, ChainUnavailable, NotADevelopmentChain, Reverted
 from zkmargin.contracts.venue import Contracts
 
@@ -52,23 +64,88 @@ def test_insecure_keys_stay_on_development_chains():
         assert chain.w3.eth.block_number == 0
 
 
-def test_elsewhere_a_later_key_waits_two_weeks_and_the_registry_is_handed_over_in_two_steps():
-    publishers = [make_wallet(f"publisher {number}").address for number in range(3)]
-    keys = replace(make_cached_material("mini"), insecure=False)
+@pytest.fixture(scope="module")
+def elsewhere():
+    """A chain that is not for development."""
     with run_anvil(chain_id=1) as chain:
-        tokens = {name: deploy_contract(chain, kind)[0].address for name, kind in TEST_TOKENS.items()}
-        deployer, owner = chain.accounts[0], chain.accounts[3]
-        with pytest.raises(NotADevelopmentChain, match=str(LEAST_DELAY - 1)):
-            deploy(chain, keys, publishers, tokens=tokens, owner=owner, activation_delay=LEAST_DELAY - 1)
-        made = deploy(chain, keys, publishers, tokens=tokens, owner=owner, activation_delay=LEAST_DELAY)
-        venue = Contracts(chain, made)
-        assert venue.registry.contract.call("ACTIVATION_DELAY") == LEAST_DELAY == 14 * 24 * 3600
-        assert venue.oracle.contract.call("owner") == owner
-        assert venue.registry.get_owners() == (deployer, owner)
-        venue.registry.accept_ownership(sender=owner)
-        assert venue.registry.get_owners() == (owner, "0x" + "00" * 20)
-        with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
-            venue.registry.revoke(1, sender=deployer)
+        yield chain
+
+
+@pytest.fixture(scope="module")
+def terms(elsewhere):
+    """What `deploy` takes elsewhere."""
+    accounts = elsewhere.accounts
+    return {
+        "tokens": {name: deploy_contract(elsewhere, kind)[0].address for name, kind in TEST_TOKENS.items()},
+        "owner": deploy_timelock(elsewhere, [accounts[3]], [accounts[3]]),
+        "guardian": accounts[4],
+        "activation_delay": LEAST_DELAY,
+        "settlement_delay": LEAST_SETTLEMENT_DELAY,
+    }
+
+
+def deploy_elsewhere(chain, **terms):
+    publishers = [make_wallet(f"publisher {number}").address for number in range(3)]
+    return deploy(chain, replace(make_cached_material("mini"), insecure=False), publishers, **terms)
+
+
+@pytest.mark.property("P-125")
+def test_elsewhere_the_owner_is_a_timelock_that_takes_the_registry(elsewhere, terms):
+    made = deploy_elsewhere(elsewhere, **terms)
+    venue, deployer, proposer = Contracts(elsewhere, made), elsewhere.accounts[0], elsewhere.accounts[3]
+    timelock = Contract(elsewhere, compile_contracts()["VenueTimelock"], terms["owner"])
+    assert venue.registry.contract.call("ACTIVATION_DELAY") == LEAST_DELAY == 14 * 24 * 3600
+    assert venue.oracle.get_settlement_delay() == LEAST_SETTLEMENT_DELAY
+    assert venue.oracle.contract.call("owner") == timelock.address
+    assert venue.registry.get_owners() == (deployer, timelock.address)
+    registry = venue.registry.contract
+    call = (registry.address, 0, registry.encode("acceptOwnership"), bytes(32), bytes(32))
+    with pytest.raises(Reverted, match="TimelockInsufficientDelay"):
+        timelock.send("schedule", *call, LEAST_TIMELOCK - 1, sender=proposer)
+    timelock.send("schedule", *call, LEAST_TIMELOCK, sender=proposer)
+    elsewhere.travel(LEAST_TIMELOCK - 60)
+    with pytest.raises(Reverted, match="TimelockUnexpectedOperationState"):
+        timelock.send("execute", *call, sender=proposer)
+    elsewhere.travel(60)
+    timelock.send("execute", *call, sender=proposer)
+    assert venue.registry.get_owners() == (timelock.address, "0x" + "00" * 20)
+    with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
+        venue.registry.resume(1, sender=deployer)
+
+
+@pytest.mark.property("P-125")
+@pytest.mark.parametrize("what", ["owner", "guardian"])
+def test_elsewhere_neither_owner_nor_guardian_is_the_deployer(elsewhere, terms, what):
+    wrong = {"owner": elsewhere.accounts[3], "guardian": terms["owner"]}[what]
+    with pytest.raises(CallInvalid, match=rf"^{what} is '{wrong}'"):
+        deploy_elsewhere(elsewhere, **{**terms, what: wrong})
+    with pytest.raises(CallInvalid, match=r"^owner is"):
+        deploy_elsewhere(elsewhere, **{**terms, "owner": None})
+
+
+@pytest.mark.property("P-125")
+def test_elsewhere_the_owner_has_a_delay(elsewhere, terms):
+    with pytest.raises(CallInvalid, match="getMinDelay"):
+        deploy_elsewhere(elsewhere, **{**terms, "owner": terms["tokens"]["cash"]})
+    for delay in (LEAST_TIMELOCK - 1, 30 * 24 * 3600 + 1):
+        with reverts("TimelockDelayOutOfRange", delay=delay, least=LEAST_TIMELOCK, limit=30 * 24 * 3600):
+            deploy_timelock(elsewhere, [], [], delay=delay)
+
+
+@pytest.mark.property("P-125")
+@pytest.mark.parametrize(("name", "least"), [("activation", LEAST_DELAY), ("settlement", LEAST_SETTLEMENT_DELAY)])
+def test_elsewhere_a_later_key_and_a_settlement_wait(elsewhere, terms, name, least):
+    with pytest.raises(NotADevelopmentChain, match=f"{name} delay of {least - 1} s, below {least}"):
+        deploy_elsewhere(elsewhere, **{**terms, f"{name}_delay": least - 1})
+
+
+@pytest.mark.property("P-125")
+@pytest.mark.parametrize(("name", "decimals"), [("cash", 18), ("weth", 6)])
+def test_tokens_have_the_decimals_that_amounts_and_lots_count_in(elsewhere, terms, name, decimals):
+    tokens = dict(zip(terms["tokens"], reversed(terms["tokens"].values()), strict=True))
+    wrong = {**terms["tokens"], name: tokens[name]}
+    with pytest.raises(CallInvalid, match=f"decimals of {name} is {decimals}; allowed"):
+        deploy_elsewhere(elsewhere, **{**terms, "tokens": wrong})
 
 
 def test_no_node_is_an_error():

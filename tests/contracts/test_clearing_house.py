@@ -602,7 +602,7 @@ def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
     assert shown() == (False, 0)
     world.set_status(first, Status.ACTIVE)
     assert shown() == (True, epoch.message.time)
-    world.venue.registry.revoke(1)
+    world.revoke_key()
     assert shown() == (False, 0)
 
 

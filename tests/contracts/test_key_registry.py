@@ -30,7 +30,7 @@ def registration():
 
 @pytest.fixture
 def registry(world):
-    return KeyRegistry(deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], 7 * 24 * 3600)[0])
+    return KeyRegistry(deploy_contract(world.chain, "KeyRegistry", *world.chain.accounts[:2], 7 * 24 * 3600)[0])
 
 
 def refused(registry, registration, error, **changes):
@@ -137,8 +137,8 @@ def test_a_key_whose_alpha_or_beta_is_a_generator_up_to_sign_is_refused(registry
 def test_the_activation_delay_has_an_upper_bound(world):
     limit = 30 * 24 * 3600
     with reverts("DelayTooLong", delay=limit + 1, limit=limit):
-        deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], limit + 1)
-    deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], limit)
+        deploy_contract(world.chain, "KeyRegistry", *world.chain.accounts[:2], limit + 1)
+    deploy_contract(world.chain, "KeyRegistry", *world.chain.accounts[:2], limit)
 
 
 def test_sizes_follow_the_slots(registry, registration):
@@ -177,38 +177,124 @@ def test_a_hash_is_registered_once(registry, registration):
     assert refused(registry, registration, "KeyHashTaken")["version"] == 1
 
 
-def test_a_later_key_waits_and_a_revoked_one_is_dead(world, registry, registration):
+DELAY = 7 * 24 * 3600
+
+
+def test_a_later_key_waits(world, registry, registration):
     registry.contract.send("register", registration)
     registry.contract.send("register", {**registration, "transitionHash": b"\1" * 32})
     assert (registry.get_latest(), registry.is_live(1), registry.is_live(2)) == (2, True, False)
     with pytest.raises(Reverted, match="KeyNotLive"):
         registry.get_transition_key(2)
-    world.chain.travel(7 * 24 * 3600)
+    world.chain.travel(DELAY)
     assert registry.is_live(2)
-    registry.revoke(2)
-    assert not registry.is_live(2)
-    for call in (registry.get_transition_key, registry.get_open_key, registry.get_flat_point, registry.revoke):
-        with pytest.raises(Reverted, match="KeyIsRevoked"):
-            call(2)
     with pytest.raises(Reverted, match="KeyUnknown"):
         registry.get_transition_key(3)
 
 
-def test_only_the_owner_registers_and_revokes(world, registry, registration):
+@pytest.fixture
+def versions(world, registry, registration):
+    """The registry with three live versions."""
+    for number in range(3):
+        registry.contract.send("register", {**registration, "transitionHash": bytes([number + 1]) * 32})
+    world.chain.travel(DELAY)
+    return registry
+
+
+def asks(registry, version):
+    """Each way to use a version."""
+    return (
+        lambda: registry.get_transition_key(version),
+        lambda: registry.get_open_key(version),
+        lambda: registry.get_flat_point(version),
+    )
+
+
+SUSPENSION = 45 * 24 * 3600
+
+
+@pytest.mark.property("P-124")
+def test_the_guardian_suspends_a_version_once_and_for_a_bounded_time(world, versions):
+    owner, guardian, stranger = world.chain.accounts[:3]
+    refused_call("CallerNotGuardian", versions.suspend, 1, sender=stranger)
+    refused_call("KeyUnknown", versions.suspend, 4, sender=guardian)
+    versions.suspend(1, sender=guardian)
+    until = world.chain.time + SUSPENSION
+    for ask in asks(versions, 1):
+        assert refused_call("KeyIsSuspended", ask) == {"version": 1, "until": until}
+    assert not versions.is_live(1) and versions.is_live(2)
+    world.chain.travel_to(until)
+    assert versions.is_live(1)
+    for ask in asks(versions, 1):
+        ask()
+    assert refused_call("KeySuspendedBefore", versions.suspend, 1, sender=guardian) == {"version": 1, "until": until}
+    with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
+        versions.resume(1, sender=guardian)
+    versions.resume(1, sender=owner)
+    versions.suspend(1, sender=guardian)
+    versions.resume(1, sender=owner)
+    assert versions.is_live(1)
+
+
+def test_a_suspension_outlasts_the_delay_of_a_successor():
+    assert SUSPENSION > 30 * 24 * 3600, "the longest activation delay"
+
+
+@pytest.mark.property("P-124")
+def test_a_version_is_revoked_in_favour_of_a_live_one(world, versions, registration):
+    assert refused_call("KeyNotRevoked", versions.get_successor, 1) == {"version": 1}
+    assert refused_call("SuccessorInvalid", versions.revoke, 1, 1) == {"version": 1, "successor": 1}
+    refused_call("KeyUnknown", versions.revoke, 1, 4)
+    versions.contract.send("register", {**registration, "transitionHash": b"\4" * 32})
+    refused_call("KeyNotLive", versions.revoke, 1, 4)
+    versions.suspend(2)
+    refused_call("KeyIsSuspended", versions.revoke, 1, 2)
+    versions.resume(2)
+    versions.suspend(1)  # a suspended version may be revoked
+    versions.revoke(1, 2)
+    assert versions.get_successor(1) == 2
+    for ask in (*asks(versions, 1), lambda: versions.revoke(1, 3), lambda: versions.suspend(1)):
+        assert refused_call("KeyIsRevoked", ask) == {"version": 1}
+    refused_call("KeyIsRevoked", versions.resume, 1)
+    refused_call("KeyIsRevoked", versions.revoke, 2, 1)
+    versions.revoke(2, 3)
+    assert (versions.get_successor(1), versions.get_successor(2)) == (3, 3)
+    assert not versions.is_live(1)
+
+
+@pytest.mark.property("P-124")
+def test_a_successor_has_as_many_slots(versions, registration, world):
+    larger = encode_registration(make_cached_material("standard"))
+    versions.contract.send("register", larger)
+    world.chain.travel(DELAY)
+    assert refused_call("SuccessorInvalid", versions.revoke, 1, 4) == {"version": 1, "successor": 4}
+
+
+def test_only_the_owner_registers_revokes_and_names_the_guardian(world, registry, registration):
     stranger = world.chain.accounts[3]
-    for call in (("register", registration), ("revoke", 1)):
+    for call in (("register", registration), ("revoke", 1, 2), ("resume", 1), ("setGuardian", stranger)):
         with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
             registry.contract.send(*call, sender=stranger)
 
 
-def test_a_revoked_key_stops_every_action(world):
+@pytest.mark.property("P-126")
+@pytest.mark.parametrize("name", ["registry", "oracle"])
+def test_no_owner_leaves_the_place_empty(world, name):
+    assert refused_call("OwnerNeeded", getattr(world.venue, name).contract.send, "renounceOwnership") == {}
+
+
+@pytest.mark.parametrize("stop", ["suspend", "revoke"])
+def test_a_stopped_key_stops_every_action(world, stop):
     epoch = world.post()
-    world.venue.registry.revoke(1)
+    if stop == "suspend":
+        world.venue.registry.suspend(1)
+    else:
+        world.revoke_key()
     for call, request in (
         (world.house.trade, world.make_trade(world.alice, world.bob, epoch)),
         (world.house.deposit, world.make_deposit(world.alice, 1)),
     ):
-        with pytest.raises(Reverted, match="KeyIsRevoked"):
+        with pytest.raises(Reverted, match="KeyIsSuspended" if stop == "suspend" else "KeyIsRevoked"):
             call(request)
     assert not world.views.is_current(world.alice.id, 10**6)
 

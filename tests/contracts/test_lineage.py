@@ -5,10 +5,10 @@ import pytest
 
 from tests.support.reverts import refused
 from tests.support.world import USDC, Party, World, make_wallet
-from zkmargin.contracts.messages import SignedEpoch
+from zkmargin.contracts.messages import SignedEpoch, sign_unchecked
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Confirmation
-from zkmargin.prover.messages.wallet import Wallet, request_signature
+from zkmargin.prover.messages.wallet import Wallet
 
 OUT = (ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE, ActionKind.WITHDRAW, ActionKind.CURE)
 """What an account that wrote at a revoked epoch does not do; a trade is tested apart."""
@@ -28,8 +28,7 @@ def sign(world: World, party: Party, epoch: int, wallets: list[Wallet] | None = 
     """The quorum's signatures over the confirmation of an account as it is."""
     fields = {"account": party.id, "commitment": world.house.get_account(party.id).commitment, "epoch": epoch}
     message = Confirmation(**{**fields, **changes})
-    ordered = sorted(wallets or world.publishers[:3], key=lambda wallet: int(wallet.address, 16))
-    return [request_signature(wallet, world.domain, message) for wallet in ordered]
+    return list(sign_unchecked(message, wallets or world.publishers[:3], world.domain))
 
 
 @pytest.fixture

@@ -408,7 +408,7 @@ def test_what_is_no_amount_is_not_sent(world, amount):
         lambda: world.vault.fund(world.alice.id, world.cash.address, amount, sender=world.funder),
         lambda: world.vault.pull_back(0, world.cash.address, amount, world.alice.auth),
         lambda: world.views.is_current(world.alice.id, amount),
-        lambda: world.oracle.publish_snapshot(amount, b""),
+        lambda: world.oracle.revoke_epochs(amount),
         lambda: world.house.invalidate(amount, bytes(32)),
     )
     block = world.chain.get_block("latest")

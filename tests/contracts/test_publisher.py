@@ -9,7 +9,7 @@ from eth_utils import keccak
 
 from zkmargin.contracts.deploy import WETH_LOT
 from zkmargin.contracts.errors import MessageInvalid
-from zkmargin.contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, sort_points
+from zkmargin.contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, signer_id, sort_points
 from zkmargin.contracts.publisher import Proposal, PublishedEpoch, Publisher
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.engine.epoch.expiry import ExpiryStep
@@ -111,7 +111,7 @@ def test_a_quorum_signs_an_epoch_that_passes(key, first, ordinary):
     signatures = make_publisher(key).sign(proposal, first).signatures
     digest = compute_digest(DOMAIN, ordinary.message)
     recovered = [EthAccount._recover_hash(digest, signature=signature) for signature in signatures]
-    assert recovered == sorted((wallet.address for wallet in WALLETS), key=lambda address: int(address, 16))
+    assert recovered == sorted((wallet.address for wallet in WALLETS), key=signer_id)
 
 
 @pytest.mark.property("P-46")

@@ -22,7 +22,9 @@ def material():
 
 @pytest.fixture
 def registry(world):
-    return KeyRegistry(deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], DELAY)[0])
+    return KeyRegistry(
+        deploy_contract(world.chain, "KeyRegistry", world.chain.accounts[0], world.chain.accounts[0], DELAY)[0]
+    )
 
 
 def swap_first_flow(vkey):
@@ -39,7 +41,7 @@ def test_the_registration_of_honest_keys_is_accepted_while_it_is_pending_and_lat
     assert registry.is_live(1) and not registry.is_live(2)
     check_registration(registry, 1, material)
     check_registration(registry, 2, other)
-    registry.revoke(1)
+    registry.suspend(1)
     check_registration(registry, 1, material)
 
 

@@ -1,16 +1,27 @@
 """Epochs: who may post which, for how long they serve, and what they revoke."""
 
 from dataclasses import replace
+from functools import reduce
+from operator import xor
 
 import pytest
-from eth_utils import keccak, to_checksum_address
+from eth_utils import function_abi_to_4byte_selector, keccak, to_checksum_address
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
+from tests.support.p256 import P256Key
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import to_point
 from tests.support.world import HOUR, STEP, World, make_wallet
-from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.messages import NamedPoint, compute_points_hash, sign_unchecked
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.errors import CallInvalid, Reverted
+from zkmargin.contracts.messages import (
+    NamedPoint,
+    compute_points_hash,
+    encode_named_signature,
+    sign_unchecked,
+    signer_id,
+)
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Invalidate
@@ -26,15 +37,19 @@ def test_anyone_carries_an_epoch_in(world):
     assert world.oracle.get_latest_number() == epoch.message.number
 
 
-def test_the_snapshot_travels_in_the_event_or_follows(world):
-    first, second = world.make_epoch(), world.make_epoch(number=9)
-    world.oracle.post_epoch(first)
-    world.oracle.post_epoch(second, with_snapshot=False)
-    assert world.oracle.read_snapshots() == {first.message.number: first.snapshot}
-    world.oracle.publish_snapshot(9, second.snapshot)
-    assert world.oracle.read_snapshots()[9] == second.snapshot
-    refused("HashMismatch", world.oracle.publish_snapshot, 9, b"another snapshot")
-    refused("HashMismatch", world.oracle.post_epoch, replace(world.make_epoch(number=10), snapshot=b"another snapshot"))
+@pytest.mark.property("P-127")
+def test_a_snapshot_is_published_on_demand_for_an_epoch_of_any_age(world):
+    """By the hash that the quorum signed: the ring has forgotten the epoch, and other bytes are nobody's snapshot."""
+    first = world.post(snapshot=b"first")
+    last = world.post(number=first.message.number + 128, snapshot=b"last")
+    refused("EpochUnknown", world.oracle.get_epoch, first.message.number)
+    assert world.oracle.read_snapshot(first.message.number) is None
+    for data in (b"another", first.snapshot, first.snapshot):
+        world.oracle.publish_snapshot(data, sender=world.chain.accounts[7])
+    assert world.oracle.read_snapshot(first.message.number) == b"first"
+    assert world.oracle.read_snapshot(last.message.number) is None
+    with pytest.raises(CallInvalid, match="number of the epoch"):
+        world.oracle.read_snapshot(last.message.number + 1)
 
 
 # ----------------------------------------------------------------------------------------------------------- quorum
@@ -76,7 +91,7 @@ def test_every_field_is_signed(world, field):
     other = value + 1 if isinstance(value, int) else keccak(value)
     changed = replace(epoch, message=epoch.message.model_copy(update={field: other}))
     with reverts("HashMismatch" if field == "points_hash" else "SignatureInvalid"):
-        world.oracle.post_epoch(changed, with_snapshot=False)
+        world.oracle.post_epoch(changed)
 
 
 def test_signatures_count_for_one_oracle_and_one_chain(world):
@@ -97,7 +112,43 @@ def test_the_publishers_can_be_replaced_by_the_owner(world):
     world.oracle.post_epoch(world.make_epoch(wallets=others))
     for count, threshold in ((2, 2), (3, 1), (3, 4)):
         assert refused("SignersInvalid", world.oracle.set_signers, addresses[:count], threshold)["count"] == count
-    refused("SignersInvalid", world.oracle.set_signers, [addresses[0], *addresses[:2]], 2)
+    refused("SignerInvalid", world.oracle.set_signers, [addresses[0], *addresses[:2]], 2)
+    short = addresses[0][:-2]
+    fields = refused("SignerInvalid", world.oracle.set_signers, [*addresses[:2], short], 2)
+    assert fields["signer"] == bytes.fromhex(short[2:])
+
+
+@pytest.mark.property("P-128")
+def test_a_publisher_may_be_a_contract_or_a_key_of_another_kind(world):
+    """A wallet contract signs by ERC-1271, a P-256 key by its verifier: each beside ECDSA keys, each counted once."""
+    owner, key = world.publishers[3], P256Key(3)
+    wallet = deploy_contract(world.chain, "TestWallet", owner.address)[0].address
+    verifier = deploy_contract(world.chain, "TestP256Verifier")[0].address
+    p256 = verifier + key.public.hex()
+    keys = world.publishers[:1]
+    world.oracle.set_signers([keys[0].address, wallet, p256], 3)
+
+    epoch = world.make_epoch(wallets=keys)
+    digest = compute_digest(world.domain, epoch.message)
+    signatures = {
+        keys[0].address: epoch.signatures[0],
+        wallet: encode_named_signature(wallet, owner.sign(world.domain, epoch.message)),
+        p256: encode_named_signature(p256, key.sign(digest)),
+    }
+    ordered = sorted(signatures, key=signer_id)
+    given = tuple(signatures[signer] for signer in ordered)
+    for signer, wrong in (
+        (wallet, encode_named_signature(wallet, keys[0].sign(world.domain, epoch.message))),
+        (p256, encode_named_signature(p256, key.sign(keccak(digest)))),
+        (p256, encode_named_signature(verifier + "11" * 64, key.sign(digest))),
+        (p256, b"\1" * 64),
+    ):
+        place = ordered.index(signer)
+        changed = replace(epoch, signatures=(*given[:place], wrong, *given[place + 1 :]))
+        assert refused("SignatureInvalid", world.oracle.post_epoch, changed)["index"] == place
+    twice = replace(epoch, signatures=(given[0], given[0], given[1]))
+    assert refused("SignatureInvalid", world.oracle.post_epoch, twice)["index"] == 1
+    world.oracle.post_epoch(replace(epoch, signatures=given))
 
 
 def test_publishers_are_at_most_32_and_more_than_half_sign(world):
@@ -258,7 +309,7 @@ def test_sixteen_steps_at_once(stepped):
 
 def test_an_epoch_is_for_a_live_key(world):
     refused("KeyHashUnknown", world.oracle.post_epoch, world.make_epoch(key_hash=b"\1" * 32))
-    world.venue.registry.revoke(1)
+    world.revoke_key()
     refused("KeyIsRevoked", world.oracle.post_epoch, world.make_epoch())
 
 
@@ -542,6 +593,27 @@ def test_a_settlement_posted_at_a_revoked_epoch_is_refused_and_posted_again(worl
     world.post()
     world.oracle.post_settlement(world.make_settlement(0, x=1, y=2))
     assert world.oracle.get_settlement_point(0) == (1, 2)
+
+
+def test_an_oracle_has_a_registry(world):
+    signers = [
+        bytes.fromhex(item.address[2:]) for item in sorted(world.publishers, key=lambda one: signer_id(one.address))
+    ]
+    nobody = world.chain.accounts[0]
+    with reverts("RegistryMissing", registry=nobody):
+        deploy_contract(world.chain, "RiskOracle", nobody, nobody, nobody, 0, 0, signers, 3)
+
+
+@pytest.mark.parametrize("name", ["registry", "oracle"])
+def test_interfaces_are_announced(world, name):
+    contract = getattr(world.venue, name).contract
+    functions = compile_contracts()[f"I{contract.name}"].abi
+    selectors = [
+        int.from_bytes(function_abi_to_4byte_selector(item), "big") for item in functions if item["type"] == "function"
+    ]
+    interface = reduce(xor, selectors).to_bytes(4, "big")
+    for selector, announced in ((interface, True), (bytes.fromhex("01ffc9a7"), True), (b"\xff" * 4, False)):
+        assert contract.call("supportsInterface", selector) is announced
 
 
 def test_the_settlement_delay_is_at_most_half_of_a_generation(chain, delayed_world):

@@ -193,6 +193,12 @@ class World:
         finally:
             self.key, self.open_key, self.material, self.key_version, self.step = before
 
+    def revoke_key(self) -> int:
+        """Revokes version 1 in favour of another, whose number it gives."""
+        with self.under_key(2) as successor:
+            self.venue.registry.revoke(1, successor)
+        return successor
+
     # -------------------------------------------------------------- accounts
     def set_status(self, party: Party, status: Status) -> None:
         """Writes an account's status straight into storage: FROZEN has no entry point yet."""

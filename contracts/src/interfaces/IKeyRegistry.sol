@@ -25,7 +25,10 @@ struct KeyRegistration {
 
 /// @title Verification keys, by version
 /// @notice A version holds the `transition` and `open` keys, the point of the constant policy "flat" and the
-///         committee's public key. Versions are only added and revoked, never changed.
+///         committee's public key. Versions are added, suspended, resumed and revoked, never changed.
+///         A version in which somebody may have found a fault is *suspended* by the guardian, once, for 45 days at
+///         most: every action under it stops. Then the owner either resumes it, or registers a sound version and
+///         revokes the faulty one with that successor, to which its accounts move.
 /// @dev Checked at registration: sizes; every G1 point on the curve, coordinates below the field's order, none the
 ///      identity; every G2 point in its subgroup and not the identity; delta different from gamma, from the generator
 ///      and from their negatives (a key exported before anyone contributed to its set-up has them equal, and anyone can
@@ -41,8 +44,11 @@ struct KeyRegistration {
 ///        chains only; ownership moves in two steps (Ownable2Step): the owner names a successor, who accepts.
 ///      - A committee member's share does not leak; the committee can read escrowed accounts, never move them.
 ///      Liveness assumptions
-///      - The owner does not revoke a sound key. Warning: revocation stops every action of the accounts under it, flat
-///        exits included, since a broken key proves anything; it is meant for that case alone.
+///      - The owner does not revoke a sound key, and the guardian suspends none. Warning: both stop every action of the
+///        accounts under it, flat exits included, since a broken key proves anything. A guardian can suspend a version
+///        once; it can do so again only after the owner has resumed it.
+///      - Where no sound version can be registered, as the statement itself is faulty, no successor exists and the
+///        accounts' money stays where it is: the contracts have no claim of a wind-down.
 interface IKeyRegistry {
     /// @notice A version was added.
     /// @param version Its number.
@@ -69,9 +75,20 @@ interface IKeyRegistry {
         uint256 committeeX,
         uint256 committeeY
     );
+    /// @notice A version was suspended.
+    /// @param version Its number.
+    /// @param until Unix seconds at which it is live again, unless the owner acts before.
+    event KeySuspended(uint16 indexed version, uint40 until);
+    /// @notice The owner ended a suspension, or allowed another one.
+    /// @param version The version.
+    event KeyResumed(uint16 indexed version);
     /// @notice A version was revoked.
     /// @param version Its number.
-    event KeyRevoked(uint16 indexed version);
+    /// @param successor The version to which its accounts move.
+    event KeyRevoked(uint16 indexed version, uint16 indexed successor);
+    /// @notice The guardian was named.
+    /// @param guardian Who may suspend.
+    event KeyGuardianSet(address guardian);
 
     /// @notice No key has this version; versions run from 1 to `latest`.
     /// @param version The version.
@@ -80,6 +97,25 @@ interface IKeyRegistry {
     /// @notice The version was revoked.
     /// @param version The version.
     error KeyIsRevoked(uint16 version);
+    /// @notice The version was not revoked, so it has no successor.
+    /// @param version The version.
+    error KeyNotRevoked(uint16 version);
+    /// @notice The version is suspended.
+    /// @param version The version.
+    /// @param until Unix seconds at which it is live again, unless the owner acts before.
+    error KeyIsSuspended(uint16 version, uint40 until);
+    /// @notice The version was suspended, and the owner has not resumed it since.
+    /// @param version The version.
+    /// @param until Unix seconds at which that suspension ends or ended.
+    error KeySuspendedBefore(uint16 version, uint40 until);
+    /// @notice A successor is another live version with as many slots.
+    /// @param version The version to be revoked.
+    /// @param successor The successor given.
+    error SuccessorInvalid(uint16 version, uint16 successor);
+    /// @notice Only the guardian or the owner may suspend.
+    /// @param caller Who called.
+    /// @param guardian The guardian.
+    error CallerNotGuardian(address caller, address guardian);
     /// @notice The version is registered and not live yet.
     /// @param version The version.
     /// @param liveFrom Unix seconds from which it is.
@@ -135,25 +171,57 @@ interface IKeyRegistry {
     /// @return version Its number.
     function register(KeyRegistration calldata registration) external returns (uint16 version);
 
-    /// @notice Revokes a version for good. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `KeyUnknown`, `KeyIsRevoked`.
-    ///      Warning: the accounts under it can do nothing more, flat exits included.
+    /// @notice Stops a version for 45 days. Only the guardian or the owner.
+    /// @dev It is live again after that, or once the owner resumes it. Reverts with `CallerNotGuardian`, `KeyUnknown`,
+    ///      `KeyIsRevoked`, `KeySuspendedBefore`.
     /// @param version The version.
-    function revoke(uint16 version) external;
+    function suspend(uint16 version) external;
+
+    /// @notice Ends a suspension, and lets the guardian suspend the version again. Only the owner.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `KeyUnknown`, `KeyIsRevoked`.
+    /// @param version The version.
+    function resume(uint16 version) external;
+
+    /// @notice Revokes a version for good, in favour of a live one. Only the owner.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `KeyUnknown`, `KeyIsRevoked`,
+    ///      `SuccessorInvalid`, and with `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended` or `KeyNotLive` of the
+    ///      successor. Warning: the accounts under it can do nothing but move to the successor, flat exits included.
+    /// @param version The version.
+    /// @param successor The version to which its accounts move.
+    function revoke(uint16 version, uint16 successor) external;
+
+    /// @notice Names who may suspend. Only the owner.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else.
+    /// @param guardian The guardian.
+    function setGuardian(address guardian) external;
+
+    /// @notice The version to which the accounts of a revoked one move: the first in the row that is not revoked.
+    /// @dev It may be suspended. Reverts with `KeyNotRevoked`.
+    /// @param version The revoked version.
+    /// @return successor The version.
+    function successorOf(uint16 version) external view returns (uint16 successor);
+
+    /// @notice Who may suspend.
+    /// @return The guardian.
+    function guardian() external view returns (address);
+
+    /// @notice Seconds from registration until a version is live; none for version 1.
+    /// @return Seconds.
+    function ACTIVATION_DELAY() external view returns (uint40);
 
     /// @notice Highest version registered; 0 for none.
     /// @return The version.
     function latest() external view returns (uint16);
 
     /// @notice Data contract of the live `transition` key, and its number of slots.
-    /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyNotLive`.
+    /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended`, `KeyNotLive`.
     /// @param version The version.
     /// @return key The data contract.
     /// @return slots Instruments of the statement.
     function transitionKey(uint16 version) external view returns (address key, uint16 slots);
 
     /// @notice Data contract of the live `open` key, and the committee's public key.
-    /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyNotLive`.
+    /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended`, `KeyNotLive`.
     /// @param version The version.
     /// @return key The data contract.
     /// @return committeeX The committee's key.
@@ -161,7 +229,7 @@ interface IKeyRegistry {
     function openKey(uint16 version) external view returns (address key, uint256 committeeX, uint256 committeeY);
 
     /// @notice Point of the constant policy "flat" under a live version.
-    /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyNotLive`.
+    /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended`, `KeyNotLive`.
     /// @param version The version.
     /// @return x Its coordinate.
     /// @return y Its other coordinate.
@@ -173,7 +241,7 @@ interface IKeyRegistry {
     /// @return The version.
     function versionOf(bytes32 transitionHash) external view returns (uint16);
 
-    /// @notice Whether the version is registered, past its delay and not revoked.
+    /// @notice Whether the version is registered, past its delay, and neither suspended nor revoked.
     /// @param version The version.
     /// @return Whether all of that holds now.
     function isLive(uint16 version) external view returns (bool);

@@ -21,14 +21,12 @@ struct Point {
 /// @param generation Version of the listing in which slots are meant.
 /// @param keyVersion Version of the verification keys that its points are sums for.
 /// @param pointsHash keccak256(abi.encode(Point[])) of every point.
-/// @param snapshotHash keccak256 of the snapshot's canonical bytes.
 struct EpochView {
     uint64 number;
     uint40 time;
     uint24 generation;
     uint16 keyVersion;
     bytes32 pointsHash;
-    bytes32 snapshotHash;
 }
 
 /// @notice What an action needs of its epoch.
@@ -73,7 +71,7 @@ struct FreshEpoch {
 ///      Liveness assumptions
 ///      - A quorum signs epochs at short intervals and somebody carries them in. Without epochs trades, withdrawals,
 ///        cures and attestations stop; deposits and exits of flat accounts go on.
-///      - The publishers serve policy bytes by hash, and snapshot bytes when these were not published here.
+///      - The publishers serve policy bytes by hash, and snapshot bytes by theirs.
 interface IRiskOracle {
     /// @notice An epoch was posted.
     /// @param number Its number.
@@ -96,10 +94,10 @@ interface IRiskOracle {
         uint16 keyVersion,
         Point[] points
     );
-    /// @notice The snapshot of an epoch, in full.
-    /// @param number The epoch's number.
-    /// @param snapshot Its canonical bytes.
-    event SnapshotPublished(uint64 indexed number, bytes snapshot);
+    /// @notice Bytes were published. They are the snapshot of the epochs that signed their hash, and else nothing.
+    /// @param snapshotHash keccak256 of the bytes.
+    /// @param snapshot The bytes.
+    event SnapshotPublished(bytes32 indexed snapshotHash, bytes snapshot);
     /// @notice A settlement point was posted, with its vector.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
     /// @param fromGeneration Generation of the accounts that it settles.
@@ -133,9 +131,9 @@ interface IRiskOracle {
     /// @param upTo Highest number.
     event EpochsRestored(uint64 from, uint64 upTo);
     /// @notice The publishers were replaced.
-    /// @param signers The new ones, by increasing address.
+    /// @param signers The new ones, by increasing keccak256.
     /// @param threshold How many make a quorum.
-    event SignersSet(address[] signers, uint8 threshold);
+    event SignersSet(bytes[] signers, uint8 threshold);
     /// @notice The guardian was named.
     /// @param guardian Who may pause.
     event GuardianSet(address guardian);
@@ -249,6 +247,9 @@ interface IRiskOracle {
     /// @notice Settlements are of 1, 4 or 16 steps.
     /// @param steps Steps given.
     error StepsWrong(uint24 steps);
+    /// @notice There is no contract at the registry's address.
+    /// @param registry The address.
+    error RegistryMissing(address registry);
     /// @notice A settlement delay beyond the limit.
     /// @param delay Seconds given.
     /// @param limit Most seconds.
@@ -265,11 +266,15 @@ interface IRiskOracle {
     /// @param count Signatures given.
     /// @param threshold Signatures needed.
     error SignaturesMissing(uint256 count, uint8 threshold);
-    /// @notice A signature does not recover to a signer, or signers are not strictly increasing by address.
+    /// @notice A signature is no publisher's, or signers are not strictly increasing by keccak256 of their bytes.
     /// @param index Place of the signature.
-    /// @param recovered Whom it recovers to; 0 if to nobody.
-    error SignatureInvalid(uint256 index, address recovered);
-    /// @notice At least three signers, at most the limit, a threshold above half, strictly increasing addresses.
+    /// @param signer Whom it recovers to, or whom it names.
+    error SignatureInvalid(uint256 index, bytes signer);
+    /// @notice A publisher is an address or longer (ERC-7913), by strictly increasing keccak256.
+    /// @param index Place of the signer.
+    /// @param signer Its bytes.
+    error SignerInvalid(uint256 index, bytes signer);
+    /// @notice At least three signers, at most the limit, a threshold above half.
     /// @param count Number of signers.
     /// @param threshold Signatures that shall be needed.
     error SignersInvalid(uint256 count, uint256 threshold);
@@ -291,21 +296,22 @@ interface IRiskOracle {
     error MaxAgeOutOfRange(ActionKind kind, uint16 seconds_, uint16 low, uint16 high);
 
     /// @notice Posts an epoch. Anyone may carry it in; a quorum of publishers must have signed.
-    /// @dev `settlement` is given at a generation step and empty otherwise. `snapshot` may be empty and published
-    ///      later. Relies on the publishers for every number in it. Reverts with
-    ///      `EpochsPaused`, `EpochNumberTooLow`, `EpochNumberTooHigh`, `EpochTimeOutOfRange`, `MinEpochTooHigh`,
-    ///      `EpochGenerationWrong`, `StepTooEarly`, `PointCountOutOfRange`, `PointNameInvalid`, `PointInvalid`,
-    ///      `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`, `SignatureInvalid`, the registry's errors
-    ///      unless the key is live, and at a step those of `settlementFor` unless the step before serves.
+    /// @dev `settlement` is given at a generation step and empty otherwise. The snapshot is signed by its hash: whoever
+    ///      wants its bytes has them from the publishers, or from whoever publishes them. Relies on the publishers for
+    ///      every number in it. Reverts with `EpochsPaused`, `EpochNumberTooLow`, `EpochNumberTooHigh`,
+    ///      `EpochTimeOutOfRange`, `MinEpochTooHigh`, `EpochGenerationWrong`, `StepTooEarly`, `PointCountOutOfRange`,
+    ///      `PointNameInvalid`, `PointInvalid`, `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`,
+    ///      `SignatureInvalid`, the registry's errors unless the key is live, and at a step those of `settlementFor`
+    ///      unless the step before serves.
     /// @param epoch The typed message that was signed.
     /// @param points The point of every policy, by strictly increasing name.
-    /// @param snapshot Canonical bytes of the snapshot, or none.
     /// @param settlement Canonical bytes of the settlement vector, or none.
-    /// @param signatures ECDSA signatures (65 bytes) over the typed message Epoch, by strictly increasing signer.
+    /// @param signatures Over the typed message Epoch, by strictly increasing keccak256 of the signer. 65 bytes are an
+    ///        ECDSA signature; else abi.encode(bytes signer, bytes signature), checked by ERC-7913: a contract's by
+    ///        ERC-1271, a key's of another kind (P-256, say) by its verifier's address in front of it.
     function postEpoch(
         Epoch calldata epoch,
         Point[] calldata points,
-        bytes calldata snapshot,
         bytes calldata settlement,
         bytes[] calldata signatures
     ) external;
@@ -350,19 +356,20 @@ interface IRiskOracle {
     /// @param upTo Highest number that is good; the range's own ends it.
     function restoreEpochs(uint256 index, uint64 upTo) external;
 
-    /// @notice Publishes the snapshot of an epoch still in the ring. Anyone may.
-    /// @dev Reverts with `EpochUnknown`, `HashMismatch`.
-    /// @param number The epoch's number.
+    /// @notice Publishes a snapshot by event, whenever somebody asks for one. Anyone may, for an epoch of any age.
+    /// @dev The event has the hash of the bytes, and `EpochPosted` that which the quorum signed: nothing else is
+    ///      checked. Never reverts.
     /// @param snapshot Canonical bytes of the snapshot.
-    function publishSnapshot(uint64 number, bytes calldata snapshot) external;
+    function publishSnapshot(bytes calldata snapshot) external;
 
     /// @notice Replaces the publishers. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SignersInvalid`.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SignersInvalid`, `SignerInvalid`.
     ///      Warning: whoever controls a quorum can empty the vault, so the owner must be a timelock. Every epoch
     ///      of the old publishers is superseded.
-    /// @param signers The new ones, by strictly increasing address.
+    /// @param signers The new ones, by strictly increasing keccak256: an address each, of a key or a contract, or a
+    ///        verifier's address and a key (ERC-7913).
     /// @param threshold How many make a quorum.
-    function setSigners(address[] calldata signers, uint8 threshold) external;
+    function setSigners(bytes[] calldata signers, uint8 threshold) external;
 
     /// @notice Sets for how many seconds an epoch serves an action, and every other of the same rule. Only the owner.
     /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `MaxAgeOutOfRange`, `EpochNotTaken`, and with
@@ -455,14 +462,14 @@ interface IRiskOracle {
     /// @return Their number.
     function threshold() external view returns (uint8);
 
-    /// @notice Whether an address is a publisher.
-    /// @param signer The address.
+    /// @notice Whether somebody is a publisher.
+    /// @param signer An address's 20 bytes, or a verifier's address and a key.
     /// @return Whether it is.
-    function isSigner(address signer) external view returns (bool);
+    function isSigner(bytes calldata signer) external view returns (bool);
 
     /// @notice The publishers.
-    /// @return Their addresses, increasing.
-    function getSigners() external view returns (address[] memory);
+    /// @return Their bytes, by increasing keccak256.
+    function getSigners() external view returns (bytes[] memory);
 
     /// @notice Lowest epoch number that is not superseded.
     /// @return The number.

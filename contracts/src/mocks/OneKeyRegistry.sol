@@ -4,10 +4,16 @@ pragma solidity ^0.8.28;
 import {IKeyRegistry, KeyRegistration} from "../interfaces/IKeyRegistry.sol";
 
 /// @title For tests alone: a registry whose version 1 is live from the start, and has no key behind it
-/// @notice Goes with AcceptAllVerifier. A test may revoke the version; nothing can be registered.
+/// @notice Goes with AcceptAllVerifier. A test may suspend the version, and resume it; nothing can be registered, so
+///         there is no successor in whose favour to revoke it.
 contract OneKeyRegistry is IKeyRegistry {
     uint16 private constant SLOTS = 16;
-    bool private _isRevoked;
+    uint40 private constant SUSPENSION = 45 days;
+    /// @inheritdoc IKeyRegistry
+    uint40 public constant ACTIVATION_DELAY = 0;
+    /// @inheritdoc IKeyRegistry
+    address public guardian;
+    uint40 private _suspendedUntil;
 
     /// @inheritdoc IKeyRegistry
     function register(KeyRegistration calldata) external pure returns (uint16) {
@@ -15,10 +21,32 @@ contract OneKeyRegistry is IKeyRegistry {
     }
 
     /// @inheritdoc IKeyRegistry
-    function revoke(uint16 version) external {
+    function suspend(uint16 version) external {
         _requireLive(version);
-        _isRevoked = true;
-        emit KeyRevoked(version);
+        _suspendedUntil = uint40(block.timestamp) + SUSPENSION;
+        emit KeySuspended(version, _suspendedUntil);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function resume(uint16 version) external {
+        _suspendedUntil = 0;
+        emit KeyResumed(version);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function revoke(uint16 version, uint16 successor) external pure {
+        revert SuccessorInvalid(version, successor);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function setGuardian(address guardian_) external {
+        guardian = guardian_;
+        emit KeyGuardianSet(guardian_);
+    }
+
+    /// @inheritdoc IKeyRegistry
+    function successorOf(uint16 version) external pure returns (uint16) {
+        revert KeyNotRevoked(version);
     }
 
     /// @inheritdoc IKeyRegistry
@@ -51,11 +79,11 @@ contract OneKeyRegistry is IKeyRegistry {
 
     /// @inheritdoc IKeyRegistry
     function isLive(uint16 version) external view returns (bool) {
-        return version == 1 && !_isRevoked;
+        return version == 1 && block.timestamp >= _suspendedUntil;
     }
 
     function _requireLive(uint16 version) private view {
         if (version != 1) revert KeyUnknown(version, 1);
-        if (_isRevoked) revert KeyIsRevoked(version);
+        if (block.timestamp < _suspendedUntil) revert KeyIsSuspended(version, _suspendedUntil);
     }
 }
