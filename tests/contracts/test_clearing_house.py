@@ -608,7 +608,12 @@ def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
 
 @pytest.mark.parametrize(
     ("name", "interface", "base"),
-    [("house", "IClearingHouse", "IAccountBook"), ("house", "IAccountDesk", None), ("views", "IAccountViews", None)],
+    [
+        ("house", "IClearingHouse", "IAccountBook"),
+        ("house", "IAccountDesk", None),
+        ("house", "IBatchDesk", None),
+        ("views", "IAccountViews", None),
+    ],
 )
 def test_interfaces_are_announced(world, name, interface, base):
     """An interface's identifier is of its own functions, without those of the one that it extends (ERC-165)."""

@@ -240,8 +240,9 @@ def test_the_view_gives_both_digests_of_a_trade(world):
 def test_every_public_getter_is_in_the_interface():
     inherited = {"eip712Domain", "supportsInterface"}
     for name, interfaces in (
-        ("ClearingHouse", ("IClearingHouse", "IAccountDesk")),
+        ("ClearingHouse", ("IClearingHouse", "IAccountDesk", "IBatchDesk")),
         ("AccountDesk", ("IAccountDesk", "IAccountBook")),
+        ("BatchDesk", ("IBatchDesk", "IAccountBook")),
         ("AccountViews", ("IAccountViews",)),
         ("WalletSignatures", ("IWalletSignatures",)),
     ):
@@ -291,17 +292,21 @@ def test_an_account_keeps_its_number_when_a_fork_changes_the_chains_id(world):
     world.house.deposit(request)
 
 
+@pytest.mark.parametrize("name", ["AccountDesk", "BatchDesk"])
 @pytest.mark.parametrize("wrong", [0, 1, 2])
-def test_the_house_takes_a_desk_of_the_same_registry_oracle_and_verifier_only(world, wrong):
+def test_the_house_takes_a_desk_of_the_same_registry_oracle_and_verifier_only(world, wrong, name):
     deployment, chain = world.deployment, world.chain
     parts = [deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier]
     others = [chain.accounts[6] if place == wrong else part for place, part in enumerate(parts)]
-    desk, _ = deploy_contract(chain, "AccountDesk", *others)
+    house = world.house.contract
+    wallets = [house.call("WALLETS")] if name == "BatchDesk" else []
+    desk, _ = deploy_contract(chain, name, *others, *wallets)
+    desks = [desk.address, house.call("BATCHES")] if name == "AccountDesk" else [house.call("DESK"), desk.address]
     nonce = chain.w3.eth.get_transaction_count(chain.accounts[0])
     expected = compute_create_address(chain.accounts[0], nonce + 1)
     vault, _ = deploy_contract(
         chain, "CollateralVault", expected, deployment.risk_oracle, deployment.cash, [(8, deployment.weth, LOT)]
     )
     with pytest.raises(Reverted) as caught:
-        deploy_contract(chain, "ClearingHouse", *parts, vault.address, desk.address)
+        deploy_contract(chain, "ClearingHouse", *parts, vault.address, *desks)
     assert (caught.value.error, caught.value.fields["part"]) == ("WiringWrong", desk.address)
