@@ -14,6 +14,7 @@ ZkMarginError                     the root; `prover.errors` and `contracts.error
     │   ├── StaticArbitrage       listed prices with an arbitrage, in `market.arbitrage`     (worst, count, tolerance)
     │   ├── SparseSurface         a coin without a surface, in `market.svi_fit`              (coin, counts)
     │   ├── StaleDepth            no usable source of depth, in `contagion.depth`            (reasons)
+    │   ├── StaleState            a state record of another time, in `contagion.estimate`    (what, value, allowed)
     │   └── MalformedFile         a file or byte string that is not in the stated format     (source, reason)
     ├── PolicyError               a policy that must not be used: the tree of `policy.errors`
     ├── StateOutOfRange           an account that the integers do not hold, in `policy.arithmetic`
