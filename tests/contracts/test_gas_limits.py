@@ -64,7 +64,8 @@ def test_a_relayers_batch_survives_a_malformed_proof(world):
     )
     assert receipt["status"] == 1
     assert int(receipt["logs"][-1]["data"].hex(), 16) == PARTIES - 1
-    proven = [world.house.get_account(party.id).proven_at == epoch.message.time for party in parties]
+    point = world.point("maintenance")
+    proven = [world.views.get_attested(party.id, point)[0] == epoch.message.time for party in parties]
     assert proven == [number != 1 for number in range(PARTIES)]
 
 
