@@ -283,6 +283,7 @@ MESSAGES: dict[str, type[TypedMessage]] = {
         Action,
         Open,
         Invalidate,
+        Confirmation,
         KeyDerivation,
         Leg,
         RequestForQuote,

@@ -46,7 +46,7 @@ def test_the_report_has_every_key(report):
     assert {"open", "fund", "deposit", "trade", "withdraw", "attest", "epoch", "epoch_snapshot"} <= set(report["gas"])
     assert {"policy", "policy_point", "witness", "prove", "verify"} <= set(report["seconds"])
     assert all(type(gas) is int and gas > 21_000 for gas in report["gas"].values())
-    assert (report["preset"], report["slots"], report["rows"]) == ("mini", 16, 54)
+    assert (report["preset"], report["slots"], report["rows"]) == ("mini", 16, 72)
 
 
 def test_every_case_is_refused_at_its_stages(report):

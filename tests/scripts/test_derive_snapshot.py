@@ -49,7 +49,7 @@ def make_row(coin="BTC", days=30, moneyness=1.0, is_call=True, **changes):
         "futures_instrument_name": name.rsplit("-", 2)[0],
         "mark_price": float(black76_price(*inputs)) / forward,
         "bid_price": "",
-        "ask_price": 0.05,
+        "ask_price": 0.2,
         "implied_volatility": volatility,
         "delta": float(black76_greeks(*inputs).delta),
         "open_interest": 10.0,
@@ -128,7 +128,7 @@ def test_the_script_writes_a_market_that_loads(tmp_path, capsys):
     assert keys == sorted(keys)
     assert listing.instruments[26] is None
     observation = load_observations(output)[listing.instruments[8].name]
-    assert observation.bid is None and observation.ask == 0.05
+    assert observation.bid is None and observation.ask == 0.2
     years = snapshot.years[8]
     price = black76_price(snapshot.forward[8], listing.strike[8], years, 0.5, listing.is_call[8])
     # The snapshot's time is in whole seconds.
@@ -471,7 +471,7 @@ def test_a_ticker_is_taken_before_a_summary_of_the_same_instrument(tmp_path):
     for order in (responses, responses[::-1]):
         (tmp_path / "c").write_text(json.dumps(order))
         asks = {row.name: row.ask for row in READERS["api"](tmp_path / "c").options}
-        assert asks == {rows[0]["instrument_name"]: 0.07, rows[1]["instrument_name"]: 0.05}
+        assert asks == {rows[0]["instrument_name"]: 0.07, rows[1]["instrument_name"]: 0.2}
 
 
 def test_perpetuals_and_futures_have_their_own_marks(tmp_path):

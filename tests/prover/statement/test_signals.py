@@ -26,9 +26,9 @@ def test_sizes_of_the_groups_at_standard():
     signals = get_public_signals("transition", STANDARD)
     groups = ("fixed", "flow", "settlement", "policy")
     sizes = {group: sum(signal.size for signal in signals.get_group(group)) for group in groups}
-    policy = 50 * 256 + 50 + 100 + 50 + 50 * 12 + 50 + 64 + 64 + 256 + 256
+    policy = 55 * 256 + 55 + 110 + 55 + 55 * 12 + 55 + 51 + 51 + 256 + 256
     assert sizes == {"fixed": 7, "flow": 257, "settlement": 512, "policy": policy}
-    assert signals.size == 15066
+    assert signals.size == 16405
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
