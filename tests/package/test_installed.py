@@ -24,7 +24,7 @@ from zkmargin.scripts.setup import set_up
 pytestmark = pytest.mark.timeout(2_400)  # the wheel's Rust, on a machine that does other work too
 
 ROOT = Path(__file__).parents[2]
-DATA = {".json", ".circom", ".sol", ".js", ".mjs", ".pyi", ".typed"}
+DATA = {".json", ".circom", ".sol", ".js", ".mjs", ".pyi", ".typed", ".toml"}
 """Suffixes of the files without which some command would not run."""
 NATIVE = {"engine": engine_native, "prover": _native}
 """The native module of each folder that has one."""
