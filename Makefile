@@ -11,9 +11,10 @@ NATIVE := $(wildcard prover/native/src/*.rs prover/native/Cargo.*)
 NATIVE += $(wildcard prover/native/*/src/*.rs prover/native/*/src/*/*.rs prover/native/*/Cargo.toml)
 PIP := -m pip install --quiet --constraint constraints.txt
 MANIFEST := --manifest-path prover/native/Cargo.toml
+WASM := wasm32-unknown-unknown
 SOLIDITY := "contracts/src/**/*.sol"
 
-.PHONY: help setup demo test test-full check format generate bench keys clean
+.PHONY: help setup demo test test-full wasm-target check format generate bench keys clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,7 +43,11 @@ test: setup check ## the tests, at most 15 minutes on 2 cores
 	cargo test --release --workspace --locked --quiet $(MANIFEST)
 	$(PY) -m pytest -m "not slow" -n 2 --dist loadfile --durations=15
 
-test-full: setup check ## also the slow suites
+# Rust's target of the tests in WebAssembly.
+wasm-target:
+	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
+
+test-full: setup check wasm-target ## also the slow suites
 	cargo test --release --workspace --locked --quiet $(MANIFEST)
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 

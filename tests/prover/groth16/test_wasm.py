@@ -1,6 +1,6 @@
 """The core as WebAssembly, in node: built here by cargo, proves what this package verifies.
 
-Skipped where Rust has no target `wasm32-unknown-unknown` (`rustup target add wasm32-unknown-unknown`).
+Rust needs the target `wasm32-unknown-unknown`, which `make wasm-target` installs and `make test-full` has installed.
 """
 
 import hashlib
@@ -21,21 +21,7 @@ ROOT = Path(__file__).parents[3]
 TARGET = "wasm32-unknown-unknown"
 FACE = ROOT / "prover/wasm"
 
-
-def has_target() -> bool:
-    try:
-        found = subprocess.run(
-            ["rustc", "--print", "target-libdir", "--target", TARGET], capture_output=True, text=True
-        )
-    except FileNotFoundError:
-        return False
-    return found.returncode == 0 and Path(found.stdout.strip()).is_dir()
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not has_target(), reason=f"rustc has no target {TARGET}"),
-]
+pytestmark = pytest.mark.slow
 
 
 @cache
@@ -43,13 +29,14 @@ def build_module() -> Path:
     """The module, in the workspace's target folder for tests."""
     folder = BUILD / "tests/wasm"
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--package", "zkmargin-wasm", "--target", TARGET]
-    subprocess.run(
+    built = subprocess.run(
         [*command, "--target-dir", str(folder)],
         cwd=ROOT / "prover/native",
-        check=True,
         timeout=900,
         capture_output=True,
+        text=True,
     )
+    assert built.returncode == 0, f"`make wasm-target` installs the target: {built.stderr}"
     return folder / TARGET / "release/zkmargin_wasm.wasm"
 
 
