@@ -88,19 +88,7 @@ def test_the_shipped_records_are_replays():
 
 @pytest.mark.property("P-68")
 @pytest.mark.parametrize("date", DATES)
-@pytest.mark.parametrize(
-    "coin",
-    [
-        Coin.BTC,
-        pytest.param(
-            Coin.ETH,
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="the shipped ladders of ETH are of the range of 18 % that it had; make them for 22 %",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("coin", Coin)
 def test_the_shipped_markets_ask_no_less_than_the_estimate(date, coin):
     snapshot, _ = get_inputs(date)
     found = get_estimate(date)

@@ -114,9 +114,9 @@ def test_json_is_exact(shipped):
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
-        ("deribit_2026-08-22", "ee1fa4507e4f865bf940cac05b7471a53a1f0b4576326315bdb645a1e067d64f"),
-        ("deribit_2025-12-30", "78e0df80b055ab7b7db7329b9971c70d718af4b8fa46cc1c41ff618232f2c84c"),
-        ("deribit_2026-02-05", "826a0748b8fd4ef8c7b3fc466e8a2ddae84a89b2b66d3f7c9999966d2c084445"),
+        ("deribit_2026-08-22", "aae64e1b272cf4ff1d75f323fd8be40b55a4dd71e0b26649d4c0d17a599ec4ca"),
+        ("deribit_2025-12-30", "e24c0d04b1d8e6da8fac785640624ea9f4831169f21344f5e1edda3d4effb1b5"),
+        ("deribit_2026-02-05", "f8814a8385cb360d0e0f44ff6dad929733df823a932951fbae16a9ae7ad2319e"),
     ],
 )
 def test_hashes_of_the_shipped_markets(name, digest):
