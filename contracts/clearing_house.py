@@ -122,6 +122,11 @@ class ClearingHouse:
         """Takes an account without derivatives to the listing in force, without a proof."""
         return self.contract.send("skip", account, sender=sender)
 
+    def find_skipped(self, receipt: Receipt) -> dict[bytes, int]:
+        """Generation that each account went to without a proof in a transaction, by account number."""
+        events = self.contract.decode_logs(receipt, "Skipped")
+        return {bytes(event["account"]): int(event["generation"]) for event in events}
+
     def trade(self, request: TradeRequest, *, sender: str | None = None) -> Receipt:
         """Settles a trade between two accounts; raises like `act`."""
         with _naming_stale_accounts():

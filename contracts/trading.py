@@ -17,8 +17,9 @@ from types import TracebackType
 from typing import Self
 
 from zkmargin.contracts.chain import Chain, Receipt
+from zkmargin.contracts.clearing_house import AccountView, Status
 from zkmargin.contracts.deployment import Deployment
-from zkmargin.contracts.errors import CallInvalid, MessageInvalid
+from zkmargin.contracts.errors import CallInvalid, MessageInvalid, Reverted
 from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
@@ -32,6 +33,7 @@ from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import PRESETS, Preset
 from zkmargin.engine.units import NO_CASH, Usd6
+from zkmargin.prover.account.recovery import recover_account
 from zkmargin.prover.attestation import AttestationRequest, ChainFacts, ProvenAttestation
 from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedOpening
 from zkmargin.prover.errors import KeyMissing
@@ -153,7 +155,7 @@ class Trader:
             If it is malformed, to another maker, or of another listing.
         """
         self.venue.check_signer(request, request.message.taker)
-        self.venue.catch_up(self)
+        self._meet(request.message.taker)
         maker = Maker(self.id, self.client.account.commitment, side)
         quote = make_quote(self.venue.begin(self.venue.current_epoch()), request.message, maker, taker_pays)
         return sign_message(self.client.wallet, self.venue.domain, quote)
@@ -172,7 +174,7 @@ class Trader:
         if message.request not in self._requests:
             raise CallInvalid("quote", f"to request 0x{message.request.hex()}", "one to a request of this trader")
         venue.check_signer(quote, message.maker)
-        venue.catch_up(self)
+        self._meet(message.maker)
         epoch = venue.read_epoch(message.epoch)
         agreed = check_quote(venue.begin(epoch), self._requests[message.request], message, now=venue.time)
         accept = make_accept(venue.domain, message, self.client.account.commitment)
@@ -195,6 +197,14 @@ class Trader:
         check_accept(venue.domain, accepted.quote.message, accepted.accept.message, now=venue.time)
         epoch = venue.read_epoch(agreed.epoch)
         return self.client.trade(agreed, epoch, deadline=agreed.valid_until, fee_usd6=fee)
+
+    def _meet(self, counterparty: bytes) -> None:
+        """Catches up, by a single step too where the counterparty is at another listing: a trade takes two accounts at
+        the same one."""
+        self.venue.catch_up(self)
+        other = self.venue.contracts.house.get_account(counterparty)
+        if other.generation != self.client.account.generation:
+            self.venue.catch_up(self, least=1)
 
     # ---------------------------------------------------------------------------------------------------- other actions
     def deposit(self, cash: Usd6 = NO_CASH, collateral: Mapping[str, int] | None = None) -> Receipt:
@@ -247,9 +257,12 @@ class Trader:
         """Pays out everything, as `withdraw` does, and ends the account for good: it must hold no derivatives and owe
         nothing.
 
-        It needs no epoch, so it works when the publishers are gone.
+        It needs no epoch, so it works when the publishers are gone. Who holds derivatives and is behind is taken over
+        the steps first, as they may have expired.
         """
-        self.venue.catch_up(self)
+        self.venue.refresh(self)
+        if self.client.account.holds_derivatives:
+            self.venue.catch_up(self)
         slots = self.venue.facts.preset.collateral_slots
         lots = {slot: int(self.state.positions[slot]) for slot in slots if self.state.positions[slot]}
         action = self.client.close(self.cash, lots, recipient=recipient or self.address, deadline=self.venue.deadline)
@@ -291,7 +304,7 @@ class Venue:
         ChainUnavailable, DeploymentMismatch
             If nothing answers, or the chain is another than the deployment's.
         KeyMissing
-            If no proving key in `build` is the one that the registry has.
+            If no key in `build` is a live version of the registry's.
         RegistrationMismatch
             If the registry's key version is not what the keys and the record's committee give.
         """
@@ -299,12 +312,11 @@ class Venue:
         chain.use_signer(signer)
         record = deployment if isinstance(deployment, Deployment) else Deployment.load(Path(deployment))
         contracts = Contracts.connect(chain, record)
-        version = contracts.registry.get_latest()
-        preset = _find_preset(contracts, version, build)
+        preset = _find_preset(contracts, build)
         provers = Provers.load(preset, build=build, allow_insecure=chain.is_development)
         keys = (provers.transition.key.verifying_key, provers.open.key.verifying_key)
-        RegisteredKey.find(contracts.registry, *keys, record.committee_key, preset)
-        facts = VenueFacts(record.domain, preset, version, record.committee_key)
+        registered = RegisteredKey.find(contracts.registry, *keys, record.committee_key, preset)
+        facts = VenueFacts(record.domain, preset, registered.version, record.committee_key)
         return cls(contracts, facts, provers, signer.address)
 
     def __enter__(self) -> Self:
@@ -470,9 +482,35 @@ class Venue:
             raise CallInvalid(f"payments to {recipient}", f"none due at {now}", f"one that is due; {coming}")
         return vault.claim_for(due[:MAX_CLAIMS], sender=self.submitter)
 
-    def catch_up(self, trader: Trader) -> list[Receipt]:
-        """Takes the trader's account to the listing in force where no epoch reaches it any more: two steps behind, or
-        more. It skips where it holds no derivatives, and else rolls, by the largest steps that have a point.
+    def refresh(self, trader: Trader) -> AccountView:
+        """Takes over what became of the account on chain without this process, and returns what the chain has of it.
+
+        Anybody may skip an account that holds no derivatives and is two steps behind, and whoever has its viewing key
+        may roll one that does. Where the chain has another state than the trader, it is rebuilt from the events.
+
+        Raises
+        ------
+        RecoveryError
+            If the events do not give the account's state: names the first that does not fit.
+        """
+        stored, known = self.contracts.house.get_account(trader.id), trader.client.account
+        is_known = (stored.commitment, stored.generation) == (known.commitment, known.generation)
+        if stored.status is not Status.NONE and not is_known:
+            preset = self.facts.preset
+            records = self.contracts.read_records(preset)
+            trader.client.account = recover_account(
+                trader.id, records.history, self.domain, preset, records.settlements, known.key
+            )
+        return stored
+
+    def catch_up(self, trader: Trader, *, least: int = LEFT_BEHIND) -> list[Receipt]:
+        """Takes the trader's account, as `refresh` finds it, to the listing in force. It skips where nobody needs a
+        proof of it (two steps behind, without derivatives), and else rolls, by the largest steps that have a point.
+
+        Parameters
+        ----------
+        least : int
+            Steps behind from which on it acts; by default where no epoch reaches the account any more.
 
         Raises
         ------
@@ -480,12 +518,13 @@ class Venue:
             If the publishers posted no point for a step.
         """
         house, oracle, client = self.contracts.house, self.contracts.oracle, trader.client
-        current = oracle.get_generation()
-        if current - client.account.generation < LEFT_BEHIND:
+        stored, current = self.refresh(trader), oracle.get_generation()
+        behind = current - client.account.generation
+        if behind < least:
             return []
-        if not house.get_account(trader.id).may_hold_derivatives:
+        if behind >= LEFT_BEHIND and not stored.may_hold_derivatives:
             receipt = house.skip(trader.id, sender=self.submitter)
-            client.skip(current)
+            client.skip(house.find_skipped(receipt)[trader.id])
             return [receipt]
         vectors, receipts = oracle.read_settlements(self.facts.preset), []
         while client.account.generation < current:
@@ -557,12 +596,18 @@ class Venue:
         return {listing.get(name).slot: count for name, count in lots.items()}
 
 
-def _find_preset(contracts: Contracts, version: int, build: Path) -> Preset:
-    """The preset whose verification key in `build` is the registry's."""
-    _, slots = contracts.registry.get_transition_key(version)
+def _find_preset(contracts: Contracts, build: Path) -> Preset:
+    """The preset whose verification key in `build` is a live version of the registry's, whatever was registered
+    since."""
+    registry, found = contracts.registry, 0
     for preset in PRESETS.values():
-        if preset.slots == slots and (build / preset.name).is_dir():
+        try:
             key = load_verifying_key("transition", preset, build=build, allow_insecure=contracts.chain.is_development)
-            if contracts.registry.get_version_of(key.hash) == version:
-                return preset
-    raise KeyMissing(f"no transition key in {build} is version {version} of the registry, for {slots} slots")
+            version = registry.get_version_of(key.hash)
+        except (KeyMissing, Reverted):  # a preset without keys, or with keys of another venue
+            continue
+        if registry.is_live(version):
+            return preset
+        found = version
+    what = f"only version {found}, which is not live" if found else "none"
+    raise KeyMissing(f"of the transition keys in {build} the registry has {what}")

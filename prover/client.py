@@ -264,8 +264,7 @@ class AccountClient:
             If it holds derivatives, or the listing is earlier than the account's.
         """
         account = self.account
-        held = [slot for slot in account.preset.derivative_slots if account.state.positions[slot]]
-        if held or generation < account.generation:
+        if account.holds_derivatives or generation < account.generation:
             raise AccountError(f"account 0x{account.id.hex()} cannot skip to generation {generation}")
         self.account = replace(account, generation=generation)
 

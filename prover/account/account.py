@@ -122,6 +122,11 @@ class Account:
         """C = Poseidon(tag, key, nonce, D): what the chain stores."""
         return compute_commitment(self.key, self.nonce, compute_state_digest(self.state, self.preset))
 
+    @property
+    def holds_derivatives(self) -> bool:
+        """Whether it has lots of anything but collateral."""
+        return bool(self.state.positions[list(self.preset.derivative_slots)].any())
+
     def advance(self, state: AccountState, generation: int) -> Self:
         """The account after a written transition to `state`."""
         return replace(self, state=state, generation=generation, nonce=self.nonce + 1)

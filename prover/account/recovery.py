@@ -212,7 +212,7 @@ def _apply_opening(
 
 
 def _apply_skip(index: int, event: Skipped, account: Account) -> Account:
-    if any(account.state.positions[slot] for slot in account.preset.derivative_slots):
+    if account.holds_derivatives:
         raise RecoveryError(index, "Skipped", "the account holds derivatives")
     if event.generation < account.generation:
         raise RecoveryError(index, "Skipped", f"leads from generation {account.generation} back to {event.generation}")

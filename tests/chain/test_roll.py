@@ -7,6 +7,7 @@ import pytest
 
 from tests.chain.conftest import open_funded
 from tests.chain.test_life import OPTION, PERPETUAL, USD6, assert_conserved, assert_recovered, trade
+from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.trading import Trader
@@ -77,6 +78,26 @@ def test_who_sleeps_through_steps_trades_and_withdraws_again(venue, sleepers, st
     assert_recovered(venue, [alice, bob])
 
 
+@pytest.mark.property("P-221")
+@pytest.mark.parametrize("is_late", ["taker", "maker", "nobody"])
+def test_who_is_a_step_behind_trades_with_who_is_not(venue, sleepers, is_late):
+    """A trade takes two accounts at one listing, so that the one behind takes the step first; both behind take it in
+    the trade."""
+    alice, bob = sleepers
+    sleep(venue, 1)
+    late = {"taker": alice, "maker": bob}.get(is_late)
+    for party in sleepers:
+        if late is not None and party is not late:
+            party.withdraw(usd(1))
+    nonces = [party.client.account.nonce for party in sleepers]
+    quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
+    venue.settle(alice.accept(quote))
+    moves = [party.client.account.nonce - nonce for party, nonce in zip(sleepers, nonces, strict=True)]
+    assert moves == [2 if party is late else 1 for party in sleepers]
+    assert_conserved(venue, [alice, bob])
+    assert_recovered(venue, [alice, bob])
+
+
 @pytest.mark.property("P-130")
 def test_a_watchtower_rolls_with_the_viewing_key_alone(venue, sleepers):
     """What it makes of the account is determined, so that it needs no signature; recovery replays it."""
@@ -102,3 +123,47 @@ def test_who_holds_no_derivatives_skips(venue):
     assert carol.client.account.nonce == before.nonce + 1
     assert carol.client.account.generation == venue.contracts.oracle.get_generation()
     assert_recovered(venue, [carol])
+
+
+@pytest.mark.property("P-220")
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_a_strangers_skip_locks_nobody(venue, later):
+    """Anybody may skip an account that is two steps behind; its owner, who was not asked, goes on from there."""
+    carol = open_funded(venue, "carol", 1_000)
+    sleep(venue, 2)
+    venue.contracts.house.skip(carol.id, sender=venue.chain.accounts[5])
+    for _ in range(later):
+        venue.chain.travel(HOUR + 1)
+        step(venue, [OPTION])
+    carol.withdraw(usd(10))
+    assert carol.client.account.generation == venue.contracts.oracle.get_generation()
+    carol.deposit(usd(5))
+    assert_recovered(venue, [carol])
+
+
+@pytest.mark.property("P-220")
+def test_a_watchtowers_roll_locks_nobody(venue, sleepers):
+    """The owner's process has another state than the chain, and rebuilds it from the events by the viewing key."""
+    alice, bob = sleepers
+    sleep(venue, 2)
+    vectors, before = venue.contracts.oracle.read_settlements(venue.facts.preset), alice.client.account
+    roll = alice.client.roll([vectors[before.generation + 1]], deadline=venue.deadline, signed=False)
+    venue.submit(alice, roll)
+    alice.client.account = before  # as the owner knows it
+    alice.deposit(usd(5))
+    quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
+    venue.settle(alice.accept(quote))
+    assert (alice.state.positions[PERPETUAL], alice.client.account.nonce) == (5, before.nonce + 4)
+    assert_recovered(venue, [alice, bob])
+
+
+@pytest.mark.property("P-220")
+def test_who_is_flat_leaves_whatever_the_publishers_do(venue, sleepers):
+    """Who traded and is flat again closes without the points of the steps that it slept through."""
+    alice, bob = sleepers
+    trade(venue, alice, bob, {OPTION: -1, PERPETUAL: -2}, -31 * USD6)
+    sleep(venue, 3)
+    generation = alice.client.account.generation
+    alice.close()
+    assert venue.contracts.house.get_account(alice.id).status is Status.CLOSED
+    assert alice.client.account.generation == generation, "it was not taken over the steps before"

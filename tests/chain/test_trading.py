@@ -14,7 +14,7 @@ from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.units import usd
 from zkmargin.prover.attestation import AttestationRequest, verify_attestation
-from zkmargin.prover.errors import AttestationRefused, PolicyNotMet, TradeMessageRefused, WrongSigner
+from zkmargin.prover.errors import AttestationRefused, KeyMissing, PolicyNotMet, TradeMessageRefused, WrongSigner
 from zkmargin.prover.messages.signed import Signed
 from zkmargin.prover.messages.wallet import Wallet
 
@@ -157,6 +157,17 @@ def test_a_connected_venue_builds_the_epoch_again(venue, connected):
     venue.post_epoch(with_snapshot=False)
     with pytest.raises(CallInvalid, match="snapshot is published"):
         connected.current_epoch()
+
+
+def test_a_later_key_version_is_not_taken_for_the_one_of_the_keys_here(venue, connected):
+    """A version whose keys are not here, pending or live, keeps nobody from a venue under the earlier one."""
+    later = replace(venue.keys.material, transition_hash=bytes(31) + b"\1")
+    venue.contracts.registry.register(later)
+    record = venue.contracts.deployment
+    assert Venue.connect(venue.chain.url, record, Wallet.create()).facts == connected.facts
+    venue.contracts.registry.suspend(1)
+    with pytest.raises(KeyMissing, match="version 1, which is not live"):
+        Venue.connect(venue.chain.url, record, Wallet.create())
 
 
 def test_a_connected_trader_pays_in_with_the_signers_tokens(venue, connected):
