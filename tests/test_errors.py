@@ -10,7 +10,7 @@ import pytest
 import zkmargin
 from zkmargin.engine.errors import ZkMarginError
 
-PACKAGES = ("engine", "prover", "contracts")
+PACKAGES = ("engine", "prover", "committee", "contracts")
 BRANCH = re.compile(r"^(?P<indent>[ │]*)(?P<fork>[├└]── )?(?P<name>[A-Z]\w+)(?= |$)")
 
 
@@ -42,7 +42,7 @@ def read_drawing(text: str) -> dict[str, str | None]:
 
 
 def read_drawings(package: str) -> dict[str, str | None]:
-    modules = {"engine": ("errors", "policy.errors"), "prover": ("errors",), "contracts": ("errors",)}[package]
+    modules = {"engine": ("errors", "policy.errors")}.get(package, ("errors",))
     drawings: dict[str, str | None] = {}
     for module in modules:
         drawing = read_drawing(importlib.import_module(f"zkmargin.{package}.{module}").__doc__ or "")

@@ -1,7 +1,8 @@
-"""Data goes one way: engine -> prover -> contracts -> scripts, and in engine and prover from the first floor down.
+"""Data goes one way: engine -> prover -> committee -> contracts -> scripts, and inside the first three from the first
+floor down.
 
-A folder imports itself and earlier ones; a room of engine or prover imports rooms of earlier floors; no module imports
-itself through others; and no module names a file of a later folder.
+A folder imports itself and earlier ones; a room of engine, prover or committee imports rooms of earlier floors; no
+module imports itself through others; and no module names a file of a later folder.
 """
 
 import ast
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ORDER = ["engine", "prover", "contracts", "scripts"]
+ORDER = ["engine", "prover", "committee", "contracts", "scripts"]
 
 FLOORS = {
     "engine": [
@@ -39,6 +40,14 @@ FLOORS = {
         {"session"},
         {"attestation", "farm", "negotiation"},
         {"client"},
+    ],
+    "committee": [
+        {"errors"},
+        {"group"},
+        {"polynomial", "proof"},
+        {"record"},
+        {"messages"},
+        {"ceremony", "decryption"},
     ],
 }
 """Rooms (folders and single modules) by floor; a room imports rooms of earlier floors. `__init__` may import any."""

@@ -1,7 +1,8 @@
 """Escrow of the viewing key to the committee: hashed ElGamal on BabyJubJub (EIP-2494), proved by the circuit `open`.
 
 R = rho Base8, S = rho PK, c = key + Poseidon(tag, S.x, S.y). The committee, and nobody else, can read escrowed
-accounts; it cannot move them. This version has one development key, fresh at set-up and marked insecure.
+accounts; it cannot move them. Set-up makes one development key, marked insecure; `zkmargin.committee` shares such a key
+among members.
 """
 
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def escrow_key(key: Secret, committee: Point, rho: Secret) -> Escrow:
 # --------------------------------------------------------------------------------------------------------- committee
 @dataclass(frozen=True, slots=True)
 class CommitteeKey:
-    """The development committee: one secret scalar. A threshold committee replaces it behind the same public key."""
+    """The development committee: one secret scalar."""
 
     secret: Secret
     """In [1, subgroup order)."""

@@ -28,7 +28,7 @@ DATA = {".json", ".circom", ".sol", ".js", ".mjs", ".pyi", ".typed", ".toml"}
 """Suffixes of the files without which some command would not run."""
 NATIVE = {"engine": engine_native, "prover": _native}
 """The native module of each folder that has one."""
-FOLDERS = ("engine", "prover", "contracts", "scripts", "zkmargin")
+FOLDERS = ("engine", "prover", "committee", "contracts", "scripts", "zkmargin")
 BOOK = {
     "format": "zkmargin.portfolio/1",
     "name": "small",
