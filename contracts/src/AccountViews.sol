@@ -162,8 +162,12 @@ contract AccountViews is IAccountViews, ERC165 {
         return (kept.time, kept.epoch);
     }
 
+    /// @dev Of a state that a revoked epoch may have made nothing is shown, whatever it attested since.
     function _isShown(MarginAccount memory stored) private view returns (bool) {
-        return stored.status == Status.ACTIVE && REGISTRY.isLive(stored.keyVersion);
+        return
+            stored.status == Status.ACTIVE &&
+            REGISTRY.isLive(stored.keyVersion) &&
+            !ORACLE.isRevoked(stored.provenEpoch);
     }
 
     /// @dev Whether an epoch was neither superseded nor revoked. A step of the listing supersedes all before it, so

@@ -88,6 +88,23 @@ def test_who_is_kept_still_pays_in_and_shows_its_margin(world, story):
     refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
 
 
+@pytest.mark.property("P-131")
+def test_of_a_state_that_a_revoked_epoch_made_nothing_is_shown(world, story):
+    """It attests at a good epoch, to which nobody may lend: the cash that it shows may be forged."""
+    epoch = world.post()
+    for policy in ("maintenance", "net_delta"):
+        world.house.attest(world.make_attest(world.alice, epoch, policy))
+    shown = lambda: (  # noqa: E731
+        world.views.is_current(world.alice.id, 600),
+        world.views.get_proved(world.alice.id).margin,
+        *(world.views.get_attested(world.alice.id, world.point(name))[1] for name in ("maintenance", "net_delta")),
+    )
+    assert shown() == (False, "", 0, 0)
+    number = epoch.message.number
+    world.oracle.restore_epochs(0, number - 1)
+    assert shown() == (True, "maintenance", number, number)
+
+
 @pytest.mark.property("P-138")
 def test_what_was_made_at_a_bad_epoch_is_not_washed_at_a_later_one(world):
     """A revocation reaches to the latest epoch of its moment: who traded on, and with whom, is within it."""

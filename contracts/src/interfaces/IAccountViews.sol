@@ -23,8 +23,8 @@ struct Proved {
 ///      Warning: an account can change in the same block, right after it was looked at, and nothing can be seized from
 ///      it.
 interface IAccountViews {
-    /// @notice Whether the account is active, its key live, and its margin was proved at prices at most `maxAge`
-    ///         seconds old, at an epoch that is neither superseded nor revoked.
+    /// @notice Whether the account is active, its key live, its state made by no revoked epoch, and its margin was
+    ///         proved at prices at most `maxAge` seconds old, at an epoch that is neither superseded nor revoked.
     /// @dev `provedOf` says which margin, since when and at which epoch. A step of the listing supersedes every epoch
     ///      before it, so an account that stayed behind is not current; one that attested over the step is. Opening,
     ///      deposits, rolls and flat exits prove no margin.
@@ -36,13 +36,14 @@ interface IAccountViews {
     function isCurrent(bytes32 account, uint256 maxAge) external view returns (bool);
 
     /// @notice What `isCurrent` rests on: the latest margin that the account, as it is now, proved at an epoch that
-    ///         still counts; all zero if there is none.
+    ///         still counts; all zero if there is none, and while its state depends on a revoked epoch.
     /// @param account The account.
     /// @return Which margin, since when, and at which epoch.
     function provedOf(bytes32 account) external view returns (Proved memory);
 
     /// @notice When, and at which epoch, the account as it is now attested `policy` with the content of `pointHash`; 0
-    ///         if never, or at an epoch that no longer counts. Any change of the account ends it.
+    ///         if never, at an epoch that no longer counts, or while the account's state depends on a revoked one. Any
+    ///         change of the account ends it.
     /// @dev The content of a name may change with every epoch: the hash says which one was met.
     ///      Warning: a named policy says what it says and is no solvency; use `isCurrent` for that.
     /// @param account The account.
