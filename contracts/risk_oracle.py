@@ -150,7 +150,7 @@ class RiskOracle:
 
     def get_settlement_point(self, from_generation: int, steps: int = 1, key_version: int = 1) -> tuple[int, int]:
         """Point of `steps` (1, 4 or 16) generation steps under a key version; refused if it is unset or not ready."""
-        x, y = self.contract.call("settlementFor", key_version, from_generation, steps)
+        x, y, _ = self.contract.call("settlementFor", key_version, from_generation, steps)
         return x, y
 
     def get_settlement_delay(self) -> int:

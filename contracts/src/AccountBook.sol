@@ -27,7 +27,7 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
         uint8 keyVersion;
         uint16 generation;
         uint32 provenAt; // unix seconds of the prices of the last proof that was written; 0 before the first
-        uint32 provenEpoch; // number of its epoch, or of the later one up to which the quorum confirmed the account
+        uint32 provenEpoch; // lineage: number of the latest epoch that the state depends on, as MarginAccount says
     }
 
     /// @dev The first word is an AccountHead, packed by `_store`.
@@ -131,12 +131,18 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
     // ------------------------------------------------------------------ what an action writes
 
     /// @dev Takes over what the row of an action changes in an account's word; the caller stores it.
-    function _apply(AccountHead memory head, Rule rule, uint24 generation, uint40 time, uint64 epoch) internal pure {
+    /// @param lineage Number of the epoch that is proved, or at which the settlement of a roll was posted.
+    function _apply(AccountHead memory head, Rule rule, uint24 generation, uint40 time, uint64 lineage) internal pure {
         uint8 state = head.state;
         if (rule.has(ActionRules.WRITES)) head.generation = SafeCast.toUint16(generation);
         if (rule.has(ActionRules.PROVEN_SET)) {
-            (head.provenAt, head.provenEpoch) = (SafeCast.toUint32(time), SafeCast.toUint32(epoch));
+            (head.provenAt, head.provenEpoch) = (SafeCast.toUint32(time), SafeCast.toUint32(lineage));
             state = (state & ~MARGIN) | _marginOf(rule);
+        }
+        if (rule.has(ActionRules.EPOCH_STEPS)) {
+            // A settlement is the quorum's word, as an epoch is; it proves no margin.
+            if (lineage > head.provenEpoch) head.provenEpoch = SafeCast.toUint32(lineage);
+            state &= ~MARGIN;
         }
         if (rule.has(ActionRules.SIDES)) state |= MAY_HOLD_DERIVATIVES;
         if (rule.has(ActionRules.POLICY_FLAT)) state &= ~MAY_HOLD_DERIVATIVES;

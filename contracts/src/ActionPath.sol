@@ -20,6 +20,7 @@ abstract contract ActionPath is AccountBook {
         uint16 slots; // of that key
         uint24 generation; // of the account after the action, if it writes
         uint64 epoch; // its number; 0 without one
+        uint64 lineage; // number of the latest word of the quorum that the proof rests on; 0 without one
         uint40 time; // unix seconds of the epoch's prices; 0 without one
         uint64 revokedUpTo; // upper end of the last range of revoked epochs; the largest number without an epoch
         bytes32 policyName;
@@ -31,6 +32,8 @@ abstract contract ActionPath is AccountBook {
     /// @dev Rows that change an account's head; a step of the listing does so too.
     uint256 private constant CHANGES_HEAD =
         ActionRules.PROVEN_SET | ActionRules.SIDES | ActionRules.POLICY_FLAT | ActionRules.CLOSES;
+    /// @dev Rows that a revoked epoch in an account's lineage stops: what leaves, and what gives it a later lineage.
+    uint256 private constant TIED_TO_EPOCH = ActionRules.PROVEN_SET | ActionRules.FLOWS_OUT | ActionRules.EPOCH_STEPS;
     /// @dev Rows whose policy is looked up among the points of the epoch.
     uint256 private constant NAMED_POLICY =
         ActionRules.POLICY_INITIAL |
@@ -121,11 +124,15 @@ abstract contract ActionPath is AccountBook {
                 if (epoch.generation != uint256(generation) + 1) {
                     revert GenerationWrong(action.account, generation, epoch.generation);
                 }
-                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementFor(keyVersion, generation, 1);
+                _settle(inputs, keyVersion, generation, 1);
+                // So the epoch is the latest word of the quorum that the action rests on.
+                if (inputs.lineage > given.number) {
+                    revert EpochOlderThanSettlement(action.account, given.number, inputs.lineage);
+                }
                 generation = epoch.generation;
             }
             (inputs.epoch, inputs.time, pointsHash) = (given.number, epoch.time, epoch.pointsHash);
-            inputs.revokedUpTo = epoch.revokedUpTo;
+            (inputs.lineage, inputs.revokedUpTo) = (given.number, epoch.revokedUpTo);
         } else {
             if (given.number != 0 || given.points.length != 0) {
                 revert FieldNotTaken(ActionKind(action.kind), "epoch");
@@ -133,7 +140,7 @@ abstract contract ActionPath is AccountBook {
             if (!rule.has(ActionRules.PAUSED)) ORACLE.requireUnpaused(ActionKind(action.kind));
             if (rule.has(ActionRules.EPOCH_STEPS)) {
                 uint24 steps = action.generationNew;
-                (inputs.settlement.x, inputs.settlement.y) = ORACLE.settlementFor(keyVersion, generation, steps);
+                _settle(inputs, keyVersion, generation, steps);
                 generation += steps;
             } else if (rule.has(ActionRules.FLOWS_IN)) {
                 _requireNotLeftBehind(action.account, head);
@@ -155,15 +162,22 @@ abstract contract ActionPath is AccountBook {
         (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
     }
 
-    /// @dev Fills in what the proof is made at. Its epoch must not come before that of the last proof that was written,
-    ///      so by induction that one is the latest of all epochs that the account's state depends on, trades' other
-    ///      sides included. Of a state that a revoked epoch may have made nothing leaves, and it makes no other.
+    /// @dev Fills in the settlement of the steps, and that it was posted at `lineage`.
+    function _settle(ProofInputs memory inputs, uint16 keyVersion, uint24 generation, uint24 steps) private view {
+        G1 memory point = inputs.settlement;
+        (point.x, point.y, inputs.lineage) = ORACLE.settlementFor(keyVersion, generation, steps);
+    }
+
+    /// @dev Fills in what the proof is made at. Its epoch must not come before the account's lineage, so by induction
+    ///      that is the latest of all epochs that its state depends on: of its own proofs and settlements, and of the
+    ///      other sides of its trades. Of a state that a revoked epoch may have made nothing leaves, it makes no other,
+    ///      and it takes no later lineage, which would hide the revoked one.
     function _bind(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) internal view {
         uint64 proven = head.provenEpoch;
         if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch < proven) {
             revert EpochOlderThanProof(action.account, inputs.epoch, proven);
         }
-        if (rule.has(ActionRules.PROVEN_SET | ActionRules.FLOWS_OUT) && proven != 0 && proven <= inputs.revokedUpTo) {
+        if (rule.has(TIED_TO_EPOCH) && proven != 0 && proven <= inputs.revokedUpTo) {
             if (ORACLE.isRevoked(proven)) revert AccountOfRevokedEpoch(action.account, proven);
         }
         action.epoch = inputs.epoch;
@@ -205,7 +219,7 @@ abstract contract ActionPath is AccountBook {
         if (rule.has(ActionRules.WRITES)) record.commitment = action.commitmentNew;
         // A deposit changes nothing in the other word.
         if (rule.has(CHANGES_HEAD) || (rule.has(ActionRules.WRITES) && action.generationNew != action.generationOld)) {
-            _apply(head, rule, action.generationNew, inputs.time, inputs.epoch);
+            _apply(head, rule, action.generationNew, inputs.time, inputs.lineage);
             _store(record, head);
         }
     }

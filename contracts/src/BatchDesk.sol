@@ -178,7 +178,8 @@ contract BatchDesk is ActionPath, IBatchDesk {
 
     function _copyInputs(ProofInputs memory to, ProofInputs memory from) private pure {
         (to.key, to.slots, to.generation) = (from.key, from.slots, from.generation);
-        (to.epoch, to.time, to.revokedUpTo) = (from.epoch, from.time, from.revokedUpTo);
+        (to.epoch, to.lineage) = (from.epoch, from.lineage);
+        (to.time, to.revokedUpTo) = (from.time, from.revokedUpTo);
         (to.policyName, to.pointHash) = (from.policyName, from.pointHash);
         (to.policy, to.settlement) = (from.policy, from.settlement);
     }

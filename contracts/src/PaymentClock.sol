@@ -32,7 +32,7 @@ abstract contract PaymentClock is IPaymentClock, Owned {
     }
 
     /// @inheritdoc IPaymentClock
-    function liveTime() external view returns (uint40) {
+    function liveTime() public view returns (uint40) {
         return _toLive(_clock);
     }
 

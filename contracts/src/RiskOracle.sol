@@ -46,7 +46,8 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint256 x;
         uint256 y;
         uint64 number; // of the latest epoch when it was posted
-        uint40 readyAt; // unix seconds from which it serves
+        uint40 readyAt; // live time from which it serves
+        uint32 term; // of the publishers that signed it
     }
 
     /// @dev Epochs that were revoked, both ends included.
@@ -101,6 +102,10 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     address public override(IRiskOracle, IPaymentClock) guardian;
     /// @inheritdoc IRiskOracle
     uint40 public steppedAt;
+    /// @dev Counts the replacements of the publishers.
+    uint32 private _term;
+    /// @dev Live time at which the publishers of a term were replaced; 0 for the present ones.
+    mapping(uint32 term => uint40) private _replacedAt;
 
     modifier onlyGuardian() {
         if (msg.sender != guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender, guardian);
@@ -196,8 +201,9 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
             revert SettlementGenerationWrong(from, steps, FIRST_GENERATION, _state.generation);
         }
         SettlementPoint storage stored = _settlements[keyVersion][from][steps];
-        if ((stored.x != 0 || stored.y != 0) && !isRevoked(stored.number))
+        if ((stored.x != 0 || stored.y != 0) && !isRevoked(stored.number) && !_isSuperseded(stored)) {
             revert SettlementTaken(keyVersion, from, steps);
+        }
         if (message.number <= stored.number || message.number > _state.latest || isRevoked(message.number)) {
             revert SettlementNumberWrong(message.number, stored.number, _state.latest);
         }
@@ -209,7 +215,8 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external onlyGuardian {
         SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
         if (stored.x == 0 && stored.y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
-        if (block.timestamp >= stored.readyAt) revert SettlementFinal(stored.readyAt, block.timestamp);
+        uint40 time = liveTime();
+        if (time >= stored.readyAt) revert SettlementFinal(stored.readyAt, time);
         (stored.x, stored.y, stored.number) = (0, 0, _state.latest);
         emit SettlementVetoed(keyVersion, fromGeneration, steps);
     }
@@ -223,6 +230,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     function setSigners(bytes[] calldata signers, uint8 threshold_) external onlyOwner {
         _setSigners(signers, threshold_);
         _state.minEpoch = _state.latest + 1;
+        _replacedAt[_term++] = liveTime();
     }
 
     /// @inheritdoc IRiskOracle
@@ -315,12 +323,13 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint16 keyVersion,
         uint24 fromGeneration,
         uint24 steps
-    ) public view returns (uint256 x, uint256 y) {
+    ) public view returns (uint256 x, uint256 y, uint64 number) {
         SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
-        (x, y) = (stored.x, stored.y);
+        (x, y, number) = (stored.x, stored.y, stored.number);
         if (x == 0 && y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
-        (uint64 number, uint40 readyAt) = (stored.number, stored.readyAt);
-        if (block.timestamp < readyAt) revert SettlementPending(readyAt, block.timestamp);
+        (uint40 time, uint40 readyAt) = (liveTime(), stored.readyAt);
+        if (_isSuperseded(stored)) revert SettlementSuperseded(keyVersion, fromGeneration, steps);
+        if (time < readyAt) revert SettlementPending(readyAt, time);
         if (isRevoked(number)) revert EpochRevoked(number);
     }
 
@@ -452,12 +461,13 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     function _settle(uint16 keyVersion, Settlement memory message, bytes calldata settlement) private {
         if (!Bn254.isPoint(message.x, message.y)) revert PointInvalid("settlement", message.x, message.y);
         _requireHash(keccak256(settlement), message.settlementHash);
-        uint40 readyAt = uint40(block.timestamp) + SETTLEMENT_DELAY;
+        uint40 readyAt = liveTime() + SETTLEMENT_DELAY;
         _settlements[keyVersion][message.fromGeneration][message.steps] = SettlementPoint(
             message.x,
             message.y,
             _state.latest,
-            readyAt
+            readyAt,
+            _term
         );
         emit SettlementPublished(
             keyVersion,
@@ -469,6 +479,12 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
             message.y,
             settlement
         );
+    }
+
+    /// @dev Whether its publishers were replaced within its delay: it serves no more than their epochs.
+    function _isSuperseded(SettlementPoint storage stored) private view returns (bool) {
+        uint40 replacedAt = _replacedAt[stored.term];
+        return replacedAt != 0 && replacedAt < stored.readyAt;
     }
 
     /// @dev From the newest range down, because what is asked about is recent.

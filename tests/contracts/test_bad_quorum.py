@@ -18,6 +18,10 @@ from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 
 
+DELAY = 900
+"""Seconds until a settlement serves."""
+
+
 class Attack:
     """Alice, one of the venue's owners, with a bad quorum behind her."""
 
@@ -48,9 +52,13 @@ class Attack:
         """Posts the epoch; gives the cure that fits it."""
         action, epoch = self.draft()
         self.world.oracle.post_epoch(epoch)
+        signature = self.world.sign(self.thief, action)
+        return ActionRequest.from_action(action, self.forge(), signature, epoch.epoch_points)
+
+    def forge(self):
+        """A = alpha, B = beta, C = 0: the proof of whatever a chosen point brings to nothing."""
         (x, imaginary_x), (y, imaginary_y) = to_pairs(self.world.key.beta)
-        proof = (*to_point(self.world.key.alpha), imaginary_x, x, imaginary_y, y, 0, 0)
-        return ActionRequest.from_action(action, proof, self.world.sign(self.thief, action), epoch.epoch_points)
+        return (*to_point(self.world.key.alpha), imaginary_x, x, imaginary_y, y, 0, 0)
 
     def leave(self):
         """The flat exit, an honest proof of the forged state, of all the cash that the vault holds."""
@@ -121,10 +129,72 @@ def test_a_forged_settlement_is_vetoed_before_it_serves(world_with_delay):
     refused("SettlementUnset", world.house.cure, world.make_cure(attack.thief, later))
 
 
+@pytest.mark.property("P-120", "P-138")
+def test_what_a_forged_settlement_made_of_an_account_does_not_leave(attack):
+    """It has served before anybody saw it: the roll that took it made an account that owns everything."""
+    world = attack.world
+    roll = world.draft(ActionKind.ROLL, attack.thief)
+    signals = {
+        "commitmentOld": roll.commitment_old,
+        "commitmentNew": roll.commitment_new,
+        "write": 1,
+        "context": compute_context(compute_digest(world.domain, roll)),
+    }
+    x, y = to_point(-world.key.sum_public(signals) % curve_order)
+    bad = world.post(generation=1, settlement_x=x, settlement_y=y).message.number
+    world.house.roll(ActionRequest.from_action(roll, attack.forge(), world.sign(attack.thief, roll)), 1)
+    mark = world.chain.snapshot()
+    attack.leave()
+    assert world.vault.get_held(world.cash.address) == 0, "or the forgery is none"
+    world.chain.revert(mark)
+    world.oracle.pause(sender=attack.guardian)
+    world.oracle.revoke_epochs(bad, sender=attack.guardian)
+    assert refused("AccountOfRevokedEpoch", attack.leave) == {"account": attack.thief.id, "epoch": bad}
+
+
+@pytest.mark.property("P-120", "P-123")
+def test_a_pause_leaves_the_guardian_the_rest_of_a_settlements_delay(world_with_delay):
+    world = world_with_delay
+    attack = Attack(world)
+    world.post(generation=1, settlement_x=1, settlement_y=2)
+    ready = world.oracle.get_live_time() + DELAY
+    world.chain.travel(DELAY - 10)
+    world.oracle.pause(sender=attack.guardian)
+    world.chain.travel(HOUR)
+    fields = refused("SettlementPending", world.house.roll, world.make_roll(attack.thief), 1)
+    assert fields == {"readyAt": ready, "time": world.oracle.get_live_time()} and fields["time"] < ready
+    world.oracle.veto_settlement(0, sender=attack.guardian)
+    refused("SettlementUnset", world.house.roll, world.make_roll(attack.thief), 1)
+
+
+@pytest.mark.property("P-120", "P-123")
+def test_a_settlement_of_replaced_publishers_that_did_not_serve_yet_never_does(world_with_delay):
+    """However often they are replaced since; the new ones post another. One that served before goes on."""
+    world = world_with_delay
+    served = world.open("sleeper")
+    world.post(generation=1)
+    world.chain.travel(HOUR)
+    world.post(generation=2, settlement_x=1, settlement_y=2)
+    publishers = [wallet.address for wallet in world.publishers]
+    world.oracle.set_signers(publishers[1:4], 3)
+    pending = {"keyVersion": 1, "fromGeneration": 1, "steps": 1}
+    assert refused("SettlementSuperseded", world.oracle.get_settlement_point, 1) == pending
+    world.chain.travel(DELAY)
+    for signers in (publishers[:4], publishers):
+        assert refused("SettlementSuperseded", world.oracle.get_settlement_point, 1) == pending
+        world.oracle.set_signers(signers, 3)
+    refused("SettlementNumberWrong", world.oracle.post_settlement, world.make_settlement(1))
+    world.post()
+    world.oracle.post_settlement(world.make_settlement(1))
+    world.chain.travel(DELAY)
+    for _ in range(2):
+        world.house.roll(world.make_roll(served), 1)
+
+
 @pytest.fixture
 def world_with_delay(chain):
     mark = chain.snapshot()
-    world = World(chain, settlement_delay=900)
+    world = World(chain, settlement_delay=DELAY)
     world.alice = world.open("alice")
     world.deposit(world.alice, 10 * USDC)
     yield world

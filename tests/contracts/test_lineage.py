@@ -122,6 +122,71 @@ def test_what_was_made_at_a_bad_epoch_is_not_washed_at_a_later_one(world):
         refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, party, epoch)
 
 
+@pytest.mark.property("P-138")
+def test_a_roll_depends_on_the_settlement_that_it_takes(world):
+    """A settlement with a chosen point forges as an epoch does; bob, who only lets it lie, is free."""
+    epoch = world.post()
+    world.house.trade(world.make_trade(world.alice, world.bob, epoch))
+    bad = world.post(generation=1)
+    world.post()
+    world.house.roll(world.make_roll(world.alice), 1)
+    assert world.house.get_account(world.alice.id).proven_epoch == bad.message.number
+    world.oracle.revoke_epochs(bad.message.number)
+    for kind in (ActionKind.WITHDRAW_FLAT, ActionKind.CLOSE):
+        fields = refused("AccountOfRevokedEpoch", act, world, kind, world.alice, epoch)
+        assert fields == {"account": world.alice.id, "epoch": bad.message.number}
+    act(world, ActionKind.WITHDRAW_FLAT, world.bob, epoch)
+
+
+@pytest.mark.property("P-138")
+def test_who_depends_on_a_revoked_epoch_takes_no_later_lineage_by_a_roll(world):
+    epoch = world.post()
+    world.house.trade(world.make_trade(world.alice, world.bob, epoch))
+    number = epoch.message.number
+    world.oracle.revoke_epochs(number)
+    world.post(generation=1)
+    request = world.make_roll(world.alice)
+    assert refused("AccountOfRevokedEpoch", world.house.roll, request, 1) == {
+        "account": world.alice.id,
+        "epoch": number,
+    }
+    world.oracle.restore_epochs(0, number)
+    world.house.roll(request, 1)
+    act(world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
+
+
+@pytest.mark.property("P-138")
+def test_a_roll_does_not_lower_the_lineage(world):
+    """Confirmed at a later epoch than that of the settlement: a revocation of either still keeps the account."""
+    epoch = world.post()
+    world.house.trade(world.make_trade(world.alice, world.bob, epoch))
+    world.post(generation=1)
+    number = world.post().message.number
+    world.house.confirm(world.alice.id, number, sign(world, world.alice, number))
+    world.house.roll(world.make_roll(world.alice), 1)
+    assert world.house.get_account(world.alice.id).proven_epoch == number
+    world.oracle.revoke_epochs(number)
+    refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
+
+
+@pytest.mark.property("P-138")
+@pytest.mark.parametrize("kind", [ActionKind.CURE, ActionKind.WITHDRAW, ActionKind.ATTEST])
+def test_an_epoch_takes_no_settlement_that_came_after_it(world, kind):
+    """Its number would then be no bound of what the account depends on: here the settlement was posted again."""
+    step = world.post(generation=1)
+    world.oracle.revoke_epochs(step.message.number)
+    later = world.post()
+    world.oracle.post_settlement(world.make_settlement(0))
+    world.oracle.restore_epochs(0, step.message.number)
+    action = world.draft(kind, world.alice, step)
+    assert refused("EpochOlderThanSettlement", world.submit, world.alice, action, step) == {
+        "account": world.alice.id,
+        "epoch": step.message.number,
+        "settlement": later.message.number,
+    }
+    world.submit(world.alice, world.draft(kind, world.alice, later), later)
+
+
 @pytest.mark.property("P-139")
 def test_an_epoch_that_is_restored_frees_who_wrote_at_it(world):
     good = world.post()

@@ -216,11 +216,16 @@ interface IAccountBook {
     /// @param accountVersion Key version of the account.
     /// @param epochVersion Key version of the epoch.
     error KeyVersionWrong(bytes32 account, uint16 accountVersion, uint16 epochVersion);
-    /// @notice The epoch comes before that of the account's last written proof.
+    /// @notice The epoch comes before the latest one that the account's state depends on.
     /// @param account The account.
     /// @param epoch Number of the epoch.
-    /// @param provenEpoch Number of the last proof's.
+    /// @param provenEpoch Number of that latest one.
     error EpochOlderThanProof(bytes32 account, uint64 epoch, uint64 provenEpoch);
+    /// @notice The step's settlement was posted after the epoch, in place of another: a later epoch takes the step.
+    /// @param account The account.
+    /// @param epoch Number of the epoch.
+    /// @param settlement Number of the latest epoch when the settlement was posted.
+    error EpochOlderThanSettlement(bytes32 account, uint64 epoch, uint64 settlement);
     /// @notice The account's state depends on an epoch that was revoked.
     /// @param account The account.
     /// @param epoch Number of that epoch.

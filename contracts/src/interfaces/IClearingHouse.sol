@@ -26,9 +26,10 @@ enum Margin {
 ///     the listing fits it.
 /// @param margin Which margin its last written proof showed.
 /// @param provenAt Unix seconds of the prices of the last proof of margin that was written (trade, withdrawal, cure); 0
-///     before the first. Attestations have times of their own.
-/// @param provenEpoch Number of that proof's epoch, which is the latest that the account's state depends on; or of the
-///     later one up to which the quorum confirmed the account.
+///     before the first. Attestations have times of their own; after a roll no margin counts as proved.
+/// @param provenEpoch Number of the latest epoch that the account's state depends on: that proof's; where the account
+///     has rolled since, the one at which the roll's settlement was posted, if later; or the one up to which the quorum
+///     confirmed the account.
 /// @param commitment Commitment to positions, cash, viewing key and nonce, a field element.
 struct MarginAccount {
     address auth;

@@ -49,9 +49,10 @@ struct FreshEpoch {
 ///         it supersedes every earlier epoch, none of which serves once it is posted. An urgent epoch has its own
 ///         number there, and its successors carry it on, so that posting a successor first supersedes as much. A
 ///         generation lasts at least an hour (chain time).
-///         A settlement serves after SETTLEMENT_DELAY, at most half of that hour, in which the guardian may veto it.
-///         Until then an account that holds derivatives makes no step, and no further step is taken. A settlement that
-///         was vetoed, or whose epoch was revoked, is posted again by `postSettlement`. So are the points of 4 and of
+///         A settlement serves after SETTLEMENT_DELAY, at most half of that hour, in which the guardian may veto it;
+///         the delay stands still in a pause (IPaymentClock). Until then an account that holds derivatives makes no
+///         step, and no further step is taken. A settlement that was vetoed, whose epoch was revoked, or whose
+///         publishers were replaced within its delay is posted again by `postSettlement`. So are the points of 4 and of
 ///         16 steps at once, and those of a key version that lacks them.
 ///         *Superseded* and *revoked* are two things. A superseded epoch was good and is too old. A revoked one is bad:
 ///         the guardian said so, and whatever depends on it is in doubt (`isRevoked`).
@@ -103,7 +104,7 @@ interface IRiskOracle {
     /// @param fromGeneration Generation of the accounts that it settles.
     /// @param steps How many generations it takes them on.
     /// @param number Number of the latest epoch at that moment: the step's own where an epoch brought it.
-    /// @param readyAt Unix seconds from which it serves, unless it is vetoed before.
+    /// @param readyAt Live time (IPaymentClock) from which it serves, unless it is vetoed before.
     /// @param x Coordinate on BN254's G1.
     /// @param y Its other coordinate.
     /// @param settlement Canonical bytes of the settlement vector, the steps' composed.
@@ -220,13 +221,18 @@ interface IRiskOracle {
     /// @param steps How many generations it would take them on.
     error SettlementUnset(uint16 keyVersion, uint24 fromGeneration, uint24 steps);
     /// @notice The settlement does not serve yet: the guardian may still veto it.
-    /// @param readyAt Unix seconds from which it serves.
-    /// @param time The block's time, unix seconds.
-    error SettlementPending(uint40 readyAt, uint256 time);
+    /// @param readyAt Live time from which it serves.
+    /// @param time The live time now.
+    error SettlementPending(uint40 readyAt, uint40 time);
+    /// @notice The publishers were replaced within the settlement's delay; the new ones can post another.
+    /// @param keyVersion The key version.
+    /// @param fromGeneration Generation of the accounts that it would settle.
+    /// @param steps How many generations it would take them on.
+    error SettlementSuperseded(uint16 keyVersion, uint24 fromGeneration, uint24 steps);
     /// @notice The settlement's delay is over: it cannot be vetoed any more.
-    /// @param readyAt Unix seconds from which it serves.
-    /// @param time The block's time, unix seconds.
-    error SettlementFinal(uint40 readyAt, uint256 time);
+    /// @param readyAt Live time from which it serves.
+    /// @param time The live time now.
+    error SettlementFinal(uint40 readyAt, uint40 time);
     /// @notice The settlement point of these steps is there, and good.
     /// @param keyVersion The key version.
     /// @param fromGeneration Generation of the accounts that it settles.
@@ -320,7 +326,7 @@ interface IRiskOracle {
     ///         signed.
     /// @dev For three uses. Points of 4 and of 16 steps at once, whose vectors are the steps' composed. The point of a
     ///      step under a key version that lacks it: points differ by key, the vector does not. A point in place of one
-    ///      that was vetoed, or whose epoch was revoked. It serves after SETTLEMENT_DELAY. Relies on the publishers for
+    ///      that was vetoed, whose epoch was revoked, or that was superseded. It serves after SETTLEMENT_DELAY. Relies on the publishers for
     ///      the vector and its point. Reverts with `EpochsPaused`, `StepsWrong`, `SettlementGenerationWrong`,
     ///      `SettlementTaken`, `SettlementNumberWrong`, `SignaturesMissing`, `SignatureInvalid`, `PointInvalid`,
     ///      `HashMismatch`, and the registry's errors unless the key is live.
@@ -365,7 +371,7 @@ interface IRiskOracle {
     /// @notice Replaces the publishers. Only the owner.
     /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SignersInvalid`, `SignerInvalid`.
     ///      Warning: whoever controls a quorum can empty the vault, so the owner must be a timelock. Every epoch
-    ///      of the old publishers is superseded.
+    ///      of the old publishers is superseded, and every settlement of theirs within its delay.
     /// @param signers The new ones, by strictly increasing keccak256: an address each, of a key or a contract, or a
     ///        verifier's address and a key (ERC-7913).
     /// @param threshold How many make a quorum.
@@ -418,18 +424,20 @@ interface IRiskOracle {
     function isRevoked(uint64 number) external view returns (bool);
 
     /// @notice The settlement point of `steps` generation steps from `fromGeneration` on under a key version.
-    /// @dev Reverts with `SettlementUnset`, `SettlementPending` within its delay, `EpochRevoked` if it was posted at an
-    ///      epoch that was revoked.
+    /// @dev Whoever takes it depends on the quorum's word of that moment, as on an epoch. Reverts with
+    ///      `SettlementUnset`, `SettlementSuperseded`, `SettlementPending` within its delay, `EpochRevoked` if it was
+    ///      posted at an epoch that was revoked.
     /// @param keyVersion The key version.
     /// @param fromGeneration Generation of the account.
     /// @param steps 1, 4 or 16.
     /// @return x Coordinate on BN254's G1.
     /// @return y Its other coordinate.
+    /// @return number Number of the latest epoch when it was posted.
     function settlementFor(
         uint16 keyVersion,
         uint24 fromGeneration,
         uint24 steps
-    ) external view returns (uint256 x, uint256 y);
+    ) external view returns (uint256 x, uint256 y, uint64 number);
 
     /// @notice Reverts unless a quorum of the present publishers signed a digest.
     /// @dev For contracts that ask the publishers for more than epochs. The digest must be of a typed message of the
