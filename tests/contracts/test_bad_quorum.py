@@ -17,7 +17,6 @@ from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 
-
 DELAY = 900
 """Seconds until a settlement serves."""
 
