@@ -327,9 +327,9 @@ interface IRiskOracle {
     /// @dev For three uses. Points of 4 and of 16 steps at once, whose vectors are the steps' composed. The point of a
     ///      step under a key version that lacks it: points differ by key, the vector does not. A point in place of one
     ///      that was vetoed, whose epoch was revoked, or that was superseded. It serves after SETTLEMENT_DELAY. Relies
-    ///      on the publishers for the vector and its point. Reverts with `EpochsPaused`, `StepsWrong`, `SettlementGenerationWrong`,
-    ///      `SettlementTaken`, `SettlementNumberWrong`, `SignaturesMissing`, `SignatureInvalid`, `PointInvalid`,
-    ///      `HashMismatch`, and the registry's errors unless the key is live.
+    ///      on the publishers for the vector and its point. Reverts with `EpochsPaused`, `StepsWrong`,
+    ///      `SettlementGenerationWrong`, `SettlementTaken`, `SettlementNumberWrong`, `SignaturesMissing`,
+    ///      `SignatureInvalid`, `PointInvalid`, `HashMismatch`, and the registry's errors unless the key is live.
     /// @param message The typed message that was signed.
     /// @param settlement Canonical bytes of the vector.
     /// @param signatures As in `postEpoch`, over the typed message Settlement.
