@@ -36,12 +36,22 @@ class Backlog:
         insort(self._waiting, (job.distance, job.deadline, self._count, job))
         return self._waiting.pop()[-1] if len(self._waiting) > self.capacity else None
 
-    def take(self, latest_start: float) -> tuple[Job | None, list[Job]]:
-        """The next job with a deadline from `latest_start` on, and those before it, which can no longer end in time."""
+    def discard(self, job: Job) -> None:
+        """Takes a job out, if it waits."""
+        self._waiting = [entry for entry in self._waiting if entry[-1] is not job]
+
+    def remove_before(self, least_deadline: float) -> list[Job]:
+        """Takes out every job with an earlier deadline, and gives them."""
+        missed = [entry[-1] for entry in self._waiting if entry[-1].deadline < least_deadline]
+        self._waiting = [entry for entry in self._waiting if entry[-1].deadline >= least_deadline]
+        return missed
+
+    def take(self, least_deadline: float) -> tuple[Job | None, list[Job]]:
+        """The next job with a deadline from `least_deadline` on, and the jobs before it, which have an earlier one."""
         missed: list[Job] = []
         while self._waiting:
             job = self._waiting.pop(0)[-1]
-            if job.deadline >= latest_start:
+            if job.deadline >= least_deadline:
                 return job, missed
             missed.append(job)
         return None, missed

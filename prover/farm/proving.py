@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from zkmargin.prover import _native
 from zkmargin.prover.errors import ProverError
@@ -16,10 +17,18 @@ KEYS = 2
 """Proving keys that a worker holds, about 100 MB each at standard."""
 
 
+_LOADING = Lock()
+
+
 @lru_cache(KEYS)
-def _get_key(circuit: str, preset: str, build: Path, allow_insecure: bool) -> ProvingKey:
-    """A key, loaded once per process."""
+def _load_key(circuit: str, preset: str, build: Path, allow_insecure: bool) -> ProvingKey:
     return load_proving_key(circuit, preset, build=build, allow_insecure=allow_insecure)
+
+
+def _get_key(circuit: str, preset: str, build: Path, allow_insecure: bool) -> ProvingKey:
+    """A key, loaded once per process: a thread waits while another one loads it."""
+    with _LOADING:
+        return _load_key(circuit, preset, build, allow_insecure)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
-"""Who works: threads of this process, or the workers of a Dask cluster. The same two calls for both.
+"""Who works: threads of this process, or the workers of a Dask cluster. The same calls for both.
 
-A result may never come, and it may come twice: `Farm` deals with that.
+A result may never come, and it may come twice: `Farm` deals with that. Whoever works sees the payload, so a worker is
+trusted with the secrets of the accounts that it proves for.
 """
 
+import time
+from asyncio import CancelledError
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count as count_up
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, cast
 
@@ -21,6 +25,8 @@ Completion = tuple[int, object]
 MAX_WORKERS = 1_024
 SECONDS = 3
 """How long a cluster's scheduler may take to answer."""
+PLACES_SECONDS = 1.0
+"""How long a cluster's number of places is taken as known."""
 
 
 class Workers(Protocol):
@@ -28,10 +34,10 @@ class Workers(Protocol):
 
     @property
     def places(self) -> int:
-        """How many work at once now."""
+        """How many work at once now; none while there is no worker."""
 
-    def submit(self, ticket: int, payload: bytes) -> None:
-        """Starts work; its completion carries the ticket."""
+    def submit(self, payload: bytes) -> int:
+        """Starts work; its completion carries the ticket that is returned, which no other work has."""
 
     def wait(self, seconds: float) -> Completion | None:
         """The next completion; None if there is none for that long."""
@@ -49,7 +55,7 @@ class ThreadWorkers:
 
     def __init__(self, work: Work, count: int):
         self.places = check_range("workers", count, 1, MAX_WORKERS + 1)
-        self._work, self._completed = work, SimpleQueue[Completion]()
+        self._work, self._completed, self._tickets = work, SimpleQueue[Completion](), count_up()
         self._pool = ThreadPoolExecutor(count)
 
     def __enter__(self) -> "ThreadWorkers":
@@ -58,9 +64,10 @@ class ThreadWorkers:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def submit(self, ticket: int, payload: bytes) -> None:
-        future = self._pool.submit(self._work, payload)
-        future.add_done_callback(lambda done: self._completed.put((ticket, done.exception() or done.result())))
+    def submit(self, payload: bytes) -> int:
+        ticket, future = next(self._tickets), self._pool.submit(self._work, payload)
+        future.add_done_callback(lambda done: self._completed.put((ticket, _read(done))))
+        return ticket
 
     def wait(self, seconds: float) -> Completion | None:
         return _get(self._completed, seconds)
@@ -70,6 +77,7 @@ class ClusterWorkers:
     """The workers of a Dask cluster, as many as there are at any time.
 
     Payloads travel as the cluster sends them: a witness holds an account's secrets, so use TLS outside one machine.
+    Scheduler and workers are trusted with more than that: Dask unpickles what they send, which can run any code here.
 
     Raises
     ------
@@ -86,9 +94,9 @@ class ClusterWorkers:
             self._client = cast(Any, Client)(address, timeout=SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ClusterUnavailable(address, str(error)) from None
-        self._work = work
-        self._completed = SimpleQueue[Completion]()
+        self._work, self._completed, self._tickets = work, SimpleQueue[Completion](), count_up()
         self._futures: dict[int, object] = {}
+        self._places, self._places_until = 0, 0.0
 
     def __enter__(self) -> "ClusterWorkers":
         return self
@@ -98,13 +106,16 @@ class ClusterWorkers:
 
     @property
     def places(self) -> int:
-        threads: dict[str, int] = self._client.nthreads()
-        return max(1, sum(threads.values()))
+        if time.monotonic() >= self._places_until:
+            threads: dict[str, int] = self._client.nthreads()
+            self._places, self._places_until = sum(threads.values()), time.monotonic() + PLACES_SECONDS
+        return self._places
 
-    def submit(self, ticket: int, payload: bytes) -> None:
-        future = self._client.submit(self._work, payload, pure=False)
+    def submit(self, payload: bytes) -> int:
+        ticket, future = next(self._tickets), self._client.submit(self._work, payload, pure=False)
         self._futures[ticket] = future  # a future that nobody holds is cancelled
         future.add_done_callback(lambda done: self._completed.put((ticket, _read(done))))
+        return ticket
 
     def wait(self, seconds: float) -> Completion | None:
         completion = _get(self._completed, seconds)
@@ -114,10 +125,10 @@ class ClusterWorkers:
 
 
 def _read(done: Any) -> object:
-    """Result of a finished future of Dask, or why there is none: also when its worker died too often."""
+    """Result of a finished future, or why there is none: also when it was cancelled or its worker died too often."""
     try:
         return done.result()
-    except Exception as error:  # whatever a worker raised is the result of that attempt
+    except (Exception, CancelledError) as error:  # whatever a worker raised is the result of that attempt
         return error
 
 

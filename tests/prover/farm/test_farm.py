@@ -4,7 +4,9 @@ import os
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -15,7 +17,17 @@ from zkmargin.engine.errors import DuplicateName
 from zkmargin.engine.errors import OutOfRange as FloatOutOfRange
 from zkmargin.engine.policy.batch.parallel import ClusterUnavailable
 from zkmargin.prover.errors import FormatError, OutOfRange
-from zkmargin.prover.farm import ClusterWorkers, Farm, Job, Outcome, ProveWitness, ThreadWorkers, Verdict, VerifyResult
+from zkmargin.prover.farm import (
+    ClusterWorkers,
+    Farm,
+    Job,
+    Outcome,
+    ProveWitness,
+    ThreadWorkers,
+    Verdict,
+    VerifyResult,
+    proving,
+)
 
 FAR = 1e9
 """A deadline that no run reaches."""
@@ -32,18 +44,20 @@ class Script:
         self.order: list[str] = []
         self._tickets: dict[tuple[str, int], int] = {}
         self._completed: deque[tuple[int, object]] = deque()
+        self._count = count()
 
     def clock(self) -> float:
         return self.time
 
-    def submit(self, ticket: int, payload: bytes) -> None:
-        name = payload.decode()
+    def submit(self, payload: bytes) -> int:
+        name, ticket = payload.decode(), next(self._count)
         attempt = 1 + self.order.count(name)
         self.order.append(name)
         self._tickets[name, attempt] = ticket
         for result in self.answer(name, attempt):
             of, value = result if isinstance(result, tuple) else ((name, attempt), result)
             self._completed.append((self._tickets[of], value))
+        return ticket
 
     def wait(self, seconds: float) -> tuple[int, object] | None:
         self.time += 1.0
@@ -151,19 +165,112 @@ def test_a_job_that_waits_again_and_got_its_result_meanwhile_is_not_begun():
     """Two places: "a" and "b" are silent at first; "a" begins again, and the first result of "b" comes with it."""
 
     def answer(name: str, attempt: int) -> list[object]:
+        if name == "c":
+            return ["c"]
         return [] if attempt == 1 else [(("b", 1), "b"), (("a", 1), "a")]
 
     script = Script(answer, places=2)
     submit = script.submit
 
-    def submit_and_lose_a_place(ticket: int, payload: bytes) -> None:
-        submit(ticket, payload)
+    def submit_and_lose_a_place(payload: bytes) -> int:
+        ticket = submit(payload)
         script.places = 2 if len(script.order) < 2 else 1
+        return ticket
 
     script.submit = submit_and_lose_a_place
+    _, outcomes = run(script, [make_job("a", 0.1), make_job("b", 0.2), make_job("c", 0.3)])
+    assert script.order == ["a", "b", "a", "c"]
+    assert {name: outcome.verdict for name, outcome in outcomes.items()} == dict.fromkeys("abc", Verdict.DONE)
+
+
+def test_a_closed_jobs_silent_worker_is_given_up_quietly():
+    """The first result of "a" comes while its second attempt runs; that one stays silent past the patience."""
+
+    def answer(name: str, attempt: int) -> list[object]:
+        return [(("a", 1), "a")] if (name, attempt) == ("a", 2) else []
+
+    script = Script(answer, places=2)
+    _, outcomes = run(script, [make_job("a", 0.1), make_job("b", 0.2)], patience=10.0)
+    assert (outcomes["a"].verdict, outcomes["a"].attempts) == (Verdict.DONE, 2)
+    assert (outcomes["b"].verdict, outcomes["b"].reason) == (Verdict.FAILED, "no result within 10 s")
+
+
+def test_a_bad_result_of_a_worker_that_was_given_up_takes_no_attempt():
+    """The second attempt runs when the first one's error comes: the job is not begun a third time."""
+    script = Script(lambda name, attempt: [] if attempt == 1 else [(("a", 1), OSError()), (("a", 2), "a")], places=2)
+    _, outcomes = run(script, [make_job("a")])
+    assert (outcomes["a"].verdict, outcomes["a"].attempts, script.order) == (Verdict.DONE, 2, ["a", "a"])
+
+
+def test_runs_of_one_farm_share_nothing():
+    """A result of the first run comes in the second one, which has a job of the same name and waits for its own."""
+    script = Script(lambda name, attempt: [name, name] if attempt == 1 else ["second"])
+    farm = Farm(script, lambda job, result: True, clock=script.clock, expected=1.0)
+    first, second = (list(farm.run([make_job("a")])) for _ in range(2))
+    assert [outcome.result for outcome in (*first, *second)] == ["a", "second"]
+    assert farm.ignored == 1
+    abandoned = farm.run([make_job("b", 0.1), make_job("c", 0.2)])
+    assert next(abandoned).job.name == "b"
+    assert [outcome.job.name for outcome in farm.run([make_job("c")])] == ["c"]
+
+
+@pytest.mark.property("P-170")
+def test_an_error_of_what_looks_at_results_is_that_jobs():
+    def accept(job: Job, result: object) -> bool:
+        if job.name == "a":
+            raise KeyError("of a test")
+        return True
+
+    script = Script()
+    farm = Farm(script, accept, clock=script.clock, expected=1.0)
+    outcomes = {outcome.job.name: outcome for outcome in farm.run([make_job("a", 0.1), make_job("b", 0.2)])}
+    assert (outcomes["a"].verdict, outcomes["a"].attempts) == (Verdict.FAILED, 3)
+    assert outcomes["a"].reason == "the result was not accepted: KeyError"
+    assert outcomes["b"].verdict is Verdict.DONE
+
+
+@pytest.mark.property("P-170")
+def test_workers_that_take_nothing_for_a_while_end_no_run():
+    script, refusals = Script(), [OSError(), OSError()]
+    submit = script.submit
+
+    def refuse_at_first(payload: bytes) -> int:
+        if refusals:
+            raise refusals.pop()
+        return submit(payload)
+
+    script.submit = refuse_at_first
     _, outcomes = run(script, [make_job("a", 0.1), make_job("b", 0.2)])
-    assert script.order == ["a", "b", "a"]
-    assert {name: outcome.verdict for name, outcome in outcomes.items()} == dict.fromkeys("ab", Verdict.DONE)
+    assert {name: outcome.attempts for name, outcome in outcomes.items()} == {"a": 3, "b": 1}
+    assert script.time == 4.0  # one wait for each refusal, one for each result
+
+    def refuse(payload: bytes) -> int:
+        raise OSError
+
+    script.submit = refuse
+    _, outcomes = run(script, [make_job("a", 0.1), make_job("b", 0.2)])
+    for outcome in outcomes.values():
+        assert (outcome.verdict, outcome.attempts, outcome.reason) == (Verdict.FAILED, 3, "OSError")
+
+
+@pytest.mark.property("P-170")
+@pytest.mark.parametrize("is_known", [True, False])
+def test_without_workers_deadlines_pass(is_known):
+    class Deserted(Script):
+        @property
+        def places(self) -> int:
+            if self.time < 3.0 or is_known:
+                return 0 if self.time < 3.0 else 1
+            raise OSError
+
+        @places.setter
+        def places(self, _: int) -> None:
+            pass
+
+    script = Deserted()
+    _, outcomes = run(script, [make_job("soon", 0.1, 2.5), make_job("later", 0.2, 9.0)])
+    assert outcomes["soon"].verdict is Verdict.SHED and outcomes["soon"].reason == "would end 0.5 s after its deadline"
+    assert outcomes["later"].verdict is (Verdict.DONE if is_known else Verdict.SHED)
 
 
 def test_bad_jobs_are_refused():
@@ -206,6 +313,46 @@ def test_threads_prove(transition):  # noqa: F811
 def test_what_is_no_proof_is_not_accepted(result):
     key = load_key("transition")
     assert not VerifyResult(key.verifying_key, lambda job: pytest.fail("not asked"))(make_job("a"), result)
+
+
+def test_threads_that_are_left_early_tell_no_lies():
+    """Work that had not begun when `with` ends completes as cancelled; nothing is left in the log."""
+    begun, go_on = Event(), Event()
+
+    def work(payload: bytes) -> bytes:
+        begun.set()
+        go_on.wait(60)
+        return payload
+
+    with ThreadWorkers(work, 1) as workers:
+        tickets = [workers.submit(payload) for payload in (b"first", b"second")]
+        begun.wait(60)
+        Thread(target=lambda: (workers._pool.shutdown(wait=False, cancel_futures=True), go_on.set())).start()
+    completions = dict(workers.wait(60) for _ in tickets)
+    assert completions[tickets[0]] == b"first"
+    assert type(completions[tickets[1]]).__name__ == "CancelledError"
+
+
+def test_one_thread_loads_a_key_while_others_wait(monkeypatch):
+    loads, is_loading = [], Event()
+
+    def load(*names: object, **_: object) -> str:
+        assert not is_loading.is_set()
+        is_loading.set()
+        loads.append(names)
+        Event().wait(0.05)  # time for another thread to come
+        is_loading.clear()
+        return "key"
+
+    monkeypatch.setattr(proving, "load_proving_key", load)
+    proving._load_key.cache_clear()
+    try:
+        with ThreadWorkers(lambda _: proving._get_key("open", "mini", Path(), False), 2) as workers:
+            tickets = [workers.submit(b"") for _ in range(4)]
+            assert dict(workers.wait(60) for _ in tickets) == dict.fromkeys(tickets, "key")
+    finally:
+        proving._load_key.cache_clear()
+    assert loads == [("open", "mini")]
 
 
 def test_no_cluster_is_said_so():
