@@ -43,7 +43,7 @@ class VenueKeys:
 
 
 def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
-    """The development keys that `zkmargin setup` made for a preset, with every check.
+    """The development keys that `zkmargin setup` made for a preset.
 
     Raises
     ------

@@ -11,6 +11,8 @@ BASE_MODULUS: int
 BABYJUB_ORDER: int
 """l, the order of Base8."""
 BASE8: Point
+KEY_CHECKS: int
+"""Version of the checks that `ProvingKey.load` makes and `load_known` leaves out."""
 VECTOR_UNIT: bool
 """Whether sums of points and transforms run on AVX-512 IFMA. ZKMARGIN_NATIVE=scalar in the environment prevents it."""
 

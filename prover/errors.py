@@ -19,6 +19,7 @@
     │   ├── UnsatisfiedConstraint   the first constraint that the witness breaks
     │   └── NotSolvable          wires that do not follow from the inputs
     ├── ProofRejected            a proof that does not verify
+    ├── NoRandomness             the operating system gave no randomness
     ├── StatementError           a signal that statement.json does not name, or of another size
     ├── MessageInvalid           a typed message with a field that its EIP-712 type does not allow
     ├── AccountError
@@ -58,6 +59,7 @@ __all__ = [
     "KeyRefused",
     "MessageInvalid",
     "MissingInput",
+    "NoRandomness",
     "NotInField",
     "NotSolvable",
     "OutOfRange",
@@ -212,6 +214,14 @@ class ProofRejected(ProverError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
+        self.reason = reason
+
+
+class NoRandomness(ProverError):
+    """The operating system gave no randomness, so nothing was blinded, escrowed or set up."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no randomness: {reason}")
         self.reason = reason
 
 

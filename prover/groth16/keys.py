@@ -11,9 +11,11 @@ The manifest is written last and names the files by hash, so an interrupted set-
 These keys come from one party's randomness: whoever had read the memory of the set-up could forge. They are marked
 `insecure` and refused unless the caller allows them, which only a local development chain may do.
 
-A proving key that passed every check leaves a record in `build/checked/`, named for the hashes of key and circuit.
-Where there is one, the next load compares the bytes with the hash and leaves the checks of single points out; what lets
-anybody forge is looked for every time. Whoever can write there can also write the programs that read it.
+A proving key that passed every check leaves a record in `build/checked/`, named for the hashes of key and circuit and
+for the version of the checks. Where there is one, the next load compares the bytes with the hash and leaves the checks
+of single points out; what lets anybody forge is looked for every time. A record vouches for the manifest's hash, and
+both lie in `build/`: whoever can write there can have a key taken unchecked. A wrong point then makes proofs that do
+not verify, and those are not released.
 """
 
 import fcntl
@@ -40,8 +42,6 @@ from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
 
 MANIFEST, CHECKED = "manifest.json", "checked"
-CHECKS = 1
-"""Version of the checks that a record stands for: whoever adds one to `ProvingKey.load` raises it."""
 WORD = 32
 """Bytes of one number in a key's canonical bytes."""
 
@@ -169,12 +169,35 @@ def load_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> 
     KeyMismatch
         If the constraints do not have the public inputs of the statement.
     """
-    compiled = compile_circuit(circuit, preset, build=build)
-    native = _native.Circuit(compiled.r1cs.read_bytes(), compiled.sym.read_text())
-    expected = get_public_signals(circuit, _get_preset(preset)).size
-    if native.n_public != expected:
-        raise KeyMismatch(f"{circuit}: the constraints have {native.n_public} public inputs, the statement {expected}")
-    return native
+    return _CircuitFile.read(circuit, _get_preset(preset), build).parse()
+
+
+@dataclass(frozen=True)
+class _CircuitFile:
+    """A compiled circuit as it was read: what is hashed is what is parsed."""
+
+    name: str
+    preset: Preset
+    r1cs: bytes
+    sym: str
+
+    @classmethod
+    def read(cls, circuit: str, preset: Preset, build: Path) -> "_CircuitFile":
+        compiled = compile_circuit(circuit, preset, build=build)
+        return cls(circuit, preset, compiled.r1cs.read_bytes(), compiled.sym.read_text())
+
+    @cached_property
+    def hash(self) -> str:
+        return hashlib.sha256(self.r1cs).hexdigest()
+
+    def parse(self) -> _native.Circuit:
+        native = _native.Circuit(self.r1cs, self.sym)
+        expected = get_public_signals(self.name, self.preset).size
+        if native.n_public != expected:
+            raise KeyMismatch(
+                f"{self.name}: the constraints have {native.n_public} public inputs, the statement {expected}"
+            )
+        return native
 
 
 def setup_keys(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> ManifestEntry:
@@ -186,21 +209,21 @@ def setup_keys(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> Ma
         If circom is needed and not there.
     """
     preset = _get_preset(preset)
-    compiled = compile_circuit(circuit, preset, build=build)
+    file = _CircuitFile.read(circuit, preset, build)
     folder = build / preset.name
     with _locked(folder / ".keys.lock"):
-        circuit_hash = _hash_file(compiled.r1cs)
         known = _read_manifest(folder).get(circuit)
-        if known and known.circuit_hash == circuit_hash and _files_match(folder, circuit, known):
+        if known and known.circuit_hash == file.hash and _files_match(folder, circuit, known):
             return known
-        native = load_circuit(circuit, preset, build=build)
-        return _write_keys(folder, circuit, circuit_hash, native)
+        return _write_keys(build, file)
 
 
 def load_proving_key(
     circuit: str, preset: Preset | str, *, build: Path = BUILD, allow_insecure: bool = False
 ) -> ProvingKey:
-    """The proving key of `circuit`, checked against circuit, manifest and curve.
+    """The proving key of `circuit`, whose bytes are those that the manifest names.
+
+    The first load checks it against circuit and curve, point by point, and leaves a record; later ones rely on that.
 
     Parameters
     ----------
@@ -221,11 +244,11 @@ def load_proving_key(
     preset = _get_preset(preset)
     folder = build / preset.name
     entry = _get_entry(folder, circuit, allow_insecure)
-    if _hash_file(compile_circuit(circuit, preset, build=build).r1cs) != entry.circuit_hash:
+    file = _CircuitFile.read(circuit, preset, build)
+    if file.hash != entry.circuit_hash:
         raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; {describe_setup(preset.name)}")
-    data = _read_checked(folder / f"{circuit}.zkey", entry.zkey_hash)
-    native_circuit = load_circuit(circuit, preset, build=build)
-    native = _load_native(data, entry, native_circuit, build / CHECKED)
+    native_circuit = file.parse()
+    native = _load_native(folder / f"{circuit}.zkey", entry, native_circuit, build / CHECKED)
     key = ProvingKey(circuit, preset, native_circuit, native, entry)
     if key.verifying_key.hash.hex() != entry.key_hash:
         raise KeyMismatch(f"{circuit}: the key's hash is {key.verifying_key.hash.hex()}, manifest {entry.key_hash}")
@@ -254,13 +277,14 @@ def load_verifying_key(
 
 
 # ---------------------------------------------------------------------------------------------------------- manifest
-def _write_keys(folder: Path, circuit: str, circuit_hash: str, native: _native.Circuit) -> ManifestEntry:
+def _write_keys(build: Path, file: _CircuitFile) -> ManifestEntry:
+    circuit, folder, native = file.name, build / file.preset.name, file.parse()
     zkey = native.set_up()
     verifying = VerifyingKey(_native.ProvingKey.load(zkey, native).verifying_key())
     vkey = (json.dumps(verifying.to_json(), indent=1) + "\n").encode()
     entry = ManifestEntry(
         insecure=True,
-        circuit_hash=circuit_hash,
+        circuit_hash=file.hash,
         key_hash=verifying.hash.hex(),
         zkey_hash=hashlib.sha256(zkey).hexdigest(),
         vkey_hash=hashlib.sha256(vkey).hexdigest(),
@@ -271,6 +295,7 @@ def _write_keys(folder: Path, circuit: str, circuit_hash: str, native: _native.C
     write_whole(folder / f"{circuit}.zkey", zkey)
     write_whole(folder / f"{circuit}.vkey.json", vkey)
     _write_manifest(folder, {**entries, circuit: entry})
+    _leave_record(build / CHECKED, entry)
     return entry
 
 
@@ -310,34 +335,40 @@ def _files_match(folder: Path, circuit: str, entry: ManifestEntry) -> bool:
     return True
 
 
-def _load_native(data: bytes, entry: ManifestEntry, circuit: _native.Circuit, records: Path) -> _native.ProvingKey:
+def _load_native(path: Path, entry: ManifestEntry, circuit: _native.Circuit, records: Path) -> _native.ProvingKey:
     """The key of bytes that have the manifest's hash; with every check, unless there is a record of them."""
-    name = hashlib.sha256(f"{CHECKS} {entry.zkey_hash} {entry.circuit_hash}".encode()).hexdigest()
-    if (records / name).is_file():
-        return _native.ProvingKey.load_known(data, bytes.fromhex(entry.zkey_hash), circuit)
-    native = _native.ProvingKey.load(data, circuit)
-    with suppress(OSError):  # where nothing can be written, the next load checks again
-        records.mkdir(parents=True, exist_ok=True)
-        write_whole(records / name, b"")
+    if (records / _name_record(entry)).is_file():
+        return _native.ProvingKey.load_known(_read(path), bytes.fromhex(entry.zkey_hash), circuit)
+    native = _native.ProvingKey.load(_read_checked(path, entry.zkey_hash), circuit)
+    _leave_record(records, entry)
     return native
 
 
-def _read_checked(path: Path, expected: str) -> bytes:
+def _name_record(entry: ManifestEntry) -> str:
+    return hashlib.sha256(f"{_native.KEY_CHECKS} {entry.zkey_hash} {entry.circuit_hash}".encode()).hexdigest()
+
+
+def _leave_record(records: Path, entry: ManifestEntry) -> None:
+    with suppress(OSError):  # where nothing can be written, the next load checks again
+        records.mkdir(parents=True, exist_ok=True)
+        write_whole(records / _name_record(entry), b"")
+
+
+def _read(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise KeyMissing(f"{path} is missing: {describe_setup(path.parent.name)}") from None
     except OSError as error:
         raise KeyMissing(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _read_checked(path: Path, expected: str) -> bytes:
+    data = _read(path)
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise KeyMismatch(f"{path} has SHA-256 {found}, the manifest says {expected}")
     return data
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

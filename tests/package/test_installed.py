@@ -21,13 +21,13 @@ from zkmargin.prover import _native
 from zkmargin.prover.paths import BUILD, NODE_MODULES
 from zkmargin.scripts.setup import set_up
 
-pytestmark = pytest.mark.timeout(2_400)  # the wheel's Rust, on a machine that does other work too
-
 ROOT = Path(__file__).parents[2]
 DATA = {".json", ".circom", ".sol", ".js", ".mjs", ".pyi", ".typed", ".toml"}
 """Suffixes of the files without which some command would not run."""
 NATIVE = {"engine": engine_native, "prover": _native}
 """The native module of each folder that has one."""
+WHEEL = (pytest.mark.slow, pytest.mark.timeout(2_400))
+"""Marks of what builds the wheel's Rust, on a machine that does other work too."""
 FOLDERS = ("engine", "prover", "committee", "contracts", "scripts", "zkmargin")
 BOOK = {
     "format": "zkmargin.portfolio/1",
@@ -89,7 +89,7 @@ def install_wheel(sources: Path, python: Path) -> None:
     subprocess.run(install, check=True, timeout=120)
 
 
-@pytest.fixture(scope="module", params=["layout", pytest.param("wheel", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["layout", pytest.param("wheel", marks=WHEEL)])
 def installation(request, tmp_path_factory) -> Installation:
     folder = tmp_path_factory.mktemp(request.param)
     sources, project, home = folder / "sources", folder / "project", folder / "home"

@@ -7,23 +7,23 @@ use ark_ff::BigInt as Limbs;
 use num_bigint::{BigInt, BigUint};
 use pyo3::prelude::*;
 use zkmargin_core::error::{Error, Result};
-use zkmargin_core::{babyjub, field};
+use zkmargin_core::{babyjub, field, random};
 
 /// The limbs of an integer in 0 .. 2^256 - 1.
 fn limbs(name: &'static str, value: &BigInt) -> Result<Limbs<4>> {
     Limbs::try_from(natural(name, value)?).map_err(|()| Error::NotInField { name: name.into(), value: value.clone() })
 }
 
-/// A uniform element of BN254's scalar field from the operating system.
+/// A uniform element of BN254's scalar field but zero, from the operating system.
 #[pyfunction]
-pub fn random_element() -> BigUint {
-    field::to_biguint(babyjub::random_element())
+pub fn random_element() -> Raises<BigUint> {
+    Ok(field::to_biguint(random::element()?))
 }
 
 /// A uniform scalar in 1 .. BABYJUB_ORDER - 1 from the operating system.
 #[pyfunction]
-pub fn random_scalar() -> BigUint {
-    BigUint::from(babyjub::random_scalar())
+pub fn random_scalar() -> Raises<BigUint> {
+    Ok(BigUint::from(random::scalar(&babyjub::ORDER)?))
 }
 
 #[pyfunction]

@@ -43,6 +43,7 @@ impl From<Raised> for PyErr {
                 Error::Unsatisfied { constraint } => raise(py, "UnsatisfiedConstraint", (constraint,)),
                 Error::NotSolvable { wires } => raise(py, "NotSolvable", (wires,)),
                 Error::ProofRejected { reason } => raise(py, "ProofRejected", (reason,)),
+                Error::NoRandomness { reason } => raise(py, "NoRandomness", (reason,)),
                 Error::Argument { name, value, low, high } => raise(py, "OutOfRange", (name, value, low, high)),
             };
             match made {

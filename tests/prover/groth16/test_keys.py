@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import struct
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -314,7 +317,9 @@ def loads(folder, monkeypatch):
             return _native.ProvingKey.load_known(zkey, digest, circuit)
 
     setup_keys("open", MINI, build=folder)
-    monkeypatch.setattr(keys, "_native", SimpleNamespace(Circuit=_native.Circuit, ProvingKey=Recorded))
+    shutil.rmtree(folder / "checked")
+    native = SimpleNamespace(Circuit=_native.Circuit, ProvingKey=Recorded, KEY_CHECKS=_native.KEY_CHECKS)
+    monkeypatch.setattr(keys, "_native", native)
     return kinds
 
 
@@ -327,22 +332,49 @@ def test_a_key_is_checked_once_and_then_known_by_its_bytes(folder, loads):
     data = bytearray((folder / "mini/open.zkey").read_bytes())
     data[-1_000] ^= 1
     (folder / "mini/open.zkey").write_bytes(data)
-    with pytest.raises(KeyMismatch, match="the manifest says"):
+    for is_known, reason in ((True, "not those that were checked"), (False, "the manifest says")):
+        if not is_known:
+            shutil.rmtree(folder / "checked")
+        with pytest.raises(KeyMismatch, match=reason):
+            load_proving_key("open", MINI, build=folder, allow_insecure=True)
+    assert loads == ["every check", "known", "known"]
+
+
+def test_a_record_is_of_one_key_one_circuit_and_one_version_of_the_checks(folder, loads):
+    def load_once() -> str:
+        before = len(loads)
         load_proving_key("open", MINI, build=folder, allow_insecure=True)
-    assert loads == ["every check", "known"]
+        (kind,) = loads[before:]
+        return kind
+
+    assert [load_once(), load_once()] == ["every check", "known"]
+    keys._native.KEY_CHECKS += 1
+    assert [load_once(), load_once()] == ["every check", "known"]
+    entry = keys._read_manifest(folder / "mini")["open"]
+    other_circuit, other_key = replace(entry, circuit_hash="0" * 64), replace(entry, zkey_hash="0" * 64)
+    assert len({keys._name_record(one) for one in (entry, other_circuit, other_key)}) == 3
+    native = keys.load_circuit("open", MINI)
+    keys._load_native(folder / "mini/open.zkey", other_circuit, native, folder / "checked")
+    assert loads[-1] == "every check"
 
 
-def test_a_record_is_of_one_key_one_circuit_and_one_version_of_the_checks(folder, loads, monkeypatch):
+def test_a_set_up_leaves_the_record_of_its_own_checks(folder):
+    entry = setup_keys("open", MINI, build=folder)
+    assert [path.name for path in (folder / "checked").iterdir()] == [keys._name_record(entry)]
+
+
+def test_what_is_hashed_of_a_circuit_is_what_is_parsed(folder, monkeypatch):
+    """The file is read once: another one that takes its place after the hash changes nothing."""
+    setup_keys("open", MINI, build=folder)
+    reads, read = [], Path.read_bytes
+
+    def read_and_note(path: Path) -> bytes:
+        reads.append(path.suffix)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_note)
     load_proving_key("open", MINI, build=folder, allow_insecure=True)
-    monkeypatch.setattr(keys, "CHECKS", keys.CHECKS + 1)
-    load_proving_key("open", MINI, build=folder, allow_insecure=True)
-    (folder / "mini/manifest.json").unlink()
-    monkeypatch.setattr(keys, "_native", _native)
-    before = set((folder / "checked").iterdir())
-    setup_keys("open", MINI, build=folder)  # a fresh key
-    load_proving_key("open", MINI, build=folder, allow_insecure=True)
-    assert loads == ["every check"] * 2
-    assert len(set((folder / "checked").iterdir()) - before) == 1
+    assert sorted(reads) == [".r1cs", ".zkey"]
 
 
 @pytest.mark.parametrize("digest", [bytes(32), b"\1" * 32])
@@ -441,7 +473,7 @@ def test_a_verifying_key_must_have_the_statements_inputs(folder):
     path, manifest = folder / "mini/open.vkey.json", folder / "mini/manifest.json"
     path.write_text(json.dumps(small.to_json()))
     document = json.loads(manifest.read_text())
-    document["keys"]["open"].update(vkey_hash=keys._hash_file(path), key_hash=small.hash.hex())
+    document["keys"]["open"].update(vkey_hash=hashlib.sha256(path.read_bytes()).hexdigest(), key_hash=small.hash.hex())
     manifest.write_text(json.dumps(document))
     assert small.hash.hex() != entry.key_hash
     with pytest.raises(KeyMismatch, match="public inputs"):

@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::poseidon;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, BigInt, BigInteger, Field, MontFp, One};
-use ark_std::rand::{rngs::OsRng, RngCore};
 use num_bigint::BigUint;
 
 const A: Fr = MontFp!("168700");
@@ -124,19 +123,6 @@ pub fn checked_scalar(name: &'static str, scalar: &BigUint) -> Result<BigInt<4>>
     BigInt::try_from(scalar.clone()).map_err(|_| Error::argument(name, 0, 1, 1))
 }
 
-/// A uniform scalar in 1 .. ORDER - 1 from the operating system's randomness, by rejection.
-pub fn random_scalar() -> BigInt<4> {
-    loop {
-        let mut limbs = [0u64; 4];
-        limbs.iter_mut().for_each(|limb| *limb = OsRng.next_u64());
-        limbs[3] >>= 5; // ORDER has 251 bits
-        let candidate = BigInt::new(limbs);
-        if candidate < ORDER && !candidate.is_zero() {
-            return candidate;
-        }
-    }
-}
-
 /// ElGamal escrow of a field element under the committee's key: R = rho Base8, S = rho PK, c = key + Poseidon(tag, S).
 pub fn escrow_encrypt(tag: Fr, key: Fr, scalar: &BigInt<4>, committee: &Point) -> Result<(Point, Fr)> {
     committee.check_key("committee key")?;
@@ -149,12 +135,6 @@ pub fn escrow_decrypt(tag: Fr, secret: &BigInt<4>, ephemeral: &Point, escrowed: 
     ephemeral.check_key("ephemeral key")?;
     let shared = ephemeral.times(secret);
     Ok(escrowed - poseidon::hash(&[tag, shared.x, shared.y])?)
-}
-
-/// A uniform element of BN254's scalar field from the operating system's randomness.
-pub fn random_element() -> Fr {
-    use ark_std::UniformRand;
-    Fr::rand(&mut OsRng)
 }
 
 #[cfg(test)]
@@ -231,7 +211,6 @@ mod tests {
         for outside in [BigUint::ZERO, order.clone(), order + 1u8, BigUint::from(1u8) << 300] {
             assert_refused(checked_scalar("rho", &outside), &format!("\"rho\", value: {outside}, low: 1"));
         }
-        assert!((0..100).all(|_| random_scalar() < ORDER));
     }
 
     #[test]

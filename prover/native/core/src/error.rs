@@ -57,6 +57,10 @@ pub enum Error {
     ProofRejected {
         reason: String,
     },
+    /// The operating system, or the host of a module in WebAssembly, gave no randomness.
+    NoRandomness {
+        reason: String,
+    },
     /// A size or argument outside its range.
     Argument {
         name: &'static str,

@@ -7,12 +7,12 @@ use crate::proof::Proof;
 use crate::public_sum::PublicSum;
 use crate::quotient::Quotient;
 use crate::r1cs::R1cs;
+use crate::random;
 use crate::vkey::VerifyingKey;
 use crate::zkey::Zkey;
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{One, PrimeField, UniformRand, Zero};
-use ark_std::rand::rngs::OsRng;
+use ark_ff::{One, PrimeField, Zero};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl ProvingKey {
             return Err(Error::mismatch("wire 0 of the witness is not 1"));
         }
         let h = self.quotient(wires, check_constraints, note)?;
-        if let Some(proof) = self.finish(wires, &h, note) {
+        if let Some(proof) = self.finish(wires, &h, note)? {
             note("verify");
             return Ok(proof);
         }
@@ -110,18 +110,18 @@ impl ProvingKey {
         self.ic_sum.clear();
         self.a_sum.clear();
         let rejected = || Error::ProofRejected { reason: "the finished proof does not verify".into() };
-        self.finish(wires, &h, &mut |_| ()).ok_or_else(rejected)
+        self.finish(wires, &h, &mut |_| ())?.ok_or_else(rejected)
     }
 
     /// The proof, if it verifies.
-    fn finish(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Option<Proof> {
-        let proof = self.assemble(wires, h, note);
-        let proof = Proof::checked(proof.a, proof.b, proof.c).ok()?;
+    fn finish(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Result<Option<Proof>> {
+        let proof = self.assemble(wires, h, note)?;
+        let Ok(proof) = Proof::checked(proof.a, proof.b, proof.c) else { return Ok(None) };
         let sum = self.ic_sum.compute(&self.vk.ic[1..], &wires[1..=self.circuit.n_public()]);
-        self.vk.verify_sum(&proof, sum).then_some(proof)
+        Ok(self.vk.verify_sum(&proof, sum).then_some(proof))
     }
 
-    fn assemble(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Proof {
+    fn assemble(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Result<Proof> {
         let plain: Vec<Limbs> = wires.par_iter().with_min_len(1024).map(|x| x.into_bigint()).collect();
         let pick = |indices: &[u32]| indices.iter().map(|w| plain[*w as usize]).collect::<Vec<_>>();
         let a_scalars = pick(&self.a.0);
@@ -138,14 +138,14 @@ impl ProvingKey {
         note("sum_c");
         let h_sum = msm(&self.h, h);
         note("sum_h");
-        let (r, s) = (Fr::rand(&mut OsRng), Fr::rand(&mut OsRng));
+        let (r, s) = (random::element()?, random::element()?);
         let a = a_sum + self.vk.alpha + self.delta1 * r;
         let b1 = b1_sum + self.beta1 + self.delta1 * s;
         let b2 = b2_sum + self.vk.beta + self.vk.delta * s;
         let c = c_sum + h_sum + a * s + b1 * r - self.delta1 * (r * s);
         let proof = Proof { a: a.into_affine(), b: b2.into_affine(), c: c.into_affine() };
         note("blind");
-        proof
+        Ok(proof)
     }
 
     /// See `Quotient`.

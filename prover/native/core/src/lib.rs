@@ -16,6 +16,7 @@ pub mod proof;
 mod public_sum;
 mod quotient;
 pub mod r1cs;
+pub mod random;
 mod schedule;
 pub mod setup;
 pub mod solver;

@@ -1,7 +1,7 @@
 //! A Groth16 proof as eight words.
 
 use crate::error::{Error, Result};
-use crate::field::{checked_g1, checked_g2, from_biguint, to_biguint};
+use crate::field::{checked_g1, checked_g2, from_biguint, to_biguint, write_be};
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use num_bigint::BigUint;
 
@@ -22,19 +22,19 @@ impl Proof {
 
     /// A.x, A.y, B.x.c1, B.x.c0, B.y.c1, B.y.c0, C.x, C.y: the order of the EVM's pairing precompile.
     pub fn words(&self) -> [BigUint; Self::WORDS] {
-        let Proof { a, b, c } = self;
-        [a.x, a.y, b.x.c1, b.x.c0, b.y.c1, b.y.c0, c.x, c.y].map(to_biguint)
+        self.coordinates().map(to_biguint)
     }
 
     /// The words, 32 bytes each, big-endian.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(32 * Self::WORDS);
-        for word in self.words() {
-            let word = word.to_bytes_be();
-            bytes.resize(bytes.len() + 32 - word.len(), 0);
-            bytes.extend_from_slice(&word);
-        }
+        self.coordinates().into_iter().for_each(|coordinate| write_be(&mut bytes, coordinate));
         bytes
+    }
+
+    fn coordinates(&self) -> [Fq; Self::WORDS] {
+        let Proof { a, b, c } = self;
+        [a.x, a.y, b.x.c1, b.x.c0, b.y.c1, b.y.c0, c.x, c.y]
     }
 
     /// # Errors

@@ -3,14 +3,14 @@
 use crate::error::Result;
 use crate::quotient::domain;
 use crate::r1cs::R1cs;
+use crate::random;
 use crate::vkey::VerifyingKey;
 use crate::zkey::Zkey;
 use ark_bn254::{Fr, G1Projective, G2Projective};
 use ark_ec::scalar_mul::BatchMulPreprocessing;
 use ark_ec::{CurveGroup, PrimeGroup};
-use ark_ff::{Field, UniformRand, Zero};
+use ark_ff::{Field, Zero};
 use ark_poly::EvaluationDomain;
-use ark_std::rand::rngs::OsRng;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The secrets of a set-up, wiped when dropped. gamma is 1, as in snarkjs's keys.
@@ -22,14 +22,9 @@ struct ToxicWaste {
 }
 
 impl ToxicWaste {
-    fn fresh() -> Self {
-        let nonzero = || loop {
-            let value = Fr::rand(&mut OsRng);
-            if !value.is_zero() {
-                return value;
-            }
-        };
-        ToxicWaste { tau: nonzero(), alpha: nonzero(), beta: nonzero(), delta: nonzero() }
+    fn fresh() -> Result<Self> {
+        use random::element;
+        Ok(ToxicWaste { tau: element()?, alpha: element()?, beta: element()?, delta: element()? })
     }
 }
 
@@ -70,7 +65,7 @@ impl AtTau {
 pub fn set_up(circuit: &R1cs) -> Result<Zkey> {
     let size = circuit.domain_size();
     let (once, twice) = (domain(size)?, domain(2 * size)?);
-    let waste = ToxicWaste::fresh();
+    let waste = ToxicWaste::fresh()?;
     let delta_inverse = Zeroizing::new(waste.delta.inverse().unwrap_or_default());
     let lagrange = Zeroizing::new(once.evaluate_all_lagrange_coefficients(waste.tau));
     let at = AtTau::new(circuit, &lagrange);

@@ -315,7 +315,9 @@ fn to_lines(numbers: &[f64]) -> Vec<Line> {
 
 fn lay_out(part: &Part, slots: usize, first: usize) -> Result<Rows, Refused> {
     let (span, count) = (part.slots.len(), part.rows.len());
-    require(part.slots.end <= slots, || format!("slots {:?} of a part, allowed is within 0..{slots}", part.slots))?;
+    require(part.slots.start <= part.slots.end && part.slots.end <= slots, || {
+        format!("slots {:?} of a part, allowed is within 0..{slots}", part.slots)
+    })?;
     require_length("matrix of a part", part.matrix.len(), count * span)?;
     let lines = count.div_ceil(8);
     let column = |slot: usize| -> Vec<f64> { (0..count).map(|row| part.matrix[row * span + slot]).collect() };
@@ -428,6 +430,10 @@ mod tests {
         );
         assert_eq!(refused(|f| f.weights.truncate(10)), "weights has 10 numbers, allowed is 11");
         assert_eq!(refused(|f| f.parts[2].slots.end = 17), "slots 9..17 of a part, allowed is within 0..16");
+        assert_eq!(
+            refused(|f| (f.parts[2].slots.start, f.parts[2].matrix) = (17, Vec::new())),
+            "slots 17..16 of a part, allowed is within 0..16"
+        );
         assert_eq!(refused(|f| f.parts[0].matrix.truncate(239)), "matrix of a part has 239 numbers, allowed is 240");
         assert_eq!(refused(|f| f.parts[0].rows.end = 99), "matrix of a part has 240 numbers, allowed is 1584");
     }

@@ -48,15 +48,16 @@ fn draw(bytes: &mut [u8]) -> std::result::Result<(), getrandom::Error> {
 
 getrandom::register_custom_getrandom!(draw);
 
-/// Takes the input and leaves what `work` gives, or why it does not.
+/// Takes the input and leaves what `work` gives, or why it does not. Should `work` end in a trap, nothing stays
+/// borrowed: the next call finds neither circuit nor key.
 fn answer(work: impl FnOnce(&mut State, Vec<u8>) -> Result<Vec<u8>>) -> u32 {
-    STATE.with_borrow_mut(|state| {
-        let input = std::mem::take(&mut state.input);
-        let done = work(state, input);
-        let failed = done.is_err();
-        state.output = done.unwrap_or_else(|error| format!("{error:?}").into_bytes());
-        failed.into()
-    })
+    let mut state = STATE.take();
+    let input = std::mem::take(&mut state.input);
+    let done = work(&mut state, input);
+    let failed = done.is_err();
+    state.output = done.unwrap_or_else(|error| format!("{error:?}").into_bytes());
+    STATE.set(state);
+    failed.into()
 }
 
 /// Where the host writes `length` bytes: the next call's input.
