@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eth_abi.abi import encode as abi_encode
-from eth_utils.crypto import keccak
-
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid
-from zkmargin.contracts.messages import EpochPoints, NamedPoint
+from zkmargin.contracts.messages import EpochPoints
 from zkmargin.contracts.venue import Contracts
 from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
 from zkmargin.prover.groth16.proof import Proof
@@ -69,7 +66,7 @@ class AttestationVerifier:
         max_age : int
             Greatest age of its prices, in seconds; the oracle's bound for attestations holds beside it.
         point_hash : bytes, optional
-            Hash of the policy's point (`hash_point`), 32 bytes; zero takes what the epoch has under the name.
+            Hash of the policy's point (`NamedPoint.hash`), 32 bytes; zero takes what the epoch has under the name.
 
         Raises
         ------
@@ -105,8 +102,3 @@ def to_shown(shown: ProvenAttestation, points: EpochPoints) -> dict[str, object]
         "points": [{"name": point.name, "x": point.x, "y": point.y} for point in points.points],
         "proof": Proof.from_bytes(shown.proof).words,
     }
-
-
-def hash_point(point: NamedPoint) -> bytes:
-    """keccak256(abi.encode(name, x, y)), 32 bytes: stands for the whole content of a policy."""
-    return keccak(abi_encode(["bytes32", "uint256", "uint256"], [point.name, point.x, point.y]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eth_abi.abi import decode as abi_decode
@@ -14,11 +14,14 @@ from web3.exceptions import Web3Exception
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.compile import Artifact
 from zkmargin.contracts.errors import AnswerMalformed, CallInvalid, DeploymentMismatch
-from zkmargin.contracts.logs import read_logs
+from zkmargin.contracts.logs import Topic, read_logs
 from zkmargin.contracts.reverts import to_checksummed
 
 UNFIT = (Web3Exception, EncodingError, DecodingError, TypeError, ValueError, KeyError, AttributeError, OverflowError)
 """What web3 and eth-abi raise for values that are not of the interface's types."""
+
+Key = int | Sequence[int] | None
+"""What an indexed field of an event may be: one value, one of several, or anything."""
 
 
 class Contract:
@@ -81,7 +84,7 @@ class Contract:
         return self.chain.send(self.address, data, sender=sender, name=f"{self.name}.{function}")
 
     def read_events(
-        self, event: str, *, first_block: int = 0, last_block: int | None = None, key: int | None = None
+        self, event: str, *, first_block: int = 0, last_block: int | None = None, keys: Sequence[Key] = ()
     ) -> list[Mapping[str, Any]]:
         """Every event of that name from `first_block` to `last_block`, both included, decoded, in the chain's order.
 
@@ -90,8 +93,8 @@ class Contract:
 
         Parameters
         ----------
-        key : int, optional
-            Only events whose first indexed field has this value.
+        keys : sequence of int, sequence of int, or None
+            Only events whose indexed fields have these values, in their order: one, one of several, or (None) any.
 
         Raises
         ------
@@ -100,9 +103,9 @@ class Contract:
         """
         if last_block is None:
             return self.chain.read_at_one_block(
-                lambda block: self.read_events(event, first_block=first_block, last_block=block.number, key=key)
+                lambda block: self.read_events(event, first_block=first_block, last_block=block.number, keys=keys)
             )
-        topics = [str(self._contract.events[event]().topic), *([] if key is None else [f"0x{key:064x}"])]
+        topics = [str(self._contract.events[event]().topic), *map(_to_topic, keys)]
         logs = read_logs(self.chain, self.address, topics, first_block, last_block)
         return [self._decode(event, log, first_block, last_block) for log in logs]
 
@@ -126,3 +129,9 @@ class Contract:
             raise AnswerMalformed(
                 f"log of {self.name}.{event} in blocks {first} to {last}", " ".join(str(fault).split())[:300]
             ) from None
+
+
+def _to_topic(key: Key) -> Topic:
+    if key is None:
+        return None
+    return f"0x{key:064x}" if isinstance(key, int) else [f"0x{value:064x}" for value in key]

@@ -63,7 +63,7 @@ class KeyRegistry:
         CallInvalid
             If no such version was registered.
         """
-        events = self.contract.read_events("KeyRegistered", first_block=self._first_block, key=version)
+        events = self.contract.read_events("KeyRegistered", first_block=self._first_block, keys=(version,))
         if not events:
             raise CallInvalid("key version", version, f"1 to {self.get_latest()}, the registered ones")
         arguments: Mapping[str, Any] = events[0]["args"]

@@ -48,6 +48,9 @@ class LiveEpoch:
     data: Epoch
     signed: SignedEpoch
     receipt: Receipt
+    """Of the epoch."""
+    snapshot_receipt: Receipt | None
+    """Of its snapshot's bytes, where they were published."""
     seconds: Mapping[str, float]
     """How long computing one policy's point ("policy_point"), the publishers' checks and signatures ("check") and,
     where it was built here, the policies ("policy") took."""
@@ -165,10 +168,10 @@ class LocalVenue(Venue):
     def _post(
         self, epoch: Epoch, signed: SignedEpoch, seconds: Mapping[str, float], *, with_snapshot: bool
     ) -> LiveEpoch:
-        receipt = self.contracts.oracle.post_epoch(signed, sender=self.submitter)
-        if with_snapshot:
-            self.contracts.oracle.publish_snapshot(signed.snapshot, sender=self.submitter)
-        live = LiveEpoch(epoch, signed, receipt, seconds)
+        oracle = self.contracts.oracle
+        receipt = oracle.post_epoch(signed, sender=self.submitter)
+        published = oracle.publish_snapshot(signed.snapshot, sender=self.submitter) if with_snapshot else None
+        live = LiveEpoch(epoch, signed, receipt, published, seconds)
         self.latest = self._live[epoch.number] = live
         self.snapshot = epoch.snapshot
         return live

@@ -14,10 +14,12 @@ from zkmargin.contracts.chain import Chain
 
 TOO_MUCH = (400, 413, 500, 503, 504)
 """HTTP statuses with which nodes and their gateways refuse a range."""
+Topic = str | Sequence[str] | None
+"""A topic, 0x-hex, one of several, or any."""
 
 
-def read_logs(chain: Chain, address: str, topics: Sequence[str], first: int, last: int) -> list[Any]:
-    """A contract's logs with these first topics (0x-hex) from block `first` to block `last`, both included.
+def read_logs(chain: Chain, address: str, topics: Sequence[Topic], first: int, last: int) -> list[Any]:
+    """A contract's logs with these first topics from block `first` to block `last`, both included.
 
     The range is asked for as a whole, and halved wherever the node answers with an error, whatever its words: providers
     have a dozen of them, and a refusal that is not about the range remains one for a single block.
@@ -36,7 +38,7 @@ def read_logs(chain: Chain, address: str, topics: Sequence[str], first: int, las
                 found += chain.w3.eth.get_logs(
                     {
                         "address": to_checksum_address(address),
-                        "topics": [HexStr(topic) for topic in topics],
+                        "topics": [_to_hex(topic) for topic in topics],
                         "fromBlock": BlockNumber(start),
                         "toBlock": BlockNumber(end),
                     }
@@ -48,6 +50,12 @@ def read_logs(chain: Chain, address: str, topics: Sequence[str], first: int, las
                 continue
         start, most = end + 1, most + max(1, most // 4)
     return found
+
+
+def _to_hex(topic: Topic) -> HexStr | list[HexStr] | None:
+    if topic is None or isinstance(topic, str):
+        return None if topic is None else HexStr(topic)
+    return [HexStr(item) for item in topic]
 
 
 def _is_about_size(refusal: Exception) -> bool:

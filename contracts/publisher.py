@@ -19,7 +19,7 @@ from zkmargin.contracts.messages import (
     sort_points,
 )
 from zkmargin.contracts.registration import RegisteredKey
-from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps
+from zkmargin.engine.epoch.expiry import SKIPS, ExpiryStep, compose_expiry_steps
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.engine.epoch.succession import MAX_LAG, check_step, check_succession
 from zkmargin.engine.margin.house import HouseModel
@@ -37,8 +37,6 @@ from zkmargin.prover.ranges import check_range
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 """Pairs of policies of which the first implies the second for every state."""
-SKIPS = (1, 4, 16)
-"""Numbers of generation steps that a settlement point may take at once, as the oracle has them."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class Publisher:
         )
 
     def sign_settlement(
-        self, message: Settlement, steps: Sequence[RiskEpoch], *, before: RiskEpoch | None = None
+        self, message: Settlement, steps: Sequence[RiskEpoch], latest: int, *, before: RiskEpoch | None = None
     ) -> SignedSettlement:
         """The settlement as `RiskOracle.post_settlement` takes it, after composing the steps and computing the point
         again.
@@ -210,6 +208,9 @@ class Publisher:
         ----------
         steps : sequence of RiskEpoch
             As `propose_settlement`; epochs that this publisher has checked.
+        latest : int
+            Number of the oracle's latest epoch, as this publisher reads it: a settlement of an earlier number would
+            outlive a revocation of the epochs since. A later one is refused on chain.
         before : RiskEpoch, optional
             The last epoch before the first step, if the settlement comes in place of one that was refused: the new
             vector is then held against its prices.
@@ -221,7 +222,7 @@ class Publisher:
         PolicyError
             As `propose_settlement`, or if the new vector may not follow `before`.
         """
-        expected = self.propose_settlement(steps, message.number)
+        expected = self.propose_settlement(steps, latest)
         if before is not None:
             check_step(before, steps[0])
         _check_fields(message, expected)

@@ -10,12 +10,9 @@ from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.messages import SignedEpoch, SignedSettlement, signer_id
-from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.epoch.expiry import SKIPS, ExpiryStep
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.messages.action_table import ActionKind
-
-SKIPS = (16, 4, 1)
-"""Steps of the listing that one settlement point may take at once, the largest first."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,7 @@ class RiskOracle:
         Reverted
             If there is no point of even one step.
         """
-        for count in SKIPS:
+        for count in reversed(SKIPS):
             if start + count <= end:
                 try:
                     self.contract.call("settlementFor", key_version, start, count)
@@ -208,13 +205,13 @@ class RiskOracle:
         """
         signed = bytes(self._read_posted(number, None)["snapshotHash"])
         events = self.contract.read_events(
-            "SnapshotPublished", first_block=self._first_block, key=int.from_bytes(signed, "big")
+            "SnapshotPublished", first_block=self._first_block, keys=(int.from_bytes(signed, "big"),)
         )
         return bytes(events[0]["args"]["snapshot"]) if events else None
 
     def _read_posted(self, number: int, last_block: int | None) -> Mapping[str, Any]:
         events = self.contract.read_events(
-            "EpochPosted", first_block=self._first_block, last_block=last_block, key=number
+            "EpochPosted", first_block=self._first_block, last_block=last_block, keys=(number,)
         )
         if not events:
             raise CallInvalid("number of the epoch", number, "one that was posted")

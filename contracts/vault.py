@@ -7,9 +7,10 @@ from dataclasses import astuple, dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from zkmargin.contracts.chain import Block, Receipt
-from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.chain import Receipt
+from zkmargin.contracts.contract import Contract, Key
 from zkmargin.contracts.errors import CallInvalid
+from zkmargin.prover.messages.fields import to_address
 from zkmargin.prover.messages.wallet import normalise_v
 
 
@@ -41,6 +42,8 @@ class Payment:
 
 STATE_AFTER = {"PaymentVetoed": PaymentState.VETOED, "PaymentReinstated": PaymentState.REINSTATED}
 """State of a payment after an event that also says when it is due."""
+PaymentEvent = tuple[tuple[int, int], str, Mapping[str, Any]]
+"""Block and place in it, name and fields of something that happened to a payment."""
 
 
 class CollateralVault:
@@ -103,33 +106,42 @@ class CollateralVault:
         Parameters
         ----------
         recipient : str, optional
-            Only payments to this address.
+            Only payments to this address; the node is asked for no others.
+
+        Raises
+        ------
+        CallInvalid
+            If the recipient is no address.
         """
+        return self.contract.chain.read_at_one_block(lambda block: self._read_payments(recipient, block.number))
+
+    def _read_payments(self, recipient: str | None, last_block: int) -> list[Payment]:
+        """A record's number is used again once its payment is made. So what happened to a number that is none of
+        `payments` at that moment happened to a payment to somebody else."""
+        wanted = None if recipient is None else _to_word(recipient)
+        queued = self._read_events(["PaymentQueued"], [None, wanted], last_block)
+        accounts = None if wanted is None else [int.from_bytes(event["account"], "big") for _, _, event in queued]
+        changed = self._read_events([*STATE_AFTER, "PaymentReturned"], [accounts], last_block) if queued else []
+        made = self._read_events(["Claimed"], [wanted], last_block)
         payments: dict[tuple[str, int], Payment] = {}
-        for name, event in self._read_events():
-            place = str(event["token"]), int(event["number"])
+        for _, name, event in sorted([*queued, *changed, *made], key=lambda item: item[0]):
+            record = str(event["token"]), int(event["number"])
             if name == "PaymentQueued":
-                payments[place] = _to_payment(event)
+                payments[record] = _to_payment(event)
             elif name == "Claimed":
-                del payments[place]
-            elif name == "PaymentReturned":
-                payments[place] = replace(payments[place], state=PaymentState.RETURNED)
-            else:
-                payments[place] = replace(payments[place], state=STATE_AFTER[name], due_at=int(event["dueAt"]))
-        return [payment for payment in payments.values() if recipient in (None, payment.recipient)]
+                del payments[record]
+            elif record in payments:
+                payments[record] = _change(payments[record], name, event)
+        return list(payments.values())
 
-    def _read_events(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """Name and fields of everything that happened to payments, in the chain's order, all of one chain."""
-
-        def read(block: Block) -> list[tuple[tuple[int, int], str, Mapping[str, Any]]]:
-            return [
-                ((int(event["blockNumber"]), int(event["logIndex"])), name, event["args"])
-                for name in ("PaymentQueued", "Claimed", "PaymentReturned", *STATE_AFTER)
-                for event in self.contract.read_events(name, first_block=self._first_block, last_block=block.number)
-            ]
-
-        found = self.contract.chain.read_at_one_block(read)
-        return [(name, fields) for _, name, fields in sorted(found, key=lambda item: item[0])]
+    def _read_events(self, names: Sequence[str], keys: Sequence[Key], last_block: int) -> list[PaymentEvent]:
+        return [
+            ((int(event["blockNumber"]), int(event["logIndex"])), name, event["args"])
+            for name in names
+            for event in self.contract.read_events(
+                name, first_block=self._first_block, last_block=last_block, keys=keys
+            )
+        ]
 
     def get_inbox(self, account: bytes, token: str) -> int:
         """Units funded and not yet absorbed."""
@@ -174,6 +186,20 @@ def _to_payment(event: Mapping[str, Any]) -> Payment:
         state=PaymentState.QUEUED,
         amount=int(event["amount"]),
     )
+
+
+def _change(payment: Payment, name: str, event: Mapping[str, Any]) -> Payment:
+    """The payment after an event that changed its state."""
+    if name == "PaymentReturned":
+        return replace(payment, state=PaymentState.RETURNED)
+    return replace(payment, state=STATE_AFTER[name], due_at=int(event["dueAt"]))
+
+
+def _to_word(address: str) -> int:
+    try:
+        return int(to_address(address), 16)
+    except ValueError as error:
+        raise CallInvalid("recipient", address, str(error)) from None
 
 
 def _require_ecdsa(signature: bytes) -> bytes:

@@ -4,7 +4,7 @@ are."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 
@@ -15,6 +15,8 @@ from zkmargin.engine.policy.errors import MalformedPolicy, PolicyError
 from zkmargin.engine.policy.record import freeze_integers
 from zkmargin.engine.presets import BITS, Preset
 
+SKIPS = (1, 4, 16)
+"""Numbers of steps that one settlement point may take an account over, as `RiskOracle` has them; a roll takes one."""
 MAGIC = b"zkmargin.settle\x01"
 """First 16 bytes of a settlement's canonical bytes; the last one is the format's version."""
 
@@ -67,6 +69,11 @@ class ExpiryStep:
     def is_identity(self) -> bool:
         """Whether nothing is dropped, so that the settlement's point is the identity."""
         return not self.drop.any()
+
+    def settle(self, held: Sequence[int], cash: int) -> tuple[list[int], int]:
+        """Lots by slot and cash, micro-dollars, after the step."""
+        paid = sum(payoff * lots for payoff, lots in zip(self.payoff.tolist(), held, strict=True))
+        return [0 if drop else lots for drop, lots in zip(self.drop.tolist(), held, strict=True)], cash + paid
 
     def to_bytes(self) -> bytes:
         """Canonical bytes: MAGIC, slots (2), N x drop (1), N x payoff (8), big-endian two's complement."""

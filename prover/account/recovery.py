@@ -12,7 +12,7 @@ from types import MappingProxyType
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.epoch.expiry import SKIPS, ExpiryStep, compose_expiry_steps
 from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
@@ -23,9 +23,6 @@ from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_private, check_range
 from zkmargin.prover.statement.commitment import decrypt_word
 from zkmargin.prover.statement.secret import Secret
-
-MOST_STEPS = 16
-"""Steps of the listing that a roll takes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,17 +251,13 @@ def _settle(
     index: int, event: Transitioned, account: Account, held: list[int], cash: int, settlements: Mapping[int, ExpiryStep]
 ) -> tuple[list[int], int]:
     """Positions and cash after every step that the event takes: one inside another action, several in a roll."""
-    name, most = event.kind.name, MOST_STEPS if get_action_rule(event.kind).takes_steps else 1
-    if not account.generation < event.generation <= account.generation + most:
-        allowed = f"up to {most} steps" if most > 1 else "one step"
-        raise RecoveryError(
-            index, name, f"steps from generation {account.generation} to {event.generation}; allowed: {allowed}"
-        )
-    for generation in range(account.generation + 1, event.generation + 1):
-        settlement = _get_step(index, name, generation, account.preset, settlements)
-        cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))
-        held = [0 if drop else lots for drop, lots in zip(settlement.drop.tolist(), held, strict=True)]
-    return held, cash
+    name, start, end = event.kind.name, account.generation, event.generation
+    allowed = SKIPS if get_action_rule(event.kind).takes_steps else SKIPS[:1]
+    if end - start not in allowed:
+        taken = ", ".join(map(str, allowed))
+        raise RecoveryError(index, name, f"steps from generation {start} to {end}; allowed: {taken} at once")
+    steps = [_get_step(index, name, step, account.preset, settlements) for step in range(start + 1, end + 1)]
+    return compose_expiry_steps(steps).settle(held, cash)
 
 
 def _get_step(

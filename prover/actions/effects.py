@@ -77,9 +77,8 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
     for slot, lots in enumerate(held):
         check_private(f"position in slot {slot} after the {kind.name.lower()}", lots, BITS.position)
 
-    cash += sum(payoff * lots for payoff, lots in zip(settlement.payoff.tolist(), held, strict=True))
+    kept, cash = settlement.settle(held, cash)
     check_private(f"cash after the {kind.name.lower()}", cash, BITS.cash)
-    kept = [0 if drop else lots for drop, lots in zip(settlement.drop.tolist(), held, strict=True)]
     new_state = AccountState(np.array(kept, dtype=np.int64), cash)
     after = account.advance(new_state, generation) if rule.writes else account
     return Effects(

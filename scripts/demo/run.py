@@ -89,7 +89,8 @@ def run_demo(keys: VenueKeys, steps: Steps, *, rpc_url: str | None = None) -> St
 def _post_epochs(story: Story, steps: Steps) -> None:
     steps.start("building the risk epoch from the recorded market, signing and posting it")
     venue = story.venue
-    story.spent("epoch_snapshot", venue.post_epoch().receipt)
+    if published := venue.post_epoch().snapshot_receipt:
+        story.spent("epoch_snapshot", published)
     for _ in range(3):
         venue.chain.travel(1)
         live = venue.post_epoch(with_snapshot=False)

@@ -97,7 +97,9 @@ def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
         },
         "costs/gas.json": {
             "gas of a trade, both sides' margin proved": _thousands(gas, "trade"),
-            "gas: open; deposit; withdraw; attest": _thousands(gas, "open", "deposit", "withdraw", "attest"),
+            "gas: open; deposit; withdraw; its claim; attest": _thousands(
+                gas, "open", "deposit", "withdraw", "claim", "attest"
+            ),
         },
         str(DERIVE.relative_to(ROOT)): {
             f"gas of a public check, {options} options (Derive)": (f"{estimate_derive_gas(options) / 1e6:.1f} M"),

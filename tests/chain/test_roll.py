@@ -79,7 +79,9 @@ def test_who_sleeps_through_steps_trades_and_withdraws_again(venue, sleepers, st
 
 
 @pytest.mark.property("P-221")
-@pytest.mark.parametrize("is_late", ["taker", "maker", "nobody"])
+@pytest.mark.parametrize(
+    "is_late", ["taker", *(pytest.param(who, marks=pytest.mark.slow) for who in ("maker", "nobody"))]
+)
 def test_who_is_a_step_behind_trades_with_who_is_not(venue, sleepers, is_late):
     """A trade takes two accounts at one listing, so that the one behind takes the step first; both behind take it in
     the trade."""
@@ -98,20 +100,26 @@ def test_who_is_a_step_behind_trades_with_who_is_not(venue, sleepers, is_late):
     assert_recovered(venue, [alice, bob])
 
 
-@pytest.mark.property("P-130")
+@pytest.mark.property("P-130", "P-220")
 def test_a_watchtower_rolls_with_the_viewing_key_alone(venue, sleepers):
-    """What it makes of the account is determined, so that it needs no signature; recovery replays it."""
+    """What it makes of the account is determined, so that it needs no signature. The owner's process, which was not
+    asked and has another state than the chain, rebuilds it from the events, as recovery does."""
     alice, bob = sleepers
     sleep(venue, 2)
-    venue.catch_up(bob)
-    vectors = venue.contracts.oracle.read_settlements(venue.facts.preset)
-    roll = alice.client.roll([vectors[alice.client.account.generation + 1]], deadline=venue.deadline, signed=False)
+    vectors, before = venue.contracts.oracle.read_settlements(venue.facts.preset), alice.client.account
+    roll = alice.client.roll([vectors[before.generation + 1]], deadline=venue.deadline, signed=False)
     assert roll.signature == b""
     venue.submit(alice, roll)
     history = venue.contracts.house.read_history()
     [account] = recover_accounts(alice.client.wallet, venue.domain, venue.facts.preset, history, vectors).accounts
     assert account == alice.client.account and not account.state.positions[OPTION]
+
+    alice.client.account = before  # as the owner knows it
     alice.deposit(usd(5))
+    quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
+    venue.settle(alice.accept(quote))
+    assert (alice.state.positions[PERPETUAL], alice.client.account.nonce) == (5, before.nonce + 4)
+    assert_recovered(venue, [alice, bob])
 
 
 @pytest.mark.property("P-130")
@@ -126,7 +134,7 @@ def test_who_holds_no_derivatives_skips(venue):
 
 
 @pytest.mark.property("P-220")
-@pytest.mark.parametrize("later", [0, 1, 2])
+@pytest.mark.parametrize("later", [0, *(pytest.param(count, marks=pytest.mark.slow) for count in (1, 2))])
 def test_a_strangers_skip_locks_nobody(venue, later):
     """Anybody may skip an account that is two steps behind; its owner, who was not asked, goes on from there."""
     carol = open_funded(venue, "carol", 1_000)
@@ -141,22 +149,7 @@ def test_a_strangers_skip_locks_nobody(venue, later):
     assert_recovered(venue, [carol])
 
 
-@pytest.mark.property("P-220")
-def test_a_watchtowers_roll_locks_nobody(venue, sleepers):
-    """The owner's process has another state than the chain, and rebuilds it from the events by the viewing key."""
-    alice, bob = sleepers
-    sleep(venue, 2)
-    vectors, before = venue.contracts.oracle.read_settlements(venue.facts.preset), alice.client.account
-    roll = alice.client.roll([vectors[before.generation + 1]], deadline=venue.deadline, signed=False)
-    venue.submit(alice, roll)
-    alice.client.account = before  # as the owner knows it
-    alice.deposit(usd(5))
-    quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
-    venue.settle(alice.accept(quote))
-    assert (alice.state.positions[PERPETUAL], alice.client.account.nonce) == (5, before.nonce + 4)
-    assert_recovered(venue, [alice, bob])
-
-
+@pytest.mark.slow
 @pytest.mark.property("P-220")
 def test_who_is_flat_leaves_whatever_the_publishers_do(venue, sleepers):
     """Who traded and is flat again closes without the points of the steps that it slept through."""

@@ -150,11 +150,14 @@ def connected(venue: LocalVenue, tmp_path) -> Venue:
 def test_a_connected_venue_builds_the_epoch_again(venue, connected):
     epoch, built = venue.epoch.data, connected.current_epoch()
     assert (built.number, built.time, built.generation) == (epoch.number, epoch.time, epoch.generation)
+    published = venue.epoch.snapshot_receipt
+    assert published is not None
+    assert epoch.snapshot_bytes in bytes(published.logs[0]["data"])
     assert built.policy_hash == epoch.policy_hash and connected.get_points(built.number) == venue.epoch.points
     assert connected.read_epoch(built.number) is built
     assert (connected.facts, connected.submitter) == (venue.facts, connected.chain.accounts[0])
     venue.chain.travel(60)  # an epoch of the same second has the same snapshot, which is published
-    venue.post_epoch(with_snapshot=False)
+    assert venue.post_epoch(with_snapshot=False).snapshot_receipt is None
     with pytest.raises(CallInvalid, match="snapshot is published"):
         connected.current_epoch()
 

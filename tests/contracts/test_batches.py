@@ -9,11 +9,11 @@ from tests.contracts.test_gas_limits import swap_coordinates
 from tests.support import batch_gas
 from tests.support.reverts import refused, reverts
 from tests.support.world import Party, World, change_side, tamper
-from zkmargin.contracts.batches import carry_attestations, carry_trades
+from zkmargin.contracts.batches import carry_attestations, carry_trades, find_refused
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import CODE_LIMIT, compile_contracts
 from zkmargin.contracts.contract import Contract
-from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.requests import AttestBatch, TradeBatch, TradeRequest, TradeSide
 from zkmargin.prover.messages.records import Action
 
@@ -243,8 +243,9 @@ def test_a_malformed_proof_is_left_out_before_anything_is_sent(crowd):
     requests[2] = replace(requests[2], proof=swap_coordinates(requests[2].proof))
     crowd.world.deposit(crowd.parties[0], 1)
     carried = carry_attestations(crowd.world.house, requests, sender=crowd.world.submitter)
-    assert (carried.refused, carried.skipped) == ((2,), (0,))
-    assert carry_attestations(crowd.world.house, requests[2:3]).receipt is None
+    assert {place: reason.error for place, reason in carried.refused.items()} == {2: "ProofMalformed"}
+    assert (len(carried.receipts), carried.skipped) == (1, (0,))
+    assert carry_attestations(crowd.world.house, requests[2:3]).receipts == ()
 
 
 def test_trades_are_carried_and_bad_ones_left_out(crowd):
@@ -252,7 +253,10 @@ def test_trades_are_carried_and_bad_ones_left_out(crowd):
     requests = [crowd.trade(alice, bob), crowd.trade(carol, dave)]
     bad = change_side(requests[0], "minus", proof=tamper(requests[0].minus.proof))
     carried = carry_trades(crowd.world.house, [bad, requests[1]], sender=crowd.world.submitter)
-    assert (carried.refused, carried.skipped) == ((0,), ())
+    assert ({place: reason.error for place, reason in carried.refused.items()}, carried.skipped) == (
+        {0: "ProofRejected"},
+        (),
+    )
     assert crowd.commitment(carol) == requests[1].plus.commitment_new
 
 
@@ -275,7 +279,47 @@ def test_nothing_is_sent_where_all_have_moved(crowd):
     requests = crowd.attest()[:1]
     crowd.world.deposit(crowd.parties[0], 1)
     carried = carry_attestations(crowd.world.house, requests)
-    assert (carried.receipt, carried.refused, carried.skipped) == (None, (), (0,))
+    assert (carried.receipts, carried.refused, carried.skipped) == ((), {}, (0,))
+
+
+def test_accounts_of_several_listings_are_carried_by_listing(crowd):
+    """Whatever the first account's listing is; each batch holds accounts of one."""
+    world = crowd.world
+    world.chain.travel(3_700)
+    world.post(generation=1)
+    world.house.roll(world.make_roll(crowd.parties[0]), 1)
+    crowd.epoch, crowd.deadline = world.post(), world.deadline()
+    carried = carry_attestations(world.house, crowd.attest(), sender=world.submitter)
+    assert (len(carried.receipts), carried.refused, carried.skipped) == (2, {}, ())
+    done = [event for receipt in carried.receipts for event in world.house.contract.decode_logs(receipt, "Attested")]
+    assert {event["account"] for event in done} == {party.id for party in crowd.parties}
+
+
+def test_what_all_rows_share_is_no_rows_fault(crowd):
+    """A stale epoch is asked about once, not once for each row, and is named."""
+    requests, calls = crowd.attest(), []
+    crowd.world.chain.travel(400)
+    house = crowd.world.house
+    plain = house.contract.call
+    house.contract.call = lambda name, *arguments, **more: (calls.append(name), plain(name, *arguments, **more))[1]
+    carried = carry_attestations(house, requests)
+    assert [reason.error for reason in carried.refused.values()] == ["EpochStale"] * 4 and carried.receipts == ()
+    assert calls.count("attestBatch") == 1
+
+
+@pytest.mark.parametrize("faults", [set(), {0}, {31}, {3, 4, 17}, set(range(32))], ids=str)
+def test_rows_at_fault_are_found_by_halves(faults):
+    """Each builds on the ones before it, so that the order is kept; one fault costs few simulations."""
+    tried: list[list[int]] = []
+
+    def simulate(chosen):
+        tried.append(list(chosen))
+        if faults.intersection(chosen):
+            raise Reverted("ProofRejected", {}, "tradeBatch")
+
+    assert find_refused(range(32), simulate).keys() == faults
+    assert all(chosen == sorted(chosen) for chosen in tried)
+    assert len(tried) <= 1 + 2 * 5 * len(faults)
 
 
 # ---------------------------------------------------------------------------------------------------------------- costs
@@ -298,7 +342,9 @@ def test_the_desk_of_batches_fits():
 
 @pytest.mark.slow
 def test_gas_of_batches_is_what_the_ledger_says():
-    ledger, measured = json.loads(batch_gas.LEDGER.read_text()), batch_gas.measure((8,), (4,))
+    """At the numbers of rows that are held, so that no figure of the ledger is only read."""
+    counts = {name: tuple(number for kind, number in HELD if kind == name) for name in ("attest", "trade")}
+    ledger, measured = json.loads(batch_gas.LEDGER.read_text()), batch_gas.measure(counts["attest"], counts["trade"])
     for name in ("attest", "trade"):
         for count, gas in measured[name].items():
             assert abs(gas - ledger[name][count]) <= ledger[name][count] // 100

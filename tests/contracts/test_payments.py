@@ -11,6 +11,7 @@ from tests.support.ledger import Bucket
 from tests.support.reverts import refused
 from tests.support.vaults import absorb, get_dead_end, make_vault, pass_until, release
 from tests.support.world import LOT, USDC
+from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.vault import PaymentState
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ActionKind
@@ -91,6 +92,24 @@ def test_a_payment_of_cash_and_collateral_is_two(world, recipient):
     pass_until(world, [cash, weth])
     world.vault.claim(weth, world.funder, sender=recipient)
     assert world.vault.read_payments(recipient=recipient) == [cash]
+
+
+def test_payments_of_one_recipient_are_read_whatever_became_of_the_record_before(world, recipient, guardian):
+    """A record is used again, by another payment out of the same account; an address is one, however it is written."""
+    vault, other = world.vault, world.chain.accounts[6]
+    [first] = withdraw(world)
+    pass_until(world, [first])
+    vault.claim_for([first])
+    [second] = vault.find_queued(
+        world.house.withdraw(world.make_withdraw(world.alice, world.post(), 7, recipient=other), sender=world.submitter)
+    )
+    assert (second.number, second.account) == (first.number, first.account)
+    vault.veto([second], sender=guardian)
+    [vetoed] = vault.read_payments()
+    assert vault.read_payments(recipient=recipient) == []
+    assert vault.read_payments(recipient=other.lower()) == [vetoed] and vetoed.state is PaymentState.VETOED
+    with pytest.raises(CallInvalid, match="recipient is 'nobody'"):
+        vault.read_payments(recipient="nobody")
 
 
 @pytest.mark.property("P-150")

@@ -384,7 +384,7 @@ def test_several_steps_are_signed_as_one_vector(key, four_steps):
     vector = ExpiryStep(MINI, drop, payoff)
     assert (message.x, message.y) == compute_settlement_point(key, vector, MINI)
     assert (message.from_generation, message.steps, message.number) == (0, 4, 40)
-    signed = publisher.sign_settlement(message, four_steps)
+    signed = publisher.sign_settlement(message, four_steps, 40)
     assert signed.vector == vector.to_bytes() and message.settlement_hash == vector.hash
     digest = compute_digest(DOMAIN, message)
     recovered = {EthAccount._recover_hash(digest, signature=signature) for signature in signed.signatures}
@@ -392,14 +392,14 @@ def test_several_steps_are_signed_as_one_vector(key, four_steps):
 
 
 @pytest.mark.property("P-46", "P-123")
-@pytest.mark.parametrize("field", ["key_hash", "from_generation", "steps", "settlement_hash", "x", "y"])
+@pytest.mark.parametrize("field", ["key_hash", "from_generation", "steps", "number", "settlement_hash", "x", "y"])
 def test_a_settlement_that_the_steps_do_not_give_is_not_signed(key, four_steps, field):
     publisher = make_publisher(key)
     message = publisher.propose_settlement(four_steps, number=40)
     value = getattr(message, field)
     wrong = message.model_copy(update={field: keccak(value) if isinstance(value, bytes) else value + 1})
     with pytest.raises(MessageInvalid) as refusal:
-        publisher.sign_settlement(wrong, four_steps)
+        publisher.sign_settlement(wrong, four_steps, 40)
     assert (refusal.value.message, refusal.value.field) == ("Settlement", field)
 
 
@@ -417,13 +417,13 @@ def test_a_settlement_in_place_of_a_refused_one_is_held_against_the_prices_befor
     dear = replace(step.epoch, settlement=replace(make_settlement(), payoff=make_settlement().payoff * 2))
     message = publisher.propose_settlement([dear], number=40)
     with pytest.raises(RefusedSuccession, match="payoff"):
-        publisher.sign_settlement(message, [dear], before=ordinary.epoch)
+        publisher.sign_settlement(message, [dear], 40, before=ordinary.epoch)
     near = replace(
         step.epoch, settlement=replace(make_settlement(), payoff=make_settlement().payoff + make_settlement().drop)
     )
-    publisher.sign_settlement(publisher.propose_settlement([near], number=40), [near], before=ordinary.epoch)
+    publisher.sign_settlement(publisher.propose_settlement([near], number=40), [near], 40, before=ordinary.epoch)
     with pytest.raises(RefusedSuccession, match="generation"):
-        publisher.sign_settlement(publisher.propose_settlement([near], number=40), [near], before=step.epoch)
+        publisher.sign_settlement(publisher.propose_settlement([near], number=40), [near], 40, before=step.epoch)
 
 
 @pytest.mark.parametrize("is_step", [False, True])

@@ -31,6 +31,7 @@ def test_a_composed_step_is_one_after_the_other():
         kept, cash = settle(third, *settle(second, *settle(first, positions, 5)))
         at_once, cash_at_once = settle(composed, positions, 5)
         assert np.array_equal(kept, at_once) and cash == cash_at_once
+        assert composed.settle(positions.tolist(), 5) == (kept.tolist(), cash)
         assert composed == compose_expiry_steps([first, compose_expiry_steps([second, third])])
 
 
