@@ -17,6 +17,7 @@ from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
 from zkmargin.contracts.publisher import PublishedEpoch, Publisher
 from zkmargin.contracts.registration import RegisteredKey
+from zkmargin.contracts.step_points import StepPoints
 from zkmargin.contracts.trading import Trader, Venue
 from zkmargin.contracts.venue import Contracts
 from zkmargin.contracts.venue_keys import VenueKeys, load_venue_keys
@@ -128,6 +129,7 @@ class LocalVenue(Venue):
             wallets=self.publishers[:THRESHOLD],
             max_lag=REPLAY_LAG if self.is_replay else MAX_LAG,
         )
+        self.steps = StepPoints(self.publisher, contracts.oracle, sender=chain.accounts[1])
         facts = VenueFacts(deployment.domain, keys.preset, registered.version, keys.material.committee)
         super().__init__(contracts, facts, keys.provers, submitter=chain.accounts[1])
 
@@ -170,11 +172,24 @@ class LocalVenue(Venue):
     ) -> LiveEpoch:
         oracle = self.contracts.oracle
         receipt = oracle.post_epoch(signed, sender=self.submitter)
+        before = self.latest.data if self.latest else None
         published = oracle.publish_snapshot(signed.snapshot, sender=self.submitter) if with_snapshot else None
         live = LiveEpoch(epoch, signed, receipt, published, seconds)
         self.latest = self._live[epoch.number] = live
         self.snapshot = epoch.snapshot
+        if before is not None and before.generation != epoch.generation:
+            self.steps.record(before, epoch)
+            self.steps.post_skips(epoch.generation)
         return live
+
+    def resettle(self, settlement: ExpiryStep | None = None) -> None:
+        """Posts another point of the latest step of the listing, as `StepPoints.resettle`; later epochs carry its
+        vector."""
+        live = self.epoch
+        settled = self.steps.resettle(live.data.generation, settlement)
+        self.latest = replace(live, data=replace(live.data, settlement=settled.settlement))
+        self._live[live.data.number] = self.latest
+        self.steps.post_skips(live.data.generation)
 
     def make_epoch(
         self, *, urgent: bool = False, settlement: ExpiryStep | None = None, snapshot: MarketSnapshot | None = None

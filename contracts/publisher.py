@@ -199,7 +199,13 @@ class Publisher:
         )
 
     def sign_settlement(
-        self, message: Settlement, steps: Sequence[RiskEpoch], latest: int, *, before: RiskEpoch | None = None
+        self,
+        message: Settlement,
+        steps: Sequence[RiskEpoch],
+        latest: int,
+        *,
+        before: RiskEpoch | None = None,
+        serving: Sequence[Point] = (),
     ) -> SignedSettlement:
         """The settlement as `RiskOracle.post_settlement` takes it, after composing the steps and computing the point
         again.
@@ -214,17 +220,24 @@ class Publisher:
         before : RiskEpoch, optional
             The last epoch before the first step, if the settlement comes in place of one that was refused: the new
             vector is then held against its prices.
+        serving : sequence of Point
+            Of several steps at once: the point of each single one, as the oracle lets it serve. What was vetoed is thus
+            in no composed point.
 
         Raises
         ------
         MessageInvalid
-            As `propose_settlement`, or if a field of the message is not what the steps say; nothing is signed then.
+            As `propose_settlement`, if a field of the message is not what the steps say, or if a single step of
+            several serves with another point than its own; nothing is signed then.
         PolicyError
             As `propose_settlement`, or if the new vector may not follow `before`.
         """
         expected = self.propose_settlement(steps, latest)
         if before is not None:
             check_step(before, steps[0])
+        if len(steps) > 1:
+            points = [self._compute_settlement_point(epoch) for epoch in steps]
+            _require("points of the single steps", list(serving), points, message="Settlement")
         _check_fields(message, expected)
         return SignedSettlement(message, _compose(steps).to_bytes(), sign_unchecked(message, self.wallets, self.domain))
 

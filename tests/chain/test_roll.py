@@ -11,7 +11,8 @@ from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.trading import Trader
-from zkmargin.engine.epoch.expiry import ExpiryStep
+from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps
+from zkmargin.engine.epoch.succession import RefusedSuccession
 from zkmargin.engine.units import usd
 from zkmargin.prover.account.recovery import recover_accounts
 from zkmargin.prover.errors import GenerationMismatch
@@ -53,12 +54,16 @@ def sleepers(venue: LocalVenue) -> tuple[Trader, Trader]:
     return alice, bob
 
 
-@pytest.mark.property("P-130")
-@pytest.mark.parametrize("steps", [2, 5, pytest.param(16, marks=pytest.mark.slow)])
-def test_who_sleeps_through_steps_trades_and_withdraws_again(venue, sleepers, steps):
-    """Before there was a roll nothing but a deposit was left to such an account, for good."""
+@pytest.mark.property("P-130", "P-222")
+@pytest.mark.parametrize(
+    ("steps", "rolls"), [(2, 2), (5, 2), *(pytest.param(*case, marks=pytest.mark.slow) for case in ((4, 1), (17, 2)))]
+)
+def test_who_sleeps_through_steps_trades_and_withdraws_again(venue, sleepers, steps, rolls):
+    """Before there was a roll nothing but a deposit was left to such an account, for good. It rolls over 4 and 16 steps
+    at once, by the points that the publishers composed of what they have checked."""
     alice, bob = sleepers
     sleep(venue, steps)
+    nonce = alice.client.account.nonce
     with pytest.raises(GenerationMismatch):
         alice.client.withdraw(venue.epoch.data, USD6, recipient=alice.address, deadline=venue.deadline)
     venue.fund(alice, cash_usd6=5 * USD6)
@@ -68,12 +73,56 @@ def test_who_sleeps_through_steps_trades_and_withdraws_again(venue, sleepers, st
     quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
     venue.settle(alice.accept(quote))
     assert (alice.state.positions[PERPETUAL], bob.state.positions[PERPETUAL]) == (5, -5)
+    assert alice.client.account.nonce == nonce + rolls + 1
     assert not alice.state.positions[OPTION] and not bob.state.positions[OPTION]
     generation = venue.contracts.oracle.get_generation()
     for party in sleepers:
         assert venue.contracts.house.get_account(party.id).generation == party.client.account.generation == generation
     alice.withdraw(usd(100))
     alice.deposit(usd(5))
+    assert_conserved(venue, [alice, bob])
+    assert_recovered(venue, [alice, bob])
+
+
+@pytest.mark.property("P-222")
+def test_points_of_several_steps_are_composed_of_what_serves(venue):
+    """Four steps, at different payoffs; what the first one drops pays what the first one says."""
+    oracle, preset = venue.contracts.oracle, venue.facts.preset
+    sleep(venue, 4)
+    vectors = oracle.read_settlements(preset)
+    start = oracle.get_generation() - 4
+    composed = compose_expiry_steps(vectors[start + number] for number in (1, 2, 3, 4))
+    assert oracle.get_settlement_point(start, 4) == venue.keys.compute_settlement_point(composed)
+    assert venue.steps.post_skips(start + 4) == [], "what serves is not posted again"
+    with pytest.raises(Reverted, match="SettlementUnset"):
+        oracle.get_settlement_point(start, 16)
+    with pytest.raises(Reverted, match="SettlementUnset"):
+        oracle.get_settlement_point(start + 1, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-222")
+def test_a_step_whose_epoch_was_revoked_is_settled_again(venue, sleepers):
+    """By another vector, too, within the bounds of the prices before the step; epochs after it carry that one."""
+    alice, bob = sleepers
+    sleep(venue, 4)
+    oracle, last = venue.contracts.oracle, venue.snapshot.listing.generation
+    oracle.revoke_epochs(venue.epoch.data.number)
+    venue.chain.travel(15)
+    venue.post_epoch()
+    for start, count in ((last - 1, 1), (last - 4, 4)):
+        with pytest.raises(Reverted, match="EpochRevoked"):
+            oracle.get_settlement_point(start, count)
+    vector = venue.epoch.data.settlement
+    with pytest.raises(RefusedSuccession, match="payoff in slot"):
+        venue.resettle(dataclasses.replace(vector, payoff=vector.drop * 5))
+    drop = vector.drop.copy()
+    drop[OPTION + 1] = 1
+    venue.resettle(dataclasses.replace(vector, drop=drop))
+    assert oracle.read_settlements(venue.facts.preset)[last].drop[OPTION + 1]
+    assert venue.post_epoch().data.settlement.drop[OPTION + 1]
+    quote = bob.quote(alice.request({"BTC-PERPETUAL": 3}, maker=bob.id), taker_pays=usd(1))
+    venue.settle(alice.accept(quote))
     assert_conserved(venue, [alice, bob])
     assert_recovered(venue, [alice, bob])
 

@@ -384,7 +384,11 @@ def test_several_steps_are_signed_as_one_vector(key, four_steps):
     vector = ExpiryStep(MINI, drop, payoff)
     assert (message.x, message.y) == compute_settlement_point(key, vector, MINI)
     assert (message.from_generation, message.steps, message.number) == (0, 4, 40)
-    signed = publisher.sign_settlement(message, four_steps, 40)
+    serving = [compute_settlement_point(key, epoch.settlement, MINI) for epoch in four_steps]
+    for wrong in ([], serving[::-1], [*serving[:3], serving[0]]):
+        with pytest.raises(MessageInvalid, match="points of the single steps"):
+            publisher.sign_settlement(message, four_steps, 40, serving=wrong)
+    signed = publisher.sign_settlement(message, four_steps, 40, serving=serving)
     assert signed.vector == vector.to_bytes() and message.settlement_hash == vector.hash
     digest = compute_digest(DOMAIN, message)
     recovered = {EthAccount._recover_hash(digest, signature=signature) for signature in signed.signatures}
@@ -396,10 +400,11 @@ def test_several_steps_are_signed_as_one_vector(key, four_steps):
 def test_a_settlement_that_the_steps_do_not_give_is_not_signed(key, four_steps, field):
     publisher = make_publisher(key)
     message = publisher.propose_settlement(four_steps, number=40)
+    serving = [compute_settlement_point(key, epoch.settlement, MINI) for epoch in four_steps]
     value = getattr(message, field)
     wrong = message.model_copy(update={field: keccak(value) if isinstance(value, bytes) else value + 1})
     with pytest.raises(MessageInvalid) as refusal:
-        publisher.sign_settlement(wrong, four_steps, 40)
+        publisher.sign_settlement(wrong, four_steps, 40, serving=serving)
     assert (refusal.value.message, refusal.value.field) == ("Settlement", field)
 
 
