@@ -25,9 +25,17 @@ from eth_typing import BlockNumber, HexStr
 from eth_utils.address import to_checksum_address
 from hexbytes import HexBytes
 from web3 import HTTPProvider, Web3
-from web3.exceptions import ContractCustomError, ContractLogicError, ContractPanicError, Web3Exception, Web3RPCError
-from web3.middleware import ExtraDataToPOAMiddleware, SignAndSendRawMiddlewareBuilder
-from web3.types import RPCEndpoint, TxParams
+from web3.exceptions import (
+    ContractCustomError,
+    ContractLogicError,
+    ContractPanicError,
+    TimeExhausted,
+    TransactionNotFound,
+    Web3Exception,
+    Web3RPCError,
+)
+from web3.middleware import ExtraDataToPOAMiddleware
+from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
 
 from zkmargin.contracts.errors import (
     AccountsMissing,
@@ -38,6 +46,7 @@ from zkmargin.contracts.errors import (
     TransactionPending,
 )
 from zkmargin.contracts.reverts import decode_revert, find_revert_data
+from zkmargin.contracts.sending import LocalSender, Sender
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import NODE_MODULES, describe_setup
 
@@ -54,6 +63,10 @@ ANSWER_SECONDS = 60
 """How long a node may take to answer a question."""
 PATIENCE = 60.0
 """Seconds that a transaction may take to be mined."""
+POLL_SECONDS = 0.02
+"""Between two questions for a transaction's receipt."""
+SENDINGS = 4
+"""How often a transaction that is signed here is sent within that time, each time with higher fees."""
 READ_ATTEMPTS = 5
 """How often a read of several questions starts again when its block is replaced."""
 NODE_FAULTS = (Web3Exception, OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -106,9 +119,11 @@ class Chain:
         session.trust_env = not is_loopback(url)  # an office's proxy does not know this machine
         self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": ANSWER_SECONDS}, session=session))
         self.w3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)  # proof of authority: more than 32 bytes
+        self.w3.middleware_onion.remove("validation")  # asks for the chain's id before every call, and of blocks for 32
         with self.asking("eth_chainId"):
             self.id = int(self.w3.eth.chain_id)
         self.accounts = self._read_accounts()
+        self._senders: dict[str, Sender] = {}
 
     @property
     def time(self) -> int:
@@ -130,8 +145,12 @@ class Chain:
 
     def use_signer(self, signer: Wallet) -> None:
         """Signs transactions of that wallet here, before they reach the node, and sends from it by default."""
-        self.w3.middleware_onion.inject(SignAndSendRawMiddlewareBuilder.build(signer.account), layer=0)
-        self.accounts = (signer.address, *self.accounts)
+        self.use_sender(LocalSender(signer.account, self.id))
+
+    def use_sender(self, sender: Sender) -> None:
+        """Sends what is from the sender's address by it, and sends from there by default."""
+        self._senders[sender.address] = sender
+        self.accounts = (sender.address, *self.accounts)
 
     def get_block(self, identifier: int | Literal["latest"]) -> Block:
         """The latest block, or the one of that number; raises `ChainUnavailable` if the node has none."""
@@ -180,8 +199,10 @@ class Chain:
             transaction["from"] = to_checksum_address(sender)
         return self._try(transaction, name, block)
 
-    def send(self, to: str | None, data: str, *, sender: str | None = None, name: str = "send") -> Receipt:
-        """Mines a transaction, from the node's first account unless `sender` is given.
+    def send(
+        self, to: str | None, data: str, *, sender: str | None = None, name: str = "send", value: int = 0
+    ) -> Receipt:
+        """Mines a transaction, from the node's first account unless `sender` is given; `value` is wei that go along.
 
         Raises
         ------
@@ -194,17 +215,21 @@ class Chain:
         """
         if sender is None:
             require_accounts(self, 1)
+        payer = to_checksum_address(sender or self.accounts[0])
         transaction: TxParams = {
-            "from": to_checksum_address(sender or self.accounts[0]),
+            "from": payer,
             "data": HexStr(data),
             "gas": min(GAS_LIMIT, self.get_block("latest").gas_limit),
         }
         if to is not None:
             transaction["to"] = to_checksum_address(to)
+        if value:
+            transaction["value"] = Wei(value)
         self._try(transaction, name)
         with self.asking(f"{name}: eth_sendTransaction"):
-            sent = self.w3.eth.send_transaction(transaction)
-        receipt, is_done = self._wait(sent, name)
+            local = self._senders.get(payer)
+            sent = local.send(self.w3, transaction) if local else self.w3.eth.send_transaction(transaction)
+        receipt, is_done = self._wait(sent, name, local)
         if not is_done:
             self._try(transaction, name)
             fields = {"transaction": receipt.transaction_hash, "gas_used": receipt.gas_used}
@@ -242,12 +267,12 @@ class Chain:
             return tuple(str(address) for address in self.w3.eth.accounts)
         return ()
 
-    def _wait(self, sent: HexBytes, name: str) -> tuple[Receipt, bool]:
-        """The receipt of what was sent, and whether it did what it should."""
+    def _wait(self, sent: HexBytes, name: str, sender: Sender | None) -> tuple[Receipt, bool]:
+        """The receipt of what was sent, or of what replaced it, and whether it did what it should."""
         try:
-            mined = self.w3.eth.wait_for_transaction_receipt(sent, timeout=self.patience, poll_latency=0.02)
+            mined = self._wait_for_one(sent, sender)
             receipt = Receipt(
-                sent.to_0x_hex(),
+                mined["transactionHash"].to_0x_hex(),
                 int(mined["gasUsed"]),
                 int(mined["blockNumber"]),
                 mined["contractAddress"],
@@ -256,6 +281,20 @@ class Chain:
             return receipt, mined["status"] == 1
         except NODE_FAULTS as fault:
             raise TransactionPending(sent.to_0x_hex(), self.patience, name, describe_fault(fault)) from fault
+
+    def _wait_for_one(self, sent: HexBytes, sender: Sender | None) -> TxReceipt:
+        """The receipt of the first that is mined: of what was sent, and of each replacement of it."""
+        hashes, start = [sent], time.monotonic()
+        while True:
+            for each in hashes:
+                with suppress(TransactionNotFound):
+                    return self.w3.eth.get_transaction_receipt(each)
+            waited = time.monotonic() - start
+            if waited >= self.patience:
+                raise TimeExhausted(f"none of {len(hashes)} sendings was mined")
+            if sender is not None and waited >= self.patience * len(hashes) / SENDINGS:
+                hashes.append(sender.replace(self.w3) or hashes[-1])
+            time.sleep(POLL_SECONDS)
 
     def _request(self, method: str, *arguments: object) -> object:
         with self.asking(method):

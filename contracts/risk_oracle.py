@@ -195,6 +195,15 @@ class RiskOracle:
         """
         return bytes(self._read_posted(number, last_block)["policyHash"])
 
+    def read_min_epoch(self, number: int) -> int:
+        """`min_epoch` of an epoch's message, from its event; raises as `read_policy_hash`."""
+        return int(self._read_posted(number, None)["minEpoch"])
+
+    def is_step(self, number: int) -> bool:
+        """Whether the epoch of that number led into another generation: its settlement's point came with it."""
+        events = self.contract.read_events("SettlementPublished", first_block=self._first_block)
+        return any(event["args"]["number"] == number and event["args"]["steps"] == 1 for event in events)
+
     def read_snapshot(self, number: int) -> bytes | None:
         """Canonical bytes of an epoch's snapshot, from the events; None where nobody published them.
 

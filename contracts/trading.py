@@ -23,6 +23,7 @@ from zkmargin.contracts.errors import CallInvalid, MessageInvalid, Reverted
 from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
+from zkmargin.contracts.sending import LocalSender, Sender
 from zkmargin.contracts.signatures import ChainSignatureCheck
 from zkmargin.contracts.vault import Payment, PaymentState
 from zkmargin.contracts.venue import Contracts
@@ -57,6 +58,7 @@ from zkmargin.prover.negotiation import (
 from zkmargin.prover.paths import BUILD
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.session import Session, VenueFacts
+from zkmargin.prover.statement.secret import Secret
 
 LEFT_BEHIND = 2
 """Steps behind the oracle from which on no epoch reaches an account."""
@@ -138,6 +140,11 @@ class Trader:
         request = make_request(self.id, maker, slots, self.venue.deadline, generation=generation)
         self._requests[compute_digest(self.venue.domain, request)] = request
         return sign_message(self.client.wallet, self.venue.domain, request)
+
+    def resume(self, request: Signed[RequestForQuote]) -> None:
+        """Takes up a request of this account that was signed in another process; raises `WrongSigner`."""
+        request.check_signer(self.venue.domain, self.address)
+        self._requests[compute_digest(self.venue.domain, request.message)] = request.message
 
     def quote(self, request: Signed[RequestForQuote], *, taker_pays: Usd6, side: int = -1) -> Signed[Quote]:
         """A firm price for a request: the taker pays so much for all legs, negative when it receives.
@@ -287,14 +294,16 @@ class Venue:
         self._epochs: dict[int, Epoch] = {}
 
     @classmethod
-    def connect(cls, url: str, deployment: Deployment | Path | str, signer: Wallet, *, build: Path = BUILD) -> Self:
+    def connect(
+        cls, url: str, deployment: Deployment | Path | str, signer: Wallet | Sender, *, build: Path = BUILD
+    ) -> Self:
         """The venue of a deployment on the chain behind `url`.
 
         Parameters
         ----------
         deployment : Deployment or path
             The record that `Deployment.save` wrote.
-        signer : Wallet
+        signer : Wallet or Sender
             Signs and pays for transactions; its tokens are what deposits pay in.
         build : Path
             Folder of the proving keys.
@@ -309,7 +318,7 @@ class Venue:
             If the registry's key version is not what the keys and the record's committee give.
         """
         chain = Chain(url)
-        chain.use_signer(signer)
+        chain.use_sender(LocalSender(signer.account, chain.id) if isinstance(signer, Wallet) else signer)
         record = deployment if isinstance(deployment, Deployment) else Deployment.load(Path(deployment))
         contracts = Contracts.connect(chain, record)
         preset = _find_preset(contracts, build)
@@ -407,18 +416,21 @@ class Venue:
         cash: Usd6 = NO_CASH,
         collateral: Mapping[str, int] | None = None,
         name: str = "",
+        index: int = 0,
     ) -> Trader:
-        """Opens the wallet's account and pays into it: cash, and collateral in lots by instrument name."""
-        trader = self.make_trader(name, wallet=wallet)
+        """Opens an account of the wallet and pays into it: cash, and collateral in lots by instrument name."""
+        trader = self.make_trader(name, wallet=wallet, index=index)
         self.open_account(trader)
         if cash or collateral:
             trader.deposit(cash, collateral)
         return trader
 
-    def make_trader(self, name: str = "", *, wallet: Signer | None = None) -> Trader:
-        """A trader whose account is not open yet, by default with a fresh wallet."""
-        generation = self.contracts.oracle.get_generation()
-        client = AccountClient.create(wallet or Wallet.create(), self.facts, self.provers, generation=generation)
+    def make_trader(
+        self, name: str = "", *, wallet: Signer | None = None, index: int = 0, key: Secret | None = None
+    ) -> Trader:
+        """A trader whose account is not open yet, by default with a fresh wallet; `key` is a key file's."""
+        generation, owner = self.contracts.oracle.get_generation(), wallet or Wallet.create()
+        client = AccountClient.create(owner, self.facts, self.provers, index=index, generation=generation, key=key)
         trader = Trader(self, client, name)
         self.traders[trader.id] = trader
         return trader

@@ -83,8 +83,8 @@ def _collect_types(name: str) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def encode(domain: Domain, message: TypedMessage) -> SignableMessage:
-    """The message as eth-account signs it.
+def make_typed_data(domain: Domain, message: TypedMessage) -> dict[str, Any]:
+    """The message as EIP-712's JSON has it: types, primary type, domain and message; bytes and integers as Python's.
 
     Raises
     ------
@@ -92,18 +92,21 @@ def encode(domain: Domain, message: TypedMessage) -> SignableMessage:
         If the message is not one that is signed by itself.
     """
     name = type(message).__name__
-    return encode_typed_data(
-        full_message={
-            "types": {"EIP712Domain": list(_DOMAIN_TYPE), **_collect_types(name)},
-            "primaryType": name,
-            "domain": {
-                **load_table()["domain"],
-                "chainId": domain.chain_id,
-                "verifyingContract": domain.get_verifying_contract(name),
-            },
-            "message": message.to_message(),
-        }
-    )
+    return {
+        "types": {"EIP712Domain": list(_DOMAIN_TYPE), **_collect_types(name)},
+        "primaryType": name,
+        "domain": {
+            **load_table()["domain"],
+            "chainId": domain.chain_id,
+            "verifyingContract": domain.get_verifying_contract(name),
+        },
+        "message": message.to_message(),
+    }
+
+
+def encode(domain: Domain, message: TypedMessage) -> SignableMessage:
+    """The message as eth-account signs it; raises like `make_typed_data`."""
+    return encode_typed_data(full_message=make_typed_data(domain, message))
 
 
 def compute_digest(domain: Domain, message: TypedMessage) -> bytes:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.connection import Connection, PasswordFile, read_password, with_wallet
 from zkmargin.scripts.cli.options import AsJson, DeploymentFile, PresetName, RpcUrl
 
 if TYPE_CHECKING:
+    from zkmargin.contracts.clearing_house import AccountView
+    from zkmargin.contracts.vault import Payment
     from zkmargin.contracts.venue import Contracts
-    from zkmargin.prover.messages.wallet import Wallet
 
 app = typer.Typer(
     help="Account numbers, what the chain stores, and recovery from chain and wallet.", no_args_is_help=True
@@ -51,33 +53,55 @@ def show_id(
 
 
 @app.command("show")
+@with_wallet
 def show(
-    deployment: DeploymentFile,
-    account: Annotated[str, typer.Option(help="Account number, 0x-hex.")],
-    rpc_url: RpcUrl,
+    connection: Connection,
+    account: Annotated[
+        str | None, typer.Option(help="Account number, 0x-hex: what the chain has of it, without any wallet.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What the chain stores of an account: a commitment, and no position.
+    """An account: what the chain stores of it and, for the wallet's own, positions, cash and payments that wait.
 
-    Example: zkmargin account show --deployment deployment.json --rpc-url http://127.0.0.1:8545 --account 0x…
+    Example: zkmargin account show --keystore alice.json
     """
-    number = _parse_number(account)
-    seen = _connect(rpc_url, deployment).house.get_account(number)
-    _show(
-        f"Account {account}",
-        {
-            "auth": seen.auth,
-            "status": seen.status.name.lower(),
-            "key_version": seen.key_version,
-            "generation": seen.generation,
-            "may_hold_derivatives": seen.may_hold_derivatives,
-            "proven": seen.margin.name.lower(),
-            "proven_at": seen.proven_at,
-            "proven_epoch": seen.proven_epoch,
-            "commitment": str(seen.commitment),
-        },
-        as_json,
-    )
+    if account is not None:
+        number = parse_number(account)
+        view = _connect(connection.rpc_url, connection.deployment).house.get_account(number)
+        _show(f"Account {account}", describe_account(number, view), as_json)
+        return
+    with connection.resume() as (node, trader):
+        document = describe_account(trader.id, node.contracts.house.get_account(trader.id))
+        document |= {"cash_usd6": trader.state.cash, "positions": dict(trader.positions)}
+        document |= {"payments": [describe_payment(payment) for payment in trader.payments]}
+    _show(f"Account {document['account']}", document, as_json)
+
+
+def describe_account(number: bytes, view: AccountView) -> dict[str, Any]:
+    """What the chain stores of an account, as JSON: a commitment, and no position."""
+    return {
+        "account": "0x" + number.hex(),
+        "auth": view.auth,
+        "status": view.status.name.lower(),
+        "key_version": view.key_version,
+        "generation": view.generation,
+        "may_hold_derivatives": view.may_hold_derivatives,
+        "proven": view.margin.name.lower(),
+        "proven_at": view.proven_at,
+        "proven_epoch": view.proven_epoch,
+        "commitment": str(view.commitment),
+    }
+
+
+def describe_payment(payment: Payment) -> dict[str, Any]:
+    """A payment that is not yet made, as JSON; `due_at` is seconds of the live clock."""
+    return {
+        "recipient": payment.recipient,
+        "token": payment.token,
+        "amount": str(payment.amount),
+        "due_at": payment.due_at,
+        "state": payment.state.name.lower(),
+    }
 
 
 @app.command("recover")
@@ -91,6 +115,7 @@ def recover(
         list[Path] | None, typer.Option(help="Key file of an account whose wallet cannot derive its key; repeatable.")
     ] = None,
     preset: Annotated[PresetName, typer.Option(help="Size of the deployment's statement.")] = PresetName.STANDARD,
+    password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild every account of a wallet, and of key files, from chain events alone; exit code 1 if one cannot be.
@@ -102,8 +127,10 @@ def recover(
     from zkmargin.engine.presets import get_preset
     from zkmargin.prover.account.key_file import load_key_file
     from zkmargin.prover.account.recovery import recover_accounts
+    from zkmargin.venue.keystore import open_keystore
 
-    wallet, keys = _read_wallet(keystore) if keystore else None, dict(map(load_key_file, key_file or ()))
+    wallet = open_keystore(keystore, read_password(password_file)) if keystore else None
+    keys = dict(map(load_key_file, key_file or ()))
     size = get_preset(preset.value)
     venue = _connect(rpc_url, deployment)
     records = venue.read_records(size)
@@ -144,23 +171,8 @@ def _connect(rpc_url: str, deployment: Path) -> Contracts:
     return Contracts.connect(Chain(rpc_url), addresses)
 
 
-def _read_wallet(keystore: Path) -> Wallet:
-    """The wallet of an encrypted file, whose password is asked for; raises `MalformedFile`."""
-    from eth_account import Account as EthAccount
-
-    from zkmargin.engine.errors import MalformedFile
-    from zkmargin.engine.files import read_object
-    from zkmargin.prover.messages.wallet import Wallet
-
-    document = read_object(keystore)
-    password = typer.prompt("Password", hide_input=True, err=True)
-    try:
-        return Wallet.from_key(EthAccount.decrypt(document, password))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise MalformedFile(keystore, f"no wallet that this password opens: {error}") from None
-
-
-def _parse_number(text: str) -> bytes:
+def parse_number(text: str) -> bytes:
+    """An account number of 0x-hex."""
     try:
         number = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:

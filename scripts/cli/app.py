@@ -8,19 +8,31 @@ from collections.abc import Callable
 
 import typer
 
-from zkmargin.contracts.errors import ContractsError
-from zkmargin.engine.errors import EngineError
-from zkmargin.prover.errors import ProverError
-from zkmargin.scripts.cli import account, bench, console, simulate, venue
+from zkmargin.engine.errors import ZkMarginError
+from zkmargin.scripts.cli import (
+    account,
+    account_actions,
+    bench,
+    catalogue,
+    console,
+    key,
+    simulate,
+    trade,
+    venue,
+    wallet,
+)
 from zkmargin.scripts.cli.backtest import backtest
 from zkmargin.scripts.cli.crowding import crowding
 from zkmargin.scripts.cli.demo import demo
+from zkmargin.scripts.cli.deploy import deploy
 from zkmargin.scripts.cli.distance import distance
 from zkmargin.scripts.cli.epoch import epoch
+from zkmargin.scripts.cli.events import events
 from zkmargin.scripts.cli.explain import explain
 from zkmargin.scripts.cli.hedge import hedge
 from zkmargin.scripts.cli.margin import margin
 from zkmargin.scripts.cli.prove import prove, verify
+from zkmargin.scripts.cli.publish import publish
 from zkmargin.scripts.cli.set_up import setup
 from zkmargin.scripts.cli.size import size
 from zkmargin.scripts.cli.stress import stress
@@ -37,12 +49,20 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
+    *(deploy, publish, events),
     *(whatif, size, hedge, explain, distance, backtest, surface, stress, crowding),
 )
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(wallet.app, name="wallet")
+for name, action in account_actions.COMMANDS.items():
+    account.app.command(name)(action)
 app.add_typer(account.app, name="account")
+app.add_typer(trade.app, name="trade")
+app.add_typer(key.app, name="key")
+app.add_typer(catalogue.list_app, name="list")
+app.add_typer(catalogue.new_app, name="new")
 app.add_typer(venue.app, name="venue")
 app.add_typer(simulate.app, name="simulate")
 
@@ -54,7 +74,7 @@ def run() -> None:
     """Run the command; an error of the project or of a file is one line on stderr and exit code 1; passes Ctrl-C on."""
     try:
         app(standalone_mode=True)
-    except (EngineError, ProverError, ContractsError, OSError) as error:
+    except (ZkMarginError, OSError) as error:
         console.print_error(type(error).__name__, str(error))
         sys.exit(1)
     except SystemExit as end:

@@ -46,6 +46,13 @@ MarketPreset = Annotated[
 Prices = Annotated[
     list[str], typer.Option(help="NAME:USD, US dollars per coin, instead of the mark; repeat or use commas.")
 ]
-DeploymentFile = Annotated[Path, typer.Option(help="Addresses of a deployment, as `zkmargin demo` writes them.")]
-RpcUrl = Annotated[str, typer.Option(help="URL of the chain's node.")]
+DeploymentFile = Annotated[
+    Path,
+    typer.Option(envvar="ZKMARGIN_DEPLOYMENT", help="Addresses of a deployment, as `zkmargin deploy` writes them."),
+]
+RpcUrl = Annotated[str, typer.Option(envvar="ZKMARGIN_RPC_URL", help="URL of the chain's node.")]
+Collateral = Annotated[
+    list[str], typer.Option(help="NAME:LOTS of a collateral instrument, such as WETH-SPOT:100; repeat or use commas.")
+]
+Cash = Annotated[str, typer.Option(help="US dollars, such as 1500.25; at most six decimals.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

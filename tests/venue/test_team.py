@@ -1,0 +1,100 @@
+"""A protocol team by commands only: from an empty chain to a private trade, attested, paid out and recovered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.venue.conftest import PASSWORD, PUBLISHERS, Team, make_team
+
+CALL, PERPETUAL = "BTC-25SEP26-80000-C", "BTC-PERPETUAL"
+
+
+def find_legs(team: Team) -> str:
+    """A call of the market's listing that is bought, as a leg."""
+    listed = team.json("list", "instruments", "--preset", team.preset)["instruments"]
+    return next(item["name"] for item in listed if item["name"].endswith("-C"))
+
+
+def trade(team: Team, call: str) -> dict:
+    files = {name: team.path(f"{name}.json") for name in ("request", "quote", "accepted")}
+    read = ("--request", files["request"])
+    team.trade("alice", "request", "--leg", f"{call}:+5", "--out", files["request"])
+    team.trade("bob", "quote", *read, "--taker-pays", "1000.5", "--out", files["quote"])
+    read += ("--quote", files["quote"])
+    team.trade("alice", "accept", *read, "--most", "1000.5", "--out", files["accepted"])
+    return team.trade("bob", "settle", *read, "--accepted", files["accepted"])
+
+
+def play(team: Team) -> None:
+    publishers, users = team.make_wallets(*PUBLISHERS), team.make_wallets("alice", "bob")
+    team.deploy(publishers)
+    assert team.publish("p1", "p2")["number"] == 1
+    for name in users:
+        team.account(name, "open")
+        team.account(name, "fund", "--cash", "100000", "--mint")
+        team.account(name, "deposit", "--cash", "100000")
+    call = find_legs(team)
+    assert trade(team, call)["gas_used"] > 100_000
+    held = {name: team.account(name, "show") for name in users}
+    assert held["alice"]["positions"] == {call: 5} and held["alice"]["cash_usd6"] == 98_999_500_000
+    assert held["bob"]["positions"] == {call: -5} and held["bob"]["cash_usd6"] == 101_000_500_000
+
+    team.account("alice", "attest")
+    team.account("alice", "withdraw", "--cash", "250")
+    assert team.account("alice", "show")["payments"][0]["amount"] == "250000000"
+    team.chain.travel(7200)
+    team.account("alice", "claim")
+    assert team.account("alice", "show")["payments"] == []
+
+    team.account("alice", "export", "--out", team.path("book.json"), "--name", "alice's")
+    assert json.loads((team.folder / "book.json").read_text())["positions"] == {call: 5}
+    recovered = team.json("account", "recover", "--preset", team.preset, "--keystore", team.path("alice.json"))
+    assert recovered["failed"] == [] and recovered["recovered"][0]["cash_usd6"] == 98_749_500_000
+    events = [json.loads(line) for line in team.run("events", "--json").stdout.splitlines()]
+    assert {"EpochPosted", "AccountOpened", "Traded", "Claimed"} <= {event["name"] for event in events}
+    assert team.json("key", "verify", "--preset", team.preset)["version"] == 1
+
+
+def test_a_team_goes_from_an_empty_chain_to_a_private_trade(team):
+    play(team)
+    secrets = [PASSWORD]
+    for file in team.folder.rglob("*"):
+        if file.is_file():
+            assert not any(secret in file.read_text() for secret in secrets), file
+
+
+@pytest.mark.slow
+def test_a_team_at_full_size(tmp_path, monkeypatch):
+    for team in make_team(tmp_path, "standard", monkeypatch):
+        play(team)
+
+
+def test_an_external_signer_opens_an_account(team):
+    """Its key is nowhere in this process: the node signs the messages and sends the transaction."""
+    publishers = team.make_wallets(*PUBLISHERS)
+    team.deploy(publishers)
+    address = team.chain.accounts[4]
+    signer = ("--signer-url", team.chain.url, "--signer", address, "--state", team.path("state"))
+    opened = team.json("account", "open", *signer)
+    shown = team.json("account", "show", "--account", opened["account"])
+    assert (shown["auth"], shown["status"]) == (address, "active")
+
+
+def test_commands_say_what_they_need(team):
+    """One line each, exit code 1, and nothing of a secret."""
+    team.make_wallets("alice")
+    shown = team.run("account", "open", "--state", team.path("state"))
+    assert shown.returncode == 1 and "--keystore FILE" in shown.stderr
+    shown = team.run("account", "open", *team.wallet("alice"))
+    assert shown.returncode == 1 and "deployment.json: cannot be read" in shown.stderr
+    shown = team.run("account", "open", *team.wallet("alice"), "--signer", "0x12")
+    assert shown.returncode == 1 and "one of --signer-url and --signer" in shown.stderr
+    shown = team.run("deploy", "--publisher", "0x12", "--threshold", "2", "--out", team.path("deployment.json"))
+    assert shown.returncode == 1 and "publisher is '0x12'" in shown.stderr
+    shown = team.run("trade", "request", "--leg", "BTC-PERPETUAL", "--out", team.path("r.json"), *team.wallet("alice"))
+    assert shown.returncode == 1 and "NAME:LOTS" in shown.stderr
+    shown = team.run("wallet", "new", "--out", team.path("alice.json"))
+    assert shown.returncode == 1 and "never overwritten" in shown.stderr
+    assert not any(PASSWORD in text for text in (shown.stdout, shown.stderr))

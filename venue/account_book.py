@@ -1,0 +1,119 @@
+"""The states of an owner's accounts on disk, one file each, for one deployment.
+
+A file holds positions and cash and is readable by its owner alone; the viewing key is in none. It is a copy of what
+wallet and chain give together: before it is used, its commitment is compared with the chain's, and a file that is
+missing, old or of a block that was replaced is made again from the events.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.errors import ZkMarginError
+from zkmargin.engine.files import PRIVATE, StrictModel, read_model, read_text, write_whole
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.account.account import Account
+from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.statement.secret import Secret
+from zkmargin.venue.errors import NodeStateInUse, NodeStateRefused
+
+FORMAT = "zkmargin.account/1"
+"""First field of an account's file."""
+
+
+class AccountFile(StrictModel):
+    """An account's file as it stands on disk."""
+
+    format: str
+    chain_id: int
+    clearing_house: str
+    auth: str
+    index: int
+    nonce: int
+    generation: int
+    preset: str
+    cash_usd6: int
+    """Signed micro-dollars."""
+    positions: dict[str, int]
+    """Signed lots by slot, where there are any."""
+
+
+class AccountBook:
+    """A folder with the states of accounts at one deployment."""
+
+    def __init__(self, folder: Path, domain: Domain, preset: Preset):
+        self.folder, self._domain, self._preset = folder, domain, preset
+
+    def get_path(self, account_id: bytes) -> Path:
+        """File of an account."""
+        return self.folder / f"account-{account_id.hex()}.json"
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keeps other processes out while states are read, proved from and written.
+
+        Raises
+        ------
+        NodeStateInUse
+            If another process holds the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(self.folder / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise NodeStateInUse(self.folder) from None
+            yield
+
+    def save(self, account: Account) -> None:
+        """Writes an account's state, whole or not at all; mode 0600."""
+        held = {str(slot): int(account.state.positions[slot]) for slot in np.flatnonzero(account.state.positions)}
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "chain_id": self._domain.chain_id,
+            "clearing_house": self._domain.clearing_house,
+            "auth": account.auth,
+            "index": account.index,
+            "nonce": account.nonce,
+            "generation": account.generation,
+            "preset": account.preset.name,
+            "cash_usd6": account.state.cash,
+            "positions": held,
+        }
+        write_whole(self.get_path(account.id), json.dumps(document, indent=1) + "\n", mode=PRIVATE)
+
+    def load(self, account_id: bytes, auth: str, index: int, key: Secret) -> Account | None:
+        """The account as its file has it, None if there is no file.
+
+        Raises
+        ------
+        NodeStateRefused
+            If the file is none, or of another account, deployment or preset.
+        """
+        path = self.get_path(account_id)
+        if not path.exists():
+            return None
+        file = read_model(AccountFile, read_text(path), path)
+        expected = (FORMAT, self._domain.chain_id, self._domain.clearing_house, auth, index, self._preset.name)
+        given = (file.format, file.chain_id, file.clearing_house, file.auth, file.index, file.preset)
+        if given != expected:
+            raise NodeStateRefused(path, f"it is of {given}; allowed: {expected}")
+        try:
+            state = AccountState(self._read_positions(file.positions), file.cash_usd6)
+            return Account(account_id, auth, index, self._preset, key, file.nonce, file.generation, state)
+        except (ZkMarginError, ValueError, IndexError):
+            raise NodeStateRefused(path, "a number is outside its range; remove the file to rebuild it") from None
+
+    def _read_positions(self, positions: dict[str, int]) -> np.ndarray:
+        held = np.zeros(self._preset.slots, dtype=object)
+        for slot, lots in positions.items():
+            held[int(slot)] = lots
+        return held
