@@ -10,12 +10,13 @@ the deployment and the epochs, and submits what traders sign, which anybody may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from zkmargin.contracts.batches import Carried, carry_attestations
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import AccountView, Status
 from zkmargin.contracts.deployment import Deployment
@@ -90,6 +91,8 @@ class Trader:
 
     def __init__(self, venue: Venue, client: AccountClient, name: str = ""):
         self.venue, self.client, self.name = venue, client, name
+        self.anticipated: set[tuple[int, int]] = set()
+        """Commitments and generations that the account had before actions that are not on chain yet."""
         self._requests: dict[bytes, RequestForQuote] = {}
 
     def __repr__(self) -> str:
@@ -204,6 +207,12 @@ class Trader:
         check_accept(venue.domain, accepted.quote.message, accepted.accept.message, now=venue.time)
         epoch = venue.read_epoch(agreed.epoch)
         return self.client.trade(agreed, epoch, deadline=agreed.valid_until, fee_usd6=fee)
+
+    def anticipate(self, action: SignedAction) -> None:
+        """Goes on from the state that an action will leave, before it is on chain."""
+        account = self.client.account
+        self.client.confirm(action)
+        self.anticipated.add((account.commitment, account.generation))
 
     def _meet(self, counterparty: bytes) -> None:
         """Catches up, by a single step too where the counterparty is at another listing: a trade takes two accounts at
@@ -467,9 +476,7 @@ class Venue:
 
     def submit(self, trader: Trader, action: SignedAction) -> Receipt:
         """Sends an action on one account, and takes over the new state once it is mined."""
-        kind = ActionKind(action.message.kind)
-        points = self.get_points(action.message.epoch) if ACTION_RULES[kind].needs_epoch else None
-        request = ActionRequest.from_action(action.message, action.proof_words, action.signature, points)
+        kind, request = ActionKind(action.message.kind), self.make_request(action)
         if ACTION_RULES[kind].takes_steps:
             steps = action.message.generation_new - action.message.generation_old
             receipt = self.contracts.house.roll(request, steps, sender=self.submitter)
@@ -477,6 +484,28 @@ class Venue:
             receipt = self.contracts.house.act(kind, request, sender=self.submitter)
         trader.client.confirm(action)
         return receipt
+
+    def make_request(self, action: SignedAction) -> ActionRequest:
+        """The call that carries in an action on one account."""
+        needs_epoch = ACTION_RULES[ActionKind(action.message.kind)].needs_epoch
+        points = self.get_points(action.message.epoch) if needs_epoch else None
+        return ActionRequest.from_action(action.message, action.proof_words, action.signature, points)
+
+    def attest_all(self, traders: Sequence[Trader], policy: str = "maintenance") -> Carried:
+        """Shows on chain, in one transaction, that many accounts meet a policy.
+
+        Raises
+        ------
+        PolicyNotMet
+            If one of them does not; nothing is sent.
+        CallInvalid
+            If there is none.
+        """
+        for trader in traders:
+            self.catch_up(trader)
+        epoch, deadline = self.current_epoch(), self.deadline
+        actions = [trader.client.attest(epoch, policy, deadline=deadline) for trader in traders]
+        return carry_attestations(self.contracts.house, list(map(self.make_request, actions)), sender=self.submitter)
 
     def claim(self, recipient: str) -> Receipt:
         """Makes the payments to an address that are due, the oldest `MAX_CLAIMS` of them; the submitter sends.
@@ -506,10 +535,11 @@ class Venue:
             If the events do not give the account's state: names the first that does not fit.
         """
         stored, known = self.contracts.house.get_account(trader.id), trader.client.account
-        is_known = (stored.commitment, stored.generation) == (known.commitment, known.generation)
-        if stored.status is not Status.NONE and not is_known:
+        expected = {(known.commitment, known.generation), *trader.anticipated}
+        if stored.status is not Status.NONE and (stored.commitment, stored.generation) not in expected:
             preset = self.facts.preset
             records = self.contracts.read_records(preset)
+            trader.anticipated.clear()
             trader.client.account = recover_account(
                 trader.id, records.history, self.domain, preset, records.settlements, known.key
             )
@@ -559,14 +589,18 @@ class Venue:
         CallInvalid
             If there is no side of the maker.
         """
-        agreed = accepted.agreed
-        if maker_side is None:
-            if agreed.maker not in self.traders:
-                raise CallInvalid("maker", f"0x{agreed.maker.hex()}", "a trader opened here, or its side of the trade")
-            maker_side = self.traders[agreed.maker].answer(accepted)
-        sides = {side.message.side: side for side in (accepted.side, maker_side)}
+        sides, agreed = self.complete(accepted, maker_side), accepted.agreed
         parties = [self.traders[account] for account in (agreed.taker, agreed.maker) if account in self.traders]
         return self.settle_sides(sides, *parties)
+
+    def complete(self, accepted: AcceptedTrade, maker_side: SignedAction | None = None) -> dict[int, SignedAction]:
+        """Both sides of an accepted trade, by side; parameters and errors as `settle`."""
+        maker = accepted.agreed.maker
+        if maker_side is None:
+            if maker not in self.traders:
+                raise CallInvalid("maker", f"0x{maker.hex()}", "a trader opened here, or its side of the trade")
+            maker_side = self.traders[maker].answer(accepted)
+        return {side.message.side: side for side in (accepted.side, maker_side)}
 
     def settle_sides(self, sides: Mapping[int, SignedAction], *parties: Trader) -> Receipt:
         """Sends both sides of a trade, by side, and takes over the parties' new states once it is mined."""

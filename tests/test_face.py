@@ -12,7 +12,7 @@ from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"private_trade": ["mini"]}
+ARGUMENTS = {"batch": ["mini"], "private_trade": ["mini"]}
 """Arguments of examples that choose a size: the small one is quick."""
 SECONDS = 300
 
@@ -59,14 +59,18 @@ def test_nothing_is_loaded_before_it_is_used():
     assert "numpy" not in run("-c", "import sys, zkmargin; print(*sys.modules)").split()
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem == "batch" else ()) for path in EXAMPLES],
+    ids=lambda path: path.stem,
+)
 def test_the_example_runs(path):
     set_up(["mini"])
     assert run(str(path), *ARGUMENTS.get(path.stem, []))
 
 
 def test_there_are_examples():
-    assert {path.stem for path in EXAMPLES} >= {"margin", "what_if", "publish", "private_trade"}
+    assert {path.stem for path in EXAMPLES} >= {"batch", "margin", "what_if", "publish", "private_trade"}
 
 
 def get_program() -> str:

@@ -6,7 +6,7 @@ The names below are the whole of what a user needs; `import zkmargin as zk`. The
 - money: `usd`, `Usd6` (signed micro-dollars), `Lots`
 - what is risked: `Market`, `Portfolio` (by instrument name), `AccountState` (by slot), `Parameters`
 - the rule: `House`, which answers every question at one market, `MarginReport`, `RequirementNotMet`, `Policy`, `Epoch`
-- on chain: `Wallet`, `Venue` (`connect`), `LocalVenue`, `Trader`, `Deployment`
+- on chain: `Wallet`, `Venue` (`connect`), `LocalVenue`, `Trader`, `TradeQueue`, `Deployment`
 - publishers and proofs: `Publisher`, `Prover`, `Verifier`, `AttestationRequest`, `verify_attestation`
 - `ZkMarginError`, the root of every error
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zkmargin.contracts.deployment import Deployment
     from zkmargin.contracts.local_venue import LocalVenue
     from zkmargin.contracts.publisher import Publisher
+    from zkmargin.contracts.trade_queue import TradeQueue
     from zkmargin.contracts.trading import Trader, Venue
     from zkmargin.engine.account import AccountState, Portfolio
     from zkmargin.engine.epoch.record import Epoch
@@ -50,6 +51,7 @@ _HOMES = {
     "Prover": "prover.groth16.provers:TransitionProver",
     "Publisher": "contracts.publisher",
     "RequirementNotMet": "engine.policy.certificate",
+    "TradeQueue": "contracts.trade_queue",
     "Trader": "contracts.trading",
     "Usd6": "engine.units",
     "Venue": "contracts.trading",
@@ -63,8 +65,8 @@ _HOMES = {
 
 __all__ = [
     "AccountState", "AttestationRequest", "Deployment", "Epoch", "House", "LocalVenue", "Lots", "MarginReport",
-    "Market", "Parameters", "Policy", "Portfolio", "Prover", "Publisher", "RequirementNotMet", "Trader", "Usd6",
-    "Venue", "Verifier", "Wallet", "ZkMarginError", "usd", "verify_attestation",
+    "Market", "Parameters", "Policy", "Portfolio", "Prover", "Publisher", "RequirementNotMet", "TradeQueue", "Trader",
+    "Usd6", "Venue", "Verifier", "Wallet", "ZkMarginError", "usd", "verify_attestation",
 ]  # fmt: skip
 
 

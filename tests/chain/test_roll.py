@@ -127,10 +127,9 @@ def test_a_step_whose_epoch_was_revoked_is_settled_again(venue, sleepers):
     assert_recovered(venue, [alice, bob])
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-221")
-@pytest.mark.parametrize(
-    "is_late", ["taker", *(pytest.param(who, marks=pytest.mark.slow) for who in ("maker", "nobody"))]
-)
+@pytest.mark.parametrize("is_late", ["taker", "maker", "nobody"])
 def test_who_is_a_step_behind_trades_with_who_is_not(venue, sleepers, is_late):
     """A trade takes two accounts at one listing, so that the one behind takes the step first; both behind take it in
     the trade."""
