@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import SetupFailed
 from zkmargin.contracts.venue_keys import ensure_committee
-from zkmargin.prover.groth16.compile import NAMES, compile_circuit
+from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import setup_keys
 from zkmargin.prover.paths import HOME, NODE_MODULES, PACKAGE
+from zkmargin.prover.statement.signals import STATEMENTS
 from zkmargin.scripts.cli import console
 
 STAMP = NODE_MODULES / ".installed"
@@ -52,11 +53,11 @@ def install_tools() -> None:
 
 
 def set_up(presets: list[str]) -> None:
-    """Compile contracts and both circuits, and make keys for each preset, and the committee's key.
+    """Compile contracts and every circuit, and make keys for each preset, and the committee's key.
 
     Compilers run beside each other, one process each; the set-up of a key uses every core.
     """
-    circuits = [(circuit, preset) for preset in presets for circuit in NAMES]
+    circuits = [(circuit, preset) for preset in presets for circuit in STATEMENTS]
     with console.show_steps(2 * len(circuits) + 1) as steps, ThreadPoolExecutor(os.cpu_count()) as pool:
         steps.start("compiling circuits and contracts")
         jobs = [pool.submit(compile_contracts), *(pool.submit(compile_circuit, *named) for named in reversed(circuits))]

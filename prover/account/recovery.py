@@ -5,7 +5,7 @@ on the way, so the first event that does not fit is the one that is named. The c
 records; the contract bindings make them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ from zkmargin.prover.messages.action_table import ActionKind, get_action_rule
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Signer
 from zkmargin.prover.ranges import check_private, check_range
+from zkmargin.prover.statement.checkpoint import decrypt_checkpoint
 from zkmargin.prover.statement.commitment import decrypt_word
 from zkmargin.prover.statement.secret import Secret
 
@@ -75,7 +76,18 @@ class Skipped:
     """Generation of the account after it."""
 
 
-Event = Opened | Transitioned | Skipped
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """An account moved to a new viewing key, with its state unchanged."""
+
+    account: bytes
+    """32 bytes."""
+    commitment_new: int
+    checkpoint: tuple[int, ...]
+    """Cash and state words, encrypted under the new key."""
+
+
+Event = Opened | Transitioned | Skipped | Rekeyed
 
 
 def find_openings(wallet: Signer, domain: Domain, events: Iterable[Event]) -> tuple[Opened, ...]:
@@ -137,12 +149,17 @@ def recover_accounts(
         try:
             key = keys.get(account_id)
             if key is None and wallet is not None:
-                key = derive_key(wallet, domain, account_id)
+                key = derive_key(wallet, domain, account_id, count_rekeys(account_id, history))
             if key is not None:
                 accounts.append(recover_account(account_id, history, domain, preset, settlements, key))
         except ProverError as error:
             failures.append(Unrecovered(account_id, error))
     return Recovery(tuple(accounts), tuple(failures))
+
+
+def count_rekeys(account_id: bytes, events: Iterable[Event]) -> int:
+    """How often the account moved to a new key: the index of its present one, which a wallet derives it from."""
+    return sum(isinstance(event, Rekeyed) and event.account == account_id for event in events)
 
 
 def recover_account(
@@ -155,6 +172,9 @@ def recover_account(
 ) -> Account:
     """The account as it is after the last event.
 
+    After a rekey the state is read from the checkpoint under the new key; trades before it are under the old one and
+    are only counted.
+
     Parameters
     ----------
     events : iterable of Event
@@ -163,7 +183,7 @@ def recover_account(
         By generation, the vector of the step that led to it. Asked only for the steps that the account took, so a
         mapping may parse each as it is asked for.
     key : Secret
-        Viewing key, from the wallet (`derive_key`) or a key file.
+        The account's present viewing key, from the wallet (`derive_key`) or a key file.
 
     Raises
     ------
@@ -171,20 +191,20 @@ def recover_account(
         If an event does not fit; `index` counts the account's own events from 0. At 0 the key is not this
         account's: the wrong wallet, or the wrong key file.
     """
-    account: Account | None = None
-    index = -1
-    for event in events:
-        if event.account != account_id:
+    own = [event for event in events if event.account == account_id]
+    last_rekey = max((place for place, event in enumerate(own) if isinstance(event, Rekeyed)), default=None)
+    account = None if last_rekey is None else _start_at_checkpoint(last_rekey, own, domain, preset, key)
+    for index, event in enumerate(own):
+        if last_rekey is not None and index <= last_rekey:
             continue
-        index += 1
         if isinstance(event, Opened):
             account = _apply_opening(index, event, account, domain, preset, key)
         elif account is None:
-            name = "Skipped" if isinstance(event, Skipped) else event.kind.name
+            name = event.kind.name if isinstance(event, Transitioned) else type(event).__name__
             raise RecoveryError(index, name, "comes before the account was opened")
         elif isinstance(event, Skipped):
             account = _apply_skip(index, event, account)
-        elif get_action_rule(event.kind).writes:
+        elif isinstance(event, Transitioned) and get_action_rule(event.kind).writes:
             account = _apply_transition(index, event, account, settlements)
     if account is None:
         raise RecoveryError(0, "Opened", f"account 0x{account_id.hex()} was never opened in these events")
@@ -205,6 +225,27 @@ def _apply_opening(
         raise RecoveryError(
             index, "Opened", "the key does not open the first commitment: wrong wallet, key file, chain or preset"
         )
+    return account
+
+
+def _start_at_checkpoint(place: int, events: Sequence[Event], domain: Domain, preset: Preset, key: Secret) -> Account:
+    """The account after the rekey that is number `place` of its events."""
+    opening, rekey = events[0], events[place]
+    if not isinstance(opening, Opened) or not isinstance(rekey, Rekeyed):
+        raise RecoveryError(0, type(opening).__name__, "comes before the account was opened")
+    writes = sum(
+        isinstance(event, Rekeyed) or (isinstance(event, Transitioned) and get_action_rule(event.kind).writes)
+        for event in events[: place + 1]
+    )
+    generation = [event.generation for event in events[:place] if not isinstance(event, Rekeyed)][-1]
+    empty = Account.create(domain, opening.auth, opening.index, key, preset, generation)
+    try:
+        state = decrypt_checkpoint(rekey.checkpoint, key, writes, preset)
+    except OutOfRange:
+        raise RecoveryError(place, "Rekeyed", "the checkpoint does not decrypt to a state under this key") from None
+    account = replace(empty, state=state, nonce=writes)
+    if account.id != rekey.account or account.commitment != rekey.commitment_new:
+        raise RecoveryError(place, "Rekeyed", f"gives commitment {account.commitment}, the chain has another")
     return account
 
 

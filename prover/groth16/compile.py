@@ -23,8 +23,8 @@ from zkmargin.engine.files import write_whole
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.errors import ProverError
 from zkmargin.prover.paths import BUILD, CIRCUITS, HOME, NODE_MODULES, PACKAGE, describe_setup
+from zkmargin.prover.statement.signals import STATEMENTS
 
-NAMES = ("transition", "open")
 INCLUDE = re.compile(r'^\s*include\s+"([^"]+)"', re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -79,7 +79,7 @@ class CompiledCircuit:
 
 
 def compile_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> CompiledCircuit:
-    """`circuit` ("transition" or "open") at `preset`, compiled for proving (O2) into `build/<preset>/<circuit>.*`.
+    """`circuit`, one of the statement's, at `preset`, compiled for proving (O2) into `build/<preset>/<circuit>.*`.
 
     A circuit whose sources, compiler and options did not change is not compiled again. Processes that ask at the same
     time wait for each other.
@@ -89,8 +89,8 @@ def compile_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) 
     CompilationError
         If there is no such circuit, circom is not installed, or it refuses the sources.
     """
-    if circuit not in NAMES:
-        raise CompilationError(f"no circuit {circuit!r}; there are {', '.join(NAMES)}")
+    if circuit not in STATEMENTS:
+        raise CompilationError(f"no circuit {circuit!r}; there are {', '.join(STATEMENTS)}")
     name = preset.name if isinstance(preset, Preset) else get_preset(preset).name
     return compile_source(CIRCUITS / "generated" / f"{circuit}.{name}.circom", build / name / circuit)
 
@@ -154,9 +154,9 @@ def read_r1cs_header(path: Path) -> tuple[int, int, int, int]:
 
 
 def constraint_counts(preset: Preset | str) -> dict[str, dict[str, int]]:
-    """Sizes of both circuits at `preset`, for the cost ledger: constraints, public inputs, rows, domain, wires."""
+    """Sizes of every circuit at `preset`, for the cost ledger: constraints, public inputs, rows, domain, wires."""
     counts = {}
-    for circuit in NAMES:
+    for circuit in STATEMENTS:
         facts = compile_circuit(circuit, preset).facts
         counts[circuit] = {
             "constraints": facts.constraints,
@@ -251,7 +251,7 @@ def _locked(path: Path) -> Iterator[None]:
 def main(arguments: list[str] | None = None) -> None:
     """`python -m zkmargin.prover.groth16.compile PRESET ...`: compiles both circuits and prints their sizes."""
     for preset in arguments or sys.argv[1:] or ["mini"]:
-        for circuit in NAMES:
+        for circuit in STATEMENTS:
             start = time.perf_counter()
             facts = compile_circuit(circuit, preset).facts
             seconds = time.perf_counter() - start

@@ -1,4 +1,5 @@
-"""From a built transition or opening to a proof that is verified before it is released; from public data to a verdict.
+"""From what was built (a transition, an opening, a revelation, a rekeying) to a proof that is verified before it is
+released; from public data to a verdict.
 
 Refusals happen earlier, in the builder. Here the witness is computed natively, every constraint is checked, and the
 finished proof is verified against the public signals that Python computed by itself: a proof that leaves this
@@ -8,16 +9,16 @@ module is one that the chain accepts.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover._native import FieldVector
-from zkmargin.prover.actions.opening import Opening
 from zkmargin.prover.actions.transition import AnyTransition
 from zkmargin.prover.errors import KeyMismatch, ProofRejected, StatementError
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
 from zkmargin.prover.groth16.proof import Proof, Proven, prove, verify_native
-from zkmargin.prover.groth16.witness import compute_opening_witness, compute_transition_witness, to_fields
+from zkmargin.prover.groth16.witness import Stated, compute_stated_witness, compute_transition_witness, to_fields
 from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.prover.statement.transition_signals import TransitionSignals
@@ -113,29 +114,57 @@ class TransitionProver(TransitionVerifier):
             return prove(self.key, witness)
 
 
-class OpenVerifier:
-    """Verifies `open` at one preset from public data; raises like `TransitionVerifier`."""
+class StatedVerifier:
+    """Verifies a circuit without a policy at one preset from public data; raises like `TransitionVerifier`."""
+
+    circuit: ClassVar[str]
+    """Its name in the statement."""
 
     def __init__(self, key: VerifyingKey, preset: Preset):
-        _check_size(key, "open", preset)
+        _check_size(key, self.circuit, preset)
         self.verifying_key, self.preset = key, preset
 
     def verify(self, proof: Proof, signals: Mapping[str, int]) -> bool:
         """Whether the proof holds for these public signals, by name; raises like `TransitionVerifier.verify`."""
-        return verify_native(self.verifying_key, proof, get_public_signals("open", self.preset).flatten(signals))
+        flat = get_public_signals(self.circuit, self.preset).flatten(signals)
+        return verify_native(self.verifying_key, proof, flat)
 
 
-class OpenProver(OpenVerifier):
-    """Proves `open` at one preset, and verifies it; raises like `TransitionVerifier`."""
+class StatedProver(StatedVerifier):
+    """Proves a circuit without a policy at one preset, and verifies it; raises like `TransitionVerifier`."""
 
     def __init__(self, key: ProvingKey, preset: Preset):
         super().__init__(key.verifying_key, preset)
         self.key = key
 
-    def prove(self, opening: Opening) -> Proof:
-        """A verified proof of the opening; raises like `TransitionProver.prove`."""
-        proven = prove(self.key, compute_opening_witness(self.key.circuit, opening))
-        return _release(proven, FieldVector.from_canonical(opening.flatten_public_signals()))
+    def prove(self, stated: Stated) -> Proof:
+        """A verified proof; raises like `TransitionProver.prove`."""
+        proven = prove(self.key, compute_stated_witness(self.key.circuit, stated))
+        return _release(proven, FieldVector.from_canonical(stated.flatten_public_signals()))
+
+
+class OpenVerifier(StatedVerifier):
+    """Of openings."""
+
+    circuit = "open"
+
+
+class OpenProver(StatedProver):
+    """Of openings."""
+
+    circuit = "open"
+
+
+class RevealProver(StatedProver):
+    """Of revelations."""
+
+    circuit = "reveal"
+
+
+class RekeyProver(StatedProver):
+    """Of rekeyings."""
+
+    circuit = "rekey"
 
 
 def _check_size(key: VerifyingKey, circuit: str, preset: Preset) -> None:

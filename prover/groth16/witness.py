@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from zkmargin.engine.files import PRIVATE, write_whole
 from zkmargin.prover._native import Circuit, FieldVector, Witness
-from zkmargin.prover.actions.opening import Opening
 from zkmargin.prover.actions.transition import AnyTransition
 from zkmargin.prover.ranges import require_integer
 from zkmargin.prover.statement.policy_fields import pack_policy_fields, pack_settlement_fields
@@ -47,9 +46,22 @@ def compute_transition_witness(circuit: Circuit, transition: AnyTransition) -> W
     return compute_witness(circuit, collect_transition_inputs(transition))
 
 
-def compute_opening_witness(circuit: Circuit, opening: Opening) -> Witness:
-    """The witness of `open`; raises like `compute_witness`."""
-    return compute_witness(circuit, {**opening.name_public_signals(), **opening.name_private_inputs()})
+class Stated(Protocol):
+    """An opening, a revelation or a rekeying: what a circuit without a policy is proved of."""
+
+    def name_public_signals(self) -> dict[str, int]:
+        """Public signals by name."""
+
+    def flatten_public_signals(self) -> list[int]:
+        """Public signals in the statement's order."""
+
+    def name_private_inputs(self) -> Mapping[str, Value]:
+        """Private inputs by circom name; secret."""
+
+
+def compute_stated_witness(circuit: Circuit, stated: Stated) -> Witness:
+    """The witness of `open`, `reveal` or `rekey`; raises like `compute_witness`."""
+    return compute_witness(circuit, {**stated.name_public_signals(), **stated.name_private_inputs()})
 
 
 def collect_transition_inputs(transition: AnyTransition) -> dict[str, Value]:

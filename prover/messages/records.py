@@ -199,6 +199,36 @@ class Confirmation(TypedMessage):
     """A good epoch up to which the account was looked at."""
 
 
+class Reveal(TypedMessage):
+    """What is published of an account in default. Nobody signs it; the proof `reveal` is bound to its digest."""
+
+    account: Bytes32
+    key_version: Uint16
+    generation: Uint24
+    commitment: Uint256
+    cash: Int128
+    """Micro-dollars."""
+    words: tuple[Uint256, ...]
+    """Positions, seven to a word."""
+
+
+class Rekey(TypedMessage):
+    """What auth signs and the proof `rekey` binds."""
+
+    account: Bytes32
+    key_version: Uint16
+    commitment_old: Uint256
+    commitment_new: Uint256
+    escrow_hash: Bytes32
+    """Of the new key."""
+    checkpoint: tuple[Uint256, ...]
+    """Cash and state words, encrypted under the new key."""
+    submitter: Address = ZERO_ADDRESS
+    """Who alone may carry it in; zero lets anyone."""
+    deadline: Uint40
+    """Unix seconds."""
+
+
 class KeyDerivation(TypedMessage):
     """The text whose signature is the viewing key's seed."""
 
@@ -284,6 +314,8 @@ MESSAGES: dict[str, type[TypedMessage]] = {
         Open,
         Invalidate,
         Confirmation,
+        Reveal,
+        Rekey,
         KeyDerivation,
         Leg,
         RequestForQuote,

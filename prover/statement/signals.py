@@ -45,7 +45,9 @@ def compute_tag(text: str) -> int:
 
 
 TAGS: Mapping[str, int] = MappingProxyType({name: compute_tag(text) for name, text in _load()["tags"].items()})
-"""Domain tag of each use of the hash, as a field element: STATE, COMMITMENT, TRADE, PAD, ESCROW."""
+"""Domain tag of each use of the hash, as a field element: STATE, COMMITMENT, TRADE, PAD, ESCROW, CHECKPOINT."""
+STATEMENTS = ("transition", "open", "reveal", "rekey")
+"""What is proved, by the name of its circuit."""
 
 
 def to_field(value: int) -> int:
@@ -94,7 +96,7 @@ class PublicSignals:
     """The public signals of one circuit at one preset, in order."""
 
     circuit: str
-    """transition or open."""
+    """One of `STATEMENTS`."""
     signals: tuple[Signal, ...]
     """In the order of the statement."""
 
@@ -172,15 +174,15 @@ def _walk(value: object) -> Iterator[int]:
 
 @cache
 def get_public_signals(circuit: str, preset: Preset) -> PublicSignals:
-    """Public signals of `circuit` ("transition" or "open") at `preset`.
+    """Public signals of `circuit`, one of `STATEMENTS`, at `preset`.
 
     Raises
     ------
     StatementError
         If the statement has no such circuit.
     """
-    if circuit not in ("transition", "open"):
-        raise StatementError(f"the statement has no circuit {circuit!r}; it has transition and open")
+    if circuit not in STATEMENTS:
+        raise StatementError(f"the statement has no circuit {circuit!r}; it has {', '.join(STATEMENTS)}")
     letters = {"N": preset.slots, "P": preset.packed_rows, "J": preset.helpers, "X": preset.excess_rows}
     signals, offset = [], 0
     for entry in _load()[circuit]:

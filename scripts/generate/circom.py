@@ -49,7 +49,8 @@ def render() -> dict[str, str]:
     for preset, size in sizes["presets"].items():
         transition = (size["slots"], size["rows"], size["excess_rows"], size["helpers"])
         files[f"{FOLDER}/transition.{preset}.circom"] = render_main("transition", transition, statement["transition"])
-        files[f"{FOLDER}/open.{preset}.circom"] = render_main("open", (size["slots"],), statement["open"])
+        for circuit in ("open", "reveal", "rekey"):
+            files[f"{FOLDER}/{circuit}.{preset}.circom"] = render_main(circuit, (size["slots"],), statement[circuit])
     return files
 
 

@@ -113,8 +113,8 @@ def _render_hash(types: dict, name: str) -> str:
         elif base in ("string", "bytes"):
             value = f"keccak256(bytes({value}))"
         words.append(value)
-    if len(words) <= WORDS_PER_ENCODE:
-        body = f"        return keccak256(abi.encode({', '.join(words)}));\n"
+    body = f"        return keccak256(abi.encode({', '.join(words)}));\n"
+    if len(words) <= WORDS_PER_ENCODE and len(body) <= LINE_LIMIT:
         returned = "bytes32"
     else:
         body = _render_wide_body(types[name], words)

@@ -22,6 +22,8 @@ from zkmargin.prover.messages.records import (
     Flow,
     Invalidate,
     Open,
+    Rekey,
+    Reveal,
     Settlement,
 )
 from zkmargin.prover.messages.typed_data import encode, load_table
@@ -82,6 +84,21 @@ def test_confirmation(hashes, deployed_world):
     assert hashes.call("hashConfirmation", message.to_message()) == encode(deployed_world.domain, message).body
 
 
+@pytest.mark.property("P-51")
+@pytest.mark.parametrize("words", [(), (2**256 - 1, 0, 5)])
+def test_reveal_and_rekey(hashes, deployed_world, words):
+    reveal = Reveal(
+        account=RANDOM.randbytes(32), key_version=2**16 - 1, generation=2**24 - 1, commitment=2**256 - 1,
+        cash=-(2**127), words=words,
+    )  # fmt: skip
+    rekey = Rekey(
+        account=RANDOM.randbytes(32), key_version=2**16 - 1, commitment_old=2**256 - 1, commitment_new=1,
+        escrow_hash=RANDOM.randbytes(32), checkpoint=words, submitter="0x" + "cd" * 20, deadline=2**40 - 1,
+    )  # fmt: skip
+    assert hashes.call("hashReveal", reveal.to_message()) == encode(deployed_world.domain, reveal).body
+    assert hashes.call("hashRekey", rekey.to_message()) == encode(deployed_world.domain, rekey).body
+
+
 def test_invalidate(hashes, deployed_world):
     message = Invalidate(account=RANDOM.randbytes(32), digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
@@ -116,8 +133,8 @@ def test_settlement(hashes, deployed_world):
 
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    names = ["Epoch", "Settlement", "Action", "Flow", "Open", "Invalidate", "Confirmation", "Attestation"]
-    assert load_table()["solidity"] == names
+    names = "Epoch Settlement Action Flow Open Invalidate Confirmation Reveal Rekey Attestation"
+    assert load_table()["solidity"] == names.split()
 
 
 def test_generated_sources_are_fresh():

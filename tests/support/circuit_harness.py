@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from zkmargin.prover.groth16.compile import INCLUDE, NAMES, CompiledCircuit, compile_source, find_sources
+from zkmargin.prover.groth16.compile import INCLUDE, CompiledCircuit, compile_source, find_sources
 from zkmargin.prover.paths import BUILD, CIRCUITS
+from zkmargin.prover.statement.signals import STATEMENTS
 
 P = 21888242871839275222246405745257275088548364400416034343698204186575808495617
 ELEMENT = 32
@@ -189,9 +190,9 @@ def get_server() -> WitnessServer:
 
 @cache
 def get_circuit(name: str) -> "Circuit":
-    """`transition` or `open` at mini, or a main file of tests/prover/circuits by its stem."""
+    """A circuit of the statement at mini, or a main file of tests/prover/circuits by its stem."""
     main = CIRCUITS / f"generated/{name}.mini.circom"
-    if name not in NAMES:
+    if name not in STATEMENTS:
         main = Path(__file__).parents[1] / "prover" / "circuits" / f"{name}.circom"
     return Circuit(main, name, get_server())
 

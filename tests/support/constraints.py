@@ -10,8 +10,9 @@ import json
 import sys
 
 from tests.support.circuit_harness import Constraints
-from zkmargin.prover.groth16.compile import NAMES, compile_source, constraint_counts
+from zkmargin.prover.groth16.compile import compile_source, constraint_counts
 from zkmargin.prover.paths import BUILD, CIRCUITS, PACKAGE
+from zkmargin.prover.statement.signals import STATEMENTS
 
 LEDGER = PACKAGE / "costs/constraints.json"
 PRESETS = ("mini", "standard")
@@ -37,9 +38,9 @@ def count_parts(circuit: str, preset: str) -> dict[str, int]:
 
 
 def measure(preset: str) -> dict[str, dict]:
-    """Totals and parts of both circuits."""
+    """Totals and parts of every circuit."""
     totals = constraint_counts(preset)
-    return {circuit: totals[circuit] | {"parts": count_parts(circuit, preset)} for circuit in NAMES}
+    return {circuit: totals[circuit] | {"parts": count_parts(circuit, preset)} for circuit in STATEMENTS}
 
 
 def main(presets: list[str]) -> None:

@@ -9,7 +9,7 @@ from zkmargin.engine.market.listings import reduce_to_mini
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.client import Provers
 from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key, setup_keys
-from zkmargin.prover.groth16.provers import OpenProver, TransitionProver
+from zkmargin.prover.groth16.provers import OpenProver, RekeyProver, RevealProver, StatedProver, TransitionProver
 
 SNAPSHOT = "deribit_2026-08-22"
 
@@ -24,6 +24,13 @@ def get_transition_prover(preset: Preset) -> TransitionProver:
 def get_provers(preset: Preset) -> Provers:
     """Both provers."""
     return Provers(get_transition_prover(preset), OpenProver(_get_key("open", preset), preset))
+
+
+@cache
+def get_stated_prover(circuit: str, preset: Preset) -> StatedProver:
+    """Of `open`, `reveal` or `rekey`, under the development key."""
+    kinds = {kind.circuit: kind for kind in (OpenProver, RevealProver, RekeyProver)}
+    return kinds[circuit](_get_key(circuit, preset), preset)
 
 
 def _get_key(circuit: str, preset: Preset) -> ProvingKey:

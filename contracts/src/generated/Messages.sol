@@ -76,6 +76,26 @@ struct Confirmation {
     uint64 epoch;
 }
 
+struct Reveal {
+    bytes32 account;
+    uint16 keyVersion;
+    uint24 generation;
+    uint256 commitment;
+    int128 cash;
+    uint256[] words;
+}
+
+struct Rekey {
+    bytes32 account;
+    uint16 keyVersion;
+    uint256 commitmentOld;
+    uint256 commitmentNew;
+    bytes32 escrowHash;
+    uint256[] checkpoint;
+    address submitter;
+    uint40 deadline;
+}
+
 struct Attestation {
     bytes32 account;
     address recipient;
@@ -115,6 +135,13 @@ library Messages {
     bytes32 internal constant INVALIDATE_TYPEHASH = keccak256("Invalidate(bytes32 account,bytes32 digest)");
     bytes32 internal constant CONFIRMATION_TYPEHASH = keccak256(
         "Confirmation(bytes32 account,uint256 commitment,uint64 epoch)"
+    );
+    bytes32 internal constant REVEAL_TYPEHASH = keccak256(
+        "Reveal(bytes32 account,uint16 keyVersion,uint24 generation,uint256 commitment,int128 cash,uint256[] words)"
+    );
+    bytes32 internal constant REKEY_TYPEHASH = keccak256(
+        "Rekey(bytes32 account,uint16 keyVersion,uint256 commitmentOld,uint256 commitmentNew,bytes32 escrowHash,"
+        "uint256[] checkpoint,address submitter,uint40 deadline)"
     );
     bytes32 internal constant ATTESTATION_TYPEHASH = keccak256(
         "Attestation(bytes32 account,address recipient,bytes32 challenge,bytes32 policy,uint64 epoch,uint16 keyVersion,"
@@ -180,6 +207,30 @@ library Messages {
 
     function hash(Confirmation memory message) internal pure returns (bytes32) {
         return keccak256(abi.encode(CONFIRMATION_TYPEHASH, message.account, message.commitment, message.epoch));
+    }
+
+    function hash(Reveal memory message) internal pure returns (bytes32 digest) {
+        bytes32 word6 = keccak256(abi.encodePacked(message.words));
+        bytes32 typeHash = REVEAL_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 192)
+            mstore(add(words, 192), word6)
+            digest := keccak256(words, 224)
+        }
+    }
+
+    function hash(Rekey memory message) internal pure returns (bytes32 digest) {
+        bytes32 word6 = keccak256(abi.encodePacked(message.checkpoint));
+        bytes32 typeHash = REKEY_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 256)
+            mstore(add(words, 192), word6)
+            digest := keccak256(words, 288)
+        }
     }
 
     function hash(Attestation memory message) internal pure returns (bytes32 digest) {

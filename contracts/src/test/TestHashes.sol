@@ -11,6 +11,8 @@ import {
     Invalidate,
     Messages,
     Open,
+    Rekey,
+    Reveal,
     Settlement
 } from "../generated/Messages.sol";
 import {BabyJubJub} from "../libraries/BabyJubJub.sol";
@@ -42,6 +44,14 @@ contract TestHashes {
     }
 
     function hashConfirmation(Confirmation calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashReveal(Reveal calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashRekey(Rekey calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 

@@ -6,6 +6,7 @@ function TAG_COMMITMENT() { return 273004914912256362620654527327865772880150078
 function TAG_TRADE() { return 2482965236706662495823025536066661; } // "zkmargin.trade"
 function TAG_PAD() { return 37887042796427345212143067492; } // "zkmargin.pad"
 function TAG_ESCROW() { return 635639100596905598930678048888090487; } // "zkmargin.escrow"
+function TAG_CHECKPOINT() { return 2730049149122563626206545143572175892641312372; } // "zkmargin.checkpoint"
 
 function LANE_BITS() { return 84; } // bits between the rows of a packed row
 function SLACK_BITS() { return 83; } // bits of a slack

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.prover.groth16.test_proof import transition  # noqa: F401 - a fixture
-from tests.prover.groth16.test_witness import compute_opening_witness, compute_transition_witness, make_opening
+from tests.prover.groth16.test_witness import compute_stated_witness, compute_transition_witness, make_opening
 from tests.support.native_cases import load_key, make_small_key
 from tests.support.oracles import run_snarkjs, snarkjs_verifies
 from zkmargin.prover.groth16.keys import VerifyingKey
@@ -24,7 +24,7 @@ def case(request, transition):  # noqa: F811
     key = load_key(request.param)
     zkey = (BUILD / "mini" / f"{request.param}.zkey").read_bytes()
     if request.param == "open":
-        return key, zkey, compute_opening_witness(key.circuit, make_opening())
+        return key, zkey, compute_stated_witness(key.circuit, make_opening())
     return key, zkey, compute_transition_witness(key.circuit, transition)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.prover.groth16.test_proof import transition  # noqa: F401 - a fixture
-from tests.prover.groth16.test_witness import compute_opening_witness, compute_transition_witness, make_opening
+from tests.prover.groth16.test_witness import compute_stated_witness, compute_transition_witness, make_opening
 from tests.support.native_cases import load_key, make_small_key
 from zkmargin.prover.groth16.proof import Proof, verify_native
 from zkmargin.prover.paths import BUILD
@@ -57,7 +57,7 @@ def case(request, transition):  # noqa: F811
     key = load_key(request.param)
     zkey = (BUILD / "mini" / f"{request.param}.zkey").read_bytes()
     if request.param == "open":
-        witness = compute_opening_witness(key.circuit, make_opening())
+        witness = compute_stated_witness(key.circuit, make_opening())
     else:
         witness = compute_transition_witness(key.circuit, transition)
     return key, BUILD / "mini" / f"{request.param}.r1cs", zkey, witness

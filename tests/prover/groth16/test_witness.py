@@ -29,7 +29,7 @@ from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_circuit
 from zkmargin.prover.groth16.witness import (
     collect_transition_inputs,
-    compute_opening_witness,
+    compute_stated_witness,
     compute_transition_witness,
     compute_witness,
     write_witness,
@@ -110,7 +110,7 @@ def test_opening_is_circoms_byte_for_byte(tmp_path):
     circuit = load_circuit("open", MINI)
     for _ in range(2):
         opening = make_opening()
-        witness = compute_opening_witness(circuit, opening)
+        witness = compute_stated_witness(circuit, opening)
         plain = {**opening.name_public_signals(), **opening.name_private_inputs()}
         assert witness.to_wtns() == compute_circom_wtns(compile_circuit("open", MINI), plain, tmp_path)
         assert circuit.first_unsatisfied(witness) is None

@@ -20,6 +20,7 @@ from zkmargin.prover.messages.records import (
     Open,
     Quote,
     RequestForQuote,
+    Reveal,
 )
 from zkmargin.prover.messages.typed_data import (
     Domain,
@@ -63,7 +64,8 @@ def hash_struct(name, values):
     for field in types[name]:
         value, kind = values[field["name"]], field["type"]
         if kind.endswith("[]"):
-            kind, value = "bytes32", keccak(b"".join(hash_struct(kind[:-2], item) for item in value))
+            hashed = hash_struct if kind[:-2] in types else lambda of, item: abi_encode([of], [item])
+            kind, value = "bytes32", keccak(b"".join(hashed(kind[:-2], item) for item in value))
         elif kind == "string":
             kind, value = "bytes32", keccak(text=value)
         kinds.append(kind)
@@ -99,7 +101,7 @@ def test_the_record_allows_exactly_the_range_of_the_type(name):
     cls = MESSAGES[name]
     for field, entry in zip(cls.model_fields, load_table()["types"][name], strict=True):
         kind = entry["type"]
-        if not kind.startswith(("uint", "int")):
+        if kind.endswith("[]") or not kind.startswith(("uint", "int")):
             continue
         bits = int(kind.removeprefix("u").removeprefix("int"))
         low, high = (0, 1 << bits) if kind[0] == "u" else (-(1 << bits - 1), 1 << bits - 1)
@@ -119,6 +121,12 @@ def _example(cls):
         kind = entry["type"]
         values[field] = () if kind.endswith("[]") else blank.get(kind, 0)
     return values
+
+
+def test_numbers_of_a_list_are_hashed_in_their_order():
+    for words in ((), (2**256 - 1,), (5, 7, 11)):
+        message = Reveal(account=b"\1" * 32, key_version=1, generation=2, commitment=3, cash=-4, words=words)
+        assert compute_digest(DOMAIN, message) == digest_again(message)
 
 
 def _assign(cls, field, value):

@@ -87,7 +87,7 @@ def test_missing_unknown_and_wrongly_sized_signals_are_refused():
 
 def test_tags_are_their_ascii_bytes_and_distinct():
     assert TAGS["TRADE"] == 0x7A6B6D617267696E2E7472616465
-    assert len(set(TAGS.values())) == len(TAGS) == 5
+    assert len(set(TAGS.values())) == len(TAGS) == 6
     assert all(0 < tag < FIELD_MODULUS for tag in TAGS.values())
     assert compute_tag("x" * 31) < FIELD_MODULUS
     with pytest.raises(OutOfRange):
