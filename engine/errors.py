@@ -70,13 +70,13 @@ class ExpiredInstrument(MarketError):
 
 
 class MixedExpiry(MarketError):
-    """Two instruments of one coin expire on one UTC day at different times; carries both names and both times, unix
-    seconds."""
+    """Two instruments of one coin expire at different times less than a day apart; carries both names and both times,
+    unix seconds."""
 
     def __init__(self, name: str, expiry: int, other: str, other_expiry: int):
         self.name, self.expiry, self.other, self.other_expiry = name, expiry, other, other_expiry
         super().__init__(
-            f"{name} expires at {expiry}; allowed: {other_expiry}, with {other} of the same day (unix seconds, UTC)"
+            f"{name} expires at {expiry}; allowed: {other_expiry}, with {other}, or a day from it (unix seconds)"
         )
 
 

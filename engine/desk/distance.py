@@ -26,7 +26,7 @@ from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.margin.stress import move_market
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
-from zkmargin.engine.presets import Coin
+from zkmargin.engine.presets import PERPETUAL_OFFSET, Coin
 
 STEPS = (0.125, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 """Multiples that are scanned, in units of a direction."""
@@ -153,6 +153,10 @@ class DistanceSearch:
             listing=listing,
             forward=np.where(listing.is_listed, snapshot.forward, np.nan),
             volatility=np.where(listing.is_listed, snapshot.volatility, np.nan),
+            accrued_funding={
+                coin: accrued if listing.is_listed[listing.preset.coin_slots(coin).start + PERPETUAL_OFFSET] else 0.0
+                for coin, accrued in snapshot.accrued_funding.items()
+            },
         )
 
     def at(self, move: Move) -> HouseModel:

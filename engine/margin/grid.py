@@ -8,13 +8,13 @@ Per coin at standard size, 43 cells:
 * 4 corners at unchanged price: the margin period passes, the basis of dated instruments goes up or down, and volatility
   at the short and at the long tenors goes up or down. The signs are those of a tetrahedron's corners: two of the four
   share any one of the six signs and cancel in the rest, so each move alone is covered as their mean;
-* 4 far tails with volatility up, 4 moves between range and far tails with volatility unchanged and one of them with
-  volatility up, all dampened so that a linear position loses what it loses at the edge of the range;
+* 2 far tails with volatility up and 2 moves between range and tails with volatility unchanged, dampened so that a
+  linear position loses what it loses at the edge of the range;
 * 2 tilts of the skew, in opposite directions also for dated futures against the options of their expiry. The cash token
   rises in both, so its rise alone is covered as their mean;
-* 14 expiry paths: options that settle within the margin period do so at one price, and all else stands at another when
-  the period has passed. In 6 all else is at today's price, in 8 the settlement is; two of these are dampened moves
-  beyond the range.
+* 19 expiry paths: futures and options that settle within a day do so at one price, those that settle a day later at
+  another, and all else stands at a third when the period has passed. Of the three one moves and two are today's price;
+  5 of the paths are dampened moves beyond the range, two of these with volatility up.
 
 Volatility moves are stated at 30 days and scale with tenor. `mini` has 21: three price moves with volatility up and
 down, the corners, two tails, one move between, the skew, six expiry paths. Which cells stand where was chosen by
@@ -53,8 +53,8 @@ from zkmargin.engine.elementary import expm1, log
 from zkmargin.engine.margin.netting import compute_transfer_charge
 from zkmargin.engine.margin.parameters import MILLE, PERCENT, Parameters
 from zkmargin.engine.margin.shocks import (
+    find_settling_day,
     scale_by_tenor,
-    settles_within,
     weigh_tenors,
     zero_unaccepted_collateral,
 )
@@ -71,22 +71,25 @@ TRANSFER_SIGN = {Coin.BTC: 1, Coin.ETH: -1}
 
 
 class _Plan(NamedTuple):
-    """Which cells a grid has: fractions of the price range by state of volatility, places in the lists of moves, and
-    expiry paths as fractions of the price range (at the settlement, for all else)."""
+    """Which cells a grid has besides corners, tails and skew: fractions of the price range by state of volatility;
+    places in the list of moves between range and tails, for what is alive and with near settlements at today's price;
+    expiry paths as fractions of the range (at the settlement within a day, at that within two, for all else)."""
 
     up: tuple[float, ...]
     down: tuple[float, ...]
     unchanged: tuple[float, ...]
-    tails: tuple[int, ...]
     between: tuple[int, ...]
-    between_up: tuple[int, ...]
     settled: tuple[int, ...]
-    expiry: tuple[tuple[float, float], ...]
+    settled_up: tuple[int, ...]
+    expiry: tuple[tuple[float, float, float], ...]
 
 
-def _mirror(*paths: tuple[float, float]) -> tuple[tuple[float, float], ...]:
-    """Each path with its opposite."""
-    return tuple(pair for at, after in paths for pair in ((at, after), (0.0 - at, 0.0 - after)))
+def _cross(*sizes: float, arms: int = 3) -> tuple[tuple[float, float, float], ...]:
+    """Paths on which one of the three prices moves, by each size and its opposite: the cross of points that bounds the
+    rest, without its last arms if `arms` is less than three."""
+    steps = [step for size in sizes for step in (size, -size)]
+    paths = ([(step, 0.0, 0.0), (0.0, step, 0.0), (0.0, 0.0, step)] for step in steps)
+    return tuple(path for each in zip(*paths, strict=True) for path in each)[: arms * len(steps)]
 
 
 _PLANS = {
@@ -94,21 +97,19 @@ _PLANS = {
         up=(-1.0, -0.5, 0.0, 0.5, 1.0),
         down=(-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0),
         unchanged=(-0.75, 0.75),
-        tails=(0, 1, 2, 3),
-        between=(0, 1, 2, 3),
-        between_up=(3,),
-        settled=(0, 3),
-        expiry=_mirror((0.0, 1.0), (0.0, 0.5), (0.0, 0.25), (0.25, 0.0), (0.5, 0.0), (0.75, 0.0)),
+        between=(1, 3),
+        settled=(0, 2, 3),
+        settled_up=(0, 3),
+        expiry=(*_cross(0.5, 1.0), (0.0, 0.0, 0.25), (0.0, 0.0, -0.25)),
     ),
     21: _Plan(
         up=(-1.0, 0.0, 1.0),
         down=(-1.0, 0.0, 1.0),
         unchanged=(),
-        tails=(0, 3),
         between=(1,),
-        between_up=(),
         settled=(0, 3),
-        expiry=_mirror((0.0, 1.0), (0.5, 0.0)),
+        settled_up=(),
+        expiry=_cross(1.0, arms=2),
     ),
 }
 """By number of cells per coin."""
@@ -146,9 +147,19 @@ class Cell:
     """Relative change of dated futures' forwards against those of the options of their expiry."""
     token: float = 0.0
     """Relative change of the cash token's price, in which collateral is valued."""
-    settlement: float | None = None
-    """Relative change of the forwards at which options that expire within `days` settle; none: at `move`, as all
-    else."""
+    settlements: tuple[float, float] | None = None
+    """Relative changes of the forwards at which futures and options settle that expire within one day, and within two;
+    none: at `move`, as all else."""
+
+    @property
+    def first_settlement(self) -> float:
+        """Relative change of the forwards of what expires within one day."""
+        return self.move if self.settlements is None else self.settlements[0]
+
+    @property
+    def second_settlement(self) -> float:
+        """Of what expires within two days, but not within one."""
+        return self.move if self.settlements is None else self.settlements[1]
 
     @property
     def label(self) -> str:
@@ -158,14 +169,15 @@ class Cell:
             futures = "up" if self.futures > 0 else "down"
             return f"skew: puts {puts}, calls {calls}; futures {futures} against options, cash token up"
         passed = f", {self.days:g} d pass" if self.days else ""
-        if self.settlement is not None:
-            settled, else_at = (_name_move(move) for move in (self.settlement, self.move))
-            counts = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
-            return f"options within {self.days:g} d settle at {settled}, {else_at} for all else then{counts}"
+        tail = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
+        if self.settlements is not None:
+            moves = [f"within {day} d at {_name_move(move)}" for day, move in enumerate(self.settlements, 1) if move]
+            state = f", {VOLATILITY_STATES[self.volatility]}" if self.volatility else ""
+            settled = " and ".join(moves) or _name_move(0.0)
+            return f"settled {'' if moves else 'at '}{settled}, all else then at {_name_move(self.move)}{state}{tail}"
         if self.basis:
             basis, short, long = (_SIGN_NAMES[sign] for sign in (self.basis, self.short_tenors, self.long_tenors))
             return f"basis {basis}, vol of short tenors {short}, of long ones {long}{passed}"
-        tail = f" (tail, counts {self.dampening:.1%})" if self.dampening != 1.0 else ""
         price = _name_move(self.move) if self.move else "price unchanged"
         return f"{price}, {VOLATILITY_STATES[self.volatility]}{passed}{tail}"
 
@@ -182,8 +194,9 @@ def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...
     def standard(fraction: float, state: int) -> Cell:
         return Cell(round(fraction * reach, 10), state, 0, 1.0, round(MILLE * fraction * reference))
 
-    def settled(at: float, after: float) -> Cell:
-        return replace(standard(after, 0), days=days, settlement=round(at * reach, 10))
+    def settled(first: float, second: float, after: float) -> Cell:
+        at = (round(first * reach, 10), round(second * reach, 10))
+        return replace(standard(after, 0), days=days, settlements=at)
 
     def dampened(move: float, state: int) -> Cell:
         dampening = min(1.0, reach / abs(move))
@@ -194,15 +207,18 @@ def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...
         *(standard(fraction, -1) for fraction in plan.down),
         *(standard(fraction, 0) for fraction in plan.unchanged),
         *(Cell(0.0, 0, 0, 1.0, 0, days, *signs) for signs in _CORNERS),
-        *(dampened(parameters.tail_moves[place], 1) for place in plan.tails),
+        *(dampened(move, 1) for move in parameters.tail_moves),
         *(dampened(parameters.between_moves[place], 0) for place in plan.between),
-        *(dampened(parameters.between_moves[place], 1) for place in plan.between_up),
         *(
             Cell(0.0, 0, tilt, 1.0, 0, futures=tilt * parameters.futures_basis, token=parameters.token_rise)
             for tilt in (1, -1)
         ),
-        *(settled(at, after) for at, after in plan.expiry),
-        *(replace(dampened(parameters.between_moves[place], 0), days=days, settlement=0.0) for place in plan.settled),
+        *(settled(*path) for path in plan.expiry),
+        *(
+            replace(dampened(parameters.between_moves[place], state), days=days, settlements=(0.0, 0.0))
+            for state, places in ((0, plan.settled), (1, plan.settled_up))
+            for place in places
+        ),
     )
 
 
@@ -259,17 +275,18 @@ class GridModel:
 
     @cached_property
     def forward_shift(self) -> np.ndarray:
-        """(cells, N) relative change of each slot's forward: the price move, that at which an option settles, and the
-        basis of dated instruments."""
+        """(cells, N) relative change of each slot's forward: the price move, or that at which it settles, and the basis
+        of dated instruments."""
         listing, sign = self.snapshot.listing, self._by_slot("basis")
         is_future = listing.kind == KIND_CODES[InstrumentKind.FUTURE]
         dated = listing.is_option | is_future
         years = np.where(dated, self.snapshot.years, 0.0)
         size = np.maximum(np.abs(expm1(sign * self.parameters.basis_rate * years)), self.parameters.basis_floor)
         basis = np.where(dated, sign * size, 0.0) + np.where(is_future, self._by_slot("futures"), 0.0)
-        settlement = self._by_slot("settlement")
-        settles = settles_within(self.snapshot, self.parameters.time_days) & ~np.isnan(settlement)
-        return np.asarray(np.where(settles, settlement, self._by_slot("move")) + basis)
+        move, day = self._by_slot("move"), find_settling_day(self.snapshot, self.parameters.time_days)
+        for place, settlement in enumerate((self._by_slot("first_settlement"), self._by_slot("second_settlement"))):
+            move = np.where(day == place, settlement, move)
+        return np.asarray(move + basis)
 
     @cached_property
     def _tilt(self) -> np.ndarray:

@@ -175,10 +175,13 @@ class LotByLot:
         return volatility * (1.0 + cell.long_tenors * parameters.term_long * weight)
 
     def price_move(self, item: Instrument, cell: Cell) -> float:
-        """Relative change of price in a grid cell: for an option that settles in it, up to the settlement."""
-        if cell.settlement is None or item.kind is not InstrumentKind.OPTION:
+        """Relative change of price in a grid cell: for a future or option that settles in it, up to the settlement."""
+        if cell.settlements is None or item.kind not in (InstrumentKind.OPTION, InstrumentKind.FUTURE):
             return cell.move
-        return cell.settlement if self.years(item) <= cell.days / DAYS_PER_YEAR else cell.move
+        days = self.years(item) * DAYS_PER_YEAR
+        if days > cell.days:
+            return cell.move
+        return cell.settlements[0] if days <= 1.0 else cell.settlements[1]
 
     def basis_shift(self, item: Instrument, cell: Cell) -> float:
         """Relative change of an instrument's forward against spot and perpetual in a grid cell."""

@@ -59,7 +59,7 @@ _SHAPES = {
     "haircut": _PER_LEVEL_AND_COIN,
 }
 """Keys of the parameters that are not single numbers, outermost first."""
-_LENGTHS = {"tail_moves": 4, "between_moves": 4, "term_tenors": 3}
+_LENGTHS = {"tail_moves": 2, "between_moves": 4, "term_tenors": 3}
 """Length of the parameters that are lists."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from zkmargin.engine.elementary import log, power
 from zkmargin.engine.margin.parameters import Parameters
+from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.draft import Draft
 from zkmargin.engine.units import DAYS_PER_YEAR
@@ -51,10 +52,17 @@ def weigh_tenors(snapshot: MarketSnapshot, parameters: Parameters) -> tuple[np.n
     )
 
 
-def settles_within(snapshot: MarketSnapshot, days: float) -> np.ndarray:
-    """(N,) bool: the options that expire within so many days."""
+def find_settling_day(snapshot: MarketSnapshot, days: float) -> np.ndarray:
+    """(N,) int8: 0 for futures and options that expire within one day, 1 for those that do within two, and so on; -1
+    for those that outlive `days` and for all else.
+
+    Expiries of a coin lie a day apart at least (`Listing`), so a day has one of them at most.
+    """
     listing = snapshot.listing
-    return np.asarray(listing.is_option & (np.where(listing.is_option, snapshot.years, np.inf) <= days / DAYS_PER_YEAR))
+    is_dated = listing.is_option | (listing.kind == KIND_CODES[InstrumentKind.FUTURE])
+    left = np.where(is_dated, snapshot.years, np.inf) * DAYS_PER_YEAR
+    is_near = is_dated & (left <= days)
+    return np.where(is_near, np.ceil(np.where(is_near, left, 1.0)) - 1.0, -1.0).astype(np.int8)
 
 
 def zero_unaccepted_collateral(snapshot: MarketSnapshot, parameters: Parameters, values: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from types import MappingProxyType
 from typing import SupportsIndex
 
@@ -201,7 +202,8 @@ class Listing:
     DuplicateName
         If two slots hold the same instrument.
     MixedExpiry
-        If two instruments of a coin expire on one UTC day at different times: a day has one settlement.
+        If two instruments of a coin expire at different times less than a day apart: a day has one settlement, which
+        `engine.margin.shocks.find_settling_day` relies on.
     """
 
     preset: Preset
@@ -216,8 +218,6 @@ class Listing:
         require_whole("generation", self.generation, 0, MAX_GENERATION)
         if len(self.instruments) != self.preset.slots:
             raise OutOfRange("number of slots listed", len(self.instruments), self.preset.slots, self.preset.slots)
-        seen: set[str] = set()
-        first_of_day: dict[tuple[Coin, int], tuple[int, str]] = {}
         for slot, instrument in enumerate(self.instruments):
             if instrument is None:
                 continue
@@ -228,14 +228,23 @@ class Listing:
                 given = f"{instrument.underlying} {instrument.kind.value}"
                 allowed = f"{coin} {' or '.join(kind.value for kind in kinds)}"
                 raise WrongKind(f"instrument in slot {slot}", given, allowed)
-            if instrument.expiry is not None:
-                day = (instrument.underlying, instrument.expiry // SECONDS_PER_DAY)
-                expiry, name = first_of_day.setdefault(day, (instrument.expiry, instrument.name))
-                if instrument.expiry != expiry:
-                    raise MixedExpiry(instrument.name, instrument.expiry, name, expiry)
+        self._check_expiries()
+        seen: set[str] = set()
+        for instrument in filter(None, self.instruments):
             if instrument.name in seen:
                 raise DuplicateName("instrument", instrument.name)
             seen.add(instrument.name)
+
+    def _check_expiries(self) -> None:
+        for coin in Coin:
+            first_of = {
+                item.expiry: item.name
+                for item in reversed(self.instruments)
+                if item is not None and item.underlying is coin and item.expiry is not None
+            }
+            for expiry, later in pairwise(sorted(first_of)):
+                if later - expiry < SECONDS_PER_DAY:
+                    raise MixedExpiry(first_of[later], later, first_of[expiry], expiry)
 
     def expected_kinds(self, slot: int) -> tuple[Coin, tuple[InstrumentKind, ...]]:
         """Which coin and kinds may stand in `slot`."""

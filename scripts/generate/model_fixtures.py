@@ -73,8 +73,9 @@ def render_fixtures() -> str:
             "",
             *map(_write, _with_rule(facts)),
             "",
-            "In the cells of its own coin, BTC's before ETH's where they differ; `near` is where options with at most",
-            "two days left settle, `x` the dampening:",
+            "In the cells of its own coin, BTC's before ETH's where they differ; `1 d at` is where what has at most",
+            "one day left settles, `2 d at` what has at most two; what settles elsewhere does so at today's price, all",
+            "of it where it says `settled`; `x` is the dampening:",
             "",
             *map(_write, _with_rule(grid)),
             "",
@@ -93,14 +94,16 @@ def describe(*cells: Cell) -> str:
 
 
 def _list_parts(cell: Cell) -> list[str]:
-    """Move, state of volatility, signs of basis, short and long tenors or of the skew, the move at which near options
-    settle, days, dampening."""
+    """Move, state of volatility, signs of basis, short and long tenors or of the skew, the moves at which what is near
+    settles, days, dampening."""
     parts = [f"{cell.move * 100:+g} %"] if cell.move else []
     parts += [f"vol {STATES[cell.volatility]}"] if cell.volatility else []
     if cell.basis:
         parts.append("".join(SIGNS[sign] for sign in (cell.basis, cell.short_tenors, cell.long_tenors)))
     parts += [f"skew {SIGNS[cell.skew]}"] if cell.skew else []
-    parts += [f"near {cell.settlement * 100:+g} %"] if cell.settlement is not None else []
+    if cell.settlements is not None:
+        parts += [f"{day} d at {move * 100:+g} %" for day, move in enumerate(cell.settlements, 1) if move]
+        parts += ["settled"] if not any(cell.settlements) else []
     parts += [f"{cell.days:g} d"] if cell.days else []
     parts += [f"x {cell.dampening:.3g}"] if cell.dampening != 1.0 else []
     return parts

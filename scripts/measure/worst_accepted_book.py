@@ -7,15 +7,18 @@ positions, subject to the policy's rows at an equity of one million dollars. Pos
 listed derivative may be held without limit of liquidity. The result is a figure for the documentation
 (docs/models.md), not a check: it says what the model leaves out.
 
-Moves are those of the document, and paths through the next settlement: options that expire within the margin period
-settle at one price, and all else stands at another when the period has passed. Paths are taken over a mesh of both
-prices, and for each move of the document with the settlement at today's price.
+Moves are those of the document, and paths through the next settlements: what expires within a day settles at one price,
+what expires within two at another, and all else stands at a third when the margin period has passed. Paths are taken
+over a mesh of the three prices, and for each move of the document with the settlements at today's price. `--later` lets
+days pass before, with prices and volatilities as they are: a listing gets nearer to its settlements while it is in use.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ import numpy as np
 
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS, load_parameters
-from zkmargin.engine.margin.shocks import scale_by_tenor, settles_within
+from zkmargin.engine.margin.shocks import find_settling_day, scale_by_tenor
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -31,19 +34,20 @@ from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin
-from zkmargin.engine.units import DAYS_PER_YEAR
+from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY
 from zkmargin.scripts.cli import console
 
 EQUITY = 1e6
 """US dollars."""
-DEFAULT_MARKETS = ("deribit_2026-08-22", "deribit_2026-02-05")
-"""Markets of the document."""
-SETTLEMENTS = (0.0, 0.02, 0.03, 0.06, 0.10, 0.16)
-"""Moves up to a settlement, of either sign, as fractions of BTC's forward; of another coin's in units of its range."""
+DEFAULT_CASES = (("deribit_2026-08-22", 0.0), ("deribit_2026-08-22", 0.7), ("deribit_2026-02-05", 0.0))
+"""Markets of the document, and days later: after 0.7 of them two expiries of each coin settle within the period."""
+MESHES = {1: (0.0, 0.15, 0.25, 0.375, 0.6, 0.75, 1.0), 2: (0.0, 0.25, 0.6, 1.0)}
+"""Moves of a coin's price, of either sign, at the settlements and at the end, in units of its range, by number of
+settlements."""
+LARGEST_STEP = 1.0
+"""Farthest that the price moves between two of these moments, in units of the range."""
 SHOWN_PATHS = 12
 """Paths that are kept, the worst ones."""
-MOVES_AFTER = (0.0, 0.05, 0.06, 0.10, 0.16)
-"""Moves from the settlement to the end of the period, likewise; both together stay within the price range."""
 
 
 class RevaluedMarket:
@@ -94,19 +98,27 @@ class RevaluedMarket:
         return priced - self.base
 
     @cached_property
-    def settles(self) -> np.ndarray:
-        """(N,) bool: options that settle within the margin period."""
-        return settles_within(self.snapshot, load_parameters().time_days)
+    def settling_day(self) -> np.ndarray:
+        """(N,) as `find_settling_day`, for the margin period."""
+        return find_settling_day(self.snapshot, load_parameters().time_days)
 
-    def settle_then_move(self, coin: Coin, at: float, after: float) -> np.ndarray:
-        """(N,) change in value of one lot when the margin period has passed: options that settle within it do so when
-        the coin's price has moved by `at`, all else is worth what it is after a move by `after`."""
+    @cached_property
+    def days_with_settlement(self) -> list[int]:
+        """0 if something settles within a day, 1 if something does within two."""
+        return sorted(set(self.settling_day[self.settling_day >= 0].tolist()))
+
+    def settle_then_move(self, coin: Coin, settlements: Mapping[int, float], after: float) -> np.ndarray:
+        """(N,) change in value of one lot when the margin period has passed: what settles on a day of `settlements`
+        does so when the coin's price has moved by so much, all else is worth what it is after a move by `after`."""
         name, days = coin.lower(), load_parameters().time_days
-        return np.where(self.settles, self.change(**{name: at}, after=days), self.change(**{name: after}, after=days))
+        change = self.change(**{name: after}, after=days)
+        for day, move in settlements.items():
+            change = np.where(self.settling_day == day, self.change(**{name: move}, after=days), change)
+        return change
 
     def settle(self, change: np.ndarray) -> np.ndarray:
-        """(N,) a change in value (N,), but for options that settle within the margin period at today's price."""
-        return np.where(self.settles, self.change(after=load_parameters().time_days), change)
+        """(N,) a change in value (N,), but for what settles within the margin period at today's price."""
+        return np.where(self.settling_day >= 0, self.change(after=load_parameters().time_days), change)
 
     def scale_volatility(self, share: float) -> np.ndarray:
         """(N,) factor of the volatilities at a share of the grid's move, negative for down."""
@@ -164,20 +176,22 @@ def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def name_expiry_paths(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
-    """Paths through the next settlement by name, as `name_moves`; none where no option settles within the period."""
+    """Paths through the next settlements by name, as `name_moves`; none where nothing settles within the period."""
     market, ranges = RevaluedMarket(snapshot), load_parameters().price_range
-    if not market.settles.any():
+    days = market.days_with_settlement
+    if not days:
         return
+    mesh = sorted({sign * move for move in MESHES[len(days)] for sign in (1.0, -1.0)})
     for coin in Coin:
-        unit = ranges[coin] / ranges[Coin.BTC]
-        for at in sorted({sign * move for move in SETTLEMENTS for sign in (1.0, -1.0)}):
-            for step in sorted({sign * move for move in MOVES_AFTER for sign in (1.0, -1.0)}):
-                after = round(at + step, 10)
-                if abs(after) <= ranges[Coin.BTC]:
-                    name = f"{coin} settles at {at * unit:+.1%}, then stands at {after * unit:+.1%}"
-                    yield name, market.settle_then_move(coin, at * unit, after * unit)
+        for path in product(mesh, repeat=len(days) + 1):
+            if max(abs(one - other) for one, other in pairwise((0.0, *path))) <= LARGEST_STEP:
+                *settlements, after = (round(move * ranges[coin], 10) for move in path)
+                by_day = dict(zip(days, settlements, strict=True))
+                settled = ", ".join(f"{move:+.1%} within {day + 1} d" for day, move in by_day.items())
+                change = market.settle_then_move(coin, by_day, after)
+                yield f"{coin} settles at {settled}, then stands at {after:+.1%}", change
     for name, change in name_moves(snapshot):
-        yield f"options settle at today's price, then {name}", market.settle(change)
+        yield f"all settles at today's price, then {name}", market.settle(change)
 
 
 def find_worst_book(policy: Policy, snapshot: MarketSnapshot, change: np.ndarray) -> tuple[float, np.ndarray]:
@@ -246,9 +260,13 @@ def keep_worst(paths: dict[str, dict[str, float]]) -> dict[str, dict[str, float]
     return dict(sorted(paths.items(), key=lambda path: -path[1]["initial"])[:SHOWN_PATHS])
 
 
-def measure_market(name: str) -> dict[str, Any]:
+def wait(snapshot: MarketSnapshot, days: float) -> MarketSnapshot:
+    """The market some days later, with prices and volatilities as they are."""
+    return replace(snapshot, time=snapshot.time + round(days * SECONDS_PER_DAY))
+
+
+def measure_market(snapshot: MarketSnapshot) -> dict[str, Any]:
     """The document of one market: each move, and of the paths how many there are and the worst ones."""
-    snapshot = load_snapshot(name)
     moves, paths = (measure(snapshot, dict(make(snapshot))) for make in (name_moves, name_expiry_paths))
     worst = {level: max(losses[level] for losses in (*moves.values(), *paths.values())) for level in LEVELS}
     return {"worst": worst, "moves": moves, "paths": len(paths), "worst_paths": keep_worst(paths)}
@@ -260,13 +278,18 @@ def main() -> None:
         description=__doc__, epilog="example: python -m zkmargin.scripts.measure.worst_accepted_book --json"
     )
     parser.add_argument(
-        "--market", nargs="+", default=DEFAULT_MARKETS, help="shipped markets' names or JSON files' paths"
+        "--market", nargs="+", help="shipped markets' names or JSON files' paths; those of the document"
     )
+    parser.add_argument("--later", type=float, default=0.0, help="days that pass in the markets named before")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     chosen = parser.parse_args()
     command = "python -m zkmargin.scripts.measure.worst_accepted_book --output costs/worst_accepted_book.json"
-    markets = {name: measure_market(name) for name in chosen.market}
+    cases = [(name, chosen.later) for name in chosen.market] if chosen.market else DEFAULT_CASES
+    markets = {
+        f"{name}, {days:g} d later" if days else name: measure_market(wait(load_snapshot(name), days))
+        for name, days in cases
+    }
     found = {"command": command, "markets": markets}
     if chosen.output is not None:
         chosen.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """Distances against the definition in a market that was moved by hand, and what fails first."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -101,6 +102,24 @@ def test_the_direction_of_the_largest_loss_moves_nothing_that_does_not_matter():
     found = DistanceSearch(HOUSE, make_state(16, {BTC_PERPETUAL: 10})).largest_loss
     assert found.prices == {"BTC": -1.0, "ETH": 0.0} and set(found.volatilities.values()) == {0.0}
     assert len(list(list_directions())) == 3 ** (len(Coin) + 1) - 1
+
+
+@pytest.mark.property("P-231")
+@pytest.mark.parametrize("held", [BTC_PERPETUAL, ETH_PERPETUAL, 4])
+def test_accrued_funding_of_what_is_held_and_of_what_is_not(held):
+    """The whole market has accrued funding in both coins; the account holds one perpetual of the two, or neither."""
+    accrued = {coin: 0.2 * index for coin, index in HOUSE.snapshot.index.items()}
+    house = House(replace(HOUSE.snapshot, accrued_funding=accrued), HOUSE.parameters)
+    state = make_state(16, {held: -100})
+    needed = house.definition_requirement(state, "initial")
+    state = AccountState(state.positions, round((0.4 * needed.total - needed.margin_excess) * 1e6))
+    search = DistanceSearch(house, state)
+    still = {coin: 0.0 for coin in Coin}
+    room = search.get_room("initial", distance.Move(still, dict.fromkeys(Coin, 1.0)))
+    assert room == pytest.approx(house.definition_requirement(state, "initial").margin_excess, abs=1e-6)
+    assert search.measure_worst("initial").units > 0
+    trade_one = house.whatif(state, {"BTC-PERPETUAL": 1}, with_distance=True)
+    assert trade_one.after.distance.units is None or trade_one.after.distance.units >= 0
 
 
 def test_an_account_that_fails_has_no_distance():

@@ -35,8 +35,8 @@ def requirement(lots, level="initial", size="standard", cash=0):
 
 
 SHAPES = {
-    43: dict(standard=14, paths=14, corners=4, tails=5, between=4),
-    21: dict(standard=6, paths=6, corners=4, tails=2, between=1),
+    43: dict(standard=14, paths=14, beyond=5, corners=4, tails=2, between=2),
+    21: dict(standard=6, paths=4, beyond=2, corners=4, tails=2, between=1),
 }
 
 
@@ -46,15 +46,17 @@ def test_cells(count, coin):
     cells, reach = make_cells(coin, count, PARAMETERS), PARAMETERS.price_range[coin]
     assert len(cells) == len({cell.label for cell in cells}) == count
     corners = [cell for cell in cells if cell.basis]
-    dampened = [cell for cell in cells if cell.dampening < 1 and cell.settlement is None]
-    paths = [cell for cell in cells if cell.settlement is not None]
+    dampened = [cell for cell in cells if cell.dampening < 1 and cell.settlements is None]
+    paths = [cell for cell in cells if cell.settlements is not None and cell.dampening == 1]
+    beyond = [cell for cell in cells if cell.settlements is not None and cell.dampening < 1]
     standard = [
-        cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis and cell.settlement is None
+        cell for cell in cells if cell.dampening == 1 and not cell.skew and not cell.basis and cell.settlements is None
     ]
     assert (
         dict(
             standard=len(standard),
             paths=len(paths),
+            beyond=len(beyond),
             corners=len(corners),
             tails=sum(cell.volatility > 0 for cell in dampened),
             between=sum(cell.volatility == 0 for cell in dampened),
@@ -66,20 +68,18 @@ def test_cells(count, coin):
     assert all(cell.move * cell.dampening == pytest.approx(reach * np.sign(cell.move)) for cell in dampened)
     assert [cell.skew for cell in cells if cell.skew] == [1, -1]
     assert not any(cell.move or cell.volatility or cell.transfer_move or cell.skew for cell in corners)
-    assert [cell.days for cell in cells if cell.days] == [PARAMETERS.time_days] * len([*corners, *paths])
-    assert all(bool(cell.move) != bool(cell.settlement) and not cell.volatility for cell in paths)
-    within = [cell for cell in paths if cell.dampening == 1]
-    assert {(-cell.settlement, -cell.move) for cell in within} == {(cell.settlement, cell.move) for cell in within}
-    beyond = [cell for cell in paths if cell.dampening < 1]
-    assert [(cell.settlement, cell.move) for cell in beyond] == [(0.0, -0.33), (0.0, 0.5)]
+    assert [cell.days for cell in cells if cell.days] == [PARAMETERS.time_days] * len([*corners, *paths, *beyond])
+    moves = {(*cell.settlements, cell.move) for cell in paths}
+    assert all(sum(move != 0 for move in path) == 1 for path in moves), "a cross: one of the three prices moves"
+    assert moves == {tuple(-move for move in path) for path in moves} and not any(cell.volatility for cell in paths)
+    assert all(cell.settlements == (0.0, 0.0) for cell in beyond) and {-0.33, 0.5} <= {cell.move for cell in beyond}
 
 
 def test_a_label_says_all_that_moves():
     labels = [cell.label for cell in make_cells("BTC", 43, PARAMETERS)]
-    assert (
-        "-16 %, vol down" in labels and "options within 2 d settle at +4 %, today's price for all else then" in labels
-    )
-    assert "options within 2 d settle at today's price, -16 % for all else then" in labels
+    assert "-16 %, vol down" in labels and "settled within 1 d at +8 %, all else then at today's price" in labels
+    assert "settled within 2 d at -16 %, all else then at today's price" in labels
+    assert "settled at today's price, all else then at -33 %, vol up (tail, counts 48.5%)" in labels
     assert "basis up, vol of short tenors down, of long ones down, 2 d pass" in labels
     assert "+50 %, vol unchanged (tail, counts 32.0%)" in labels
     assert "skew: puts dearer, calls cheaper; futures up against options, cash token up" in labels

@@ -49,7 +49,7 @@ def set_value(name, *keys, value):
         (set_value("price_range", value={"BTC": 0.16}), MalformedFile),
         (set_value("haircut", "initial", value={"ETH": 0.05}), MalformedFile),
         (set_value("tail_moves", value=[0.5]), MalformedFile),
-        (set_value("tail_moves", value=[-0.96, -0.3, 1.0, 5.0]), OutOfRange),
+        (set_value("tail_moves", value=[-0.96, 5.0]), OutOfRange),
         (set_value("shortfall_scenarios", value="../x"), MalformedFile),
         (set_value("factor", "initial", value=1.255), MalformedFile),
         (set_value("transfer_charge_floor", value=0.1285), MalformedFile),
