@@ -6,7 +6,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 from setuptools_rust import Binding, RustExtension, Strip
 
-FOLDERS = ("engine", "prover", "committee", "contracts", "venue", "scripts")
+FOLDERS = ("engine", "prover", "committee", "contracts", "audit", "venue", "scripts")
 
 NATIVE = {
     "zkmargin.prover._native": "prover/native/Cargo.toml",

@@ -32,7 +32,12 @@ SETTINGS = {
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }
 """Cancun: transient storage and MCOPY. Without metadata the same source gives the same bytes everywhere."""
-OUTPUTS = ("abi", "evm.bytecode.object", "evm.deployedBytecode.object")
+OUTPUTS = (
+    "abi",
+    "evm.bytecode.object",
+    "evm.deployedBytecode.object",
+    "evm.deployedBytecode.immutableReferences",
+)
 """What is asked of the compiler for each contract."""
 
 CODE_LIMIT = 24_576
@@ -49,8 +54,15 @@ class Artifact:
     """ABI as JSON."""
     bytecode: str
     """Creation code, hex with 0x."""
-    deployed_size: int
-    """Bytes of the deployed code."""
+    deployed: str
+    """Deployed code, hex with 0x, in which the immutable values are zero."""
+    immutables: list[list[int]]
+    """(first byte, bytes) of each immutable value in the deployed code."""
+
+    @property
+    def deployed_size(self) -> int:
+        """Bytes of the deployed code."""
+        return len(self.deployed) // 2 - 1
 
 
 def compile_contracts() -> dict[str, Artifact]:
@@ -134,7 +146,12 @@ def _get_artifacts(output: Mapping[str, Any], files: Sequence[str]) -> dict[str,
             artifacts[name] = {
                 "abi": contract["abi"],
                 "bytecode": "0x" + code["bytecode"]["object"],
-                "deployed_size": len(code["deployedBytecode"]["object"]) // 2,
+                "deployed": "0x" + code["deployedBytecode"]["object"],
+                "immutables": [
+                    [item["start"], item["length"]]
+                    for items in code["deployedBytecode"].get("immutableReferences", {}).values()
+                    for item in items
+                ],
             }
     return artifacts
 

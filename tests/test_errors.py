@@ -10,7 +10,7 @@ import pytest
 import zkmargin
 from zkmargin.engine.errors import ZkMarginError
 
-PACKAGES = ("engine", "prover", "committee", "contracts", "venue")
+PACKAGES = ("engine", "prover", "committee", "contracts", "audit", "venue")
 BRANCH = re.compile(r"^(?P<indent>[ │]*)(?P<fork>[├└]── )?(?P<name>[A-Z]\w+)(?= |$)")
 
 

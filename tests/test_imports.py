@@ -1,5 +1,5 @@
-"""Data goes one way: engine -> prover -> committee -> contracts -> venue -> scripts, and inside the first three from
-the first floor down.
+"""Data goes one way: engine -> prover -> committee -> contracts -> audit -> venue -> scripts, and inside the first
+three from the first floor down.
 
 A folder imports itself and earlier ones; a room of engine, prover or committee imports rooms of earlier floors; no
 module imports itself through others; and no module names a file of a later folder.
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ORDER = ["engine", "prover", "committee", "contracts", "venue", "scripts"]
+ORDER = ["engine", "prover", "committee", "contracts", "audit", "venue", "scripts"]
 
 FLOORS = {
     "engine": [

@@ -37,12 +37,6 @@ def test_a_property_has_tests_and_an_enforcer_that_exists(identifier):
     assert any(enforcers[name].get("built", True) for name in PROPERTIES[identifier]["enforced_by"])
 
 
-def test_the_auditor_is_not_built_yet():
-    """Whoever builds it takes the remark out of tests/properties.toml."""
-    assert DOCUMENT["enforcers"]["auditor"]["built"] is False
-    assert not [file for folder in ("contracts", "scripts") for file in (TESTS.parent / folder).rglob("*audit*.py")]
-
-
 def test_marks_of_functions_and_methods_are_read():
     source = """
 import pytest

@@ -21,6 +21,7 @@ from zkmargin.scripts.cli import (
     venue,
     wallet,
 )
+from zkmargin.scripts.cli.audit import audit
 from zkmargin.scripts.cli.backtest import backtest
 from zkmargin.scripts.cli.crowding import crowding
 from zkmargin.scripts.cli.demo import demo
@@ -49,7 +50,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
-    *(deploy, publish, events),
+    *(deploy, publish, events, audit),
     *(whatif, size, hedge, explain, distance, backtest, surface, stress, crowding),
 )
 for command in COMMANDS:

@@ -28,7 +28,7 @@ NATIVE = {"engine": engine_native, "prover": _native}
 """The native module of each folder that has one."""
 WHEEL = (pytest.mark.slow, pytest.mark.timeout(2_400))
 """Marks of what builds the wheel's Rust, on a machine that does other work too."""
-FOLDERS = ("engine", "prover", "committee", "contracts", "venue", "scripts", "zkmargin")
+FOLDERS = ("engine", "prover", "committee", "contracts", "audit", "venue", "scripts", "zkmargin")
 BOOK = {
     "format": "zkmargin.portfolio/1",
     "name": "small",

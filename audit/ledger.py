@@ -1,0 +1,162 @@
+"""What an audit knows of a venue after a block, from events alone: enough to go on from, and to compare storage with.
+
+The ledger is the auditor's own copy of the books. It never reads storage, so what the contracts store can be held
+against it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
+
+from zkmargin.contracts.vault import Payment, PaymentState
+
+
+def _from_hex(value: object) -> bytes:
+    return value if isinstance(value, bytes) else bytes.fromhex(str(value))
+
+
+Hex = Annotated[bytes, PlainValidator(_from_hex), PlainSerializer(bytes.hex, when_used="json")]
+"""Bytes, in JSON as hex."""
+
+
+class Book(BaseModel):
+    """Base of the ledger's records."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Account(Book):
+    """An account, as `accountOf` has it."""
+
+    auth: str
+    status: int
+    key_version: int
+    generation: int
+    may_hold_derivatives: bool = False
+    margin: int = 0
+    proven_at: int = 0
+    proven_epoch: int = 0
+    commitment: int
+
+
+class PostedEpoch(Book):
+    """An epoch, as its event has it."""
+
+    number: int
+    time: int
+    generation: int
+    key_version: int
+    min_epoch: int
+    snapshot_hash: Hex
+    policy_hash: Hex
+    settlement_hash: Hex
+    points: list[tuple[Hex, int, int]]
+    """Name of 32 bytes, x, y."""
+
+
+class PostedSettlement(Book):
+    """A settlement point that may serve."""
+
+    number: int
+    """Of the latest epoch when it was posted."""
+    x: int
+    y: int
+    vector: Hex
+
+
+class RegisteredKey(Book):
+    """A key version, as its event has it."""
+
+    transition_hash: Hex
+    open_hash: Hex
+    transition_contract: str
+    open_contract: str
+    slots: int
+    flat: tuple[int, int]
+    committee: tuple[int, int]
+
+
+class QueuedPayment(Book):
+    """A payment that was not yet made."""
+
+    account: Hex
+    recipient: str
+    due_at: int
+    state: int
+    amount: int
+
+    def to_payment(self, token: str, number: int) -> Payment:
+        """As the vault takes it."""
+        return Payment(self.account, self.recipient, token, number, self.due_at, PaymentState(self.state), self.amount)
+
+
+class Ledger(Book):
+    """The venue, replayed up to a block."""
+
+    house: str
+    """Address of the clearing house."""
+    next_block: int
+    """First block that was not replayed."""
+    last_hash: Hex = b""
+    """Hash of the block before it."""
+
+    keys: dict[int, RegisteredKey] = {}
+    signers: list[Hex] = []
+    threshold: int = 0
+    max_age_exit: int = 180
+    """Seconds for which an epoch serves what takes risk."""
+    max_age_proof: int = 300
+    """Seconds for which it serves what only shows or adds margin."""
+
+    latest: int = 0
+    """Number of the latest epoch."""
+    min_epoch: int = 0
+    """Lowest number that is not superseded."""
+    generation: int = 0
+    epochs: dict[int, PostedEpoch] = {}
+    """By number."""
+    revoked: list[tuple[int, int]] = []
+    """Ranges, both ends included, as the oracle keeps them."""
+    settlements: dict[str, PostedSettlement] = {}
+    """By "version from steps"."""
+    steps: dict[int, Hex] = {}
+    """Vector of each single step, by the generation that it leads into."""
+    latest_bytes: list[Hex] = []
+    """Of the latest epoch: its snapshot, policies and settlement, if they were found."""
+
+    accounts: dict[str, Account] = {}
+    """By number, hex."""
+    burned: set[str] = set()
+    """Account and digest, hex, that auth invalidated."""
+    fees: dict[str, int] = {}
+    """Micro-dollars that a submitter may collect."""
+    hidden_cash: int = 0
+    """Micro-dollars that all hidden accounts hold together."""
+    hidden_lots: dict[int, int] = {}
+    """Lots of collateral that they hold together, by slot."""
+
+    held: dict[str, int] = {}
+    """Token units that the vault's books say the hidden accounts hold, by token."""
+    inbox: dict[str, int] = {}
+    """Token units by "account token"."""
+    payments: dict[str, QueuedPayment] = {}
+    """By "token number"."""
+
+    def is_revoked(self, number: int) -> bool:
+        """Whether an epoch was declared bad."""
+        return any(first <= number <= last for first, last in self.revoked)
+
+    def revoke(self, first: int, last: int) -> None:
+        """Takes a range into the others, as the oracle does."""
+        self.revoked = [(low, high) for low, high in self.revoked if high < first] + [(first, last)]
+
+    def restore(self, first: int, last: int) -> None:
+        """Takes the lower part of a range out."""
+        self.revoked = [(last + 1 if low == first else low, high) for low, high in self.revoked]
+
+    def move(self, books: dict[str, int], key: str, amount: int) -> int:
+        """Adds to an entry of one of its books; returns what stands there then."""
+        books[key] = books.get(key, 0) + amount
+        return books[key]

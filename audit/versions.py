@@ -1,0 +1,169 @@
+"""Key versions: what the registry holds of each, against the files of the keys themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from zkmargin.audit.curve import Key, compute_policy_point
+from zkmargin.audit.errors import KeyFilesMissing
+from zkmargin.audit.ledger import Ledger, RegisteredKey
+from zkmargin.audit.publishers import find_preset
+from zkmargin.audit.report import Report
+from zkmargin.audit.source import Happened, Source
+from zkmargin.contracts.key_material import count_stored_points
+from zkmargin.engine.errors import UnknownName
+from zkmargin.engine.policy.record import flat_policy
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.statement.signals import FIELD_MODULUS, get_public_signals
+
+CIRCUITS = ("transition", "open")
+VERIFICATION = "e(A, B) = e(alpha, beta) e(IC_0 + sum a_i IC_i, gamma) e(C, delta) on BN254; inputs below r"
+"""What the verifier contract computes, in one line."""
+
+# BabyJubJub (EIP-2494): a x^2 + y^2 = 1 + d x^2 y^2.
+TWISTED_A, TWISTED_D = 168700, 168696
+SUBGROUP_ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041
+
+
+def read_keys(folders: list[Path]) -> list[dict[str, Key]]:
+    """The keys of both circuits in each folder; raises `KeyFilesMissing`, or `FormatError` for a file that is none."""
+    found = []
+    for folder in folders:
+        paths = {circuit: folder / f"{circuit}.vkey.json" for circuit in CIRCUITS}
+        missing = [path.name for path in paths.values() if not path.is_file()]
+        if missing:
+            raise KeyFilesMissing(folder, f"{', '.join(missing)} missing")
+        found.append({circuit: Key.read(path) for circuit, path in paths.items()})
+    return found
+
+
+class VersionAudit:
+    """Compares each registered version with the keys, and keeps the keys of those that it could."""
+
+    def __init__(
+        self, source: Source, ledger: Ledger, report: Report, known: list[dict[str, Key]], folders: list[Path]
+    ):
+        self.source, self.ledger, self.report = source, ledger, report
+        self._known, self._folders = known, folders
+        self.keys: dict[tuple[str, int], Key] = {}
+        """By circuit and version."""
+        self.transitions: dict[int, Key] = {}
+        """Those of `transition`, by version."""
+        self.presets: dict[int, Preset] = {}
+
+    def resume(self) -> None:
+        """Takes up the keys of versions that an earlier run compared."""
+        for version, registered in self.ledger.keys.items():
+            self._match(version, registered)
+
+    def take(self, event: Happened) -> None:
+        """Replays one event of the registry."""
+        if event.name != "KeyRegistered":
+            return
+        fields, version, place = event.fields, int(event.fields["version"]), event.place
+        report = self.report
+        registered = RegisteredKey(
+            transition_hash=bytes(fields["transitionHash"]),
+            open_hash=bytes(fields["openHash"]),
+            transition_contract=str(fields["transitionKey"]),
+            open_contract=str(fields["openKey"]),
+            slots=fields["slots"],
+            flat=(fields["flatX"], fields["flatY"]),
+            committee=(fields["committeeX"], fields["committeeY"]),
+        )
+        self.ledger.keys[version] = registered
+        if version == 1:  # of which the deployment record speaks
+            named = self.source.contracts.deployment.committee_key
+            report.require("deployment", "committee key of the record", named, registered.committee, place)
+        if not is_committee_key(registered.committee):
+            expected = "a point of BabyJubJub's prime-order subgroup, not the identity"
+            report.add("keys", f"committee key of version {version}", registered.committee, expected, place)
+        preset = self._match(version, registered)
+        if preset is None:
+            report.skip("keys", f"version {version}: no key file has the hash 0x{registered.transition_hash.hex()}")
+            return
+        self._check(version, registered, preset, event)
+
+    def check_files(self) -> None:
+        """That every folder of key files is of a registered version: one that is not was altered, or is another's."""
+        for folder, keys in zip(self._folders, self._known, strict=True):
+            self.report.count("keys")
+            if all(keys["transition"] is not key for key in self.transitions.values()):
+                registered = [f"0x{key.transition_hash.hex()}" for key in self.ledger.keys.values()]
+                what = f"hash of the transition key in {folder}"
+                self.report.add("keys", what, keys["transition"].hash, f"one of {registered}", self.source.end)
+
+    def _match(self, version: int, registered: RegisteredKey) -> Preset | None:
+        """Finds the files by the declared hashes; what no file has cannot be checked."""
+        for keys in self._known:
+            if keys["transition"].hash == registered.transition_hash and keys["open"].hash == registered.open_hash:
+                try:
+                    preset = find_preset(keys["transition"])
+                except UnknownName:
+                    return None
+                self.presets[version], self.transitions[version] = preset, keys["transition"]
+                self.keys |= {(circuit, version): keys[circuit] for circuit in CIRCUITS}
+                return preset
+        return None
+
+    def _check(self, version: int, registered: RegisteredKey, preset: Preset, event: Happened) -> None:
+        report, place = self.report, event.place
+        stored = {"transition": registered.transition_contract, "open": registered.open_contract}
+        facts: dict[str, Any] = {"preset": preset.name, "verification": VERIFICATION}
+        for circuit in CIRCUITS:
+            key, what = self.keys[circuit, version], f"{circuit} key of version {version}"
+            report.count("keys")
+            for part, why in key.find_faults():
+                report.add("keys", f"{part} of the {what}", why, "sound", place)
+            expected = get_public_signals(circuit, preset).size
+            report.require("keys", f"public inputs of the {what}", key.n_public, expected, place)
+            code = self.source.chain.get_code(to_checksum_address(stored[circuit]), block=self.source.block.number)
+            data = key.to_bytes(count_stored_points(circuit, preset))
+            report.require("keys", f"stored bytes of the {what}", code, b"\0" + data, place)
+            facts[circuit] = {"key_hash": key.hash.hex(), "verifier_hash": hashlib.sha256(key.to_bytes()).hexdigest()}
+        report.require("keys", f"slots of version {version}", registered.slots, preset.slots, place)
+        flat = compute_policy_point(self.keys["transition", version], flat_policy(preset))
+        report.require("keys", f"flat point of version {version}", registered.flat, flat, place)
+        report.facts[f"key version {version}"] = facts | {"set_up": self._read_manifest(version)}
+
+    def _read_manifest(self, version: int) -> Any:
+        """What the folder's manifest says of the set-up: the files of a ceremony say so, development keys too."""
+        for folder, keys in zip(self._folders, self._known, strict=True):
+            path = folder / "manifest.json"
+            if keys["transition"] is self.keys["transition", version] and path.is_file():
+                try:
+                    manifest: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                except ValueError:
+                    return "a manifest that is no JSON"
+                return manifest.get("about", "a manifest without a record of the set-up")
+        return "no manifest beside the key"
+
+
+def is_committee_key(point: tuple[int, int]) -> bool:
+    """Whether a point is of BabyJubJub's subgroup of prime order, and not its identity (0, 1)."""
+    x, y = point
+    if not (0 <= x < FIELD_MODULUS and 0 <= y < FIELD_MODULUS) or (x, y) == (0, 1):
+        return False
+    if (TWISTED_A * x * x + y * y - 1 - TWISTED_D * x * x * y * y) % FIELD_MODULUS:
+        return False
+    total, power, scalar = (0, 1), (x, y), SUBGROUP_ORDER
+    while scalar:
+        if scalar & 1:
+            total = _add(total, power)
+        power, scalar = _add(power, power), scalar >> 1
+    return total == (0, 1)
+
+
+def _add(p: tuple[int, int], q: tuple[int, int]) -> tuple[int, int]:
+    """Sum on BabyJubJub; the law is complete."""
+    (x1, y1), (x2, y2) = p, q
+    product = TWISTED_D * x1 * x2 * y1 * y2 % FIELD_MODULUS
+    x = (x1 * y2 + y1 * x2) * pow(1 + product, -1, FIELD_MODULUS)
+    y = (y1 * y2 - TWISTED_A * x1 * x2) * pow(1 - product, -1, FIELD_MODULUS)
+    return x % FIELD_MODULUS, y % FIELD_MODULUS
