@@ -221,7 +221,7 @@ class Trainer:
             self.say(f"{self.rows} rows, share {share}: multiplier {multiplier:.4f}, {hard:.4f} after a first search")
             searched.append((hard, groups, multiplier, worst_books))
         hard, groups, trained, worst_books = min(searched, key=lambda search: search[0])
-        multiplier, rounds = hard, []
+        multiplier, rounds = min(hard, self.most), []
         adversaries = self.adversaries(groups, multiplier)
         for step in range(ROUNDS):
             worst, worst_books = self.attack(adversaries, self.starts, self.seed + 1 + step, worst_books)

@@ -13,7 +13,7 @@ from dataclasses import fields
 import numpy as np
 
 from zkmargin.engine.calibration.filters import DECAY
-from zkmargin.engine.elementary import power
+from zkmargin.engine.elementary import exp, power
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, collateral_lot_sizes, get_option_terms
@@ -35,6 +35,8 @@ EASING = 2.0
 """What lowers the contagion buffer (more depth, a smaller ladder or impact) moves at most by this factor per epoch."""
 VOLATILITY_FALL, VOLATILITY_RISE = 0.5, 3.0
 """An option's volatility moves within these factors per epoch, where more would move its price by `LEAST_PRICE`."""
+RATE_MOVE = 0.2
+"""Largest move of a bond's rate per epoch, continuous per year: the one that the house charges for (`bond_rate`)."""
 LEAST_PRICE = 1e-4
 """Change of an option's price that matters, fraction of the forward: a tick of Deribit's options."""
 FUNDING_SECONDS = 8 * SECONDS_PER_HOUR
@@ -73,6 +75,7 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     * Margins ease slowly. A daily volatility falls no faster than its filter (`DECAY` a day, and one day more, as
       closes are daily); depth, ladder and impact ease by `EASING` at most, the contagion multiplier falls by
       `MULTIPLIER_FALL` at most.
+    * The rate of a bond that stays moves by `RATE_MOVE` at most, and a micro-dollar of its discount factor.
     * An option that stays keeps at least half of its volatility and gets at most three times as much, where it matters.
     * A perpetual's accrued funding moves by at most `FUNDING_CAP` of the larger mark for each 8 hours that pass, and as
       much again for each of 0, 8 and 16 o'clock (venues that pay at once); it begins at 0 where a step drops the slot.
@@ -104,6 +107,7 @@ def check_succession(previous: Epoch | None, epoch: Epoch, *, max_lag: int = MAX
     _check_easing(previous, epoch)
     _check_accrued_funding(previous, epoch)
     _check_volatilities(previous, epoch)
+    _check_rates(previous, epoch)
     if epoch.generation == previous.generation:
         _check_same_generation(previous, epoch)
     else:
@@ -213,6 +217,20 @@ def _check_volatilities(previous: Epoch, epoch: Epoch) -> None:
     for slot in refused.tolist():
         allowed = f"{low[slot]:.6f} to {high[slot]:.6f}, from {held[slot]:.6f}"
         raise RefusedSuccession("volatility", float(after.volatility[slot]), allowed, slot)
+
+
+def _check_rates(previous: Epoch, epoch: Epoch) -> None:
+    """A discount factor is equity of the lenders and debt of the borrowers, and no market quotes it."""
+    before, after = previous.snapshot, epoch.snapshot
+    for item in after.listing.by_name.values():
+        slot = item.slot
+        if item.kind is not InstrumentKind.BOND or before.listing.instruments[slot] != item:
+            continue
+        years, factor = float(after.years[slot]), float(after.forward[slot])
+        held = float(power(before.forward[slot], years / before.years[slot]))
+        low, high = held * float(exp(-RATE_MOVE * years)), min(held * float(exp(RATE_MOVE * years)), 1.0)
+        if not low - 1.0 / USD6 <= factor <= high + 1.0 / USD6:
+            raise RefusedSuccession("discount factor", factor, f"{low:.6f} to {high:.6f}, from {held:.6f}", slot)
 
 
 def _check_same_generation(previous: Epoch, epoch: Epoch) -> None:

@@ -131,13 +131,18 @@ def load_observations(name_or_path: str | Path) -> Mapping[str, Observation]:
     path = _find(name_or_path)
     file = read_model(MarketFile, read_text(path), path.name)
     listed = {row.name for row in file.instruments}
-    observations: dict[str, Observation] = {}
     for item in file.observations:
-        if item.name in observations:
-            raise DuplicateName("observation of", item.name)
         if item.name not in listed:
             raise UnknownName("observed instrument", item.name, sorted(listed))
-        observations[item.name] = item
+    return _by_name(file.observations)
+
+
+def _by_name(rows: tuple[Observation, ...]) -> Mapping[str, Observation]:
+    observations: dict[str, Observation] = {}
+    for row in rows:
+        if row.name in observations:
+            raise DuplicateName("observation of", row.name)
+        observations[row.name] = row
     return MappingProxyType(observations)
 
 
@@ -154,6 +159,8 @@ def parse_market(text: str, *, source: str = "market file") -> MarketSnapshot:
     StaticArbitrage
         If the options' prices have a gross arbitrage (`engine.market.arbitrage`), ArbitrageableSurface if `svi` has
         one.
+    DuplicateName
+        If an option is observed twice.
     MarketError
         As the records raise, and `engine.market.quotes.check_quotes` where the file has observations.
     """
@@ -204,7 +211,7 @@ def _build(file: MarketFile, source: str) -> MarketSnapshot:
     )
     snapshot.check_marks()
     check_prices(snapshot)
-    check_quotes(snapshot, {row.name: row for row in file.observations})
+    check_quotes(snapshot, _by_name(file.observations))
     return snapshot
 
 

@@ -35,7 +35,7 @@ from zkmargin.engine.units import USD6
 SOLVENCY_NAMES = ("initial", "maintenance", "withdraw")
 """Names under which the contract asks for solvency: a policy with one of them must measure it."""
 
-LARGEST_DEBT_USD6 = {"initial": 0, "maintenance": 10_000_000 * USD6, "withdraw": 0}
+LARGEST_DEBT_USD6 = {"initial": 0, "maintenance": 1_000_000 * USD6, "withdraw": 0}
 """By name: how far cash plus linear value may lie below zero, micro-dollars. Nobody trades or withdraws into debt; at
 maintenance it is what a loss may leave."""
 

@@ -59,7 +59,8 @@ class SoftRowForm(RefusedPolicy):
 
 
 class ExcessTotalForm(RefusedPolicy):
-    """The row that uses X is not of the form m' E - m t - X with 0 < m' <= m <= sum of weights."""
+    """The row that uses X is not of the form m' E - m t - X with 0 < m' <= 2 m and m <= sum of weights;
+    m' <= m in a policy named `initial` or `withdraw`."""
 
 
 class TransferForm(RefusedPolicy):

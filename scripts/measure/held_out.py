@@ -4,7 +4,8 @@
 
 MARKETS_FOLDER holds market files NAME.json, made by `scripts.derive.snapshot` from option chains; NAME is the time of
 the chain (20260102T0918). Markets of the training (`scripts.derive.scenarios.MARKETS`) are left out, and so are days
-of a month that are a multiple of 5, which stay unused for whoever checks this later.
+of a month that are a multiple of 5, which stay unused for whoever checks this later. A chain whose marks and
+volatilities do not agree (`engine.market.quotes`) is no market: it is left out, and named in the document.
 
 Held out are the listing, prices, implied volatilities and hours to the next expiry of each market. Not held out are the
 price moves of these months, which are windows of the sample, and the response of volatilities, which was fitted to the
@@ -63,9 +64,20 @@ def get_days_to_expiry(snapshot: MarketSnapshot) -> float:
     return float(np.nanmin(np.where(snapshot.listing.is_option, snapshot.years, np.nan)) * DAYS_PER_YEAR)
 
 
-def measure_market(path: Path, rows: int, is_searched: bool) -> dict[str, Any]:
+def load_markets(paths: list[Path]) -> tuple[dict[str, MarketSnapshot], list[str]]:
+    """The markets by name, and the names of the files that do not load as one."""
+    markets, refused = {}, []
+    for path in paths:
+        try:
+            markets[path.stem] = load_snapshot(path)
+        except OutOfRange:
+            refused.append(path.stem)
+    return markets, refused
+
+
+def measure_market(snapshot: MarketSnapshot, rows: int, is_searched: bool) -> dict[str, Any]:
     """One market's figures."""
-    figures = MarketFigures(load_snapshot(path), rows)
+    figures = MarketFigures(snapshot, rows)
     books = figures.get_books(SEEDS[:1])
     found = figures.measure(books)
     kept = ("books", "breaches", "worst_ratio", "margin_over_ask")
@@ -73,10 +85,10 @@ def measure_market(path: Path, rows: int, is_searched: bool) -> dict[str, Any]:
     return entry | ({"search": figures.attack(books, STARTS)} if is_searched else {})
 
 
-def measure(folder: Path, rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def measure(markets: dict[str, MarketSnapshot], rows: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each market's figures by name."""
-    for number, path in enumerate(find_markets(folder)):
-        yield path.stem, measure_market(path, rows, number % SEARCH_EVERY == 0)
+    for number, (name, snapshot) in enumerate(markets.items()):
+        yield name, measure_market(snapshot, rows, number % SEARCH_EVERY == 0)
 
 
 def summarise(markets: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -103,15 +115,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args(arguments)
     rows = get_preset("standard").excess_rows
+    snapshots, refused = load_markets(find_markets(options.markets))
     markets = {}
-    with console.show_steps(len(find_markets(options.markets))) as steps:
-        for name, entry in measure(options.markets, rows):
+    with console.show_steps(len(snapshots)) as steps:
+        for name, entry in measure(snapshots, rows):
             steps.start(name)
             markets[name] = entry
             steps.done()
     command = "python -m zkmargin.scripts.measure.held_out --markets MARKETS_FOLDER --output costs/held_out.json"
     summary = summarise(markets)
-    document = {"command": command, "rows": rows, "seed": SEEDS[0], "summary": summary}
+    document = {"command": command, "rows": rows, "seed": SEEDS[0], "left_out": refused, "summary": summary}
     if options.output is not None:
         lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in markets.items())
         text = json.dumps({**document, "markets": "@markets"}, indent=1).replace('"@markets"', "{\n" + lines + "\n }")

@@ -24,6 +24,17 @@ def test_training_and_reserved_days_are_left_out(tmp_path):
         held_out.find_markets(tmp_path / "nowhere")
 
 
+def test_a_file_that_is_no_market_is_left_out_and_named(tmp_path):
+    """A chain whose marks and volatilities do not agree does not load."""
+    text = (ROOT / "engine" / "data" / "deribit_2026-08-22.json").read_text()
+    document = json.loads(text)
+    document["observations"][0]["mark"] *= 3
+    (tmp_path / "20260102T0918.json").write_text(text)
+    (tmp_path / "20260203T0933.json").write_text(json.dumps(document))
+    markets, refused = held_out.load_markets(held_out.find_markets(tmp_path))
+    assert list(markets) == ["20260102T0918"] and refused == ["20260203T0933"]
+
+
 def test_training_and_held_out_markets_are_apart():
     names = LEDGER["markets"]
     assert set(HARDENED) < set(MARKETS) and not set(MARKETS) & set(names) and len(names) >= 50

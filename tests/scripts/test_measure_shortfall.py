@@ -22,8 +22,21 @@ def test_figures_of_a_market(figures):
     books = figures.get_books((7,))
     found = figures.measure(books)
     assert found["books"] == books.shape[1] and found["breaches"] == 0 and found["worst_ratio"] <= 1
-    assert found["es_over_ask"]["median"] <= found["es_over_ask"]["p95"]  # below 0 where the grid makes up for it
-    assert found["margin_over_ask"]["median"] <= found["margin_over_ask"]["p95"]
+
+
+def test_over_asks_are_shares_of_what_the_full_sample_asks(figures, monkeypatch):
+    """Twice the multiplier asks twice the shortfall of each book, so one plus the over-ask doubles."""
+    books = figures.get_books((7,))
+    once = figures.measure(books)["es_over_ask"]
+    doubled = dataclasses.replace(figures.reduced, multiplier=2 * figures.reduced.multiplier)
+    monkeypatch.setattr(figures, "reduced", doubled)
+    twice = figures.measure(books)["es_over_ask"]
+    for name in ("median", "p95"):
+        assert 1 + twice[name] == pytest.approx(2 * (1 + once[name]), abs=2e-4)
+    charge, full, grid = (getattr(figures.terms, f"compute_{name}")(books) for name in ("charge", "full", "grid"))
+    asked = charge + np.maximum(grid, doubled.compute(books))
+    expected = asked / (charge + np.maximum(grid, full)) - 1
+    assert figures.measure(books)["margin_over_ask"]["mean"] == pytest.approx(float(expected.mean()), abs=1e-4)
 
 
 def test_a_bad_reduction_shows(figures, monkeypatch):

@@ -76,12 +76,15 @@ class Lot:
         """Change in value in a cell, read from its label alone."""
         of_coin = 0 if self.coin == "BTC" else -1
         parts = [part.split("/")[of_coin] for part in label.partition(": ")[2].split(", ")]
-        move = settled = days = 0.0
-        volatility, basis, is_path = self.item.get("volatility"), 0.0, False
+        move = days = basis = 0.0
+        volatility, settlements, is_path = self.item.get("volatility"), [0.0, 0.0], False
         for part in parts:
-            if found := re.fullmatch(r"(near )?([+-][\d.]+) %", part):
-                number = float(found[2]) / 100
-                move, settled, is_path = (move, number, True) if found[1] else (number, settled, is_path)
+            if found := re.fullmatch(r"([+-][\d.]+) %", part):
+                move = float(found[1]) / 100
+            elif found := re.fullmatch(r"([12]) d at ([+-][\d.]+) %", part):
+                settlements[int(found[1]) - 1], is_path = float(found[2]) / 100, True
+            elif part == "settled":
+                is_path = True
             elif found := re.fullmatch(r"([\d.]+) d", part):
                 days = float(found[1])
             elif volatility and part == "vol up":
@@ -106,8 +109,8 @@ class Lot:
                     volatility *= 1 - sign * max(0.15 - 0.05 * root, 0) * tilt
             else:
                 assert part.startswith(("x ", "vol ")), part
-        settles = is_path and self.item["kind"] == "option" and self.years <= 2 / 365
-        moved = settled if settles else move
+        settles = is_path and self.item["kind"] in ("option", "future") and self.years <= 2 / 365
+        moved = settlements[self.years > 1 / 365] if settles else move
         dampening = min(1.0, RANGE[self.coin] / abs(move)) if move else 1.0
         after = self.value(self.forward * (1 + moved + basis), self.years - days / 365, volatility)
         return dampening * (after - self.value(self.forward))

@@ -4,7 +4,7 @@ The prover chooses helpers and excess freely. The forms are those under which "t
 requirement is met", whatever it chooses:
 
     scenario of a tail    e_s + t + P&L . q - K_2 >= 0                       soft: u_s = 1
-    tail                  m' E - m t - X >= 0                                0 < m' <= m <= sum of weights
+    tail                  m' E - m t - X >= 0                                0 < m' <= 2 m, m <= sum of weights
     bound of a loss       x + transfer + P&L . q - K + b >= 0                x is a group's worst case, or a charge
     equity                cash + price . q - K - charges - E + b >= 0        b <= 0
     sum                   a E - f (x_1 + x_2 + ..) - c (n+ + n-) + b >= 0    b <= 0

@@ -435,6 +435,24 @@ class TestStep:
         for paid in ((value + 1) // 2 - 1, face + 1):
             refuse(first, drop(first.time + 60, paid), "payoff", paid, 7)
 
+    @pytest.mark.property("P-232")
+    @pytest.mark.parametrize(("rate", "is_refused"), [(0.199, False), (-0.019, False), (0.201, True)])
+    def test_the_rate_of_a_bond_moves_by_what_is_charged_for(self, rate, is_refused):
+        """A day later, from the discount factor that the old rate gives then; a rise lets no factor above 1."""
+        bonds = list_bonds(SNAPSHOT, {7: LISTING.instruments[FUTURE].expiry})
+        first = follow(FIRST, snapshot=dataclasses.replace(bonds, time=FIRST.time))
+        moment = first.time + 86_400
+        years = (bonds.listing.at(7).expiry - moment) / (365 * 86_400)
+        held = float(bonds.forward[7]) ** (years / (years + 1 / 365))
+        forward = bonds.forward.copy()
+        forward[7] = held * np.exp(-rate * years)
+        later = follow(first, snapshot=dataclasses.replace(bonds, time=moment, forward=forward), time=moment)
+        if not is_refused:
+            return check_succession(first, later)
+        with pytest.raises(RefusedSuccession, match=r"discount factor in slot 7 is 0\.8") as refusal:
+            check_succession(first, later)
+        assert refusal.value.allowed == f"{held * np.exp(-0.2 * years):.6f} to 1.000000, from {held:.6f}"
+
     def test_an_expired_future_pays_about_its_price(self):
         moment, usd6 = LISTING.instruments[FUTURE].expiry, price(FUTURE)
         others = {

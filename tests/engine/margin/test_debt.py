@@ -154,7 +154,7 @@ def test_a_loss_within_the_limit_leaves_maintenance_and_no_trade():
     it pays in, and fails maintenance beyond the limit alone."""
     house, perpetual = get_moved_house(-0.12), 9
     before = get_house("mini").marks
-    for lots, owed_above in ((30_000, False), (40_000, True)):
+    for lots, owed_above in ((300, False), (400, True)):
         state = make_state(MINI.slots, {WETH: 12_000_000, perpetual: lots}, 13 * USD6 - lots * int(before[perpetual]))
         loss = -get_debt_value(state, house.marks)
         assert (loss > house.parameters.debt_limit * USD6) == owed_above

@@ -86,11 +86,11 @@ def test_the_expected_shortfall_binds():
 
 def test_debt_limit_binds():
     """A holder of ether with ample margin: what is missing is its debt, and one micro-dollar per lot for rounding. At
-    maintenance a loss may leave a million."""
+    maintenance a loss may leave ten thousand."""
     house, lots = get_house("standard"), {128: 5_000_000}
-    for debt_usd, levels in ((400_000, {"initial"}), (1_000_010, {"initial", "maintenance"})):
+    for debt_usd, levels in ((4_000, {"initial"}), (10_010, {"initial", "maintenance"})):
         report = build_report(house, "borrower", make_state(256, lots, -debt_usd * 10**6))
-        for level, allowed_usd in (("initial", 0), ("maintenance", 1_000_000)):
+        for level, allowed_usd in (("initial", 0), ("maintenance", 10_000)):
             found, owed = report.levels[level], (debt_usd - allowed_usd) * 10**6
             assert found.is_met == (level not in levels) and found.margin_excess > 10**6
             assert (found.binding == "debt limit") == (level in levels)

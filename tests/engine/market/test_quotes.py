@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.support.house import CALM, CRASH
-from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.errors import DuplicateName, OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.market.file import DATA, Observation, load_observations, load_snapshot, parse_market
 from zkmargin.engine.market.quotes import TICK, check_quotes
 from zkmargin.engine.market.valuation import price_per_lot
@@ -79,3 +79,55 @@ def test_mark_bid_and_ask_bound_it_each(field, factor):
     check_quotes(snapshot, {name: seen})
     with pytest.raises(OutOfRange, match=name):
         check_quotes(snapshot, {name: changed})
+
+
+@pytest.mark.property("P-112")
+@pytest.mark.parametrize("name", ["BTC-PERPETUAL", "BTC-25JUN27"])
+def test_a_quote_of_what_is_no_option_switches_nothing_off(name):
+    """Its price by a volatility would be no number, which compares as neither too low nor too high."""
+    snapshot = load_snapshot(CALM)
+    option = "BTC-25JUN27-90000-C"
+    wrong = scale_one(snapshot, snapshot.listing.get(option).slot, 0.5)
+    seen = load_observations(CALM)[option]
+    stray = Observation(**{**seen.model_dump(), "name": name})
+    for quotes in ({option: seen, name: stray}, {name: stray}):
+        with pytest.raises(WrongKind, match=f"what the quote of {name} is of is .*; allowed: an option"):
+            check_quotes(wrong, quotes)
+    with pytest.raises(OutOfRange, match=option):
+        check_quotes(wrong, {option: seen})
+
+
+def test_what_is_not_listed_has_no_quote():
+    seen = load_observations(CALM)["BTC-25JUN27-90000-C"]
+    with pytest.raises(UnknownName, match="BTC-25JUN27-91000-C"):
+        check_quotes(load_snapshot(CALM), {"BTC-25JUN27-91000-C": seen})
+
+
+@pytest.mark.property("P-112")
+def test_an_option_is_quoted_once():
+    """The last of two quotes would count, and any first one be ignored."""
+    document = json.loads((DATA / f"{CALM}.json").read_text())
+    document["observations"].append(document["observations"][0])
+    with pytest.raises(DuplicateName, match=document["observations"][0]["name"]):
+        parse_market(json.dumps(document))
+
+
+@pytest.mark.property("P-112")
+@pytest.mark.parametrize("factor, is_refused", [(1.004, False), (0.996, False), (1.006, True), (0.994, True)])
+def test_a_forward_stays_with_those_of_its_expiry(factor, is_refused):
+    """A quote is in coin: with a wrong forward the price in dollars is wrong, and the one in coin need not be."""
+    snapshot, name = load_snapshot(CALM), "BTC-25JUN27-90000-C"
+    slot, forward = snapshot.listing.get(name).slot, snapshot.forward.copy()
+    forward[slot] *= factor
+    quotes = {"BTC-25JUN27-90000-C": replace_mark(load_observations(CALM)[name], snapshot, forward, slot)}
+    if not is_refused:
+        return check_quotes(replace(snapshot, forward=forward), quotes)
+    with pytest.raises(OutOfRange, match=f"forward of {name}, beside the median of its expiry"):
+        check_quotes(replace(snapshot, forward=forward), quotes)
+
+
+def replace_mark(seen, snapshot, forward, slot):
+    """The quote of a venue that has that forward, too."""
+    listing = snapshot.listing
+    price = price_per_lot(replace(snapshot, forward=forward))[slot] / (listing.lot_size[slot] * forward[slot])
+    return Observation(**{**seen.model_dump(), "mark": price, "bid": None, "ask": None})
