@@ -164,6 +164,8 @@ def deploy(
         committee="0x" + b"".join(word.to_bytes(32, "big") for word in keys.committee).hex(),
         first_block=first.number,
         first_block_hash="0x" + first.hash.hex(),
+        transition_zkey=keys.proving_keys.get("transition", ""),
+        open_zkey=keys.proving_keys.get("open", ""),
     )
 
 

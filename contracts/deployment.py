@@ -56,6 +56,11 @@ class Deployment:
     """Block before the first contract: where reading events begins."""
     first_block_hash: str = ""
     """Hash of that block, 0x-hex, by which two chains of one id are told apart; empty if it is not known."""
+    transition_zkey: str = ""
+    """SHA-256 of the proving key file of `transition`, version 1, hex, as published: whoever served another file may
+    see something of who proves with it. Empty if it is not known."""
+    open_zkey: str = ""
+    """The same of `open`."""
 
     def __post_init__(self) -> None:
         check_range("chain id", self.chain_id, 1, 1 << 64)
@@ -122,6 +127,8 @@ class DeploymentFile(StrictModel):
     committee: str
     first_block: int
     first_block_hash: str = ""
+    transition_zkey: str = ""
+    open_zkey: str = ""
 
 
 def check_deployment(chain: Chain, deployment: Deployment) -> None:

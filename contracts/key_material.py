@@ -6,7 +6,7 @@ A vkey is plain JSON here, and only the points of the constant, the fixed signal
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from zkmargin.contracts.errors import KeyUnusable
@@ -39,6 +39,8 @@ class KeyMaterial:
     """The escrow committee's BabyJubJub key."""
     insecure: bool
     """Whether this machine knew the secrets behind the keys: such keys are refused off development chains."""
+    proving_keys: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the proving key files, hex, by circuit, which the deployment's record publishes."""
 
     @classmethod
     def of_keys(

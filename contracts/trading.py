@@ -20,7 +20,7 @@ from zkmargin.contracts.batches import Carried, carry_attestations
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import AccountView, Status
 from zkmargin.contracts.deployment import Deployment
-from zkmargin.contracts.errors import CallInvalid, MessageInvalid, Reverted
+from zkmargin.contracts.errors import CallInvalid, DeploymentMismatch, MessageInvalid, Reverted
 from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
@@ -320,7 +320,8 @@ class Venue:
         Raises
         ------
         ChainUnavailable, DeploymentMismatch
-            If nothing answers, or the chain is another than the deployment's.
+            If nothing answers, or the chain is another than the deployment's, or a proving key is not the published
+            one.
         KeyMissing
             If no key in `build` is a live version of the registry's.
         RegistrationMismatch
@@ -334,6 +335,7 @@ class Venue:
         provers = Provers.load(preset, build=build, allow_insecure=chain.is_development)
         keys = (provers.transition.key.verifying_key, provers.open.key.verifying_key)
         registered = RegisteredKey.find(contracts.registry, *keys, record.committee_key, preset)
+        _check_proving_keys(record, registered.version, provers)
         facts = VenueFacts(record.domain, preset, registered.version, record.committee_key)
         return cls(contracts, facts, provers, signer.address)
 
@@ -657,3 +659,11 @@ def _find_preset(contracts: Contracts, build: Path) -> Preset:
         found = version
     what = f"only version {found}, which is not live" if found else "none"
     raise KeyMissing(f"of the transition keys in {build} the registry has {what}")
+
+
+def _check_proving_keys(record: Deployment, version: int, provers: Provers) -> None:
+    """A record publishes the hashes of version 1, if it knows them."""
+    for key in (provers.transition.key, provers.open.key):
+        published, found = getattr(record, f"{key.name}_zkey"), key.manifest.zkey_hash
+        if version == 1 and published and found != published:
+            raise DeploymentMismatch(f"SHA-256 of the proving key of {key.name}", found, f"{published}, as published")

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zkmargin.contracts.key_material import KeyMaterial
@@ -60,6 +60,8 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
     material = KeyMaterial.of_keys(
         transition.verifying_key, opening.verifying_key, committee.public, size, insecure=insecure
     )
+    proving_keys = {key.name: key.manifest.zkey_hash for key in (transition, opening)}
+    material = replace(material, proving_keys=proving_keys)
     prover = TransitionProver(transition, size, lambda step, spent: seconds[step].append(spent))
     provers = Provers(prover, OpenProver(opening, size))
     return VenueKeys(size, transition, opening, material, provers, seconds)

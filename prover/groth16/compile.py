@@ -22,6 +22,7 @@ from pathlib import Path
 from zkmargin.engine.files import write_whole
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.errors import ProverError
+from zkmargin.prover.groth16.pins import check_compiler, write_pins
 from zkmargin.prover.paths import BUILD, CIRCUITS, HOME, NODE_MODULES, PACKAGE, describe_setup
 from zkmargin.prover.statement.signals import STATEMENTS
 
@@ -218,6 +219,7 @@ def _run_circom(main: Path, folder: Path, optimization: str) -> list[Path]:
     node = shutil.which("node")
     if node is None:
         raise CompilationError("node is not on PATH; circom needs Node.js 20 or newer")
+    check_compiler(_hash_file(NODE_MODULES / "circom2/circom.wasm"))
     for file in find_sources(main):
         copy = folder / _get_name(file)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -248,17 +250,29 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m zkmargin.prover.groth16.compile PRESET ...`: compiles both circuits and prints their sizes."""
-    for preset in arguments or sys.argv[1:] or ["mini"]:
+    """`python -m zkmargin.prover.groth16.compile [--pin] PRESET ...`: compiles the circuits and prints their sizes;
+    with `--pin` also writes the hashes of their constraints into the repository."""
+    given = sys.argv[1:] if arguments is None else arguments
+    hashes: dict[str, dict[str, str]] = {}
+    for preset in [name for name in given if name != "--pin"] or ["mini"]:
+        hashes[preset] = {}
         for circuit in STATEMENTS:
             start = time.perf_counter()
-            facts = compile_circuit(circuit, preset).facts
+            compiled = compile_circuit(circuit, preset)
+            facts, hashes[preset][circuit] = compiled.facts, _hash_file(compiled.r1cs)
             seconds = time.perf_counter() - start
             print(
                 f"{preset:8} {circuit:10} {facts.constraints:7,} constraints {facts.public_inputs:7,} public inputs "
                 f"{facts.rows:7,} rows of {facts.domain:,}  {seconds:.1f} s"
             )
+    if "--pin" in given:
+        write_pins(hashes)
 
 
 if __name__ == "__main__":

@@ -36,12 +36,16 @@ from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover import _native
 from zkmargin.prover.errors import FormatError, KeyMismatch, KeyMissing, KeyRefused
 from zkmargin.prover.groth16.compile import compile_circuit
+from zkmargin.prover.groth16.pins import check_constraints
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
+from zkmargin.prover.groth16.trial import try_key
 from zkmargin.prover.paths import BUILD, describe_setup
 from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
 
 MANIFEST, CHECKED = "manifest.json", "checked"
+TRIALS = 1
+"""Version of the trial of a new key (`prover.groth16.trial`): part of what a record stands for."""
 WORD = 32
 """Bytes of one number in a key's canonical bytes."""
 
@@ -167,7 +171,7 @@ def load_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> 
     CompilationError
         If circom is needed and not there.
     KeyMismatch
-        If the constraints do not have the public inputs of the statement.
+        If the constraints are not the pinned ones, or do not have the public inputs of the statement.
     """
     return _CircuitFile.read(circuit, _get_preset(preset), build).parse()
 
@@ -183,8 +187,11 @@ class _CircuitFile:
 
     @classmethod
     def read(cls, circuit: str, preset: Preset, build: Path) -> "_CircuitFile":
+        """Raises `KeyMismatch` unless the constraints are the pinned ones."""
         compiled = compile_circuit(circuit, preset, build=build)
-        return cls(circuit, preset, compiled.r1cs.read_bytes(), compiled.sym.read_text())
+        file = cls(circuit, preset, compiled.r1cs.read_bytes(), compiled.sym.read_text())
+        check_constraints(circuit, preset.name, file.hash)
+        return file
 
     @cached_property
     def hash(self) -> str:
@@ -207,6 +214,8 @@ def setup_keys(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> Ma
     ------
     CompilationError
         If circom is needed and not there.
+    KeyMismatch
+        If the constraints are not the pinned ones.
     """
     preset = _get_preset(preset)
     file = _CircuitFile.read(circuit, preset, build)
@@ -223,7 +232,8 @@ def load_proving_key(
 ) -> ProvingKey:
     """The proving key of `circuit`, whose bytes are those that the manifest names.
 
-    The first load checks it against circuit and curve, point by point, and leaves a record; later ones rely on that.
+    The first load checks it against circuit and curve, point by point, tries it on synthetic accounts, and leaves a
+    record; later ones rely on that.
 
     Parameters
     ----------
@@ -248,7 +258,7 @@ def load_proving_key(
     if file.hash != entry.circuit_hash:
         raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; {describe_setup(preset.name)}")
     native_circuit = file.parse()
-    native = _load_native(folder / f"{circuit}.zkey", entry, native_circuit, build / CHECKED)
+    native = _load_native(folder / f"{circuit}.zkey", entry, file, native_circuit, build / CHECKED)
     key = ProvingKey(circuit, preset, native_circuit, native, entry)
     if key.verifying_key.hash.hex() != entry.key_hash:
         raise KeyMismatch(f"{circuit}: the key's hash is {key.verifying_key.hash.hex()}, manifest {entry.key_hash}")
@@ -280,7 +290,9 @@ def load_verifying_key(
 def _write_keys(build: Path, file: _CircuitFile) -> ManifestEntry:
     circuit, folder, native = file.name, build / file.preset.name, file.parse()
     zkey = native.set_up()
-    verifying = VerifyingKey(_native.ProvingKey.load(zkey, native).verifying_key())
+    loaded = _native.ProvingKey.load(zkey, native)
+    try_key(circuit, file.preset, native, loaded)
+    verifying = VerifyingKey(loaded.verifying_key())
     vkey = (json.dumps(verifying.to_json(), indent=1) + "\n").encode()
     entry = ManifestEntry(
         insecure=True,
@@ -335,17 +347,21 @@ def _files_match(folder: Path, circuit: str, entry: ManifestEntry) -> bool:
     return True
 
 
-def _load_native(path: Path, entry: ManifestEntry, circuit: _native.Circuit, records: Path) -> _native.ProvingKey:
-    """The key of bytes that have the manifest's hash; with every check, unless there is a record of them."""
+def _load_native(
+    path: Path, entry: ManifestEntry, file: _CircuitFile, circuit: _native.Circuit, records: Path
+) -> _native.ProvingKey:
+    """The key of bytes that have the manifest's hash; checked and tried, unless there is a record of that."""
     if (records / _name_record(entry)).is_file():
         return _native.ProvingKey.load_known(_read(path), bytes.fromhex(entry.zkey_hash), circuit)
     native = _native.ProvingKey.load(_read_checked(path, entry.zkey_hash), circuit)
+    try_key(file.name, file.preset, circuit, native)
     _leave_record(records, entry)
     return native
 
 
 def _name_record(entry: ManifestEntry) -> str:
-    return hashlib.sha256(f"{_native.KEY_CHECKS} {entry.zkey_hash} {entry.circuit_hash}".encode()).hexdigest()
+    checks = f"{_native.KEY_CHECKS}.{TRIALS}"
+    return hashlib.sha256(f"{checks} {entry.zkey_hash} {entry.circuit_hash}".encode()).hexdigest()
 
 
 def _leave_record(records: Path, entry: ManifestEntry) -> None:

@@ -7,13 +7,18 @@ from typing import Any
 
 from zkmargin.prover._native import FieldVector, Witness
 from zkmargin.prover._native import Proof as NativeProof
-from zkmargin.prover.errors import FormatError
+from zkmargin.prover.errors import FormatError, ProofRejected
 from zkmargin.prover.groth16.keys import ProvingKey, VerifyingKey
 from zkmargin.prover.groth16.points import Point
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.ranges import check_range, require_integer
 
 WORDS = 8
+ALARM = (
+    "the key or this machine is at fault: prove nothing more with this key, tell nobody for which account it failed, "
+    "and compare the file's SHA-256 with the published one"
+)
+"""What a proof that was made here and does not verify means: see `prover.groth16.trial`."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,12 @@ def prove(key: ProvingKey, witness: Witness, *, check_constraints: bool = True) 
     InputShape, KeyMismatch
         If the witness is not one of this key's circuit.
     ProofRejected
-        If the finished proof does not verify.
+        If the finished proof does not verify: an alarm, as the witness has met every constraint (`ALARM`).
     """
-    native = key.native.prove(witness, check_constraints)
+    try:
+        native = key.native.prove(witness, check_constraints)
+    except ProofRejected as rejected:
+        raise ProofRejected(f"{rejected}; {ALARM}") from None
     return Proven(Proof(tuple(native.words())), witness.public_inputs())
 
 

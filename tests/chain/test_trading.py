@@ -6,7 +6,7 @@ import pytest
 
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
-from zkmargin.contracts.errors import CallInvalid, MessageInvalid, RegistrationMismatch
+from zkmargin.contracts.errors import CallInvalid, DeploymentMismatch, MessageInvalid, RegistrationMismatch
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.trading import Trader, Venue
@@ -201,6 +201,16 @@ def test_a_venue_with_another_committee_than_its_record_is_not_joined(venue):
     record = replace(venue.contracts.deployment, committee="0x" + "11" * 64)
     with pytest.raises(RegistrationMismatch, match="committeeX of key version 1"):
         Venue.connect(venue.chain.url, record, Wallet.create())
+
+
+@pytest.mark.property("P-287")
+@pytest.mark.parametrize("circuit", ["transition", "open"])
+def test_a_proving_key_that_is_not_the_published_one_is_not_used(venue, circuit):
+    record = venue.contracts.deployment
+    assert getattr(record, f"{circuit}_zkey") == getattr(venue.keys, circuit).manifest.zkey_hash
+    other = replace(record, **{f"{circuit}_zkey": "11" * 32})
+    with pytest.raises(DeploymentMismatch, match=f"SHA-256 of the proving key of {circuit}"):
+        Venue.connect(venue.chain.url, other, Wallet.create())
 
 
 def test_policies_of_other_publishers_are_not_taken_for_this_house(venue, connected, monkeypatch):
