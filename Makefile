@@ -14,7 +14,7 @@ MANIFEST := --manifest-path prover/native/Cargo.toml
 WASM := wasm32-unknown-unknown
 SOLIDITY := "contracts/src/**/*.sol"
 
-.PHONY: help setup demo test test-full wasm-target check format generate bench keys clean
+.PHONY: help setup demo test test-full soundness wasm-target check format generate bench keys clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ wasm-target:
 test-full: setup check wasm-target ## also the slow suites
 	cargo test --release --workspace --locked --quiet $(MANIFEST)
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
+
+soundness: setup ## attacks on circuits, policies and auditor, into build/soundness.json
+	$(PY) -m tests.support.soundness
 
 check: $(VENV)/.installed node_modules/.installed ## style, types, and generated files that are stale
 	$(VENV)/bin/ruff check .

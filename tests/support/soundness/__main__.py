@@ -1,0 +1,82 @@
+"""Runs every attack and writes build/soundness.json: `make soundness`. With names, only those, for a look.
+
+`--policies`, `--witnesses`: how many; the numbers of the full run by default.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.support.soundness import malicious, mutation, policies
+from zkmargin.engine.files import write_whole
+from zkmargin.prover.paths import BUILD, PACKAGE
+from zkmargin.prover.statement.signals import STATEMENTS
+
+REPORT = BUILD / "soundness.json"
+TAMPERING = "tests/audit/test_tampering.py"
+
+
+def run_mutation(arguments: argparse.Namespace) -> dict[str, int]:
+    """Constraints of every circuit at mini, each left out in turn."""
+    outcomes = [mutation.mutate(name) for name in STATEMENTS if name in mutation.EXPLAINED]
+    return {
+        "constraints": sum(outcome.constraints for outcome in outcomes),
+        "killed": sum(outcome.killed for outcome in outcomes),
+        "explained": sum(len(outcome.explained) for outcome in outcomes),
+        "unexplained": sum(len(outcome.unexplained) for outcome in outcomes),
+    }
+
+
+def run_malicious(arguments: argparse.Namespace) -> dict[str, int]:
+    """Altered witnesses, none of which may pass with another meaning."""
+    outcome = malicious.attack_all(arguments.witnesses)
+    return {"malicious_witnesses": outcome.tried.total(), "accepted": len(outcome.breaks)}
+
+
+def run_policies(arguments: argparse.Namespace) -> dict[str, int]:
+    """Random policies that pass every check, none of which may be feasible where its rule is not met."""
+    outcome = policies.attack_all(arguments.policies)
+    return {"policies": outcome.policies, "policies_cheated": len(outcome.cheated)}
+
+
+def run_audit(arguments: argparse.Namespace) -> dict[str, int]:
+    """Tamperings with a venue, each of which an audit must find: the tests of `TAMPERING`."""
+    command = [sys.executable, "-m", "pytest", TAMPERING, "-q", "-p", "no:cacheprovider", "-n", "0", "-rA"]
+    done = subprocess.run(command, cwd=PACKAGE, capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    found, missed = (sum(line.startswith(word) for line in lines) for word in ("PASSED", ("FAILED", "ERROR")))
+    return {"audit_tamperings": found + missed, "audit_found": found}
+
+
+ATTACKS: dict[str, Callable[[argparse.Namespace], dict[str, int]]] = {
+    "mutation": run_mutation,
+    "malicious": run_malicious,
+    "policies": run_policies,
+    "audit": run_audit,
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the attacks that were named, all by default, and writes the report when all were run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.soundness", description=__doc__)
+    parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []], help="by default all")
+    parser.add_argument("--policies", type=int, default=100_000)
+    parser.add_argument("--witnesses", type=int, default=100_000)
+    given = parser.parse_args(arguments)
+    report: dict[str, int] = {}
+    for name in given.attacks or ATTACKS:
+        report |= ATTACKS[name](given)
+        print(json.dumps(report), flush=True)
+    if set(given.attacks or ATTACKS) == set(ATTACKS):
+        write_whole(REPORT, json.dumps(report, indent=2) + "\n")
+    wrong = ("unexplained", "accepted", "policies_cheated")
+    if any(report.get(name) for name in wrong) or report.get("audit_found") != report.get("audit_tamperings"):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
