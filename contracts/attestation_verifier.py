@@ -7,17 +7,19 @@ The owner makes it off chain (`Client.attest_to`) for a recipient that is a cont
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.contracts.venue import Contracts
 from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.ranges import check_range
+
+if TYPE_CHECKING:
+    from zkmargin.contracts.venue import Contracts
 
 
 @dataclass(frozen=True)
@@ -31,22 +33,18 @@ class Checked:
 
 
 class AttestationVerifier:
-    """Checks attestations for whoever calls it; holds nothing and may do nothing."""
+    """Checks attestations for whoever calls it; holds nothing and may do nothing. A deployment has one, and anyone may
+    deploy another (`deploy`), since nothing trusts it but who asks it."""
 
     def __init__(self, contract: Contract):
         self.contract = contract
 
     @classmethod
     def deploy(cls, contracts: Contracts, *, sender: str | None = None) -> AttestationVerifier:
-        """A new one for this deployment. Anyone may, since nothing trusts it but who asks it."""
+        """A new one for this deployment."""
         record = contracts.deployment
         parts = (record.clearing_house, record.key_registry, record.risk_oracle, record.margin_verifier)
         return cls(deploy_contract(contracts.chain, "AttestationVerifier", *parts, sender=sender)[0])
-
-    @classmethod
-    def at(cls, contracts: Contracts, address: str) -> AttestationVerifier:
-        """The one at an address."""
-        return cls(Contract(contracts.chain, compile_contracts()["AttestationVerifier"], address))
 
     def check(
         self,
@@ -73,15 +71,34 @@ class AttestationVerifier:
         Reverted
             With the contract's reason.
         """
-        terms = {
+        arguments = self._make_arguments(asked, shown, points, max_age, point_hash)
+        time, found = self.contract.call("check", *arguments, sender=asked.recipient)
+        return Checked(time, found)
+
+    def encode_check(
+        self,
+        asked: AttestationRequest,
+        shown: ProvenAttestation,
+        points: EpochPoints,
+        *,
+        max_age: int,
+        point_hash: bytes = ZERO_BYTES32,
+    ) -> str:
+        """Calldata of `check`, 0x-hex, with the same parameters."""
+        return self.contract.encode("check", *self._make_arguments(asked, shown, points, max_age, point_hash))
+
+    @staticmethod
+    def _make_arguments(
+        asked: AttestationRequest, shown: ProvenAttestation, points: EpochPoints, max_age: int, point_hash: bytes
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        terms: dict[str, object] = {
             "account": asked.account,
             "policy": encode_policy_name(asked.policy),
             "pointHash": point_hash,
             "challenge": asked.challenge,
             "maxAge": check_range("greatest age, seconds", max_age, 0, 1 << 40),
         }
-        time, found = self.contract.call("check", terms, to_shown(shown, points), sender=asked.recipient)
-        return Checked(time, found)
+        return terms, to_shown(shown, points)
 
 
 def to_shown(shown: ProvenAttestation, points: EpochPoints) -> dict[str, object]:

@@ -1,5 +1,5 @@
-"""Deploys the whole system: key registry, risk oracle, verifier, vault, clearing house; on development chains also
-test tokens.
+"""Deploys the whole system: key registry, risk oracle, verifier, vault, clearing house, and what checks attestations
+for other contracts; on development chains also test tokens.
 
 The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed
 before it exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.
@@ -112,7 +112,7 @@ def deploy(
         If a contract refused, for example a key that is not sound; carries the reason.
     """
     check_range("threshold", threshold, 1, 1 << 8)
-    check_range("generation", generation, 0, 1 << 24)
+    check_range("generation", generation, 0, 1 << 16)
     check_range("activation delay, seconds", activation_delay, 0, 1 << 40)
     check_range("settlement delay, seconds", settlement_delay, 0, 1 << 40)
     if keys.insecure:
@@ -149,6 +149,7 @@ def deploy(
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     house, _ = deploy_contract(chain, "ClearingHouse", *shared, vault.address, desk.address, batches.address)
+    attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address, *shared)
     if owner != deployer:
         registry.send("transferOwnership", owner)
     return Deployment(
@@ -158,6 +159,7 @@ def deploy(
         margin_verifier=verifier.address,
         collateral_vault=vault.address,
         clearing_house=house.address,
+        attestation_verifier=attestations.address,
         cash=to_checksum_address(cash),
         weth=to_checksum_address(weth),
         weth_slot=weth_slot,

@@ -21,7 +21,8 @@ WETH_LOT = 10**15
 COMMITTEE_KEY = re.compile("0x[0-9a-f]{128}")
 """How a record writes it."""
 CONTRACTS = (
-    "key_registry", "risk_oracle", "margin_verifier", "collateral_vault", "clearing_house", "cash", "weth",
+    "key_registry", "risk_oracle", "margin_verifier", "collateral_vault", "clearing_house", "attestation_verifier",
+    "cash", "weth",
 )  # fmt: skip
 """Fields that hold a contract's address."""
 
@@ -44,6 +45,8 @@ class Deployment:
     margin_verifier: str
     collateral_vault: str
     clearing_house: str
+    attestation_verifier: str
+    """Checks off-chain attestations for other contracts; holds nothing."""
     cash: str
     """USDC: six decimals, slotless."""
     weth: str
@@ -121,6 +124,7 @@ class DeploymentFile(StrictModel):
     margin_verifier: str
     collateral_vault: str
     clearing_house: str
+    attestation_verifier: str
     cash: str
     weth: str
     weth_slot: int

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from zkmargin.contracts.attestation_verifier import Checked
 from zkmargin.contracts.batches import Carried, carry_attestations
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import AccountView, Status
@@ -629,6 +630,12 @@ class Venue:
         """What `verify_attestation` needs of the chain, at the latest epoch."""
         epoch = self.current_epoch()
         return self.contracts.read_facts(account, epoch.number, self.provers.transition, epoch.policy_bytes)
+
+    def check_attestation(self, asked: AttestationRequest, shown: ProvenAttestation, *, max_age: int) -> Checked:
+        """What the deployment's AttestationVerifier would tell a contract that asked for it; raises as
+        `AttestationVerifier.check`."""
+        points = self.get_points(shown.message.epoch)
+        return self.contracts.attestations.check(asked, shown, points, max_age=max_age)
 
     def check_signer(self, message: Signed[RequestForQuote] | Signed[Quote] | Signed[Accept], account: bytes) -> None:
         """Refuses what the account's auth has not signed; auth, and a contract wallet at it, are asked at one block."""

@@ -1,6 +1,6 @@
 """Typed bindings of a deployment: one method per entry point, typed records in, a receipt out, refusals as `Reverted`.
 
-`Contracts` holds the five contracts and the two tokens of a deployment. A method that sends takes `sender`, an account
+`Contracts` holds the six contracts and the two tokens of a deployment. A method that sends takes `sender`, an account
 of the node (the first by default): whoever submits is not the owner, so any sender will do where the entry point asks
 for a signature.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
+from zkmargin.contracts.attestation_verifier import AttestationVerifier
 from zkmargin.contracts.chain import Block, Chain
 from zkmargin.contracts.clearing_house import AccountViews, ClearingHouse, Status
 from zkmargin.contracts.compile import compile_contracts
@@ -53,6 +54,7 @@ class Contracts:
         self.oracle = RiskOracle(at("RiskOracle", deployment.risk_oracle), first)
         self.vault = CollateralVault(at("CollateralVault", deployment.collateral_vault), first)
         self.house = ClearingHouse(at("ClearingHouse", deployment.clearing_house), first)
+        self.attestations = AttestationVerifier(at("AttestationVerifier", deployment.attestation_verifier))
         self.cash = Token(at("TestUSDC", deployment.cash))
         self.weth = Token(at("TestWETH", deployment.weth))
         self.signature_check = ChainSignatureCheck(chain)
@@ -75,6 +77,7 @@ class Contracts:
         check_deployment(chain, deployment)
         contracts = cls(chain, deployment)
         house, vault = contracts.house.contract, contracts.vault.contract
+        attestations = contracts.attestations.contract
         for name, contract, getter in (
             ("key_registry", house, "REGISTRY"),
             ("risk_oracle", house, "ORACLE"),
@@ -83,6 +86,7 @@ class Contracts:
             ("clearing_house", vault, "CLEARING_HOUSE"),
             ("risk_oracle", vault, "CLOCK"),
             ("cash", vault, "CASH"),
+            ("clearing_house", attestations, "HOUSE"),
         ):
             found, recorded = contract.call(getter), getattr(deployment, name)
             if found != recorded:

@@ -18,3 +18,7 @@ with zk.LocalVenue(market) as venue:
     asked = zk.AttestationRequest.create(bob.id, "net_delta", recipient=alice.address)
     zk.verify_attestation(bob.attest_to(asked), asked, venue.read_facts(bob.id))
     print("bob showed alice that his net delta is within its limit, and no position")
+
+    asked = zk.AttestationRequest.create(bob.id, "net_delta", recipient=venue.submitter)  # a contract would ask so
+    checked = venue.check_attestation(asked, bob.attest_to(asked), max_age=300)
+    print(f"a contract is told: met at the prices of {checked.time}")

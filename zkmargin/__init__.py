@@ -7,7 +7,8 @@ The names below are the whole of what a user needs; `import zkmargin as zk`. The
 - what is risked: `Market`, `Portfolio` (by instrument name), `AccountState` (by slot), `Parameters`
 - the rule: `House`, which answers every question at one market, `MarginReport`, `RequirementNotMet`, `Policy`, `Epoch`
 - on chain: `Wallet`, `Venue` (`connect`), `LocalVenue`, `Trader`, `TradeQueue`, `Deployment`
-- publishers and proofs: `Publisher`, `Prover`, `Verifier`, `AttestationRequest`, `verify_attestation`
+- publishers and proofs: `Publisher`, `Prover`, `Verifier`, `AttestationRequest`, `verify_attestation`,
+  `AttestationVerifier` (on chain, for another contract)
 - `ZkMarginError`, the root of every error
 """
 
@@ -15,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from zkmargin.contracts.attestation_verifier import AttestationVerifier
     from zkmargin.contracts.deployment import Deployment
     from zkmargin.contracts.local_venue import LocalVenue
     from zkmargin.contracts.publisher import Publisher
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AccountState": "engine.account",
     "AttestationRequest": "prover.attestation",
+    "AttestationVerifier": "contracts.attestation_verifier",
     "Deployment": "contracts.deployment",
     "Epoch": "engine.epoch.record",
     "House": "engine.house",
@@ -64,9 +67,9 @@ _HOMES = {
 """Module of each name, below `zkmargin`, and after a colon its name there where it is another."""
 
 __all__ = [
-    "AccountState", "AttestationRequest", "Deployment", "Epoch", "House", "LocalVenue", "Lots", "MarginReport",
-    "Market", "Parameters", "Policy", "Portfolio", "Prover", "Publisher", "RequirementNotMet", "TradeQueue", "Trader",
-    "Usd6", "Venue", "Verifier", "Wallet", "ZkMarginError", "usd", "verify_attestation",
+    "AccountState", "AttestationRequest", "AttestationVerifier", "Deployment", "Epoch", "House", "LocalVenue", "Lots",
+    "MarginReport", "Market", "Parameters", "Policy", "Portfolio", "Prover", "Publisher", "RequirementNotMet",
+    "TradeQueue", "Trader", "Usd6", "Venue", "Verifier", "Wallet", "ZkMarginError", "usd", "verify_attestation",
 ]  # fmt: skip
 
 

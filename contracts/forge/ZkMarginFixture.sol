@@ -13,7 +13,7 @@ import {Collateral, ICollateralVault} from "../src/interfaces/ICollateralVault.s
 import {IRiskOracle, Point} from "../src/interfaces/IRiskOracle.sol";
 import {AcceptAllVerifier} from "../src/mocks/AcceptAllVerifier.sol";
 import {OneKeyRegistry} from "../src/mocks/OneKeyRegistry.sol";
-import {Cheats} from "./Cheats.sol";
+import {Deployer} from "./Deployer.sol";
 
 /// @dev A token that anyone mints.
 interface Mintable is IERC20 {
@@ -24,10 +24,7 @@ interface Mintable is IERC20 {
 /// @notice Inherit it, call `deployVenue`, and act on `house`, `vault` and `oracle`: eight zero words are a proof. It
 ///         is the real contracts with test tokens, a verifier that accepts everything and a registry with one key
 ///         version. Three publishers sign, two make a quorum.
-/// @dev Contracts are deployed from artifacts, so that only interfaces are compiled here. By default they are the
-///      project's own, which import `ZkMarginSystem.sol` for that; ZKMARGIN_ARTIFACTS names a folder of others.
-abstract contract ZkMarginFixture {
-    Cheats internal constant CHEATS = Cheats(address(uint160(uint256(keccak256("hevm cheat code")))));
+abstract contract ZkMarginFixture is Deployer {
     uint16 internal constant WETH_SLOT = 12;
     uint96 internal constant WETH_LOT = 1e15;
     uint40 internal constant NEVER = type(uint40).max;
@@ -86,24 +83,6 @@ abstract contract ZkMarginFixture {
         _points.push(Point("net_delta", 1, 2));
         _points.push(Point("withdraw", 1, 2));
         postEpoch(false, false);
-    }
-
-    function deployCode(
-        string memory file,
-        string memory name,
-        bytes memory arguments
-    ) internal returns (address made) {
-        string memory folder = CHEATS.envOr("ZKMARGIN_ARTIFACTS", "");
-        string memory artifact =
-            bytes(folder).length == 0 ? string.concat(file, ".sol:", name) : string.concat(folder, "/", name, ".json");
-        bytes memory code = bytes.concat(CHEATS.getCode(artifact), arguments);
-        assembly ("memory-safe") {
-            made := create(0, add(code, 0x20), mload(code))
-            if iszero(made) {
-                returndatacopy(0, 0, returndatasize())
-                revert(0, returndatasize())
-            }
-        }
     }
 
     /// @dev The next epoch, at the block's time. A step waits until the last one is an hour old.

@@ -7,7 +7,6 @@ import pytest
 
 from tests.chain.conftest import open_funded
 from tests.support.reverts import reverts
-from zkmargin.contracts.attestation_verifier import AttestationVerifier
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.local_venue import LocalVenue
@@ -102,13 +101,11 @@ def test_a_whole_life(venue):
 
 def test_another_contract_checks_an_off_chain_attestation(venue):
     alice = open_funded(venue, "alice", 200_000)
-    verifier = AttestationVerifier.deploy(venue.contracts)
     asked = AttestationRequest.create(alice.id, "net_delta", venue.submitter)
     shown = alice.attest_to(asked)
-    points = venue.epoch.signed.epoch_points
-    assert verifier.check(asked, shown, points, max_age=60).time == venue.epoch.data.time
+    assert venue.check_attestation(asked, shown, max_age=60).time == venue.epoch.data.time
     with reverts("ProofRejected"):
-        verifier.check(dataclasses.replace(asked, challenge=bytes(32)), shown, points, max_age=60)
+        venue.check_attestation(dataclasses.replace(asked, challenge=bytes(32)), shown, max_age=60)
 
 
 @pytest.mark.property("P-07", "P-52")

@@ -101,3 +101,11 @@ def test_a_contract_without_a_check_fails_the_suite(name):
     done = run_suite(BUILD / "forge/mutant", {contract: mutant})
     assert done.returncode != 0
     assert f"FAIL: {reason}" in done.stdout, done.stdout
+
+
+def test_recorded_proofs_pass_the_real_verifier():
+    """For what they were made for, and for nothing else. If it fails after a change of a message, an interface or the
+    circuits: `python -m zkmargin.scripts.generate.recorded`."""
+    done = run_suite(BUILD / "forge/recorded", matching="RecordedTest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed; 0 failed" in done.stdout

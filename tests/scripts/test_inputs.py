@@ -22,7 +22,17 @@ MARKET = "deribit_2026-08-22"
 DEEP = b"[" * 100_000
 ADDRESS = "0x" + "00" * 19 + "01"
 DEPLOYMENT = {
-    **dict.fromkeys(("key_registry", "risk_oracle", "margin_verifier", "collateral_vault", "clearing_house"), ADDRESS),
+    **dict.fromkeys(
+        (
+            "key_registry",
+            "risk_oracle",
+            "margin_verifier",
+            "collateral_vault",
+            "clearing_house",
+            "attestation_verifier",
+        ),
+        ADDRESS,
+    ),
     **{
         "cash": ADDRESS,
         "weth": ADDRESS,

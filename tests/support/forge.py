@@ -33,16 +33,22 @@ def run_forge(*arguments: str, **environment: str) -> subprocess.CompletedProces
     )
 
 
-def run_suite(folder: Path, changed: Mapping[str, Artifact] | None = None, **environment: str):
+def run_suite(
+    folder: Path, changed: Mapping[str, Artifact] | None = None, matching: str = "VenueInvariants", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """`forge test` of `contracts/forge` over the shipped bytecode, or over that of `changed` contracts.
 
     Parameters
     ----------
     folder : Path
         Below `build/forge`, where forge may read: the contracts are put there.
+    matching : str
+        Name of the test contract.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, artifact in {**compile_contracts(), **(changed or {})}.items():
         document = {"abi": artifact.abi, "bytecode": {"object": artifact.bytecode}}
         (folder / f"{name}.json").write_text(json.dumps(document))
-    return run_forge("test", FOUNDRY_PROFILE="suite", ZKMARGIN_ARTIFACTS=str(folder), **environment)
+    return run_forge(
+        "test", "--match-contract", matching, FOUNDRY_PROFILE="suite", ZKMARGIN_ARTIFACTS=str(folder), **environment
+    )
