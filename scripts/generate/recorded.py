@@ -70,7 +70,8 @@ def _act(venue: LocalVenue, alice: Trader, bob: Trader) -> Iterator[tuple[str, R
 
 def _read_transactions(chain: Chain) -> Iterator[Mapping[str, Any]]:
     for number in range(1, chain.get_block("latest").number + 1):
-        yield from chain.w3.eth.get_block(number, full_transactions=True)["transactions"]
+        block: Mapping[str, Any] = chain.w3.eth.get_block(number, full_transactions=True)
+        yield from block["transactions"]
 
 
 def _describe_last(chain: Chain) -> Recorded:
