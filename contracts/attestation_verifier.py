@@ -7,19 +7,18 @@ The owner makes it off chain (`Client.attest_to`) for a recipient that is a cont
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Self
 
+from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints
 from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.messages.fields import ZERO_BYTES32, encode_policy_name
 from zkmargin.prover.ranges import check_range
-
-if TYPE_CHECKING:
-    from zkmargin.contracts.venue import Contracts
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,12 @@ class AttestationVerifier:
         self.contract = contract
 
     @classmethod
-    def deploy(cls, contracts: Contracts, *, sender: str | None = None) -> AttestationVerifier:
+    def deploy(cls, chain: Chain, deployment: Deployment, *, sender: str | None = None) -> Self:
         """A new one for this deployment."""
-        record = contracts.deployment
-        parts = (record.clearing_house, record.key_registry, record.risk_oracle, record.margin_verifier)
-        return cls(deploy_contract(contracts.chain, "AttestationVerifier", *parts, sender=sender)[0])
+        parts = (
+            deployment.clearing_house, deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier,
+        )  # fmt: skip
+        return cls(deploy_contract(chain, "AttestationVerifier", *parts, sender=sender)[0])
 
     def check(
         self,

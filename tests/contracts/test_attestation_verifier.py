@@ -26,7 +26,7 @@ class Desk:
 
     def __init__(self, world: World, policy: str = "net_delta"):
         self.world, self.party, self.epoch = world, world.alice, world.post()
-        self.verifier = AttestationVerifier.deploy(world.venue)
+        self.verifier = AttestationVerifier.deploy(world.chain, world.deployment)
         self.asked = AttestationRequest(self.party.id, policy, world.chain.accounts[7], CHALLENGE)
 
     def show(self, epoch: SignedEpoch | None = None, signals=None, **changes) -> ProvenAttestation:
