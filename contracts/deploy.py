@@ -22,6 +22,7 @@ from zkmargin.contracts.errors import AnswerMalformed, CallInvalid, DeploymentMi
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
 from zkmargin.contracts.messages import signer_id
 from zkmargin.engine.units import SECONDS_PER_DAY
+from zkmargin.prover.messages.fields import ZERO_ADDRESS, to_address
 from zkmargin.prover.ranges import check_range
 
 LEAST_DELAY = 14 * SECONDS_PER_DAY
@@ -86,7 +87,7 @@ def deploy(
     owner, guardian : str, optional
         Owner of registry and oracle, and who may pause, revoke, veto and suspend; the deployer by default, on
         development chains only. Elsewhere the owner is a timelock of at least `LEAST_TIMELOCK` (`deploy_timelock`
-        makes one) and the guardian somebody else. The clearing house has no owner. The
+        makes one) and the guardian a third, who acts at once. The clearing house has no owner. The
         oracle is `owner`'s at once. The registry is handed over in two steps: the deployer, who registers version 1,
         names `owner` here, and stays its owner until `owner` calls `acceptOwnership`
         (`contracts.key_registry.KeyRegistry.accept_ownership`).
@@ -125,9 +126,11 @@ def deploy(
         require_development_chain(chain, f"a settlement delay of {settlement_delay} s, below {LEAST_SETTLEMENT_DELAY}")
     require_accounts(chain, 1)
     deployer = chain.accounts[0]
-    owner, guardian = owner or deployer, guardian or deployer
+    owner, guardian = (
+        _read_address(name, given or deployer) for name, given in (("owner", owner), ("guardian", guardian))
+    )
     if not chain.is_development:
-        _require_governance(chain, owner, guardian)
+        _require_governance(chain, owner, guardian, deployer)
     if tokens:
         _require_decimals(chain, tokens)
     first = chain.get_block("latest")
@@ -192,15 +195,22 @@ def deploy_timelock(
     return timelock.address
 
 
-def _require_governance(chain: Chain, owner: str, guardian: str) -> None:
+def _read_address(name: str, given: str) -> str:
+    try:
+        return to_address(given)
+    except ValueError as error:
+        raise CallInvalid(name, given, str(error)) from None
+
+
+def _require_governance(chain: Chain, owner: str, guardian: str, deployer: str) -> None:
     wanted = f"a timelock of at least {LEAST_TIMELOCK} s, on a chain that is not for development"
     if not chain.get_code(owner):
         raise CallInvalid("owner", owner, wanted)
     delay = _ask(chain, "VenueTimelock", owner, "getMinDelay", wanted)
     if delay < LEAST_TIMELOCK:
         raise CallInvalid("owner's delay, seconds", delay, wanted)
-    if guardian == owner:
-        raise CallInvalid("guardian", guardian, "another than the owner, which acts too late")
+    if guardian in (owner, to_checksum_address(deployer), ZERO_ADDRESS):
+        raise CallInvalid("guardian", guardian, "somebody who acts at once: not the owner, the deployer or nobody")
 
 
 def _require_decimals(chain: Chain, tokens: Mapping[str, str]) -> None:

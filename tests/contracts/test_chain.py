@@ -124,6 +124,18 @@ def test_elsewhere_neither_owner_nor_guardian_is_the_deployer(elsewhere, terms, 
 
 
 @pytest.mark.property("P-125")
+@pytest.mark.parametrize("who", ["nobody named", "the deployer", "the owner in lower case", "nobody"])
+def test_elsewhere_the_guardian_is_a_third(elsewhere, terms, who):
+    """Before, the deployer was the guardian where none was named, on any chain."""
+    deployer = elsewhere.accounts[0]
+    given = {"nobody named": None, "the deployer": deployer, "the owner in lower case": terms["owner"].lower()}
+    before = elsewhere.get_block("latest").number
+    with pytest.raises(CallInvalid, match=r"^guardian is '0x.*not the owner, the deployer or nobody"):
+        deploy_elsewhere(elsewhere, **{**terms, "guardian": given.get(who, "0x" + "00" * 20)})
+    assert elsewhere.get_block("latest").number == before
+
+
+@pytest.mark.property("P-125")
 def test_elsewhere_the_owner_has_a_delay(elsewhere, terms):
     with pytest.raises(CallInvalid, match="getMinDelay"):
         deploy_elsewhere(elsewhere, **{**terms, "owner": terms["tokens"]["cash"]})
