@@ -2,8 +2,9 @@
 
 Of one account the uncovered share of its notional is loss less margin in a named crash, of the book that is worst for
 the fund. Cover 1 is that of the largest account, Cover 2 that of the two largest (EMIR article 42: the fund withstands
-the default of the largest, or of the second and third, members). No account may be larger in one coin than the largest
-exposure of the initial policy, so that limit bounds both; a venue puts its own accounts' sizes in its place.
+the default of the largest, or of the second and third, members). The initial policy limits an account's net delta in
+each coin, so that limit bounds the notional of a book of one direction. It does not bound that of a hedged one, a short
+straddle say, nor the number of accounts of one owner: a venue puts its own accounts' sizes in its place.
 """
 
 from __future__ import annotations

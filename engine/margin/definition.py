@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import combinations
 from typing import Generic, TypeVar
 
@@ -288,19 +288,29 @@ class Definition:
 
     def _compute_short_rooms(self, coin: Coin, state: AccountState, numbers: Arithmetic[Number]) -> list[Number]:
         """Room to the most net short options of each range of tenors of a coin, US dollars at the index."""
-        limits, index = self.parameters.short_option_limit[coin], self.snapshot.index[coin]
-        tenors = [TENORS] if Layout(self.preset).tenors == 1 else [(name,) for name in TENORS]
         rooms = []
-        for names in tenors:
-            counted = np.zeros(self.preset.slots)
-            for item in self.snapshot.listing.by_name.values():
-                if item.underlying is coin and item.kind is InstrumentKind.OPTION and item.expiry is not None:
-                    days = (item.expiry - self.snapshot.time) / SECONDS_PER_DAY
-                    if ("near" if days <= self.parameters.short_option_tenor else "far") in names:
-                        counted[item.slot] = item.lot_size * index
+        for counted, limit in self._short_options[coin]:
             net_short = numbers.losses(counted[None], state.positions)[0]
-            rooms.append(numbers.computed(sum(index * limits[name] for name in names)) - net_short)
+            rooms.append(numbers.computed(limit) - net_short)
         return rooms
+
+    @cached_property
+    def _short_options(self) -> Mapping[Coin, list[tuple[np.ndarray, float]]]:
+        """By coin and range of tenors: (N,) US dollars at the index that a lot of each option counts, and the limit."""
+        tenors = [TENORS] if Layout(self.preset).tenors == 1 else [(name,) for name in TENORS]
+        counts: dict[Coin, list[tuple[np.ndarray, float]]] = {}
+        for coin in Coin:
+            limits, index = self.parameters.short_option_limit[coin], self.snapshot.index[coin]
+            counts[coin] = []
+            for names in tenors:
+                counted = np.zeros(self.preset.slots)
+                for item in self.snapshot.listing.by_name.values():
+                    if item.underlying is coin and item.kind is InstrumentKind.OPTION and item.expiry is not None:
+                        days = (item.expiry - self.snapshot.time) / SECONDS_PER_DAY
+                        if ("near" if days <= self.parameters.short_option_tenor else "far") in names:
+                            counted[item.slot] = item.lot_size * index
+                counts[coin].append((counted, sum(index * limits[name] for name in names)))
+        return counts
 
     def _compute_charges(self, state: AccountState, level: str, numbers: Arithmetic[Number]) -> dict[str, Number]:
         """K by add-on."""

@@ -57,6 +57,7 @@ def crowding(
                 "daily_volatility": {coin.value: value for coin, value in snapshot.daily_volatility.items()},
                 "crowding": {coin.value: asdict(each) for coin, each in found.crowding.items()},
                 "contagion_multiplier": found.contagion_multiplier,
+                "departures": list(found.departures),
             }
         )
         return

@@ -187,6 +187,8 @@ class CrowdingDocument(TypedDict):
 
     daily_volatility: dict[str, float]
     """By coin, the market's."""
+    departures: list[str]
+    """Figures of other days or coarser candles that `--replay` took, in words; none without it."""
     crowding: dict[str, CoinCrowding]
     """By coin."""
     contagion_multiplier: float

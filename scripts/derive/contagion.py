@@ -122,8 +122,8 @@ def derive_event(folder: Path) -> dict:
 
 
 def find_large_moves(folder: Path, coin: str, end: float) -> tuple[float, list[float]]:
-    """Longest step of the series in hours, and the hours since the start of the observation at which large moves ended:
-    hourly candles, else the index series where there is one."""
+    """Longest step of the series in hours, what is missing at its ends or between counted alike, and the hours since
+    the start of the observation at which large moves ended: hourly candles, else the index series where it exists."""
     rows = [
         (row.milliseconds("timestamp") + SECONDS_PER_HOUR, 1.0, np.log(row.price("close") / row.price("open")))
         for row in read_candles(folder, coin, "1h")
@@ -138,7 +138,9 @@ def find_large_moves(folder: Path, coin: str, end: float) -> tuple[float, list[f
         ]
     start = end - OBSERVED * SECONDS_PER_HOUR
     inside = [row for row in rows if start < row[0] <= end]
-    longest = max((hours for _, hours, _ in inside), default=OBSERVED)
+    edges = [start, *(time for time, _, _ in inside), end]
+    gaps = [(later - earlier) / SECONDS_PER_HOUR for earlier, later in pairwise(edges)]
+    longest = max(*gaps, *(hours for _, hours, _ in inside))
     return round(longest, 3), [
         round((time - start) / SECONDS_PER_HOUR, 3)
         for time, hours, move in inside

@@ -114,6 +114,8 @@ class Facts(StrictModel):
     daily_volatility: dict[str, float]
     crowding: dict[str, CrowdingRow]
     contagion_multiplier: float
+    departures: list[str] = Field(default=[])
+    """What `zkmargin crowding --replay` took in place of fresh figures, in words; the file's `about` says it."""
     index: dict[str, float] = Field(default={})
     """US dollars, of coins of which the chain has no row."""
 
@@ -229,7 +231,7 @@ def derive_document(
         {"name": ticker.name, **{field: _tidy(getattr(ticker, field)) for field in fields}} for ticker in draft.options
     ]
     document = to_document(snapshot)
-    about = ABOUT + _describe_gaps(chain, draft.options)
+    about = ABOUT + _describe_gaps(chain, draft.options) + "".join(f" Replayed: {each}." for each in given.departures)
     return {"format": document.pop("format"), "about": about, **document, "observations": observations}
 
 

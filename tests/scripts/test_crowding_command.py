@@ -65,3 +65,9 @@ def test_old_figures_need_a_stated_replay(write_data):
     replayed = run("--data", folder, "--market", MARKET, "--replay")
     assert replayed.exit_code == 0 and "replay: time of BTC's open interest" in replayed.output
     assert "ladder down" in replayed.output
+    facts = json.loads(run("--data", folder, "--market", MARKET, "--replay", "--json").stdout)
+    check_document("crowding", facts)
+    assert any("time of BTC's open interest" in each for each in facts["departures"])
+    assert Facts.model_validate(facts).departures == facts["departures"]
+    fresh = json.loads(run("--data", write_data(1.0), "--market", MARKET, "--json").stdout)
+    assert fresh["departures"] == []

@@ -109,3 +109,15 @@ def test_a_missing_number_is_refused_by_its_line(history):
     path.write_text("\n".join(lines) + "\n")
     with pytest.raises(MalformedFile, match="line 201, close is 'nan'; allowed: a finite number above 0"):
         derive_contagion.derive_event(history)
+
+
+@pytest.mark.parametrize(("first", "last"), [(400, 430), (820, 900)])
+def test_missing_candles_are_a_long_step(history, first, last):
+    """Between two candles, or up to the date: a record of hourly candles with a gap is not one of an hour."""
+    stamp = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=840)).isoformat()
+    path = history / "binance_um_perp_BTCUSDT_1h_silertrades.csv"
+    lines = path.read_text().splitlines()
+    assert derive_contagion.derive_state(history, stamp)["coins"]["BTC"]["candle_hours"] == 1.0
+    path.write_text("\n".join(lines[: 1 + first] + lines[1 + last :]) + "\n")
+    found = derive_contagion.derive_state(history, stamp)["coins"]["BTC"]["candle_hours"]
+    assert found == min(last, 840) - first + (1.0 if last < 840 else 0.0)

@@ -65,6 +65,20 @@ def test_chords_lie_above_the_curve_and_are_free_below_the_first_knot(impact, de
         assert chords.get_charge(knot) == pytest.approx(impact * (knot**2 - free**2) / (2 * depth), abs=1e-9 * scale)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_beyond_the_last_knot_the_chord_goes_on_below_the_curve(count):
+    """No limit on vega stands behind it: twice the last knot is charged at the last chord's slope, which is less than
+    the curve's."""
+    impact, depth, largest = 2.6, 820_000.0, 4_900_000.0
+    chords = make_vega_chords(impact, depth, largest, count)
+    before, last = chords.knots[-2], chords.knots[-1]
+    slope = impact * (last + before) / (2 * depth)
+    for times in (1.5, 2.0, 10.0):
+        size = times * largest
+        assert chords.get_charge(size) == pytest.approx(chords.get_charge(last) + slope * (size - last))
+        assert chords.get_charge(size) < impact * (size**2 - chords.knots[0] ** 2) / (2 * depth)
+
+
 @pytest.mark.property("P-101")
 @pytest.mark.parametrize("coin", Coin)
 @pytest.mark.parametrize("sign", [1, -1])
