@@ -35,6 +35,7 @@
     ├── RecoveryError            a chain event that does not fit; names the first one
     ├── TradeMessageRefused      an off-chain trade message that is not what it should be
     ├── CompilationError         circom is missing or refuses the sources, in `groth16.compile`
+    ├── CeremonyFailed           snarkjs is missing or refuses a step, in `groth16.ceremony`
     └── AttestationRefused       an off-chain attestation that does not verify
 """
 

@@ -66,6 +66,8 @@ class ManifestEntry:
     """SHA-256 of the verification key file, hex."""
     created: str
     """UTC, ISO 8601."""
+    ceremony: Mapping[str, Any] | None = None
+    """Powers of tau and contributions of the ceremony that made it; None for a development key."""
 
 
 @dataclass(frozen=True)
@@ -287,27 +289,55 @@ def load_verifying_key(
 
 
 # ---------------------------------------------------------------------------------------------------------- manifest
+def write_ceremony_key(
+    build: Path,
+    circuit: str,
+    preset: Preset,
+    circuit_hash: str,
+    zkey: bytes,
+    verifying: VerifyingKey,
+    record: Mapping[str, Any],
+) -> ManifestEntry:
+    """Puts a ceremony's key, which was verified, in the place of a development key."""
+    folder = build / preset.name
+    with _locked(folder / ".keys.lock"):
+        return _put(folder, circuit, circuit_hash, zkey, verifying, record)
+
+
 def _write_keys(build: Path, file: _CircuitFile) -> ManifestEntry:
-    circuit, folder, native = file.name, build / file.preset.name, file.parse()
+    native = file.parse()
     zkey = native.set_up()
     loaded = _native.ProvingKey.load(zkey, native)
-    try_key(circuit, file.preset, native, loaded)
+    try_key(file.name, file.preset, native, loaded)
     verifying = VerifyingKey(loaded.verifying_key())
+    entry = _put(build / file.preset.name, file.name, file.hash, zkey, verifying, None)
+    _leave_record(build / CHECKED, entry)
+    return entry
+
+
+def _put(
+    folder: Path,
+    circuit: str,
+    circuit_hash: str,
+    zkey: bytes,
+    verifying: VerifyingKey,
+    ceremony: Mapping[str, Any] | None,
+) -> ManifestEntry:
     vkey = (json.dumps(verifying.to_json(), indent=1) + "\n").encode()
     entry = ManifestEntry(
-        insecure=True,
-        circuit_hash=file.hash,
+        insecure=ceremony is None,
+        circuit_hash=circuit_hash,
         key_hash=verifying.hash.hex(),
         zkey_hash=hashlib.sha256(zkey).hexdigest(),
         vkey_hash=hashlib.sha256(vkey).hexdigest(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ceremony=ceremony,
     )
     entries = {name: known for name, known in _read_manifest(folder).items() if name != circuit}
     _write_manifest(folder, entries)  # the old key is gone before its files are
     write_whole(folder / f"{circuit}.zkey", zkey)
     write_whole(folder / f"{circuit}.vkey.json", vkey)
     _write_manifest(folder, {**entries, circuit: entry})
-    _leave_record(build / CHECKED, entry)
     return entry
 
 
@@ -321,9 +351,13 @@ def _read_manifest(folder: Path) -> dict[str, ManifestEntry]:
 
 
 def _write_manifest(folder: Path, entries: Mapping[str, ManifestEntry]) -> None:
+    insecure = sorted(name for name, entry in entries.items() if entry.insecure)
+    about = "Keys of a ceremony, whose transcript anybody can verify: zkmargin ceremony verify."
+    if insecure or not entries:
+        about = "Keys of a development set-up: one party, no ceremony. For local chains only."
     document = {
-        "about": "Keys of a development set-up: one party, no ceremony. For local chains only.",
-        "insecure": True,
+        "about": about,
+        "insecure": bool(insecure) or not entries,
         "keys": {name: asdict(entry) for name, entry in sorted(entries.items())},
     }
     write_whole(folder / MANIFEST, json.dumps(document, indent=2) + "\n")

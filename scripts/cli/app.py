@@ -14,6 +14,7 @@ from zkmargin.scripts.cli import (
     account_actions,
     bench,
     catalogue,
+    ceremony,
     console,
     key,
     simulate,
@@ -56,6 +57,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(ceremony.app, name="ceremony")
 app.add_typer(wallet.app, name="wallet")
 for name, action in account_actions.COMMANDS.items():
     account.app.command(name)(action)
