@@ -119,8 +119,6 @@ class PublisherAudit:
         known = self.ledger.steps.get(start + 1) if steps == 1 else None
         if known is not None:
             self.report.require("settlements", f"vector of {what}", vector, known, place)
-        if steps == 1:
-            self.ledger.steps[start + 1] = vector
         key = self.keys.get(version)
         if key is None:
             self.report.skip("settlements", f"no key file of version {version}")
@@ -130,7 +128,9 @@ class PublisherAudit:
         except EngineError as error:
             self.report.add("settlements", f"vector of {what}", error, "canonical and allowed", place)
             return
-        if steps > 1:
+        if steps == 1:
+            self.ledger.steps[start + 1] = vector
+        else:
             self._check_composed(step, range(start + 1, start + steps + 1), what, place)
         computed = compute_settlement_point(key, step)
         self.report.require("settlements", f"point of {what}", (posted.x, posted.y), computed, place)
