@@ -17,7 +17,7 @@ from zkmargin.audit.curve import IDENTITY, Claim, Key, Point, find_false
 from zkmargin.audit.ledger import Account, Ledger, PostedEpoch
 from zkmargin.audit.publishers import recover
 from zkmargin.audit.report import Place, Report
-from zkmargin.audit.source import Call, Happened, Source
+from zkmargin.audit.source import EVENTS, Call, Happened, Source
 from zkmargin.contracts.clearing_house import ENTRY_POINTS, Margin, Status
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash
 from zkmargin.engine.presets import Preset
@@ -88,6 +88,10 @@ class AccountAudit:
         handler: Callable[[Happened, Mapping[str, Any]], None] | None = getattr(self, f"_take_{event.name}", None)
         if handler is not None:
             handler(event, event.fields)
+        elif event.name not in EVENTS["house"]:
+            self.report.skip("history", f"event {event.name}, which this auditor does not replay")
+            if isinstance(account := event.fields.get("account"), bytes):
+                self.ledger.unfollowed.add(account.hex())
 
     # --------------------------------------------------------------------------------------------------------- openings
     def _take_AccountOpened(self, event: Happened, fields: Mapping[str, Any]) -> None:

@@ -128,6 +128,10 @@ class Ledger(Book):
 
     accounts: dict[str, Account] = {}
     """By number, hex."""
+    unfollowed: set[str] = set()
+    """Numbers, hex, of accounts with an event that the auditor does not replay."""
+    is_vault_followed: bool = True
+    """Whether every event of the vault was replayed."""
     burned: set[str] = set()
     """Account and digest, hex, that auth invalidated."""
     fees: dict[str, int] = {}

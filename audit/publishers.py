@@ -293,7 +293,11 @@ class PublisherAudit:
         if step is None or policies is None:
             return None
         is_urgent = posted.min_epoch == posted.number
-        epoch = Epoch(number, posted.time, posted.generation, is_urgent, snapshot, policies, step)
+        try:
+            epoch = Epoch(number, posted.time, posted.generation, is_urgent, snapshot, policies, step)
+        except EngineError as error:
+            report.add("snapshot", f"epoch {number}", error, "one whose parts belong together", place)
+            return None
         return Read(epoch, policies)
 
     def _read_settlement(self, posted: PostedEpoch, preset: Preset, place: Place) -> ExpiryStep | None:

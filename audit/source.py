@@ -35,6 +35,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Events that an audit replays, by contract of `Contracts`."""
+IDLE = ("EIP712DomainChanged", "OwnershipTransferStarted", "OwnershipTransferred", "PaymentBlocked")
+"""Events that change nothing of what is replayed."""
 DELEGATED = ("IAccountDesk", "IBatchDesk")
 """Interfaces of what the clearing house leaves to its desks, whose arguments have no name in its own."""
 
@@ -90,10 +92,16 @@ class Source:
         found = [
             Happened(part, name, event["args"], _place(event))
             for part, names in EVENTS.items()
-            for name in names
+            for name in (*names, *self.list_others(part))
             for event in self.get_contract(part).read_events(name, first_block=self.first, last_block=self.block.number)
         ]
         return sorted(found, key=lambda event: event.place)
+
+    def list_others(self, part: str) -> list[str]:
+        """Events that a contract of that name has and no audit replays: what they change is counted as not checked."""
+        abi = compile_contracts()[self.get_contract(part).name].abi
+        names = {str(item["name"]) for item in abi if item["type"] == "event"}
+        return sorted(names - {*EVENTS[part], *IDLE})
 
     def get_contract(self, part: str) -> Contract:
         """The contract of that name in `EVENTS`."""

@@ -170,6 +170,9 @@ class StorageAudit:
 
     def _check_accounts(self) -> None:
         for number, account in self.ledger.accounts.items():
+            if number in self.ledger.unfollowed:
+                self.report.skip("storage", "an account with events that this auditor does not replay")
+                continue
             expected = (
                 *(account.auth, account.status, account.key_version, account.generation, account.may_hold_derivatives),
                 *(account.margin, account.proven_at, account.proven_epoch, account.commitment),
@@ -191,6 +194,9 @@ class StorageAudit:
             self._require(f"payment {number} of {token}", self.ask("vault", "isRecorded", fields), True)
         for token in (record.cash, record.weth):
             held = ledger.held.get(token, 0)
+            if not ledger.is_vault_followed:
+                self.report.skip("storage", "books of a vault with events that this auditor does not replay")
+                continue
             self._require(f"{token} that the hidden accounts hold", self.ask("vault", "held", token), held)
             waiting = sum(queued.amount for place, queued in ledger.payments.items()
                           if place.startswith(token) and queued.state != PaymentState.RETURNED)  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 from zkmargin.audit.ledger import Ledger, QueuedPayment
 from zkmargin.audit.report import Report
-from zkmargin.audit.source import Call, Happened, Source
+from zkmargin.audit.source import EVENTS, Call, Happened, Source
 from zkmargin.contracts.vault import PaymentState
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, FlowRule
 from zkmargin.prover.messages.fields import ZERO_BYTES32
@@ -31,6 +31,9 @@ class TokenAudit:
         handler: Callable[[Happened, Mapping[str, Any]], None] | None = getattr(self, f"_take_{event.name}", None)
         if handler is not None:
             handler(event, event.fields)
+        elif event.contract == "vault" and event.name not in EVENTS["vault"]:
+            self.report.skip("vault", f"event {event.name}, which this auditor does not replay")
+            self.ledger.is_vault_followed = False
 
     def _take_Funded(self, event: Happened, fields: Mapping[str, Any]) -> None:
         self._move_inbox(event, fields["account"], fields["token"], int(fields["amount"]))
@@ -131,6 +134,9 @@ class TokenAudit:
     def check_sums(self) -> None:
         """That cash and collateral of the hidden accounts are what the vault holds for them, at the end."""
         ledger, place = self.ledger, self.source.end
+        if ledger.unfollowed or not ledger.is_vault_followed:
+            self.report.skip("vault", "sums of a venue with events that this auditor does not replay")
+            return
         owed = ledger.hidden_cash + sum(ledger.fees.values())
         what = "cash that the hidden accounts and submitters have, micro-dollars"
         self.report.require("vault", what, owed, ledger.held.get(self.cash, 0), place)

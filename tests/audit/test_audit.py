@@ -6,9 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.audit.conftest import KEYS
+from zkmargin.audit import source
+from zkmargin.audit.accounts import AccountAudit
 from zkmargin.audit.errors import CheckpointRefused, KeyFilesMissing
-from zkmargin.audit.report import CHECKS
+from zkmargin.audit.report import CHECKS, Place
 from zkmargin.audit.run import Scope, audit
+from zkmargin.audit.source import Happened, Source
 from zkmargin.scripts.cli.app import app
 from zkmargin.scripts.cli.audit import DISAGREES
 
@@ -86,3 +89,20 @@ def test_the_command_prints_json_and_a_page_and_ends_with_the_verdict(venue, tmp
     record.write_text(text)
     wrong = CliRunner().invoke(app, [*command, "--proofs", "0"])
     assert wrong.exit_code == DISAGREES and "first: block" in wrong.stdout
+
+
+def test_an_event_that_is_not_replayed_is_counted_and_claims_nothing(venue, run, monkeypatch):
+    """Of a contract that knows more than this auditor: accounts with such events are left out, and said so."""
+    monkeypatch.setitem(source.EVENTS, "house", tuple(name for name in source.EVENTS["house"] if name != "Skipped"))
+    monkeypatch.delattr(AccountAudit, "_take_Skipped")
+    alice = venue.lived_traders["alice"].id
+    invented = Happened(
+        "house", "Skipped", {"account": alice, "generation": 7}, Place(venue.chain.get_block("latest").number)
+    )
+    honest = Source.happened.func
+    monkeypatch.setattr(Source, "happened", property(lambda self: [*honest(self), invented]))
+    report = run()
+    assert report.agrees
+    assert report.tallies["history"].skipped == {"event Skipped, which this auditor does not replay": 1}
+    assert report.tallies["storage"].skipped["an account with events that this auditor does not replay"] == 1
+    assert report.tallies["vault"].skipped == {"sums of a venue with events that this auditor does not replay": 1}
