@@ -38,6 +38,7 @@ NAMES = {
     "margin_verifier": "MarginVerifier",
     "collateral_vault": "CollateralVault",
     "clearing_house": "ClearingHouse",
+    "attestation_verifier": "AttestationVerifier",
 }
 """Name in the sources of each contract of a deployment record; tokens are others'."""
 
