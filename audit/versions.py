@@ -20,6 +20,7 @@ from zkmargin.contracts.key_material import count_stored_points
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.policy.record import flat_policy
 from zkmargin.engine.presets import Preset
+from zkmargin.prover.groth16.pins import load_pins
 from zkmargin.prover.statement.signals import FIELD_MODULUS, get_public_signals
 
 CIRCUITS = ("transition", "open")
@@ -127,22 +128,37 @@ class VersionAudit:
             data = key.to_bytes(count_stored_points(circuit, preset))
             report.require("keys", f"stored bytes of the {what}", code, b"\0" + data, place)
             facts[circuit] = {"key_hash": key.hash.hex(), "verifier_hash": hashlib.sha256(key.to_bytes()).hexdigest()}
+            self._check_circuit(circuit, version, preset, event)
         report.require("keys", f"slots of version {version}", registered.slots, preset.slots, place)
         flat = compute_policy_point(self.keys["transition", version], flat_policy(preset))
         report.require("keys", f"flat point of version {version}", registered.flat, flat, place)
-        report.facts[f"key version {version}"] = facts | {"set_up": self._read_manifest(version)}
+        manifest = self._read_manifest(version)
+        report.facts[f"key version {version}"] = facts | {"set_up": manifest.get("about", "no manifest beside the key")}
 
-    def _read_manifest(self, version: int) -> Any:
-        """What the folder's manifest says of the set-up: the files of a ceremony say so, development keys too."""
+    def _check_circuit(self, circuit: str, version: int, preset: Preset, event: Happened) -> None:
+        """That the key was made for the constraints of the repository, as far as its manifest says."""
+        entry = self._read_manifest(version).get("keys", {}).get(circuit)
+        if not isinstance(entry, Mapping):
+            self.report.skip("keys", "no manifest that says for which constraints a key was made")
+            return
+        what, key = f"{circuit} key of version {version}", self.keys[circuit, version]
+        pinned = load_pins()["r1cs"].get(preset.name, {}).get(circuit)
+        self.report.require("keys", f"circuit hash of the {what}", entry.get("circuit_hash"), pinned, event.place)
+        self.report.require(
+            "keys", f"manifest's hash of the {what}", entry.get("key_hash"), key.hash.hex(), event.place
+        )
+
+    def _read_manifest(self, version: int) -> Mapping[str, Any]:
+        """The manifest in the folder of a version's keys; empty where there is none that can be read."""
         for folder, keys in zip(self._folders, self._known, strict=True):
             path = folder / "manifest.json"
             if keys["transition"] is self.keys["transition", version] and path.is_file():
                 try:
-                    manifest: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                    manifest = json.loads(path.read_text(encoding="utf-8"))
                 except ValueError:
-                    return "a manifest that is no JSON"
-                return manifest.get("about", "a manifest without a record of the set-up")
-        return "no manifest beside the key"
+                    return {}
+                return manifest if isinstance(manifest, Mapping) else {}
+        return {}
 
 
 def is_committee_key(point: tuple[int, int]) -> bool:
