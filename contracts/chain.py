@@ -163,6 +163,11 @@ class Chain:
         with self.asking(f"code at {address}"):
             return bytes(self.w3.eth.get_code(to_checksum_address(address), _at(block)))
 
+    def get_balance(self, address: str) -> int:
+        """Wei that an address has."""
+        with self.asking(f"balance of {address}"):
+            return int(self.w3.eth.get_balance(to_checksum_address(address)))
+
     def read_at_one_block(self, read: Callable[[Block], T]) -> T:
         """What `read` makes of one block, which is still the chain's when all is read.
 

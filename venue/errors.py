@@ -14,6 +14,7 @@ VenueError                 below `engine.errors.ZkMarginError`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from zkmargin.engine.errors import ZkMarginError
@@ -85,6 +86,24 @@ class ReplayRefused(VenueError):
     def __init__(self, chain_id: int, lag: int, allowed: str):
         self.chain_id, self.lag, self.allowed = chain_id, lag, allowed
         super().__init__(f"the market is {lag} s older than the latest block of chain {chain_id}; allowed: {allowed}")
+
+
+class ProposalRefused(VenueError):
+    """A publisher's service does not sign a proposal."""
+
+    def __init__(self, what: str, value: object, allowed: str):
+        self.what, self.value, self.allowed = what, value, allowed
+        super().__init__(f"{what} of the proposal is {value!r}; allowed: {allowed}")
+
+
+class QuorumMissing(VenueError):
+    """Too few publishers signed an epoch."""
+
+    def __init__(self, number: int, signed: int, threshold: int, answers: Iterable[str]):
+        self.number, self.signed, self.threshold, self.answers = number, signed, threshold, tuple(answers)
+        super().__init__(
+            f"epoch {number}: {signed} signatures; allowed: {threshold} or more; {'; '.join(self.answers)}"
+        )
 
 
 class ServiceFailed(VenueError):

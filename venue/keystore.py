@@ -64,12 +64,3 @@ def open_keystore(path: Path, password: str) -> Wallet:
     except OPENING_FAULTS as error:
         reason = "this password does not open it" if "MAC mismatch" in str(error) else "not a Web3 secret storage file"
         raise KeystoreRefused(path, reason) from None
-
-
-def read_address(path: Path) -> str | None:
-    """The address that a keystore names without being opened, 0x-hex; None if it names none. A claim of the file."""
-    try:
-        address = read_object(path).get("address")
-    except MalformedFile as error:
-        raise KeystoreRefused(path, str(error)) from None
-    return f"0x{address.removeprefix('0x')}" if isinstance(address, str) else None

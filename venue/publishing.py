@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from zkmargin.contracts.chain import Receipt, require_development_chain
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.local_venue import REPLAY_LAG
-from zkmargin.contracts.messages import make_epoch_message
-from zkmargin.contracts.publisher import PublishedEpoch, Publisher
+from zkmargin.contracts.messages import SignedEpoch, make_epoch_message
+from zkmargin.contracts.publisher import Proposal, PublishedEpoch, Publisher
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.epoch.record import Epoch
@@ -132,6 +132,48 @@ def _make_message(key: VerifyingKey, epoch: Epoch, min_epoch: int, is_step: bool
     )
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What decides an epoch: everything else follows from it, from the last epoch and from the model."""
+
+    number: int
+    time: int
+    """Unix seconds."""
+    urgent: bool
+    market: MarketSnapshot
+    """As it is dated in the epoch."""
+
+
+def propose_draft(terms: PublishingTerms, draft: Draft, max_lag: int) -> tuple[Proposal, PublishedEpoch | None]:
+    """The epoch of a draft with its points and message, and the chain's last one, after which it was built."""
+    previous = read_published(terms, terms.contracts.oracle.get_latest_number())
+    settlement = previous.epoch.settlement if previous else None
+    epoch = House(draft.market).epoch(draft.number, time=draft.time, urgent=draft.urgent, settlement=settlement)
+    return terms.make_publisher((), max_lag).propose(epoch, previous), previous
+
+
+def sign_draft(
+    terms: PublishingTerms, draft: Draft, wallets: Sequence[Signer], max_lag: int
+) -> tuple[Epoch, SignedEpoch]:
+    """The epoch of a draft, signed by each wallet after every check.
+
+    Raises
+    ------
+    WalletUnusable
+        As `PublishingTerms.make_publisher`.
+    MessageInvalid, PolicyError, OutOfRange
+        As `Publisher.check`; nothing is signed then.
+    """
+    publisher = terms.make_publisher(wallets, max_lag)
+    proposal, previous = propose_draft(terms, draft, max_lag)
+    return proposal.epoch, publisher.sign(proposal, previous)
+
+
+def read_threshold(terms: PublishingTerms) -> int:
+    """How many publishers must sign an epoch."""
+    return int(terms.contracts.oracle.contract.call("threshold"))
+
+
 def publish_epoch(
     terms: PublishingTerms,
     market: MarketSnapshot,
@@ -153,17 +195,17 @@ def publish_epoch(
     MessageInvalid, PolicyError, OutOfRange
         As `Publisher.check`; nothing is signed then.
     """
-    contracts = terms.contracts
-    threshold = int(contracts.oracle.contract.call("threshold"))
+    contracts, threshold = terms.contracts, read_threshold(terms)
     if len(wallets) < threshold:
         raise WalletUnusable(f"{len(wallets)} publishers", f"{threshold} or more, the oracle's threshold")
     dated, max_lag = date_market(market, contracts, replay=replay)
-    publisher = terms.make_publisher(wallets, max_lag)
-    number = contracts.oracle.get_latest_number()
-    previous = read_published(terms, number)
-    settlement = previous.epoch.settlement if previous else None
-    epoch = House(dated).epoch(number + 1, time=contracts.chain.time, urgent=urgent, settlement=settlement)
-    signed = publisher.sign(publisher.propose(epoch, previous), previous)
+    draft = Draft(contracts.oracle.get_latest_number() + 1, contracts.chain.time, urgent, dated)
+    epoch, signed = sign_draft(terms, draft, wallets, max_lag)
+    return epoch, post(contracts, signed, sender=sender)
+
+
+def post(contracts: Contracts, signed: SignedEpoch, *, sender: str | None = None) -> Receipt:
+    """Posts a signed epoch and publishes the bytes of its snapshot; the receipt is the epoch's."""
     receipt = contracts.oracle.post_epoch(signed, sender=sender)
     contracts.oracle.publish_snapshot(signed.snapshot, sender=sender)
-    return epoch, receipt
+    return receipt

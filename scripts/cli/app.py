@@ -17,6 +17,7 @@ from zkmargin.scripts.cli import (
     ceremony,
     console,
     key,
+    services,
     simulate,
     trade,
     venue,
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
-    *(deploy, publish, events, audit),
+    *(deploy, publish, events, audit, services.publisher, services.keeper),
     *(whatif, size, hedge, explain, distance, backtest, surface, stress, crowding),
 )
 for command in COMMANDS:
@@ -63,6 +64,7 @@ for name, action in account_actions.COMMANDS.items():
     account.app.command(name)(action)
 app.add_typer(account.app, name="account")
 app.add_typer(trade.app, name="trade")
+app.add_typer(services.app, name="devnet")
 app.add_typer(key.app, name="key")
 app.add_typer(catalogue.list_app, name="list")
 app.add_typer(catalogue.new_app, name="new")

@@ -13,7 +13,10 @@ from zkmargin.scripts.cli.options import AsJson, PresetName
 def demo(
     preset: Annotated[PresetName, typer.Option(help="Size of the statement.")] = PresetName.STANDARD,
     rpc_url: Annotated[
-        str | None, typer.Option(help="A running local development chain; by default an Anvil of our own.")
+        str | None,
+        typer.Option(
+            help="A running development chain, put back to its block and clock; by default an Anvil of our own."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where the report goes, by default build/demo/report.json.")] = None,
     as_json: AsJson = False,

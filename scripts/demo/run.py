@@ -51,9 +51,18 @@ class Story:
 
 @contextmanager
 def use_chain(rpc_url: str | None, time: int) -> Iterator[Chain]:
-    """The chain at `rpc_url`, or an Anvil of our own whose clock starts at `time`."""
+    """The chain at `rpc_url`, which is put back to where it was, or an Anvil of our own whose clock starts at `time`.
+
+    The demo lets hours pass. A node that goes on to be used gets back its clock, and loses the blocks that were mined
+    meanwhile, the demo's and others.
+    """
     if rpc_url:
-        yield Chain(rpc_url)
+        chain = Chain(rpc_url)
+        mark = chain.snapshot()
+        try:
+            yield chain
+        finally:
+            chain.revert(mark)
     else:
         with run_anvil(timestamp=time) as chain:
             yield chain

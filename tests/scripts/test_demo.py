@@ -36,7 +36,11 @@ def report(tmp_path_factory) -> dict:
             "--rpc-url",
             chain.url,
         ]
+        before = chain.get_block("latest")
         done = subprocess.run([*command, "--out", str(path)], cwd=ROOT, capture_output=True, text=True, timeout=400)
+        assert chain.get_block("latest") == before, "the node is put back"
+        chain._request("evm_mine")
+        assert chain.time - before.time < 3600, "and its clock with it"
     assert done.returncode == 0, done.stderr
     return json.loads(path.read_text())
 

@@ -148,7 +148,7 @@ def test_a_keystore_from_outside(tmp_path, content):
         capture_output=True, text=True, timeout=120, input="password\n",
     )  # fmt: skip
     assert shown.returncode == 1 and "Traceback" not in shown.stderr
-    assert f"error MalformedFile: {keystore}: " in shown.stderr
+    assert f"error KeystoreRefused: keystore {keystore}: " in shown.stderr
 
 
 def test_a_folder_without_permission(tmp_path, monkeypatch):

@@ -1,0 +1,184 @@
+"""`zkmargin publisher`, `keeper` and `devnet`: the processes of a venue."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.connection import WalletOptions, with_options
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, DeploymentFile, PresetName, RpcUrl
+
+if TYPE_CHECKING:
+    from zkmargin.venue.devnet import Supervisor
+    from zkmargin.venue.market_source import MarketSource
+    from zkmargin.venue.publishing import PublishingTerms
+
+app = typer.Typer(
+    help="A development network in one folder: chain, contracts, publishers, keeper.", no_args_is_help=True
+)
+
+Source = Annotated[
+    str, typer.Option(help="A shipped market's name, a file that may change, or a folder of files, one an epoch.")
+]
+Size = Annotated[PresetName, typer.Option(help="Size of the deployment's statement.")]
+Folder = Annotated[Path, typer.Option("--dir", help="The network's folder.")]
+
+
+@dataclass(frozen=True)
+class ServiceOptions(WalletOptions):
+    """Where a service works, and with which wallet and market."""
+
+    deployment: DeploymentFile = Path("deployment.json")
+    rpc_url: RpcUrl = "http://127.0.0.1:8545"
+    market: Source = DEFAULT_MARKET
+    preset: Size = PresetName.STANDARD
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Date recorded markets as of now; development chains only.")
+    ] = False
+
+    def connect(self) -> tuple[PublishingTerms, MarketSource]:
+        """The deployment, after every check of its keys, with the wallet paying; and the source of markets."""
+        from zkmargin.contracts.chain import Chain
+        from zkmargin.contracts.deployment import Deployment
+        from zkmargin.contracts.venue import Contracts
+        from zkmargin.engine.presets import get_preset
+        from zkmargin.venue.market_source import MarketSource
+        from zkmargin.venue.publishing import PublishingTerms
+
+        size = get_preset(self.preset.value)
+        source, chain = MarketSource(self.market, size), Chain(self.rpc_url)
+        chain.use_sender(self.make_sender(self.read(), chain))
+        return PublishingTerms.read(Contracts.connect(chain, Deployment.load(self.deployment)), size), source
+
+
+@with_options(ServiceOptions)
+def publisher(
+    options: ServiceOptions,
+    journal: Annotated[Path, typer.Option(help="File that remembers what was signed last.")] = Path("signed.json"),
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=0, max=65535)] = 8600,
+) -> None:
+    """Sign, over HTTP, the epochs that this publisher's own market source gives, after every check, until it is ended.
+
+    Example: zkmargin publisher --keystore p1.json --market market.json --journal p1.signed.json --port 8601
+    """
+    from zkmargin.venue.publisher_service import SigningService, make_server
+
+    terms, source = options.connect()
+    service = SigningService(terms, options.read(), source, journal, replay=options.replay)
+    with make_server(service, host, port) as server:
+        console.err.print(f"publisher {service.health['signer']} at http://{host}:{server.server_address[1]}")
+        server.serve_forever()
+
+
+@with_options(ServiceOptions)
+def keeper(
+    options: ServiceOptions,
+    publisher: Annotated[list[str], typer.Option(help="URL of a publisher's service; repeat.")],
+    interval: Annotated[float, typer.Option(help="Seconds between epochs.", min=0.1)] = 60.0,
+    rounds: Annotated[int, typer.Option(help="Rounds, then end; 0 goes on.", min=0)] = 0,
+) -> None:
+    """Carry an epoch each interval, make payments that are due, take sleepers to the listing in force.
+
+    Example: zkmargin keeper --keystore keeper.json --publisher http://127.0.0.1:8601 --publisher http://127.0.0.1:8602
+    """
+    from zkmargin.venue.keeper import Keeper
+
+    terms, source = options.connect()
+    worker, done = Keeper(terms, source, publisher, options.replay), 0
+    while True:
+        start = time.monotonic()
+        is_posted = worker.run_round(lambda duty, outcome: console.err.print(f"{duty}: {outcome}", soft_wrap=True))
+        done += 1
+        if done == rounds:
+            return
+        wait = interval if is_posted else min(interval, 1.0)
+        time.sleep(max(0.0, wait - (time.monotonic() - start)))
+
+
+@app.command()
+def up(
+    folder: Folder = Path("devnet"),
+    rpc_url: Annotated[
+        str | None, typer.Option(help="A development node that runs; by default an Anvil of the network's own.")
+    ] = None,
+    preset: Size = PresetName.STANDARD,
+    market: Source = DEFAULT_MARKET,
+    interval: Annotated[float, typer.Option(help="Seconds between epochs.", min=0.1)] = 60.0,
+    detach: Annotated[bool, typer.Option("--detach", help="To the background once the first epoch is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start a network, or go on with the one in the folder, until SIGTERM, SIGHUP or Ctrl-C.
+
+    Example: zkmargin devnet up --dir devnet --preset mini
+    """
+    from zkmargin.venue.devnet import Devnet, Supervisor
+
+    if detach:
+        _start_detached(folder)
+        return
+    devnet = Devnet(folder.absolute())
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    place = market if "/" not in market and not Path(market).exists() else str(Path(market).absolute())
+    supervisor = Supervisor(devnet, devnet.ensure_settings(preset.value, place, interval, rpc_url))
+
+    def show(running: Supervisor, epoch: int) -> None:
+        document = {
+            "folder": str(devnet.folder),
+            "rpc_url": running.url,
+            "deployment": str(devnet.path("deployment.json")),
+            "password_file": str(devnet.path("password")),
+            "epoch": epoch,
+            "processes": running.processes,
+        }
+        if as_json:
+            console.print_json(document)
+        else:
+            console.out.print(console.make_key_values("Development network; Ctrl-C ends it", document))
+        sys.stdout.flush()
+
+    supervisor.run(show)
+
+
+def _start_detached(folder: Path) -> None:
+    """The same command without `--detach`, in a session of its own; waits for its document, or its end."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command = [
+        sys.executable,
+        "-m",
+        "zkmargin.scripts.cli.main",
+        *(item for item in sys.argv[1:] if item != "--detach"),
+    ]
+    out, err = (folder / name for name in ("up.out", "up.err"))
+    with open(out, "wb") as output, open(err, "wb") as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
+        )
+    while process.poll() is None and not out.read_bytes().endswith(b"\n"):
+        time.sleep(0.1)
+    sys.stdout.write(out.read_text())
+    sys.stderr.write(err.read_text())
+    if process.poll() is not None:
+        raise typer.Exit(process.returncode or 1)
+
+
+@app.command()
+def down(folder: Folder = Path("devnet"), as_json: AsJson = False) -> None:
+    """Stop a network; its folder stays, and `devnet up` goes on with it.
+
+    Example: zkmargin devnet down --dir devnet
+    """
+    from zkmargin.venue.devnet import Devnet
+
+    was_up = Devnet(folder.absolute()).stop()
+    if as_json:
+        console.print_json({"folder": str(folder), "stopped": was_up})
+    else:
+        console.out.print("stopped" if was_up else f"no network runs in {folder}")

@@ -1,0 +1,164 @@
+"""A keeper: what anybody may do for a venue, done at its time. It holds no key but the one that pays for gas.
+
+Each round it carries an epoch (proposes the market of its source to the publishers, gathers signatures over HTTP, posts
+what a quorum signed), makes payments that are due, and takes sleepers without derivatives to the listing in force.
+Every step looks at the chain first, so a keeper that was killed anywhere begins again without loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from zkmargin.contracts.clearing_house import Status
+from zkmargin.contracts.messages import SignedEpoch, signer_id, sort_points
+from zkmargin.contracts.trading import LEFT_BEHIND, MAX_CLAIMS
+from zkmargin.contracts.vault import PaymentState
+from zkmargin.engine.errors import ZkMarginError
+from zkmargin.prover.account.recovery import Opened
+from zkmargin.prover.messages.records import Epoch
+from zkmargin.prover.messages.typed_data import compute_digest, recover_signer
+from zkmargin.venue.errors import QuorumMissing
+from zkmargin.venue.market_source import MarketSource
+from zkmargin.venue.publishing import (
+    Draft,
+    PublishingTerms,
+    date_market,
+    post,
+    propose_draft,
+    read_threshold,
+)
+
+ANSWER_SECONDS = 20
+"""How long a publisher may take to check and sign."""
+
+
+@dataclass
+class Keeper:
+    """What one keeper carries for one deployment."""
+
+    terms: PublishingTerms
+    source: MarketSource
+    publishers: Sequence[str]
+    """URLs of the publishers' services."""
+    replay: bool = False
+    _signed_up_to: int = field(default=0, init=False)
+    """Highest number that a publisher said it has signed: the next proposal is above."""
+
+    def carry_epoch(self) -> int:
+        """Posts the next epoch, and returns its number.
+
+        Raises
+        ------
+        QuorumMissing
+            If fewer publishers than the threshold signed; says what each answered.
+        ReplayRefused, MessageInvalid, PolicyError, OutOfRange
+            If the market makes no epoch after the last one.
+        """
+        contracts = self.terms.contracts
+        number = max(contracts.oracle.get_latest_number(), self._signed_up_to) + 1
+        market, max_lag = date_market(self.source.load(number), contracts, replay=self.replay)
+        draft = Draft(number, contracts.chain.time, False, market)
+        proposal, _ = propose_draft(self.terms, draft, max_lag)
+        digest = compute_digest(contracts.domain, proposal.message)
+        signatures = self._gather(draft, proposal.message, digest)
+        signed = SignedEpoch(
+            message=proposal.message,
+            points=sort_points(proposal.points),
+            snapshot=proposal.epoch.snapshot_bytes,
+            settlement=b"",
+            signatures=signatures,
+        )
+        post(contracts, signed)
+        return number
+
+    def _gather(self, draft: Draft, message: Epoch, digest: bytes) -> tuple[bytes, ...]:
+        """Signatures of a quorum, by increasing `signer_id`; an answer that is not its signer's does not count."""
+        found: dict[str, bytes] = {}
+        answers, threshold = [], read_threshold(self.terms)
+        body = {
+            "number": draft.number,
+            "time": draft.time,
+            "urgent": draft.urgent,
+            "snapshot": "0x" + draft.market.to_bytes().hex(),
+        }
+        for url in self.publishers:
+            answer = self._ask(url, body)
+            signature = _read_hex(answer.get("signature"))
+            signer = recover_signer(self.terms.contracts.domain, message, signature)
+            if signer is not None and answer.get("digest") == "0x" + digest.hex() and self._is_publisher(signer):
+                found[signer] = signature
+            else:
+                answers.append(f"{url}: {answer.get('text') or 'no signature of this epoch'}")
+        if len(found) < threshold:
+            self._signed_up_to = max(draft.number, self._signed_up_to)
+            raise QuorumMissing(draft.number, len(found), threshold, answers)
+        return tuple(found[signer] for signer in sorted(found, key=signer_id)[:threshold])
+
+    def _ask(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                answer = session.post(f"{url}/sign", json=body, timeout=ANSWER_SECONDS).json()
+            return answer if isinstance(answer, dict) else {}
+        except (requests.RequestException, ValueError) as error:
+            return {"text": type(error).__name__}
+
+    def _is_publisher(self, address: str) -> bool:
+        oracle = self.terms.contracts.oracle.contract
+        return bool(oracle.call("isSigner", bytes.fromhex(address.removeprefix("0x"))))
+
+    def make_payments(self) -> int:
+        """Makes every payment that is due, `MAX_CLAIMS` at a time; returns their number."""
+        contracts, made = self.terms.contracts, 0
+        now = contracts.oracle.get_live_time()
+        due = [
+            item
+            for item in contracts.vault.read_payments()
+            if item.state != PaymentState.RETURNED and item.due_at <= now
+        ]
+        for start in range(0, len(due), MAX_CLAIMS):
+            contracts.vault.claim_for(due[start : start + MAX_CLAIMS])
+            made += len(due[start : start + MAX_CLAIMS])
+        return made
+
+    def skip_sleepers(self) -> list[bytes]:
+        """Takes every account that is two steps behind and holds no derivatives to the listing in force."""
+        contracts, skipped = self.terms.contracts, []
+        current = contracts.oracle.get_generation()
+        if current - int(contracts.oracle.contract.call("FIRST_GENERATION")) < LEFT_BEHIND:
+            return []
+        for event in contracts.house.read_history():
+            if not isinstance(event, Opened):
+                continue
+            view = contracts.house.get_account(event.account)
+            behind = current - view.generation >= LEFT_BEHIND
+            if behind and view.status is Status.ACTIVE and not view.may_hold_derivatives:
+                contracts.house.skip(event.account)
+                skipped.append(event.account)
+        return skipped
+
+    def run_round(self, report: Callable[[str, object], None]) -> bool:
+        """Every duty once; one that fails is reported and keeps no other from being done. Says whether all were."""
+        is_done = True
+        for name, duty in (
+            ("epoch", self.carry_epoch),
+            ("payments", self.make_payments),
+            ("sleepers", self.skip_sleepers),
+        ):
+            try:
+                report(name, duty())
+            except ZkMarginError as error:
+                report(name, f"{type(error).__name__}: {error}")
+                is_done = False
+        return is_done
+
+
+def _read_hex(value: object) -> bytes:
+    try:
+        return bytes.fromhex(str(value).removeprefix("0x"))
+    except ValueError:
+        return b""
