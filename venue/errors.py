@@ -9,6 +9,8 @@ VenueError                 below `engine.errors.ZkMarginError`
 ├── AccountNotOpen         a wallet's account that the chain does not have              (account, status, allowed)
 ├── TradeFileRefused       a file of a negotiation that is not what the next step takes               (what, reason)
 ├── ReplayRefused          a recorded market that may not be dated as new              (chain_id, lag, allowed)
+├── ProposalRefused    an epoch that a publisher's service does not sign                (what, value, allowed)
+├── QuorumMissing      an epoch that too few publishers signed             (number, signed, threshold, answers)
 └── ServiceFailed          a process of a development network that did not start, or ended             (name, reason)
 """
 
