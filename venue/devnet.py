@@ -273,7 +273,7 @@ class Supervisor:
     def _start_services(self) -> None:
         devnet, settings = self._devnet, self._settings
         shared = ["--rpc-url", self.url, "--deployment", str(devnet.path("deployment.json"))]
-        shared += ["--market", settings.market, "--preset", settings.preset, "--replay"]
+        shared += ["--source", settings.market, "--preset", settings.preset, "--replay"]
         shared += ["--password-file", str(devnet.path("password"))]
         for place, port in enumerate(settings.publisher_ports, 1):
             own = ["--keystore", str(devnet.path(f"publisher-{place}.json")), "--port", str(port)]

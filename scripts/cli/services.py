@@ -25,7 +25,10 @@ app = typer.Typer(
 )
 
 Source = Annotated[
-    str, typer.Option(help="A shipped market's name, a file that may change, or a folder of files, one an epoch.")
+    str,
+    typer.Option(
+        "--source", help="A shipped market's name, a file that may change, or a folder of files, one an epoch."
+    ),
 ]
 Size = Annotated[PresetName, typer.Option(help="Size of the deployment's statement.")]
 Folder = Annotated[Path, typer.Option("--dir", help="The network's folder.")]
@@ -67,7 +70,7 @@ def publisher(
 ) -> None:
     """Sign, over HTTP, the epochs that this publisher's own market source gives, after every check, until it is ended.
 
-    Example: zkmargin publisher --keystore p1.json --market market.json --journal p1.signed.json --port 8601
+    Example: zkmargin publisher --keystore p1.json --source market.json --journal p1.signed.json --port 8601
     """
     from zkmargin.venue.publisher_service import SigningService, make_server
 
