@@ -267,6 +267,11 @@ def load_proving_key(
     return key
 
 
+def find_first_policy_input(circuit: str, preset: Preset) -> int | None:
+    """Where the public inputs of a policy begin, which are the last ones; none where the statement has no policy."""
+    return next((signal.offset for signal in get_public_signals(circuit, preset) if signal.group == "policy"), None)
+
+
 def load_verifying_key(
     circuit: str, preset: Preset | str, *, build: Path = BUILD, allow_insecure: bool = False
 ) -> VerifyingKey:
@@ -385,9 +390,10 @@ def _load_native(
     path: Path, entry: ManifestEntry, file: _CircuitFile, circuit: _native.Circuit, records: Path
 ) -> _native.ProvingKey:
     """The key of bytes that have the manifest's hash; checked and tried, unless there is a record of that."""
+    policy = find_first_policy_input(file.name, file.preset)
     if (records / _name_record(entry)).is_file():
-        return _native.ProvingKey.load_known(_read(path), bytes.fromhex(entry.zkey_hash), circuit)
-    native = _native.ProvingKey.load(_read_checked(path, entry.zkey_hash), circuit)
+        return _native.ProvingKey.load_known(_read(path), bytes.fromhex(entry.zkey_hash), circuit, policy)
+    native = _native.ProvingKey.load(_read_checked(path, entry.zkey_hash), circuit, policy)
     try_key(file.name, file.preset, circuit, native)
     _leave_record(records, entry)
     return native

@@ -98,18 +98,26 @@ pub struct ProvingKey {
 
 #[pymethods]
 impl ProvingKey {
-    /// Reads a zkey, with every check, as a key of `circuit`.
+    /// Reads a zkey, with every check, as a key of `circuit` whose public inputs from `policy` on are a policy's.
     #[staticmethod]
-    fn load(py: Python<'_>, zkey: &[u8], circuit: PyRef<'_, Circuit>) -> Raises<Self> {
+    #[pyo3(signature = (zkey, circuit, policy = None))]
+    fn load(py: Python<'_>, zkey: &[u8], circuit: PyRef<'_, Circuit>, policy: Option<usize>) -> Raises<Self> {
         let r1cs = circuit.solver.r1cs.clone();
-        Ok(ProvingKey { inner: py.detach(|| groth16::ProvingKey::load(zkey, r1cs))? })
+        Ok(ProvingKey { inner: py.detach(|| groth16::ProvingKey::load(zkey, r1cs, policy))? })
     }
 
     /// A key that `load` took before with this circuit; `digest` is the SHA-256 of its bytes.
     #[staticmethod]
-    fn load_known(py: Python<'_>, zkey: &[u8], digest: [u8; 32], circuit: PyRef<'_, Circuit>) -> Raises<Self> {
+    #[pyo3(signature = (zkey, digest, circuit, policy = None))]
+    fn load_known(
+        py: Python<'_>,
+        zkey: &[u8],
+        digest: [u8; 32],
+        circuit: PyRef<'_, Circuit>,
+        policy: Option<usize>,
+    ) -> Raises<Self> {
         let r1cs = circuit.solver.r1cs.clone();
-        Ok(ProvingKey { inner: py.detach(|| groth16::ProvingKey::load_known(zkey, &digest, r1cs))? })
+        Ok(ProvingKey { inner: py.detach(|| groth16::ProvingKey::load_known(zkey, &digest, r1cs, policy))? })
     }
 
     fn verifying_key(&self) -> VerifyingKey {

@@ -307,14 +307,14 @@ def loads(folder, monkeypatch):
 
     class Recorded:
         @staticmethod
-        def load(zkey, circuit):
+        def load(zkey, circuit, policy):
             kinds.append("every check")
-            return _native.ProvingKey.load(zkey, circuit)
+            return _native.ProvingKey.load(zkey, circuit, policy)
 
         @staticmethod
-        def load_known(zkey, digest, circuit):
+        def load_known(zkey, digest, circuit, policy):
             kinds.append("known")
-            return _native.ProvingKey.load_known(zkey, digest, circuit)
+            return _native.ProvingKey.load_known(zkey, digest, circuit, policy)
 
     setup_keys("open", MINI, build=folder)
     shutil.rmtree(folder / "checked")

@@ -1,6 +1,7 @@
 """Proofs: made and verified two ways, in every form, and refused when one thing is wrong."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,11 +24,13 @@ from zkmargin.prover.errors import (
     ProofRejected,
     UnsatisfiedConstraint,
 )
+from zkmargin.prover.groth16.keys import find_first_policy_input
 from zkmargin.prover.groth16.points import add_points, compute_policy_point, compute_settlement_point
 from zkmargin.prover.groth16.proof import Proof, prove, verify_native, verify_with_points
 from zkmargin.prover.groth16.py_ecc_verifier import sum_of_products, verify_py_ecc
 from zkmargin.prover.groth16.witness import compute_transition_witness, compute_witness
 from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.paths import BUILD
 from zkmargin.prover.statement.signals import FIELD_MODULUS as P
 from zkmargin.prover.statement.signals import get_public_signals
 
@@ -82,6 +85,23 @@ def test_a_transition_verifies_two_ways(transition, proven_transition):
     public = transition.flatten_public_signals()
     assert verify_native(key, proven_transition.proof, public)
     assert verify_py_ecc(key, proven_transition.proof, public)
+
+
+@pytest.mark.property("P-240")
+def test_proofs_in_turn_verify_whatever_policy_was_proved_before():
+    """Of a fresh key: a policy's first proof, one that collects its points, one that has them, and others between."""
+    source = load_key("transition")
+    first = find_first_policy_input("transition", MINI)
+    digest = bytes.fromhex(source.manifest.zkey_hash)
+    native = _native.ProvingKey.load_known((BUILD / "mini/transition.zkey").read_bytes(), digest, source.circuit, first)
+    key = replace(source, native=native)
+    account = make_account(lots={1: 5, 9: -3}, cash=10**10)
+    withdraw = Intent(ActionKind.WITHDRAW, cash_usd6=1000, recipient=RECIPIENT, fee_usd6=3, deadline=10)
+    cure = Intent(ActionKind.CURE, cash_usd6=1000, deadline=10)
+    for intent in (withdraw, withdraw, cure, withdraw, cure, cure, withdraw):
+        transition = build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=Scene())
+        proven = prove(key, compute_transition_witness(key.circuit, transition))
+        assert verify_native(source.verifying_key, proven.proof, transition.flatten_public_signals())
 
 
 @pytest.mark.parametrize("name", ["commitmentOld", "commitmentNew", "tradeTag", "context", "cashFlow", "rateLong"])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from zkmargin.engine.presets import PRESETS, get_preset
 from zkmargin.prover.errors import OutOfRange, StatementError
+from zkmargin.prover.groth16.keys import find_first_policy_input
 from zkmargin.prover.statement.signals import (
     FIELD_MODULUS,
     STATEMENT_PATH,
@@ -111,6 +112,15 @@ def test_edges_of_the_field(value, element):
 def test_what_is_no_field_element_is_refused(element):
     with pytest.raises(OutOfRange):
         from_field(element)
+
+
+def test_a_policys_signals_are_the_last_ones():
+    """What the prover collects for a policy: everything from its first signal on."""
+    signals = get_public_signals("transition", MINI)
+    policy = signals.get_group("policy")
+    assert find_first_policy_input("transition", MINI) == policy[0].offset
+    assert [signal for signal in signals if signal.offset >= policy[0].offset] == list(policy)
+    assert find_first_policy_input("open", MINI) is None
 
 
 @pytest.mark.parametrize("preset", ["mini", "standard"])

@@ -3,25 +3,27 @@
 use crate::error::{Error, Result};
 use crate::field::Limbs;
 use crate::msm::msm;
+use crate::products::{Policies, Products};
 use crate::proof::Proof;
-use crate::public_sum::PublicSum;
+use crate::public_sum::PublicSums;
 use crate::quotient::Quotient;
 use crate::r1cs::R1cs;
 use crate::random;
 use crate::vkey::VerifyingKey;
 use crate::zkey::Zkey;
-use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, PrimeField, Zero};
 use rayon::prelude::*;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A part of a proof's time.
 pub type Stage = &'static str;
 
 /// The stages of a proof, in order.
-pub const STAGES: [Stage; 10] =
-    ["constraints", "quotient", "scalars", "sum_a", "sum_b1", "sum_b2", "sum_c", "sum_h", "blind", "verify"];
+pub const STAGES: [Stage; 11] =
+    ["constraints", "quotient", "public", "scalars", "sum_a", "sum_b1", "sum_b2", "sum_c", "sum_h", "blind", "verify"];
 
 /// A proving key in memory, bound to its circuit.
 pub struct ProvingKey {
@@ -36,35 +38,44 @@ pub struct ProvingKey {
     b_wires: Vec<u32>,
     b1: Vec<G1Affine>,
     b2: Vec<G2Affine>,
-    c: Vec<G1Affine>,
+    /// Private wires and their points of C; those that are products of a policy come last, in the order of `products`.
+    c: (Vec<u32>, Vec<G1Affine>),
     h: Vec<G1Affine>,
     quotient: Quotient,
-    /// The last proof's sum in the check, and in A.
-    ic_sum: PublicSum,
-    a_sum: PublicSum,
+    products: Products,
+    policies: Policies,
+    /// The last proof's sums in the check, and in A.
+    public_sums: PublicSums,
 }
 
 impl ProvingKey {
+    /// A key of a circuit whose public inputs from `policy` on, counted from 0, are a policy's.
+    ///
     /// # Errors
     /// As `Zkey::parse`.
-    pub fn load(zkey: &[u8], circuit: Arc<R1cs>) -> Result<Self> {
-        Self::new(Zkey::parse(zkey, &circuit)?, circuit)
+    pub fn load(zkey: &[u8], circuit: Arc<R1cs>, policy: Option<usize>) -> Result<Self> {
+        Self::new(Zkey::parse(zkey, &circuit)?, circuit, policy)
     }
 
     /// A key that `load` took before with this circuit, by the SHA-256 of its bytes.
     ///
     /// # Errors
     /// As `Zkey::parse_known`.
-    pub fn load_known(zkey: &[u8], digest: &[u8; 32], circuit: Arc<R1cs>) -> Result<Self> {
-        Self::new(Zkey::parse_known(zkey, digest, &circuit)?, circuit)
+    pub fn load_known(zkey: &[u8], digest: &[u8; 32], circuit: Arc<R1cs>, policy: Option<usize>) -> Result<Self> {
+        Self::new(Zkey::parse_known(zkey, digest, &circuit)?, circuit, policy)
     }
 
-    fn new(key: Zkey, circuit: Arc<R1cs>) -> Result<Self> {
+    fn new(key: Zkey, circuit: Arc<R1cs>, policy: Option<usize>) -> Result<Self> {
         let first_private = circuit.n_public() as u32 + 1;
         let a_wires: Vec<u32> = nonzero(&key.a).into_iter().filter(|w| *w == 0 || *w >= first_private).collect();
         let public_a = key.a[1..first_private as usize].to_vec();
         let a = a_wires.iter().map(|w| key.a[*w as usize]).collect();
         let b_wires: Vec<u32> = nonzero(&key.b1);
+        let products = Products::find(&circuit, policy);
+        let collected: HashSet<u32> = products.wires().collect();
+        let others = (first_private..circuit.n_wires as u32).filter(|wire| !collected.contains(wire));
+        let c_wires: Vec<u32> = others.chain(products.wires()).collect();
+        let c = c_wires.iter().map(|wire| key.c[(wire - first_private) as usize]).collect();
         Ok(ProvingKey {
             b1: b_wires.iter().map(|w| key.b1[*w as usize]).collect(),
             b2: b_wires.iter().map(|w| key.b2[*w as usize]).collect(),
@@ -74,11 +85,12 @@ impl ProvingKey {
             vk: Arc::new(key.vk),
             beta1: key.beta1,
             delta1: key.delta1,
-            c: key.c,
+            c: (c_wires, c),
             h: key.h,
             quotient: Quotient::new(circuit.domain_size())?,
-            ic_sum: PublicSum::default(),
-            a_sum: PublicSum::default(),
+            products,
+            policies: Policies::default(),
+            public_sums: PublicSums::default(),
             circuit,
         })
     }
@@ -106,35 +118,43 @@ impl ProvingKey {
             note("verify");
             return Ok(proof);
         }
-        // one of the kept sums may be at fault: once more, with sums from nothing
-        self.ic_sum.clear();
-        self.a_sum.clear();
+        // one of the kept sums or points may be at fault: once more, with sums from nothing
+        self.public_sums.clear();
+        self.policies.clear();
         let rejected = || Error::ProofRejected { reason: "the finished proof does not verify".into() };
         self.finish(wires, &h, &mut |_| ())?.ok_or_else(rejected)
     }
 
     /// The proof, if it verifies.
     fn finish(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Result<Option<Proof>> {
-        let proof = self.assemble(wires, h, note)?;
+        let public = &wires[1..=self.circuit.n_public()];
+        let [ic_sum, a_sum] = self.public_sums.compute([&self.vk.ic[1..], &self.public_a], public);
+        note("public");
+        let proof = self.assemble(wires, h, a_sum, note)?;
         let Ok(proof) = Proof::checked(proof.a, proof.b, proof.c) else { return Ok(None) };
-        let sum = self.ic_sum.compute(&self.vk.ic[1..], &wires[1..=self.circuit.n_public()]);
-        Ok(self.vk.verify_sum(&proof, sum).then_some(proof))
+        Ok(self.vk.verify_sum(&proof, ic_sum).then_some(proof))
     }
 
-    fn assemble(&self, wires: &[Fr], h: &[Limbs], note: &mut dyn FnMut(Stage)) -> Result<Proof> {
+    /// `public_a` is A's sum over the public inputs.
+    fn assemble(
+        &self,
+        wires: &[Fr],
+        h: &[Limbs],
+        public_a: G1Projective,
+        note: &mut dyn FnMut(Stage),
+    ) -> Result<Proof> {
         let plain: Vec<Limbs> = wires.par_iter().with_min_len(1024).map(|x| x.into_bigint()).collect();
         let pick = |indices: &[u32]| indices.iter().map(|w| plain[*w as usize]).collect::<Vec<_>>();
         let a_scalars = pick(&self.a.0);
         let b_scalars = pick(&self.b_wires);
         note("scalars");
-        let public = &wires[1..=self.circuit.n_public()];
-        let a_sum = msm(&self.a.1, &a_scalars) + self.a_sum.compute(&self.public_a, public);
+        let a_sum = msm(&self.a.1, &a_scalars) + public_a;
         note("sum_a");
         let b1_sum = msm(&self.b1, &b_scalars);
         note("sum_b1");
         let b2_sum = msm(&self.b2, &b_scalars);
         note("sum_b2");
-        let c_sum = msm(&self.c, &plain[self.circuit.n_public() + 1..]);
+        let c_sum = self.sum_c(wires, &plain);
         note("sum_c");
         let h_sum = msm(&self.h, h);
         note("sum_h");
@@ -146,6 +166,19 @@ impl ProvingKey {
         let proof = Proof { a: a.into_affine(), b: b2.into_affine(), c: c.into_affine() };
         note("blind");
         Ok(proof)
+    }
+
+    /// C's sum over the private wires, whose integers are `plain`.
+    fn sum_c(&self, wires: &[Fr], plain: &[Limbs]) -> G1Projective {
+        let (c_wires, points) = &self.c;
+        let pick = |indices: &[u32]| indices.iter().map(|w| plain[*w as usize]).collect::<Vec<_>>();
+        let others = c_wires.len() - self.products.wires().count();
+        match self.policies.collect(&self.products, wires, &points[others..]) {
+            Some(policy) => {
+                msm(&points[..others], &pick(&c_wires[..others])) + msm(policy.points(), &self.products.values(wires))
+            }
+            None => msm(points, &pick(c_wires)),
+        }
     }
 
     /// See `Quotient`.
@@ -181,11 +214,11 @@ fn nonzero(points: &[G1Affine]) -> Vec<u32> {
 mod tests {
     use super::*;
     use crate::setup::set_up;
-    use crate::testing::{assert_refused, Circuit};
+    use crate::testing::{assert_refused, form, Circuit};
 
     fn make_key() -> ProvingKey {
         let circuit = Arc::new(R1cs::parse(&Circuit::product().r1cs()).unwrap());
-        ProvingKey::load(&set_up(&circuit).unwrap().to_bytes(&circuit), circuit).unwrap()
+        ProvingKey::load(&set_up(&circuit).unwrap().to_bytes(&circuit), circuit, None).unwrap()
     }
 
     #[test]
@@ -213,13 +246,61 @@ mod tests {
     fn a_kept_sum_at_fault_costs_a_second_try() {
         let key = make_key();
         let wires: Vec<Fr> = [1, 18, 3, 5].map(Fr::from).to_vec();
-        for kept in [&key.a_sum, &key.ic_sum] {
-            kept.keep(&wires[1..3], key.vk.alpha.into());
+        let right = key.public_sums.compute([&key.vk.ic[1..], &key.public_a], &wires[1..3]);
+        for wrong in [[right[0] + key.vk.alpha, right[1]], [right[0], right[1] + key.vk.alpha]] {
+            key.public_sums.keep(&wires[1..3], wrong);
             let proof = key.prove(&wires, true).unwrap();
             assert!(key.vk.verify(&proof, &wires[1..3]).unwrap());
         }
         let broken = [1, 19, 3, 5].map(Fr::from);
         let rejected = key.prove(&broken, false);
         assert_refused(rejected, "the finished proof does not verify");
+    }
+
+    /// t1 = u x and t2 = u y with u public, and out = t1 t2: a policy of one number, two products.
+    fn make_policy_key() -> ProvingKey {
+        let row = |a: u32, b: u32, c: u32| [a, b, c].map(|wire| form(&[(wire, 1)]));
+        let rows = vec![row(2, 3, 5), row(4, 2, 6), row(5, 6, 1)];
+        let circuit =
+            Circuit { n_wires: 7, n_outputs: 1, n_public_inputs: 1, n_private_inputs: 2, rows, names: Vec::new() };
+        let circuit = Arc::new(R1cs::parse(&circuit.r1cs()).unwrap());
+        ProvingKey::load(&set_up(&circuit).unwrap().to_bytes(&circuit), circuit, Some(1)).unwrap()
+    }
+
+    fn policy_wires(u: i64, x: i64, y: i64) -> Vec<Fr> {
+        [1, u * x * u * y, u, x, y, u * x, u * y].map(Fr::from).to_vec()
+    }
+
+    #[test]
+    fn proofs_verify_with_the_points_of_their_policy() {
+        let key = make_policy_key();
+        for (u, x, y) in [(3, 5, 7), (3, 5, 7), (3, -5, 0), (4, 5, 7), (3, 1, 1), (4, 0, 0), (0, 5, 7), (0, 1, 1)] {
+            let wires = policy_wires(u, x, y);
+            let proof = key.prove(&wires, true).unwrap();
+            assert!(key.vk.verify(&proof, &wires[1..3]).unwrap(), "{u} {x} {y}");
+        }
+    }
+
+    #[test]
+    fn points_of_a_policy_at_fault_cost_a_second_try() {
+        let key = make_policy_key();
+        let wires = policy_wires(3, 5, 7);
+        key.policies.keep(&key.products, &wires, vec![key.vk.alpha; 2]);
+        let (_, points) = &key.c;
+        let wrong = key.policies.collect(&key.products, &wires, &points[points.len() - 2..]).unwrap();
+        assert_eq!(wrong.points(), [key.vk.alpha; 2]);
+        let proof = key.prove(&wires, true).unwrap();
+        assert!(key.vk.verify(&proof, &wires[1..3]).unwrap());
+    }
+
+    /// Products that break their constraint are found, also where their own value is not used.
+    #[test]
+    fn a_broken_product_is_refused() {
+        let key = make_policy_key();
+        let mut wires = policy_wires(3, 5, 7);
+        (0..2).for_each(|_| assert!(key.prove(&wires, true).is_ok()));
+        wires[6] += Fr::one();
+        assert_refused(key.prove(&wires, true), "Unsatisfied { constraint: 1 }");
+        assert_refused(key.prove(&wires, false), "the finished proof does not verify");
     }
 }

@@ -12,6 +12,7 @@ pub mod groth16;
 pub mod lanes;
 mod msm;
 pub mod poseidon;
+mod products;
 pub mod proof;
 mod public_sum;
 mod quotient;

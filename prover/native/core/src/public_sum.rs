@@ -1,6 +1,6 @@
 //! Sums of points over the public inputs: in the check of each finished proof, and in its A.
 //!
-//! Most public inputs are a policy's, the same for all proofs of an epoch. So the sum of the last proof is kept with
+//! Most public inputs are a policy's, the same for all proofs of an epoch. So the sums of the last proof are kept with
 //! its inputs, and the next one adds only what changed. How long that takes depends on public numbers alone.
 
 use crate::field::Limbs;
@@ -12,54 +12,60 @@ use std::sync::{Mutex, PoisonError};
 /// More than one changed input in so many, and the whole sum is as fast.
 const MANY: usize = 4;
 
-/// The last public inputs with their sum.
+/// Two sums over the same inputs: with the points of IC, and with those of A.
+pub type Sums = [G1Projective; 2];
+
+/// The last public inputs with their sums.
 #[derive(Default)]
-pub struct PublicSum {
-    last: Mutex<Option<(Vec<Fr>, G1Projective)>>,
+pub struct PublicSums {
+    last: Mutex<Option<(Vec<Fr>, Sums)>>,
 }
 
-impl PublicSum {
-    /// sum_i public[i] points[i], by what changed since the last call, which had the same points.
-    pub fn compute(&self, points: &[G1Affine], public: &[Fr]) -> G1Projective {
-        // another thread that comes meanwhile finds nothing and computes the whole sum
+impl PublicSums {
+    /// sum_i public[i] points[i] for both lists of points, by what changed since the last call, which had the same.
+    pub fn compute(&self, points: [&[G1Affine]; 2], public: &[Fr]) -> Sums {
+        // another thread that comes meanwhile finds nothing and computes the whole sums
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let sum = match last.and_then(|(inputs, sum)| Some(sum + change(points, &inputs, public)?)) {
-            Some(sum) => sum,
+        let sums = match last.and_then(|(inputs, sums)| add_change(sums, points, &inputs, public)) {
+            Some(sums) => sums,
             None => sum(points, public),
         };
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((public.to_vec(), sum));
-        sum
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((public.to_vec(), sums));
+        sums
     }
 
-    /// Keeps a sum that was not computed.
+    /// Keeps sums that were not computed.
     #[cfg(test)]
-    pub fn keep(&self, public: &[Fr], sum: G1Projective) {
-        *self.last.lock().unwrap() = Some((public.to_vec(), sum));
+    pub fn keep(&self, public: &[Fr], sums: Sums) {
+        *self.last.lock().unwrap() = Some((public.to_vec(), sums));
     }
 
-    /// Forgets the kept sum.
+    /// Forgets the kept sums.
     pub fn clear(&self) {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
-/// What the sum changes by between two lists of inputs; none when many changed.
-fn change(points: &[G1Affine], before: &[Fr], after: &[Fr]) -> Option<G1Projective> {
+/// The sums over `after` from those over `before`; none when many inputs changed.
+fn add_change(sums: Sums, points: [&[G1Affine]; 2], before: &[Fr], after: &[Fr]) -> Option<Sums> {
     if before.len() != after.len() {
         return None;
     }
-    let changed = || before.iter().zip(after).enumerate().filter(|(_, (old, new))| old != new);
-    if changed().count() * MANY > after.len() {
+    let changed: Vec<usize> = (0..after.len()).filter(|i| before[*i] != after[*i]).collect();
+    if changed.len() * MANY > after.len() {
         return None;
     }
-    let (points, differences): (Vec<G1Affine>, Vec<Limbs>) =
-        changed().map(|(i, (old, new))| (points[i], (*new - old).into_bigint())).unzip();
-    Some(msm(&points, &differences))
+    let differences: Vec<Limbs> = changed.iter().map(|i| (after[*i] - before[*i]).into_bigint()).collect();
+    let change = |points: &[G1Affine]| {
+        let points: Vec<G1Affine> = changed.iter().map(|i| points[*i]).collect();
+        msm(&points, &differences)
+    };
+    Some([sums[0] + change(points[0]), sums[1] + change(points[1])])
 }
 
-fn sum(points: &[G1Affine], public: &[Fr]) -> G1Projective {
+fn sum(points: [&[G1Affine]; 2], public: &[Fr]) -> Sums {
     let plain: Vec<Limbs> = public.iter().map(|x| x.into_bigint()).collect();
-    msm(points, &plain)
+    points.map(|points| msm(points, &plain))
 }
 
 #[cfg(test)]
@@ -82,12 +88,15 @@ mod tests {
 
     #[test]
     fn sums_are_right_whatever_changed() {
-        let (points, kept) = (points(), PublicSum::default());
+        let (points, kept) = (points(), PublicSums::default());
+        let reversed: Vec<G1Affine> = points.iter().rev().copied().collect();
         let mut public = vec![Fr::from(7); INPUTS];
         let mut check = |changes: &[(usize, Fr)]| {
             changes.iter().for_each(|(i, value)| public[*i] = *value);
-            let plain: G1Projective = points.iter().zip(&public).map(|(point, x)| *point * x).sum();
-            assert_eq!(kept.compute(&points, &public), plain, "{changes:?}");
+            let plain =
+                |points: &[G1Affine]| points.iter().zip(&public).map(|(point, x)| *point * x).sum::<G1Projective>();
+            let sums = kept.compute([&points, &reversed], &public);
+            assert_eq!(sums, [plain(&points), plain(&reversed)], "{changes:?}");
         };
         check(&[]);
         check(&[]);
@@ -100,11 +109,12 @@ mod tests {
     #[test]
     fn the_kept_sum_is_used_until_it_is_forgotten() {
         let (points, public) = (points(), vec![Fr::from(7); INPUTS]);
-        let right = sum(&points, &public);
-        let wrong = PublicSum::default();
-        wrong.keep(&public, right + points[0]);
-        assert_eq!(wrong.compute(&points, &public), right + points[0]);
-        wrong.clear();
-        assert_eq!(wrong.compute(&points, &public), right);
+        let both = [&points[..], &points];
+        let right = sum(both, &public);
+        let (kept, wrong) = (PublicSums::default(), [right[0] + points[0], right[1]]);
+        kept.keep(&public, wrong);
+        assert_eq!(kept.compute(both, &public), wrong);
+        kept.clear();
+        assert_eq!(kept.compute(both, &public), right);
     }
 }

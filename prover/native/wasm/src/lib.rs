@@ -96,7 +96,7 @@ fn get_circuit(state: &State) -> Result<Arc<R1cs>> {
 #[no_mangle]
 pub extern "C" fn load_key() -> u32 {
     answer(|state, zkey| {
-        state.key = Some(ProvingKey::load(&zkey, get_circuit(state)?)?);
+        state.key = Some(ProvingKey::load(&zkey, get_circuit(state)?, None)?);
         Ok(Vec::new())
     })
 }
@@ -106,7 +106,7 @@ pub extern "C" fn load_key() -> u32 {
 pub extern "C" fn load_known_key() -> u32 {
     answer(|state, input| {
         let (digest, zkey) = input.split_first_chunk().ok_or_else(|| Error::mismatch("the key has no digest"))?;
-        state.key = Some(ProvingKey::load_known(zkey, digest, get_circuit(state)?)?);
+        state.key = Some(ProvingKey::load_known(zkey, digest, get_circuit(state)?, None)?);
         Ok(Vec::new())
     })
 }
