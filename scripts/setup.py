@@ -7,7 +7,8 @@ import hashlib
 import os
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import SetupFailed
@@ -60,7 +61,10 @@ def set_up(presets: list[str]) -> None:
     circuits = [(circuit, preset) for preset in presets for circuit in STATEMENTS]
     with console.show_steps(2 * len(circuits) + 1) as steps, ThreadPoolExecutor(os.cpu_count()) as pool:
         steps.start("compiling circuits and contracts")
-        jobs = [pool.submit(compile_contracts), *(pool.submit(compile_circuit, *named) for named in reversed(circuits))]
+        jobs: list[Future[Any]] = [
+            pool.submit(compile_contracts),
+            *(pool.submit(compile_circuit, *named) for named in reversed(circuits)),
+        ]
         for job in jobs:
             job.result()
             steps.done()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import localcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from zkmargin.engine.files import parse_json, read_model, read_text
 from zkmargin.engine.venues.decimals import CONTEXT, render
@@ -93,7 +93,7 @@ def build_document(identifier: str, enabled: bool, margin: Margin) -> dict[str, 
     return document if enabled else document | {"enabled": False}
 
 
-def compute_margins(manager: str, path: Path) -> list[dict[str, object]]:
+def compute_margins(manager: str, path: Path) -> list[dict[str, Any]]:
     """Margins of every case of a file in its order, as the documents that the command prints.
 
     MM and IM are equity minus requirement in US dollars; a case that its source has switched off is computed as well

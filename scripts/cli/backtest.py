@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -87,7 +87,7 @@ def _advance(steps: console.Steps, share: float) -> Callable[[int, int], None]:
     return progress
 
 
-def _print_tables(document: dict) -> None:
+def _print_tables(document: dict[str, Any]) -> None:
     console.out.print(
         f"{document['coin']}, {document['first']} to {document['last']}: {document['days']} days, of them "
         f"{document['days_with_quotes']} with quoted volatilities",
@@ -105,7 +105,7 @@ def _print_tables(document: dict) -> None:
         console.out.print(f"- {note}")
 
 
-def _print_coverage(title: str, found: list[dict]) -> None:
+def _print_coverage(title: str, found: list[dict[str, Any]]) -> None:
     heads = ("book", "exc.", "freq.", "ind.", "Z2", "zone", "margin", "worst")
     rows = [
         (
@@ -118,7 +118,7 @@ def _print_coverage(title: str, found: list[dict]) -> None:
     console.out.print(console.make_table(title, heads, rows, right=(1, 2, 3, 4, 6, 7)))
 
 
-def _print_procyclicality(title: str, found: list[dict]) -> None:
+def _print_procyclicality(title: str, found: list[dict[str, Any]]) -> None:
     """Peak to trough and steps as computed; peak to trough and exceptions under each option."""
     rows = []
     for entry in found:
@@ -136,7 +136,7 @@ def _print_procyclicality(title: str, found: list[dict]) -> None:
         console.out.print(console.make_table(title, heads, rows, right=range(1, 7)))
 
 
-def _print_crash(crash: str, document: dict) -> None:
+def _print_crash(crash: str, document: dict[str, Any]) -> None:
     """Loss over margin by book and model, close to close, and in the worst hour where there are hours."""
     models = list(document["models"])
     heads = ("book", *(SHORT[model] for model in models))
@@ -156,7 +156,7 @@ def _print_crash(crash: str, document: dict) -> None:
         console.out.print(console.make_table(title, heads, rows, right=range(1, len(heads))))
 
 
-def _ratio(entry: dict, model: str) -> str:
+def _ratio(entry: dict[str, Any], model: str) -> str:
     margin = entry["margins"][model]
     return _number(entry["loss"] / margin) if margin and margin > 0 else "-"
 

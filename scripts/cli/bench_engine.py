@@ -5,7 +5,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 import numpy as np
 
@@ -138,10 +138,11 @@ def time_certificate(policy: Policy, book: AccountState) -> float:
     return _time(work)
 
 
-def _limit_threads():
+def _limit_threads() -> AbstractContextManager[object]:
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(THREADS)
+    limits: AbstractContextManager[object] = threadpool_limits(THREADS)
+    return limits
 
 
 def _time(work: Callable[[], object]) -> float:

@@ -46,6 +46,8 @@ MarketPreset = Annotated[
 Prices = Annotated[
     list[str], typer.Option(help="NAME:USD, US dollars per coin, instead of the mark; repeat or use commas.")
 ]
+NO_PRICES: list[str] = []
+"""Every order at its mark; never changed."""
 DeploymentFile = Annotated[
     Path,
     typer.Option(envvar="ZKMARGIN_DEPLOYMENT", help="Addresses of a deployment, as `zkmargin deploy` writes them."),

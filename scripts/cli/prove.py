@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from zkmargin.engine.account import AccountState
     from zkmargin.engine.epoch.record import Epoch
     from zkmargin.prover.account.account import Account
-    from zkmargin.prover.actions.transition import AnyTransition
+    from zkmargin.prover.actions.transition import AnyTransition, Transition
     from zkmargin.prover.attestation import ProvenAttestation
+    from zkmargin.prover.messages.records import Attestation
     from zkmargin.prover.messages.typed_data import Domain
 
 RECIPIENT, CHALLENGE = "0x" + "00" * 19 + "03", bytes(32)
@@ -75,7 +76,7 @@ def prove(
         console.out.print(console.make_key_values("Proved, and verified before it was released", summary))
 
 
-def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, AnyTransition]:
+def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Transition[Attestation]]:
     """A fresh wallet's account with that state, and its attestation of the policy."""
 
     from zkmargin.prover.account.account import Account, compute_account_id, derive_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -126,12 +126,12 @@ def _show(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
-def to_document(results: list[Result], targets: list[Target], seeds: int, changes: dict[str, str]) -> dict:
+def to_document(results: list[Result], targets: list[Target], seeds: int, changes: dict[str, str]) -> dict[str, Any]:
     """Everything that the tables show, and the price quantiles."""
     from zkmargin.engine.simulation.experiment import PAIRS
     from zkmargin.engine.simulation.position_sizing import RULES
 
-    def intervals(figures: dict[str, Interval]) -> dict:
+    def intervals(figures: dict[str, Interval]) -> dict[str, Any]:
         return {name: interval.to_document() for name, interval in figures.items()}
 
     return {

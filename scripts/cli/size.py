@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, PolicyName, Portfolio, Prices
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, NO_PRICES, AsJson, Market, PolicyName, Portfolio, Prices
 from zkmargin.scripts.cli.whatif import tabulate_orders
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FAILING = {
 def size(
     portfolio: Portfolio,
     direction: Annotated[list[str], typer.Option(help="One multiple: NAME:LOTS with commas, + buys and - sells.")],
-    price: Prices = (),
+    price: Prices = NO_PRICES,
     policy: Annotated[PolicyName, typer.Option(help="What must accept.")] = PolicyName.INITIAL,
     market: Market = DEFAULT_MARKET,
     as_json: AsJson = False,

@@ -135,7 +135,7 @@ def _make_fit_table(market: str, fits: list[SliceFit]) -> console.WholeTable:
     for fit in fits:
         numbers = " ".join(f"{value:.4g}" for value in fit.parameters)
         butterfly = ("repaired" if fit.was_repaired else "free") if fit.is_butterfly_free else _show(fit.butterfly)
-        calendar = "free" if fit.is_calendar_free else _show(fit.calendar)
+        calendar = "free" if fit.calendar is None or fit.is_calendar_free else _show(fit.calendar)
         rows.append(
             (fit.coin, _show_day(fit.expiry), fit.quotes, numbers, f"{fit.rmse_points:.2f}", butterfly, calendar)
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, Market, Portfolio, Prices
+from zkmargin.scripts.cli.options import DEFAULT_MARKET, NO_PRICES, AsJson, Market, Portfolio, Prices
 
 if TYPE_CHECKING:
     from zkmargin.engine.desk.whatif import PricedOrder, WhatIf
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def whatif(
     portfolio: Portfolio,
     order: Annotated[list[str], typer.Option(help="NAME:LOTS, whole lots, + buys and - sells; repeat or use commas.")],
-    price: Prices = (),
+    price: Prices = NO_PRICES,
     market: Market = DEFAULT_MARKET,
     as_json: AsJson = False,
 ) -> None:

@@ -20,6 +20,7 @@ import sys
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,13 +54,14 @@ reported across venues."""
 def filter_volatility(closes: list[tuple[float, float]], until: float) -> float:
     """EWMA volatility of daily log returns from (unix seconds, close) of days that ended by `until`."""
     prices = np.array([close for time, close in closes if time + SECONDS_PER_DAY <= until])
-    variance = None
-    for value in np.diff(np.log(prices)):
-        variance = value**2 if variance is None else DECAY * variance + (1 - DECAY) * value**2
+    first, *rest = np.diff(np.log(prices)) ** 2
+    variance = first
+    for square in rest:
+        variance = DECAY * variance + (1 - DECAY) * square
     return float(np.sqrt(variance))
 
 
-def derive_depth(folder: Path) -> dict:
+def derive_depth(folder: Path) -> dict[str, Any]:
     """The book of 10 October 2025 before the crash, per side and band."""
     rows = read_table(folder / "binance_um_BTCUSDT_bookDepth_2025-10-10_0000-1500.csv")
     book: dict[datetime, dict[int, tuple[float, float]]] = {}
@@ -70,7 +72,7 @@ def derive_depth(folder: Path) -> dict:
     mid = [sum(bands[side][0] / bands[side][1] for side in (-1, 1)) / 2 for bands in complete]
     bands = sorted({abs(band) for bands in complete for band in bands})
 
-    def side(sign: int) -> list[dict]:
+    def side(sign: int) -> list[dict[str, Any]]:
         bands_of_side = []
         for band in bands:
             shown = [(*bands[sign * band], price) for bands, price in zip(complete, mid, strict=True)]
@@ -98,7 +100,7 @@ def read_candles(folder: Path, coin: str, period: str) -> list[Row]:
     return read_table(folder / f"binance_um_perp_{coin}USDT_{period}_silertrades.csv")
 
 
-def derive_event(folder: Path) -> dict:
+def derive_event(folder: Path) -> dict[str, Any]:
     """Reported figures and the price path of the crash."""
     start = int(CRASH.timestamp())
     rows = read_table(folder / "binance_BTCUSDT_5m_nonvolume_2025-10-10.csv")
@@ -152,7 +154,7 @@ def _stamp(row: Row) -> float:
     return row.milliseconds("timestamp")
 
 
-def derive_state(folder: Path, stamp: str) -> dict:
+def derive_state(folder: Path, stamp: str) -> dict[str, Any]:
     """Public figures at a date."""
     end = read_utc(stamp, "date of a state record").timestamp()
     interest = read_table(folder / "binance_um_oi_4h_2026Q1_silertrades.csv")

@@ -19,6 +19,7 @@ import math
 import sys
 from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def derive_event(folder: Path, first: str, last: str) -> list[list[str | float]]
     return [[hour, *bars[hour]] for hour in sorted(bars) if len(bars[hour]) == 3 * len(Coin)]
 
 
-def derive(folder: Path) -> dict[str, object]:
+def derive(folder: Path) -> dict[str, Any]:
     """The record as a JSON document."""
     snapshots = {coin: read_last_snapshots(folder, coin) for coin in Coin}
     quoted = sorted(set(snapshots[Coin.BTC]) & set(snapshots[Coin.ETH]))
@@ -124,10 +125,10 @@ def derive(folder: Path) -> dict[str, object]:
     }
 
 
-def write(document: dict[str, object], path: Path) -> None:
+def write(document: dict[str, Any], path: Path) -> None:
     """Rows one a line."""
 
-    def lines(rows: list) -> str:
+    def lines(rows: list[Any]) -> str:
         return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]"
 
     head = json.dumps({key: value for key, value in document.items() if key not in ("segments", "options", "events")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ STRESSED_SHARE = 0.1
 LOOKBACK_START = "2016-08-22"
 """First day of the long volatility: ten years before the last."""
 
-TOKEN_STRESS = (
+TOKEN_STRESS: tuple[dict[str, Any], ...] = (
     {
         "name": "USDC 2023-03-11",
         "token": -0.12,
@@ -85,10 +86,11 @@ def fit_volatility_response(folder: Path, coin: str) -> tuple[float, float, floa
     series = np.array([days[day] for day in sorted(days)])
     change = series[PERIOD:] - series[:-PERIOD]
     design = np.column_stack([np.ones(len(change)), change[:, 0], np.abs(change[:, 0])])
-    return tuple(float(value) for value in np.linalg.lstsq(design, change[:, 1], rcond=None)[0])
+    level, slope, bend = np.linalg.lstsq(design, change[:, 1], rcond=None)[0]
+    return float(level), float(slope), float(bend)
 
 
-def make_windows(closes: list[tuple[list[str], np.ndarray]]) -> tuple[list[list], np.ndarray, np.ndarray]:
+def make_windows(closes: list[tuple[list[str], np.ndarray]]) -> tuple[list[list[Any]], np.ndarray, np.ndarray]:
     """Windows of all segments as rows of the record, the long volatility (2,) and the latest forecast (2,).
 
     Over missing days the filter takes the return per square root of a day; windows with a missing day are left out.

@@ -25,6 +25,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,7 +91,7 @@ NAME = "filtered_2016_2026"
 OUTPUT = Path(__file__).resolve().parents[2] / "engine" / "data" / "scenarios" / f"{NAME}.json"
 
 
-def make_record(folder: Path) -> dict:
+def make_record(folder: Path) -> dict[str, Any]:
     """The record without its sets."""
     windows, level, latest = make_windows(read_closes(folder))
     return {
@@ -118,7 +119,7 @@ def make_record(folder: Path) -> dict:
     }
 
 
-def write(document: dict, path: Path) -> None:
+def write(document: dict[str, Any], path: Path) -> None:
     """One window and one set a line."""
     lists = {"sets": "@sets", "sample": "@sample"}
     text = json.dumps({**document, **lists}, indent=1)
@@ -128,7 +129,7 @@ def write(document: dict, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_sample(record: dict) -> ScenarioSet:
+def read_sample(record: dict[str, Any]) -> ScenarioSet:
     """The record's sample without a reduction: one group."""
     table = np.array([row[1:] for row in record["sample"]], dtype=float)
     bare = ScenarioSet(
@@ -196,7 +197,7 @@ def measure_strips(scenarios: ScenarioSet, parameters: Parameters, centres: tupl
     return np.where(scenarios.token == 0, np.array(distances).reshape(-1, len(moves)), np.inf)
 
 
-def derive_set(record: dict, folder: Path, rows: int) -> tuple[dict, Trained]:
+def derive_set(record: dict[str, Any], folder: Path, rows: int) -> tuple[dict[str, Any], Trained]:
     """The reduction for `rows` excess rows, as in the record, and how it was found."""
     parameters, scenarios, markets = load_parameters(), read_sample(record), load_markets(folder, MARKETS, rows)
     trained_on = [make_training_market(market, parameters, scenarios, FAMILY_SEED) for market in markets]

@@ -7,6 +7,7 @@ budget).
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from zkmargin.prover.statement.signals import compute_tag
 
@@ -64,7 +65,7 @@ def render_constants(tags: dict[str, str], bits: dict[str, int]) -> str:
     return "".join(lines)
 
 
-def render_main(circuit: str, parameters: tuple[int, ...], signals: list[dict]) -> str:
+def render_main(circuit: str, parameters: tuple[int, ...], signals: list[dict[str, Any]]) -> str:
     """Main component of `circuit`, whose public signals are those of the statement.
 
     circom orders public signals as the template declares them; a test compares that with the statement.

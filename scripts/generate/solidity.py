@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 HEADER = (
@@ -33,7 +34,7 @@ def render() -> dict[str, str]:
     }
 
 
-def render_messages(messages: dict) -> str:
+def render_messages(messages: dict[str, Any]) -> str:
     """Structs, type hashes and struct hashes (EIP-712) of the messages that a contract reads."""
     types, names = messages["types"], messages["solidity"]
     parts = [HEADER.format(source="prover/messages/messages.json")]
@@ -55,7 +56,7 @@ def render_messages(messages: dict) -> str:
     return "".join(parts)
 
 
-def render_statement(statement: dict, bits: dict) -> str:
+def render_statement(statement: dict[str, Any], bits: dict[str, Any]) -> str:
     """Index of each IC point of the signals that a contract sees, and the bounds that a contract enforces."""
     lines = [
         HEADER.format(source="prover/statement/statement.json and engine/presets.json"),
@@ -101,7 +102,7 @@ def _render_type_hash(constant: str, text: str) -> str:
     return f"    bytes32 internal constant {constant} = keccak256(\n{body}    );\n"
 
 
-def _render_hash(types: dict, name: str) -> str:
+def _render_hash(types: dict[str, Any], name: str) -> str:
     words = [f"{_constant(name)}_TYPEHASH"]
     for field in types[name]:
         value = f"message.{field['name']}"
@@ -131,7 +132,7 @@ def _render_hash(types: dict, name: str) -> str:
     return text
 
 
-def _render_wide_body(fields: list[dict], words: list[str]) -> str:
+def _render_wide_body(fields: list[dict[str, Any]], words: list[str]) -> str:
     """A struct in memory is its fields' words in a row; only what EIP-712 hashes first takes another word's place."""
     pairs = enumerate(zip(fields, words[1:], strict=True), start=1)
     replaced = [(place, word) for place, (field, word) in pairs if word != f"message.{field['name']}"]
@@ -149,7 +150,7 @@ def _render_wide_body(fields: list[dict], words: list[str]) -> str:
     return "".join(lines)
 
 
-def _encode_type(types: dict, name: str) -> str:
+def _encode_type(types: dict[str, Any], name: str) -> str:
     """The type's own text, then that of the structs it uses in alphabetical order (EIP-712, encodeType)."""
     used, pending = set(), [name]
     while pending:
@@ -163,7 +164,7 @@ def _encode_type(types: dict, name: str) -> str:
     return "".join(f"{item}({members[item]})" for item in ordered)
 
 
-def _inner_first(types: dict, names: list[str]) -> list[str]:
+def _inner_first(types: dict[str, Any], names: list[str]) -> list[str]:
     """`names` with every struct after those it contains."""
     ordered: list[str] = []
 

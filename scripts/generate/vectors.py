@@ -147,7 +147,7 @@ def make_document(size: str) -> dict[str, object]:
     }
 
 
-def dump(document: dict[str, object]) -> str:
+def dump(document: dict[str, Any]) -> str:
     """JSON with one case a line."""
     text = json.dumps({**document, "cases": "@"}, indent=1)
     lines = ",\n".join("  " + json.dumps(case) for case in document["cases"])
@@ -180,7 +180,7 @@ def _are_close(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
     )
 
 
-def read_policies(document: dict) -> dict[str, Policy]:
+def read_policies(document: dict[str, Any]) -> dict[str, Policy]:
     """The policies of a vector file, with all checks."""
     return {
         name: read_policy(zlib.decompress(base64.b64decode(entry["zlib_base64"])))

@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from zkmargin.engine.backtest.history import load_history
 from zkmargin.engine.backtest.paths import build_market
@@ -33,7 +34,7 @@ def measure(coin: str) -> dict[str, object]:
     return {**document, "processor_seconds": round(time.process_time() - began, 1)}
 
 
-def dump(document: dict[str, object]) -> str:
+def dump(document: dict[str, Any]) -> str:
     """JSON with one entry of a list of results a line."""
     parts = []
     for key, value in document.items():

@@ -16,5 +16,5 @@ def estimate_derive_gas(options: int) -> int:
     points = sorted((int(count), gas) for count, gas in json.loads(PATH.read_text())["gas_by_options"].items())
     counts, gas = (np.array(column, dtype=float) for column in zip(*points, strict=True))
     if options > counts[-1]:
-        return round(gas[-1] + (options - counts[-1]) * (gas[-1] - gas[-2]) / (counts[-1] - counts[-2]))
+        return round(float(gas[-1] + (options - counts[-1]) * (gas[-1] - gas[-2]) / (counts[-1] - counts[-2])))
     return round(float(np.interp(options, counts, gas)))

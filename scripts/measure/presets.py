@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from zkmargin.engine.account import load_portfolio
 from zkmargin.engine.house import House
@@ -59,6 +60,9 @@ def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> AnyTransition:
     return build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=epoch)
 
 
+T = TypeVar("T")
+
+
 def compile_stage(preset: Preset, build: Path) -> dict[str, int | float]:
     """Sizes of the transition circuit, and what compiling took."""
     start = time.perf_counter()
@@ -85,14 +89,10 @@ def run_stage(preset: Preset, build: Path) -> dict[str, int | float]:
     """Seconds of everything after the set-up, medians of a few runs; every proof is verified in three ways."""
     figures: dict[str, int | float] = {}
 
-    def timed(name: str, work: Callable[[], object], runs: int = RUNS) -> object:
-        results, seconds = None, []
-        for _ in range(runs):
-            start = time.perf_counter()
-            results = work()
-            seconds.append(time.perf_counter() - start)
-        figures[name] = round(statistics.median(seconds), 4)
-        return results
+    def timed(name: str, work: Callable[[], T], runs: int = RUNS) -> T:
+        timings = [_time(work) for _ in range(runs)]
+        figures[name] = round(statistics.median(seconds for seconds, _ in timings), 4)
+        return timings[-1][1]
 
     key = timed("load_s", lambda: load_proving_key("transition", preset, build=build, allow_insecure=True), 1)
     transition = timed("build_s", lambda: make_case(preset), 1)
@@ -110,6 +110,12 @@ def run_stage(preset: Preset, build: Path) -> dict[str, int | float]:
     if verdicts != [True, True, True]:
         raise SystemExit(f"the proof at {preset.name} was refused: native, with the point, py_ecc say {verdicts}")
     return figures
+
+
+def _time(work: Callable[[], T]) -> tuple[float, T]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
 
 
 def measure(preset: str, steps: console.Steps) -> dict[str, int | float]:
@@ -139,7 +145,7 @@ def _run_alone(stage: str, preset: str, folder: str) -> tuple[dict[str, int | fl
         folder,
     ]
     with subprocess.Popen(command, cwd=PACKAGE, stdout=subprocess.PIPE, text=True) as process:
-        text = process.stdout.read()
+        text = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:

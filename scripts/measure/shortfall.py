@@ -19,7 +19,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +81,7 @@ class MarketFigures:
         books = np.hstack([make_family(self.snapshot, seed).lots[self.slots] for seed in seeds])
         return books[:, has_loss(self.terms, books)]
 
-    def measure(self, books: np.ndarray) -> dict:
+    def measure(self, books: np.ndarray) -> dict[str, Any]:
         """Over-asks and breaches of books (n, F)."""
         terms = self.terms
         full, asked, charge = terms.compute_full(books), self.reduced.compute(books), terms.compute_charge(books)
@@ -102,7 +104,7 @@ class MarketFigures:
             "reduced_within_1_percent": round(float((ratio > 0.99).mean()), 4),
         }
 
-    def attack(self, books: np.ndarray, starts: int) -> dict:
+    def attack(self, books: np.ndarray, starts: int) -> dict[str, Any]:
         """The adversary from the worst books and random ones."""
         adversary = Adversary(self.terms, self.reduced)
         ratio = self.terms.compute_full(books) / compute_margin(self.terms, self.reduced, books)
@@ -116,7 +118,7 @@ class MarketFigures:
         }
 
 
-def _quantiles(values: np.ndarray) -> dict:
+def _quantiles(values: np.ndarray) -> dict[str, Any]:
     return {"median": round(float(np.median(values)), 4), "p95": round(float(np.quantile(values, 0.95)), 4)}
 
 
@@ -124,16 +126,16 @@ def bootstrap(terms: Terms, books: np.ndarray, seed: int) -> float:
     """Median over books (n, F) of the relative standard deviation of ES_full, by a moving-block bootstrap."""
     losses, generator = -(terms.sample @ books), np.random.default_rng(seed)
     days = len(losses)
-    resampled = []
+    means = []
     for _ in range(RESAMPLES):
         starts = generator.integers(0, days - BLOCK + 1, -(-days // BLOCK))
         chosen = losses[(starts[:, None] + np.arange(BLOCK)).ravel()[:days]]
-        resampled.append(np.partition(chosen, days - terms.tail, axis=0)[days - terms.tail :].mean(axis=0))
-    resampled = np.array(resampled)
+        means.append(np.partition(chosen, days - terms.tail, axis=0)[days - terms.tail :].mean(axis=0))
+    resampled = np.array(means)
     return float(np.median(resampled.std(axis=0) / resampled.mean(axis=0)))
 
 
-def compute_netting_effect(terms: Terms, books: np.ndarray) -> dict:
+def compute_netting_effect(terms: Terms, books: np.ndarray) -> dict[str, Any]:
     """Grid with netting over grid without, on books with losses in both coins."""
     apart = terms.factor * sum(np.maximum(-(grid @ books), 0.0).max(axis=0) for grid in terms.grids)
     both = np.all([np.maximum(-(grid @ books), 0.0).max(axis=0) > 0.05 * apart for grid in terms.grids], axis=0)
@@ -141,11 +143,11 @@ def compute_netting_effect(terms: Terms, books: np.ndarray) -> dict:
     return {"books_of_two_coins": int(both.sum()), "mean": round(float(share.mean()), 4), **_quantiles(share)}
 
 
-def measure_rows(rows: int, say) -> dict:
+def measure_rows(rows: int, say: Callable[[str], object]) -> dict[str, Any]:
     """All figures of one number of excess rows."""
     scenarios = load_scenarios(load_parameters().shortfall_scenarios, rows)
     over, under = scenarios.plain_multiplier
-    found = {"groups": int(scenarios.groups.max()) + 1, "kappa": round(over / under, 4), "markets": {}}
+    found: dict[str, Any] = {"groups": int(scenarios.groups.max()) + 1, "kappa": round(over / under, 4), "markets": {}}
     for name in MARKETS:
         say(f"{rows} rows, {name}")
         figures = MarketFigures(load_snapshot(name), rows)
@@ -162,7 +164,7 @@ def measure_rows(rows: int, say) -> dict:
     return found
 
 
-def measure(counts: list[int], say) -> dict:
+def measure(counts: list[int], say: Callable[[str], object]) -> dict[str, Any]:
     """The whole document."""
     parameters = load_parameters()
     rows = get_preset("standard").excess_rows
@@ -201,7 +203,7 @@ HEAD = ("rows", "kappa", "market", "ES over", "p95", "IM over", "p95", "breaches
 """Columns of the table: medians of the over-asks, the mean for the margin, and their 95 % quantiles."""
 
 
-def make_rows(document: dict) -> list[tuple]:
+def make_rows(document: dict[str, Any]) -> list[tuple[Any, ...]]:
     """Rows of the table."""
     table = []
     for rows, found in document["rows"].items():

@@ -95,7 +95,8 @@ class RevaluedMarket:
             volatility=self.snapshot.volatility * volatility,
             time_shift=after / DAYS_PER_YEAR,
         )
-        return priced - self.base
+        change: np.ndarray = priced - self.base
+        return change
 
     @cached_property
     def settling_day(self) -> np.ndarray:
@@ -125,7 +126,8 @@ class RevaluedMarket:
         parameters, scale = load_parameters(), scale_by_tenor(self.snapshot, load_parameters())
         moves = parameters.volatility_up if share > 0 else parameters.volatility_down
         by_coin = np.array([moves[coin] for coin in Coin])[self.snapshot.listing.underlying]
-        return np.maximum(1.0 + share * by_coin * scale, 0.0)
+        factor: np.ndarray = np.maximum(1.0 + share * by_coin * scale, 0.0)
+        return factor
 
 
 def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:

@@ -318,3 +318,16 @@ def test_a_trader_refuses_what_is_not_its_own(world, epoch, prover):
         AccountClient(BOB, make_account(BOB, index=3), world.venue, world.provers).trade(
             agreed, epoch, deadline=DEADLINE
         )
+
+
+def test_what_a_client_signs_names_its_submitter(world, epoch):
+    """Openings and actions; an intent's own submitter goes before the client's."""
+    other = "0x" + "44" * 20
+    trader = AccountClient(ALICE, RICH, world.venue, world.provers)
+    fresh = AccountClient.create(ALICE, world.venue, world.provers, index=7)
+    for client in (trader, fresh):
+        client.submitter = RECIPIENT
+    assert fresh.open(deadline=DEADLINE).message.submitter == RECIPIENT
+    assert trader.attest(epoch, deadline=DEADLINE).message.submitter == RECIPIENT
+    named = Intent(ActionKind.DEPOSIT, 5, submitter=other, deadline=DEADLINE)
+    assert trader.act(named).message.submitter == other

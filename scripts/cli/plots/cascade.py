@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zkmargin.engine.contagion.records import EventRecord, load_record
 from zkmargin.engine.simulation.experiment import PAIRS, Result
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS = {"base": "#b03a2e", "buffer": "#1f618d", "flat": "#7d8a2e"}
 """Of the rules."""
@@ -36,7 +40,7 @@ def plot_cascades(results: list[Result], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _draw_paths(axis, result: Result) -> None:
+def _draw_paths(axis: Axes, result: Result) -> None:
     for rule, (low, middle, high) in result.paths.items():
         hours = np.arange(len(middle)) / HOURS + 12.0
         axis.plot(hours, middle / 1e3, color=COLOURS[rule], lw=1.2, label=rule)
@@ -49,7 +53,7 @@ def _draw_paths(axis, result: Result) -> None:
     axis.set_xlabel("hour, UTC")
 
 
-def _draw_differences(axis, result: Result) -> None:
+def _draw_differences(axis: Axes, result: Result) -> None:
     names = {"bad_debt_usd": "bad debt", "liquidated_usd": "liquidated", "drawdown": "drawdown"}
     for offset, pair in enumerate(" - ".join(pair) for pair in PAIRS):
         for place, key in enumerate(names):
