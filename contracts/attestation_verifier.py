@@ -41,10 +41,7 @@ class AttestationVerifier:
     @classmethod
     def deploy(cls, chain: Chain, deployment: Deployment, *, sender: str | None = None) -> Self:
         """A new one for this deployment."""
-        parts = (
-            deployment.clearing_house, deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier,
-        )  # fmt: skip
-        return cls(deploy_contract(chain, "AttestationVerifier", *parts, sender=sender)[0])
+        return cls(deploy_contract(chain, "AttestationVerifier", deployment.clearing_house, sender=sender)[0])
 
     def check(
         self,

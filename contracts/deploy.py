@@ -152,7 +152,7 @@ def deploy(
     expected = compute_create_address(deployer, nonce + 1)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     house, _ = deploy_contract(chain, "ClearingHouse", *shared, vault.address, desk.address, batches.address)
-    attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address, *shared)
+    attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address)
     if owner != deployer:
         registry.send("transferOwnership", owner)
     return Deployment(
@@ -184,7 +184,7 @@ def deploy_timelock(
     proposers, executors : sequence of str
         Who announces and cancels, and who carries out. Nobody else administers it.
     delay : int
-        Seconds between the two, 2 to 30 days.
+        Seconds between the two, 2 to 10 days.
 
     Raises
     ------

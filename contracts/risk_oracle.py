@@ -69,9 +69,10 @@ class RiskOracle:
         """Declares every epoch from number `first` to the latest bad; the guardian or the owner."""
         return self.contract.send("revokeEpochs", first, sender=sender)
 
-    def restore_epochs(self, place: int, last: int, *, sender: str | None = None) -> Receipt:
-        """Finds the lower part of the revoked range at `place`, up to number `last`, good after all; only the owner."""
-        return self.contract.send("restoreEpochs", place, last, sender=sender)
+    def restore_epochs(self, first: int, last: int, *, sender: str | None = None) -> Receipt:
+        """Finds the revoked epochs from number `first`, at which a range begins, to `last` good after all; only the
+        owner."""
+        return self.contract.send("restoreEpochs", first, last, sender=sender)
 
     def publish_snapshot(self, snapshot: bytes, *, sender: str | None = None) -> Receipt:
         """Publishes the bytes of a snapshot by event, for an epoch of any age."""

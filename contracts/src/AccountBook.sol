@@ -124,6 +124,11 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
         }
     }
 
+    /// @dev Whether the row lets an account in that status act.
+    function _allows(Rule rule, Status status) internal pure returns (bool) {
+        return status == Status.ACTIVE || (status == Status.FROZEN && rule.has(ActionRules.FROZEN));
+    }
+
     function _statusOf(uint8 state) internal pure returns (Status) {
         return Status(state & STATUS);
     }
@@ -182,17 +187,6 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
         if (!_isSigned(auth, digest, signature)) revert SignatureWrong(account, auth, digest);
     }
 
-    /// @dev Whether auth has signed, and not burned, the digest.
-    function _isAuthorized(
-        bytes32 account,
-        AccountHead memory head,
-        bytes32 digest,
-        bytes calldata signature
-    ) internal returns (bool) {
-        if (head.state & HAS_INVALIDATED != 0 && _invalidated[account][digest]) return false;
-        return _isSigned(head.auth, digest, signature);
-    }
-
     function _requireSignature(
         bytes32 account,
         uint8 state,
@@ -200,8 +194,13 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
         bytes32 digest,
         bytes calldata signature
     ) internal {
-        if (state & HAS_INVALIDATED != 0 && _invalidated[account][digest]) revert DigestInvalidated(account, digest);
+        if (_isBurned(account, state, digest)) revert DigestInvalidated(account, digest);
         _requireSigned(account, auth, digest, signature);
+    }
+
+    /// @dev Whether auth has burned the digest.
+    function _isBurned(bytes32 account, uint8 state, bytes32 digest) internal view returns (bool) {
+        return state & HAS_INVALIDATED != 0 && _invalidated[account][digest];
     }
 
     function _marginOf(Rule rule) private pure returns (uint8) {

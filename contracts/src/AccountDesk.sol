@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {AccountBook} from "./AccountBook.sol";
+import {Delegated} from "./Delegated.sol";
 import {WalletSignatures} from "./WalletSignatures.sol";
 import {Confirmation, Invalidate, Messages, Open} from "./generated/Messages.sol";
 import {IAccountDesk} from "./interfaces/IAccountDesk.sol";
@@ -14,15 +15,7 @@ import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
 
 /// @title AccountDesk
 /// @notice What it does and what it relies on is written in IAccountDesk and IClearingHouse.
-contract AccountDesk is AccountBook, IAccountDesk {
-    /// @dev This contract's own address, which is not `address(this)` in a delegated call.
-    address private immutable SELF = address(this);
-
-    modifier onlyDelegated() {
-        if (address(this) == SELF) revert OnlyDelegated();
-        _;
-    }
-
+contract AccountDesk is AccountBook, Delegated, IAccountDesk {
     constructor(
         IKeyRegistry registry,
         IRiskOracle oracle,

@@ -6,7 +6,7 @@ import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Messages} from "./generated/Messages.sol";
-import {Status} from "./interfaces/IAccountBook.sol";
+import {IAccountBook, Status} from "./interfaces/IAccountBook.sol";
 import {IAccountViews, Proved} from "./interfaces/IAccountViews.sol";
 import {
     ActionRequest,
@@ -74,6 +74,8 @@ contract AccountViews is IAccountViews, ERC165 {
     /// @inheritdoc IAccountViews
     function digestOf(ActionKind kind, ActionRequest calldata request, uint24 steps) external view returns (bytes32) {
         Rule rule = ActionRules.ruleOf(kind);
+        if (rule.has(ActionRules.SIDES)) revert IAccountBook.SidesWrong(kind, true);
+        if (steps != 0 && !rule.has(ActionRules.EPOCH_STEPS)) revert IAccountBook.FieldNotTaken(kind, "steps");
         Action memory action;
         action.kind = uint8(kind);
         action.account = request.account;
@@ -134,17 +136,16 @@ contract AccountViews is IAccountViews, ERC165 {
             action.epoch = epoch;
             action.generationNew = ORACLE.getEpoch(epoch).generation;
         }
-        (, string memory name, string memory version, uint256 chainId, address house, , ) = IERC5267(address(HOUSE))
-            .eip712Domain();
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                keccak256(bytes(name)),
-                keccak256(bytes(version)),
-                chainId,
-                house
-            )
-        );
+        (
+            bytes1 fields,
+            string memory name,
+            string memory version,
+            uint256 chainId,
+            address house,
+            bytes32 salt,
+
+        ) = IERC5267(address(HOUSE)).eip712Domain();
+        bytes32 domain = MessageHashUtils.toDomainSeparator(fields, name, version, chainId, house, salt);
         return MessageHashUtils.toTypedDataHash(domain, Messages.hash(action));
     }
 

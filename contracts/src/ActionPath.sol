@@ -65,13 +65,26 @@ abstract contract ActionPath is AccountBook {
         AccountRecord storage record = _accounts[account];
         _load(head, record);
         Status status = _statusOf(head.state);
-        if (status != Status.ACTIVE && !(status == Status.FROZEN && rule.has(ActionRules.FROZEN))) {
-            revert StatusWrong(account, status, ActionKind(action.kind));
-        }
+        if (!_allows(rule, status)) revert StatusWrong(account, status, ActionKind(action.kind));
         _requireDeadline(deadline);
         _requireSubmitter(account, action.submitter);
         uint256 commitment = record.commitment;
         if (commitment != commitmentOld) revert CommitmentStale(account, commitmentOld, commitment);
+        _fill(action, rule, head, account, commitment, commitmentNew, cash, deadline);
+    }
+
+    /// @dev `_draft`, where the account was looked at before.
+    /// @param commitment The account's.
+    function _fill(
+        Action memory action,
+        Rule rule,
+        AccountHead memory head,
+        bytes32 account,
+        uint256 commitment,
+        uint256 commitmentNew,
+        uint64 cash,
+        uint40 deadline
+    ) internal pure {
         if (commitmentNew != 0 && !rule.has(ActionRules.WRITES)) {
             revert FieldNotTaken(ActionKind(action.kind), "commitmentNew");
         }
@@ -84,35 +97,35 @@ abstract contract ActionPath is AccountBook {
         action.deadline = deadline;
     }
 
-    /// @dev Of a trade's amounts there is only the fee: neither cash nor collateral moves, and nobody receives a
-    ///      payment.
-    function _draftSide(
-        Action memory action,
-        Rule rule,
-        AccountHead memory head,
+    /// @dev One side of a trade before `_draft` or `_fill`. Of a trade's amounts there is only the fee: neither cash nor
+    ///      collateral moves, and nobody receives a payment.
+    function _startSide(
         TradeSide calldata given,
         bytes32 counterparty,
         uint256 tradeTag,
         int8 side
-    ) internal view {
+    ) internal pure returns (Action memory action) {
+        action.kind = uint8(ActionKind.TRADE);
         action.counterparty = counterparty;
         action.tradeTag = tradeTag;
         action.ciphertext = given.ciphertext;
         action.side = side;
         action.submitter = given.submitter;
         action.fee = given.fee;
-        _draft(action, rule, head, given.account, given.commitmentOld, given.commitmentNew, 0, given.deadline);
     }
 
     /// @dev Without an epoch the policy is a constant, and the settlement the identity or that of the stated steps.
+    /// @param inputs Is filled in, as a function that returned it would allocate its words again.
+    /// @param action Has kind, key version, generation, the account for errors to name, and the steps of a roll.
     /// @param chosen Name of the policy that the caller chose, 0 where the table leaves no choice.
-    function _proofInputs(
+    function _gather(
+        ProofInputs memory inputs,
         Rule rule,
         Action memory action,
         AccountHead memory head,
         bytes32 chosen,
         EpochPoints calldata given
-    ) internal view returns (ProofInputs memory inputs) {
+    ) internal view {
         uint16 keyVersion = action.keyVersion;
         uint24 generation = action.generationOld;
         bytes32 pointsHash;
@@ -155,9 +168,7 @@ abstract contract ActionPath is AccountBook {
             (inputs.policy.x, inputs.policy.y) = REGISTRY.flatPoint(keyVersion);
         } else if (rule.has(NAMED_POLICY)) {
             inputs.policy = Points.find(given.points, pointsHash, inputs.policyName);
-            if (isChosen) {
-                inputs.pointHash = keccak256(abi.encode(inputs.policyName, inputs.policy.x, inputs.policy.y));
-            }
+            if (isChosen) inputs.pointHash = Points.hash(inputs.policyName, inputs.policy);
         }
         (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
     }
@@ -168,18 +179,35 @@ abstract contract ActionPath is AccountBook {
         (point.x, point.y, inputs.lineage) = ORACLE.settlementFor(keyVersion, generation, steps);
     }
 
-    /// @dev Fills in what the proof is made at. Its epoch must not come before the account's lineage, so by induction
-    ///      that is the latest of all epochs that its state depends on: of its own proofs and settlements, and of the
-    ///      other sides of its trades. Of a state that a revoked epoch may have made nothing leaves, it makes no other,
-    ///      and it takes no later lineage, which would hide the revoked one.
-    function _bind(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) internal view {
+    /// @dev The epoch of a proof must not come before the account's lineage, so by induction that is the latest of all
+    ///      epochs that its state depends on: of its own proofs and settlements, and of the other sides of its trades.
+    ///      Of a state that a revoked epoch may have made nothing leaves, it makes no other, and it takes no later
+    ///      lineage, which would hide the revoked one.
+    function _requireLineage(
+        Rule rule,
+        bytes32 account,
+        AccountHead memory head,
+        ProofInputs memory inputs
+    ) internal view {
+        if (_isProvenLater(rule, head, inputs)) revert EpochOlderThanProof(account, inputs.epoch, head.provenEpoch);
+        if (_isTainted(rule, head, inputs)) revert AccountOfRevokedEpoch(account, head.provenEpoch);
+    }
+
+    function _isProvenLater(
+        Rule rule,
+        AccountHead memory head,
+        ProofInputs memory inputs
+    ) internal pure returns (bool) {
+        return rule.has(ActionRules.PROVEN_SET) && inputs.epoch < head.provenEpoch;
+    }
+
+    function _isTainted(Rule rule, AccountHead memory head, ProofInputs memory inputs) internal view returns (bool) {
         uint64 proven = head.provenEpoch;
-        if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch < proven) {
-            revert EpochOlderThanProof(action.account, inputs.epoch, proven);
-        }
-        if (rule.has(TIED_TO_EPOCH) && proven != 0 && proven <= inputs.revokedUpTo) {
-            if (ORACLE.isRevoked(proven)) revert AccountOfRevokedEpoch(action.account, proven);
-        }
+        return rule.has(TIED_TO_EPOCH) && proven != 0 && proven <= inputs.revokedUpTo && ORACLE.isRevoked(proven);
+    }
+
+    /// @dev Fills in what the proof is made at.
+    function _bind(Action memory action, ProofInputs memory inputs) internal pure {
         action.epoch = inputs.epoch;
         action.policy = inputs.policyName;
         action.generationNew = inputs.generation;
@@ -201,6 +229,49 @@ abstract contract ActionPath is AccountBook {
             signature.length != 0 || !rule.has(ActionRules.EPOCH_STEPS) || !_isLeftBehind(action.generationOld)
         ) {
             _requireSignature(action.account, head.state, head.auth, digest, signature);
+        }
+    }
+
+    /// @dev Writes both sides of a trade, and says so.
+    /// @return fees Micro-dollars that the submitter earned.
+    function _writeTrade(
+        Rule rule,
+        Action memory plus,
+        Action memory minus,
+        AccountHead memory plusHead,
+        AccountHead memory minusHead,
+        ProofInputs memory inputs
+    ) internal returns (uint256 fees) {
+        _write(rule, plus, plusHead, inputs);
+        _write(rule, minus, minusHead, inputs);
+        unchecked {
+            // No need to check the sum, because a fee is below 2^63.
+            fees = uint256(plus.fee) + minus.fee;
+        }
+        emit Traded(
+            plus.account,
+            minus.account,
+            plus.epoch,
+            plus.generationNew,
+            plus.tradeTag,
+            plus.commitmentNew,
+            plus.ciphertext,
+            plus.fee,
+            minus.commitmentNew,
+            minus.ciphertext,
+            minus.fee,
+            msg.sender
+        );
+    }
+
+    function _emitAttested(Action memory action, ProofInputs memory inputs) internal {
+        emit Attested(action.account, action.policy, action.epoch, inputs.time, inputs.pointHash, msg.sender);
+    }
+
+    function _addFees(uint256 fees) internal {
+        unchecked {
+            // No need to check the sum, because a fee is below 2^63: it does not reach 2^256.
+            if (fees != 0) _fees[msg.sender] += fees;
         }
     }
 

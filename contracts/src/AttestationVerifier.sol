@@ -17,10 +17,8 @@ import {Points} from "./libraries/Points.sol";
 /// @title AttestationVerifier
 /// @notice What it does and what it relies on is written in IAttestationVerifier.
 contract AttestationVerifier is IAttestationVerifier, ERC165 {
-    /// @dev Of the domain that the clearing house signs in (EIP-712).
-    bytes32 private constant DOMAIN_TYPEHASH = keccak256(
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    );
+    /// @dev Fields of the domain that the clearing house signs in (EIP-5267): name, version, chain id, contract.
+    bytes1 private constant DOMAIN_FIELDS = 0x0f;
 
     /// @inheritdoc IAttestationVerifier
     IClearingHouse public immutable HOUSE;
@@ -28,8 +26,8 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
     IRiskOracle private immutable ORACLE;
     IMarginVerifier private immutable VERIFIER;
 
-    constructor(IClearingHouse house, IKeyRegistry registry, IRiskOracle oracle, IMarginVerifier verifier) {
-        (HOUSE, REGISTRY, ORACLE, VERIFIER) = (house, registry, oracle, verifier);
+    constructor(IClearingHouse house) {
+        (HOUSE, REGISTRY, ORACLE, VERIFIER) = (house, house.REGISTRY(), house.ORACLE(), house.VERIFIER());
     }
 
     /// @inheritdoc IAttestationVerifier
@@ -86,7 +84,7 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
             revert IAccountBook.AccountOfRevokedEpoch(asked.account, proven);
         }
         policy = Points.find(shown.points, epoch.pointsHash, asked.policy);
-        pointHash = keccak256(abi.encode(asked.policy, policy.x, policy.y));
+        pointHash = Points.hash(asked.policy, policy);
         if (asked.pointHash != 0 && asked.pointHash != pointHash) {
             revert PolicyContentDiffers(asked.policy, pointHash, asked.pointHash);
         }
@@ -109,14 +107,13 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
             commitmentOld: account.commitment,
             validUntil: shown.validUntil
         });
-        bytes32 separator = keccak256(
-            abi.encode(
-                DOMAIN_TYPEHASH,
-                keccak256(bytes(Messages.DOMAIN_NAME)),
-                keccak256(bytes(Messages.DOMAIN_VERSION)),
-                block.chainid,
-                address(HOUSE)
-            )
+        bytes32 separator = MessageHashUtils.toDomainSeparator(
+            DOMAIN_FIELDS,
+            Messages.DOMAIN_NAME,
+            Messages.DOMAIN_VERSION,
+            block.chainid,
+            address(HOUSE),
+            0
         );
         return MessageHashUtils.toTypedDataHash(separator, Messages.hash(message));
     }

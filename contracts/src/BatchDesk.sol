@@ -4,12 +4,11 @@ pragma solidity ^0.8.28;
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {AccountBook} from "./AccountBook.sol";
 import {ActionPath} from "./ActionPath.sol";
+import {Delegated} from "./Delegated.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Messages} from "./generated/Messages.sol";
-import {IAccountDesk} from "./interfaces/IAccountDesk.sol";
-import {Status} from "./interfaces/IAccountBook.sol";
 import {AttestBatchRequest, AttestRow, IBatchDesk, TradeBatchRequest, TradeRow} from "./interfaces/IBatchDesk.sol";
-import {TradeSide} from "./interfaces/IClearingHouse.sol";
+import {EpochPoints, TradeSide} from "./interfaces/IClearingHouse.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {BatchRow, IMarginVerifier} from "./interfaces/IMarginVerifier.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
@@ -17,18 +16,18 @@ import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
 
 /// @title BatchDesk
 /// @notice What it does and what it relies on is written in IBatchDesk.
-contract BatchDesk is ActionPath, IBatchDesk {
-    /// @dev What was gathered for the verifier: the first `count` of both lists.
+contract BatchDesk is ActionPath, Delegated, IBatchDesk {
+    /// @dev What all rows share, and what was gathered for the verifier: the first `count` of both lists.
     struct Batch {
+        Rule rule;
+        uint16 keyVersion;
+        uint24 generation;
+        bytes32 separator; // of the domain (EIP-712), which a delegated call has to make anew
+        ProofInputs inputs;
         uint256 count;
         BatchRow[] rows;
         uint256[8][] proofs;
-        uint256 fees; // micro-dollars
-        bytes32 separator; // of the domain (EIP-712), which a delegated call has to make anew
     }
-
-    /// @dev This contract's own address, which is not `address(this)` in a delegated call.
-    address private immutable SELF = address(this);
 
     constructor(
         IKeyRegistry registry,
@@ -38,125 +37,154 @@ contract BatchDesk is ActionPath, IBatchDesk {
     ) AccountBook(registry, oracle, verifier, wallets) {}
 
     /// @inheritdoc IBatchDesk
-    function attestBatch(AttestBatchRequest calldata request) external nonReentrant returns (uint256) {
-        if (address(this) == SELF) revert IAccountDesk.OnlyDelegated();
-        Rule rule = ActionRules.ruleOf(ActionKind.ATTEST);
+    function attestBatch(AttestBatchRequest calldata request) external onlyDelegated nonReentrant returns (uint256) {
+        _requireDeadline(request.deadline);
+        _requireSubmitter(0, request.submitter);
+        Batch memory batch = _begin(
+            ActionKind.ATTEST,
+            request.rows.length,
+            request.keyVersion,
+            request.generation,
+            request.policy,
+            request.epoch
+        );
         Action memory action = _start(ActionKind.ATTEST); // filled in anew by each row, like the head
         action.submitter = request.submitter;
         AccountHead memory head;
-        ProofInputs memory inputs;
-        Batch memory batch = _makeBatch(request.rows.length);
         for (uint256 i = 0; i < request.rows.length; i++) {
             AttestRow calldata row = request.rows[i];
-            if (!_fits(rule, row.account, row.commitment, request.keyVersion, request.generation)) {
-                emit RowSkipped(i, row.account);
-                continue;
+            if (_fits(batch, head, row.account, row.commitment)) {
+                _fill(action, batch.rule, head, row.account, row.commitment, 0, 0, request.deadline);
+                _bind(action, batch.inputs);
+                bytes32 digest = _digest(batch, action);
+                if (_isAuthorized(batch, action, head, digest, msg.data[:0])) {
+                    _put(batch, action, digest, row.proof);
+                    _write(batch.rule, action, head, batch.inputs);
+                    _emitAttested(action, batch.inputs);
+                    continue;
+                }
             }
-            _draft(action, rule, head, row.account, row.commitment, 0, 0, request.deadline);
-            if (batch.count == 0) inputs = _proofInputs(rule, action, head, request.policy, request.epoch);
-            _bind(rule, action, head, inputs);
-            _put(batch, action, _digest(batch, action), row.proof);
-            _write(rule, action, head, inputs);
-            emit Attested(action.account, action.policy, action.epoch, inputs.time, inputs.pointHash, msg.sender);
+            emit RowSkipped(i, row.account);
         }
-        return _finish(rule, batch, inputs);
+        return _finish(batch);
     }
 
     /// @inheritdoc IBatchDesk
-    function tradeBatch(TradeBatchRequest calldata request) external nonReentrant returns (uint256) {
-        if (address(this) == SELF) revert IAccountDesk.OnlyDelegated();
-        Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
-        ProofInputs memory inputs;
-        Batch memory batch = _makeBatch(2 * request.rows.length);
+    function tradeBatch(TradeBatchRequest calldata request) external onlyDelegated nonReentrant returns (uint256) {
+        Batch memory batch = _begin(
+            ActionKind.TRADE,
+            2 * request.rows.length,
+            request.keyVersion,
+            request.generation,
+            0,
+            request.epoch
+        );
+        uint256 total = 0;
         for (uint256 i = 0; i < request.rows.length; i++) {
-            bytes32 moved = _tradeRow(rule, batch, inputs, request, request.rows[i]);
+            (bytes32 moved, uint256 fees) = _tradeRow(batch, request.rows[i]);
             if (moved != 0) emit RowSkipped(i, moved);
+            total += fees;
         }
-        if (batch.fees != 0) _fees[msg.sender] += batch.fees;
-        return _finish(rule, batch, inputs) / 2;
+        _addFees(total);
+        return _finish(batch) / 2;
     }
 
-    /// @dev Takes one trade in. `inputs` is filled in, as an argument, by the first one that is not skipped.
+    /// @dev Takes one trade in.
     /// @return moved 0, or the account for which the row was skipped.
-    function _tradeRow(
-        Rule rule,
-        Batch memory batch,
-        ProofInputs memory inputs,
-        TradeBatchRequest calldata request,
-        TradeRow calldata row
-    ) private returns (bytes32 moved) {
+    /// @return fees Micro-dollars that the submitter earned.
+    function _tradeRow(Batch memory batch, TradeRow calldata row) private returns (bytes32 moved, uint256 fees) {
         TradeSide calldata plusSide = row.plus;
         TradeSide calldata minusSide = row.minus;
         if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
-        if (!_fitsSide(rule, plusSide, request)) return plusSide.account;
-        if (!_fitsSide(rule, minusSide, request)) return minusSide.account;
-        Action memory plus = _start(ActionKind.TRADE);
-        Action memory minus = _start(ActionKind.TRADE);
         AccountHead memory plusHead;
         AccountHead memory minusHead;
-        _draftSide(plus, rule, plusHead, plusSide, minusSide.account, row.tradeTag, 1);
-        _draftSide(minus, rule, minusHead, minusSide, plusSide.account, row.tradeTag, -1);
-        if (batch.count == 0) _copyInputs(inputs, _proofInputs(rule, plus, plusHead, 0, request.epoch));
-        _bind(rule, plus, plusHead, inputs);
-        _bind(rule, minus, minusHead, inputs);
-        bytes32 plusDigest = _digest(batch, plus);
-        if (!_isAuthorized(plus.account, plusHead, plusDigest, plusSide.signature)) return plus.account;
-        bytes32 minusDigest = _digest(batch, minus);
-        if (!_isAuthorized(minus.account, minusHead, minusDigest, minusSide.signature)) return minus.account;
+        if (!_fitsSide(batch, plusHead, plusSide)) return (plusSide.account, 0);
+        if (!_fitsSide(batch, minusHead, minusSide)) return (minusSide.account, 0);
+        Action memory plus = _startSide(plusSide, minusSide.account, row.tradeTag, 1);
+        Action memory minus = _startSide(minusSide, plusSide.account, row.tradeTag, -1);
+        bytes32 plusDigest = _fillSide(batch, plus, plusHead, plusSide);
+        bytes32 minusDigest = _fillSide(batch, minus, minusHead, minusSide);
+        if (!_isAuthorized(batch, plus, plusHead, plusDigest, plusSide.signature)) return (plus.account, 0);
+        if (!_isAuthorized(batch, minus, minusHead, minusDigest, minusSide.signature)) return (minus.account, 0);
         _put(batch, plus, plusDigest, plusSide.proof);
         _put(batch, minus, minusDigest, minusSide.proof);
-        _write(rule, plus, plusHead, inputs);
-        _write(rule, minus, minusHead, inputs);
-        batch.fees += uint256(plus.fee) + minus.fee;
-        emit Traded(
-            plus.account,
-            minus.account,
-            plus.epoch,
-            plus.generationNew,
-            row.tradeTag,
-            plus.commitmentNew,
-            plus.ciphertext,
-            plus.fee,
-            minus.commitmentNew,
-            minus.ciphertext,
-            minus.fee,
-            msg.sender
-        );
+        fees = _writeTrade(batch.rule, plus, minus, plusHead, minusHead, batch.inputs);
+    }
+
+    function _fillSide(
+        Batch memory batch,
+        Action memory action,
+        AccountHead memory head,
+        TradeSide calldata side
+    ) private view returns (bytes32 digest) {
+        _requireSubmitter(side.account, side.submitter);
+        _fill(action, batch.rule, head, side.account, side.commitmentOld, side.commitmentNew, 0, side.deadline);
+        _bind(action, batch.inputs);
+        return _digest(batch, action);
     }
 
     function _fitsSide(
-        Rule rule,
-        TradeSide calldata side,
-        TradeBatchRequest calldata request
+        Batch memory batch,
+        AccountHead memory head,
+        TradeSide calldata side
     ) private view returns (bool) {
-        return
-            block.timestamp <= side.deadline &&
-            _fits(rule, side.account, side.commitmentOld, request.keyVersion, request.generation);
+        return block.timestamp <= side.deadline && _fits(batch, head, side.account, side.commitmentOld);
     }
 
-    /// @dev Whether the account is as the row was made for.
+    /// @dev Whether the account is as the row was made for, and its lineage allows the epoch.
+    /// @param head Is filled with the account's.
     function _fits(
-        Rule rule,
+        Batch memory batch,
+        AccountHead memory head,
         bytes32 account,
-        uint256 commitment,
-        uint16 keyVersion,
-        uint24 generation
+        uint256 commitment
     ) private view returns (bool) {
         AccountRecord storage record = _accounts[account];
-        AccountHead memory head;
         _load(head, record);
-        Status status = _statusOf(head.state);
         return
-            (status == Status.ACTIVE || (status == Status.FROZEN && rule.has(ActionRules.FROZEN))) &&
-            head.keyVersion == keyVersion &&
-            head.generation == generation &&
-            record.commitment == commitment;
+            _allows(batch.rule, _statusOf(head.state)) &&
+            head.keyVersion == batch.keyVersion &&
+            head.generation == batch.generation &&
+            record.commitment == commitment &&
+            !_isProvenLater(batch.rule, head, batch.inputs) &&
+            !_isTainted(batch.rule, head, batch.inputs);
     }
 
-    function _makeBatch(uint256 length) private view returns (Batch memory batch) {
+    /// @dev Whether auth has signed, and not burned, the digest, if the row of the table asks for it.
+    function _isAuthorized(
+        Batch memory batch,
+        Action memory action,
+        AccountHead memory head,
+        bytes32 digest,
+        bytes calldata signature
+    ) private returns (bool) {
+        if (!batch.rule.has(ActionRules.SIGNATURE)) return signature.length == 0;
+        return !_isBurned(action.account, head.state, digest) && _isSigned(head.auth, digest, signature);
+    }
+
+    /// @dev An empty batch, with what its rows share. Errors name no account.
+    /// @param length Most proofs.
+    function _begin(
+        ActionKind kind,
+        uint256 length,
+        uint16 keyVersion,
+        uint24 generation,
+        bytes32 policy,
+        EpochPoints calldata epoch
+    ) private view returns (Batch memory batch) {
+        Rule rule = ActionRules.ruleOf(kind);
+        if (rule.has(ActionRules.SIDES) != (kind == ActionKind.TRADE)) {
+            revert SidesWrong(kind, rule.has(ActionRules.SIDES));
+        }
+        batch.rule = rule;
+        (batch.keyVersion, batch.generation) = (keyVersion, generation);
         batch.separator = _domainSeparatorV4();
         batch.rows = new BatchRow[](length);
         batch.proofs = new uint256[8][](length);
+        Action memory shared = _start(kind);
+        (shared.keyVersion, shared.generationOld) = (keyVersion, generation);
+        AccountHead memory none;
+        _gather(batch.inputs, rule, shared, none, policy, epoch);
     }
 
     function _digest(Batch memory batch, Action memory action) private pure returns (bytes32) {
@@ -176,16 +204,8 @@ contract BatchDesk is ActionPath, IBatchDesk {
         batch.count += 1;
     }
 
-    function _copyInputs(ProofInputs memory to, ProofInputs memory from) private pure {
-        (to.key, to.slots, to.generation) = (from.key, from.slots, from.generation);
-        (to.epoch, to.lineage) = (from.epoch, from.lineage);
-        (to.time, to.revokedUpTo) = (from.time, from.revokedUpTo);
-        (to.policyName, to.pointHash) = (from.policyName, from.pointHash);
-        (to.policy, to.settlement) = (from.policy, from.settlement);
-    }
-
     /// @dev Checks what was gathered.
-    function _finish(Rule rule, Batch memory batch, ProofInputs memory inputs) private view returns (uint256 count) {
+    function _finish(Batch memory batch) private view returns (uint256 count) {
         (BatchRow[] memory rows, uint256[8][] memory proofs) = (batch.rows, batch.proofs);
         count = batch.count;
         if (count == 0) revert BatchEmpty(rows.length);
@@ -193,7 +213,8 @@ contract BatchDesk is ActionPath, IBatchDesk {
             mstore(rows, count) // both lists end after what was gathered
             mstore(proofs, count)
         }
-        bool writes = rule.has(ActionRules.WRITES);
+        ProofInputs memory inputs = batch.inputs;
+        bool writes = batch.rule.has(ActionRules.WRITES);
         VERIFIER.verifyMany(inputs.key, rows, inputs.policy, inputs.settlement, writes, proofs);
     }
 }

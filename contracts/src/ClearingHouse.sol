@@ -33,12 +33,13 @@ import {Attestations} from "./libraries/Attestations.sol";
 /// @notice What it does and what it relies on is written in IClearingHouse.
 /// @dev Every action but open takes the same steps, and each column of its row is read in one of them:
 ///      1. entry point      one account, or two sides; sides
-///      2. _draft           status, deadline, submitter, commitment, fields that it does not take; frozen, writes,
-///      flows 3. _proofInputs     epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
-///         _bind            no epoch before the last proof's, and no state that a revoked one made; provenAt, flows
+///      2. _draft           status, deadline, submitter, commitment, fields that it does not take; frozen, writes, flows
+///      3. _gather          epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
+///         _requireLineage  no epoch before the last proof's, no state that a revoked one made; provenAt, flows, epoch
+///         _bind            what the proof is made at
 ///      4. _authorize       auth's signature over the digest of the Action; signature, epoch
 ///      5. the verifier     writes
-///      6. _write           the account; writes, provenAt, closes
+///      6. _write           the account; writes, provenAt, epoch, closes
 ///      7. event and tokens writes, flows
 contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, ERC165 {
     /// @inheritdoc IClearingHouse
@@ -61,6 +62,7 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
         (VAULT, DESK, BATCHES) = (vault, desk, batches);
         VIEWS = new AccountViews(this, registry, oracle);
         _requireNamed(address(vault), vault.CLEARING_HOUSE(), address(this));
+        _requireNamed(address(vault), address(vault.CLOCK()), address(oracle));
         _requireShared(desk);
         _requireShared(batches);
     }
@@ -106,37 +108,27 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
 
     /// @inheritdoc IClearingHouse
     function deposit(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
-        Action memory action = _start(ActionKind.DEPOSIT);
-        _act(action, request);
-        return action.cashFlow;
+        return _act(_start(ActionKind.DEPOSIT), request);
     }
 
     /// @inheritdoc IClearingHouse
     function cure(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
-        Action memory action = _start(ActionKind.CURE);
-        _act(action, request);
-        return action.cashFlow;
+        return _act(_start(ActionKind.CURE), request);
     }
 
     /// @inheritdoc IClearingHouse
     function withdraw(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
-        Action memory action = _start(ActionKind.WITHDRAW);
-        _act(action, request);
-        return action.cashFlow;
+        return _act(_start(ActionKind.WITHDRAW), request);
     }
 
     /// @inheritdoc IClearingHouse
     function withdrawFlat(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
-        Action memory action = _start(ActionKind.WITHDRAW_FLAT);
-        _act(action, request);
-        return action.cashFlow;
+        return _act(_start(ActionKind.WITHDRAW_FLAT), request);
     }
 
     /// @inheritdoc IClearingHouse
     function close(ActionRequest calldata request) external nonReentrant returns (int128 cashFlow) {
-        Action memory action = _start(ActionKind.CLOSE);
-        _act(action, request);
-        return action.cashFlow;
+        return _act(_start(ActionKind.CLOSE), request);
     }
 
     /// @inheritdoc IClearingHouse
@@ -157,49 +149,29 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
         TradeSide calldata plusSide = request.plus;
         TradeSide calldata minusSide = request.minus;
         if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
-        Action memory plus = _start(ActionKind.TRADE);
-        Action memory minus = _start(ActionKind.TRADE);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         if (!rule.has(ActionRules.SIDES)) revert SidesWrong(ActionKind.TRADE, false);
+        Action memory plus = _startSide(plusSide, minusSide.account, request.tradeTag, 1);
+        Action memory minus = _startSide(minusSide, plusSide.account, request.tradeTag, -1);
         AccountHead memory plusHead;
         AccountHead memory minusHead;
-        _draftSide(plus, rule, plusHead, plusSide, minusSide.account, request.tradeTag, 1);
-        _draftSide(minus, rule, minusHead, minusSide, plusSide.account, request.tradeTag, -1);
+        _draftSide(rule, plus, plusHead, plusSide);
+        _draftSide(rule, minus, minusHead, minusSide);
         if (plus.generationOld != minus.generationOld || plus.keyVersion != minus.keyVersion) {
             revert SidesDiffer(plus.generationOld, minus.generationOld, plus.keyVersion, minus.keyVersion);
         }
         // No need to gather them for minus, because they depend on key version and generation only, which are equal.
-        ProofInputs memory inputs = _proofInputs(rule, plus, plusHead, 0, request.epoch);
-        _bind(rule, plus, plusHead, inputs);
-        _bind(rule, minus, minusHead, inputs);
+        ProofInputs memory inputs;
+        _gather(inputs, rule, plus, plusHead, 0, request.epoch);
         TradeSignals memory signals = TradeSignals({
             tradeTag: request.tradeTag,
-            plus: _sideSignals(plus, _authorize(rule, plus, plusHead, plusSide.signature)),
-            minus: _sideSignals(minus, _authorize(rule, minus, minusHead, minusSide.signature))
+            plus: _sideSignals(rule, plus, plusHead, inputs, plusSide.signature),
+            minus: _sideSignals(rule, minus, minusHead, inputs, minusSide.signature)
         });
         VERIFIER.verifyTwo(inputs.key, signals, inputs.policy, inputs.settlement, plusSide.proof, minusSide.proof);
 
-        _write(rule, plus, plusHead, inputs);
-        _write(rule, minus, minusHead, inputs);
-        unchecked {
-            // No need to check the sums, because a fee is below 2^63: they do not reach 2^256.
-            fees = uint256(plus.fee) + minus.fee;
-            if (fees != 0) _fees[msg.sender] += fees;
-        }
-        emit Traded(
-            plus.account,
-            minus.account,
-            plus.epoch,
-            plus.generationNew,
-            request.tradeTag,
-            plus.commitmentNew,
-            plus.ciphertext,
-            plus.fee,
-            minus.commitmentNew,
-            minus.ciphertext,
-            minus.fee,
-            msg.sender
-        );
+        fees = _writeTrade(rule, plus, minus, plusHead, minusHead, inputs);
+        _addFees(fees);
     }
 
     /// @inheritdoc IClearingHouse
@@ -262,11 +234,12 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
             super.supportsInterface(interfaceId);
     }
 
-    /// @dev What runs in this contract's storage means the same registry, oracle and verifier.
+    /// @dev What runs in this contract's storage means the same registry, oracle, verifier and wallets.
     function _requireShared(AccountBook part) private view {
         _requireNamed(address(part), address(part.REGISTRY()), address(REGISTRY));
         _requireNamed(address(part), address(part.ORACLE()), address(ORACLE));
         _requireNamed(address(part), address(part.VERIFIER()), address(VERIFIER));
+        _requireNamed(address(part), address(part.WALLETS()), address(WALLETS));
     }
 
     function _requireNamed(address part, address named, address expected) private pure {
@@ -290,7 +263,8 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
     // ------------------------------------------------------------------ steps of an action
 
     /// @param action Has its kind and, for one that takes steps without an epoch, how many in place of `generationNew`.
-    function _act(Action memory action, ActionRequest calldata request) private {
+    /// @return The account's cash flow, micro-dollars.
+    function _act(Action memory action, ActionRequest calldata request) private returns (int128) {
         ActionKind kind = ActionKind(action.kind);
         Rule rule = ActionRules.ruleOf(kind);
         if (rule.has(ActionRules.SIDES)) revert SidesWrong(kind, true);
@@ -309,18 +283,19 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
             request.cash,
             request.deadline
         );
-        ProofInputs memory inputs = _proofInputs(rule, action, head, request.policy, request.epoch);
-        _bind(rule, action, head, inputs);
+        ProofInputs memory inputs;
+        _gather(inputs, rule, action, head, request.policy, request.epoch);
+        _requireLineage(rule, action.account, head, inputs);
+        _bind(action, inputs);
         if (flows.length != 0) {
             Amounts.requireFlows(kind, rule, flows, inputs.slots);
-            VAULT.requireCollateral(flows);
             action.flows = flows;
         }
         bytes32 digest = _authorize(rule, action, head, request.signature);
         _verify(action, inputs, digest, rule.has(ActionRules.WRITES), request.proof);
 
         _write(rule, action, head, inputs);
-        if (action.fee != 0) _fees[msg.sender] += action.fee;
+        _addFees(action.fee);
         if (rule.has(ActionRules.WRITES)) {
             emit Flowed(
                 action.account,
@@ -335,12 +310,22 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
                 msg.sender
             );
         } else {
-            emit Attested(action.account, action.policy, action.epoch, inputs.time, inputs.pointHash, msg.sender);
+            _emitAttested(action, inputs);
         }
         if (rule.has(ActionRules.FLOWS_IN)) VAULT.absorb(action.account, request.cash, flows);
         else if (rule.has(ActionRules.FLOWS_OUT)) {
             VAULT.release(action.account, action.recipient, request.cash, flows);
         }
+        return action.cashFlow;
+    }
+
+    function _draftSide(
+        Rule rule,
+        Action memory action,
+        AccountHead memory head,
+        TradeSide calldata side
+    ) private view {
+        _draft(action, rule, head, side.account, side.commitmentOld, side.commitmentNew, 0, side.deadline);
     }
 
     // ------------------------------------------------------------------ verification
@@ -366,13 +351,21 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
         VERIFIER.verify(inputs.key, transition, inputs.policy, inputs.settlement, proof);
     }
 
-    function _sideSignals(Action memory action, bytes32 digest) private pure returns (SideSignals memory) {
+    function _sideSignals(
+        Rule rule,
+        Action memory action,
+        AccountHead memory head,
+        ProofInputs memory inputs,
+        bytes calldata signature
+    ) private returns (SideSignals memory) {
+        _requireLineage(rule, action.account, head, inputs);
+        _bind(action, inputs);
         return
             SideSignals({
                 commitmentOld: action.commitmentOld,
                 commitmentNew: action.commitmentNew,
                 ciphertext: action.ciphertext,
-                context: _context(digest),
+                context: _context(_authorize(rule, action, head, signature)),
                 cashFlow: action.cashFlow
             });
     }

@@ -239,11 +239,6 @@ contract CollateralVault is ICollateralVault, ERC165, ReentrancyGuardTransient {
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc ICollateralVault
-    function requireCollateral(Flow[] calldata flows) external view {
-        for (uint256 i = 0; i < flows.length; i++) _unit(flows[i].slot);
-    }
-
-    /// @inheritdoc ICollateralVault
     function held(address token) external view returns (uint256) {
         return _books[token].held;
     }

@@ -25,6 +25,8 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
     }
 
     uint16 private constant SLOTS_LIMIT = 256;
+    /// @dev An account's record has eight bits for the version of its keys.
+    uint16 private constant VERSIONS_LIMIT = type(uint8).max;
     uint40 private constant DELAY_LIMIT = 30 days;
     /// @dev In it a successor can be registered and become live.
     uint40 private constant SUSPENSION = 45 days;
@@ -51,6 +53,7 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
     function register(KeyRegistration calldata registration) external onlyOwner returns (uint16 version) {
         uint16 slots = registration.slots;
         if (slots == 0 || slots > SLOTS_LIMIT) revert SlotsOutOfRange(slots, SLOTS_LIMIT);
+        if (latest == VERSIONS_LIMIT) revert VersionsUsedUp(VERSIONS_LIMIT);
         version = _versions[registration.transitionHash];
         if (version != 0) revert KeyHashTaken(registration.transitionHash, version);
         KeyChecks.requireSound(registration.transition, Statement.FLOW + slots);

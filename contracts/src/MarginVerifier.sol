@@ -105,11 +105,7 @@ contract MarginVerifier is IMarginVerifier {
         if (count == 0 || count != proofs.length) revert BatchSizesDiffer(count, proofs.length);
         KeyHead head = KeyData.load(key, STORED_POINTS);
         uint256 rho = 1 + (_hashAll(head, KeyData.size(STORED_POINTS)) % (Bn254.R - 1));
-        uint256 input;
-        assembly ("memory-safe") {
-            input := mload(0x40)
-            mstore(0x40, add(input, mul(add(count, 3), PAIR)))
-        }
+        uint256 input = _reserve(count + 3);
 
         // Row i weighs rho^i: its signals are summed as numbers, its A and C as points.
         uint256[] memory sums = new uint256[](STORED_POINTS);
@@ -130,16 +126,7 @@ contract MarginVerifier is IMarginVerifier {
             if (sums[i] != 0) sum.addProduct(head.ic(i), sums[i]);
         }
         head.alpha().scale(sums[0]);
-        assembly ("memory-safe") {
-            let entry := add(input, mul(count, PAIR))
-            mcopy(entry, head, 0xc0) // alpha, scaled in place, and beta
-            entry := add(entry, PAIR)
-            mcopy(entry, sum, 0x40)
-            mcopy(add(entry, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
-            entry := add(entry, PAIR)
-            mcopy(entry, c, 0x40)
-            mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-        }
+        _putShared(input + PAIR * count, head, sum, c);
         if (!_isOne(input, count + 3)) revert ProofRejected(rows[0].context);
     }
 
@@ -243,24 +230,31 @@ contract MarginVerifier is IMarginVerifier {
         c.addProduct(G1(proof[6], proof[7]).place(), weight);
     }
 
-    /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
-    function _checkOne(KeyHead head, G1Place sum, uint256[8] calldata proof) private view returns (bool) {
-        G1 memory a = G1(proof[0], proof[1]).negate();
-        uint256 input;
+    /// @dev Writes the last three entries of every pairing check: alpha and beta, the sum and gamma, C and delta.
+    function _putShared(uint256 entry, KeyHead head, G1Place sum, G1Place c) private pure {
+        assembly ("memory-safe") {
+            mcopy(entry, head, 0xc0) // alpha, which may have been scaled in place, and beta stand side by side
+            entry := add(entry, PAIR)
+            mcopy(entry, sum, 0x40)
+            mcopy(add(entry, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
+            entry := add(entry, PAIR)
+            mcopy(entry, c, 0x40)
+            mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
+        }
+    }
+
+    /// @dev Memory for that many entries of a pairing check.
+    function _reserve(uint256 pairs) private pure returns (uint256 input) {
         assembly ("memory-safe") {
             input := mload(0x40)
-            mstore(0x40, add(input, 768))
-            mcopy(input, a, 0x40)
-            calldatacopy(add(input, 0x40), add(proof, 0x40), 0x80)
-            let pair := add(input, PAIR)
-            mcopy(pair, head, 0xc0) // alpha, beta stand side by side
-            pair := add(pair, PAIR)
-            mcopy(pair, sum, 0x40)
-            mcopy(add(pair, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
-            pair := add(pair, PAIR)
-            calldatacopy(pair, add(proof, 0xc0), 0x40)
-            mcopy(add(pair, 0x40), add(head, 320), 0x80) // KeyData.DELTA
+            mstore(0x40, add(input, mul(pairs, PAIR)))
         }
+    }
+
+    /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
+    function _checkOne(KeyHead head, G1Place sum, uint256[8] calldata proof) private view returns (bool) {
+        uint256 input = _reserve(4);
+        _putShared(input + PAIR, head, sum, _putFirst(input, proof));
         return _isOne(input, 4);
     }
 
@@ -273,30 +267,11 @@ contract MarginVerifier is IMarginVerifier {
         uint256 rho,
         uint256 both
     ) private view returns (bool) {
-        G1 memory a1 = G1(plus[0], plus[1]).negate();
-        G1 memory a2 = G1(minus[0], minus[1]);
-        a2.place().scale(Bn254.R - rho);
-        G1 memory c = G1(plus[6], plus[7]);
-        c.place().addProduct(G1(minus[6], minus[7]).place(), rho);
+        uint256 input = _reserve(5);
+        G1Place c = _putFirst(input, plus);
+        _putNext(input + PAIR, minus, rho, c);
         head.alpha().scale(both);
-        uint256 input;
-        assembly ("memory-safe") {
-            input := mload(0x40)
-            mstore(0x40, add(input, 960))
-            mcopy(input, a1, 0x40)
-            calldatacopy(add(input, 0x40), add(plus, 0x40), 0x80)
-            let entry := add(input, PAIR)
-            mcopy(entry, a2, 0x40)
-            calldatacopy(add(entry, 0x40), add(minus, 0x40), 0x80)
-            entry := add(entry, PAIR)
-            mcopy(entry, head, 0xc0) // alpha, scaled in place, and beta
-            entry := add(entry, PAIR)
-            mcopy(entry, sum, 0x40)
-            mcopy(add(entry, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
-            entry := add(entry, PAIR)
-            mcopy(entry, c, 0x40)
-            mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-        }
+        _putShared(input + 2 * PAIR, head, sum, c);
         return _isOne(input, 5);
     }
 

@@ -76,6 +76,8 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     /// @dev Least seconds between two generation steps on the chain's clock: an account takes part in a step within
     ///      that generation, so each must last.
     uint40 private constant STEP_INTERVAL = 1 hours;
+    /// @dev Highest generation, since an account's record has 16 bits for its own; in hours, more than seven years.
+    uint24 private constant GENERATION_LIMIT = type(uint16).max;
     /// @dev Longest delay of a settlement: half of what a generation lasts at least.
     uint40 private constant DELAY_LIMIT = STEP_INTERVAL / 2;
 
@@ -128,6 +130,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     ) EIP712(Messages.DOMAIN_NAME, Messages.DOMAIN_VERSION) Ownable(owner) {
         if (address(registry).code.length == 0) revert RegistryMissing(address(registry));
         if (settlementDelay > DELAY_LIMIT) revert DelayTooLong(settlementDelay, DELAY_LIMIT);
+        _requireGeneration(firstGeneration);
         (REGISTRY, FIRST_GENERATION, SETTLEMENT_DELAY) = (registry, firstGeneration, settlementDelay);
         _state.generation = firstGeneration;
         _state.maxAgeExit = 180;
@@ -249,11 +252,16 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     }
 
     /// @inheritdoc IRiskOracle
-    function restoreEpochs(uint256 index, uint64 upTo) external onlyOwner {
-        Range storage range = _revoked[index];
-        if (upTo < range.from || upTo > range.upTo) revert RestorationInvalid(upTo, range.from, range.upTo);
-        emit EpochsRestored(range.from, upTo);
-        range.from = upTo + 1;
+    function restoreEpochs(uint64 from, uint64 upTo) external onlyOwner {
+        for (uint256 i = 0; i < _revoked.length; i++) {
+            Range storage range = _revoked[i];
+            if (range.from == from && from <= upTo && upTo <= range.upTo) {
+                range.from = upTo + 1;
+                emit EpochsRestored(from, upTo);
+                return;
+            }
+        }
+        revert RestorationInvalid(from, upTo);
     }
 
     /// @inheritdoc IRiskOracle
@@ -451,9 +459,14 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     /// @dev The step before must serve: no generation begins on a settlement that may yet be refused.
     function _requireStep(uint24 next, uint24 current, uint16 keyVersion) private view {
         if (next != current + 1) revert EpochGenerationWrong(next, current);
+        _requireGeneration(next);
         uint256 earliest = uint256(steppedAt) + STEP_INTERVAL;
         if (block.timestamp < earliest) revert StepTooEarly(block.timestamp, earliest);
         if (current != FIRST_GENERATION) settlementFor(keyVersion, current - 1, 1);
+    }
+
+    function _requireGeneration(uint24 generation_) private pure {
+        if (generation_ > GENERATION_LIMIT) revert GenerationTooHigh(generation_, GENERATION_LIMIT);
     }
 
     /// @dev A point is never the identity: a step that drops no slot lists nothing, and unset storage reads as the

@@ -25,6 +25,7 @@ contract WalletSignatures is IWalletSignatures {
             (address, bytes, bytes)
         );
         if (auth.code.length == 0) {
+            _requireGas(FACTORY_GAS);
             // Whether it succeeded shows in the wallet's code; what it returned is not copied.
             assembly ("memory-safe") {
                 pop(call(FACTORY_GAS, factory, 0, add(making, 0x20), mload(making), 0, 0))
@@ -37,13 +38,18 @@ contract WalletSignatures is IWalletSignatures {
     function _agrees(address auth, bytes32 digest, bytes memory signature) private view returns (bool agrees) {
         if (auth.code.length == 0) return false;
         bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
-        uint256 needed = WALLET_GAS + WALLET_GAS / 63 + 5_000;
-        if (gasleft() < needed) revert GasTooLow(gasleft(), needed);
+        _requireGas(WALLET_GAS);
         bytes32 magic = IERC1271.isValidSignature.selector;
         assembly ("memory-safe") {
             mstore(0, 0)
             let answered := staticcall(WALLET_GAS, auth, add(question, 0x20), mload(question), 0, 0x20)
             agrees := and(and(answered, gt(returndatasize(), 0x1f)), eq(mload(0), magic))
         }
+    }
+
+    /// @dev Reverts unless a call can be given that much: it is given 63/64 of what is left at most (EIP-150).
+    function _requireGas(uint256 given) private view {
+        uint256 needed = given + given / 63 + 5_000;
+        if (gasleft() < needed) revert GasTooLow(gasleft(), needed);
     }
 }

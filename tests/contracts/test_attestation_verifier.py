@@ -155,11 +155,14 @@ def test_the_policy_is_the_epochs_and_its_content_the_one_asked_for(desk):
 
 
 @pytest.mark.property("P-98")
-def test_a_revoked_epoch_and_a_revoked_key_show_nothing(desk):
+def test_a_superseded_or_revoked_epoch_and_a_revoked_key_show_nothing(desk):
     shown, world = desk.show(), desk.world
     mark = world.chain.snapshot()
     world.post(urgent=True)
     refused("EpochSuperseded", desk.check, shown)
+    world.chain.revert(mark)
+    world.oracle.revoke_epochs(desk.epoch.message.number)
+    refused("EpochRevoked", desk.check, shown)
     world.chain.revert(mark)
     world.revoke_key()
     refused("KeyIsRevoked", desk.check, shown)
@@ -189,6 +192,14 @@ def test_an_epoch_of_another_generation_shows_nothing(desk):
     step = world.post(generation=world.oracle.get_generation() + 1)
     shown = desk.show(step)
     refused("GenerationWrong", desk.check, shown, points=step.epoch_points)
+
+
+def test_an_epoch_of_another_key_version_shows_nothing(desk):
+    world = desk.world
+    with world.under_key(2) as version:
+        other = world.post()
+    fields = refused("KeyVersionWrong", desk.check, desk.show(other), points=other.epoch_points)
+    assert fields == {"account": desk.party.id, "accountVersion": 1, "epochVersion": version}
 
 
 def test_a_proof_must_be_one(desk):

@@ -15,6 +15,7 @@ from zkmargin.contracts.compile import CODE_LIMIT, compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.requests import AttestBatch, TradeBatch, TradeRequest, TradeSide
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Action
 
 
@@ -94,11 +95,54 @@ def test_an_account_that_moved_is_skipped_and_the_rest_goes_on(crowd):
 
 @pytest.mark.property("P-146")
 def test_rows_of_another_status_generation_or_key_are_skipped(crowd):
+    world = crowd.world
+    with world.under_key(2):
+        crowd.parties.append(world.open("under another key"))
     requests = crowd.attest()
-    crowd.world.set_status(crowd.parties[0], Status.CLOSED)
+    world.set_status(crowd.parties[0], Status.CLOSED)
+    assert crowd.skipped(crowd.send_attestations(requests)) == [0, 4]
+    assert refused("BatchEmpty", crowd.send_attestations, [requests[0], requests[4]]) == {"rows": 2}
+    crowd.epoch = world.post(generation=1)
+    moved, stayed = crowd.parties[1:3]
+    requests = crowd.attest()[1:3]
+    world.house.cure(world.make_cure(moved, crowd.epoch))
     assert crowd.skipped(crowd.send_attestations(requests)) == [0]
-    for version, generation in ((2, 0), (1, 1)):
-        assert refused("BatchEmpty", crowd.send_attestations, requests, version, generation) == {"rows": 4}
+    assert world.house.get_account(stayed.id).generation == 0
+
+
+def test_what_all_rows_share_is_of_the_epoch(crowd):
+    requests = crowd.attest()
+    fields = refused("KeyVersionWrong", crowd.send_attestations, requests, 2, 0)
+    assert fields == {"account": bytes(32), "accountVersion": 2, "epochVersion": 1}
+    assert refused("GenerationWrong", crowd.send_attestations, requests, 1, 1)["account"] == bytes(32)
+
+
+def test_a_batch_of_attestations_is_its_submitters_alone(crowd):
+    """P-132 for batches: the proofs are bound to the name, too."""
+    world = crowd.world
+    requests = [
+        world.make_attest(party, crowd.epoch, deadline=crowd.deadline, submitter=world.submitter)
+        for party in crowd.parties
+    ]
+    batch = AttestBatch.from_requests(requests, 1, 0)
+    stranger = world.chain.accounts[7]
+    assert refused("SubmitterWrong", world.house.contract.send, "attestBatch", batch.to_abi(), sender=stranger) == {
+        "account": bytes(32),
+        "submitter": world.submitter,
+        "sender": stranger,
+    }
+    anyone = replace(batch, submitter=ZERO_ADDRESS)
+    refused("ProofRejected", world.house.contract.send, "attestBatch", anyone.to_abi(), sender=stranger)
+    assert crowd.skipped(crowd.send_attestations(requests)) == []
+
+
+def test_a_frozen_account_attests_in_a_batch_and_does_not_trade_in_one(crowd):
+    alice, bob, carol, dave = crowd.parties
+    trades = [crowd.trade(alice, bob), crowd.trade(carol, dave)]
+    requests = crowd.attest()
+    crowd.world.set_status(bob, Status.FROZEN)
+    assert crowd.skipped(crowd.send_attestations(requests)) == []
+    assert crowd.skipped(crowd.send_trades(trades)) == [0]
 
 
 @pytest.mark.property("P-146")
@@ -122,7 +166,7 @@ def test_proofs_accounts_and_terms_belong_together(crowd):
         refused("ProofRejected", crowd.send_attestations, [replace(item, **changes) for item in (first, second)])
 
 
-def test_a_row_that_stands_twice_counts_once(crowd):
+def test_a_row_may_stand_twice(crowd):
     requests = crowd.attest()
     receipt = crowd.send_attestations([requests[0], requests[0], requests[1]])
     assert len(crowd.world.house.contract.decode_logs(receipt, "Attested")) == 3
@@ -190,6 +234,72 @@ def test_a_side_that_no_longer_counts_skips_its_row(crowd, side, cause):
     assert crowd.skipped(receipt) == [0]
     assert crowd.commitment(alice) == bad.plus.commitment_old != given.commitment_new
     assert crowd.commitment(carol) == good.plus.commitment_new
+
+
+@pytest.mark.property("P-138", "P-147")
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_a_side_whose_state_a_revoked_epoch_made_skips_its_row(crowd, side):
+    alice, bob, carol, dave = crowd.parties
+    bad = crowd.epoch.message.number
+    crowd.world.house.cure(crowd.world.make_cure(alice, crowd.epoch))
+    crowd.world.oracle.revoke_epochs(bad)
+    crowd.epoch = crowd.world.post()
+    requests = [crowd.trade(*((alice, bob) if side == "plus" else (bob, alice))), crowd.trade(carol, dave)]
+    assert crowd.skipped(crowd.send_trades(requests)) == [0]
+    crowd.world.oracle.restore_epochs(bad, bad)
+    assert crowd.skipped(crowd.send_trades(requests[:1])) == []
+
+
+@pytest.mark.property("P-147")
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_a_side_that_proved_at_a_later_epoch_skips_its_row(crowd, side):
+    alice, bob, carol, dave = crowd.parties
+    later = crowd.world.post()
+    crowd.world.house.cure(crowd.world.make_cure(alice, later))
+    pair = (alice, bob) if side == "plus" else (bob, alice)
+    receipt = crowd.send_trades([crowd.trade(*pair), crowd.trade(carol, dave)])
+    assert crowd.skipped(receipt) == [0]
+    crowd.epoch = later
+    assert crowd.skipped(crowd.send_trades([crowd.trade(*pair)])) == []
+
+
+@pytest.mark.property("P-147")
+def test_over_a_step_each_account_trades_once(crowd):
+    """Its first trade takes the step; what comes after it in the batch is of the listing before."""
+    alice, bob, carol, dave = crowd.parties
+    crowd.epoch = crowd.world.post(generation=1)
+    commitments: dict[bytes, int] = {}
+    pairs = [(alice, bob), (carol, alice), (carol, dave)]
+    requests = [crowd.trade(*pairs[0], commitments), crowd.trade(*pairs[1], commitments), crowd.trade(*pairs[2])]
+    assert crowd.skipped(crowd.send_trades(requests)) == [1]
+    assert [crowd.world.house.get_account(party.id).generation for party in crowd.parties] == [1] * 4
+    assert crowd.commitment(alice) == requests[0].plus.commitment_new
+
+
+def test_over_a_step_all_attest_and_none_moves(crowd):
+    crowd.epoch = crowd.world.post(generation=1)
+    assert crowd.skipped(crowd.send_attestations(crowd.attest())) == []
+    assert [crowd.world.house.get_account(party.id).generation for party in crowd.parties] == [0] * 4
+    assert all(crowd.world.views.is_current(party.id, 600) for party in crowd.parties)
+
+
+@pytest.mark.property("P-132")
+@pytest.mark.parametrize("side", ["plus", "minus"])
+def test_a_side_that_names_its_submitter_is_carried_in_by_nobody_else(crowd, side):
+    alice, bob, _, _ = crowd.parties
+    world = crowd.world
+    first, second = world.draft_sides(alice, bob, crowd.epoch, submitter=world.submitter)
+    sides = [
+        TradeSide.from_action(action, world.prove(action), world.sign(party, action))
+        for action, party in ((first, alice), (second, bob))
+    ]
+    request = TradeRequest(first.trade_tag, crowd.epoch.epoch_points, *sides)
+    stranger = world.chain.accounts[7]
+    other = change_side(request, "minus" if side == "plus" else "plus", submitter=ZERO_ADDRESS)
+    batch = TradeBatch.from_requests([other], 1, 0)
+    fields = refused("SubmitterWrong", world.house.contract.send, "tradeBatch", batch.to_abi(), sender=stranger)
+    assert fields["account"] == getattr(request, side).account
+    assert crowd.skipped(crowd.send_trades([request])) == []
 
 
 @pytest.mark.property("P-147")

@@ -33,6 +33,9 @@ from zkmargin.contracts.venue import Contracts
 
 TEST_TOKENS = {"cash": "TestUSDC", "weth": "TestWETH"}
 
+LONGEST_TIMELOCK = 10 * 24 * 3600
+"""Seconds: below what a suspended key and a vetoed payment wait for the owner."""
+
 
 def is_listening(url: str) -> bool:
     host, port = url.removeprefix("http://").split(":")
@@ -139,9 +142,23 @@ def test_elsewhere_the_guardian_is_a_third(elsewhere, terms, who):
 def test_elsewhere_the_owner_has_a_delay(elsewhere, terms):
     with pytest.raises(CallInvalid, match="getMinDelay"):
         deploy_elsewhere(elsewhere, **{**terms, "owner": terms["tokens"]["cash"]})
-    for delay in (LEAST_TIMELOCK - 1, 30 * 24 * 3600 + 1):
-        with reverts("TimelockDelayOutOfRange", delay=delay, least=LEAST_TIMELOCK, limit=30 * 24 * 3600):
+    for delay in (LEAST_TIMELOCK - 1, LONGEST_TIMELOCK + 1):
+        with reverts("TimelockDelayOutOfRange", delay=delay, least=LEAST_TIMELOCK, limit=LONGEST_TIMELOCK):
             deploy_timelock(elsewhere, [], [], delay=delay)
+
+
+@pytest.mark.property("P-125")
+@pytest.mark.parametrize(("delay", "counts"), [(0, LEAST_TIMELOCK), (LONGEST_TIMELOCK + 1, LONGEST_TIMELOCK)])
+def test_a_timelock_that_sets_its_delay_beyond_the_bounds_keeps_within_them(elsewhere, terms, delay, counts):
+    timelock = Contract(elsewhere, compile_contracts()["VenueTimelock"], terms["owner"])
+    proposer, data = elsewhere.accounts[3], bytes.fromhex(timelock.encode("updateDelay", delay)[2:])
+    call = (timelock.address, 0, data, bytes(32), bytes(32))
+    timelock.send("schedule", *call, LEAST_TIMELOCK, sender=proposer)
+    elsewhere.travel(LEAST_TIMELOCK)
+    timelock.send("execute", *call, sender=proposer)
+    assert timelock.call("getMinDelay") == counts
+    with pytest.raises(Reverted, match="TimelockInsufficientDelay"):
+        timelock.send("schedule", *call, counts - 1, sender=proposer)
 
 
 @pytest.mark.property("P-125")

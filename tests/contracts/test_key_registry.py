@@ -309,3 +309,13 @@ def test_python_refuses_a_key_that_does_not_fit():
 
 def _pairs_to_words(pairs):
     return [word for real, imaginary in pairs for word in (imaginary, real)]
+
+
+def test_versions_end_where_an_accounts_record_does(world):
+    """Eight bits: refused at registration, not by every account that would open. `latest` is written to storage."""
+    registry, limit = world.venue.registry.contract, 2**8 - 1
+    place = "0x" + "1".rjust(64, "0")  # behind the owner to be, 20 bytes
+    world.chain._request("anvil_setStorageAt", registry.address, place, "0x" + (limit << 160).to_bytes(32, "big").hex())
+    assert world.venue.registry.get_latest() == limit
+    with world.under_key(7):
+        assert refused("VersionsUsedUp", world.venue.registry.register, world.material) == {"limit": limit}

@@ -101,7 +101,7 @@ def test_of_a_state_that_a_revoked_epoch_made_nothing_is_shown(world, story):
     )
     assert shown() == (False, "", 0, 0)
     number = epoch.message.number
-    world.oracle.restore_epochs(0, number - 1)
+    world.oracle.restore_epochs(story[1].message.number, number - 1)
     assert shown() == (True, "maintenance", number, number)
 
 
@@ -150,7 +150,7 @@ def test_who_depends_on_a_revoked_epoch_takes_no_later_lineage_by_a_roll(world):
         "account": world.alice.id,
         "epoch": number,
     }
-    world.oracle.restore_epochs(0, number)
+    world.oracle.restore_epochs(number, number)
     world.house.roll(request, 1)
     act(world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
 
@@ -177,7 +177,7 @@ def test_an_epoch_takes_no_settlement_that_came_after_it(world, kind):
     world.oracle.revoke_epochs(step.message.number)
     later = world.post()
     world.oracle.post_settlement(world.make_settlement(0))
-    world.oracle.restore_epochs(0, step.message.number)
+    world.oracle.restore_epochs(step.message.number, step.message.number)
     action = world.draft(kind, world.alice, step)
     assert refused("EpochOlderThanSettlement", world.submit, world.alice, action, step) == {
         "account": world.alice.id,
@@ -194,7 +194,7 @@ def test_an_epoch_that_is_restored_frees_who_wrote_at_it(world):
     bad = world.post()
     write(world, world.bob, bad)
     world.oracle.revoke_epochs(good.message.number)
-    world.oracle.restore_epochs(0, good.message.number)
+    world.oracle.restore_epochs(good.message.number, good.message.number)
     epoch = world.post()
     act(world, ActionKind.WITHDRAW_FLAT, world.alice, epoch)
     refused("AccountOfRevokedEpoch", act, world, ActionKind.WITHDRAW_FLAT, world.bob, epoch)

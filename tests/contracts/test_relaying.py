@@ -6,12 +6,13 @@ import pytest
 from eth_abi import encode as abi_encode
 from eth_utils import keccak
 
-from tests.support.reverts import refused
+from tests.support.reverts import refused, reverts
 from tests.support.world import LOT, USDC, World, change_side, make_wallet
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import compute_create_address, deploy_contract
 from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.messages import signer_id
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import ZERO_ADDRESS
@@ -174,7 +175,34 @@ def test_deploying_a_wallet_calls_nothing_with_rights(world):
         )
         refused("SignatureWrong", world.house.deposit, replace(request, signature=signature))
     assert world.vault.get_held(world.cash.address) == before and thief.address == party.auth
-    assert world.house.contract.call("WALLETS") not in (vault.address, house.address)
+
+
+@pytest.mark.property("P-134")
+def test_a_call_that_a_signature_names_comes_from_who_has_nothing(world):
+    """Seen by an allowance that it gives: neither vault nor house gives one."""
+    wallets = Contract(world.chain, compile_contracts()["WalletSignatures"], world.house.contract.call("WALLETS"))
+    thief, token = make_wallet("thief").address, world.cash.contract
+    approve = bytes.fromhex(token.encode("approve", thief, USDC)[2:])
+    signature = abi_encode(["address", "bytes", "bytes"], [token.address, approve, b""]) + UNDEPLOYED
+    wallets.send("isValid", thief, b"\7" * 32, signature)
+    holders = (wallets.address, world.vault.contract.address, world.house.contract.address)
+    assert [token.call("allowance", holder, thief) for holder in holders] == [USDC, 0, 0]
+
+
+@pytest.mark.property("P-134")
+def test_with_too_little_gas_left_for_a_factory_the_error_is_of_gas(world):
+    """A factory that ran out of it would leave no wallet, and the signature would look wrong."""
+    factory, _ = deploy_contract(world.chain, "TestWalletFactory")
+    owner = make_wallet("undeployed")
+    address = factory.call("addressOf", owner.address)
+    making = bytes.fromhex(factory.encode("deploy", owner.address)[2:])
+    _, request = world.make_open("undeployed", auth=address)
+    wrapped = abi_encode(["address", "bytes", "bytes"], [factory.address, making, request.signature]) + UNDEPLOYED
+    data = world.house.contract.encode("open", replace(request, signature=wrapped).to_abi())
+    question = {"to": world.house.contract.address, "data": data, "from": world.submitter}
+    with pytest.raises(Exception, match="GasTooLow|" + keccak(text="GasTooLow(uint256,uint256)")[:4].hex()):
+        world.chain.w3.eth.call({**question, "gas": 3_000_000})
+    world.chain.w3.eth.call({**question, "gas": 4_000_000})
 
 
 @pytest.mark.property("P-134")
@@ -226,6 +254,9 @@ def test_the_view_gives_the_digest_that_is_signed(world, kind):
     )
     steps = 1 if rule.takes_steps else 0
     assert world.views.get_digest(kind, request, steps) == compute_digest(world.domain, action)
+    if not rule.takes_steps:
+        fields = refused("FieldNotTaken", world.views.get_digest, kind, request, 1)
+        assert (fields["kind"], fields["field"].rstrip(b"\0")) == (kind, b"steps")
 
 
 @pytest.mark.property("P-135")
@@ -234,6 +265,8 @@ def test_the_view_gives_both_digests_of_a_trade(world):
     actions = world.draft_sides(first, second, epoch, fees=(3, 4))
     sides = [TradeSide.from_action(action, world.prove(action), b"") for action in actions]
     request = TradeRequest(actions[0].trade_tag, epoch.epoch_points, *sides)
+    single = world.make_attest(first, epoch)
+    assert refused("SidesWrong", world.views.get_digest, ActionKind.TRADE, single, 0)["hasSides"]
     assert world.views.get_digests(request) == tuple(compute_digest(world.domain, action) for action in actions)
 
 
@@ -292,15 +325,17 @@ def test_an_account_keeps_its_number_when_a_fork_changes_the_chains_id(world):
     world.house.deposit(request)
 
 
-@pytest.mark.parametrize("name", ["AccountDesk", "BatchDesk"])
-@pytest.mark.parametrize("wrong", [0, 1, 2])
-def test_the_house_takes_a_desk_of_the_same_registry_oracle_and_verifier_only(world, wrong, name):
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("AccountDesk", 0), ("AccountDesk", 1), ("AccountDesk", 2)] + [("BatchDesk", place) for place in range(4)],
+)
+def test_the_house_takes_desks_of_the_same_registry_oracle_verifier_and_wallets_only(world, wrong, name):
     deployment, chain = world.deployment, world.chain
     parts = [deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier]
-    others = [chain.accounts[6] if place == wrong else part for place, part in enumerate(parts)]
     house = world.house.contract
-    wallets = [house.call("WALLETS")] if name == "BatchDesk" else []
-    desk, _ = deploy_contract(chain, name, *others, *wallets)
+    given = [*parts, house.call("WALLETS")] if name == "BatchDesk" else parts
+    others = [chain.accounts[6] if place == wrong else part for place, part in enumerate(given)]
+    desk, _ = deploy_contract(chain, name, *others)
     desks = [desk.address, house.call("BATCHES")] if name == "AccountDesk" else [house.call("DESK"), desk.address]
     nonce = chain.w3.eth.get_transaction_count(chain.accounts[0])
     expected = compute_create_address(chain.accounts[0], nonce + 1)
@@ -310,3 +345,19 @@ def test_the_house_takes_a_desk_of_the_same_registry_oracle_and_verifier_only(wo
     with pytest.raises(Reverted) as caught:
         deploy_contract(chain, "ClearingHouse", *parts, vault.address, *desks)
     assert (caught.value.error, caught.value.fields["part"]) == ("WiringWrong", desk.address)
+
+
+def test_the_house_takes_a_vault_on_the_oracles_clock_only(world):
+    """Else a pause would stop the actions and not the payments."""
+    deployment, chain, house = world.deployment, world.chain, world.house.contract
+    signers = [bytes.fromhex(address[2:]) for address in sorted(chain.accounts[:3], key=signer_id)]
+    nobody = chain.accounts[0]
+    other, _ = deploy_contract(chain, "RiskOracle", nobody, nobody, deployment.key_registry, 0, 0, signers, 2)
+    nonce = chain.w3.eth.get_transaction_count(nobody)
+    expected = compute_create_address(nobody, nonce + 1)
+    vault, _ = deploy_contract(
+        chain, "CollateralVault", expected, other.address, deployment.cash, [(8, deployment.weth, LOT)]
+    )
+    parts = [deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier, vault.address]
+    with reverts("WiringWrong", part=vault.address, named=other.address):
+        deploy_contract(chain, "ClearingHouse", *parts, house.call("DESK"), house.call("BATCHES"))

@@ -486,16 +486,19 @@ def test_revoked_ranges_merge_and_are_restored_from_below_by_the_owner(world):
     assert [world.oracle.is_revoked(number) for number in numbers] == [False, True, False, True, True, True]
     stranger = world.chain.accounts[3]
     with pytest.raises(Reverted, match="OwnableUnauthorizedAccount"):
-        world.oracle.restore_epochs(1, numbers[4], sender=stranger)
-    for wrong in (numbers[2], numbers[5] + 1):
-        assert refused("RestorationInvalid", world.oracle.restore_epochs, 1, wrong) == {
-            "upTo": wrong,
-            "from": numbers[3],
-            "last": numbers[5],
+        world.oracle.restore_epochs(numbers[3], numbers[4], sender=stranger)
+    for wrong in (
+        (numbers[3], numbers[2]), (numbers[3], numbers[5] + 1), (numbers[2], numbers[4]), (numbers[4], numbers[5]),
+        (numbers[0], numbers[1]), (numbers[1], numbers[5]),
+    ):  # fmt: skip
+        assert refused("RestorationInvalid", world.oracle.restore_epochs, *wrong) == {
+            "from": wrong[0],
+            "upTo": wrong[1],
         }
-    world.oracle.restore_epochs(1, numbers[4])
+    world.oracle.restore_epochs(numbers[3], numbers[4])
     assert [world.oracle.is_revoked(number) for number in numbers] == [False, True, False, False, False, True]
-    world.oracle.restore_epochs(0, numbers[1])
+    refused("RestorationInvalid", world.oracle.restore_epochs, numbers[3], numbers[4])  # it begins above that now
+    world.oracle.restore_epochs(numbers[1], numbers[1])
     assert [world.oracle.is_revoked(number) for number in numbers] == [False, False, False, False, False, True]
     world.oracle.revoke_epochs(numbers[0])  # everything again, in one range
     assert all(world.oracle.is_revoked(number) for number in numbers)
@@ -602,6 +605,30 @@ def test_an_oracle_has_a_registry(world):
     nobody = world.chain.accounts[0]
     with reverts("RegistryMissing", registry=nobody):
         deploy_contract(world.chain, "RiskOracle", nobody, nobody, nobody, 0, 0, signers, 3)
+
+
+def test_generations_end_where_an_accounts_record_does(world):
+    """Sixteen bits: refused where they arise, not by every account that would take the step."""
+    limit = 2**16 - 1
+    with reverts("GenerationTooHigh", generation=limit + 1, limit=limit):
+        World(world.chain, generation=limit + 1)
+    last = World(world.chain, generation=limit)
+    last.post()
+    assert refused("GenerationTooHigh", last.oracle.post_epoch, last.make_epoch(generation=limit + 1)) == {
+        "generation": limit + 1,
+        "limit": limit,
+    }
+
+
+@pytest.mark.parametrize("length", [66, 127, 128, 200])
+def test_a_named_signature_of_no_form_posts_nothing(world, length):
+    """Below 128 bytes it names nobody; from there on it is decoded, which fails without a reason."""
+    epoch = world.make_epoch()
+    malformed = replace(epoch, signatures=(b"\xff" * length, *epoch.signatures[1:]))
+    with pytest.raises(Reverted) as caught:
+        world.oracle.post_epoch(malformed)
+    assert caught.value.error == ("SignatureInvalid" if length < 128 else None)
+    world.oracle.post_epoch(epoch)
 
 
 @pytest.mark.parametrize("name", ["registry", "oracle"])

@@ -99,6 +99,26 @@ def test_a_roll_takes_only_steps_that_were_made(world):
 
 
 @pytest.mark.property("P-130")
+def test_a_roll_takes_four_and_sixteen_steps_at_once_by_their_own_points(world):
+    """The sleeper is twenty steps behind; the points of one step each would bring it there, too."""
+    trade(world)
+    step(world, 20)
+    for start, steps in ((0, 16), (16, 4)):
+        request = world.make_roll(world.alice, steps, signed=False)
+        assert refused("SettlementUnset", world.house.roll, request, steps)["steps"] == steps
+        world.oracle.post_settlement(world.make_settlement(start, steps))
+        for wrong in (1, steps + 1):
+            refused("SettlementUnset" if wrong > 1 else "ProofRejected", world.house.roll, request, wrong)
+        other = replace(
+            request, proof=world.make_roll(world.alice, steps, signed=False, deadline=request.deadline).proof
+        )
+        refused("ProofRejected", world.house.roll, other, steps)
+        world.house.roll(request, steps)
+        assert world.house.get_account(world.alice.id).generation == start + steps
+    world.house.withdraw(world.make_withdraw(world.alice, world.post(), USDC))
+
+
+@pytest.mark.property("P-130")
 def test_no_money_goes_into_an_account_that_was_left_behind(world):
     """One step behind, a deposit is taken: the account's next action takes the step. Two behind it must roll first."""
     trade(world)

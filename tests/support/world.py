@@ -340,10 +340,12 @@ class World:
         action = self.draft(ActionKind.ATTEST, party, epoch, policy_name=policy_name, **changes)
         return ActionRequest.from_action(action, self.prove(action), epoch=epoch.epoch_points)
 
-    def make_roll(self, party: Party, *, signed: bool = True, **changes) -> ActionRequest:
-        """One step of the listing from where the account is."""
-        action = self.draft(ActionKind.ROLL, party, **changes)
-        return ActionRequest.from_action(action, self.prove(action), self.sign(party, action) if signed else b"")
+    def make_roll(self, party: Party, steps: int = 1, *, signed: bool = True, **changes) -> ActionRequest:
+        """So many steps of the listing from where the account is."""
+        start = self.house.get_account(party.id).generation
+        action = self.draft(ActionKind.ROLL, party, **{"generation_new": start + steps, **changes})
+        proof = self.prove(action, settlement=self.skip_scalar(start, steps))
+        return ActionRequest.from_action(action, proof, self.sign(party, action) if signed else b"")
 
     def draft_sides(
         self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes

@@ -9,9 +9,6 @@ import {OpenRequest} from "./IClearingHouse.sol";
 ///         delegates to the contract of this interface: its code runs in the clearing house's storage.
 /// @dev Safety assumptions: those of IClearingHouse. Liveness assumptions: likewise.
 interface IAccountDesk {
-    /// @notice This contract is called through the clearing house, never by itself.
-    error OnlyDelegated();
-
     /// @notice Opens an account with an empty portfolio. Anyone may carry it in; auth must have signed.
     /// @dev Relies on the committee's key of that version for the escrow, and on the proof that the commitment is to
     ///      the empty state under the escrowed viewing key. Opening proves no margin.

@@ -273,7 +273,9 @@ interface ICollateralVault {
     function veto(Payment[] calldata payments) external returns (uint256 vetoed);
 
     /// @notice Moves the tokens of a vetoed payment back to the hidden accounts. Only the owner.
-    /// @dev Not once it is due. Reverts with `CallerNotOwner`, `PaymentUnknown`, `PaymentStateWrong`, `PaymentDue`.
+    /// @dev Not once it is due. What is returned leaves the rate's level too, as if it had not been paid: others may
+    ///      then be due by as much sooner. Reverts with `CallerNotOwner`, `PaymentUnknown`, `PaymentStateWrong`,
+    ///      `PaymentDue`.
     ///      Warning: the account stays debited. Of an account that came to its state honestly the owner takes back what
     ///      it did by `reinstate`.
     /// @param payment The payment.
@@ -302,10 +304,6 @@ interface ICollateralVault {
     /// @param cash Micro-dollars, which are units of the cash token.
     /// @param flows Lots below zero by collateral slot.
     function release(bytes32 account, address recipient, uint256 cash, Flow[] calldata flows) external;
-
-    /// @notice Reverts with `SlotUnknown` unless every flow's slot has a collateral token.
-    /// @param flows Lots by slot.
-    function requireCollateral(Flow[] calldata flows) external view;
 
     /// @notice Tokens funded for an account number and not yet absorbed.
     /// @param account Account number.

@@ -30,10 +30,11 @@ struct KeyRegistration {
 ///         most: every action under it stops. Then the owner either resumes it, or registers a sound version and
 ///         revokes the faulty one with that successor, to which its accounts move.
 /// @dev Checked at registration: sizes; every G1 point on the curve, coordinates below the field's order, none the
-///      identity; every G2 point in its subgroup and not the identity; delta different from gamma, from the generator
-///      and from their negatives (a key exported before anyone contributed to its set-up has them equal, and anyone can
-///      forge with it; gamma itself is the generator in snarkjs's keys); the flat point on the curve; the committee key
-///      on BabyJubJub, of prime order, not the identity.
+///      identity; every G2 point in its subgroup and not the identity; beta, gamma and delta different from each other
+///      and from each other's negatives, and alpha, beta and delta no generator and no generator's negative (a key
+///      exported before anyone contributed to its set-up has delta equal to gamma, and anyone can forge with it; gamma
+///      itself is the generator in snarkjs's keys); the transition key's hash not registered before; the flat point on
+///      the curve and not the identity; the committee key on BabyJubJub, of prime order, not the identity.
 ///      Safety assumptions
 ///      - At least one contributor to each key's set-up was honest. Nothing on chain can tell.
 ///      - The declared hashes and the flat point are the true ones. The hashes cover the IC of every policy signal,
@@ -132,6 +133,9 @@ interface IKeyRegistry {
     /// @param size Bytes given.
     /// @param expected Bytes needed.
     error KeySizeWrong(uint256 size, uint256 expected);
+    /// @notice No further version can be registered.
+    /// @param limit Highest version.
+    error VersionsUsedUp(uint16 limit);
     /// @notice A number of slots outside 1 to the limit.
     /// @param slots The number.
     /// @param limit Highest number.
@@ -163,7 +167,7 @@ interface IKeyRegistry {
     error DelayTooLong(uint40 delay, uint40 limit);
 
     /// @notice Adds a version, live after ACTIVATION_DELAY. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SlotsOutOfRange`, `KeyHashTaken`,
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SlotsOutOfRange`, `VersionsUsedUp`, `KeyHashTaken`,
     ///      `KeySizeWrong`, `KeyPointInvalid`, `KeyGroupElementInvalid`, `KeySetUpUnsafe`, `FlatPointInvalid`,
     ///      `CommitteeKeyInvalid`.
     ///      Warning: a key whose set-up somebody knows proves anything for that somebody.

@@ -164,6 +164,10 @@ interface IRiskOracle {
     /// @param generation Its generation.
     /// @param current The current one.
     error EpochGenerationWrong(uint24 generation, uint24 current);
+    /// @notice The generation is beyond what an account's record holds.
+    /// @param generation The generation.
+    /// @param limit Highest generation.
+    error GenerationTooHigh(uint24 generation, uint24 limit);
     /// @notice The number was never posted, or has left the ring of the last epochs.
     /// @param number The number.
     /// @param latest The last one's.
@@ -182,11 +186,10 @@ interface IRiskOracle {
     /// @param from Lowest number given.
     /// @param latest The latest number.
     error RevocationInvalid(uint64 from, uint64 latest);
-    /// @notice Epochs are restored from the lower end of a revoked range.
+    /// @notice No range of revoked epochs begins at the one number and reaches the other.
+    /// @param from Lowest number given.
     /// @param upTo Highest number given.
-    /// @param from Lowest number of the range.
-    /// @param last Its highest number.
-    error RestorationInvalid(uint64 upTo, uint64 from, uint64 last);
+    error RestorationInvalid(uint64 from, uint64 upTo);
     /// @notice The epoch is too old for this action.
     /// @param number The number.
     /// @param age Seconds since its time.
@@ -305,8 +308,8 @@ interface IRiskOracle {
     /// @dev `settlement` is given at a generation step and empty otherwise. The snapshot is signed by its hash: whoever
     ///      wants its bytes has them from the publishers, or from whoever publishes them. Relies on the publishers for
     ///      every number in it. Reverts with `EpochsPaused`, `EpochNumberTooLow`, `EpochNumberTooHigh`,
-    ///      `EpochTimeOutOfRange`, `MinEpochTooHigh`, `EpochGenerationWrong`, `StepTooEarly`, `PointCountOutOfRange`,
-    ///      `PointNameInvalid`, `PointInvalid`, `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`,
+    ///      `EpochTimeOutOfRange`, `MinEpochTooHigh`, `EpochGenerationWrong`, `GenerationTooHigh`, `StepTooEarly`,
+    ///      `PointCountOutOfRange`, `PointNameInvalid`, `PointInvalid`, `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`,
     ///      `SignatureInvalid`, the registry's errors unless the key is live, and at a step those of `settlementFor`
     ///      unless the step before serves.
     /// @param epoch The typed message that was signed.
@@ -314,7 +317,8 @@ interface IRiskOracle {
     /// @param settlement Canonical bytes of the settlement vector, or none.
     /// @param signatures Over the typed message Epoch, by strictly increasing keccak256 of the signer. 65 bytes are an
     ///        ECDSA signature; else abi.encode(bytes signer, bytes signature), checked by ERC-7913: a contract's by
-    ///        ERC-1271, a key's of another kind (P-256, say) by its verifier's address in front of it.
+    ///        ERC-1271, a key's of another kind (P-256, say) by its verifier's address in front of it. One that names a
+    ///        signer and is not of that form reverts without a reason.
     function postEpoch(
         Epoch calldata epoch,
         Point[] calldata points,
@@ -356,11 +360,12 @@ interface IRiskOracle {
     function revokeEpochs(uint64 from) external;
 
     /// @notice Finds the lower part of a revoked range good after all. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `RestorationInvalid`, and with a Panic beyond
-    ///      the last range.
-    /// @param index Place of the range, by rising numbers.
+    /// @dev The range is named by its lowest number, which changes when a revocation extends it downwards: what was
+    ///      announced for another range is then refused. Reverts with `OwnableUnauthorizedAccount` for anybody else and
+    ///      with `RestorationInvalid`.
+    /// @param from Lowest number of the range.
     /// @param upTo Highest number that is good; the range's own ends it.
-    function restoreEpochs(uint256 index, uint64 upTo) external;
+    function restoreEpochs(uint64 from, uint64 upTo) external;
 
     /// @notice Publishes a snapshot by event, whenever somebody asks for one. Anyone may, for an epoch of any age.
     /// @dev The event has the hash of the bytes, and `EpochPosted` that which the quorum signed: nothing else is
@@ -384,7 +389,8 @@ interface IRiskOracle {
     /// @param seconds_ Seconds.
     function setMaxAge(ActionKind kind, uint16 seconds_) external;
 
-    /// @notice Stops every action that the action table does not let go on: opening, trades, withdrawals, attestations.
+    /// @notice Stops every action that the action table does not let go on: opening, trades, withdrawals, cures,
+    ///         attestations.
     ///         Only the guardian or the owner.
     /// @dev Neither epochs nor settlements are posted then. Reverts with `CallerNotGuardian`.
     function pause() external;

@@ -21,6 +21,11 @@ library Points {
         }
     }
 
+    /// @notice keccak256(abi.encode(name, x, y)): says which content of a policy is meant.
+    function hash(bytes32 name, G1 memory point) internal pure returns (bytes32) {
+        return keccak256(abi.encode(name, point.x, point.y));
+    }
+
     /// @notice The point of that name, after checking that the points are those that were signed.
     function find(Point[] calldata points, bytes32 signed, bytes32 name) internal pure returns (G1 memory) {
         bytes32 given = hash(points);
