@@ -353,13 +353,17 @@ def require_development_chain(chain: Chain, what: str = "insecure keys") -> None
 
 
 @contextmanager
-def run_anvil(*, chain_id: int = DEVELOPMENT_CHAIN_IDS[0], timestamp: int | None = None) -> Iterator[Chain]:
+def run_anvil(
+    *, chain_id: int = DEVELOPMENT_CHAIN_IDS[0], timestamp: int | None = None, keep_steps: bool = False
+) -> Iterator[Chain]:
     """An Anvil node of its own on a free port of this machine, ended when the block is left, however it is left.
 
     Parameters
     ----------
     timestamp : int, optional
         Time of the first block, unix seconds; now by default.
+    keep_steps : bool
+        Whether every opcode of every transaction is kept, for `debug_traceTransaction`.
 
     Raises
     ------
@@ -372,6 +376,8 @@ def run_anvil(*, chain_id: int = DEVELOPMENT_CHAIN_IDS[0], timestamp: int | None
     command = [str(find_anvil()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--silent"]
     if timestamp is not None:
         command += ["--timestamp", str(timestamp)]
+    if keep_steps:
+        command.append("--steps-tracing")
     with TemporaryFile() as errors:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
         try:

@@ -12,11 +12,15 @@ from typing import Any, Self
 from zkmargin.contracts.errors import KeyUnusable
 from zkmargin.engine.policy.record import flat_policy
 from zkmargin.engine.presets import Preset
+from zkmargin.prover._native import FieldVector
 from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.keys import VerifyingKey
-from zkmargin.prover.groth16.points import Point, compute_policy_point
+from zkmargin.prover.groth16.points import Point, add_points, compute_policy_point
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.statement.signals import get_public_signals
+
+IC_OFFSET = 448
+"""Bytes of alpha, beta, gamma and delta, before the first IC point (KeyData.sol)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class KeyMaterial:
     """Policy point of the constant policy "flat" under the transition key."""
     committee: tuple[int, int]
     """The escrow committee's BabyJubJub key."""
+    open_constant: tuple[int, int]
+    """IC_0 of the open key with the committee's terms, which are the same in every opening: so the registry stores
+    it."""
     insecure: bool
     """Whether this machine knew the secrets behind the keys: such keys are refused off development chains."""
     proving_keys: Mapping[str, str] = field(default_factory=dict)
@@ -55,8 +62,26 @@ class KeyMaterial:
             open_hash=opening.hash,
             flat_point=compute_policy_point(transition, flat_policy(preset)),
             committee=committee,
+            open_constant=compute_open_constant(opening, committee, preset),
             insecure=insecure,
         )
+
+
+def compute_open_constant(opening: VerifyingKey, committee: Point, preset: Preset) -> Point:
+    """IC_0 + x IC + y IC of the committee's two signals."""
+    signals = (signal for signal in get_public_signals("open", preset) if signal.name in ("committeeX", "committeeY"))
+    terms = (
+        opening.native.ic_sum(signal.offset, FieldVector.from_canonical([value], signal.name))
+        for signal, value in zip(signals, committee, strict=True)
+    )
+    return add_points(opening.get_ic(0), *terms)
+
+
+def encode_stored_open(keys: KeyMaterial) -> bytes:
+    """The open key as the registry stores it."""
+    key = encode_key(keys.open_vkey, "open", keys.preset)
+    constant = b"".join(word.to_bytes(32, "big") for word in keys.open_constant)
+    return key[:IC_OFFSET] + constant + key[IC_OFFSET + len(constant) :]
 
 
 def count_stored_points(circuit: str, preset: Preset) -> int:

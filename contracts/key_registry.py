@@ -82,10 +82,9 @@ class KeyRegistry:
         address, slots = self.contract.call("transitionKey", version)
         return address, slots
 
-    def get_open_key(self, version: int) -> tuple[str, int, int]:
-        """Address of the data contract of `open`, and the committee's key."""
-        address, x, y = self.contract.call("openKey", version)
-        return address, x, y
+    def get_open_key(self, version: int) -> str:
+        """Address of the data contract of `open`, made for the version's committee."""
+        return str(self.contract.call("openKey", version))
 
     def get_flat_point(self, version: int) -> tuple[int, int]:
         """Point of the constant policy "flat"."""

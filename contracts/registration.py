@@ -16,7 +16,7 @@ from eth_utils.address import to_checksum_address
 
 from zkmargin.contracts.deploy import encode_registration
 from zkmargin.contracts.errors import RegistrationMismatch
-from zkmargin.contracts.key_material import KeyMaterial
+from zkmargin.contracts.key_material import KeyMaterial, encode_stored_open
 from zkmargin.contracts.key_registry import KeyRegistry
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.groth16.keys import VerifyingKey
@@ -87,7 +87,8 @@ def check_registration(registry: KeyRegistry, version: int, keys: KeyMaterial) -
     for field in DECLARED:
         if registered[field] != expected[field]:
             raise RegistrationMismatch(version, field, registered[field], expected[field])
+    stored = {"transition": expected["transition"], "open": encode_stored_open(keys)}
     for circuit, field in DATA_CONTRACTS.items():
         code = registry.contract.chain.get_code(to_checksum_address(registered[field]))
-        if code != STOP + expected[circuit]:
-            raise RegistrationMismatch(version, f"stored {circuit} key", code, STOP + expected[circuit])
+        if code != STOP + stored[circuit]:
+            raise RegistrationMismatch(version, f"stored {circuit} key", code, STOP + stored[circuit])

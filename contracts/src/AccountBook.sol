@@ -18,7 +18,8 @@ import {Attestations} from "./libraries/Attestations.sol";
 
 /// @title AccountBook
 /// @notice The storage of the clearing house, and who may speak for an account in it.
-/// @dev ClearingHouse and what it delegates to (AccountDesk) inherit it first, so that both mean the same storage.
+/// @dev ClearingHouse and what it delegates to (AccountDesk, BatchDesk) inherit it first, so that all mean the same
+///      storage.
 abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient {
     /// @dev The word of an account that every action reads, taken apart.
     struct AccountHead {

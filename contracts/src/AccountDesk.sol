@@ -139,16 +139,13 @@ contract AccountDesk is AccountBook, Delegated, IAccountDesk {
     }
 
     function _verifyOpen(OpenRequest calldata request, bytes32 digest) private view {
-        (address key, uint256 committeeX, uint256 committeeY) = REGISTRY.openKey(request.keyVersion);
         Opening memory opening = Opening({
             commitment: request.commitment,
             ephemeralX: request.ephemeralX,
             ephemeralY: request.ephemeralY,
             escrowedKey: request.escrowedKey,
-            committeeX: committeeX,
-            committeeY: committeeY,
             context: _context(digest)
         });
-        VERIFIER.verifyOpen(key, opening, request.proof);
+        VERIFIER.verifyOpen(REGISTRY.openKey(request.keyVersion), opening, request.proof);
     }
 }

@@ -97,8 +97,8 @@ abstract contract ActionPath is AccountBook {
         action.deadline = deadline;
     }
 
-    /// @dev One side of a trade before `_draft` or `_fill`. Of a trade's amounts there is only the fee: neither cash nor
-    ///      collateral moves, and nobody receives a payment.
+    /// @dev One side of a trade before `_draft` or `_fill`. Of a trade's amounts there is only the fee: neither cash
+    ///      nor collateral moves, and nobody receives a payment.
     function _startSide(
         TradeSide calldata given,
         bytes32 counterparty,

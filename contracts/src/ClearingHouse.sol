@@ -33,7 +33,7 @@ import {Attestations} from "./libraries/Attestations.sol";
 /// @notice What it does and what it relies on is written in IClearingHouse.
 /// @dev Every action but open takes the same steps, and each column of its row is read in one of them:
 ///      1. entry point      one account, or two sides; sides
-///      2. _draft           status, deadline, submitter, commitment, fields that it does not take; frozen, writes, flows
+///      2. _draft           status, deadline, submitter, commitment, fields not taken; frozen, writes, flows
 ///      3. _gather          epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
 ///         _requireLineage  no epoch before the last proof's, no state that a revoked one made; provenAt, flows, epoch
 ///         _bind            what the proof is made at

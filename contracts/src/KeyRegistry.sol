@@ -18,10 +18,9 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
         uint40 liveFrom; // end of the activation delay
         uint40 usableFrom; // the same, unless suspended: then that suspension's end; REVOKED for good
         address open;
+        uint40 openUsableFrom; // usableFrom again: an opening reads this word alone
         uint256 flatX;
         uint256 flatY;
-        uint256 committeeX;
-        uint256 committeeY;
     }
 
     uint16 private constant SLOTS_LIMIT = 256;
@@ -69,12 +68,11 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
         _versions[registration.transitionHash] = version;
         Key storage key = _keys[version];
         key.transition = KeyChecks.store(registration.transition);
-        key.open = KeyChecks.store(registration.open);
+        key.open = KeyChecks.store(KeyChecks.fold(registration.open, registration.committeeX, registration.committeeY));
         key.slots = slots;
         key.liveFrom = uint40(block.timestamp) + (version == 1 ? 0 : ACTIVATION_DELAY);
-        key.usableFrom = key.liveFrom;
+        _setUsableFrom(key, key.liveFrom);
         (key.flatX, key.flatY) = (registration.flatX, registration.flatY);
-        (key.committeeX, key.committeeY) = (registration.committeeX, registration.committeeY);
         emit KeyRegistered(
             version,
             registration.transitionHash,
@@ -96,7 +94,7 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
         Key storage key = _known(version);
         if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
         if (key.usableFrom != key.liveFrom) revert KeySuspendedBefore(version, key.usableFrom);
-        key.usableFrom = uint40(block.timestamp) + SUSPENSION;
+        _setUsableFrom(key, uint40(block.timestamp) + SUSPENSION);
         emit KeySuspended(version, key.usableFrom);
     }
 
@@ -104,7 +102,7 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
     function resume(uint16 version) external onlyOwner {
         Key storage key = _known(version);
         if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
-        key.usableFrom = key.liveFrom;
+        _setUsableFrom(key, key.liveFrom);
         emit KeyResumed(version);
     }
 
@@ -114,7 +112,7 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
         if (key.usableFrom == REVOKED) revert KeyIsRevoked(version);
         uint16 slots = _live(successor).slots;
         if (successor == version || slots != key.slots) revert SuccessorInvalid(version, successor);
-        key.usableFrom = REVOKED;
+        _setUsableFrom(key, REVOKED);
         _successors[version] = successor;
         emit KeyRevoked(version, successor);
     }
@@ -138,9 +136,10 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
     }
 
     /// @inheritdoc IKeyRegistry
-    function openKey(uint16 version) external view returns (address key, uint256 committeeX, uint256 committeeY) {
-        Key storage stored = _live(version);
-        return (stored.open, stored.committeeX, stored.committeeY);
+    function openKey(uint16 version) external view returns (address) {
+        Key storage key = _keys[version];
+        if (key.open == address(0) || block.timestamp < key.openUsableFrom) _live(version); // which says why
+        return key.open;
     }
 
     /// @inheritdoc IKeyRegistry
@@ -169,6 +168,10 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
     function _setGuardian(address guardian_) private {
         guardian = guardian_;
         emit KeyGuardianSet(guardian_);
+    }
+
+    function _setUsableFrom(Key storage key, uint40 usableFrom) private {
+        (key.usableFrom, key.openUsableFrom) = (usableFrom, usableFrom);
     }
 
     function _live(uint16 version) private view returns (Key storage key) {

@@ -138,8 +138,6 @@ contract MarginVerifier is IMarginVerifier {
         _addSignal(sum, head.ic(Statement.OPEN_EPHEMERAL_X), opening.ephemeralX);
         _addSignal(sum, head.ic(Statement.OPEN_EPHEMERAL_Y), opening.ephemeralY);
         _addSignal(sum, head.ic(Statement.OPEN_ESCROWED_KEY), opening.escrowedKey);
-        _addSignal(sum, head.ic(Statement.OPEN_COMMITTEE_X), opening.committeeX);
-        _addSignal(sum, head.ic(Statement.OPEN_COMMITTEE_Y), opening.committeeY);
         _addSignal(sum, head.ic(Statement.OPEN_CONTEXT), opening.context);
         if (!_checkOne(head, sum, proof)) revert ProofRejected(opening.context);
     }

@@ -11,8 +11,8 @@ contract VenueTimelock is TimelockController {
     ///         one.
     uint256 public constant LEAST_DELAY = 2 days;
     /// @notice Longest delay, which counts for any that is set above it. What the guardian stopped waits for the owner,
-    ///         for a bounded time: a suspended key for 45 days, of which a successor's activation takes 30 at most, and a
-    ///         vetoed payment for 14.
+    ///         for a bounded time: a suspended key for 45 days, of which a successor's activation takes 30 at most, and
+    ///         a vetoed payment for 14.
     uint256 public constant DELAY_LIMIT = 10 days;
 
     /// @notice A delay outside its bounds.

@@ -161,6 +161,7 @@ def test_a_superseded_or_revoked_epoch_and_a_revoked_key_show_nothing(desk):
     world.post(urgent=True)
     refused("EpochSuperseded", desk.check, shown)
     world.chain.revert(mark)
+    mark = world.chain.snapshot()
     world.oracle.revoke_epochs(desk.epoch.message.number)
     refused("EpochRevoked", desk.check, shown)
     world.chain.revert(mark)

@@ -48,12 +48,12 @@ MUTANTS = {
     ),
     "an older epoch lowers provenAt": (
         "ActionPath",
-        "if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch < proven) {",
-        "if (rule.has(ActionRules.PROVEN_SET) && inputs.epoch + 9 < proven) {",
+        "rule.has(ActionRules.PROVEN_SET) && inputs.epoch < head.provenEpoch;",
+        "rule.has(ActionRules.PROVEN_SET) && inputs.epoch + 9 < head.provenEpoch;",
         "provenAt fell",
     ),
     "a fee counts twice": (
-        "ClearingHouse",
+        "ActionPath",
         "if (fees != 0) _fees[msg.sender] += fees;",
         "if (fees != 0) _fees[msg.sender] += 2 * fees;",
         "fees",

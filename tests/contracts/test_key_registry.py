@@ -317,5 +317,5 @@ def test_versions_end_where_an_accounts_record_does(world):
     place = "0x" + "1".rjust(64, "0")  # behind the owner to be, 20 bytes
     world.chain._request("anvil_setStorageAt", registry.address, place, "0x" + (limit << 160).to_bytes(32, "big").hex())
     assert world.venue.registry.get_latest() == limit
-    with world.under_key(7):
-        assert refused("VersionsUsedUp", world.venue.registry.register, world.material) == {"limit": limit}
+    with reverts("VersionsUsedUp", limit=limit):
+        world.venue.registry.register(make_cached_material("mini", 7))

@@ -7,7 +7,7 @@ from py_ecc.optimized_bn128 import FQ, FQ2, FQ12, b, b2, curve_order, is_on_curv
 from py_ecc.optimized_bn128 import field_modulus as base_order
 
 from tests.support.reverts import refused
-from tests.support.simulator import to_point
+from tests.support.simulator import name_committee, to_point
 from tests.support.world import FLAT, STEP, tamper
 from zkmargin.contracts.compile import compile_contracts, compile_sources, read_sources
 from zkmargin.contracts.contract import Contract
@@ -24,7 +24,7 @@ class Direct:
         self.key = world.key
         self.verifier = Contract(world.chain, compile_contracts()["MarginVerifier"], world.deployment.margin_verifier)
         self.address, self.slots = world.venue.registry.get_transition_key(1)
-        self.open_address, *self.committee = world.venue.registry.get_open_key(1)
+        self.open_address = world.venue.registry.get_open_key(1)
         self.random = Random(5)
 
     def number(self) -> int:
@@ -256,9 +256,10 @@ def test_range_and_points_in_two_sides(direct):
 
 # ---------------------------------------------------------------------------------------------------------------- open
 def test_open(direct, deployed_world):
-    names = ("commitment", "ephemeralX", "ephemeralY", "escrowedKey", "committeeX", "committeeY", "context")
+    names = ("commitment", "ephemeralX", "ephemeralY", "escrowedKey", "context")
     values = {name: direct.number() for name in names}
-    proof = deployed_world.open_key.prove(values)
+    committee = name_committee(deployed_world.material.committee)
+    proof = deployed_world.open_key.prove({**values, **committee})
     words = [values[name] for name in names]
     direct.verifier.call("verifyOpen", direct.open_address, tuple(words), proof)
     for place in range(len(words)):
@@ -268,6 +269,19 @@ def test_open(direct, deployed_world):
         if aliased[place] < 2**256:
             refused("SignalTooLarge", direct.verifier.call, "verifyOpen", direct.open_address, tuple(aliased), proof)
     refused("ProofRejected", direct.verifier.call, "verifyOpen", direct.address, tuple(words), proof)
+
+
+@pytest.mark.property("P-200")
+@pytest.mark.parametrize("name", ["committeeX", "committeeY"])
+def test_an_escrow_to_another_committee_opens_nothing(direct, deployed_world, name):
+    """Its key is no part of a call: it stands in the stored key's constant, with both coordinates."""
+    names = ("commitment", "ephemeralX", "ephemeralY", "escrowedKey", "context")
+    values = {given: direct.number() for given in names}
+    committee = name_committee(deployed_world.material.committee)
+    words = tuple(values.values())
+    for changed in (committee[name] + 1, 0):
+        proof = deployed_world.open_key.prove({**values, **committee, name: changed})
+        refused("ProofRejected", direct.verifier.call, "verifyOpen", direct.open_address, words, proof)
 
 
 # -------------------------------------------------------------------------------------------------------------- batches

@@ -8,13 +8,14 @@ contracts to.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 from tests.support.repricing import reprice
 from tests.support.world import HOUR, LOT, USDC, Party, World
-from zkmargin.contracts.chain import Receipt, run_anvil
+from zkmargin.contracts.chain import Chain, Receipt, run_anvil
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.messages import SignedEpoch
 from zkmargin.prover.messages.action_table import ActionKind
@@ -36,26 +37,31 @@ def measure() -> dict[str, dict[str, int]]:
     Every slot that an action writes is warm in the sense that it was not zero before, as on a venue in use; an epoch
     is new each time.
     """
-    with run_anvil() as chain:
+    samples, later = defaultdict[str, list[int]](list), {}
+    for name, chain, receipt in measure_transactions(REPEATS):
+        samples[name].append(receipt.gas_used)
+        later[name] = reprice(chain, receipt)
+    sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
+    return {"gas": {name: int(median(values)) for name, values in samples.items()}, "next": later, "size": sizes}
+
+
+def measure_transactions(repeats: int = 1, *, keep_steps: bool = False) -> Iterator[tuple[str, Chain, Receipt]]:
+    """Every entry point so many times: its name, and the transaction on the chain, which lives until the next one."""
+    with run_anvil(keep_steps=keep_steps) as chain:
         world = World(chain, "standard")
         world.prepare()
         saver = world.open("saver")  # who never trades
         world.deposit(saver, 10 * USDC)
         world.fund(saver, 1_000 * USDC)
-        samples = {name: [] for name in _entry_points(world, saver)}
-        later = {}
-        for repeat in range(REPEATS + 1):
+        for repeat in range(repeats + 1):
             for name, call in _entry_points(world, saver).items():
                 chain.travel(15)
                 receipt = call(world.post(), f"user {repeat}")
                 if repeat:  # the first round makes the slots non-zero
-                    samples[name].append(receipt.gas_used)
-                    later[name] = reprice(chain, receipt)
-        for _ in range(REPEATS):
+                    yield name, chain, receipt
+        for _ in range(repeats):
             for name, call in _over_steps(world).items():
-                samples.setdefault(name, []).append(call().gas_used)
-    sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
-    return {"gas": {name: int(median(values)) for name, values in samples.items()}, "next": later, "size": sizes}
+                yield name, chain, call()
 
 
 def _entry_points(world: World, saver: Party) -> dict[str, Callable[[SignedEpoch, str], Receipt]]:

@@ -101,9 +101,15 @@ def make_material(transition: SimulatedKey, opening: SimulatedKey, flat: int, **
         "open_hash": opening.hash,
         "flat_point": to_point(flat),
         "committee": SUBGROUP_GENERATOR,
+        "open_constant": to_point(opening.sum_public(name_committee(SUBGROUP_GENERATOR))),
         "insecure": True,
     }
     return KeyMaterial(**{**fields, **changes})
+
+
+def name_committee(key: tuple[int, int]) -> dict[str, int]:
+    """The committee's key as public signals of `open`."""
+    return {"committeeX": key[0], "committeeY": key[1]}
 
 
 def to_pairs(scalar: int) -> list[list[int]]:

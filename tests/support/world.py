@@ -13,7 +13,7 @@ from random import Random
 from eth_abi import encode as abi_encode
 from eth_utils import keccak
 
-from tests.support.simulator import SimulatedKey, make_material, to_point
+from tests.support.simulator import SimulatedKey, make_material, name_committee, to_point
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
@@ -236,8 +236,7 @@ class World:
                 "ephemeralX": ephemeral[0],
                 "ephemeralY": ephemeral[1],
                 "escrowedKey": escrowed,
-                "committeeX": self.material.committee[0],
-                "committeeY": self.material.committee[1],
+                **name_committee(self.material.committee),
                 "context": compute_context(digest),
             }
         )

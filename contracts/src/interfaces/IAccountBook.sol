@@ -17,7 +17,7 @@ enum Status {
     CLOSED
 }
 
-/// @title What the clearing house and its desk share
+/// @title What the clearing house and its desks share
 /// @notice Events, errors, and where the other contracts are.
 /// @dev Safety assumptions and Liveness assumptions: those of IClearingHouse.
 interface IAccountBook {
@@ -263,7 +263,7 @@ interface IAccountBook {
     /// @param submitter Who has earned nothing.
     error FeesZero(address submitter);
     /// @notice A part of the system is not where it was said to be.
-    /// @param part The vault, or the desk.
+    /// @param part The vault, or one of the desks.
     /// @param named The contract that it names in place of the one that it was given with.
     error WiringWrong(address part, address named);
 

@@ -11,11 +11,11 @@ import {OpenRequest} from "./IClearingHouse.sol";
 interface IAccountDesk {
     /// @notice Opens an account with an empty portfolio. Anyone may carry it in; auth must have signed.
     /// @dev Relies on the committee's key of that version for the escrow, and on the proof that the commitment is to
-    ///      the empty state under the escrowed viewing key. Opening proves no margin.
-    ///      Reverts with `AuthZero`, `EphemeralIdentity`, `AccountTaken`, `DeadlinePassed`, `SubmitterWrong`,
-    ///      `GenerationWrong` unless the generation is the latest epoch's, `DigestInvalidated`, `SignatureWrong`, with
-    ///      the oracle's `ActionPaused`, the registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive`, and the
-    ///      verifier's errors. Warning: whoever knows the viewing key reads the account for ever; it cannot be changed.
+    ///      the empty state under the escrowed viewing key. Opening proves no margin. Reverts with `AuthZero`,
+    ///      `EphemeralIdentity`, `AccountTaken`, `DeadlinePassed`, `SubmitterWrong`, `GenerationWrong` unless the
+    ///      generation is the latest epoch's, `DigestInvalidated`, `SignatureWrong`, with the oracle's `ActionPaused`,
+    ///      the registry's `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended` or `KeyNotLive`, and the verifier's errors.
+    ///      Warning: whoever knows the viewing key reads the account for ever; it cannot be changed.
     /// @param request What is opened.
     /// @return account The account's number.
     function open(OpenRequest calldata request) external returns (bytes32 account);

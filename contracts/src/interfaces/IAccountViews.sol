@@ -65,8 +65,9 @@ interface IAccountViews {
 
     /// @notice EIP-712 digest that auth signs for a request, as the clearing house makes it now: for a contract wallet
     ///         that approves digests. Proof and signature are not looked at.
-    /// @dev Reverts with `SidesWrong` for a trade, whose digests `digestsOf` gives, `FieldNotTaken`, `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`, `FeeTooLarge` as the
-    ///      action would, and with the oracle's `EpochUnknown`; other refusals come with the action only.
+    /// @dev Reverts with `SidesWrong` for a trade, whose digests `digestsOf` gives, `FieldNotTaken`, `AmountTooLarge`,
+    ///      `RecipientZero`, `FeeAboveAmount`, `FeeTooLarge` as the action would, and with the oracle's `EpochUnknown`;
+    ///      other refusals come with the action only.
     /// @param kind Which action.
     /// @param request The request.
     /// @param steps How many steps of the listing, for a roll.

@@ -97,7 +97,7 @@ struct OpenRequest {
 /// @param cash Micro-dollars absorbed from the inbox, or paid to the recipient; below 2^63.
 /// @param fee Micro-dollars to the submitter: taken from `cash` on the way in, added to it on the way out; below 2^63.
 /// @param deadline Unix seconds until which it may be carried in.
-/// @param recipient Who may claim what is paid out.
+/// @param recipient Who receives what is paid out.
 /// @param submitter Who alone may carry it in; 0 lets anyone.
 /// @param policy Name of the policy, for an action that lets the caller choose it.
 /// @param flows Lots of collateral by strictly increasing slot: above zero on the way in, below on the way out.
@@ -172,24 +172,28 @@ struct TradeRequest {
 ///      - Each message names its submitter, or 0. Warning: with 0 whoever copies a submitter's call from the mempool
 ///        takes its fee, and a call that has the request inside then fails. A contract that builds on an action, and a
 ///        submitter that minds, has itself named.
-///      - No state goes out that a revoked epoch may have made: an account whose last written proof was at one neither
-///        trades nor pays out until the epoch is restored or the quorum confirms the account (`confirm`). Accounts that
-///        proved nothing at such an epoch are free. Warning: what left before the revocation has left.
+///      - No state goes out that a revoked epoch may have made: an account whose state depends on one, by a proof or by
+///        a settlement, neither trades, rolls nor pays out until the epoch is restored or the quorum confirms the
+///        account (`confirm`). Accounts that depend on none are free. Warning: what left before the revocation has
+///        left.
 ///      Liveness assumptions
 ///      - Those of IRiskOracle for actions that need an epoch. Deposits and flat exits need none.
 ///      - An account takes a step of the listing in its next trade, withdrawal or cure. One that sleeps through two
 ///        rolls, over as many as the publishers posted points for; without derivatives it skips them.
-///      - The oracle's guardian may pause opening, trades, withdrawals and attestations; neither funding, deposits,
-///        cures nor flat exits. Nobody else has any say: this contract has neither owner nor admin.
+///      - The oracle's guardian may pause opening, trades, withdrawals, cures and attestations; neither funding,
+///        deposits, rolls nor flat exits, whose payments wait for the end of the pause. Nobody else has any say: this
+///        contract has neither owner nor admin.
 ///
 ///      What every action on an account relies on and reverts with, in this order:
 ///      - `StatusWrong` unless the account is active, or frozen and the table allows it; `DeadlinePassed`;
 ///        `SubmitterWrong`; `CommitmentStale` if the account has moved since the proof was made.
 ///      - `AmountTooLarge`, `RecipientZero`, `FeeAboveAmount`, `FeeTooLarge`.
 ///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochSuperseded`, `EpochRevoked`, `EpochStale`,
-///        then `KeyVersionWrong`, `GenerationWrong`, at steps of the listing the oracle's `SettlementUnset` or
-///        `SettlementPending`, then `PointsMismatch`, `PolicyUnknown`; for a deposit `AccountLeftBehind`.
-///      - The registry's `KeyUnknown`, `KeyIsRevoked` or `KeyNotLive` unless the account's key is live.
+///        then `KeyVersionWrong`, `GenerationWrong`, at steps of the listing the oracle's `SettlementUnset`,
+///        `SettlementSuperseded`, `SettlementPending` or `EpochRevoked` and `EpochOlderThanSettlement`, then
+///        `PointsMismatch`, `PolicyUnknown`; for a deposit `AccountLeftBehind`.
+///      - The registry's `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended` or `KeyNotLive` unless the account's key is
+///        live.
 ///      - `EpochOlderThanProof`, `AccountOfRevokedEpoch`.
 ///      - `FlowSlotInvalid`, `FlowLotsInvalid`, and the vault's `SlotUnknown`.
 ///      - `DigestInvalidated`, `SignatureWrong`.
@@ -218,20 +222,18 @@ interface IClearingHouse is IAccountBook {
     /// @return fees Micro-dollars that the submitter earned.
     function trade(TradeRequest calldata request) external returns (uint256 fees);
 
-    /// @notice Pays out cash and collateral to what the recipient may claim. Anyone may carry it in; auth must have
-    ///         signed.
+    /// @notice Pays out cash and collateral to the recipient, by payments that anyone makes once they are due
+    ///         (ICollateralVault). Anyone may carry it in; auth must have signed.
     /// @dev Proves the epoch's policy "withdraw": initial margin, and no debt. Takes cash, fee, recipient, flows,
     ///      epoch.
     ///      Reverts as the interface's list says.
-    ///      Warning: the recipient must be able to call the vault's `claim`; a contract that cannot loses the payment.
     /// @param request The withdrawal.
     /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
     function withdraw(ActionRequest calldata request) external returns (int128 cashFlow);
 
     /// @notice Absorbs a stated part of the inbox and proves maintenance margin. Anyone may carry it in; auth must have
     ///         signed.
-    /// @dev Goes on while paused and for a frozen account. Takes cash, fee, flows, epoch. Reverts as the interface's
-    ///      list says.
+    /// @dev Goes on for a frozen account. Takes cash, fee, flows, epoch. Reverts as the interface's list says.
     /// @param request The cure; with nothing to absorb it takes the account over a step of generation.
     /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
     function cure(ActionRequest calldata request) external returns (int128 cashFlow);
@@ -256,11 +258,10 @@ interface IClearingHouse is IAccountBook {
     /// @return generation Version of the listing that the account is then at.
     function roll(ActionRequest calldata request, uint24 steps) external returns (uint24 generation);
 
-    /// @notice Pays out of an account without derivatives and without debt. Anyone may carry it in; auth must have
-    ///         signed.
+    /// @notice Pays out of an account without derivatives and without debt, like `withdraw`. Anyone may carry it in;
+    ///         auth must have signed.
     /// @dev Proves the constant policy "flat"; needs no epoch, goes on while paused. Takes cash, fee, recipient, flows.
     ///      Reverts as the interface's list says.
-    ///      Warning: the recipient must be able to call the vault's `claim`; a contract that cannot loses the payment.
     /// @param request The withdrawal.
     /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
     function withdrawFlat(ActionRequest calldata request) external returns (int128 cashFlow);
@@ -274,9 +275,9 @@ interface IClearingHouse is IAccountBook {
     /// @return cashFlow Micro-dollars into the account (+) or out of it (-), fee included.
     function close(ActionRequest calldata request) external returns (int128 cashFlow);
 
-    /// @notice Moves the caller's fees to what `to` may claim from the vault.
-    /// @dev Reverts with `FeesZero`, `RecipientZero`, or the vault's `HeldTooLow`.
-    /// @param to Who may claim them; must be able to call the vault's `claim`.
+    /// @notice Pays the caller's fees to `to`, by a payment like that of a withdrawal.
+    /// @dev Reverts with `FeesZero`, `RecipientZero`, or the vault's `HeldTooLow` or `RecipientRefused`.
+    /// @param to Who receives them.
     /// @return amount Micro-dollars moved.
     function collectFees(address to) external returns (uint256 amount);
 

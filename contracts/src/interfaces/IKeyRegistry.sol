@@ -24,8 +24,10 @@ struct KeyRegistration {
 }
 
 /// @title Verification keys, by version
-/// @notice A version holds the `transition` and `open` keys, the point of the constant policy "flat" and the
-///         committee's public key. Versions are added, suspended, resumed and revoked, never changed.
+/// @notice A version holds the `transition` and `open` keys and the point of the constant policy "flat". The committee's
+///         public key is a public input of `open` that is the same in every opening of the version: the registry adds
+///         its terms, committeeX * IC and committeeY * IC, to the point of the constant before it stores the key, so
+///         that no opening names another. Versions are added, suspended, resumed and revoked, never changed.
 ///         A version in which somebody may have found a fault is *suspended* by the guardian, once, for 45 days at
 ///         most: every action under it stops. Then the owner either resumes it, or registers a sound version and
 ///         revokes the faulty one with that successor, to which its accounts move.
@@ -167,9 +169,9 @@ interface IKeyRegistry {
     error DelayTooLong(uint40 delay, uint40 limit);
 
     /// @notice Adds a version, live after ACTIVATION_DELAY. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SlotsOutOfRange`, `VersionsUsedUp`, `KeyHashTaken`,
-    ///      `KeySizeWrong`, `KeyPointInvalid`, `KeyGroupElementInvalid`, `KeySetUpUnsafe`, `FlatPointInvalid`,
-    ///      `CommitteeKeyInvalid`.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SlotsOutOfRange`, `VersionsUsedUp`,
+    ///      `KeyHashTaken`, `KeySizeWrong`, `KeyPointInvalid`, `KeyGroupElementInvalid`, `KeySetUpUnsafe`,
+    ///      `FlatPointInvalid`, `CommitteeKeyInvalid`.
     ///      Warning: a key whose set-up somebody knows proves anything for that somebody.
     /// @param registration The key version.
     /// @return version Its number.
@@ -224,13 +226,11 @@ interface IKeyRegistry {
     /// @return slots Instruments of the statement.
     function transitionKey(uint16 version) external view returns (address key, uint16 slots);
 
-    /// @notice Data contract of the live `open` key, and the committee's public key.
+    /// @notice Data contract of the live `open` key, the committee's terms in its constant's point.
     /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended`, `KeyNotLive`.
     /// @param version The version.
-    /// @return key The data contract.
-    /// @return committeeX The committee's key.
-    /// @return committeeY Its other coordinate.
-    function openKey(uint16 version) external view returns (address key, uint256 committeeX, uint256 committeeY);
+    /// @return The data contract.
+    function openKey(uint16 version) external view returns (address);
 
     /// @notice Point of the constant policy "flat" under a live version.
     /// @dev Reverts with `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended`, `KeyNotLive`.

@@ -68,21 +68,17 @@ struct BatchRow {
     int128 cashFlow;
 }
 
-/// @notice The signals of `open`.
+/// @notice The signals of `open` that differ from opening to opening; the committee's key stands in the key's constant.
 /// @param commitment Commitment to the empty state.
 /// @param ephemeralX Ephemeral point of the escrow.
 /// @param ephemeralY Its other coordinate.
 /// @param escrowedKey The viewing key, encrypted to the committee.
-/// @param committeeX The committee's key.
-/// @param committeeY Its other coordinate.
 /// @param context The top 248 bits of the digest that auth signs.
 struct Opening {
     uint256 commitment;
     uint256 ephemeralX;
     uint256 ephemeralY;
     uint256 escrowedKey;
-    uint256 committeeX;
-    uint256 committeeY;
     uint256 context;
 }
 
@@ -195,8 +191,8 @@ interface IMarginVerifier {
 
     /// @notice Checks one `open` proof. Anyone may call.
     /// @dev Reverts as the interface says.
-    ///      Warning: it means something only if key and committee come from whom the caller trusts.
-    /// @param key Data contract of the `open` key.
+    ///      Warning: it means something only if the key comes from whom the caller trusts.
+    /// @param key Data contract of the `open` key, as the registry stored it: for one committee.
     /// @param opening The signals.
     /// @param proof The proof, eight words.
     function verifyOpen(address key, Opening calldata opening, uint256[8] calldata proof) external view;

@@ -309,9 +309,9 @@ interface IRiskOracle {
     ///      wants its bytes has them from the publishers, or from whoever publishes them. Relies on the publishers for
     ///      every number in it. Reverts with `EpochsPaused`, `EpochNumberTooLow`, `EpochNumberTooHigh`,
     ///      `EpochTimeOutOfRange`, `MinEpochTooHigh`, `EpochGenerationWrong`, `GenerationTooHigh`, `StepTooEarly`,
-    ///      `PointCountOutOfRange`, `PointNameInvalid`, `PointInvalid`, `HashMismatch`, `SettlementUnexpected`, `SignaturesMissing`,
-    ///      `SignatureInvalid`, the registry's errors unless the key is live, and at a step those of `settlementFor`
-    ///      unless the step before serves.
+    ///      `PointCountOutOfRange`, `PointNameInvalid`, `PointInvalid`, `HashMismatch`, `SettlementUnexpected`,
+    ///      `SignaturesMissing`, `SignatureInvalid`, the registry's errors unless the key is live, and at a step those
+    ///      of `settlementFor` unless the step before serves.
     /// @param epoch The typed message that was signed.
     /// @param points The point of every policy, by strictly increasing name.
     /// @param settlement Canonical bytes of the settlement vector, or none.

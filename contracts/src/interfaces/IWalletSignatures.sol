@@ -8,8 +8,8 @@ pragma solidity ^0.8.28;
 ///      Safety assumptions: a wallet agrees only to what its owner wants.
 ///      Liveness assumptions: a wallet answers within `WALLET_GAS`, and its factory deploys within `FACTORY_GAS`.
 interface IWalletSignatures {
-    /// @notice Less gas is left than a wallet, or the factory that deploys it, may use: what comes of it would say nothing
-    ///         about the signature.
+    /// @notice Less gas is left than a wallet, or the factory that deploys it, may use: what comes of it would say
+    ///         nothing about the signature.
     /// @param left Gas that is left.
     /// @param needed Gas that must be left.
     error GasTooLow(uint256 left, uint256 needed);

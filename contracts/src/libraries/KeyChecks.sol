@@ -2,11 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {IKeyRegistry} from "../interfaces/IKeyRegistry.sol";
-import {Bn254} from "./Bn254.sol";
-import {KeyData} from "./KeyData.sol";
+import {Statement} from "../generated/Statement.sol";
+import {Bn254, G1Place} from "./Bn254.sol";
+import {KeyData, KeyHead} from "./KeyData.sol";
 
 /// @title The checks of a Groth16 verification key, and its storage as code
 library KeyChecks {
+    using Bn254 for G1Place;
+
     /// @dev keccak256 of x of the generator of G2 (EIP-197), 64 bytes as the pairing precompile reads them.
     bytes32 private constant GENERATOR_X_HASH_OF_G2 = keccak256(
         abi.encode(
@@ -44,10 +47,25 @@ library KeyChecks {
         return Bn254.isPoint(x, y);
     }
 
+    /// @notice The `open` key with the committee's terms, which are the same in every opening, in its constant's point.
+    /// @param key The key.
+    /// @param x The committee's key, a coordinate.
+    /// @param y Its other coordinate.
+    function fold(bytes calldata key, uint256 x, uint256 y) internal view returns (bytes memory folded) {
+        folded = key;
+        KeyHead head;
+        assembly ("memory-safe") {
+            head := add(folded, 0x20)
+        }
+        G1Place constant_ = KeyData.ic(head, 0);
+        constant_.addProduct(KeyData.ic(head, Statement.OPEN_COMMITTEE_X), x);
+        constant_.addProduct(KeyData.ic(head, Statement.OPEN_COMMITTEE_Y), y);
+    }
+
     /// @notice Writes `key` as the code of a new contract, behind a STOP.
     /// @dev The creation code, 12 bytes, copies what follows it to memory and returns it:
     ///      PUSH2 size, DUP1, PUSH1 12, PUSH1 0, CODECOPY, PUSH1 0, RETURN.
-    function store(bytes calldata key) internal returns (address pointer) {
+    function store(bytes memory key) internal returns (address pointer) {
         bytes memory creation = abi.encodePacked(
             hex"61",
             uint16(key.length + 1),

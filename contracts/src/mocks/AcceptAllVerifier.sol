@@ -5,8 +5,9 @@ import {Bn254, G1} from "../libraries/Bn254.sol";
 import {BatchRow, IMarginVerifier, Opening, TradeSignals, Transition} from "../interfaces/IMarginVerifier.sol";
 
 /// @title For tests alone: a verifier that accepts every proof, or none
-/// @notice With it a test needs no circuit: eight zero words are a proof. It checks what can be checked without one,
-///         that signals are field elements, and refuses everything while `rejects` is set.
+/// @notice With it a test needs no circuit: eight zero words are a proof. It refuses everything while `rejects` is set,
+///         a batch of other sizes, and a new commitment or a trade's tag that is no field element; it looks at no other
+///         signal.
 contract AcceptAllVerifier is IMarginVerifier {
     /// @notice Whether every proof is refused.
     bool public rejects;

@@ -61,9 +61,9 @@ contract OneKeyRegistry is IKeyRegistry {
     }
 
     /// @inheritdoc IKeyRegistry
-    function openKey(uint16 version) external view returns (address key, uint256 committeeX, uint256 committeeY) {
+    function openKey(uint16 version) external view returns (address) {
         _requireLive(version);
-        return (address(this), 1, 2);
+        return address(this);
     }
 
     /// @inheritdoc IKeyRegistry
