@@ -14,6 +14,7 @@ from zkmargin.contracts.errors import AccountStale, AnswerMalformed, DeploymentM
 from zkmargin.contracts.messages import NamedPoint
 from zkmargin.contracts.requests import (
     ActionRequest,
+    MoveRequest,
     OpenRequest,
     TradeRequest,
 )
@@ -168,6 +169,10 @@ class ClearingHouse:
     def confirm(self, account: bytes, epoch: int, signatures: Sequence[bytes], *, sender: str | None = None) -> Receipt:
         """Takes the quorum's word, over `Confirmation`, for an account whose state depends on a revoked epoch."""
         return self.contract.send("confirm", account, epoch, list(signatures), sender=sender)
+
+    def move(self, request: MoveRequest, *, sender: str | None = None) -> Receipt:
+        """Takes an account from a revoked key version to its successor, with the commitment that it has."""
+        return self.contract.send("move", request.to_abi(), sender=sender)
 
     def collect_fees(self, to: str, *, sender: str | None = None) -> Receipt:
         """Moves `sender`'s fees to what `to` may claim from the vault."""

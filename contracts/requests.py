@@ -17,7 +17,7 @@ from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.messages.fields import ZERO_BYTES32
-from zkmargin.prover.messages.records import Action, Flow, Open
+from zkmargin.prover.messages.records import Action, Flow, Move, Open
 
 Proof = tuple[int, ...]
 """A Groth16 proof as the pairing precompile reads it, eight words: A (x, y), B (x imaginary, x real, y imaginary,
@@ -76,6 +76,24 @@ class OpenRequest(_Request):
             message.auth, message.index, message.key_version, message.generation, message.commitment,
             *ephemeral, escrowed_key, message.submitter, message.deadline, proof, signature,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MoveRequest(_Request):
+    """Takes an account from a revoked key version to its successor."""
+
+    account: bytes
+    commitment: int
+    """The account's present one, which stays."""
+    deadline: int
+    proof: Proof
+    """Under the successor's key."""
+    signature: bytes
+
+    @classmethod
+    def from_message(cls, message: Move, proof: Proof, signature: bytes) -> Self:
+        """From auth's message."""
+        return cls(message.account, message.commitment, message.deadline, proof, signature)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ contract VenueInvariants {
         _handler.attest(1, 0, false);
         _handler.withdraw(0, 1e3, 1, 7, 0);
         _handler.withdrawFlat(0, 1e3, 1, 7);
+        _handler.veto(true);
+        _handler.revoke(0, 0, 1);
+        _handler.pause(1, 3_600);
         _handler.collectFees();
         _handler.claim();
         _handler.claim();
@@ -51,8 +54,13 @@ contract VenueInvariants {
         _handler.trade(0, 1, 5, 6, 0);
         _handler.attestWithoutProof(1);
         _handler.replay(9, address(1));
+        _handler.post(7);
+        _handler.roll(0);
+        _handler.post(7);
+        _handler.post(7);
+        _handler.skip(2);
         _handler.close(0, 1, 0, 0, 0);
-        bytes32[14] memory names = [
+        bytes32[19] memory names = [
             bytes32("fund"),
             "deposit",
             "cure",
@@ -66,7 +74,12 @@ contract VenueInvariants {
             "post",
             "trade",
             "close",
-            "replay"
+            "replay",
+            "roll",
+            "skip",
+            "pause",
+            "revoke",
+            "veto"
         ];
         for (uint256 i = 0; i < names.length; i++) {
             require(_handler.accepted(names[i]) > 0, string.concat("refused: ", string(abi.encode(names[i]))));

@@ -12,7 +12,8 @@ import {
     TradeRequest,
     TradeSide
 } from "../src/interfaces/IClearingHouse.sol";
-import {ICollateralVault, Payment} from "../src/interfaces/ICollateralVault.sol";
+import {ICollateralVault, Payment, PaymentState} from "../src/interfaces/ICollateralVault.sol";
+import {IPaymentClock} from "../src/interfaces/IPaymentClock.sol";
 import {Cheats} from "./Cheats.sol";
 import {Mintable, ZkMarginFixture} from "./ZkMarginFixture.sol";
 
@@ -89,6 +90,32 @@ contract VenueHandler is ZkMarginFixture {
         verifier.setRejects(false);
     }
 
+    /// @dev In a pause nothing at an epoch passes, and the live clock stands.
+    function pause(uint8 which, uint16 seconds_) external {
+        oracle.pause();
+        uint40 time = IPaymentClock(address(oracle)).liveTime();
+        CHEATS.warp(block.timestamp + (seconds_ % 7_200));
+        bytes memory call = _encodeAttest(_pick(which), "maintenance", _epochs[_epochs.length - 1]);
+        (bool passed, ) = address(house).call(call);
+        if (passed) fault = "accepted while paused";
+        if (IPaymentClock(address(oracle)).liveTime() != time) fault = "the live clock ran in a pause";
+        oracle.unpause();
+        _epochs.push(postEpoch(false, false));
+        accepted["pause"]++;
+    }
+
+    /// @dev Epochs are revoked, one account tries to leave, and they are restored: its state decides.
+    function revoke(uint8 which, uint8 back, uint64 cash) external {
+        uint64 from = _pickEpoch(back);
+        bool isTainted = house.accountOf(_pick(which)).provenEpoch >= from;
+        oracle.revokeEpochs(from);
+        uint256 before = accepted["flat"];
+        _takeOut(ActionKind.WITHDRAW_FLAT, 0, which, cash, 0, 0);
+        if (isTainted && accepted["flat"] != before) fault = "what a revoked epoch made has left";
+        oracle.restoreEpochs(from, oracle.latestNumber());
+        accepted["revoke"]++;
+    }
+
     // ------------------------------------------------------------------ accounts and the vault
 
     function open(uint256 user) public {
@@ -97,6 +124,7 @@ contract VenueHandler is ZkMarginFixture {
         uint64 index = _opened[key]++;
         (bytes32 account, OpenRequest memory request) = openAccount(key, index);
         accounts.push(account);
+        _generation[account] = request.generation;
         (_keyOf[account], _indexOf[account]) = (key, index);
         _used.push(abi.encodeCall(IAccountDesk.open, (request)));
         accepted["open"]++;
@@ -123,13 +151,37 @@ contract VenueHandler is ZkMarginFixture {
         if (_payments.length == 0) return;
         Payment memory payment = _payments[_payments.length - 1];
         _payments.pop();
-        if (block.timestamp < payment.dueAt) CHEATS.warp(payment.dueAt);
+        uint40 time = IPaymentClock(address(oracle)).liveTime();
+        if (time < payment.dueAt) CHEATS.warp(block.timestamp + payment.dueAt - time);
         Payment[] memory list = new Payment[](1);
         list[0] = payment;
         vault.claimFor(list);
         owed[payment.token] -= payment.amount;
         _epochs.push(postEpoch(false, false));
         accepted["claim"]++;
+    }
+
+    /// @dev The payment that was queued last is vetoed, sometimes returned, and reinstated: then it is what it was.
+    function veto(bool isReturned) external {
+        if (_payments.length == 0) return;
+        Payment memory payment = _payments[_payments.length - 1];
+        if (payment.state != PaymentState.QUEUED) return;
+        if (IPaymentClock(address(oracle)).liveTime() >= payment.dueAt) return;
+        Payment[] memory list = new Payment[](1);
+        list[0] = payment;
+        vault.veto(list);
+        (payment.state, payment.dueAt) = (PaymentState.VETOED, payment.dueAt + 14 days);
+        uint256 held = vault.held(payment.token);
+        if (isReturned) {
+            vault.returnVetoed(payment);
+            payment.state = PaymentState.RETURNED;
+            if (vault.held(payment.token) != held + payment.amount) fault = "a return is no return";
+        }
+        vault.reinstate(payment);
+        if (vault.held(payment.token) != held) fault = "a reinstated payment is held";
+        (payment.state, payment.dueAt) = (PaymentState.REINSTATED, payment.dueAt - 14 days);
+        _payments[_payments.length - 1] = payment;
+        accepted["veto"]++;
     }
 
     function collectFees() external {
@@ -177,6 +229,27 @@ contract VenueHandler is ZkMarginFixture {
         bytes32 policy = isNamed ? bytes32("net_delta") : bytes32("maintenance");
         (bool passed, ) = address(house).call(_encodeAttest(account, policy, _pickEpoch(back)));
         _count("attest", passed);
+        _look(account);
+    }
+
+    function roll(uint8 which) external {
+        bytes32 account = _pick(which);
+        Action memory action = draftAction(ActionKind.ROLL, account, 0);
+        action.generationNew += 1;
+        ActionRequest memory request;
+        request.account = account;
+        (request.commitmentOld, request.commitmentNew) = (action.commitmentOld, action.commitmentNew);
+        request.deadline = NEVER;
+        request.signature = signHash(_keyOf[account], Messages.hash(action));
+        _run("roll", abi.encodeCall(IClearingHouse.roll, (request, 1)));
+        _look(account);
+    }
+
+    function skip(uint8 which) external {
+        bytes32 account = _pick(which);
+        (bool passed, ) = address(house).call(abi.encodeCall(IAccountDesk.skip, (account)));
+        _count("skip", passed);
+        if (passed) _generation[account] = house.accountOf(account).generation;
         _look(account);
     }
 
@@ -326,6 +399,7 @@ contract VenueHandler is ZkMarginFixture {
         MarginAccount memory stored = house.accountOf(account);
         if (stored.provenAt < _provenAt[account]) fault = "provenAt fell";
         if (stored.generation < _generation[account]) fault = "the generation fell";
+        if (stored.generation > _generation[account] + 1) fault = "the generation leapt";
         (_provenAt[account], _generation[account]) = (stored.provenAt, stored.generation);
     }
 

@@ -189,16 +189,9 @@ abstract contract ZkMarginFixture is Deployer {
     }
 
     function _separatorOf(address verifying) private view returns (bytes32) {
-        (, string memory name, string memory version, uint256 chainId, , , ) = IERC5267(verifying).eip712Domain();
-        return
-            keccak256(
-                abi.encode(
-                    keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
-                    keccak256(bytes(name)),
-                    keccak256(bytes(version)),
-                    chainId,
-                    verifying
-                )
-            );
+        (bytes1 fields, string memory name, string memory version, uint256 chainId, , bytes32 salt, ) = IERC5267(
+            verifying
+        ).eip712Domain();
+        return MessageHashUtils.toDomainSeparator(fields, name, version, chainId, verifying, salt);
     }
 }

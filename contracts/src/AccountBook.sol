@@ -6,7 +6,7 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ActionRules, Rule} from "./generated/ActionRules.sol";
-import {Messages} from "./generated/Messages.sol";
+import {Action, Messages} from "./generated/Messages.sol";
 import {Margin} from "./interfaces/IClearingHouse.sol";
 import {IAccountBook, Status} from "./interfaces/IAccountBook.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
@@ -157,20 +157,14 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
     }
 
     /// @dev Keeps an attestation unless one at a later epoch stands there.
-    function _keepAttestation(
-        bytes32 account,
-        bytes32 policy,
-        bytes32 pointHash,
-        uint256 commitment,
-        uint40 time,
-        uint64 epoch
-    ) internal {
-        mapping(bytes32 policy => uint256) storage kept = _attestations[account];
-        if (epoch < Attestations.unpack(kept[policy]).epoch) return;
+    function _keepAttestation(Action memory action, bytes32 pointHash, uint40 time) internal {
+        mapping(bytes32 policy => uint256) storage kept = _attestations[action.account];
+        bytes32 policy = action.policy;
+        if (action.epoch < Attestations.unpack(kept[policy]).epoch) return;
         kept[policy] = Attestations.pack(
             SafeCast.toUint32(time),
-            SafeCast.toUint32(epoch),
-            Attestations.tag(commitment, policy, pointHash)
+            SafeCast.toUint32(action.epoch),
+            Attestations.tag(action.commitmentOld, action.keyVersion, policy, pointHash)
         );
     }
 

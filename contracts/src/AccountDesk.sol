@@ -5,13 +5,14 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {AccountBook} from "./AccountBook.sol";
 import {Delegated} from "./Delegated.sol";
 import {WalletSignatures} from "./WalletSignatures.sol";
-import {Confirmation, Invalidate, Messages, Open} from "./generated/Messages.sol";
-import {IAccountDesk} from "./interfaces/IAccountDesk.sol";
+import {Confirmation, Invalidate, Messages, Move, Open} from "./generated/Messages.sol";
+import {IAccountDesk, MoveRequest} from "./interfaces/IAccountDesk.sol";
 import {OpenRequest} from "./interfaces/IClearingHouse.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier, Opening} from "./interfaces/IMarginVerifier.sol";
+import {IMarginVerifier, Opening, Transition} from "./interfaces/IMarginVerifier.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+import {G1} from "./libraries/Bn254.sol";
 
 /// @title AccountDesk
 /// @notice What it does and what it relies on is written in IAccountDesk and IClearingHouse.
@@ -82,8 +83,7 @@ contract AccountDesk is AccountBook, Delegated, IAccountDesk {
         AccountHead memory head;
         _load(head, record);
         (uint8 state, uint24 generation) = (head.state, head.generation);
-        Status status = _statusOf(state);
-        if (status != Status.ACTIVE && status != Status.FROZEN) revert AccountNotOpen(account, status);
+        _requireOpen(account, state);
         if (state & MAY_HOLD_DERIVATIVES != 0) revert RollNeedsProof(account);
         uint24 current = ORACLE.generation();
         if (current < generation + LEFT_BEHIND && !(current > generation && msg.sender == head.auth)) {
@@ -126,6 +126,38 @@ contract AccountDesk is AccountBook, Delegated, IAccountDesk {
         head.state &= ~MARGIN;
         _store(record, head);
         emit Confirmed(account, record.commitment, epoch);
+    }
+
+    /// @inheritdoc IAccountDesk
+    function move(MoveRequest calldata request) external onlyDelegated nonReentrant returns (uint16 keyVersion) {
+        AccountRecord storage record = _accounts[request.account];
+        AccountHead memory head;
+        _load(head, record);
+        _requireOpen(request.account, head.state);
+        _requireDeadline(request.deadline);
+        Transition memory transition; // nothing is written, moved or traded
+        transition.commitmentOld = record.commitment;
+        if (transition.commitmentOld != request.commitment) {
+            revert CommitmentStale(request.account, request.commitment, transition.commitmentOld);
+        }
+        keyVersion = REGISTRY.successorOf(head.keyVersion);
+        bytes32 digest = _hashTypedDataV4(
+            Messages.hash(Move(request.account, keyVersion, request.commitment, request.deadline))
+        );
+        _requireSignature(request.account, head.state, head.auth, digest, request.signature);
+        transition.context = _context(digest);
+        (address key, ) = REGISTRY.transitionKey(keyVersion);
+        VERIFIER.verify(key, transition, G1(0, 0), G1(0, 0), request.proof);
+
+        head.keyVersion = SafeCast.toUint8(keyVersion);
+        head.state &= ~MARGIN; // it was proved under the revoked key
+        _store(record, head);
+        emit Moved(request.account, keyVersion);
+    }
+
+    function _requireOpen(bytes32 account, uint8 state) private pure {
+        Status status = _statusOf(state);
+        if (status != Status.ACTIVE && status != Status.FROZEN) revert AccountNotOpen(account, status);
     }
 
     function _invalidate(bytes32 account, bytes32 digest) private {

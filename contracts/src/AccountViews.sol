@@ -50,7 +50,7 @@ contract AccountViews is IAccountViews, ERC165 {
         if (stored.margin != Margin.NONE && _counts(stored.provenEpoch)) {
             proved = Proved(_nameOf(stored.margin), stored.provenAt, stored.provenEpoch);
         }
-        (uint40 time, uint64 epoch) = _findAttestation(account, stored.commitment, ActionRules.NAME_MAINTENANCE, 0);
+        (uint40 time, uint64 epoch) = _findAttestation(account, stored, ActionRules.NAME_MAINTENANCE, 0);
         if (epoch > proved.epoch) proved = Proved(ActionRules.NAME_MAINTENANCE, time, epoch);
     }
 
@@ -61,7 +61,7 @@ contract AccountViews is IAccountViews, ERC165 {
         bytes32 pointHash
     ) external view returns (uint40 time, uint64 epoch) {
         MarginAccount memory stored = HOUSE.accountOf(account);
-        if (_isShown(stored)) return _findAttestation(account, stored.commitment, policy, pointHash);
+        if (_isShown(stored)) return _findAttestation(account, stored, policy, pointHash);
     }
 
     /// @inheritdoc IAccountViews
@@ -154,13 +154,13 @@ contract AccountViews is IAccountViews, ERC165 {
     /// @dev Zeros unless there is one of that state and content, at an epoch that counts.
     function _findAttestation(
         bytes32 account,
-        uint256 commitment,
+        MarginAccount memory stored,
         bytes32 policy,
         bytes32 pointHash
     ) private view returns (uint40, uint64) {
         PolicyAttestation memory kept = HOUSE.attestationOf(account, policy);
-        if (kept.tag != Attestations.tag(commitment, policy, pointHash) || !_counts(kept.epoch)) return (0, 0);
-        return (kept.time, kept.epoch);
+        bool isOf = kept.tag == Attestations.tag(stored.commitment, stored.keyVersion, policy, pointHash);
+        return isOf && _counts(kept.epoch) ? (kept.time, kept.epoch) : (0, 0);
     }
 
     /// @dev Of a state that a revoked epoch may have made nothing is shown, whatever it attested since.

@@ -276,16 +276,7 @@ abstract contract ActionPath is AccountBook {
     }
 
     function _write(Rule rule, Action memory action, AccountHead memory head, ProofInputs memory inputs) internal {
-        if (rule.has(ActionRules.PROVEN_RAISE)) {
-            _keepAttestation(
-                action.account,
-                action.policy,
-                inputs.pointHash,
-                action.commitmentOld,
-                inputs.time,
-                inputs.epoch
-            );
-        }
+        if (rule.has(ActionRules.PROVEN_RAISE)) _keepAttestation(action, inputs.pointHash, inputs.time);
         AccountRecord storage record = _accounts[action.account];
         if (rule.has(ActionRules.WRITES)) record.commitment = action.commitmentNew;
         // A deposit changes nothing in the other word.

@@ -10,7 +10,7 @@ import {BatchDesk} from "./BatchDesk.sol";
 import {CollateralVault} from "./CollateralVault.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Flow} from "./generated/Messages.sol";
-import {IAccountDesk} from "./interfaces/IAccountDesk.sol";
+import {IAccountDesk, MoveRequest} from "./interfaces/IAccountDesk.sol";
 import {IAccountViews} from "./interfaces/IAccountViews.sol";
 import {AttestBatchRequest, IBatchDesk, TradeBatchRequest} from "./interfaces/IBatchDesk.sol";
 import {
@@ -91,6 +91,11 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
 
     /// @inheritdoc IAccountDesk
     function confirm(bytes32, uint64, bytes[] calldata) external {
+        _delegate(address(DESK));
+    }
+
+    /// @inheritdoc IAccountDesk
+    function move(MoveRequest calldata) external returns (uint16) {
         _delegate(address(DESK));
     }
 

@@ -199,6 +199,17 @@ class Confirmation(TypedMessage):
     """A good epoch up to which the account was looked at."""
 
 
+class Move(TypedMessage):
+    """What auth signs to take an account from a revoked key version to its successor."""
+
+    account: Bytes32
+    key_version: Uint16
+    """The successor."""
+    commitment: Uint256
+    """The account's present one, which stays."""
+    deadline: Uint40
+
+
 class Reveal(TypedMessage):
     """What is published of an account in default. Nobody signs it; the proof `reveal` is bound to its digest."""
 
@@ -314,6 +325,7 @@ MESSAGES: dict[str, type[TypedMessage]] = {
         Open,
         Invalidate,
         Confirmation,
+        Move,
         Reveal,
         Rekey,
         KeyDerivation,

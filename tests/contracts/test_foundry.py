@@ -52,6 +52,18 @@ MUTANTS = {
         "rule.has(ActionRules.PROVEN_SET) && inputs.epoch + 9 < head.provenEpoch;",
         "provenAt fell",
     ),
+    "a revoked epoch's account leaves": (
+        "ActionPath",
+        "if (_isTainted(rule, head, inputs)) revert",
+        "if (_isTainted(rule, head, inputs) && inputs.epoch != 0) revert",
+        "what a revoked epoch made has left",
+    ),
+    "the live clock runs in a pause": (
+        "PaymentClock",
+        "return elapsed < PAUSE_LIMIT ? elapsed : PAUSE_LIMIT;",
+        "return elapsed < 60 ? elapsed : 60;",
+        "the live clock ran in a pause",
+    ),
     "a fee counts twice": (
         "ActionPath",
         "if (fees != 0) _fees[msg.sender] += fees;",
@@ -95,7 +107,7 @@ def test_books_and_states_hold_for_many_calls():
 def test_a_contract_without_a_check_fails_the_suite(name):
     stem, old, new, reason = MUTANTS[name]
     sources, file = read_sources(), f"{stem}.sol"
-    contract = "CollateralVault" if stem == "CollateralVault" else "ClearingHouse"
+    contract = {"CollateralVault": "CollateralVault", "PaymentClock": "RiskOracle"}.get(stem, "ClearingHouse")
     assert sources[file].count(old) == 1, f"{file} is not as this test expects it: {old}"
     mutant = compile_sources({**sources, file: sources[file].replace(old, new)}, (f"{contract}.sol",))[contract]
     done = run_suite(BUILD / "forge/mutant", {contract: mutant})

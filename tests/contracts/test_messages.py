@@ -21,6 +21,7 @@ from zkmargin.prover.messages.records import (
     Epoch,
     Flow,
     Invalidate,
+    Move,
     Open,
     Rekey,
     Reveal,
@@ -99,6 +100,12 @@ def test_reveal_and_rekey(hashes, deployed_world, words):
     assert hashes.call("hashRekey", rekey.to_message()) == encode(deployed_world.domain, rekey).body
 
 
+@pytest.mark.property("P-51")
+def test_move(hashes, deployed_world):
+    message = Move(account=RANDOM.randbytes(32), key_version=2**16 - 1, commitment=2**256 - 1, deadline=2**40 - 1)
+    assert hashes.call("hashMove", message.to_message()) == encode(deployed_world.domain, message).body
+
+
 def test_invalidate(hashes, deployed_world):
     message = Invalidate(account=RANDOM.randbytes(32), digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
@@ -133,7 +140,7 @@ def test_settlement(hashes, deployed_world):
 
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    names = "Epoch Settlement Action Flow Open Invalidate Confirmation Reveal Rekey Attestation"
+    names = "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Attestation"
     assert load_table()["solidity"] == names.split()
 
 

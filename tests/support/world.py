@@ -21,6 +21,7 @@ from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.messages import NamedPoint, SignedEpoch, SignedSettlement, compute_points_hash, sign_unchecked
 from zkmargin.contracts.requests import (
     ActionRequest,
+    MoveRequest,
     OpenRequest,
     Proof,
     TradeRequest,
@@ -31,7 +32,7 @@ from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
-from zkmargin.prover.messages.records import Action, Epoch, Flow, Open, Settlement
+from zkmargin.prover.messages.records import Action, Epoch, Flow, Move, Open, Settlement
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -345,6 +346,23 @@ class World:
         action = self.draft(ActionKind.ROLL, party, **{"generation_new": start + steps, **changes})
         proof = self.prove(action, settlement=self.skip_scalar(start, steps))
         return ActionRequest.from_action(action, proof, self.sign(party, action) if signed else b"")
+
+    def make_move(self, party: Party, **changes) -> MoveRequest:
+        """To the key version that the world is under; `signals`, `policy` and `wallet` change the proof and who
+        signs."""
+        signals, policy = changes.pop("signals", {}), changes.pop("policy", 0)
+        wallet = changes.pop("wallet", party.wallet)
+        fields = {
+            "account": party.id,
+            "key_version": self.key_version,
+            "commitment": self.house.get_account(party.id).commitment,
+            "deadline": self.deadline(),
+        }
+        message = Move(**{**fields, **changes})
+        context = compute_context(compute_digest(self.domain, message))
+        values = {"commitmentOld": message.commitment, "context": context, **signals}
+        proof = self.key.prove(values, policy)
+        return MoveRequest.from_message(message, proof, wallet.sign(self.domain, message))
 
     def draft_sides(
         self, plus: Party, minus: Party, epoch: SignedEpoch, fees: tuple[int, int] = (0, 0), **changes

@@ -76,6 +76,13 @@ struct Confirmation {
     uint64 epoch;
 }
 
+struct Move {
+    bytes32 account;
+    uint16 keyVersion;
+    uint256 commitment;
+    uint40 deadline;
+}
+
 struct Reveal {
     bytes32 account;
     uint16 keyVersion;
@@ -135,6 +142,9 @@ library Messages {
     bytes32 internal constant INVALIDATE_TYPEHASH = keccak256("Invalidate(bytes32 account,bytes32 digest)");
     bytes32 internal constant CONFIRMATION_TYPEHASH = keccak256(
         "Confirmation(bytes32 account,uint256 commitment,uint64 epoch)"
+    );
+    bytes32 internal constant MOVE_TYPEHASH = keccak256(
+        "Move(bytes32 account,uint16 keyVersion,uint256 commitment,uint40 deadline)"
     );
     bytes32 internal constant REVEAL_TYPEHASH = keccak256(
         "Reveal(bytes32 account,uint16 keyVersion,uint24 generation,uint256 commitment,int128 cash,uint256[] words)"
@@ -207,6 +217,16 @@ library Messages {
 
     function hash(Confirmation memory message) internal pure returns (bytes32) {
         return keccak256(abi.encode(CONFIRMATION_TYPEHASH, message.account, message.commitment, message.epoch));
+    }
+
+    function hash(Move memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = MOVE_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 128)
+            digest := keccak256(words, 160)
+        }
     }
 
     function hash(Reveal memory message) internal pure returns (bytes32 digest) {

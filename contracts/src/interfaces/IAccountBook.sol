@@ -117,6 +117,10 @@ interface IAccountBook {
     /// @param commitment Its commitment.
     /// @param epoch Number of the epoch up to which it was looked at.
     event Confirmed(bytes32 indexed account, uint256 commitment, uint64 epoch);
+    /// @notice An account went from a revoked key version to its successor.
+    /// @param account The account.
+    /// @param keyVersion The successor, now the account's version.
+    event Moved(bytes32 indexed account, uint16 keyVersion);
     /// @notice auth burned a digest: no action with it passes any more.
     /// @param account The account whose actions it concerns.
     /// @param digest EIP-712 digest of the burned message.

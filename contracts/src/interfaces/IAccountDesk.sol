@@ -3,9 +3,24 @@ pragma solidity ^0.8.28;
 
 import {OpenRequest} from "./IClearingHouse.sol";
 
+/// @notice Takes an account from a revoked key version to its successor.
+/// @param account The account.
+/// @param commitment Its commitment, which stays.
+/// @param deadline Unix seconds until which it may be carried in.
+/// @param proof Groth16 proof of `transition` under the successor's key, eight words as IMarginVerifier says.
+/// @param signature auth's, over the typed message Move.
+struct MoveRequest {
+    bytes32 account;
+    uint256 commitment;
+    uint40 deadline;
+    uint256[8] proof;
+    bytes signature;
+}
+
 /// @title What is done for an account beside the actions on it
-/// @notice Opens accounts, burns digests, takes accounts without derivatives over steps of the listing, and takes the
-///         quorum's word for an account whose state depends on a revoked epoch. Call it at the clearing house, which
+/// @notice Opens accounts, burns digests, takes accounts without derivatives over steps of the listing, takes accounts
+///         from a revoked key version to its successor, and takes the quorum's word for an account whose state depends
+///         on a revoked epoch. Call it at the clearing house, which
 ///         delegates to the contract of this interface: its code runs in the clearing house's storage.
 /// @dev Safety assumptions: those of IClearingHouse. Liveness assumptions: likewise.
 interface IAccountDesk {
@@ -56,4 +71,19 @@ interface IAccountDesk {
     /// @param epoch Number of a good epoch after that of the last written proof.
     /// @param signatures The publishers', over Confirmation, as for an epoch.
     function confirm(bytes32 account, uint64 epoch, bytes[] calldata signatures) external;
+
+    /// @notice Takes an account whose key version was revoked to the successor, with the commitment that it has. Anyone
+    ///         may carry it in; auth must have signed.
+    /// @dev Proves the statement under the successor's key with nothing written, moved or traded, and the policy
+    ///      without any rule: the commitment opens there, within the ranges on which its having one opening rests
+    ///      (docs/protocol.md, L3). Goes on while paused and for a frozen account. Lineage and generation stay; what
+    ///      was proved or attested under the revoked key counts no more. The publishers post the points of the steps
+    ///      that the account still has to take under the new version. Reverts with `AccountNotOpen`, `DeadlinePassed`,
+    ///      `CommitmentStale`, the registry's `KeyNotRevoked`, or `KeyIsSuspended` or `KeyNotLive` of the successor,
+    ///      `DigestInvalidated`, `SignatureWrong`, and the verifier's errors.
+    ///      Warning: a state that was forged under the faulty key, and is within the ranges, moves like any other.
+    ///      Against that stands what stood before: suspension, the payments' delay, and the guardian's veto.
+    /// @param request What is moved.
+    /// @return keyVersion The successor.
+    function move(MoveRequest calldata request) external returns (uint16 keyVersion);
 }

@@ -24,13 +24,13 @@ struct KeyRegistration {
 }
 
 /// @title Verification keys, by version
-/// @notice A version holds the `transition` and `open` keys and the point of the constant policy "flat". The committee's
-///         public key is a public input of `open` that is the same in every opening of the version: the registry adds
-///         its terms, committeeX * IC and committeeY * IC, to the point of the constant before it stores the key, so
-///         that no opening names another. Versions are added, suspended, resumed and revoked, never changed.
-///         A version in which somebody may have found a fault is *suspended* by the guardian, once, for 45 days at
-///         most: every action under it stops. Then the owner either resumes it, or registers a sound version and
-///         revokes the faulty one with that successor, to which its accounts move.
+/// @notice A version holds the `transition` and `open` keys and the point of the constant policy "flat". The
+///         committee's public key is a public input of `open` that is the same in every opening of the version: the
+///         registry adds its terms, committeeX * IC and committeeY * IC, to the point of the constant before it stores
+///         the key, so that no opening names another. Versions are added, suspended, resumed and revoked, never
+///         changed. A version in which somebody may have found a fault is *suspended* by the guardian, once, for 45
+///         days at most: every action under it stops. Then the owner either resumes it, or registers a sound version
+///         and revokes the faulty one with that successor, to which its accounts move (IAccountDesk.move).
 /// @dev Checked at registration: sizes; every G1 point on the curve, coordinates below the field's order, none the
 ///      identity; every G2 point in its subgroup and not the identity; beta, gamma and delta different from each other
 ///      and from each other's negatives, and alpha, beta and delta no generator and no generator's negative (a key

@@ -6,13 +6,18 @@ import {PolicyAttestation} from "../interfaces/IClearingHouse.sol";
 
 /// @title What an attestation speaks of, and how it is stored
 library Attestations {
-    /// @notice 192 bits of keccak256(commitment, content): of which state of an account, and of which content of the
-    ///         policy. Content is the hash of the policy's point, which may change with every epoch; of maintenance it
-    ///         is left out, since that is whatever the epoch says it is.
+    /// @notice 192 bits of keccak256(commitment, key version, content): of which state of an account, under which key,
+    ///         and of which content of the policy. Content is the hash of the policy's point, which may change with
+    ///         every epoch; of maintenance it is left out, since that is whatever the epoch says it is.
     /// @dev Two states of an account with one tag are found with 2^96 hashes.
-    function tag(uint256 commitment, bytes32 policy, bytes32 pointHash) internal pure returns (uint192) {
+    function tag(
+        uint256 commitment,
+        uint16 keyVersion,
+        bytes32 policy,
+        bytes32 pointHash
+    ) internal pure returns (uint192) {
         bytes32 content = policy == ActionRules.NAME_MAINTENANCE ? bytes32(0) : pointHash;
-        return uint192(uint256(keccak256(abi.encode(commitment, content))));
+        return uint192(uint256(keccak256(abi.encode(commitment, keyVersion, content))));
     }
 
     /// @notice The word that is stored of an attestation.

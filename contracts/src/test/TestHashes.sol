@@ -10,6 +10,7 @@ import {
     Flow,
     Invalidate,
     Messages,
+    Move,
     Open,
     Rekey,
     Reveal,
@@ -52,6 +53,10 @@ contract TestHashes {
     }
 
     function hashRekey(Rekey calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashMove(Move calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 
