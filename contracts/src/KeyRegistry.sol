@@ -131,8 +131,10 @@ contract KeyRegistry is IKeyRegistry, ERC165, Owned {
 
     /// @inheritdoc IKeyRegistry
     function transitionKey(uint16 version) external view returns (address key, uint16 slots) {
-        Key storage stored = _live(version);
-        return (stored.transition, stored.slots);
+        Key storage stored = _keys[version];
+        uint40 usableFrom;
+        (key, slots, usableFrom) = (stored.transition, stored.slots, stored.usableFrom); // one word
+        if (key == address(0) || block.timestamp < usableFrom) _live(version); // which says why
     }
 
     /// @inheritdoc IKeyRegistry

@@ -45,8 +45,6 @@ SIGNED = select(lambda rule: rule.needs_signature and not rule.has_sides)
 CHOSEN = select(lambda rule: rule.policy is None)
 SETTING = select(lambda rule: rule.proven_at is ProvenRule.SET)
 KEEPING = select(lambda rule: rule.proven_at is ProvenRule.KEEP)
-TAINTED = select(lambda rule: rule.proven_at is ProvenRule.SET or rule.flows is FlowRule.OUT)
-"""What an account that wrote at a revoked epoch may not do."""
 SCALARS = {"none": 0, "flat": 7_001, **POLICIES}
 
 

@@ -14,7 +14,7 @@ TARGETS = {
     "trade": 400_000,
     "attest": 290_000,
     "deposit": 290_000,
-    "open": 420_000,
+    "open": 325_000,
     "fund": 70_000,
     "epoch": 95_000,
 }
@@ -24,9 +24,14 @@ MISSED = {
     "attest": 262_000,
     "deposit": 282_000,
     "withdraw": 300_000,
-    "open": 325_000,
+    "withdraw + claim": 340_000,
 }
 """What was asked for and is not reached: whoever reaches one moves it up."""
+
+
+def compute_cost(ledger: dict, name: str) -> int:
+    """Gas of an entry point, or of several one after the other."""
+    return sum(ledger["gas"][part] for part in name.split(" + "))
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +44,14 @@ def ledger():
     return json.loads(LEDGER.read_text())
 
 
-def test_gas_is_what_the_ledger_says(measured, ledger):
-    assert measured["gas"].keys() == ledger["gas"].keys()
+@pytest.mark.parametrize("column", ["gas", "next"])
+def test_gas_is_what_the_ledger_says(measured, ledger, column):
+    """Today, and under the drafted repricing of the next fork."""
+    assert measured[column].keys() == ledger[column].keys() == ledger["gas"].keys()
     moved = {
-        name: (known, measured["gas"][name])
-        for name, known in ledger["gas"].items()
-        if abs(measured["gas"][name] - known) > max(LEAST_TOLERANCE, known // 200)
+        name: (known, measured[column][name])
+        for name, known in ledger[column].items()
+        if abs(measured[column][name] - known) > max(LEAST_TOLERANCE, known // 200)
     }
     assert not moved, "cost moved (ledger, now); see the module's text"
 
@@ -56,9 +63,9 @@ def test_code_sizes_are_what_the_ledger_says(measured, ledger):
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_targets_are_met(ledger, name):
-    assert ledger["gas"][name] <= TARGETS[name]
+    assert compute_cost(ledger, name) <= TARGETS[name]
 
 
 @pytest.mark.parametrize("name", MISSED)
 def test_a_target_that_is_reached_is_held_from_then_on(ledger, name):
-    assert ledger["gas"][name] > MISSED[name], f"{name} is reached: it belongs to TARGETS now"
+    assert compute_cost(ledger, name) > MISSED[name], f"{name} is reached: it belongs to TARGETS now"
