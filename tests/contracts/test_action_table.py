@@ -13,7 +13,7 @@ from tests.support.reverts import refused
 from tests.support.world import HOUR, LOT, POLICIES, STEP, USDC, Party, World, change_side, make_wallet
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
-from zkmargin.contracts.requests import ActionRequest
+from zkmargin.contracts.requests import ActionRequest, AttestBatch, TradeBatch, TradeRequest
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
 from zkmargin.prover.messages.records import Action
@@ -150,6 +150,17 @@ def _to_camel(name):
     return head + "".join(part.capitalize() for part in rest)
 
 
+def send_batch(scene, changed: Callable[[TradeRequest], TradeRequest] = lambda request: request):
+    """The honest action as a batch of one row; `changed` makes another trade of it."""
+    world, house = scene.world, scene.world.house.contract
+    if scene.kind is ActionKind.TRADE:
+        request = changed(world.make_trade(scene.party, scene.other, scene.epoch))
+        name, batch = "tradeBatch", TradeBatch.from_requests([request], 1, 0)
+    else:
+        name, batch = "attestBatch", AttestBatch.from_requests([scene.request()], 1, 0)
+    return house.send(name, batch.to_abi(), sender=world.submitter)
+
+
 # ------------------------------------------------------------------------------------------------------------ side
 @pytest.mark.property("P-36")
 @cell("sides", *SINGLE)
@@ -174,6 +185,13 @@ def test_the_first_side_of_a_trade_is_plus_one(scene):
     for side in (0, -1):
         refused("ProofRejected", scene.run, side=side)
     scene.run()
+
+
+@cell("sides", ActionKind.TRADE, ActionKind.ATTEST)
+def test_a_batch_is_of_sides_where_the_action_is(scene):
+    before = scene.account.commitment
+    send_batch(scene)
+    assert (scene.account.commitment != before) is (scene.kind is ActionKind.TRADE)
 
 
 # ----------------------------------------------------------------------------------------------------------- flows
@@ -290,6 +308,20 @@ def test_both_sides_of_a_trade_sign(scene):
     for side, other in (("plus", "minus"), ("minus", "plus")):
         forged = change_side(request, side, signature=getattr(request, other).signature)
         assert refused("SignatureWrong", scene.world.house.trade, forged)["account"] == getattr(request, side).account
+
+
+@cell("signature", ActionKind.TRADE)
+def test_both_sides_of_a_batched_trade_sign(scene):
+    for side, other in (("plus", "minus"), ("minus", "plus")):
+        forge = lambda request: change_side(request, side, signature=getattr(request, other).signature)  # noqa: E731, B023
+        refused("BatchEmpty", send_batch, scene, forge)
+    send_batch(scene)
+
+
+@cell("signature", ActionKind.ATTEST)
+def test_a_batched_attestation_needs_no_signature(scene):
+    send_batch(scene)
+    assert scene.world.views.is_current(scene.party.id, HOUR)
 
 
 @cell("signature", ActionKind.ATTEST)
@@ -457,6 +489,15 @@ def test_frozen(scene):
         assert refused("StatusWrong", scene.run)["status"] == Status.FROZEN
         scene.world.set_status(scene.party, Status.ACTIVE)
         scene.run()
+
+
+@cell("frozen", ActionKind.TRADE, ActionKind.ATTEST)
+def test_frozen_in_a_batch(scene):
+    scene.world.set_status(scene.party, Status.FROZEN)
+    if ACTION_RULES[scene.kind].while_frozen:
+        send_batch(scene)
+    else:
+        refused("BatchEmpty", send_batch, scene)
 
 
 @rows(ActionKind.TRADE)

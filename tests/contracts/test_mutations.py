@@ -1,8 +1,8 @@
 """No cell of the action table can be flipped unseen: a test of its column fails, for every row and every other value.
 
-ClearingHouse and RiskOracle are compiled once more with a library that reads the table from the code of a fixed
-address. Each mutant is then one word put there, and the tests of `test_action_table` that are marked with the cell's
-column are run against it. That the library as shipped holds the same table is a test of its own.
+ClearingHouse, BatchDesk and RiskOracle are compiled once more with a library that reads the table from the code of a
+fixed address. Each mutant is then one word put there, and the tests of `test_action_table` that are marked with the
+cell's column are run against it. That the library as shipped holds the same table is a test of its own.
 """
 
 import json
@@ -61,6 +61,7 @@ FEW = [
     ("TRADE", "epoch", "PROOF"),
     ("ROLL", "epoch", "NONE"),
     ("ROLL", "signature", False),
+    ("TRADE", "signature", False),
 ]
 """One of most columns, for `make test`; `make test-full` runs them all."""
 COLUMN_TESTS = [test for test in vars(test_action_table).values() if hasattr(test, "column")]
@@ -76,7 +77,7 @@ def make_artifacts():
         assert text.count(old) == 1, f"{LIBRARY} is not as this test expects it: {old}"
         text = text.replace(old, new)
     del sources["test/TestHashes.sol"]  # which shows the library's function as pure
-    variant = compile_sources({**sources, LIBRARY: text}, ("ClearingHouse.sol", "RiskOracle.sol"))
+    variant = compile_sources({**sources, LIBRARY: text}, ("ClearingHouse.sol", "BatchDesk.sol", "RiskOracle.sol"))
     return {**compile_contracts(), **variant}
 
 
