@@ -23,7 +23,7 @@ from zkmargin.contracts.messages import NamedPoint, compute_points_hash
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, ZERO_BYTES32, encode_policy_name
-from zkmargin.prover.messages.records import Action, Flow, Open
+from zkmargin.prover.messages.records import Action, Flow, Move, Open
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.signals import get_public_signals
 
@@ -226,6 +226,30 @@ class AccountAudit:
                 what = f"skip of account 0x{fields['account'].hex()}"
                 self.report.add("history", what, "of one that may hold derivatives", "of a flat one", event.place)
             account.generation = int(fields["generation"])
+
+    def _take_Moved(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        number, version, place = bytes(fields["account"]), int(fields["keyVersion"]), event.place
+        account, call = self._get(number, place), self.source.read_call("house", place)
+        if account is None:
+            return
+        account.key_version, account.margin = version, 0
+        if call.function != "move":
+            self._skip_call(call)
+            return
+        request, what = call.arguments["request"], f"move of account 0x{number.hex()}"
+        message = Move(account=number, key_version=version, commitment=account.commitment, deadline=request["deadline"])
+        digest = compute_digest(self.source.contracts.domain, message)
+        self._check_signature(what, account.auth, digest, bytes(request["signature"]), call, place)
+        self._check_deadline(what, request["deadline"], place)
+        preset = self.presets.get(version)
+        if preset is None:
+            self.report.skip("proofs", f"no key file of version {version}")
+            return
+        names = get_public_signals("transition", preset)
+        signals = {"commitmentOld": account.commitment, "context": compute_context(digest)}
+        inputs = tuple((names[name].offset, value) for name, value in signals.items())
+        claim = Claim(inputs, (), tuple(request["proof"]))
+        self.claims.append(Claimed("transition", version, claim, f"proof of the {what}", place))
 
     def _take_Confirmed(self, event: Happened, fields: Mapping[str, Any]) -> None:
         account = self._get(fields["account"], event.place)

@@ -161,6 +161,14 @@ class Key:
 
 # ------------------------------------------------------------------------------------------------------------ points
 @lru_cache(512)
+def fold_committee(key: Key, committee: tuple[int, int], preset: Preset) -> Key:
+    """The `open` key with the committee's terms, the same in every opening, in IC_0: as the registry stores it."""
+    signals = get_public_signals("open", preset)
+    places = (0, *(signals[name].offset + 1 for name in ("committeeX", "committeeY")))
+    constant = sum_products([key.get_ic(place) for place in places], [1, *committee])
+    return Key((*key.words[:14], *constant, *key.words[16:]))
+
+
 def compute_policy_point(key: Key, policy: Policy) -> Point:
     """The policy's share of the verifier's sum, from its integers."""
     return _sum(key, policy.preset, pack_policy(policy))

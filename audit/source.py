@@ -26,8 +26,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
         *("EpochsRestored", "SignersSet", "GuardianSet", "PauseSet", "MaxAgeSet", "PaymentTermsSet"),
     ),
     "house": (
-        *("AccountOpened", "Traded", "Flowed", "Attested", "Skipped", "Confirmed", "Invalidated", "FeesCollected"),
-        "RowSkipped",
+        *("AccountOpened", "Traded", "Flowed", "Attested", "Skipped", "Moved", "Confirmed", "Invalidated"),
+        *("FeesCollected", "RowSkipped"),
     ),
     "vault": (
         *("Funded", "PulledBack", "PaymentQueued", "Claimed", "PaymentVetoed", "PaymentReturned"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from zkmargin.audit.curve import Key, compute_policy_point
+from zkmargin.audit.curve import Key, compute_policy_point, fold_committee
 from zkmargin.audit.errors import KeyFilesMissing
 from zkmargin.audit.ledger import Ledger, RegisteredKey
 from zkmargin.audit.publishers import find_preset
@@ -125,7 +125,8 @@ class VersionAudit:
             expected = get_public_signals(circuit, preset).size
             report.require("keys", f"public inputs of the {what}", key.n_public, expected, place)
             code = self.source.chain.get_code(to_checksum_address(stored[circuit]), block=self.source.block.number)
-            data = key.to_bytes(count_stored_points(circuit, preset))
+            kept = fold_committee(key, registered.committee, preset) if circuit == "open" else key
+            data = kept.to_bytes(count_stored_points(circuit, preset))
             report.require("keys", f"stored bytes of the {what}", code, b"\0" + data, place)
             facts[circuit] = {"key_hash": key.hash.hex(), "verifier_hash": hashlib.sha256(key.to_bytes()).hexdigest()}
             self._check_circuit(circuit, version, preset, event)
