@@ -462,7 +462,6 @@ def test_errors_come_in_the_order_that_the_interface_says(world):
         ("EpochOlderThanProof", {"epoch": old.epoch_points}),
         ("FlowSlotInvalid", {"flows": (Flow(slot=world.preset.slots, lots=1),)}),
         ("FlowLotsInvalid", {"flows": (Flow(slot=0, lots=1),)}),
-        ("SlotUnknown", {"flows": (Flow(slot=0, lots=-1),)}),
         ("SignatureWrong", {"signature": b""}),
         ("ProofRejected", {"proof": tamper(good.proof)}),
         ("HeldTooLow", {}),

@@ -195,10 +195,10 @@ struct TradeRequest {
 ///      - The registry's `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended` or `KeyNotLive` unless the account's key is
 ///        live.
 ///      - `EpochOlderThanProof`, `AccountOfRevokedEpoch`.
-///      - `FlowSlotInvalid`, `FlowLotsInvalid`, and the vault's `SlotUnknown`.
+///      - `FlowSlotInvalid`, `FlowLotsInvalid`.
 ///      - `DigestInvalidated`, `SignatureWrong`.
 ///      - The verifier's `SignalTooLarge`, `PointRefused`, `ProofMalformed` or `ProofRejected`.
-///      - The vault's `InboxTooLow` or `HeldTooLow`.
+///      - The vault's `SlotUnknown`, `InboxTooLow` or `HeldTooLow`.
 ///
 ///      `FieldNotTaken` comes at the step that would read a field which the action does not take; flows are refused as
 ///      `FlowLotsInvalid`.
