@@ -29,5 +29,5 @@ def test_whatever_the_account_holds_moves(prover, lots):
 
 
 def test_a_key_version_is_in_its_range():
-    with pytest.raises(MessageInvalid, match="version"):
+    with pytest.raises(MessageInvalid, match="keyVersion"):
         build_move(make_account(lots={}, cash=0), DOMAIN, 2**16, DEADLINE)
