@@ -38,7 +38,7 @@ FLOORS = {
         {"actions"},
         {"groth16"},
         {"session"},
-        {"attestation", "farm", "negotiation"},
+        {"attestation", "farm", "move", "negotiation"},
         {"client"},
     ],
     "committee": [

@@ -54,13 +54,15 @@ contract VenueInvariants {
         _handler.trade(0, 1, 5, 6, 0);
         _handler.attestWithoutProof(1);
         _handler.replay(9, address(1));
+        _handler.tradeBatch(0, 1, 5, 6, 0);
+        _handler.attestBatch(0);
         _handler.post(7);
         _handler.roll(0);
         _handler.post(7);
         _handler.post(7);
         _handler.skip(2);
         _handler.close(0, 1, 0, 0, 0);
-        bytes32[19] memory names = [
+        bytes32[21] memory names = [
             bytes32("fund"),
             "deposit",
             "cure",
@@ -79,7 +81,9 @@ contract VenueInvariants {
             "skip",
             "pause",
             "revoke",
-            "veto"
+            "veto",
+            "trade batch",
+            "attest batch"
         ];
         for (uint256 i = 0; i < names.length; i++) {
             require(_handler.accepted(names[i]) > 0, string.concat("refused: ", string(abi.encode(names[i]))));

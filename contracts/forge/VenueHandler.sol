@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Action, Flow, Messages} from "../src/generated/Messages.sol";
 import {IAccountDesk} from "../src/interfaces/IAccountDesk.sol";
+import {AttestBatchRequest, AttestRow, IBatchDesk, TradeBatchRequest, TradeRow} from "../src/interfaces/IBatchDesk.sol";
 import {
     ActionRequest,
     IClearingHouse,
@@ -256,19 +257,46 @@ contract VenueHandler is ZkMarginFixture {
     function trade(uint8 first, uint8 second, uint32 plusFee, uint32 minusFee, uint8 back) external {
         (bytes32 plus, bytes32 minus) = (_pick(first), _pick(second));
         if (plus == minus) return;
+        TradeRequest memory request = _signTrade(plus, minus, plusFee, minusFee, _pickEpoch(back));
+        if (_run("trade", abi.encodeCall(IClearingHouse.trade, (request)))) _bookFees(request.plus, request.minus);
+        _look(plus);
+        _look(minus);
+    }
+
+    /// @dev A batch of one trade and of another that starts from where the accounts were: that one is skipped.
+    function tradeBatch(uint8 first, uint8 second, uint32 plusFee, uint32 minusFee, uint8 back) external {
+        (bytes32 plus, bytes32 minus) = (_pick(first), _pick(second));
+        if (plus == minus) return;
         uint64 epoch = _pickEpoch(back);
-        TradeRequest memory request;
-        request.tradeTag = fresh();
-        request.epoch = pointsOf(epoch);
-        request.plus = _signSide(plus, minus, request.tradeTag, 1, uint64(plusFee % MOST_FEE), epoch);
-        request.minus = _signSide(minus, plus, request.tradeTag, -1, uint64(minusFee % MOST_FEE), epoch);
-        if (_run("trade", abi.encodeCall(IClearingHouse.trade, (request)))) {
-            uint256 paid = uint256(request.plus.fee) + request.minus.fee;
-            hiddenCash -= int256(paid);
-            fees += paid;
+        TradeBatchRequest memory batch;
+        (batch.keyVersion, batch.generation) = (1, house.accountOf(plus).generation);
+        batch.epoch = pointsOf(epoch);
+        batch.rows = new TradeRow[](2);
+        for (uint256 i = 0; i < 2; i++) {
+            TradeRequest memory request = _signTrade(plus, minus, plusFee, minusFee, epoch);
+            batch.rows[i] = TradeRow(request.tradeTag, request.plus, request.minus);
+        }
+        if (_run("trade batch", abi.encodeCall(IBatchDesk.tradeBatch, (batch)))) {
+            _bookFees(batch.rows[0].plus, batch.rows[0].minus);
+            if (house.accountOf(plus).commitment != batch.rows[0].plus.commitmentNew) fault = "a stale row counted";
         }
         _look(plus);
         _look(minus);
+    }
+
+    function attestBatch(uint8 back) external {
+        uint64 epoch = _pickEpoch(back);
+        AttestBatchRequest memory batch;
+        (batch.policy, batch.keyVersion, batch.deadline) = ("maintenance", 1, NEVER);
+        batch.generation = house.accountOf(accounts[0]).generation;
+        batch.epoch = pointsOf(epoch);
+        batch.rows = new AttestRow[](accounts.length);
+        for (uint256 i = 0; i < accounts.length; i++) {
+            (batch.rows[i].account, batch.rows[i].commitment) = (accounts[i], house.accountOf(accounts[i]).commitment);
+        }
+        (bool passed, ) = address(house).call(abi.encodeCall(IBatchDesk.attestBatch, (batch)));
+        _count("attest batch", passed);
+        for (uint256 i = 0; i < accounts.length; i++) _look(accounts[i]);
     }
 
     /// @dev Whatever was accepted once is never accepted again, whoever sends it.
@@ -329,6 +357,25 @@ contract VenueHandler is ZkMarginFixture {
         for (uint256 i = 0; i < flows.length; i++) {
             absorbed[address(weth)] += int256(flows[i].lots) * int256(uint256(WETH_LOT));
         }
+    }
+
+    function _signTrade(
+        bytes32 plus,
+        bytes32 minus,
+        uint32 plusFee,
+        uint32 minusFee,
+        uint64 epoch
+    ) private returns (TradeRequest memory request) {
+        request.tradeTag = fresh();
+        request.epoch = pointsOf(epoch);
+        request.plus = _signSide(plus, minus, request.tradeTag, 1, uint64(plusFee % MOST_FEE), epoch);
+        request.minus = _signSide(minus, plus, request.tradeTag, -1, uint64(minusFee % MOST_FEE), epoch);
+    }
+
+    function _bookFees(TradeSide memory plus, TradeSide memory minus) private {
+        uint256 paid = uint256(plus.fee) + minus.fee;
+        hiddenCash -= int256(paid);
+        fees += paid;
     }
 
     function _signSide(
