@@ -1,7 +1,7 @@
 """What each entry point's gas is spent on, opcode by opcode, from Anvil's trace of one transaction of each.
 
 `python -m tests.support.gas_split` measures at the `standard` preset, with simulated keys, and prints the table of
-docs/gas.md.
+docs/gas.md, in thousands.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def main() -> None:
     print("| action | gas | " + " | ".join(KINDS) + " |")
     print("|---" * (len(KINDS) + 2) + "|")
     for name, spent in table.items():
-        cells = [f"{spent[kind]:,}" for kind in KINDS]
-        print(f"| {name} | {sum(spent.values()):,} | " + " | ".join(cells) + " |")
+        cells = [f"{gas / 1000:.1f}" for gas in (sum(spent.values()), *(spent[kind] for kind in KINDS))]
+        print(f"| {name} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":
