@@ -50,8 +50,10 @@ class SetEntry(StrictModel):
     """The same where stressed windows weigh more."""
     trained: float
     """kappa after the family of books, before the adversary."""
-    worst_ratio: float
-    """The adversary's worst ratio of full-sample expected shortfall to margin in its last round."""
+    worst_ratio: float | None
+    """The adversary's worst ratio of full-sample expected shortfall to margin in its last round; none without one."""
+    origin: str
+    """How groups and multipliers were found."""
     groups: list[int]
     """By window, from 0, none left out."""
 

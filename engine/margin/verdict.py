@@ -19,7 +19,8 @@ class Verdict:
     missing_usd6: int
     """Cash that the rows lack which cash helps, micro-dollars; 0 where none of them fails."""
     beyond_limit_usd6: int
-    """Delta notional beyond the largest exposure, micro-dollars; 0 where none is. No cash makes up for it."""
+    """Delta notional beyond the largest exposure, or net short options beyond the most, micro-dollars; 0 where none is.
+    No cash makes up for it."""
 
     @classmethod
     def of(cls, policy: Policy, refusal: RequirementNotMet | None) -> Verdict:
@@ -42,5 +43,5 @@ class Verdict:
         if self.missing_usd6:
             reasons.append(f"{self.missing_usd6 / USD6:,.2f} missing")
         if self.beyond_limit_usd6:
-            reasons.append(f"exposure {self.beyond_limit_usd6 / USD6:,.2f} beyond its limit")
+            reasons.append(f"exposure or net short options {self.beyond_limit_usd6 / USD6:,.2f} beyond its limit")
         return "no, " + ("; ".join(reasons) or "a loss is beyond the range of a proof")

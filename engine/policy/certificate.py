@@ -91,7 +91,7 @@ class Certificate:
     helpers: tuple[int, ...] = field(repr=False)
     """(J,) helper variables."""
     excess: tuple[int, ...] = field(repr=False)
-    """(X,) excess variables, zero where the row has no price."""
+    """(X,) excess variables, zero where the row is not soft."""
     charges: tuple[int, int] = field(repr=False)
     """(K_1, K_2), micro-dollars."""
     slacks: tuple[int, ...] = field(repr=False)

@@ -93,7 +93,7 @@ class Programme:
 
     @cached_property
     def soft(self) -> np.ndarray:
-        """(X',) excess rows with a price."""
+        """(X',) soft excess rows."""
         return np.array(self.policy.soft_rows, dtype=np.int64)
 
     # -------------------------------------------------------------------------------------------------- matrices

@@ -6,7 +6,7 @@ ends in `usd6`, which is whole micro-dollars.
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from zkmargin.engine.desk.distance import DistanceReport
 from zkmargin.engine.desk.explanation import Explanation, Leg
@@ -232,6 +232,141 @@ class BacktestDocument(TypedDict):
     """What the data cannot tell."""
 
 
+class ProofDocument(TypedDict):
+    """`zkmargin prove`: the proof itself is in the file that was written."""
+
+    policy: str
+    """What is proved of the account."""
+    commitment: str
+    """Of the account's state, a decimal number below the field's order."""
+    seconds: float
+    """That the proof took."""
+    written: str
+    """Path of the file."""
+
+
+class ProofVerdict(TypedDict):
+    """`zkmargin verify`; the exit code is 1 where the proof is not valid."""
+
+    valid: bool
+    """Whether the committed account meets the policy at that market."""
+    reason: str | None
+    """Why not; null where it is valid."""
+
+
+class EpochDocument(TypedDict):
+    """`zkmargin epoch`: the hashes are what publishers sign, 0x-hex."""
+
+    number: int
+    """Epoch number."""
+    time: int
+    """Unix seconds."""
+    generation: int
+    """Of the listing."""
+    preset: str
+    """Size of the statement."""
+    bytes: dict[str, int]
+    """Canonical bytes of `snapshot` and of `policy`."""
+    hashes: dict[str, str]
+    """Of `snapshot`, `policy` and `settlement`."""
+    policies: dict[str, str]
+    """Hash of each policy by name."""
+    seconds: float
+    """That the policies took."""
+    key_hash: NotRequired[str]
+    """Of the verification key, where points were asked for."""
+    points: NotRequired[dict[str, list[str]]]
+    """Each policy's point by name, two decimal coordinates."""
+
+
+class AccountNumber(TypedDict):
+    """`zkmargin account id`."""
+
+    auth: str
+    """Address that signs."""
+    index: int
+    """Of the address's accounts."""
+    account: str
+    """The number, 0x-hex of 32 bytes."""
+
+
+class RecoveredAccount(TypedDict):
+    """An account that was rebuilt from chain events."""
+
+    account: str
+    """Its number, 0x-hex."""
+    nonce: int
+    """Transitions so far."""
+    cash_usd6: int
+    """Micro-dollars."""
+    positions: dict[str, int]
+    """Lots by slot, as text, without zeros."""
+
+
+class LostAccount(TypedDict):
+    """An account that could not be rebuilt."""
+
+    account: str
+    """Its number, 0x-hex."""
+    reason: str
+    """Why."""
+
+
+class RecoveryDocument(TypedDict):
+    """`zkmargin account recover`; the exit code is 1 where an account failed."""
+
+    recovered: list[RecoveredAccount]
+    """In the order of their opening."""
+    failed: list[LostAccount]
+    """The others."""
+
+
+class WaitingPayment(TypedDict):
+    """A payment that the venue still owes."""
+
+    recipient: str
+    """Address."""
+    token: str
+    """Address of the token."""
+    amount: str
+    """In units of the token."""
+    due_at: int
+    """Seconds of the live clock."""
+    state: str
+    """Where it stands."""
+
+
+class AccountDocument(TypedDict):
+    """`zkmargin account show`: what the chain stores and, for the wallet's own, what only its owner knows."""
+
+    account: str
+    """Its number, 0x-hex."""
+    auth: str
+    """Address that signs."""
+    status: str
+    """Of the account."""
+    key_version: int
+    """Of the viewing key's statement."""
+    generation: int
+    """Of the listing that it was last written under."""
+    may_hold_derivatives: bool
+    """Whether it may; a flat one may not."""
+    proven: str
+    """The level that was proved last."""
+    proven_at: int
+    """Unix seconds of that proof's epoch."""
+    proven_epoch: int
+    """Number of that epoch."""
+    commitment: str
+    """A decimal number below the field's order."""
+    cash_usd6: NotRequired[int]
+    """Micro-dollars; of the wallet's own account."""
+    positions: NotRequired[dict[str, int]]
+    """Lots by instrument; of the wallet's own account."""
+    payments: NotRequired[list[WaitingPayment]]
+    """Withdrawals that wait; of the wallet's own account."""
+
+
 ADDED: dict[type, dict[str, tuple[Any, str]]] = {
     Leg: {"contribution": (float, "lots times marginal.")},
     Explanation: {"total": (float, "Sum of the legs' contributions and the constants: the requirement.")},
@@ -259,5 +394,11 @@ DOCUMENTS: dict[str, Any] = {
     "crowding": CrowdingDocument,
     "simulate_cascade": SimulationDocument,
     "backtest": BacktestDocument,
+    "prove": ProofDocument,
+    "verify": ProofVerdict,
+    "epoch": EpochDocument,
+    "account_id": AccountNumber,
+    "account_show": AccountDocument,
+    "account_recover": RecoveryDocument,
 }
 """By command."""

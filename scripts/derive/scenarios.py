@@ -197,6 +197,12 @@ def measure_strips(scenarios: ScenarioSet, parameters: Parameters, centres: tupl
     return np.where(scenarios.token == 0, np.array(distances).reshape(-1, len(moves)), np.inf)
 
 
+def describe(trained: Trained) -> str:
+    """How a set was found, for the record."""
+    end = "settled" if trained.settled else "ended at the largest multiplier, with books above it left"
+    return f"trained on {len(MARKETS)} markets; the search on {len(HARDENED)} of them {end}"
+
+
 def derive_set(record: dict[str, Any], folder: Path, rows: int) -> tuple[dict[str, Any], Trained]:
     """The reduction for `rows` excess rows, as in the record, and how it was found."""
     parameters, scenarios, markets = load_parameters(), read_sample(record), load_markets(folder, MARKETS, rows)
@@ -223,6 +229,7 @@ def derive_set(record: dict[str, Any], folder: Path, rows: int) -> tuple[dict[st
         "stressed_multiplier": to_pair(stressed, scenarios.count_tail(True)),
         "trained": round(trained.trained, 4),
         "worst_ratio": round(trained.rounds[-1], 4),
+        "origin": describe(trained),
         "groups": trained.groups.tolist(),
     }, trained
 

@@ -13,7 +13,7 @@ import textwrap
 import types
 import typing
 from enum import StrEnum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from zkmargin.scripts.cli.documents import ADDED, DOCUMENTS, LEFT_OUT
 
@@ -89,12 +89,14 @@ def _refer(kind: Any, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _describe_record(kind: Any, records: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    texts, left_out = read_texts(kind), LEFT_OUT.get(kind, ())
+    texts, left_out, optional = read_texts(kind), LEFT_OUT.get(kind, ()), set[str]()
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         fields = {field.name: hints[field.name] for field in dataclasses.fields(kind)}
     else:
         fields = get_type_hints(kind)
+        stated = get_type_hints(kind, include_extras=True)
+        optional = {name for name in fields if get_origin(stated[name]) is NotRequired}
     properties = {
         name: describe(of_field, records) | {"description": texts[name]}
         for name, of_field in fields.items()
@@ -106,7 +108,7 @@ def _describe_record(kind: Any, records: dict[str, dict[str, Any]]) -> dict[str,
         "description": inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0].replace("\n", " "),
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in optional],
         "additionalProperties": False,
     }
 

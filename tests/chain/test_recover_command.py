@@ -7,6 +7,7 @@ import pytest
 from eth_account import Account as EthAccount
 from typer.testing import CliRunner, Result
 
+from tests.support.schemas import check_document
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.errors import DeploymentMismatch
 from zkmargin.contracts.local_venue import LocalVenue
@@ -61,6 +62,14 @@ def test_wallet_and_key_file_recover_both(owner):
     found = read(done)
     assert [item["account"] for item in found["recovered"]] == ["0x" + party.id.hex() for party in parties]
     assert [item["cash_usd6"] for item in found["recovered"]] == [USD6, 2 * USD6] and found["failed"] == []
+    check_document("account_recover", found)
+    venue = owner[0]
+    place = ["--deployment", str(folder / "deployment.json"), "--rpc-url", venue.chain.url, "--json"]
+    shown = CliRunner().invoke(app, ["show", *place, "--account", "0x" + parties[0].id.hex()])
+    check_document("account_show", read(shown))
+    view = venue.contracts.house.get_account(parties[0].id)
+    number = CliRunner().invoke(app, ["id", *place[:2], "--auth", view.auth, "--json"])
+    check_document("account_id", read(number))
 
 
 def test_a_key_file_alone_is_enough_for_its_account(owner):
@@ -80,6 +89,7 @@ def test_what_cannot_be_recovered_is_named_beside_what_can(owner, options, faile
     found = read(done)
     assert [item["account"] for item in found["failed"]] == ["0x" + parties[failed].id.hex()]
     assert "the key does not open the first commitment" in found["failed"][0]["reason"]
+    check_document("account_recover", found)
     assert [item["account"] for item in found["recovered"]] == ["0x" + parties[1 - failed].id.hex()]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.schemas import check_document
 from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,7 @@ def test_an_error_is_one_line_that_names_the_value():
 
 def test_epoch_is_the_same_twice():
     first, second = (json.loads(run("epoch", "--preset", "mini", "--json").stdout) for _ in range(2))
+    check_document("epoch", first)
     for document in (first, second):
         document.pop("seconds")
     assert first == second and set(first["points"]) == {"initial", "maintenance", "net_delta", "withdraw"}
@@ -83,6 +85,8 @@ def test_prove_and_verify(tmp_path):
     made = run("prove", "--portfolio", str(tmp_path / "book.json"), "--preset", "mini", "--out", str(out), "--json")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout)["policy"] == "initial"
+    check_document("prove", json.loads(made.stdout))
+    check_document("verify", json.loads(run("verify", str(out), "--json").stdout))
     assert "BTC-PERPETUAL" not in out.read_text()
     assert json.loads(run("verify", str(out), "--json").stdout) == {"valid": True, "reason": None}
 

@@ -125,7 +125,7 @@ def test_the_written_file_is_read_back(record, tmp_path, monkeypatch):
     entry = {
         "multiplier": derive.to_pair(1.5, bare.count_tail(False)),
         "stressed_multiplier": derive.to_pair(1.7, bare.count_tail(True)),
-        "trained": 1.4, "worst_ratio": 0.9, "groups": groups.tolist(),
+        "trained": 1.4, "worst_ratio": 0.9, "origin": "made up", "groups": groups.tolist(),
     }  # fmt: skip
     document = {**record, "sets": {"12": entry}}
     derive.write(document, tmp_path / f"{derive.NAME}.json")

@@ -41,7 +41,7 @@ def _check_loss_row(policy: Policy, row: int, column: int) -> None:
         beside = policy.get_helper_weights(row, others)
         raise HelperForm(policy.name, "losses and values beside a bounded loss", beside, "none", row, column)
     if policy.cash[row] or policy.excess_total[row] or row in policy.soft_rows:
-        raise HelperForm(policy.name, "cash, X or a price beside a bounded loss", "not zero", "0", row, column)
+        raise HelperForm(policy.name, "cash, X or an excess beside a bounded loss", "not zero", "0", row, column)
 
 
 def _check_loss_constants(policy: Policy, rows: list[int], column: int) -> None:

@@ -175,7 +175,7 @@ class Forms:
 
 
 def _classify_limit(policy: Policy, row: int) -> RowKind:
-    """The kind of a row without helpers, X and price."""
+    """The kind of a hard row without helpers and X."""
     slots = np.flatnonzero(policy.positions[row])
     if slots.size:
         is_debt = policy.cash[row] and {*slots.tolist()} <= {*policy.preset.linear_slots}

@@ -41,7 +41,7 @@ def _check_value_bound(policy: Policy, row: int, column: int) -> None:
         beside = policy.get_helper_weights(row, wrong)
         raise HelperForm(policy.name, "helpers beside a bounded value", beside, "losses, subtracted", row, column)
     if policy.excess_total[row] or row in policy.soft_rows:
-        raise HelperForm(policy.name, "X or a price beside a bounded value", "not zero", "0", row, column)
+        raise HelperForm(policy.name, "X or an excess beside a bounded value", "not zero", "0", row, column)
 
 
 def _check_value_use(policy: Policy, row: int, column: int) -> None:

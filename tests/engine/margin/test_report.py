@@ -106,7 +106,8 @@ def test_an_exposure_beyond_its_limit_is_no_missing_cash():
     assert level.verdict.missing_usd6 == 0
     beyond = exposure - limit + MAX_LOTS / 1e6  # and K_2, one micro-dollar per lot
     assert level.verdict.beyond_limit_usd6 / 1e6 == pytest.approx(beyond, rel=1e-6)
-    assert level.verdict.describe() == f"no, exposure {level.verdict.beyond_limit_usd6 / 1e6:,.2f} beyond its limit"
+    dollars = f"{level.verdict.beyond_limit_usd6 / 1e6:,.2f}"
+    assert level.verdict.describe() == f"no, exposure or net short options {dollars} beyond its limit"
 
 
 def test_a_loss_beyond_the_range_of_a_proof_is_no_missing_cash():
