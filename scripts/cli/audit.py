@@ -37,7 +37,7 @@ def audit(
 
     Ends with 0 if nothing disagrees, 3 if something does, 1 if the audit could not be made.
 
-    Example: zkmargin audit --deployment build/demo/deployment.json --rpc-url http://127.0.0.1:8545 --keys build/mini
+    Example: zkmargin audit --deployment deployment.json --rpc-url http://127.0.0.1:8545 --keys build/mini
     """
     from zkmargin.audit.run import Scope
     from zkmargin.audit.run import audit as run_audit
