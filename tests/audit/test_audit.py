@@ -56,6 +56,7 @@ CHECKPOINTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-282")
 def test_a_checkpoint_of_another_chain_is_refused(run, tmp_path):
     file = tmp_path / "checkpoint.json"
@@ -91,6 +92,7 @@ def test_the_command_prints_json_and_a_page_and_ends_with_the_verdict(venue, tmp
     assert wrong.exit_code == DISAGREES and "first: block" in wrong.stdout
 
 
+@pytest.mark.slow
 def test_an_event_that_is_not_replayed_is_counted_and_claims_nothing(venue, run, monkeypatch):
     """Of a contract that knows more than this auditor: accounts with such events are left out, and said so."""
     monkeypatch.setitem(source.EVENTS, "house", tuple(name for name in source.EVENTS["house"] if name != "Skipped"))

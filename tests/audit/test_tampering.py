@@ -47,9 +47,7 @@ STORAGE = {
 
 
 @pytest.mark.property("P-281")
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in ("commitment", "held") else slow) for name in STORAGE]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=() if name == "commitment" else slow) for name in STORAGE])
 def test_storage_that_events_do_not_explain_is_found(venue, run, name):
     part, function, words, arguments, bits = STORAGE[name]
     contract = getattr(venue.contracts, part).contract

@@ -31,7 +31,7 @@ def test_every_reason_is_used():
 
 
 @pytest.mark.property("P-285")
-@pytest.mark.parametrize("circuit", ["transition", "open"])
+@pytest.mark.parametrize("circuit", ["transition", pytest.param("open", marks=pytest.mark.slow)])
 def test_nothing_moves_behind_the_public_signals(circuit):
     """To first order; in `reveal` and `rekey` the opening of a commitment and an evaluation leave room to first order,
     and collision resistance and the hash in `rho` forbid it."""

@@ -83,6 +83,7 @@ def test_every_account_of_a_trial_is_dense_and_its_own(key):
     assert one["key"] != two["key"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("circuit", STATEMENTS)
 def test_every_circuit_is_tried(circuit):
     key = load_key(circuit)
