@@ -160,7 +160,6 @@ class Key:
 
 
 # ------------------------------------------------------------------------------------------------------------ points
-@lru_cache(512)
 def fold_committee(key: Key, committee: tuple[int, int], preset: Preset) -> Key:
     """The `open` key with the committee's terms, the same in every opening, in IC_0: as the registry stores it."""
     signals = get_public_signals("open", preset)
@@ -169,6 +168,7 @@ def fold_committee(key: Key, committee: tuple[int, int], preset: Preset) -> Key:
     return Key((*key.words[:14], *constant, *key.words[16:]))
 
 
+@lru_cache(512)
 def compute_policy_point(key: Key, policy: Policy) -> Point:
     """The policy's share of the verifier's sum, from its integers."""
     return _sum(key, policy.preset, pack_policy(policy))
