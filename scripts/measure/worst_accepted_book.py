@@ -139,7 +139,7 @@ def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
     for move in (-0.10, -0.06, -0.02, 0.02, 0.06, 0.10):
         yield f"BTC {move:+.0%}", change(btc=move)
     yield "ETH -10%", change(eth=-0.10)
-    yield "BTC -10 %, ETH -11 %", change(btc=-0.10, eth=-0.1125)
+    yield "BTC -10 %, ETH -14 %", change(btc=-0.10, eth=-0.1375)
     yield "BTC -10 %, volatility half up", change(btc=-0.10, volatility=up)
     yield "BTC +6 %, volatility half up", change(btc=0.06, volatility=up)
     yield "BTC -10 %, volatility half down", change(btc=-0.10, volatility=down)
@@ -159,7 +159,7 @@ def name_moves(snapshot: MarketSnapshot) -> Iterator[tuple[str, np.ndarray]]:
         yield f"BTC {move:+.0%}", change(btc=move)
     for move in (-0.30, 0.30, 0.50):
         yield f"BTC {move:+.0%}, volatility up", change(btc=move, volatility=market.scale_volatility(1.0))
-    yield "BTC -16 %, ETH +18 %", change(btc=-0.16, eth=0.18)
+    yield "BTC -16 %, ETH +22 %", change(btc=-0.16, eth=0.22)
     yield "all volatilities +25 %", change(volatility=1.25)
     for name, where, factor in (
         ("below 7 days +30 %", days < 7, 1.3),
