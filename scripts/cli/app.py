@@ -5,6 +5,7 @@ The modules of the commands import only what declares their options; what a comm
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -46,7 +47,7 @@ app = typer.Typer(
     name="zkmargin",
     help="Zero-knowledge portfolio margin: compute it, prove it, settle it on a chain.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -73,15 +74,37 @@ app.add_typer(simulate.app, name="simulate")
 
 INTERRUPTED = 130
 """What typer ends with after Ctrl-C."""
+FAILED = 1
+"""Exit code of a command that could not do what it was asked, or whose answer is no."""
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        print(f"zkmargin {version('zkmargin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Zero-knowledge portfolio margin: compute it, prove it, settle it on a chain."""
 
 
 def run() -> None:
-    """Run the command; an error of the project or of a file is one line on stderr and exit code 1; passes Ctrl-C on."""
+    """Run the command; an error of the project or of a file is one line on stderr, with --json also a document on
+    stdout, and exit code 1; passes Ctrl-C on."""
     try:
         app(standalone_mode=True)
     except (ZkMarginError, OSError) as error:
         console.print_error(type(error).__name__, str(error))
-        sys.exit(1)
+        if "--json" in sys.argv:
+            console.print_json_error(type(error).__name__, str(error), FAILED)
+        sys.exit(FAILED)
     except SystemExit as end:
         if end.code == INTERRUPTED:
             raise KeyboardInterrupt from None

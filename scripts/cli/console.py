@@ -1,6 +1,7 @@
 """What every command prints with: results on stdout, progress and errors on stderr, JSON beside each table.
 
-Text is printed as it is: what a user wrote is never read as rich's markup, and no word of a table is cut or broken.
+What a user wrote is printed as it is: never read as rich's markup, its control characters shown as escapes, so that no
+text moves a terminal; and no word of a table is cut or broken.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
@@ -22,9 +23,22 @@ PLAIN_WIDTH = 120
 """Columns of a page where there is no terminal and no `COLUMNS`."""
 
 
+def escape(text: str) -> str:
+    """The text with every control character but line ends as Python writes it."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
+
+
+class PlainConsole(Console):
+    """A console that prints texts by `escape`."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich's, with texts escaped."""
+        super().print(*(escape(item) if isinstance(item, str) else item for item in objects), **options)
+
+
 def _make_console(stream: TextIO, stderr: bool = False) -> Console:
     is_free = stream.isatty() or "COLUMNS" in os.environ
-    return Console(stderr=stderr, width=None if is_free else PLAIN_WIDTH, markup=False, highlight=False)
+    return PlainConsole(stderr=stderr, width=None if is_free else PLAIN_WIDTH, markup=False, highlight=False)
 
 
 out = _make_console(sys.stdout)
@@ -38,8 +52,13 @@ def print_json(document: object) -> None:
 
 def print_error(name: str, text: str) -> None:
     """An error as one line on stderr; control characters and line breaks of its text are shown as escapes."""
-    shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    shown = escape(text).replace("\n", "\\n")
     err.print(Text.assemble(("error", "bold red"), f" {name}: {shown}"), soft_wrap=True)
+
+
+def print_json_error(name: str, text: str, code: int) -> None:
+    """An error as the one document on stdout of a command that was asked for JSON."""
+    print_json({"error": {"name": name, "text": text, "exit_code": code}})
 
 
 @dataclass(frozen=True)
@@ -93,8 +112,8 @@ def make_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Iterable[int] = ()
 ) -> WholeTable:
     """A table; `right` names the columns that hold numbers. A cell may be a rich `Text` with a style."""
-    cells = tuple(tuple(cell if isinstance(cell, Text) else str(cell) for cell in row) for row in rows)
-    return WholeTable(title, tuple(columns), cells, frozenset(right))
+    cells = tuple(tuple(cell if isinstance(cell, Text) else escape(str(cell)) for cell in row) for row in rows)
+    return WholeTable(escape(title), tuple(columns), cells, frozenset(right))
 
 
 def make_key_values(title: str, values: Mapping[str, object]) -> WholeTable:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from zkmargin.prover.account.account import Account
     from zkmargin.prover.actions.transition import AnyTransition, Transition
     from zkmargin.prover.attestation import ProvenAttestation
+    from zkmargin.prover.groth16.keys import VerifyingKey
     from zkmargin.prover.messages.records import Attestation
     from zkmargin.prover.messages.typed_data import Domain
 
@@ -54,12 +56,15 @@ def prove(
     held, snapshot = load_portfolio(portfolio), load_market(market, preset)
     built = House(snapshot).epoch(1)
     account, transition = _attest(load_state(held, snapshot, market), built, policy.value)
-    proof, seconds = _prove(transition, built)
+    proof, key_hash, seconds = _prove(transition, built)
     document = {
         "preset": snapshot.listing.preset.name,
         "market": market,
         "policy": policy.value,
         "policy_hash": "0x" + built.policy_hash.hex(),
+        "snapshot_hash": "0x" + built.snapshot_hash.hex(),
+        "time": built.time,
+        "key_hash": "0x" + key_hash.hex(),
         "commitment": str(account.commitment),
         "attestation": ProvenAttestation(message=transition.message, proof=proof).to_json_dict(),
     }
@@ -93,8 +98,8 @@ def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Tr
     return account, build_attestation(session, account, asked)
 
 
-def _prove(transition: AnyTransition, built: Epoch) -> tuple[bytes, float]:
-    """The proof's bytes, and the seconds that it took."""
+def _prove(transition: AnyTransition, built: Epoch) -> tuple[bytes, bytes, float]:
+    """The proof's bytes, the hash of the key that it verifies under, and the seconds that it took."""
     from zkmargin.prover.groth16.keys import load_proving_key
     from zkmargin.prover.groth16.provers import TransitionProver
 
@@ -108,7 +113,7 @@ def _prove(transition: AnyTransition, built: Epoch) -> tuple[bytes, float]:
         proof = prover.prove(transition)
         seconds = time.perf_counter() - start
         steps.done()
-    return proof.to_bytes(), seconds
+    return proof.to_bytes(), prover.key.verifying_key.hash, seconds
 
 
 def verify(
@@ -116,22 +121,35 @@ def verify(
     market: Annotated[
         str | None, typer.Option(help="The market to build the policy from; by default the one that the file names.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="Verification key, as `zkmargin key export` writes it; by default this machine's."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check a proof: the policy is built again from the market, so only the commitment is taken from the file.
 
-    Example: zkmargin verify proof.json
+    Checked: that the proof verifies under the key, for that policy of that market and that commitment. Only claimed:
+    where the market's numbers come from, which is the text of its source.
+
+    Example: zkmargin verify proof.json --key transition.vkey.json
     """
     from zkmargin.engine.house import House
     from zkmargin.scripts.cli.inputs import load_market
 
     document, commitment, shown = _read_proof(proof)
     built = House(load_market(market or document["market"], document["preset"])).epoch(1)
-    refusal = _find_refusal(shown, commitment, document["policy"], built)
+    verifying = _load_key(key, document["preset"])
+    refusal = _find_other(document, built, verifying)
+    refusal = refusal or _find_refusal(shown, commitment, document["policy"], built, verifying)
     if as_json:
-        console.print_json({"valid": refusal is None, "reason": refusal})
+        checked = {"key_hash": "0x" + verifying.hash.hex(), "snapshot_hash": "0x" + built.snapshot_hash.hex()}
+        claimed = {"source": built.snapshot.source, "time": built.time}
+        console.print_json({"valid": refusal is None, "reason": refusal, "checked": checked, "claimed": claimed})
     elif refusal is None:
-        console.out.print(f"valid: the committed portfolio meets {document['policy']!r} at {built.snapshot.source}")
+        console.out.print(f"valid: the committed portfolio meets {document['policy']!r} at the market of {built.time}")
+        console.out.print(f"checked: proof, policy, key 0x{verifying.hash.hex()}")
+        console.out.print(f"claimed by the market file, not checked: {built.snapshot.source}")
     else:
         console.out.print(f"not valid: {refusal}")
     if refusal is not None:
@@ -157,17 +175,43 @@ def _read_proof(path: Path) -> tuple[dict[str, str], int, ProvenAttestation]:
     return document, int(commitment), ProvenAttestation.parse(document["attestation"])
 
 
-def _find_refusal(shown: ProvenAttestation, commitment: int, policy: str, built: Epoch) -> str | None:
+def _load_key(path: Path | None, preset: str) -> VerifyingKey:
+    """The verification key of a file, or this machine's."""
+    from zkmargin.engine.errors import MalformedFile
+    from zkmargin.engine.files import read_object
+    from zkmargin.engine.presets import get_preset
+    from zkmargin.prover.errors import ProverError
+    from zkmargin.prover.groth16.keys import VerifyingKey, load_verifying_key
+
+    if path is None:
+        return load_verifying_key("transition", get_preset(preset), allow_insecure=True)
+    try:
+        return VerifyingKey.from_json(read_object(path))
+    except (ProverError, KeyError, TypeError, ValueError) as error:
+        raise MalformedFile(path, f"no verification key: {error}") from None
+
+
+def _find_other(document: Mapping[str, Any], built: Epoch, key: VerifyingKey) -> str | None:
+    """What the file says that it was proved with, where that is another key or another market than what is at hand."""
+    for what, name, found in (("key", "key_hash", key.hash), ("market", "snapshot_hash", built.snapshot_hash)):
+        claimed = document.get(name, "0x" + found.hex())
+        if claimed != "0x" + found.hex():
+            return f"another {what}: the file names {claimed}, at hand is 0x{found.hex()}"
+    return None
+
+
+def _find_refusal(
+    shown: ProvenAttestation, commitment: int, policy: str, built: Epoch, key: VerifyingKey
+) -> str | None:
     """Why the attestation does not show that the policy is met; None if it does."""
     from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
     from zkmargin.prover.errors import AttestationRefused
-    from zkmargin.prover.groth16.keys import load_verifying_key
     from zkmargin.prover.groth16.provers import TransitionVerifier
 
     size = built.snapshot.listing.preset
     chain = ChainFacts(  # of a deployment that does not exist: its account is active and its key live
         domain=make_domain(),
-        verifier=TransitionVerifier(load_verifying_key("transition", size, allow_insecure=True), size),
+        verifier=TransitionVerifier(key, size),
         is_active=True,
         is_key_live=True,
         commitment=commitment,

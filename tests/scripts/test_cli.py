@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_command
 from tests.support.schemas import check_document
 from zkmargin.scripts.setup import set_up
 
@@ -65,6 +66,32 @@ def test_an_error_is_one_line_that_names_the_value():
     assert "no_such_book" in shown.stderr and "Traceback" not in shown.stderr
 
 
+def test_an_error_is_a_document_where_json_is_asked_for():
+    shown = run("margin", "--portfolio", "no_such_book", "--json")
+    error = json.loads(shown.stdout)["error"]
+    assert (shown.returncode, error["name"], error["exit_code"]) == (1, "UnknownName", 1)
+    assert "no_such_book" in error["text"] and "no_such_book" in shown.stderr
+
+
+def test_the_version_is_the_packages():
+    from importlib.metadata import version
+
+    assert run("--version").stdout == f"zkmargin {version('zkmargin')}\n"
+
+
+@pytest.mark.parametrize("name", ["[/foo]", "[bold]x[/bold]", "\x1b[31mred\x1b[0m", "a\rb"])
+def test_what_a_user_wrote_moves_no_terminal(tmp_path, name):
+    """Neither markup nor control characters of a portfolio's name are acted on, in each command that shows it."""
+    book = {"format": "zkmargin.portfolio/1", "name": name, "cash_usd6": 10**11, "positions": {"BTC-PERPETUAL": -3}}
+    path = tmp_path / "book.json"
+    path.write_text(json.dumps(book))
+    expected = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
+    for command in ("margin", "explain", "distance"):
+        shown = run_command(command, "--portfolio", str(path))
+        assert shown.returncode == 0, shown.stderr
+        assert expected in shown.stdout and "\x1b" not in shown.stdout and "\r" not in shown.stdout
+
+
 def test_epoch_is_the_same_twice():
     first, second = (json.loads(run("epoch", "--preset", "mini", "--json").stdout) for _ in range(2))
     check_document("epoch", first)
@@ -88,7 +115,21 @@ def test_prove_and_verify(tmp_path):
     check_document("prove", json.loads(made.stdout))
     check_document("verify", json.loads(run("verify", str(out), "--json").stdout))
     assert "BTC-PERPETUAL" not in out.read_text()
-    assert json.loads(run("verify", str(out), "--json").stdout) == {"valid": True, "reason": None}
+    checked = json.loads(run("verify", str(out), "--json").stdout)
+    assert (checked["valid"], checked["reason"]) == (True, None)
+    file = json.loads(out.read_text())
+    assert checked["checked"] == {name: file[name] for name in ("key_hash", "snapshot_hash")}
+
+    key = tmp_path / "key.json"
+    run("key", "export", "--preset", "mini", "--out", str(key))
+    assert json.loads(run("verify", str(out), "--key", str(key), "--json").stdout)["valid"] is True
+    other = json.loads(key.read_text())
+    other["IC"][1], other["IC"][2] = other["IC"][2], other["IC"][1]
+    key.write_text(json.dumps(other))
+    shown = run("verify", str(out), "--key", str(key), "--json")
+    assert shown.returncode == 1 and json.loads(shown.stdout)["reason"].startswith("another key: the file names 0x")
+    shown = run("verify", str(out), "--market", "deribit_2026-02-05", "--json")
+    assert json.loads(shown.stdout)["reason"].startswith("another market")
 
     forged = json.loads(out.read_text())
     forged["commitment"] = str(int(forged["commitment"]) + 1)

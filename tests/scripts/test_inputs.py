@@ -47,7 +47,11 @@ DEPLOYMENT = {
 def read_error(*arguments: str) -> str:
     """The one line that the command ends with."""
     shown = run_command(*arguments)
-    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.returncode == 1
+    if "--json" in arguments:
+        assert json.loads(shown.stdout)["error"]["exit_code"] == 1
+    else:
+        assert shown.stdout == ""
     (line,) = shown.stderr.splitlines()
     return line
 

@@ -34,6 +34,11 @@ class Team:
     chain: Chain
     preset: str
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where the venue is, for commands that do not take it from the environment."""
+        return "--deployment", self.path("deployment.json"), "--rpc-url", self.chain.url
+
     def path(self, name: str) -> str:
         return str(self.folder / name)
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.venue.conftest import PASSWORD, PUBLISHERS, Team, make_team
+from zkmargin.prover.paths import BUILD
 
 CALL, PERPETUAL = "BTC-25SEP26-80000-C", "BTC-PERPETUAL"
 
@@ -55,6 +56,8 @@ def play(team: Team) -> None:
     events = [json.loads(line) for line in team.run("events", "--json").stdout.splitlines()]
     assert {"EpochPosted", "AccountOpened", "Traded", "Claimed"} <= {event["name"] for event in events}
     assert team.json("key", "verify", "--preset", team.preset)["version"] == 1
+    audited = team.json("audit", *team.place, "--keys", str(BUILD / team.preset), "--max-lag", "100000")
+    assert audited["disagreements"] == []
 
 
 def test_a_team_goes_from_an_empty_chain_to_a_private_trade(team):
