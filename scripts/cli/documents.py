@@ -252,6 +252,19 @@ class ProofVerdict(TypedDict):
     """Whether the committed account meets the policy at that market."""
     reason: str | None
     """Why not; null where it is valid."""
+    checked: dict[str, str]
+    """Hashes of what it was checked against: `key_hash` and `snapshot_hash`, 0x-hex."""
+    claimed: ClaimedMarket
+    """What the market file says of itself, which nothing here shows."""
+
+
+class ClaimedMarket(TypedDict):
+    """What is not checked of a proof's market."""
+
+    source: str
+    """Where its numbers come from, in words."""
+    time: int
+    """Unix seconds."""
 
 
 class EpochDocument(TypedDict):
