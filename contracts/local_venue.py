@@ -185,11 +185,13 @@ class LocalVenue(Venue):
     def resettle(self, settlement: ExpiryStep | None = None) -> None:
         """Posts another point of the latest step of the listing, as `StepPoints.resettle`; later epochs carry its
         vector."""
-        live = self.epoch
-        settled = self.steps.resettle(live.data.generation, settlement)
-        self.latest = replace(live, data=replace(live.data, settlement=settled.settlement))
-        self._live[live.data.number] = self.latest
-        self.steps.post_skips(live.data.generation)
+        latest = self.epoch.data
+        settled = self.steps.resettle(latest.generation, settlement).settlement
+        for number, live in self._live.items():
+            if live.data.generation == latest.generation:
+                self._live[number] = replace(live, data=replace(live.data, settlement=settled))
+        self.latest = self._live[latest.number]
+        self.steps.post_skips(latest.generation)
 
     def make_epoch(
         self, *, urgent: bool = False, settlement: ExpiryStep | None = None, snapshot: MarketSnapshot | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,9 @@ from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.messages import SignedEpoch, SignedSettlement, signer_id
 from zkmargin.engine.epoch.expiry import SKIPS, ExpiryStep
+from zkmargin.engine.policy.errors import PolicyError
 from zkmargin.engine.presets import Preset
+from zkmargin.prover.account.recovery import StepVectors
 from zkmargin.prover.messages.action_table import ActionKind
 
 
@@ -181,10 +185,12 @@ class RiskOracle:
     def read_settlements(self, preset: Preset, *, last_block: int | None = None) -> Mapping[int, ExpiryStep]:
         """The settlement vector of every single step, by the generation that it leads into, from the events up to
         `last_block` (the latest by default); each is parsed when it is asked for. Of several in one place, as after a
-        veto, the last counts."""
+        veto, the last counts; recovery knows the others too."""
         events = self.contract.read_events("SettlementPublished", first_block=self._first_block, last_block=last_block)
-        steps = (event["args"] for event in events if event["args"]["steps"] == 1)
-        return Settlements({int(step["fromGeneration"]) + 1: bytes(step["settlement"]) for step in steps}, preset)
+        published: dict[int, list[bytes]] = defaultdict(list)
+        for step in (event["args"] for event in events if event["args"]["steps"] == 1):
+            published[int(step["fromGeneration"]) + 1].append(bytes(step["settlement"]))
+        return Settlements(dict(published), preset)
 
     def read_policy_hash(self, number: int, *, last_block: int | None = None) -> bytes:
         """Hash of the policies that an epoch's quorum signed, 32 bytes, from its event.
@@ -229,18 +235,29 @@ class RiskOracle:
         return arguments
 
 
-class Settlements(Mapping[int, ExpiryStep]):
+class Settlements(StepVectors):
     """ExpiryStep vectors by generation, parsed one by one: bytes that are none spoil their own step alone.
+
+    Parameters
+    ----------
+    data : mapping of int to sequence of bytes
+        What was published for the step into each generation; of several, in the chain's order, the last stands.
 
     Getting an item raises `engine.policy.errors.PolicyError` where the published bytes are not canonical or not
     allowed.
     """
 
-    def __init__(self, data: Mapping[int, bytes], preset: Preset):
+    def __init__(self, data: Mapping[int, Sequence[bytes]], preset: Preset):
         self._data, self._preset = data, preset
 
     def __getitem__(self, generation: int) -> ExpiryStep:
-        return ExpiryStep.from_bytes(self._data[generation], self._preset)
+        return ExpiryStep.from_bytes(self._data[generation][-1], self._preset)
+
+    def get_replaced(self, generation: int) -> Iterator[ExpiryStep]:
+        """Vectors that the last one took the place of, the latest first; bytes that are none are passed over."""
+        for data in self._data[generation][-2::-1]:
+            with suppress(PolicyError):
+                yield ExpiryStep.from_bytes(data, self._preset)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._data)

@@ -5,8 +5,10 @@ on the way, so the first event that does not fit is the one that is named. The c
 records; the contract bindings make them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from types import MappingProxyType
 
 import numpy as np
@@ -24,6 +26,18 @@ from zkmargin.prover.ranges import check_private, check_range
 from zkmargin.prover.statement.checkpoint import decrypt_checkpoint
 from zkmargin.prover.statement.commitment import decrypt_word
 from zkmargin.prover.statement.secret import Secret
+
+MOST_OUTCOMES = 1_000
+"""Combinations of replaced settlement vectors that one event is tried with."""
+
+
+class StepVectors(Mapping[int, ExpiryStep]):
+    """Settlement vectors by the generation that each leads into, with those that others took the place of since: an
+    account may have taken one before its epoch was revoked."""
+
+    @abstractmethod
+    def get_replaced(self, generation: int) -> Iterable[ExpiryStep]:
+        """Vectors that stood in the place before, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,28 +291,46 @@ def _apply_transition(
     try:
         for slot, lots in enumerate(held):
             check_private(f"position in slot {slot}", lots, BITS.position)
-        if event.generation != account.generation:
-            held, cash = _settle(index, event, account, held, cash, settlements)
-        check_private("cash", cash, BITS.cash)
+        is_step = event.generation != account.generation
+        outcomes = _settle(index, event, account, held, cash, settlements) if is_step else iter([(held, cash)])
+        return _find_outcome(index, event, account, outcomes)
     except OutOfRange as error:
         raise RecoveryError(index, name, str(error)) from None
-    after = account.advance(AccountState(np.array(held, dtype=np.int64), cash), event.generation)
-    if after.commitment != event.commitment_new:
-        raise RecoveryError(index, name, f"gives commitment {after.commitment}, the chain has {event.commitment_new}")
-    return after
+
+
+def _find_outcome(
+    index: int, event: Transitioned, account: Account, outcomes: Iterator[tuple[list[int], int]]
+) -> Account:
+    """The account after the first outcome whose commitment is the event's; the error is about the first of all."""
+    given: list[int] = []
+    for held, cash in islice(outcomes, MOST_OUTCOMES):
+        check_private("cash", cash, BITS.cash)
+        after = account.advance(AccountState(np.array(held, dtype=np.int64), cash), event.generation)
+        if after.commitment == event.commitment_new:
+            return after
+        given.append(after.commitment)
+    raise RecoveryError(index, event.kind.name, f"gives commitment {given[0]}, the chain has {event.commitment_new}")
 
 
 def _settle(
     index: int, event: Transitioned, account: Account, held: list[int], cash: int, settlements: Mapping[int, ExpiryStep]
-) -> tuple[list[int], int]:
-    """Positions and cash after every step that the event takes: one inside another action, several in a roll."""
+) -> Iterator[tuple[list[int], int]]:
+    """Positions and cash after every step that the event takes: one inside another action, several in a roll. By the
+    vectors that stand, then by those that stood in their places before."""
     name, start, end = event.kind.name, account.generation, event.generation
     allowed = SKIPS if get_action_rule(event.kind).takes_steps else SKIPS[:1]
     if end - start not in allowed:
         taken = ", ".join(map(str, allowed))
         raise RecoveryError(index, name, f"steps from generation {start} to {end}; allowed: {taken} at once")
-    steps = [_get_step(index, name, step, account.preset, settlements) for step in range(start + 1, end + 1)]
-    return compose_expiry_steps(steps).settle(held, cash)
+    generations = range(start + 1, end + 1)
+    vectors = [_get_step(index, name, generation, account.preset, settlements) for generation in generations]
+    choices: list[tuple[ExpiryStep, ...]] = [(vector,) for vector in vectors]
+    if isinstance(settlements, StepVectors):
+        choices = [
+            (vector, *settlements.get_replaced(generation))
+            for vector, generation in zip(vectors, generations, strict=True)
+        ]
+    return (compose_expiry_steps(steps).settle(held, cash) for steps in product(*choices))
 
 
 def _get_step(

@@ -200,13 +200,25 @@ def test_one_account_that_cannot_be_recovered_does_not_keep_the_others_back(stor
 def test_a_malformed_settlement_spoils_only_the_accounts_that_took_its_step(story):
     chain, alice, bob = story
     young = chain.open(ALICE, 1)  # opened after the step, so it needs no vector
-    good = {generation: vector.to_bytes() for generation, vector in chain.settlements.items()}
+    good = {generation: [vector.to_bytes()] for generation, vector in chain.settlements.items()}
     assert recover(chain, bob, BOB, settlements=Settlements(good, MINI)) == chain.accounts[bob]
-    for bad in (b"", good[1][:-1], good[1][:18] + b"\x02" * 16 + good[1][34:]):
-        found = recover_accounts(ALICE, DOMAIN, MINI, chain.events, Settlements({**good, 1: bad}, MINI))
+    [whole] = good[1]
+    for bad in (b"", whole[:-1], whole[:18] + b"\x02" * 16 + whole[34:]):
+        found = recover_accounts(ALICE, DOMAIN, MINI, chain.events, Settlements({**good, 1: [bad]}, MINI))
         assert found.accounts == (chain.accounts[young],)
         [failure] = found.failures
         assert failure.account == alice and "vector of generation 1 is malformed" in failure.reason
+
+
+@pytest.mark.property("P-54", "P-225")
+def test_a_step_that_was_taken_by_a_vector_since_replaced_is_recovered(story):
+    """Its epoch was revoked after the account had taken it; what fits no vector that ever stood is refused as ever."""
+    chain, alice, _ = story
+    [taken], other = [vector.to_bytes() for vector in chain.settlements.values()], make_settlement({1: 14, 5: 4})
+    for published in ([taken, other.to_bytes()], [taken, b"", other.to_bytes()], [b"", other.to_bytes(), taken]):
+        assert recover(chain, alice, settlements=Settlements({1: published}, MINI)) == chain.accounts[alice]
+    with pytest.raises(RecoveryError, match="gives commitment"):
+        recover(chain, alice, settlements=Settlements({1: [other.to_bytes(), other.to_bytes()]}, MINI))
 
 
 def test_key_files_stand_in_for_a_wallet_that_cannot_derive(tmp_path):
