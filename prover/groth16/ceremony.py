@@ -72,6 +72,8 @@ class Transcript:
     """SHA-256 of the powers-of-tau file, hex."""
     zkey_hash: str
     """SHA-256 of the last file, hex."""
+    key_hash: str
+    """Hash of its verifying half, hex: what epochs are signed for."""
     contributions: tuple[Contribution, ...]
     """In order; the last one is the beacon's."""
 
@@ -128,7 +130,7 @@ def verify(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Pat
     KeyRefused
         If fewer than one contributor and a beacon took part.
     """
-    load_circuit(circuit, preset, build=build)
+    compiled = load_circuit(circuit, preset, build=build)
     constraints = _get_constraints(circuit, preset, build)
     text = run("zkey", "verify", constraints, _require(powers), _require(zkey))
     if VERIFIED not in text:
@@ -137,7 +139,9 @@ def verify(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Pat
     if len(found) < 2 or found[-1].name != "beacon":
         shown = [each.name for each in found]
         raise KeyRefused(f"contributions to {zkey.name} are {shown}; allowed: one or more, and a beacon at the end")
-    return Transcript(circuit, preset.name, _hash(constraints), _hash(powers), _hash(zkey), found)
+    key = VerifyingKey(_native.ProvingKey.load(zkey.read_bytes(), compiled).verifying_key())
+    hashes = (_hash(constraints), _hash(powers), _hash(zkey), key.hash.hex())
+    return Transcript(circuit, preset.name, *hashes, found)
 
 
 def export(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Path = BUILD) -> ManifestEntry:

@@ -63,22 +63,38 @@ def beacon(
 
 @app.command()
 def verify(
-    circuit: Circuit, powers: Powers, zkey: Before, preset: Preset = PresetName.STANDARD, as_json: AsJson = False
+    circuit: Circuit,
+    powers: Powers,
+    zkey: Before,
+    preset: Preset = PresetName.STANDARD,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Compile the circuit anew, whatever was built.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Verify every contribution of a file from constraints and powers of tau on, and print the transcript.
+    """Verify every contribution of a file from constraints and powers of tau on, and print transcript and hashes.
 
-    Example: zkmargin ceremony verify --circuit open --powers powers_14.ptau open_final.zkey
+    Example: zkmargin ceremony verify --rebuild --circuit open --powers powers_14.ptau open_final.zkey
     """
+    from tempfile import TemporaryDirectory
+
     from zkmargin.engine.presets import get_preset
     from zkmargin.prover.groth16 import ceremony
+    from zkmargin.prover.paths import BUILD
 
-    transcript = ceremony.verify(circuit, get_preset(preset), powers, zkey)
+    with TemporaryDirectory() as folder:
+        build = Path(folder) if rebuild else BUILD
+        transcript = ceremony.verify(circuit, get_preset(preset), powers, zkey, build=build)
     if as_json:
         console.print_json(ceremony.to_document(transcript))
         return
     rows = [(each.number, each.name, each.hash) for each in transcript.contributions]
     console.out.print(console.make_table(f"Ceremony of {circuit} at {preset}", ("", "who", "hash"), rows, right=(0,)))
-    console.out.print(f"zkey SHA-256 {transcript.zkey_hash}")
+    hashes = {
+        "constraints, SHA-256": transcript.circuit_hash,
+        "powers of tau, SHA-256": transcript.powers_hash,
+        "proving key, SHA-256": transcript.zkey_hash,
+        "verification key": transcript.key_hash,
+    }
+    console.out.print(console.make_key_values("Hashes", hashes))
 
 
 @app.command()
