@@ -23,13 +23,10 @@ Build = Callable[[Sequence[R], int, int], AttestBatch | TradeBatch]
 """The batch of requests whose accounts have that key version and generation."""
 EMPTY = "BatchEmpty"
 """The contract's error where every row would be skipped."""
-ROW_ERRORS = frozenset(
-    {
-        "ProofRejected", "ProofMalformed", "PointRefused",
-        "AccountOfRevokedEpoch", "AmountTooLarge", "EpochOlderThanProof", "FeeTooLarge", "SelfTrade", "SubmitterWrong",
-    }
-)  # fmt: skip
-"""The contract's errors that one row is at fault for; every other one is about what all rows share."""
+ROW_ERRORS = ("ProofRejected", "ProofMalformed", "PointRefused", "AmountTooLarge", "FeeTooLarge", "SelfTrade",
+              "SubmitterWrong")  # fmt: skip
+"""The contract's errors that one row is at fault for, unless they name account 0; every other one is about what all
+rows share."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def find_refused(requests: Sequence[R], simulate: Callable[[Sequence[R]], None])
         try:
             simulate([requests[place] for place in (*kept, *places)])
         except Reverted as refusal:
-            if len(places) == 1 or refusal.error not in ROW_ERRORS:
+            if len(places) == 1 or not _is_of_a_row(refusal):
                 refused.update(dict.fromkeys(places, refusal))
                 return
             middle = len(places) // 2
@@ -98,6 +95,10 @@ def find_refused(requests: Sequence[R], simulate: Callable[[Sequence[R]], None])
 
     sift(range(len(requests)))
     return refused
+
+
+def _is_of_a_row(refusal: Reverted) -> bool:
+    return refusal.error in ROW_ERRORS and refusal.fields.get("account") != bytes(32)
 
 
 def _carry(

@@ -405,15 +405,19 @@ def test_accounts_of_several_listings_are_carried_by_listing(crowd):
     assert {event["account"] for event in done} == {party.id for party in crowd.parties}
 
 
-def test_what_all_rows_share_is_no_rows_fault(crowd):
-    """A stale epoch is asked about once, not once for each row, and is named."""
+@pytest.mark.parametrize("fault", ["EpochStale", "SubmitterWrong"])
+def test_what_all_rows_share_is_no_rows_fault(crowd, fault):
+    """A stale epoch, or another's batch, is asked about once, not once for each row, and is named."""
     requests, calls = crowd.attest(), []
-    crowd.world.chain.travel(400)
+    if fault == "EpochStale":
+        crowd.world.chain.travel(400)
+    else:
+        requests = [replace(request, submitter=crowd.world.funder) for request in requests]
     house = crowd.world.house
     plain = house.contract.call
     house.contract.call = lambda name, *arguments, **more: (calls.append(name), plain(name, *arguments, **more))[1]
     carried = carry_attestations(house, requests)
-    assert [reason.error for reason in carried.refused.values()] == ["EpochStale"] * 4 and carried.receipts == ()
+    assert [reason.error for reason in carried.refused.values()] == [fault] * 4 and carried.receipts == ()
     assert calls.count("attestBatch") == 1
 
 
