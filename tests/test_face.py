@@ -12,7 +12,7 @@ from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-ARGUMENTS = {"batch": ["mini"], "private_trade": ["mini"]}
+ARGUMENTS = {"batch": ["mini"], "own_node": ["mini"], "private_trade": ["mini"]}
 """Arguments of examples that choose a size: the small one is quick."""
 SECONDS = 300
 

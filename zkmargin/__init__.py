@@ -6,7 +6,8 @@ The names below are the whole of what a user needs; `import zkmargin as zk`. The
 - money: `usd`, `Usd6` (signed micro-dollars), `Lots`
 - what is risked: `Market`, `Portfolio` (by instrument name), `AccountState` (by slot), `Parameters`
 - the rule: `House`, which answers every question at one market, `MarginReport`, `RequirementNotMet`, `Policy`, `Epoch`
-- on chain: `Wallet`, `Venue` (`connect`), `LocalVenue`, `Trader`, `TradeQueue`, `Deployment`
+- on chain: `Wallet`, `Venue` (`connect`), `Node` (a venue whose accounts are kept in a folder), `LocalVenue`, `Trader`,
+  `TradeQueue`, `Deployment`
 - publishers and proofs: `Publisher`, `Prover`, `Verifier`, `AttestationRequest`, `verify_attestation`,
   `AttestationVerifier` (on chain, for another contract)
 - `ZkMarginError`, the root of every error
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from zkmargin.prover.groth16.provers import TransitionProver as Prover
     from zkmargin.prover.groth16.provers import TransitionVerifier as Verifier
     from zkmargin.prover.messages.wallet import Wallet
+    from zkmargin.venue.node import Node
 
 _HOMES = {
     "AccountState": "engine.account",
@@ -48,6 +50,7 @@ _HOMES = {
     "Lots": "engine.units",
     "MarginReport": "engine.margin.report",
     "Market": "engine.market.market",
+    "Node": "venue.node",
     "Parameters": "engine.margin.parameters",
     "Policy": "engine.policy.record",
     "Portfolio": "engine.account",
@@ -68,7 +71,7 @@ _HOMES = {
 
 __all__ = [
     "AccountState", "AttestationRequest", "AttestationVerifier", "Deployment", "Epoch", "House", "LocalVenue", "Lots",
-    "MarginReport", "Market", "Parameters", "Policy", "Portfolio", "Prover", "Publisher", "RequirementNotMet",
+    "MarginReport", "Market", "Node", "Parameters", "Policy", "Portfolio", "Prover", "Publisher", "RequirementNotMet",
     "TradeQueue", "Trader", "Usd6", "Venue", "Verifier", "Wallet", "ZkMarginError", "usd", "verify_attestation",
 ]  # fmt: skip
 
