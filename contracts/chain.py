@@ -152,10 +152,10 @@ class Chain:
         self._senders[sender.address] = sender
         self.accounts = (sender.address, *self.accounts)
 
-    def get_block(self, identifier: int | Literal["latest"]) -> Block:
-        """The latest block, or the one of that number; raises `ChainUnavailable` if the node has none."""
+    def get_block(self, identifier: int | Literal["latest", "finalized"]) -> Block:
+        """The latest block, the last final one, or that of a number; raises `ChainUnavailable` if the node has none."""
         with self.asking(f"block {identifier}"):
-            block = self.w3.eth.get_block(BlockNumber(identifier) if identifier != "latest" else "latest")
+            block = self.w3.eth.get_block(BlockNumber(identifier) if isinstance(identifier, int) else identifier)
             return Block(int(block["number"]), bytes(block["hash"]), int(block["timestamp"]), int(block["gasLimit"]))
 
     def get_code(self, address: str, *, block: int | None = None) -> bytes:

@@ -17,6 +17,7 @@ from eth_utils.crypto import keccak
 from zkmargin.contracts.chain import Chain, Receipt, require_accounts, require_development_chain
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.default_terms import DefaultPlan
 from zkmargin.contracts.deployment import WETH_LOT, Deployment
 from zkmargin.contracts.errors import AnswerMalformed, CallInvalid, DeploymentMismatch, Reverted
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
@@ -72,6 +73,7 @@ def deploy(
     activation_delay: int = 0,
     settlement_delay: int = 0,
     tokens: Mapping[str, str] | None = None,
+    defaults: DefaultPlan | None = None,
 ) -> Deployment:
     """Deploys everything from the node's first account and registers `keys` as version 1.
 
@@ -98,6 +100,8 @@ def deploy(
         `LEAST_SETTLEMENT_DELAY`, except on development chains, and half an hour at most.
     tokens : mapping of str to str, optional
         Addresses under "cash" and "weth"; by default test tokens are deployed, on development chains only.
+    defaults : DefaultPlan, optional
+        A desk for defaults, on development chains only while it is in work: the clearing house is then a DefaultHouse.
 
     Raises
     ------
@@ -120,6 +124,8 @@ def deploy(
         require_development_chain(chain)
     if tokens is None:
         require_development_chain(chain, "test tokens")
+    if defaults is not None:
+        require_development_chain(chain, "a desk for defaults")
     if activation_delay < LEAST_DELAY:
         require_development_chain(chain, f"an activation delay of {activation_delay} s, below {LEAST_DELAY}")
     if settlement_delay < LEAST_SETTLEMENT_DELAY:
@@ -147,11 +153,19 @@ def deploy(
     desk, _ = deploy_contract(chain, "AccountDesk", registry.address, oracle.address, verifier.address)
     shared = (registry.address, oracle.address, verifier.address)
     batches, _ = deploy_contract(chain, "BatchDesk", *shared, desk.call("WALLETS"))
+    reveals = _deploy_reveals(chain, keys, defaults) if defaults else None
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
-    expected = compute_create_address(deployer, nonce + 1)
+    expected = compute_create_address(deployer, nonce + (2 if defaults else 1))
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
-    house, _ = deploy_contract(chain, "ClearingHouse", *shared, vault.address, desk.address, batches.address)
+    parts = (*shared, vault.address, desk.address, batches.address)
+    if defaults and reveals:
+        wallets = desk.call("WALLETS")
+        arguments = (*shared, wallets, vault.address, reveals, 1, defaults.terms.to_abi())
+        default_desk, _ = deploy_contract(chain, "DefaultDesk", *arguments)
+        house, _ = deploy_contract(chain, "DefaultHouse", *parts, default_desk.address)
+    else:
+        house, _ = deploy_contract(chain, "ClearingHouse", *parts)
     attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address)
     if owner != deployer:
         registry.send("transferOwnership", owner)
@@ -172,6 +186,13 @@ def deploy(
         transition_zkey=keys.proving_keys.get("transition", ""),
         open_zkey=keys.proving_keys.get("open", ""),
     )
+
+
+def _deploy_reveals(chain: Chain, keys: KeyMaterial, defaults: DefaultPlan) -> str:
+    """Address of the verifier of revelations, its key stored."""
+    reveals, _ = deploy_contract(chain, "RevealVerifier")
+    reveals.send("fix", encode_key(defaults.reveal_vkey, "reveal", keys.preset))
+    return reveals.address
 
 
 def deploy_timelock(

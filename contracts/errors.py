@@ -14,6 +14,7 @@ ContractsError             below `engine.errors.ZkMarginError`
 ├── NotADevelopmentChain   insecure keys, or another shortcut, on a chain that is none        (chain_id, allowed, what)
 ├── KeyUnusable            a verification key that cannot be laid out for the registry        (what, value, allowed)
 ├── MessageInvalid         a typed message with a field that its type does not hold     (message, field, value, allowed)
+├── FreezeNotFinal         an account that no share may be given for yet       (account, status, final_block)
 ├── CallInvalid            an argument of a binding outside its range                         (what, value, allowed)
 └── Reverted               a contract refused; carries the custom error's name and its fields (error, fields, call)
     └── AccountStale       an action starts from another state than the stored one           (account, expected, stored)
@@ -131,6 +132,16 @@ class MessageInvalid(ContractsError, ValueError):
     def __init__(self, message: str, field: str, value: object, allowed: str):
         self.message, self.field, self.value, self.allowed = message, field, value, allowed
         super().__init__(f"{message}.{field} is {value!r}; allowed: {allowed}")
+
+
+class FreezeNotFinal(ContractsError):
+    """No member of the committee gives a share for an account that is not frozen in a final block."""
+
+    def __init__(self, account: bytes, status: str, final_block: int):
+        self.account, self.status, self.final_block = account, status, final_block
+        super().__init__(
+            f"account 0x{account.hex()} is {status}; allowed: frozen now and in the last final block, {final_block}"
+        )
 
 
 class CallInvalid(ContractsError, ValueError):

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from zkmargin.contracts.chain import Chain, Receipt, require_accounts, run_anvil
+from zkmargin.contracts.default_terms import DefaultPlan
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
@@ -82,6 +83,8 @@ class LocalVenue(Venue):
         The market.
     keys : VenueKeys, optional
         By default those that `zkmargin setup` made for the market's preset.
+    defaults : DefaultPlan, optional
+        A desk for defaults, in work.
     chain : Chain, optional
         A development chain that runs; by default an Anvil of this venue's own, whose clock starts at the market's time.
 
@@ -93,10 +96,18 @@ class LocalVenue(Venue):
         If there is no Anvil.
     """
 
-    def __init__(self, snapshot: MarketSnapshot, *, keys: VenueKeys | None = None, chain: Chain | None = None):
+    def __init__(
+        self,
+        snapshot: MarketSnapshot,
+        *,
+        keys: VenueKeys | None = None,
+        chain: Chain | None = None,
+        defaults: DefaultPlan | None = None,
+    ):
         self._resources = ExitStack()
         self.keys = keys or load_venue_keys(snapshot.listing.preset.name)
         self.snapshot = snapshot
+        self._defaults = defaults
         self.latest: LiveEpoch | None = None
         self._live: dict[int, LiveEpoch] = {}
         try:
@@ -112,7 +123,12 @@ class LocalVenue(Venue):
         self.publishers = [Wallet.create() for _ in range(PUBLISHERS)]
         addresses = [wallet.address for wallet in self.publishers]
         deployment = deploy(
-            chain, keys.material, addresses, threshold=THRESHOLD, generation=snapshot.listing.generation
+            chain,
+            keys.material,
+            addresses,
+            threshold=THRESHOLD,
+            generation=snapshot.listing.generation,
+            defaults=self._defaults,
         )
         contracts = Contracts(chain, deployment)
         registered = RegisteredKey.find(

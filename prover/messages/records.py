@@ -240,6 +240,38 @@ class Rekey(TypedMessage):
     """Unix seconds."""
 
 
+class Appraisal(TypedMessage):
+    """What a quorum signs of a book that was revealed: its equity at an epoch's prices."""
+
+    account: Bytes32
+    commitment: Uint256
+    """That was revealed."""
+    epoch: Uint64
+    equity: Int128
+    """Micro-dollars."""
+
+
+class Bid(TypedMessage):
+    """What the bidder's auth signs and its transition binds: the book of another account comes into its own."""
+
+    book: Bytes32
+    """The account in default."""
+    account: Bytes32
+    """The bidder's."""
+    key_version: Uint16
+    epoch: Uint64
+    generation_old: Uint24
+    generation_new: Uint24
+    commitment_old: Uint256
+    commitment_new: Uint256
+    price: Int128
+    """Micro-dollars that the bidder pays, or with a minus receives."""
+    cash_flow: Int128
+    """Micro-dollars into the account: the book's cash less the price."""
+    submitter: Address = ZERO_ADDRESS
+    deadline: Uint40
+
+
 class KeyDerivation(TypedMessage):
     """The text whose signature is the viewing key's seed."""
 
@@ -328,6 +360,8 @@ MESSAGES: dict[str, type[TypedMessage]] = {
         Move,
         Reveal,
         Rekey,
+        Appraisal,
+        Bid,
         KeyDerivation,
         Leg,
         RequestForQuote,

@@ -75,9 +75,11 @@ def render_statement(statement: dict[str, Any], bits: dict[str, Any]) -> str:
         lines.append(f"    uint256 internal constant {_constant(signal['name'])} = {position};\n")
         position += 1
     lines.append("\n")
-    for position, signal in enumerate(statement["open"], start=1):
-        lines.append(f"    uint256 internal constant OPEN_{_constant(signal['name'])} = {position};\n")
-    lines.append(f"    uint256 internal constant OPEN_POINTS = {len(statement['open']) + 1};\n")
+    for circuit in ("open", "reveal"):
+        for position, signal in enumerate(statement[circuit], start=1):
+            name = f"{circuit.upper()}_{_constant(signal['name'])}"
+            lines.append(f"    uint256 internal constant {name} = {position};\n")
+        lines.append(f"    uint256 internal constant {circuit.upper()}_POINTS = {len(statement[circuit]) + 1};\n")
     lines += [
         "\n    /// @dev Typed amounts and fees stay below this, in micro-dollars.\n",
         f"    uint64 internal constant AMOUNT_LIMIT = 2 ** {bits['typed_amount']};\n",

@@ -16,7 +16,9 @@ from zkmargin.contracts.requests import ActionRequest, TradeSide, encode_proof
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import (
     Action,
+    Appraisal,
     Attestation,
+    Bid,
     Confirmation,
     Epoch,
     Flow,
@@ -106,6 +108,18 @@ def test_move(hashes, deployed_world):
     assert hashes.call("hashMove", message.to_message()) == encode(deployed_world.domain, message).body
 
 
+@pytest.mark.property("P-51")
+def test_appraisal_and_bid(hashes, deployed_world):
+    appraisal = Appraisal(account=RANDOM.randbytes(32), commitment=2**256 - 1, epoch=2**64 - 1, equity=-(2**127))
+    bid = Bid(
+        book=RANDOM.randbytes(32), account=RANDOM.randbytes(32), key_version=2**16 - 1, epoch=2**64 - 1,
+        generation_old=2**24 - 1, generation_new=5, commitment_old=2**256 - 1, commitment_new=7, price=-(2**127),
+        cash_flow=2**127 - 1, submitter="0x" + "cd" * 20, deadline=2**40 - 1,
+    )  # fmt: skip
+    assert hashes.call("hashAppraisal", appraisal.to_message()) == encode(deployed_world.domain, appraisal).body
+    assert hashes.call("hashBid", bid.to_message()) == encode(deployed_world.domain, bid).body
+
+
 def test_invalidate(hashes, deployed_world):
     message = Invalidate(account=RANDOM.randbytes(32), digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
@@ -140,7 +154,7 @@ def test_settlement(hashes, deployed_world):
 
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    names = "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Attestation"
+    names = "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Appraisal Bid Attestation"
     assert load_table()["solidity"] == names.split()
 
 

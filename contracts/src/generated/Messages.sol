@@ -103,6 +103,28 @@ struct Rekey {
     uint40 deadline;
 }
 
+struct Appraisal {
+    bytes32 account;
+    uint256 commitment;
+    uint64 epoch;
+    int128 equity;
+}
+
+struct Bid {
+    bytes32 book;
+    bytes32 account;
+    uint16 keyVersion;
+    uint64 epoch;
+    uint24 generationOld;
+    uint24 generationNew;
+    uint256 commitmentOld;
+    uint256 commitmentNew;
+    int128 price;
+    int128 cashFlow;
+    address submitter;
+    uint40 deadline;
+}
+
 struct Attestation {
     bytes32 account;
     address recipient;
@@ -152,6 +174,13 @@ library Messages {
     bytes32 internal constant REKEY_TYPEHASH = keccak256(
         "Rekey(bytes32 account,uint16 keyVersion,uint256 commitmentOld,uint256 commitmentNew,bytes32 escrowHash,"
         "uint256[] checkpoint,address submitter,uint40 deadline)"
+    );
+    bytes32 internal constant APPRAISAL_TYPEHASH = keccak256(
+        "Appraisal(bytes32 account,uint256 commitment,uint64 epoch,int128 equity)"
+    );
+    bytes32 internal constant BID_TYPEHASH = keccak256(
+        "Bid(bytes32 book,bytes32 account,uint16 keyVersion,uint64 epoch,uint24 generationOld,uint24 generationNew,"
+        "uint256 commitmentOld,uint256 commitmentNew,int128 price,int128 cashFlow,address submitter,uint40 deadline)"
     );
     bytes32 internal constant ATTESTATION_TYPEHASH = keccak256(
         "Attestation(bytes32 account,address recipient,bytes32 challenge,bytes32 policy,uint64 epoch,uint16 keyVersion,"
@@ -250,6 +279,26 @@ library Messages {
             mcopy(add(words, 0x20), message, 256)
             mstore(add(words, 192), word6)
             digest := keccak256(words, 288)
+        }
+    }
+
+    function hash(Appraisal memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = APPRAISAL_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 128)
+            digest := keccak256(words, 160)
+        }
+    }
+
+    function hash(Bid memory message) internal pure returns (bytes32 digest) {
+        bytes32 typeHash = BID_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 384)
+            digest := keccak256(words, 416)
         }
     }
 

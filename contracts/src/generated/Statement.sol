@@ -25,6 +25,10 @@ library Statement {
     uint256 internal constant OPEN_COMMITTEE_Y = 6;
     uint256 internal constant OPEN_CONTEXT = 7;
     uint256 internal constant OPEN_POINTS = 8;
+    uint256 internal constant REVEAL_COMMITMENT = 1;
+    uint256 internal constant REVEAL_RHO = 2;
+    uint256 internal constant REVEAL_EVALUATION = 3;
+    uint256 internal constant REVEAL_POINTS = 4;
 
     /// @dev Typed amounts and fees stay below this, in micro-dollars.
     uint64 internal constant AMOUNT_LIMIT = 2 ** 63;

@@ -8,7 +8,7 @@ import {IMarginVerifier} from "./IMarginVerifier.sol";
 import {IRiskOracle} from "./IRiskOracle.sol";
 import {IWalletSignatures} from "./IWalletSignatures.sol";
 
-/// @dev Life of an account. FROZEN is reached only by the default path, which is not built yet; the action table
+/// @dev Life of an account. FROZEN is reached only where there is a desk for defaults (IDefaultDesk); the action table
 ///      already says what it allows.
 enum Status {
     NONE,

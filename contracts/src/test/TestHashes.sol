@@ -4,7 +4,9 @@ pragma solidity ^0.8.28;
 import {ActionKind, ActionRules, Rule} from "../generated/ActionRules.sol";
 import {
     Action,
+    Appraisal,
     Attestation,
+    Bid,
     Confirmation,
     Epoch,
     Flow,
@@ -57,6 +59,14 @@ contract TestHashes {
     }
 
     function hashMove(Move calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashAppraisal(Appraisal calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashBid(Bid calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 

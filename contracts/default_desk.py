@@ -1,0 +1,195 @@
+"""Typed bindings of the desk for defaults, and the rule by which a committee's member gives a share; see
+IDefaultDesk.sol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zkmargin.committee.decryption import DecryptionRequest, DecryptionShare, give_share
+from zkmargin.committee.record import MemberShare
+from zkmargin.contracts.chain import Chain, Receipt
+from zkmargin.contracts.clearing_house import ClearingHouse, Status
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.errors import CallInvalid, FreezeNotFinal
+from zkmargin.contracts.messages import EpochPoints
+from zkmargin.contracts.requests import Proof
+from zkmargin.engine.presets import Preset
+from zkmargin.prover.account.escrow import Escrow
+from zkmargin.prover.actions.bidding import Book
+from zkmargin.prover.actions.revelation import Revelation
+from zkmargin.prover.actions.transition import Transition
+from zkmargin.prover.messages.records import Bid
+from zkmargin.prover.messages.typed_data import Domain
+from zkmargin.prover.statement.checkpoint import list_numbers, read_numbers
+
+
+@dataclass(frozen=True)
+class DefaultCase:
+    """An account in default, as the chain has it; see IDefaultDesk.sol."""
+
+    frozen_at: int
+    revealed_at: int
+    auction_at: int
+    commitment: int
+    book_hash: bytes
+    start_usd6: int
+    floor_usd6: int
+
+
+class DefaultDesk:
+    """Deadlines, freezes, revelations and auctions of a DefaultHouse."""
+
+    def __init__(self, chain: Chain, clearing_house: str, domain: Domain, *, first_block: int = 0):
+        self.contract = Contract(chain, compile_contracts()["DefaultDesk"], clearing_house)
+        self.house = ClearingHouse(Contract(chain, compile_contracts()["ClearingHouse"], clearing_house), first_block)
+        self.chain, self.domain, self._first_block = chain, domain, first_block
+
+    # -------------------------------------------------------------------------------------------------------- deadlines
+    def tick(self, *, sender: str | None = None) -> int:
+        """Advances the clock of deadlines; gives the number of the checkpoint."""
+        (event,) = self.contract.decode_logs(self.contract.send("tick", sender=sender), "Ticked")
+        return int(event["checkpoint"])
+
+    def get_checkpoint(self, number: int) -> tuple[int, int]:
+        """Unix seconds, and seconds of the clock, of a checkpoint; 0, 0 if there is none."""
+        time, clock = self.contract.call("checkpointOf", number)
+        return int(time), int(clock)
+
+    def freeze(self, account: bytes, checkpoint: int, *, sender: str | None = None) -> Receipt:
+        """Freezes an account that is overdue by a checkpoint."""
+        return self.contract.send("freeze", account, checkpoint, sender=sender)
+
+    def redeem(self, account: bytes, *, sender: str | None = None) -> Receipt:
+        """Makes a frozen account active again that has proved maintenance since."""
+        return self.contract.send("redeem", account, sender=sender)
+
+    # -------------------------------------------------------------------------------------------------------- committee
+    def make_decryption_request(self, account: bytes) -> DecryptionRequest:
+        """What members give shares for: the account's freeze, once its block is final.
+
+        Raises
+        ------
+        FreezeNotFinal
+            If the account is not frozen, or its freeze is not in a block that the chain calls final.
+        """
+        final, status = self.chain.get_block("finalized").number, self.house.get_account(account).status
+        if status is not Status.FROZEN or final < self._first_block:
+            raise FreezeNotFinal(account, status.name, final)
+        events = self.contract.read_events("Frozen", first_block=self._first_block, last_block=final)
+        freezes = [event for event in events if bytes(event["args"]["account"]) == account]
+        if not freezes or self.house.get_account(account, block=final).status is not Status.FROZEN:
+            raise FreezeNotFinal(account, status.name, final)
+        freeze = freezes[-1]
+        return DecryptionRequest(
+            domain=self.domain,
+            account=account,
+            commitment=int(freeze["args"]["commitment"]),
+            freeze_block=int(freeze["blockNumber"]),
+            freeze_block_hash=bytes(freeze["blockHash"]),
+            escrow=self._read_escrow(account, final),
+        )
+
+    def release_share(self, account: bytes, share: MemberShare) -> DecryptionShare:
+        """A member's share for an account whose freeze is final; raises as `make_decryption_request`.
+
+        A share for a freeze that a reorganisation undoes would open a healthy account.
+        """
+        return give_share(share, self.make_decryption_request(account))
+
+    def _read_escrow(self, account: bytes, last_block: int) -> Escrow:
+        events = self.house.contract.read_events("AccountOpened", first_block=self._first_block, last_block=last_block)
+        (opened,) = [event["args"] for event in events if bytes(event["args"]["account"]) == account]
+        registry = Contract(self.chain, compile_contracts()["KeyRegistry"], self.contract.call("REGISTRY"))
+        keys = registry.read_events("KeyRegistered", first_block=self._first_block, last_block=last_block)
+        (key,) = [event["args"] for event in keys if event["args"]["version"] == opened["keyVersion"]]
+        ephemeral = (int(opened["ephemeralX"]), int(opened["ephemeralY"]))
+        return Escrow(ephemeral, int(opened["escrowedKey"]), (int(key["committeeX"]), int(key["committeeY"])))
+
+    # ---------------------------------------------------------------------------------------------------------- auction
+    def reveal(self, revelation: Revelation, proof: Proof, *, sender: str | None = None) -> Receipt:
+        """Publishes a frozen account's positions."""
+        message = revelation.message
+        arguments = (message.account, message.cash, list(message.words), list(proof))
+        return self.contract.send("reveal", *arguments, sender=sender)
+
+    def read_book(self, account: bytes, preset: Preset) -> Book:
+        """What was revealed last of an account.
+
+        Raises
+        ------
+        CallInvalid
+            If nothing was.
+        """
+        last = self.chain.get_block("latest").number
+        events = self.contract.read_events("Revealed", first_block=self._first_block, last_block=last)
+        found = [event["args"] for event in events if bytes(event["args"]["account"]) == account]
+        if not found:
+            raise CallInvalid("account", f"0x{account.hex()}", "one whose positions were revealed")
+        latest = found[-1]
+        numbers = [int(latest["cash"]), *(int(word) for word in latest["words"])]
+        return Book(account, int(latest["generation"]), read_numbers(numbers, preset))
+
+    def appraise(
+        self, account: bytes, epoch: int, equity_usd6: int, signatures: Sequence[bytes], *, sender: str | None = None
+    ) -> Receipt:
+        """Begins the auction at the equity that a quorum signed, over `Appraisal`."""
+        return self.contract.send("appraise", account, epoch, equity_usd6, list(signatures), sender=sender)
+
+    def bid(
+        self,
+        bid: Transition[Bid],
+        book: Book,
+        points: EpochPoints,
+        proof: Proof,
+        signature: bytes,
+        *,
+        sender: str | None = None,
+    ) -> Receipt:
+        """Takes a book over."""
+        message = bid.message
+        request = {
+            "book": message.book,
+            "account": message.account,
+            "commitmentOld": message.commitment_old,
+            "commitmentNew": message.commitment_new,
+            "price": message.price,
+            "cash": book.state.cash,
+            "words": list(list_numbers(book.state, bid.before.preset)[1:]),
+            "submitter": message.submitter,
+            "deadline": message.deadline,
+            "epoch": {"number": points.number, "points": [(point.name, point.x, point.y) for point in points.points]},
+            "signature": signature,
+            "proof": list(proof),
+        }
+        return self.contract.send("bid", request, sender=sender)
+
+    def get_case(self, account: bytes) -> DefaultCase:
+        """The account's case."""
+        return DefaultCase(*self.contract.call("caseOf", account))
+
+    def get_price(self, account: bytes) -> int:
+        """Micro-dollars that a bid has to reach now."""
+        return int(self.contract.call("priceOf", account))
+
+    # ------------------------------------------------------------------------------------------------------------ money
+    def get_bond(self, account: bytes) -> bytes:
+        """Inbox into which an account's bond is funded."""
+        return bytes(self.contract.call("bondOf", account))
+
+    def get_insurance(self) -> bytes:
+        """Inbox into which the surplus is funded, before `insure`."""
+        return bytes(self.contract.call("INSURANCE"))
+
+    def insure(self, amount_usd6: int, *, sender: str | None = None) -> Receipt:
+        """Turns what was funded into surplus."""
+        return self.contract.send("insure", amount_usd6, sender=sender)
+
+    def get_surplus(self) -> int:
+        """Micro-dollars that books may lack before anybody loses."""
+        return int(self.contract.call("surplus"))
+
+    def take_bond(self, account: bytes, to: str, *, sender: str | None = None) -> Receipt:
+        """Pays what is left of a closed account's bond; only its auth."""
+        return self.contract.send("takeBond", account, to, sender=sender)

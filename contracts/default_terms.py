@@ -1,0 +1,42 @@
+"""Terms of a venue's desk for defaults, with their bounds; IDefaultDesk.sol says what each is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class DefaultTerms:
+    """Times in seconds, amounts in micro-dollars; the contract refuses what is outside the bounds."""
+
+    lease: int = 4 * HOUR
+    """Of a proof; 1 h to 1 d."""
+    grace: int = HOUR // 2
+    """After the lease; 10 min to 1 d."""
+    window: int = HOUR // 4
+    """From the revelation to the appraisal; 10 min to 1 d."""
+    auction: int = 2 * HOUR // 3
+    """In which the price falls; 10 min to 1 d."""
+    margin_period: int = 24 * HOUR
+    """That the margin model covers: at least the four together, at most 2 d."""
+    bounty_usd6: int = 25 * 10**6
+    """To whoever freezes; at most 500 USDC."""
+    late_fee_usd6: int = 25 * 10**6
+    """Of a redeemed account; at most 100 USDC."""
+
+    def to_abi(self) -> tuple[int, ...]:
+        """In the order of the contract's struct."""
+        return tuple(asdict(self).values())
+
+
+@dataclass(frozen=True)
+class DefaultPlan:
+    """A desk for defaults to be deployed with a venue, for its first key version."""
+
+    reveal_vkey: Mapping[str, Any]
+    """snarkjs's verification key of `reveal`, from the same set-up as the others."""
+    terms: DefaultTerms = field(default_factory=DefaultTerms)

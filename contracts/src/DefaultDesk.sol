@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {AccountBook} from "./AccountBook.sol";
+import {ActionPath} from "./ActionPath.sol";
+import {CollateralVault} from "./CollateralVault.sol";
+import {Delegated} from "./Delegated.sol";
+import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
+import {Action, Appraisal, Bid, Flow, Messages, Reveal} from "./generated/Messages.sol";
+import {Status} from "./interfaces/IAccountBook.sol";
+import {PolicyAttestation} from "./interfaces/IClearingHouse.sol";
+import {BidRequest, DefaultCase, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
+import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
+import {IMarginVerifier, Transition} from "./interfaces/IMarginVerifier.sol";
+import {IPaymentClock} from "./interfaces/IPaymentClock.sol";
+import {IRevealVerifier} from "./interfaces/IRevealVerifier.sol";
+import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
+import {Attestations} from "./libraries/Attestations.sol";
+import {Bn254} from "./libraries/Bn254.sol";
+
+/// @title DefaultDesk
+/// @notice What it does and what it relies on is written in IDefaultDesk.
+contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
+    struct Checkpoint {
+        uint40 time; // unix seconds
+        uint40 clock; // seconds of the clock of deadlines
+    }
+
+    /// @dev What this desk adds to the clearing house's storage.
+    /// @custom:storage-location erc7201:zkmargin.defaults
+    struct Defaults {
+        mapping(bytes32 account => DefaultCase) cases;
+        mapping(uint256 number => Checkpoint) checkpoints;
+        uint256 latestCheckpoint;
+        uint256 surplus; // micro-dollars that the vault holds beyond all hidden cash
+    }
+
+    /// @dev keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff)).
+    bytes32 private constant STORAGE =
+        keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff));
+    /// @dev Most seconds by which a tick advances the clock: as long as an epoch serves proofs at most.
+    uint40 private constant LONGEST_TICK = 300;
+    uint256 private constant POSITIONS_PER_WORD = 7;
+    uint256 private constant LANE_BITS = 32;
+    int256 private constant POSITION_OFFSET = 2 ** 30;
+    int256 private constant CASH_LIMIT = 2 ** 80;
+
+    /// @inheritdoc IDefaultDesk
+    bytes32 public constant INSURANCE = keccak256("zkmargin.insurance");
+    /// @inheritdoc IDefaultDesk
+    IRevealVerifier public immutable REVEALS;
+    /// @notice The vault of the clearing house.
+    CollateralVault public immutable VAULT;
+    /// @notice Version of the keys that REVEALS is for.
+    uint16 public immutable KEY_VERSION;
+    /// @notice Seconds from the last proof, on the clock of deadlines, after which an account may be frozen.
+    uint40 public immutable DEADLINE;
+    /// @notice Seconds from the revelation to the appraisal.
+    uint40 public immutable WINDOW;
+    /// @notice Seconds in which the price falls.
+    uint40 public immutable AUCTION;
+    /// @notice Micro-dollars to whoever freezes.
+    uint64 public immutable BOUNTY;
+    /// @notice Micro-dollars of a redeemed account.
+    uint64 public immutable LATE_FEE;
+
+    constructor(
+        IKeyRegistry registry,
+        IRiskOracle oracle,
+        IMarginVerifier verifier,
+        IWalletSignatures wallets,
+        CollateralVault vault,
+        IRevealVerifier reveals,
+        uint16 keyVersion,
+        DefaultTerms memory terms
+    ) AccountBook(registry, oracle, verifier, wallets) {
+        _requireBetween("lease", terms.lease, 1 hours, 1 days);
+        _requireBetween("grace", terms.grace, 10 minutes, 1 days);
+        _requireBetween("window", terms.window, 10 minutes, 1 days);
+        _requireBetween("auction", terms.auction, 10 minutes, 1 days);
+        _requireBetween("lateFee", terms.lateFee, 0, 100e6);
+        _requireBetween("bounty", terms.bounty, 0, 500e6);
+        uint256 together = uint256(terms.lease) + terms.grace + terms.window + terms.auction;
+        _requireBetween("marginPeriod", terms.marginPeriod, together, 2 days);
+        if (reveals.key() == address(0)) revert TermsInvalid("reveals", 0, 1);
+        (REVEALS, VAULT, KEY_VERSION) = (reveals, vault, keyVersion);
+        DEADLINE = uint40(terms.lease) + terms.grace;
+        (WINDOW, AUCTION) = (terms.window, terms.auction);
+        (BOUNTY, LATE_FEE) = (terms.bounty, terms.lateFee);
+    }
+
+    // ------------------------------------------------------------------ deadlines
+
+    /// @inheritdoc IDefaultDesk
+    function tick() external onlyDelegated nonReentrant returns (uint256 checkpoint) {
+        ORACLE.requireFresh(ORACLE.latestNumber(), ActionKind.ATTEST);
+        uint24 generation = ORACLE.generation();
+        // While a step's settlement waits nobody can take the step, so nobody can prove.
+        if (generation > ORACLE.FIRST_GENERATION()) ORACLE.settlementFor(KEY_VERSION, generation - 1, 1);
+        Defaults storage defaults = _defaults();
+        Checkpoint memory last = defaults.checkpoints[defaults.latestCheckpoint];
+        uint40 time = uint40(block.timestamp);
+        if (time <= last.time) revert TickTooEarly(last.time);
+        uint40 elapsed = last.time == 0 ? 0 : time - last.time;
+        uint40 clock = last.clock + (elapsed < LONGEST_TICK ? elapsed : LONGEST_TICK);
+        checkpoint = ++defaults.latestCheckpoint;
+        defaults.checkpoints[checkpoint] = Checkpoint(time, clock);
+        emit Ticked(checkpoint, time, clock);
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function freeze(bytes32 account, uint256 checkpoint) external onlyDelegated nonReentrant {
+        AccountRecord storage record = _accounts[account];
+        AccountHead memory head;
+        _load(head, record);
+        Status status = _statusOf(head.state);
+        if (status != Status.ACTIVE) revert AccountNotOpen(account, status);
+        Defaults storage defaults = _defaults();
+        Checkpoint memory from = defaults.checkpoints[checkpoint];
+        uint40 elapsed = defaults.checkpoints[defaults.latestCheckpoint].clock - from.clock;
+        uint40 provenAt = _provenAt(account, head);
+        if (provenAt == 0 || from.time < provenAt || elapsed <= DEADLINE) {
+            revert NotOverdue(account, provenAt, from.time, elapsed);
+        }
+
+        _setStatus(record, head, Status.FROZEN);
+        defaults.cases[account].frozenAt = uint40(block.timestamp);
+        uint64 bounty = _takeFromBond(account, BOUNTY);
+        emit Frozen(account, record.commitment, msg.sender, bounty);
+        if (bounty != 0) VAULT.release(account, msg.sender, bounty, new Flow[](0));
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function redeem(bytes32 account) external onlyDelegated nonReentrant {
+        (AccountRecord storage record, AccountHead memory head, DefaultCase storage case_) = _caseOf(account);
+        uint40 frozenAt = case_.frozenAt;
+        bool isFlat = head.state & MAY_HOLD_DERIVATIVES == 0;
+        if (!isFlat && !_hasProved(account, record.commitment, head, frozenAt)) revert NotRedeemable(account, frozenAt);
+
+        Defaults storage defaults = _defaults();
+        delete defaults.cases[account];
+        _setStatus(record, head, Status.ACTIVE);
+        uint64 fee = _takeFromBond(account, LATE_FEE);
+        defaults.surplus += fee;
+        emit Redeemed(account, fee);
+    }
+
+    // ------------------------------------------------------------------ revelation, auction
+
+    /// @inheritdoc IDefaultDesk
+    function reveal(
+        bytes32 account,
+        int128 cash,
+        uint256[] calldata words,
+        uint256[8] calldata proof
+    ) external onlyDelegated nonReentrant {
+        (AccountRecord storage record, AccountHead memory head, DefaultCase storage case_) = _caseOf(account);
+        if (head.keyVersion != KEY_VERSION) revert KeyVersionWrong(account, head.keyVersion, KEY_VERSION);
+        _requireBook(cash, words);
+        uint256 commitment = record.commitment;
+        Reveal memory message = Reveal(account, head.keyVersion, head.generation, commitment, cash, words);
+        uint256 rho = _context(_hashTypedDataV4(Messages.hash(message)));
+        REVEALS.verify(commitment, rho, _evaluate(cash, words, rho), proof);
+
+        case_.revealedAt = _liveTime();
+        case_.auctionAt = 0;
+        case_.commitment = commitment;
+        case_.bookHash = keccak256(abi.encode(cash, words));
+        emit Revealed(account, commitment, head.generation, cash, words);
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function appraise(
+        bytes32 account,
+        uint64 epoch,
+        int128 equity,
+        bytes[] calldata signatures
+    ) external onlyDelegated nonReentrant {
+        (AccountRecord storage record, , DefaultCase storage case_) = _caseOf(account);
+        uint40 from = case_.revealedAt + WINDOW;
+        if (case_.revealedAt == 0 || case_.auctionAt != 0 || _liveTime() < from) {
+            revert AppraisalTooEarly(account, from);
+        }
+        if (record.commitment != case_.commitment) revert BookStale(account);
+        ORACLE.requireFresh(epoch, ActionKind.TRADE);
+        bytes32 digest = _hashTypedDataV4(Messages.hash(Appraisal(account, case_.commitment, epoch, equity)));
+        ORACLE.requireQuorum(digest, signatures);
+
+        int128 floor = -SafeCast.toInt128(SafeCast.toInt256(_defaults().surplus));
+        case_.auctionAt = _liveTime();
+        case_.floor = floor;
+        case_.start = equity > floor ? equity : floor;
+        emit AuctionBegun(account, epoch, case_.start, floor);
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function bid(BidRequest calldata request) external onlyDelegated nonReentrant returns (int128 cashFlow) {
+        (AccountRecord storage bookRecord, AccountHead memory bookHead, DefaultCase storage case_) = _caseOf(
+            request.book
+        );
+        _requirePrice(request, bookRecord, case_);
+        cashFlow = _cashFlow(request);
+        Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
+        Action memory action = _start(ActionKind.TRADE);
+        AccountHead memory head;
+        action.submitter = request.submitter;
+        _draft(action, rule, head, request.account, request.commitmentOld, request.commitmentNew, 0, request.deadline);
+        if (action.generationOld != bookHead.generation || action.keyVersion != bookHead.keyVersion) {
+            revert SidesDiffer(action.generationOld, bookHead.generation, action.keyVersion, bookHead.keyVersion);
+        }
+        ProofInputs memory inputs;
+        _gather(inputs, rule, action, head, 0, request.epoch);
+        // The book's lineage becomes the bidder's, as a trade's other side does.
+        _requireLineage(rule, request.book, bookHead, inputs);
+        _requireLineage(rule, action.account, head, inputs);
+        _bind(action, inputs);
+        action.cashFlow = cashFlow;
+        bytes32 digest = _bidDigest(request, action);
+        _requireSignature(action.account, head.state, head.auth, digest, request.signature);
+        VERIFIER.verify(
+            inputs.key,
+            _transition(action, digest, request.words, inputs.slots),
+            inputs.policy,
+            inputs.settlement,
+            request.proof
+        );
+
+        _write(rule, action, head, inputs);
+        _close(request.book, bookRecord, bookHead, request.price);
+        emit TakenOver(
+            request.book,
+            action.account,
+            action.commitmentNew,
+            request.price,
+            cashFlow,
+            action.epoch,
+            action.generationNew
+        );
+    }
+
+    // ------------------------------------------------------------------ money
+
+    /// @inheritdoc IDefaultDesk
+    function insure(uint256 amount) external onlyDelegated nonReentrant {
+        _defaults().surplus += amount;
+        emit SurplusAdded(amount);
+        VAULT.absorb(INSURANCE, amount, new Flow[](0));
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function takeBond(bytes32 account, address to) external onlyDelegated nonReentrant {
+        AccountHead memory head;
+        _load(head, _accounts[account]);
+        if (_statusOf(head.state) != Status.CLOSED || msg.sender != head.auth) revert BondKept(account);
+        uint64 amount = _takeFromBond(account, type(uint64).max);
+        if (amount != 0) VAULT.release(account, to, amount, new Flow[](0));
+    }
+
+    // ------------------------------------------------------------------ views
+
+    /// @inheritdoc IDefaultDesk
+    function caseOf(bytes32 account) external view returns (DefaultCase memory) {
+        return _defaults().cases[account];
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function priceOf(bytes32 account) external view returns (int128) {
+        return _price(account, _defaults().cases[account]);
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function checkpointOf(uint256 number) external view returns (uint40 time, uint40 clock) {
+        Checkpoint storage checkpoint = _defaults().checkpoints[number];
+        return (checkpoint.time, checkpoint.clock);
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function surplus() external view returns (uint256) {
+        return _defaults().surplus;
+    }
+
+    /// @inheritdoc IDefaultDesk
+    function bondOf(bytes32 account) public pure returns (bytes32) {
+        return keccak256(abi.encode("zkmargin.bond", account));
+    }
+
+    // ------------------------------------------------------------------ parts of a bid
+
+    function _requirePrice(
+        BidRequest calldata request,
+        AccountRecord storage bookRecord,
+        DefaultCase storage case_
+    ) private view {
+        if (bookRecord.commitment != case_.commitment) revert BookStale(request.book);
+        if (keccak256(abi.encode(request.cash, request.words)) != case_.bookHash) revert BookStale(request.book);
+        int128 needed = _price(request.book, case_);
+        if (request.price < needed) revert PriceTooLow(request.price, needed);
+    }
+
+    /// @dev The book's cash, less what is paid for it.
+    function _cashFlow(BidRequest calldata request) private pure returns (int128) {
+        int256 flow = int256(request.cash) - request.price;
+        if (flow <= -CASH_LIMIT || flow >= CASH_LIMIT) revert CashFlowTooLarge(flow);
+        return int128(flow);
+    }
+
+    function _bidDigest(BidRequest calldata request, Action memory action) private view returns (bytes32) {
+        Bid memory message = Bid({
+            book: request.book,
+            account: action.account,
+            keyVersion: action.keyVersion,
+            epoch: action.epoch,
+            generationOld: action.generationOld,
+            generationNew: action.generationNew,
+            commitmentOld: action.commitmentOld,
+            commitmentNew: action.commitmentNew,
+            price: request.price,
+            cashFlow: action.cashFlow,
+            submitter: request.submitter,
+            deadline: request.deadline
+        });
+        return _hashTypedDataV4(Messages.hash(message));
+    }
+
+    function _transition(
+        Action memory action,
+        bytes32 digest,
+        uint256[] calldata words,
+        uint256 slots
+    ) private pure returns (Transition memory) {
+        return
+            Transition({
+                commitmentOld: action.commitmentOld,
+                commitmentNew: action.commitmentNew,
+                tradeTag: 0,
+                ciphertext: 0,
+                side: 0,
+                write: true,
+                context: _context(digest),
+                cashFlow: action.cashFlow,
+                flows: _flows(words, slots)
+            });
+    }
+
+    /// @dev The book's positions as flows into another account, in rising order of slots.
+    function _flows(uint256[] calldata words, uint256 slots) private pure returns (Flow[] memory flows) {
+        flows = new Flow[](slots);
+        uint256 count;
+        for (uint256 slot = 0; slot < slots; slot++) {
+            uint256 lane = words[slot / POSITIONS_PER_WORD] >> (LANE_BITS * (slot % POSITIONS_PER_WORD));
+            int256 lots = int256(lane & (2 ** LANE_BITS - 1)) - POSITION_OFFSET;
+            if (lots != 0) flows[count++] = Flow(uint16(slot), int64(lots));
+        }
+        assembly ("memory-safe") {
+            mstore(flows, count) // the list ends after what was put in
+        }
+    }
+
+    /// @dev The former owner's account ends; it is paid, or the surplus pays.
+    function _close(bytes32 book, AccountRecord storage record, AccountHead memory head, int128 price) private {
+        Defaults storage defaults = _defaults();
+        delete defaults.cases[book];
+        head.state &= ~MAY_HOLD_DERIVATIVES;
+        _setStatus(record, head, Status.CLOSED);
+        if (price > 0) VAULT.release(book, head.auth, uint256(int256(price)), new Flow[](0));
+        else if (price < 0) defaults.surplus -= uint256(-int256(price));
+    }
+
+    /// @dev Falls in a line from `start` to `floor`, where it stays; never below what the surplus can pay now, since
+    ///      other books may have used it meanwhile.
+    function _price(bytes32 account, DefaultCase storage case_) private view returns (int128 price) {
+        uint40 began = case_.auctionAt;
+        if (began == 0) revert NoAuction(account);
+        uint40 elapsed = _liveTime() - began;
+        if (elapsed > AUCTION) elapsed = AUCTION;
+        int256 fall = (int256(case_.start) - case_.floor) * int256(uint256(elapsed));
+        price = int128(int256(case_.start) - fall / int256(uint256(AUCTION)));
+        int128 least = -SafeCast.toInt128(SafeCast.toInt256(_defaults().surplus));
+        if (price < least) price = least;
+    }
+
+    // ------------------------------------------------------------------ what was published
+
+    /// @dev Cash within 80 bits, and words that read one way: as many as slots need, and no lane beyond the last slot.
+    function _requireBook(int128 cash, uint256[] calldata words) private view {
+        (, uint16 slots) = REGISTRY.transitionKey(KEY_VERSION);
+        uint256 count = (slots + POSITIONS_PER_WORD - 1) / POSITIONS_PER_WORD;
+        if (cash < -CASH_LIMIT || cash >= CASH_LIMIT) revert BookMalformed(0, count + 1);
+        if (words.length != count) revert BookMalformed(words.length, count + 1);
+        for (uint256 j = 0; j < count; j++) {
+            uint256 left = slots - POSITIONS_PER_WORD * j;
+            uint256 lanes = left < POSITIONS_PER_WORD ? left : POSITIONS_PER_WORD;
+            if (words[j] >> (LANE_BITS * lanes) != 0) revert BookMalformed(j + 1, count + 1);
+        }
+    }
+
+    /// @dev cash + sum of word_j rho^(j + 1), by Horner.
+    function _evaluate(int128 cash, uint256[] calldata words, uint256 rho) private pure returns (uint256 value) {
+        for (uint256 j = words.length; j > 0; j--) {
+            value = mulmod(addmod(value, words[j - 1], Bn254.R), rho, Bn254.R);
+        }
+        value = addmod(value, Bn254.toField(cash), Bn254.R);
+    }
+
+    // ------------------------------------------------------------------ proofs, status, storage
+
+    /// @dev Unix seconds of the account's last proof of margin, written or attested; 0 for one that needs none: that
+    ///      holds no derivatives, or has none.
+    function _provenAt(bytes32 account, AccountHead memory head) private view returns (uint40) {
+        if (head.state & MAY_HOLD_DERIVATIVES == 0) return 0;
+        uint40 attestedAt = Attestations.unpack(_attestations[account][ActionRules.NAME_MAINTENANCE]).time;
+        return attestedAt > head.provenAt ? attestedAt : head.provenAt;
+    }
+
+    /// @dev Whether the account, as it is, has proved margin since then, at an epoch that still serves such proofs.
+    function _hasProved(
+        bytes32 account,
+        uint256 commitment,
+        AccountHead memory head,
+        uint40 since
+    ) private view returns (bool) {
+        uint256 oldest = block.timestamp - ORACLE.maxAgeOf(ActionKind.ATTEST);
+        if (oldest < since) oldest = since;
+        if (head.provenAt >= oldest && head.state & MARGIN != 0) return !ORACLE.isRevoked(head.provenEpoch);
+        PolicyAttestation memory kept = Attestations.unpack(_attestations[account][ActionRules.NAME_MAINTENANCE]);
+        return
+            kept.time >= oldest &&
+            kept.tag == Attestations.tag(commitment, head.keyVersion, ActionRules.NAME_MAINTENANCE, 0) &&
+            !ORACLE.isRevoked(kept.epoch);
+    }
+
+    function _caseOf(
+        bytes32 account
+    ) private view returns (AccountRecord storage record, AccountHead memory head, DefaultCase storage case_) {
+        record = _accounts[account];
+        _load(head, record);
+        case_ = _defaults().cases[account];
+        if (_statusOf(head.state) != Status.FROZEN || case_.frozenAt == 0) revert NotInDefault(account);
+    }
+
+    /// @dev Takes up to that much of the bond out of its inbox; what is taken is in the vault and nobody's yet.
+    function _takeFromBond(bytes32 account, uint64 most) private returns (uint64 amount) {
+        bytes32 bond = bondOf(account);
+        uint256 funded = VAULT.inbox(bond, VAULT.CASH());
+        amount = funded < most ? uint64(funded) : most;
+        if (amount != 0) VAULT.absorb(bond, amount, new Flow[](0));
+    }
+
+    function _setStatus(AccountRecord storage record, AccountHead memory head, Status status) private {
+        head.state = (head.state & ~STATUS) | uint8(status);
+        _store(record, head);
+    }
+
+    function _liveTime() private view returns (uint40) {
+        return IPaymentClock(address(ORACLE)).liveTime();
+    }
+
+    function _defaults() private pure returns (Defaults storage defaults) {
+        bytes32 place = STORAGE;
+        assembly ("memory-safe") {
+            defaults.slot := place
+        }
+    }
+
+    function _requireBetween(bytes32 what, uint256 value, uint256 least, uint256 most) private pure {
+        if (value < least) revert TermsInvalid(what, value, least);
+        if (value > most) revert TermsInvalid(what, value, most);
+    }
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {EpochPoints} from "./IClearingHouse.sol";
+import {IRevealVerifier} from "./IRevealVerifier.sol";
+
+/// @notice Terms of defaults, fixed when the desk is made. Times are seconds, amounts micro-dollars.
+/// @param lease How long a proof holds, on the clock of deadlines.
+/// @param grace What follows the lease, on the same clock.
+/// @param window From the revelation to the appraisal, on the oracle's live clock.
+/// @param auction In which the price falls to its floor, likewise.
+/// @param marginPeriod What the margin model covers; at least the four together.
+/// @param bounty To whoever freezes, out of the account's bond.
+/// @param lateFee Of a redeemed account, out of its bond into the surplus.
+struct DefaultTerms {
+    uint32 lease;
+    uint32 grace;
+    uint32 window;
+    uint32 auction;
+    uint32 marginPeriod;
+    uint64 bounty;
+    uint64 lateFee;
+}
+
+/// @notice An account in default.
+/// @param frozenAt Unix seconds; 0 without a case.
+/// @param revealedAt Live time; 0 before.
+/// @param auctionAt Live time at which the price began to fall; 0 before.
+/// @param commitment Which was revealed.
+/// @param bookHash keccak256(abi.encode(cash, words)) of what was revealed.
+/// @param start Price at the beginning, micro-dollars.
+/// @param floor Price at the end, micro-dollars: minus the surplus of that moment.
+struct DefaultCase {
+    uint40 frozenAt;
+    uint40 revealedAt;
+    uint40 auctionAt;
+    uint256 commitment;
+    bytes32 bookHash;
+    int128 start;
+    int128 floor;
+}
+
+/// @notice A bid: the book merges into the bidder's account, whose initial margin is proved with it.
+/// @param book The account in default.
+/// @param account The bidder's.
+/// @param commitmentOld Of the bidder's account.
+/// @param commitmentNew Of the same with the book in it.
+/// @param price Micro-dollars that the bidder pays, or with a minus receives.
+/// @param cash Of the book, as revealed, micro-dollars.
+/// @param words Positions of the book, as revealed.
+/// @param submitter Who alone may carry it in; zero for anyone.
+/// @param deadline Unix seconds.
+/// @param epoch At which initial margin is proved.
+/// @param signature Of the bidder's auth, over Bid.
+/// @param proof Of `transition`.
+struct BidRequest {
+    bytes32 book;
+    bytes32 account;
+    uint256 commitmentOld;
+    uint256 commitmentNew;
+    int128 price;
+    int128 cash;
+    uint256[] words;
+    address submitter;
+    uint40 deadline;
+    EpochPoints epoch;
+    bytes signature;
+    uint256[8] proof;
+}
+
+/// @title Accounts that miss their deadline, up to a new owner of their book
+/// @notice An account that holds derivatives must prove margin again within `lease` of its last proof. When `grace` has
+///         passed too, anyone may freeze it. Its committee opens it in private. Is it solvent, a proof of maintenance
+///         redeems it for a fee. Is it not, its positions are revealed, publishers appraise them, and the first bid at
+///         a price that falls from their value takes them over; what was paid is the former owner's to claim.
+///         Deadlines run on a clock of their own. It advances by `tick`, by at most five minutes at a time, and only
+///         while an epoch serves proofs and no step of the listing is waiting for its settlement: a stale oracle, a
+///         pause or a halt of the chain makes nobody overdue.
+/// @dev Safety assumptions
+///      - A quorum appraises a book at its value. Until the price has fallen to what the book is worth nobody bids, so
+///        too high an appraisal costs time, too low a one costs the former owner.
+///      - Fewer than t members of the committee open accounts that are not in default; the contract cannot see it.
+///      Liveness assumptions
+///      - Somebody ticks, freezes and bids. t members of the committee open and reveal.
+///      Warning: runs in the clearing house's storage, by delegated calls alone. Serves one key version.
+interface IDefaultDesk {
+    /// @notice The clock of deadlines advanced.
+    /// @param checkpoint Number of the checkpoint.
+    /// @param time Unix seconds.
+    /// @param clock Seconds of the clock.
+    event Ticked(uint256 indexed checkpoint, uint40 time, uint40 clock);
+    /// @notice An account was frozen. Its committee may open it.
+    /// @param account The account.
+    /// @param commitment Its commitment.
+    /// @param keeper Who froze it.
+    /// @param bounty Micro-dollars that the keeper may claim.
+    event Frozen(bytes32 indexed account, uint256 commitment, address keeper, uint64 bounty);
+    /// @notice A frozen account is active again. Its owner should move to a new viewing key.
+    /// @param account The account.
+    /// @param lateFee Micro-dollars taken from its bond.
+    event Redeemed(bytes32 indexed account, uint64 lateFee);
+    /// @notice A frozen account's positions, proved to be what its commitment holds.
+    /// @param account The account.
+    /// @param commitment Its commitment.
+    /// @param generation Version of the listing in which its slots are meant.
+    /// @param cash Micro-dollars.
+    /// @param words Positions, seven to a word.
+    event Revealed(bytes32 indexed account, uint256 commitment, uint24 generation, int128 cash, uint256[] words);
+    /// @notice The auction of a book began.
+    /// @param account The account.
+    /// @param epoch Number of the epoch at whose prices it was appraised.
+    /// @param start First price, micro-dollars.
+    /// @param floor Last price, micro-dollars.
+    event AuctionBegun(bytes32 indexed account, uint64 epoch, int128 start, int128 floor);
+    /// @notice A book has a new owner.
+    /// @param book The account whose it was, closed now.
+    /// @param account The account that holds it now.
+    /// @param commitment New commitment of that account.
+    /// @param price Micro-dollars that the former owner may claim, or with a minus that the surplus paid.
+    /// @param cashFlow Micro-dollars into the account.
+    /// @param epoch Number of the epoch whose initial margin was proved.
+    /// @param generation Generation of the account after it.
+    event TakenOver(
+        bytes32 indexed book,
+        bytes32 indexed account,
+        uint256 commitment,
+        int128 price,
+        int128 cashFlow,
+        uint64 epoch,
+        uint24 generation
+    );
+    /// @notice The surplus, which pays what books lack, grew.
+    /// @param amount Micro-dollars.
+    event SurplusAdded(uint256 amount);
+
+    /// @notice Terms that contradict each other, or a part that is missing.
+    /// @param what Which of them.
+    /// @param value Given.
+    /// @param limit Allowed.
+    error TermsInvalid(bytes32 what, uint256 value, uint256 limit);
+    /// @notice The clock ticks at most once a second.
+    /// @param time Unix seconds of the last tick.
+    error TickTooEarly(uint40 time);
+    /// @notice The account is not overdue by this checkpoint.
+    /// @param account The account.
+    /// @param provenAt Unix seconds of its last proof; 0 for one that needs none.
+    /// @param time Unix seconds of the checkpoint, which must not be earlier.
+    /// @param elapsed Seconds of the clock since the checkpoint, which must exceed lease and grace.
+    error NotOverdue(bytes32 account, uint40 provenAt, uint40 time, uint40 elapsed);
+    /// @notice The account is not in default.
+    /// @param account The account.
+    error NotInDefault(bytes32 account);
+    /// @notice No proof of maintenance since the freeze is fresh.
+    /// @param account The account.
+    /// @param frozenAt Unix seconds.
+    error NotRedeemable(bytes32 account, uint40 frozenAt);
+    /// @notice A published number is out of its range, or the list has another length.
+    /// @param place 0 for cash, then the words.
+    /// @param count Numbers expected.
+    error BookMalformed(uint256 place, uint256 count);
+    /// @notice What the call states is not the book as it was revealed, or the account has moved since.
+    /// @param account The account.
+    error BookStale(bytes32 account);
+    /// @notice The appraisal comes before the window's end, or a second time.
+    /// @param account The account.
+    /// @param from Live time from which it is taken.
+    error AppraisalTooEarly(bytes32 account, uint40 from);
+    /// @notice No auction of this account goes on.
+    /// @param account The account.
+    error NoAuction(bytes32 account);
+    /// @notice The bid is below the price.
+    /// @param price Bid, micro-dollars.
+    /// @param needed Micro-dollars now.
+    error PriceTooLow(int128 price, int128 needed);
+    /// @notice The cash that would move is too large for the statement.
+    /// @param cashFlow Micro-dollars.
+    error CashFlowTooLarge(int256 cashFlow);
+    /// @notice Only auth takes what is left of a closed account's bond.
+    /// @param account The account.
+    error BondKept(bytes32 account);
+
+    /// @notice Advances the clock of deadlines. Anyone may call.
+    /// @dev Reverts with `TickTooEarly`, and as the oracle while its latest epoch serves no attestation or the latest
+    ///      step has no settlement that serves.
+    /// @return checkpoint Number of the checkpoint that it made.
+    function tick() external returns (uint256 checkpoint);
+
+    /// @notice Freezes an account that is overdue. Anyone may; the bounty is the caller's to claim.
+    /// @dev Reverts with `AccountNotOpen` and `NotOverdue`.
+    /// @param account The account.
+    /// @param checkpoint Number of a checkpoint at or after its last proof, lease and grace ago.
+    function freeze(bytes32 account, uint256 checkpoint) external;
+
+    /// @notice Makes a frozen account active again that has proved maintenance since, or is flat. Anyone may call.
+    /// @dev Reverts with `NotInDefault` and `NotRedeemable`.
+    /// @param account The account.
+    function redeem(bytes32 account) external;
+
+    /// @notice Publishes a frozen account's positions. Anyone may who can prove them.
+    /// @dev Reverts with `NotInDefault`, `KeyVersionWrong`, `BookMalformed`, and as REVEALS if the proof does not hold.
+    /// @param account The account.
+    /// @param cash Micro-dollars.
+    /// @param words Positions, seven to a word.
+    /// @param proof Of reveal.
+    function reveal(bytes32 account, int128 cash, uint256[] calldata words, uint256[8] calldata proof) external;
+
+    /// @notice Begins the auction of a revealed book at the value that publishers signed. Anyone may call.
+    /// @dev Reverts with `NotInDefault`, `AppraisalTooEarly`, `BookStale`, and as the oracle for a stale epoch or no
+    ///      quorum.
+    /// @param account The account.
+    /// @param epoch Number of the epoch at whose prices it was appraised, at or after the revelation's latest.
+    /// @param equity Its equity, micro-dollars.
+    /// @param signatures Of publishers, over Appraisal, in the order of the oracle.
+    function appraise(bytes32 account, uint64 epoch, int128 equity, bytes[] calldata signatures) external;
+
+    /// @notice Takes a book over at a price not below the present one. Anyone may call, or the named submitter.
+    /// @dev Reverts with `NotInDefault`, `BookStale`, `NoAuction`, `PriceTooLow`, `CashFlowTooLarge`, and as a trade's
+    ///      side.
+    /// @param request The bid.
+    /// @return cashFlow Micro-dollars into the bidder's account.
+    function bid(BidRequest calldata request) external returns (int128 cashFlow);
+
+    /// @notice Turns what was funded for `INSURANCE` into surplus. Anyone may call.
+    /// @dev Reverts as the vault, if less was funded.
+    /// @param amount Micro-dollars.
+    function insure(uint256 amount) external;
+
+    /// @notice Pays what is left of a closed account's bond. Only its auth may call.
+    /// @dev Reverts with `BondKept`, and as the vault for a recipient that it refuses.
+    /// @param account The account.
+    /// @param to Who may claim it.
+    function takeBond(bytes32 account, address to) external;
+
+    /// @notice The account's case.
+    /// @param account The account.
+    /// @return The case.
+    function caseOf(bytes32 account) external view returns (DefaultCase memory);
+
+    /// @notice Price of a book now.
+    /// @param account The account.
+    /// @return Micro-dollars; reverts with `NoAuction`.
+    function priceOf(bytes32 account) external view returns (int128);
+
+    /// @notice A checkpoint of the clock of deadlines.
+    /// @param number Its number, from 1.
+    /// @return time Unix seconds; 0 if there is none.
+    /// @return clock Seconds of the clock.
+    function checkpointOf(uint256 number) external view returns (uint40 time, uint40 clock);
+
+    /// @notice Micro-dollars that books may lack before anybody loses.
+    /// @return The surplus.
+    function surplus() external view returns (uint256);
+
+    /// @notice Inbox into which an account's bond is funded.
+    /// @param account The account.
+    /// @return Number to fund.
+    function bondOf(bytes32 account) external pure returns (bytes32);
+
+    /// @notice Inbox into which the surplus is funded.
+    /// @return Number to fund.
+    function INSURANCE() external view returns (bytes32);
+
+    /// @notice What checks revelations.
+    /// @return The verifier.
+    function REVEALS() external view returns (IRevealVerifier);
+}

@@ -1,0 +1,104 @@
+"""Bidding for a book in default: the transition that merges it into the bidder's hidden account."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zkmargin.engine.account import AccountState
+from zkmargin.engine.epoch.expiry import identity_expiry_step
+from zkmargin.engine.presets import BITS
+from zkmargin.prover.account.account import Account
+from zkmargin.prover.actions.effects import Effects
+from zkmargin.prover.actions.intent import EpochData
+from zkmargin.prover.actions.transition import Transition, certify
+from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch
+from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
+from zkmargin.prover.messages.records import Bid
+from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.ranges import check_private, check_range
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What was revealed of an account in default."""
+
+    account: bytes
+    """32 bytes."""
+    generation: int
+    """Version of the listing in which its slots are meant."""
+    state: AccountState
+
+
+def build_bid(
+    account: Account,
+    book: Book,
+    price_usd6: int,
+    epoch: EpochData,
+    *,
+    domain: Domain,
+    key_version: int,
+    deadline: int,
+    submitter: str = ZERO_ADDRESS,
+) -> Transition[Bid]:
+    """The transition of a bidder's account that takes a book over for `price_usd6` micro-dollars (with a minus: is paid
+    them), ready to be signed and proved.
+
+    Raises
+    ------
+    ActionNotAllowed
+        If the book is the account's own.
+    GenerationMismatch
+        If account, book and epoch are not of one generation: the step is taken first.
+    OutOfRange
+        If a position, the cash or the price leaves its range.
+    PolicyNotMet
+        If the account with the book in it does not meet initial margin; says how much is missing.
+    """
+    if book.account == account.id:
+        raise ActionNotAllowed("BID", "an account does not bid for its own book")
+    for generation in (book.generation, epoch.generation):
+        if generation != account.generation:
+            raise GenerationMismatch(account.generation, generation, str(account.generation))
+    check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)
+    cash_flow = book.state.cash - price_usd6
+    check_private("cash that moves", cash_flow, BITS.cash)
+    flows = tuple((slot, int(lots)) for slot, lots in enumerate(book.state.positions) if lots)
+    held = tuple(
+        int(mine) + int(theirs) for mine, theirs in zip(account.state.positions, book.state.positions, strict=True)
+    )
+    for slot, lots in enumerate(held):
+        check_private(f"position in slot {slot} after the bid", lots, BITS.position)
+    cash = check_private("cash after the bid", account.state.cash + cash_flow, BITS.cash)
+    state = AccountState(np.array(held, dtype=np.int64), cash)
+    effects = Effects(
+        before=account,
+        after=account.advance(state, account.generation),
+        kind=ActionKind.TRADE,
+        trade=None,
+        side=0,
+        trade_tag=0,
+        ciphertext=0,
+        cash_flow=cash_flow,
+        flows=flows,
+        held=held,
+        new_state=state,
+        generation=account.generation,
+        policy=epoch.policies["initial"],
+        settlement=identity_expiry_step(account.preset),
+    )
+    message = Bid(
+        book=book.account,
+        account=account.id,
+        key_version=key_version,
+        epoch=epoch.number,
+        generation_old=account.generation,
+        generation_new=account.generation,
+        commitment_old=account.commitment,
+        commitment_new=effects.commitment_new,
+        price=price_usd6,
+        cash_flow=cash_flow,
+        submitter=submitter,
+        deadline=deadline,
+    )
+    return Transition(effects, message, compute_digest(domain, message), certify(effects))

@@ -1,0 +1,565 @@
+"""Each check of the desk for defaults, from a case that passes and one thing changed; keys are simulated."""
+
+from dataclasses import astuple, dataclass, replace
+from functools import cache
+
+import pytest
+from eth_abi import encode as abi_encode
+from eth_utils import keccak
+
+from tests.support.reverts import refused, reverts
+from tests.support.simulator import SimulatedKey
+from tests.support.world import POLICIES, USDC, Party, World, make_wallet, tamper
+from zkmargin.contracts.clearing_house import Status
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.default_desk import DefaultDesk
+from zkmargin.contracts.default_terms import DefaultPlan, DefaultTerms
+from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.messages import sign_unchecked
+from zkmargin.engine.presets import get_preset
+from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.messages.records import Appraisal, Bid, Reveal
+from zkmargin.prover.messages.typed_data import compute_context, compute_digest
+from zkmargin.prover.statement.checkpoint import compute_evaluation
+from zkmargin.prover.statement.packing import pack_state_words
+
+pytestmark = pytest.mark.slow
+
+TERMS = DefaultTerms(lease=3600, grace=600, window=600, auction=1000, margin_period=10_000)
+DEADLINE = TERMS.lease + TERMS.grace
+TICK = 300
+DEFAULTS = (
+    int.from_bytes(
+        keccak(abi_encode(["uint256"], [int.from_bytes(keccak(text="zkmargin.defaults"), "big") - 1])), "big"
+    )
+    & ~0xFF
+)
+"""Where the desk's part of the storage begins (ERC-7201)."""
+CHECKPOINTS = 1
+"""Place of the checkpoints in it."""
+CASH = -50 * USDC
+POSITIONS = [7, -(2**30), 0, 2**30 - 1, -3, *[0] * 10, 9]
+EQUITY = 900 * USDC
+
+
+@cache
+def get_reveal_key() -> SimulatedKey:
+    return SimulatedKey("reveal", get_preset("mini"), 7)
+
+
+@pytest.fixture(scope="module")
+def deployed_world(chain):
+    made = World(chain, defaults=DefaultPlan(get_reveal_key().vkey, TERMS))
+    made.prepare()
+    return made
+
+
+@dataclass
+class Court:
+    """The desk, and what honest parties do at it."""
+
+    world: World
+    desk: DefaultDesk
+
+    @property
+    def contract(self) -> Contract:
+        return self.desk.contract
+
+    # ------------------------------------------------------------------ deadlines
+    def tick(self, seconds: int = TICK) -> int:
+        self.world.chain.travel(seconds)
+        self.world.post()
+        return self.desk.tick()
+
+    def let_time_pass(self, seconds: int = DEADLINE + TICK) -> int:
+        """A checkpoint, and a later one whose clock is put into storage, in place of a tick every five minutes."""
+        first, last = self.tick(1), self.tick()
+        time, clock = self.desk.get_checkpoint(last)
+        place = keccak(abi_encode(["uint256", "uint256"], [last, DEFAULTS + CHECKPOINTS]))
+        word = f"0x{time | (clock + seconds - TICK) << 40:064x}"
+        self.world.chain._request("anvil_setStorageAt", self.contract.address, "0x" + place.hex(), word)
+        assert self.desk.get_checkpoint(last)[1] - self.desk.get_checkpoint(first)[1] in range(seconds, seconds + 10)
+        return first
+
+    def trade(self) -> None:
+        alice, bob, epoch = self.world.pair()
+        self.world.house.trade(self.world.make_trade(alice, bob, epoch))
+
+    def freeze(self) -> None:
+        """alice, after a trade and a missed deadline."""
+        self.trade()
+        self.desk.freeze(self.world.alice.id, self.let_time_pass())
+
+    # ------------------------------------------------------------------ revelation
+    def make_reveal(self, **changes) -> Reveal:
+        account = self.world.house.get_account(self.world.alice.id)
+        fields = {
+            "account": self.world.alice.id,
+            "key_version": 1,
+            "generation": account.generation,
+            "commitment": account.commitment,
+            "cash": CASH,
+            "words": pack_state_words(POSITIONS, self.world.preset),
+        }
+        return Reveal(**{**fields, **changes})
+
+    def prove_reveal(self, message: Reveal, **changes):
+        rho = compute_context(compute_digest(self.world.domain, message))
+        evaluation = compute_evaluation([message.cash, *message.words], rho)
+        return get_reveal_key().prove(
+            {"commitment": message.commitment, "rho": rho, "evaluation": evaluation, **changes}
+        )
+
+    def send_reveal(self, message: Reveal, proof=None) -> None:
+        proof = proof or self.prove_reveal(message)
+        self.contract.send("reveal", message.account, message.cash, list(message.words), list(proof))
+
+    # ------------------------------------------------------------------ auction
+    def appraise(self, wait: int = TERMS.window, wallets=None, equity: int = EQUITY, **changes) -> None:
+        self.world.chain.travel(wait)
+        epoch = self.world.post().message.number
+        alice = self.world.alice.id
+        fields = {
+            "account": alice,
+            "commitment": self.world.house.get_account(alice).commitment,
+            "epoch": epoch,
+            "equity": equity,
+        }
+        message = Appraisal(**{**fields, **changes})
+        signatures = sign_unchecked(message, wallets or self.world.publishers[:3], self.world.domain)
+        self.desk.appraise(alice, epoch, equity, signatures)
+
+    def begin_auction(self, equity: int = EQUITY) -> None:
+        self.freeze()
+        self.send_reveal(self.make_reveal())
+        self.appraise(equity=equity)
+
+    def make_bid(self, price: int = EQUITY, bidder: Party | None = None, **changes) -> dict:
+        """A request as the contract takes it. `signed_by`, `signals` and `stated` change signature, proof, calldata."""
+        world, bidder = self.world, bidder or self.world.bob
+        signed_by, signals = changes.pop("signed_by", bidder.wallet), changes.pop("signals", {})
+        stated, epoch = changes.pop("stated", {}), world.post()
+        account = world.house.get_account(bidder.id)
+        fields = {
+            "book": world.alice.id,
+            "account": bidder.id,
+            "key_version": 1,
+            "epoch": epoch.message.number,
+            "generation_old": account.generation,
+            "generation_new": epoch.message.generation,
+            "commitment_old": account.commitment,
+            "commitment_new": world.number(),
+            "price": price,
+            "cash_flow": CASH - price,
+            "deadline": world.deadline(),
+        }
+        message = Bid(**{**fields, **changes})
+        context = compute_context(compute_digest(world.domain, message))
+        values = {
+            "commitmentOld": message.commitment_old,
+            "commitmentNew": message.commitment_new,
+            "tradeTag": 0,
+            "ciphertext": 0,
+            "side": 0,
+            "write": 1,
+            "context": context,
+            "cashFlow": message.cash_flow,
+            "flow": POSITIONS,
+        }
+        policy = signals.pop("policy", POLICIES["initial"])
+        request = {
+            "book": message.book,
+            "account": message.account,
+            "commitmentOld": message.commitment_old,
+            "commitmentNew": message.commitment_new,
+            "price": message.price,
+            "cash": CASH,
+            "words": list(pack_state_words(POSITIONS, world.preset)),
+            "submitter": message.submitter,
+            "deadline": message.deadline,
+            "epoch": {
+                "number": message.epoch,
+                "points": [(point.name, point.x, point.y) for point in epoch.epoch_points.points],
+            },
+            "signature": signed_by.sign(world.domain, message),
+            "proof": list(world.key.prove({**values, **signals}, policy)),
+        }
+        return {**request, **stated}
+
+    def bid(self, request: dict) -> None:
+        self.contract.send("bid", request, sender=self.world.submitter)
+
+    def insure(self, amount: int) -> None:
+        world = self.world
+        world.vault.fund(self.desk.get_insurance(), world.cash.address, amount, sender=world.funder)
+        self.desk.insure(amount)
+
+    def post_bond(self, amount: int) -> None:
+        world = self.world
+        world.vault.fund(self.desk.get_bond(world.alice.id), world.cash.address, amount, sender=world.funder)
+
+    def get_status(self) -> Status:
+        return self.world.house.get_account(self.world.alice.id).status
+
+
+@pytest.fixture
+def court(world) -> Court:
+    desk = DefaultDesk(world.chain, world.house.contract.address, world.domain)
+    return Court(world, desk)
+
+
+# ----------------------------------------------------------------------------------------------------------- deadlines
+@pytest.mark.property("P-265")
+def test_the_clock_advances_by_five_minutes_a_tick_at_most(court):
+    first = court.tick()
+    assert court.desk.get_checkpoint(first)[1] == 0
+    assert court.desk.get_checkpoint(court.tick(100))[1] in range(100, 110)
+    before = court.desk.get_checkpoint(first + 1)[1]
+    assert court.desk.get_checkpoint(court.tick(86_400))[1] == before + TICK
+
+
+@pytest.mark.property("P-265")
+def test_a_stale_oracle_and_a_pause_stop_the_clock(court):
+    court.tick()
+    court.world.chain.travel(3600)
+    refused("EpochStale", court.desk.tick)
+    court.world.post()
+    court.desk.tick()
+    court.world.chain.travel(10)
+    court.world.oracle.pause()
+    refused("ActionPaused", court.desk.tick)
+
+
+@pytest.mark.property("P-265")
+def test_a_second_has_one_tick(court):
+    court.world.chain.w3.provider.make_request("anvil_setBlockTimestampInterval", [0])
+    try:
+        court.world.post()
+        court.desk.tick()
+        refused("TickTooEarly", court.desk.tick)
+    finally:
+        court.world.chain.w3.provider.make_request("anvil_removeBlockTimestampInterval", [])
+
+
+@pytest.mark.property("P-266")
+def test_an_account_is_frozen_after_lease_and_grace_and_not_before(court):
+    court.trade()
+    first = court.tick(1)
+    for _ in range(DEADLINE // TICK):
+        court.tick()
+    fields = refused("NotOverdue", court.desk.freeze, court.world.alice.id, first)
+    assert fields["elapsed"] <= DEADLINE
+    court.tick(20)
+    court.desk.freeze(court.world.alice.id, first)
+    assert court.get_status() is Status.FROZEN
+    refused("AccountNotOpen", court.desk.freeze, court.world.alice.id, first)
+
+
+@pytest.mark.property("P-266")
+def test_a_checkpoint_before_the_last_proof_shows_nothing(court):
+    first = court.let_time_pass()
+    court.trade()
+    refused("NotOverdue", court.desk.freeze, court.world.alice.id, first)
+    refused("NotOverdue", court.desk.freeze, court.world.alice.id, 10_000)
+
+
+@pytest.mark.property("P-266")
+def test_an_attestation_of_maintenance_is_a_proof(court):
+    court.trade()
+    first = court.let_time_pass()
+    world = court.world
+    world.house.attest(world.make_attest(world.alice, world.post()))
+    refused("NotOverdue", court.desk.freeze, world.alice.id, first)
+    court.desk.freeze(world.bob.id, first)
+
+
+@pytest.mark.property("P-266")
+def test_who_holds_no_derivatives_has_no_deadline(court):
+    first = court.let_time_pass()
+    assert refused("NotOverdue", court.desk.freeze, court.world.alice.id, first)["provenAt"] == 0
+
+
+def test_who_freezes_is_paid_from_the_bond(court):
+    court.post_bond(30 * USDC)
+    keeper = court.world.chain.accounts[7]
+    court.trade()
+    court.desk.freeze(court.world.alice.id, court.let_time_pass(), sender=keeper)
+    (payment,) = court.world.vault.read_payments(recipient=keeper)
+    assert payment.amount == 25 * USDC
+    assert court.world.vault.get_inbox(court.desk.get_bond(court.world.alice.id), court.world.cash.address) == 5 * USDC
+
+
+# --------------------------------------------------------------------------------------------------------- redemption
+@pytest.mark.property("P-267")
+def test_a_frozen_account_is_redeemed_by_a_fresh_proof_alone(court):
+    court.freeze()
+    world, alice = court.world, court.world.alice
+    refused("NotRedeemable", court.desk.redeem, alice.id)
+    world.chain.travel(5)
+    epoch = world.post()
+    request = world.make_attest(alice, epoch)
+    world.house.attest(request)
+    world.chain.travel(world.oracle.get_max_age(ActionKind.ATTEST) + 5)
+    refused("NotRedeemable", court.desk.redeem, alice.id)
+    world.house.attest(world.make_attest(alice, world.post()))
+    court.desk.redeem(alice.id)
+    assert court.get_status() is Status.ACTIVE
+    refused("NotInDefault", court.desk.redeem, alice.id)
+
+
+@pytest.mark.property("P-267")
+def test_an_attestation_of_another_policy_redeems_nobody(court):
+    court.freeze()
+    world = court.world
+    world.chain.travel(5)
+    world.house.attest(world.make_attest(world.alice, world.post(), "net_delta"))
+    refused("NotRedeemable", court.desk.redeem, world.alice.id)
+
+
+@pytest.mark.property("P-267")
+def test_a_revoked_epoch_redeems_nobody(court):
+    court.freeze()
+    world = court.world
+    world.chain.travel(5)
+    epoch = world.post()
+    world.house.attest(world.make_attest(world.alice, epoch))
+    world.oracle.revoke_epochs(epoch.message.number)
+    refused("NotRedeemable", court.desk.redeem, world.alice.id)
+
+
+@pytest.mark.property("P-267")
+def test_a_cure_redeems_up_to_the_first_bid(court):
+    court.begin_auction()
+    world = court.world
+    world.chain.travel(5)
+    world.house.cure(world.make_cure(world.alice, world.post(), cash=100 * USDC))
+    with reverts("BookStale", account=world.alice.id):
+        court.bid(court.make_bid())
+    court.desk.redeem(world.alice.id)
+    assert court.get_status() is Status.ACTIVE
+
+
+# --------------------------------------------------------------------------------------------------------- revelation
+@pytest.mark.property("P-268")
+def test_a_revelation_is_of_the_stored_commitment(court):
+    court.freeze()
+    court.send_reveal(court.make_reveal())
+    case = court.desk.get_case(court.world.alice.id)
+    assert case.commitment == court.world.house.get_account(court.world.alice.id).commitment
+    refused("RevelationRejected", court.send_reveal, court.make_reveal(commitment=5))
+    refused("RevelationRejected", court.send_reveal, court.make_reveal(generation=9))
+
+
+@pytest.mark.property("P-268")
+@pytest.mark.parametrize("signal", ["commitment", "rho", "evaluation"])
+def test_a_proof_of_another_number_is_refused(court, signal):
+    court.freeze()
+    message = court.make_reveal()
+    refused("RevelationRejected", court.send_reveal, message, court.prove_reveal(message, **{signal: 1}))
+    refused("RevelationRejected", court.send_reveal, message, tamper(court.prove_reveal(message)))
+
+
+@pytest.mark.property("P-268")
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"cash": 2**80}, 0),
+        ({"cash": -(2**80) - 1}, 0),
+        ({"words": pack_state_words(POSITIONS, get_preset("mini"))[:2]}, 2),
+        ({"words": (2**224, 0, 0)}, 1),
+        ({"words": (0, 0, 2**64)}, 3),
+    ],
+    ids=["too much cash", "too much debt", "too few words", "an eighth lane", "a slot beyond the last"],
+)
+def test_published_numbers_have_one_reading(court, change, place):
+    court.freeze()
+    assert refused("BookMalformed", court.send_reveal, court.make_reveal(**change))["place"] == place
+
+
+@pytest.mark.property("P-268")
+def test_only_accounts_in_default_are_revealed(court):
+    court.trade()
+    refused("NotInDefault", court.send_reveal, court.make_reveal())
+
+
+# ------------------------------------------------------------------------------------------------------------ auction
+@pytest.mark.property("P-269")
+def test_an_appraisal_waits_for_the_window_and_takes_a_quorum(court):
+    court.freeze()
+    refused("AppraisalTooEarly", court.appraise)
+    court.send_reveal(court.make_reveal())
+    refused("AppraisalTooEarly", court.appraise, 0)
+    refused("SignaturesMissing", court.appraise, wallets=court.world.publishers[:2])
+    refused("SignatureInvalid", court.appraise, 1, wallets=[make_wallet(f"stranger {n}") for n in range(3)])
+    refused("SignatureInvalid", court.appraise, 1, commitment=7)
+    court.appraise(1)
+    refused("AppraisalTooEarly", court.appraise)
+
+
+@pytest.mark.property("P-269")
+def test_the_price_falls_in_a_line_to_what_the_surplus_can_pay(court):
+    court.insure(100 * USDC)
+    court.begin_auction()
+    desk, alice = court.desk, court.world.alice.id
+    began = court.world.oracle.contract.call("liveTime")
+    start = desk.get_price(alice)
+    assert EQUITY - 10 * USDC <= start <= EQUITY
+    court.world.chain.travel(TERMS.auction // 2)
+    elapsed = court.world.chain.time - began
+    assert abs(desk.get_price(alice) - (EQUITY - (EQUITY + 100 * USDC) * elapsed // TERMS.auction)) <= 2 * USDC
+    court.world.chain.travel(TERMS.auction)
+    assert desk.get_price(alice) == -100 * USDC
+
+
+@pytest.mark.property("P-269")
+def test_a_bid_takes_the_book_over(court):
+    court.begin_auction()
+    world = court.world
+    held = world.vault.get_held(world.cash.address)
+    request = court.make_bid()
+    court.bid(request)
+    assert court.get_status() is Status.CLOSED
+    bob = world.house.get_account(world.bob.id)
+    assert bob.commitment == request["commitmentNew"] and bob.may_hold_derivatives
+    assert not world.house.get_account(world.alice.id).may_hold_derivatives
+    (payment,) = world.vault.read_payments(recipient=world.alice.auth)
+    assert payment.amount == EQUITY and world.vault.get_held(world.cash.address) == held - EQUITY
+    refused("NotInDefault", court.bid, court.make_bid(bidder=world.bob))
+
+
+BIDS = {
+    "a price below": ({"price": EQUITY // 2, "cash_flow": CASH - EQUITY // 2}, "PriceTooLow"),
+    "other cash": ({"stated": {"cash": CASH + 1}}, "BookStale"),
+    "other positions": ({"stated": {"words": [0, 0, 0]}}, "BookStale"),
+    "another signer": ({"signed_by": make_wallet("mallory")}, "SignatureWrong"),
+    "an old commitment": ({"commitment_old": 5}, "CommitmentStale"),
+    "a deadline passed": ({"deadline": 5}, "DeadlinePassed"),
+    "another submitter": ({"submitter": "0x" + "77" * 20}, "SubmitterWrong"),
+    "cash kept": ({"signals": {"cashFlow": CASH - EQUITY + 1}}, "ProofRejected"),
+    "a position left out": ({"signals": {"flow": [*POSITIONS[:-1], 0]}}, "ProofRejected"),
+    "maintenance alone": ({"signals": {"policy": POLICIES["maintenance"]}}, "ProofRejected"),
+    "nothing written": ({"signals": {"write": 0}}, "ProofRejected"),
+    "a side": ({"signals": {"side": 1}}, "ProofRejected"),
+    "another context": ({"signals": {"context": 5}}, "ProofRejected"),
+    "too much cash": ({"price": -(2**80)}, "PriceTooLow"),
+}
+
+
+@pytest.mark.property("P-269")
+@pytest.mark.parametrize("name", BIDS)
+def test_a_bid_with_one_thing_wrong_is_refused(court, name):
+    changes, error = BIDS[name]
+    court.begin_auction()
+    refused(
+        error, court.bid, court.make_bid(**{key: dict(v) if isinstance(v, dict) else v for key, v in changes.items()})
+    )
+
+
+@pytest.mark.property("P-269")
+def test_nobody_bids_before_the_appraisal_or_for_itself(court):
+    court.freeze()
+    court.send_reveal(court.make_reveal())
+    refused("NoAuction", court.bid, court.make_bid())
+    court.appraise()
+    refused("StatusWrong", court.bid, court.make_bid(bidder=court.world.alice))
+
+
+@pytest.mark.property("P-271")
+def test_what_a_book_lacks_comes_from_the_surplus_and_never_more(court):
+    court.insure(100 * USDC)
+    court.begin_auction(equity=-300 * USDC)
+    assert court.desk.get_price(court.world.alice.id) == -100 * USDC
+    refused("PriceTooLow", court.bid, court.make_bid(price=-100 * USDC - 1))
+    held = court.world.vault.get_held(court.world.cash.address)
+    court.bid(court.make_bid(price=-100 * USDC))
+    assert court.desk.get_surplus() == 0
+    assert court.world.vault.get_held(court.world.cash.address) == held
+    assert court.world.vault.read_payments(recipient=court.world.alice.auth) == []
+
+
+@pytest.mark.property("P-269")
+def test_a_book_of_a_revoked_epoch_is_sold_to_nobody(court):
+    """Its lineage would be hidden by the bidder's later one."""
+    world = court.world
+    alice, bob, epoch = world.pair()
+    world.house.trade(world.make_trade(alice, bob, epoch))
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    first = court.let_time_pass()
+    court.desk.freeze(alice.id, first)
+    court.send_reveal(court.make_reveal())
+    world.oracle.revoke_epochs(epoch.message.number)
+    court.appraise()
+    fields = refused("AccountOfRevokedEpoch", court.bid, court.make_bid(bidder=carol))
+    assert fields == {"account": alice.id, "epoch": epoch.message.number}
+
+
+# --------------------------------------------------------------------------------------------------- money and wiring
+@pytest.mark.property("P-271")
+def test_insurance_is_what_was_funded(court):
+    refused("InboxTooLow", court.desk.insure, 1)
+    court.insure(5 * USDC)
+    assert court.desk.get_surplus() == 5 * USDC
+
+
+def test_the_bond_stays_until_its_owner_takes_it_after_the_end(court):
+    court.post_bond(60 * USDC)
+    world = court.world
+    alice = world.alice
+    world.chain.w3.provider.make_request("anvil_impersonateAccount", [alice.auth])
+    world.chain.w3.provider.make_request("anvil_setBalance", [alice.auth, hex(10**20)])
+    refused("BondKept", court.desk.take_bond, alice.id, world.submitter, sender=alice.auth)
+    court.begin_auction()
+    court.bid(court.make_bid())
+    refused("BondKept", court.desk.take_bond, alice.id, world.submitter)
+    court.desk.take_bond(alice.id, world.chain.accounts[8], sender=alice.auth)
+    (payment,) = world.vault.read_payments(recipient=world.chain.accounts[8])
+    assert payment.amount == 35 * USDC
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lease": 3599}, {"lease": 86_401}, {"grace": 599}, {"window": 599}, {"auction": 599},
+        {"bounty_usd6": 500 * USDC + 1}, {"late_fee_usd6": 100 * USDC + 1},
+        {"margin_period": 5799}, {"margin_period": 172_801},
+    ],
+)  # fmt: skip
+def test_terms_have_bounds_and_fit_the_margin_period(court, change):
+    old = court.contract
+    parts = [old.call(name) for name in ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")]
+    house = court.world.house.contract
+    vault = court.world.vault.contract.address
+    terms = replace(TERMS, **change)
+    refused(
+        "TermsInvalid", deploy_contract, court.world.chain, "DefaultDesk", *parts, vault, old.call("REVEALS"), 1,
+        astuple(terms),
+    )  # fmt: skip
+    assert house.address == old.address
+
+
+@pytest.mark.property("P-272")
+def test_the_desk_itself_does_nothing(court):
+    """Its code runs in the clearing house's storage alone."""
+    house = Contract(court.world.chain, compile_contracts()["DefaultHouse"], court.contract.address)
+    alone = DefaultDesk(court.world.chain, house.call("DEFAULTS"), court.world.domain)
+    account = court.world.alice.id
+    court.world.post()
+    for call in (
+        alone.tick,
+        lambda: alone.freeze(account, 1),
+        lambda: alone.redeem(account),
+        lambda: alone.insure(1),
+        lambda: alone.take_bond(account, court.world.submitter),
+        lambda: alone.appraise(account, 1, 1, []),
+        lambda: alone.contract.send("reveal", account, 0, [], [0] * 8),
+        lambda: alone.contract.send("bid", court.make_bid()),
+    ):
+        refused("OnlyDelegated", call)
+
+
+def test_the_key_of_revelations_is_stored_once(court):
+    reveals = court.contract.call("REVEALS")
+    verifier = Contract(court.world.chain, compile_contracts()["RevealVerifier"], reveals)
+    refused("KeyFixed", verifier.send, "fix", b"\1")
