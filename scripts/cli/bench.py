@@ -48,6 +48,29 @@ def prover(runs: Runs = LEAST, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def peers(
+    runs: Runs = LEAST,
+    preset: Annotated[str, typer.Option(help="Preset whose development key is proved with.")] = "standard",
+    as_json: AsJson = False,
+) -> None:
+    """Other provers on the same key and witness, in turn: ark-groth16, taceo-groth16 (built by cargo), snarkjs.
+
+    Example: zkmargin bench peers --json > peers.json
+    """
+    from zkmargin.scripts.cli import bench_peers as work
+
+    with console.show_steps(work.STEPS + runs) as steps:
+        document = work.measure(preset, runs, steps)
+    if as_json:
+        console.print_json(document)
+        return
+    seconds, ratios = document["seconds"], document["ratio_to_ours"]
+    rows = [(name, f"{seconds[name]:.4f}", f"{ratios[name]:.2f}") for name in seconds]
+    console.out.print(console.make_table(f"Medians of {runs} runs at {preset}", ("", "s", "ratio"), rows, right=(1, 2)))
+    console.out.print(console.make_key_values("Machine", document["env"]))
+
+
+@app.command()
 def engine(
     runs: Runs = 9,
     accounts: Annotated[int, typer.Option(min=1_000, help="Number of random accounts.")] = 100_000,

@@ -63,7 +63,7 @@ def render_table(ledgers: dict[str, Any]) -> str:
 def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
     """What was measured, by the file that says so."""
     circuit, prover, engine = ledgers["constraints"]["standard"]["transition"], ledgers["prover"], ledgers["engine"]
-    standard, wide, xl = prover["standard"], prover["large"]["wide"], prover["large"]["xl"]
+    standard, wide, xl = prover["standard"], prover["scaling"]["wide"], prover["scaling"]["xl"]
     gas, options = ledgers["gas"]["gas"], ledgers["demo"]["options"]
     held_out = ledgers["held_out"]["summary"]
     scenarios = {name: get_preset(name).excess_rows for name in ("wide", "xl")}

@@ -1,10 +1,10 @@
-"""The large presets from circuit to proof, measured.
+"""The presets from circuit to proof, measured: how time and memory grow with the statement.
 
-    python -m zkmargin.scripts.measure.presets --preset wide --preset xl
+    python -m zkmargin.scripts.measure.presets --preset mini --preset standard --preset wide --preset xl --write
 
 Compiler, set-up and prover each run in a process of their own, whose peak memory is its own. Circuits and keys are made
 afresh in a folder below `build/` that is removed afterwards. With `--write` the figures go into the ledger
-`costs/prover.json`, beside those of `zkmargin bench`.
+`costs/prover.json` under `scaling`, beside those of `zkmargin bench`.
 """
 
 import argparse
@@ -19,45 +19,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from zkmargin.engine.account import load_portfolio
-from zkmargin.engine.house import House
-from zkmargin.engine.market.file import load_snapshot
-from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import PRESETS, Preset, get_preset
-from zkmargin.prover.account.account import Account, compute_account_id, derive_key
-from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.transition import AnyTransition, build_transition
 from zkmargin.prover.groth16.compile import compile_circuit
 from zkmargin.prover.groth16.keys import load_proving_key, setup_keys
 from zkmargin.prover.groth16.points import compute_policy_point
 from zkmargin.prover.groth16.proof import prove, verify_native, verify_with_points
 from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
 from zkmargin.prover.groth16.witness import compute_transition_witness
-from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.paths import BUILD, PACKAGE
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.bench_prover import make_case
 
 LEDGER = PACKAGE / "costs/prover.json"
-MARKET, PORTFOLIO = "deribit_2026-08-22", "market_maker"
-DOMAIN = Domain(chain_id=31337, clearing_house="0x" + "00" * 19 + "01", risk_oracle="0x" + "00" * 19 + "02")
-"""A deployment that does not exist: no chain will take these proofs."""
 RUNS = 3
 STAGES = ("compile", "set_up", "run")
-CHOICES = [name for name, size in PRESETS.items() if size.slots == get_preset("standard").slots]
-
-
-def make_case(preset: Preset, portfolio: str = PORTFOLIO) -> AnyTransition:
-    """The case that is proved: a shipped portfolio at `preset`, whose owner withdraws a dollar."""
-    epoch = House(to_preset(load_snapshot(MARKET), preset)).epoch(1)
-    state = load_portfolio(portfolio).to_state(epoch.snapshot.listing)
-    wallet = Wallet.create()
-    key = derive_key(wallet, DOMAIN, compute_account_id(DOMAIN, wallet.address, 0))
-    account = Account.create(DOMAIN, wallet.address, 0, key, preset, epoch.generation).advance(state, epoch.generation)
-    intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
-    return build_transition(account, intent, domain=DOMAIN, key_version=1, epoch=epoch)
 
 
 T = TypeVar("T")
@@ -95,7 +71,7 @@ def run_stage(preset: Preset, build: Path) -> dict[str, int | float]:
         return timings[-1][1]
 
     key = timed("load_s", lambda: load_proving_key("transition", preset, build=build, allow_insecure=True), 1)
-    transition = timed("build_s", lambda: make_case(preset), 1)
+    transition = timed("build_s", lambda: make_case(preset)[1], 1)
     witness = timed("witness_s", lambda: compute_transition_witness(key.circuit, transition))
     proven = timed("prove_s", lambda: prove(key, witness))
     vkey, policy = key.verifying_key, transition.effects.policy
@@ -154,13 +130,15 @@ def _run_alone(stage: str, preset: str, folder: str) -> tuple[dict[str, int | fl
 
 
 def write_ledger(figures: dict[str, dict[str, int | float]], ledger: Path = LEDGER) -> None:
-    """Puts the figures of each preset into the ledger, under `large`; everything else in it stays."""
+    """Puts the figures of each preset into the ledger, under `scaling`; everything else in it stays."""
     document = json.loads(ledger.read_text())
     about = {
-        "command": "python -m zkmargin.scripts.measure.presets --preset wide --preset xl --write",
+        "command": " ".join(
+            ["python -m zkmargin.scripts.measure.presets", *(f"--preset {name}" for name in PRESETS), "--write"]
+        ),
         "cores": os.cpu_count(),
     }
-    document["large"] = {**document.get("large", {}), **about, **figures}
+    document["scaling"] = {**document.get("scaling", {}), **about, **figures}
     ledger.write_text(json.dumps(document, indent=2) + "\n")
 
 
@@ -169,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog="example: python -m zkmargin.scripts.measure.presets --preset wide --json"
     )
-    parser.add_argument("--preset", action="append", choices=CHOICES, required=True, help="may be repeated")
+    parser.add_argument("--preset", action="append", choices=list(PRESETS), required=True, help="may be repeated")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--write", action="store_true", help=f"put the figures into {LEDGER.relative_to(PACKAGE)}")
     parser.add_argument("--stage", choices=STAGES, help="one stage in this process, its figures as JSON")

@@ -13,7 +13,7 @@ from zkmargin.prover.groth16.proof import prove, verify_native, verify_with_poin
 from zkmargin.prover.groth16.py_ecc_verifier import verify_py_ecc
 from zkmargin.prover.groth16.witness import compute_transition_witness
 from zkmargin.prover.statement.signals import get_public_signals
-from zkmargin.scripts.measure.presets import make_case
+from zkmargin.scripts.cli.bench_prover import make_case
 from zkmargin.scripts.setup import set_up
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def keys():
 @pytest.fixture(scope="module")
 def proven(keys):
     """The shipped market maker under the real market's policies: the transition with its proof."""
-    transition = make_case(WIDE)
+    transition = make_case(WIDE)[1]
     return transition, prove(keys.transition, compute_transition_witness(keys.transition.circuit, transition))
 
 
