@@ -5,6 +5,7 @@ use crate::r1cs::{Form, Matrix, R1cs};
 use crate::sym::Symbols;
 use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};
+use rayon::prelude::*;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Largest system of linear constraints that is inverted: bounds the time to find the schedule.
@@ -84,6 +85,8 @@ struct Search {
     ready: VecDeque<u32>,
     /// Constraints that would need a division for a wire that a product may give.
     late: VecDeque<u32>,
+    /// Inverses of coefficients, of which a circuit has few.
+    inverses: HashMap<Fr, Fr>,
 }
 
 impl Search {
@@ -102,6 +105,7 @@ impl Search {
             steps: Vec::new(),
             ready: VecDeque::new(),
             late: VecDeque::new(),
+            inverses: HashMap::new(),
         };
         search.known[0] = true;
         for (i, row) in rows.iter().enumerate() {
@@ -197,7 +201,7 @@ impl Search {
         match (a.is_zero(), b.is_zero()) {
             (false, false) => return, // quadratic: the wire has to come from elsewhere
             (true, true) => {
-                let inverse = c.inverse().unwrap_or_default();
+                let inverse = *self.inverses.entry(c).or_insert_with(|| c.inverse().unwrap_or_default());
                 self.steps.push(Step::Linear { constraint, wire, inverse });
             }
             _ if divide == Divide::IfOnlyWay && self.has_product(wire, constraint) => return self.late.push_back(id),
@@ -291,10 +295,14 @@ impl Search {
             c.retain(|(w, _)| !place.contains_key(w));
             c.push((own, Fr::one()));
         }
-        for i in affected {
-            for form in self.rows[i as usize].iter_mut() {
-                replace(form, &place, &system.inverse, first);
-            }
+        let rewrite = |i: u32| {
+            let mut row = self.rows[i as usize].clone();
+            row.iter_mut().for_each(|form| replace(form, &place, &system.inverse, first));
+            (i, row)
+        };
+        let rewritten: Vec<(u32, [Form; 3])> = affected.into_par_iter().map(rewrite).collect();
+        for (i, row) in rewritten {
+            self.rows[i as usize] = row;
             let wires = distinct(self.rows[i as usize].iter().flatten().map(|(w, _)| *w));
             let open: Vec<u32> = wires.into_iter().filter(|w| !self.known[*w as usize]).collect();
             self.unknown[i as usize] = open.len() as u32;
