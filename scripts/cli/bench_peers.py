@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from zkmargin.contracts.venue_keys import load_venue_keys
 from zkmargin.prover._native import FieldVector
@@ -32,7 +33,7 @@ STEPS = 3
 """Progress steps of `measure`, one more for each run."""
 
 
-def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, object]:
+def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, Any]:
     """Median seconds of each prover, and medians of the ratios of its time to ours."""
     steps.start("building the peers")
     program = build_peers()
@@ -113,7 +114,7 @@ def _run_peer(program: Path, prover: str, zkey: Path, wtns: Path) -> Iterator[su
 
 def _read_line(peer: subprocess.Popen[str]) -> str:
     if peer.stdout is None or not (line := peer.stdout.readline()):
-        raise ProofRejected(f"{peer.args} ended with code {peer.wait()}")
+        raise ProofRejected(f"{peer.args!r} ended with code {peer.wait()}")
     return line
 
 

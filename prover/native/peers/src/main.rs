@@ -103,10 +103,8 @@ impl Case {
                 matrices.num_constraints,
                 wires,
             )?),
-            "taceo" => {
-                Ok(taceo_groth16::Groth16::<Bn254>::prove::<CircomReduction>(key, r, s, matrices, wires)
-                    .map_err(|error| error.to_string())?)
-            }
+            "taceo" => Ok(taceo_groth16::Groth16::<Bn254>::prove::<CircomReduction>(key, r, s, matrices, wires)
+                .map_err(|error| error.to_string())?),
             other => Err(format!("no prover {other:?}, allowed are ark and taceo").into()),
         }
     }
