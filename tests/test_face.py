@@ -83,5 +83,7 @@ def get_program() -> str:
 def test_the_program_of_the_documents_runs_as_it_is_written():
     set_up(["standard"])
     lines = run("-c", get_program()).splitlines()
-    assert lines[0].endswith("{'BTC-PERPETUAL': -544}")
+    book = zkmargin.Portfolio("desk", {"BTC-25DEC26-80000-C": 5}, cash=zkmargin.usd(100_000))
+    largest = zkmargin.House(zkmargin.Market.load("deribit_2026-08-22")).largest(book, {"BTC-PERPETUAL": -1}).lots
+    assert largest["BTC-PERPETUAL"] < 0 and lines[0].endswith(str(largest))
     assert lines[1].endswith("{'BTC-25DEC26-80000-C': 5}")
