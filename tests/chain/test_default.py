@@ -144,7 +144,7 @@ def test_a_book_finds_a_new_owner(stage):
     checkpoint = stage.let_time_pass()
     with pytest.raises(FreezeNotFinal, match="is ACTIVE"):
         desk.release_share(victim.id, COMMITTEE.shares[0])
-    desk.freeze(victim.id, checkpoint)
+    freeze_gas = desk.freeze(victim.id, checkpoint).gas_used
     assert venue.contracts.house.get_account(victim.id).status is Status.FROZEN
     with pytest.raises(FreezeNotFinal):
         desk.release_share(victim.id, COMMITTEE.shares[0])
@@ -180,7 +180,7 @@ def test_a_book_finds_a_new_owner(stage):
     payments = venue.contracts.vault.read_payments(recipient=victim.address)
     assert sum(payment.amount for payment in payments) == price
     assert venue.contracts.vault.get_held(venue.contracts.cash.address) == held - price
-    assert reveal_gas <= 350_000 and bid_gas <= 550_000
+    assert freeze_gas <= 130_000 and reveal_gas <= 350_000 and bid_gas <= 550_000
 
 
 @pytest.mark.slow
