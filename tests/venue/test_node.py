@@ -48,7 +48,7 @@ def test_an_account_goes_on_in_another_process(node):
 
 
 @pytest.mark.property("P-312")
-@pytest.mark.parametrize("lost", ["the file", "the last write"])
+@pytest.mark.parametrize("lost", [pytest.param("the file", marks=pytest.mark.slow), "the last write"])
 def test_a_state_that_is_not_the_chains_is_rebuilt(node, lost):
     wallet = Wallet.create()
     trader = node.open(wallet, cash=usd(1_000))

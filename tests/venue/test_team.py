@@ -74,6 +74,7 @@ def test_a_team_at_full_size(tmp_path, monkeypatch):
         play(team)
 
 
+@pytest.mark.slow
 def test_an_external_signer_opens_an_account(team):
     """Its key is nowhere in this process: the node signs the messages and sends the transaction."""
     publishers = team.make_wallets(*PUBLISHERS)
