@@ -610,8 +610,10 @@ def test_an_oracle_has_a_registry(world):
 def test_generations_end_where_an_accounts_record_does(world):
     """Sixteen bits: refused where they arise, not by every account that would take the step."""
     limit = 2**16 - 1
+    signers = [bytes.fromhex(address[2:]) for address in sorted(world.chain.accounts[:3], key=signer_id)]
+    nobody, registry = world.chain.accounts[0], world.deployment.key_registry
     with reverts("GenerationTooHigh", generation=limit + 1, limit=limit):
-        World(world.chain, generation=limit + 1)
+        deploy_contract(world.chain, "RiskOracle", nobody, nobody, registry, limit + 1, 0, signers, 2)
     last = World(world.chain, generation=limit)
     last.post()
     assert refused("GenerationTooHigh", last.oracle.post_epoch, last.make_epoch(generation=limit + 1)) == {
