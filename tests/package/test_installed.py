@@ -19,6 +19,7 @@ import pytest
 from zkmargin.engine import _native as engine_native
 from zkmargin.prover import _native
 from zkmargin.prover.paths import BUILD, NODE_MODULES
+from zkmargin.prover.statement.signals import STATEMENTS
 from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +166,7 @@ def test_it_compiles_makes_keys_proves_and_verifies_in_its_home(installation):
     assert len(list(build.glob("contracts/*.json"))) == len(list_files(build / "contracts")) >= 1
     if given:
         assert {path: path.stat().st_mtime_ns for path in given} == given
-        assert len(list(build.glob("contracts/*.json"))) + 2 == len(given)
+        assert len(list(build.glob("contracts/*.json"))) + len(STATEMENTS) == len(given)
     summary = installation.command("prove", "--portfolio", "book.json", "--preset", "mini")
     assert summary["policy"] == "initial" and (installation.project / "proof.json").is_file()
     checked = installation.command("verify", "proof.json")

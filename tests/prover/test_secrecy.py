@@ -198,6 +198,7 @@ NOTHING_PRIVATE = {
     errors.KeyMissing,
     errors.NotSolvable,  # names of wires, before any input is given
     errors.ProofRejected,  # fixed texts
+    errors.NoRandomness,  # what the operating system says
     errors.AttestationRefused,  # the recipient has no private number
 }
 """Classes whose raisers have public facts only."""
