@@ -1,5 +1,5 @@
 """Errors of the bindings, one tree. Every error says which value was refused and what is allowed, in words and in
-fields.
+fields. Of a node's URL they show scheme, host and port: path, query and password may be a key.
 
 ContractsError             below `engine.errors.ZkMarginError`
 ├── SetupFailed            npm is missing, or could not install the tools                    (tool, reason)
@@ -22,7 +22,9 @@ ContractsError             below `engine.errors.ZkMarginError`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 from eth_utils.crypto import keccak
 
@@ -53,24 +55,26 @@ class ChainUnavailable(ContractsError):
     """No node answers at `url`, or the development node did not start."""
 
     def __init__(self, url: str, reason: str):
-        self.url, self.reason = url, reason
-        super().__init__(f"no usable chain at {url}: {reason}")
+        self.url, self.reason = hide_path(url), hide_paths(reason)
+        super().__init__(f"no usable chain at {self.url}: {self.reason}")
 
 
 class ChainReorganised(ContractsError):
     """The block that a read was fixed to was replaced while it was read, each of several times."""
 
     def __init__(self, url: str, block: int, attempts: int):
-        self.url, self.block, self.attempts = url, block, attempts
-        super().__init__(f"the chain at {url} replaced block {block} while it was read, {attempts} times in a row")
+        self.url, self.block, self.attempts = hide_path(url), block, attempts
+        super().__init__(f"the chain at {self.url} replaced block {block} while it was read, {attempts} times in a row")
 
 
 class AccountsMissing(ContractsError):
     """The node holds the keys of too few accounts to send from."""
 
     def __init__(self, url: str, needed: int, held: int):
-        self.url, self.needed, self.held = url, needed, held
-        super().__init__(f"the node at {url} holds the keys of {held} accounts; needed: {needed} or more to send from")
+        self.url, self.needed, self.held = hide_path(url), needed, held
+        super().__init__(
+            f"the node at {self.url} holds the keys of {held} accounts; needed: {needed} or more to send from"
+        )
 
 
 class TransactionPending(ContractsError):
@@ -168,6 +172,25 @@ class AccountStale(Reverted):
     def __init__(self, account: bytes, expected: int, stored: int, call: str):
         self.account, self.expected, self.stored = account, expected, stored
         super().__init__("CommitmentStale", {"account": account, "expected": expected, "stored": stored}, call)
+
+
+def hide_path(url: str) -> str:
+    """A URL as scheme://host:port: what else it holds may be a key of its service. A name that is no URL stays."""
+    if "://" not in url:
+        return url
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "a URL that is malformed"
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{port}" if host else "a URL without a host"
+
+
+def hide_paths(text: str) -> str:
+    """A library's message without the paths that it names: of whole URLs, and after "url: " as urllib3 writes them."""
+    whole = re.sub(r"[a-z][a-z0-9+.-]*://[^\s'\")]+", lambda found: hide_path(found[0]), text, flags=re.IGNORECASE)
+    return re.sub(r"(\burl: )/[^\s'\")]*", r"\1/…", whole)
 
 
 def _brief(value: object) -> str:

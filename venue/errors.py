@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from zkmargin.contracts.errors import hide_path
 from zkmargin.engine.errors import ZkMarginError
 
 
@@ -46,8 +47,8 @@ class SignerUnavailable(VenueError):
     """An external signer does not answer, refuses, or holds another key."""
 
     def __init__(self, url: str, reason: str):
-        self.url, self.reason = url, reason
-        super().__init__(f"signer at {url}: {reason}")
+        self.url, self.reason = hide_path(url), reason
+        super().__init__(f"signer at {self.url}: {reason}")
 
 
 class NodeStateRefused(VenueError):

@@ -1,19 +1,24 @@
 """A keeper: what anybody may do for a venue, done at its time. It holds no key but the one that pays for gas.
 
-Each round it carries an epoch (proposes the market of its source to the publishers, gathers signatures over HTTP, posts
-what a quorum signed), makes payments that are due, and takes sleepers without derivatives to the listing in force.
-Every step looks at the chain first, so a keeper that was killed anywhere begins again without loss.
+Each interval it carries an epoch (proposes the market of its source to the publishers, gathers signatures over HTTP,
+posts what a quorum signed), makes payments that are due, and takes sleepers without derivatives to the listing in
+force. An epoch that failed is tried again after `RETRY_SECONDS`; what fails of the other duties waits for the next
+interval and brings no epoch forward. Every step looks at the chain first, so a keeper that was killed anywhere begins
+again without loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 
 from zkmargin.contracts.clearing_house import Status
+from zkmargin.contracts.errors import Reverted, hide_path
 from zkmargin.contracts.messages import SignedEpoch, signer_id, sort_points
 from zkmargin.contracts.trading import LEFT_BEHIND, MAX_CLAIMS
 from zkmargin.contracts.vault import PaymentState
@@ -24,6 +29,7 @@ from zkmargin.prover.messages.typed_data import compute_digest, recover_signer
 from zkmargin.venue.errors import QuorumMissing
 from zkmargin.venue.market_source import MarketSource
 from zkmargin.venue.publishing import (
+    PROPOSAL_WINDOW,
     Draft,
     PublishingTerms,
     date_market,
@@ -34,6 +40,12 @@ from zkmargin.venue.publishing import (
 
 ANSWER_SECONDS = 20
 """How long a publisher may take to check and sign."""
+RETRY_SECONDS = 1.0
+"""After an epoch that failed; the interval where that is shorter."""
+DUTIES = ("epoch", "payments", "sleepers")
+"""In the order in which they are done."""
+Report = Callable[[str, object], None]
+"""Takes a duty's name and its outcome."""
 
 
 @dataclass
@@ -45,8 +57,9 @@ class Keeper:
     publishers: Sequence[str]
     """URLs of the publishers' services."""
     replay: bool = False
-    _signed_up_to: int = field(default=0, init=False)
-    """Highest number that a publisher said it has signed: the next proposal is above."""
+    _tried_up_to: int = field(default=0, init=False)
+    """Number of the last proposal without a quorum. Some publishers may have signed it, and for a while sign no other
+    message of it, so the next proposal is above."""
 
     def carry_epoch(self) -> int:
         """Posts the next epoch, and returns its number.
@@ -59,7 +72,7 @@ class Keeper:
             If the market makes no epoch after the last one.
         """
         contracts = self.terms.contracts
-        number = max(contracts.oracle.get_latest_number(), self._signed_up_to) + 1
+        number = self._find_next_number(contracts.oracle.get_latest_number())
         market, max_lag = date_market(self.source.load(number), contracts, replay=self.replay)
         draft = Draft(number, contracts.chain.time, False, market)
         proposal, _ = propose_draft(self.terms, draft, max_lag)
@@ -75,6 +88,12 @@ class Keeper:
         post(contracts, signed)
         return number
 
+    def _find_next_number(self, latest: int) -> int:
+        """Above what was tried in vain; again from the first one above the chain's after the last that publishers
+        sign."""
+        number = max(latest, self._tried_up_to) + 1
+        return number if number <= latest + PROPOSAL_WINDOW else latest + 1
+
     def _gather(self, draft: Draft, message: Epoch, digest: bytes) -> tuple[bytes, ...]:
         """Signatures of a quorum, by increasing `signer_id`; an answer that is not its signer's does not count."""
         found: dict[str, bytes] = {}
@@ -82,7 +101,6 @@ class Keeper:
         body = {
             "number": draft.number,
             "time": draft.time,
-            "urgent": draft.urgent,
             "snapshot": "0x" + draft.market.to_bytes().hex(),
         }
         for url in self.publishers:
@@ -92,9 +110,9 @@ class Keeper:
             if signer is not None and answer.get("digest") == "0x" + digest.hex() and self._is_publisher(signer):
                 found[signer] = signature
             else:
-                answers.append(f"{url}: {answer.get('text') or 'no signature of this epoch'}")
+                answers.append(f"{hide_path(url)}: {answer.get('text') or 'no signature of this epoch'}")
         if len(found) < threshold:
-            self._signed_up_to = max(draft.number, self._signed_up_to)
+            self._tried_up_to = draft.number
             raise QuorumMissing(draft.number, len(found), threshold, answers)
         return tuple(found[signer] for signer in sorted(found, key=signer_id)[:threshold])
 
@@ -112,7 +130,8 @@ class Keeper:
         return bool(oracle.call("isSigner", bytes.fromhex(address.removeprefix("0x"))))
 
     def make_payments(self) -> int:
-        """Makes every payment that is due, `MAX_CLAIMS` at a time; returns their number."""
+        """Makes every payment that is due, `MAX_CLAIMS` at a time; returns how many were made. One that its token
+        refuses keeps no other from being made."""
         contracts, made = self.terms.contracts, 0
         now = contracts.oracle.get_live_time()
         due = [
@@ -121,12 +140,18 @@ class Keeper:
             if item.state != PaymentState.RETURNED and item.due_at <= now
         ]
         for start in range(0, len(due), MAX_CLAIMS):
-            contracts.vault.claim_for(due[start : start + MAX_CLAIMS])
-            made += len(due[start : start + MAX_CLAIMS])
+            try:
+                receipt = contracts.vault.claim_for(due[start : start + MAX_CLAIMS])
+            except Reverted as refusal:
+                if refusal.error != "NothingDone":
+                    raise
+            else:
+                made += len(contracts.vault.contract.decode_logs(receipt, "Claimed"))
         return made
 
     def skip_sleepers(self) -> list[bytes]:
-        """Takes every account that is two steps behind and holds no derivatives to the listing in force."""
+        """Takes every account that is two steps behind and holds no derivatives to the listing in force. One that the
+        contract refuses, as it has moved meanwhile, keeps no other from being taken."""
         contracts, skipped = self.terms.contracts, []
         current = contracts.oracle.get_generation()
         if current - int(contracts.oracle.contract.call("FIRST_GENERATION")) < LEFT_BEHIND:
@@ -137,24 +162,47 @@ class Keeper:
             view = contracts.house.get_account(event.account)
             behind = current - view.generation >= LEFT_BEHIND
             if behind and view.status is Status.ACTIVE and not view.may_hold_derivatives:
-                contracts.house.skip(event.account)
-                skipped.append(event.account)
+                with suppress(Reverted):
+                    contracts.house.skip(event.account)
+                    skipped.append(event.account)
         return skipped
 
-    def run_round(self, report: Callable[[str, object], None]) -> bool:
-        """Every duty once; one that fails is reported and keeps no other from being done. Says whether all were."""
-        is_done = True
-        for name, duty in (
-            ("epoch", self.carry_epoch),
-            ("payments", self.make_payments),
-            ("sleepers", self.skip_sleepers),
-        ):
+    def run_round(self, report: Report, names: Iterable[str] = DUTIES) -> set[str]:
+        """Duties once, each reported; one that fails keeps no other from being done. Returns those that failed."""
+        duties = {"epoch": self.carry_epoch, "payments": self.make_payments, "sleepers": self.skip_sleepers}
+        failed = set()
+        for name in names:
             try:
-                report(name, duty())
+                report(name, duties[name]())
             except ZkMarginError as error:
                 report(name, f"{type(error).__name__}: {error}")
-                is_done = False
-        return is_done
+                failed.add(name)
+        return failed
+
+    def run(
+        self,
+        report: Report,
+        *,
+        interval: float,
+        rounds: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Every duty each interval (seconds), each with a clock of its own; an epoch that failed after `RETRY_SECONDS`.
+        Ends after so many rounds, where `rounds` is not 0."""
+        due_at = dict.fromkeys(DUTIES, clock())
+        done = 0
+        while True:
+            start = clock()
+            names = [name for name in DUTIES if due_at[name] <= start]
+            failed = self.run_round(report, names)
+            for name in names:
+                is_retry = name == "epoch" and name in failed
+                due_at[name] = start + (min(interval, RETRY_SECONDS) if is_retry else interval)
+            done += 1
+            if done == rounds:
+                return
+            sleep(max(0.0, min(due_at.values()) - clock()))
 
 
 def _read_hex(value: object) -> bytes:

@@ -24,6 +24,9 @@ from zkmargin.prover.messages.records import Epoch as EpochMessage
 from zkmargin.prover.messages.wallet import Signer
 from zkmargin.venue.errors import ReplayRefused, WalletUnusable
 
+PROPOSAL_WINDOW = 8
+"""Numbers above the chain's last epoch within which services propose and sign the next one."""
+
 
 @dataclass(frozen=True)
 class PublishingTerms:

@@ -64,7 +64,7 @@ class ServiceOptions(WalletOptions):
 @with_options(ServiceOptions)
 def publisher(
     options: ServiceOptions,
-    journal: Annotated[Path, typer.Option(help="File that remembers what was signed last.")] = Path("signed.json"),
+    journal: Annotated[Path, typer.Option(help="File that remembers what was signed.")] = Path("signed.json"),
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at.", min=0, max=65535)] = 8600,
 ) -> None:
@@ -95,15 +95,10 @@ def keeper(
     from zkmargin.venue.keeper import Keeper
 
     terms, source = options.connect()
-    worker, done = Keeper(terms, source, publisher, options.replay), 0
-    while True:
-        start = time.monotonic()
-        is_posted = worker.run_round(lambda duty, outcome: console.err.print(f"{duty}: {outcome}", soft_wrap=True))
-        done += 1
-        if done == rounds:
-            return
-        wait = interval if is_posted else min(interval, 1.0)
-        time.sleep(max(0.0, wait - (time.monotonic() - start)))
+    worker = Keeper(terms, source, publisher, options.replay)
+    worker.run(
+        lambda duty, outcome: console.err.print(f"{duty}: {outcome}", soft_wrap=True), interval=interval, rounds=rounds
+    )
 
 
 @app.command()

@@ -2,6 +2,7 @@
 a pause or a veto adds, each of them bounded; nobody else is ever paid."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,8 @@ from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.vault import PaymentState
 from zkmargin.prover.account.account import compute_account_id
 from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.venue import keeper as keeper_module
+from zkmargin.venue.keeper import Keeper
 
 DELAY, DAILY_SHARE = 1_800, 2_000
 DAY = 86_400
@@ -204,6 +207,19 @@ def test_a_blocked_recipient_blocks_nobody_else_and_may_name_another_address(wor
     assert queued.number == free.number and vault.is_recorded(blocked)
     vault.claim(blocked, free.recipient, sender=recipient)
     assert token.get_balance(free.recipient) == 100
+
+
+@pytest.mark.property("P-151")
+def test_a_keeper_makes_every_payment_but_the_one_that_its_token_refuses(world, recipient, monkeypatch):
+    vault, token = make_vault(world, "BlockingToken")
+    absorb(world, vault, token, 1_000)
+    blocked, free = release(world, vault, recipient, 70), release(world, vault, world.chain.accounts[6], 30)
+    token.contract.send("setBlocked", recipient, True, False)
+    pass_until(world, [blocked, free])
+    monkeypatch.setattr(keeper_module, "MAX_CLAIMS", 1)
+    keeper = Keeper(SimpleNamespace(contracts=SimpleNamespace(vault=vault, oracle=world.oracle)), None, [])
+    assert [keeper.make_payments(), keeper.make_payments()] == [1, 0]
+    assert token.get_balance(free.recipient) == 30 and vault.read_payments() == [blocked]
 
 
 @pytest.mark.property("P-151")

@@ -1,6 +1,7 @@
 """Publishers behind HTTP and the keeper that gathers their signatures, in one process and on one chain."""
 
 import json
+import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Thread
@@ -9,6 +10,8 @@ import pytest
 import requests
 
 from tests.chain.conftest import mini_venue, venue  # noqa: F401
+from zkmargin.contracts.chain import Chain
+from zkmargin.contracts.errors import ChainUnavailable, Reverted
 from zkmargin.engine.market.file import DATA
 from zkmargin.engine.presets import get_preset
 from zkmargin.venue.errors import ProposalRefused, QuorumMissing, ServiceFailed
@@ -50,7 +53,7 @@ def services(venue, terms, source, tmp_path):  # noqa: F811
 def make_proposal(venue, number=2, **changes):  # noqa: F811
     now = venue.chain.time
     snapshot = "0x" + replace(venue.snapshot, time=now).to_bytes().hex()
-    return {"number": number, "time": now, "urgent": False, "snapshot": snapshot} | changes
+    return {"number": number, "time": now, "snapshot": snapshot} | changes
 
 
 @pytest.mark.property("P-316")
@@ -76,7 +79,7 @@ def test_without_a_quorum_nothing_is_posted_and_the_next_round_goes_on_above(ven
 
     said = []
     keeper.publishers = urls[:1]
-    assert keeper.run_round(lambda duty, outcome: said.append((duty, outcome))) is False
+    assert keeper.run_round(lambda duty, outcome: said.append((duty, outcome))) == {"epoch"}
     assert [duty for duty, _ in said] == ["epoch", "payments", "sleepers"]
     assert "QuorumMissing" in said[0][1] and said[1:] == [("payments", 0), ("sleepers", [])]
 
@@ -88,11 +91,12 @@ def test_a_publisher_signs_its_own_market_alone(venue, services):  # noqa: F811
     for proposal, words in (
         (make_proposal(venue, snapshot="0x" + spoilt.hex()), "own source"),
         (make_proposal(venue, snapshot="0x12"), "bytes that are none"),
-        (make_proposal(venue, number=1), "2 to 1001"),
-        (make_proposal(venue, number=1002), "2 to 1001"),
+        (make_proposal(venue, number=1), "2 to 9"),
+        (make_proposal(venue, number=10), "2 to 9"),
         (make_proposal(venue, number=True), "two whole numbers"),
         (make_proposal(venue, time=venue.chain.time + 61), "time of the proposal"),
-        (make_proposal(venue, urgent=1), "two whole numbers"),
+        (make_proposal(venue, urgent=True), "fields of the proposal"),
+        ({"number": 2}, "fields of the proposal"),
     ):
         with pytest.raises(ProposalRefused, match=words):
             service.sign(proposal)
@@ -100,17 +104,109 @@ def test_a_publisher_signs_its_own_market_alone(venue, services):  # noqa: F811
 
 
 @pytest.mark.property("P-317")
-def test_a_publisher_signs_one_message_of_a_number(venue, terms, source, services):  # noqa: F811
+def test_a_publisher_signs_one_message_of_a_number_while_it_is_held(venue, terms, source, services):  # noqa: F811
     service = services[0][0]
     proposal = make_proposal(venue)
     first = service.sign(proposal)
     assert service.sign(proposal) == first
-    with pytest.raises(ProposalRefused, match="above 2, which this publisher has signed"):
-        service.sign(proposal | {"urgent": True})
+    other = make_proposal(venue, time=proposal["time"] + 1)
+    with pytest.raises(ProposalRefused, match="number of the proposal is 2; allowed: another one, or the content"):
+        service.sign(other)
     service.sign(make_proposal(venue, number=4))
     again = SigningService(terms, venue.publishers[0], source, service._journal, replay=True)
-    with pytest.raises(ProposalRefused, match="above 4"):
-        again.sign(make_proposal(venue, number=3))
+    with pytest.raises(ProposalRefused, match="another one, or the content"):
+        again.sign(other)
+    assert again.health["signed"] == 4
+    again.sign(make_proposal(venue, number=3))  # below the last, and never signed
+    assert again.health["signed"] == 3
+
+    venue.chain.travel(301)
+    assert again.sign(make_proposal(venue))["digest"] != first["digest"]
+
+
+@pytest.mark.property("P-330")
+def test_a_proposal_of_the_last_number_stops_no_venue_for_good(venue, terms, source, services):  # noqa: F811
+    made, urls = services
+    for number in range(2, 10):
+        for service in made:
+            service.sign(make_proposal(venue, number=number))
+    venue.chain.travel(1)
+    keeper = Keeper(terms, source, urls, replay=True)
+    with pytest.raises(QuorumMissing, match="epoch 2: 0 signatures"):
+        keeper.carry_epoch()
+    venue.chain.travel(301)
+    assert [keeper.carry_epoch(), keeper.carry_epoch()] == [3, 4]
+
+
+@pytest.mark.property("P-330")
+def test_a_keeper_without_a_quorum_goes_round_within_the_numbers_that_publishers_sign(venue, terms, source, services):  # noqa: F811
+    _, urls = services
+    keeper, tried = Keeper(terms, source, urls[:1], replay=True), []
+    for _ in range(10):
+        with pytest.raises(QuorumMissing) as refusal:
+            keeper.carry_epoch()
+        tried.append(refusal.value.number)
+    assert tried == [2, 3, 4, 5, 6, 7, 8, 9, 2, 3]
+
+
+@pytest.mark.property("P-331")
+def test_no_urgent_epoch_is_signed_over_http(venue, services):  # noqa: F811
+    _, urls = services
+    answer = requests.post(f"{urls[0]}/sign", json=make_proposal(venue, urgent=True), timeout=20)
+    assert (answer.status_code, answer.json()["error"]) == (409, "ProposalRefused")
+    assert "fields of the proposal" in answer.json()["text"]
+
+
+@pytest.mark.property("P-332")
+def test_a_caller_does_not_learn_the_url_of_a_publishers_node(venue, services, monkeypatch):  # noqa: F811
+    made, urls = services
+    fault = ChainUnavailable("https://user:word@node.example:8443/v2/secret?key=secret", "x with url: /v2/secret (y)")
+    assert str(fault) == "no usable chain at https://node.example:8443: x with url: /… (y)"
+
+    def fail(number):
+        raise fault
+
+    monkeypatch.setattr(made[0]._source, "load", fail)
+    answer = requests.post(f"{urls[0]}/sign", json=make_proposal(venue), timeout=20)
+    assert (answer.status_code, answer.json()) == (409, {"error": "ChainUnavailable", "text": "ChainUnavailable"})
+
+
+def test_a_node_that_does_not_answer_is_named_without_the_key_in_its_url():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ChainUnavailable, match=url) as refusal:
+            Chain(f"{url}/v2/secret?key=secret")
+    assert "secret" not in str(refusal.value) and "secret" not in refusal.value.url
+
+
+def test_a_failed_payment_brings_no_epoch_forward_and_a_failed_epoch_alone_is_tried_again(monkeypatch):
+    """The clock stands but for the keeper's own sleep."""
+    now, done, failing = [0.0], [], {"payments"}
+
+    def make_duty(name):
+        def duty(self):
+            done.append((now[0], name))
+            if name in failing:
+                raise Reverted("NothingDone", {}, name)
+
+        return duty
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    for name, method in (("epoch", "carry_epoch"), ("payments", "make_payments"), ("sleepers", "skip_sleepers")):
+        monkeypatch.setattr(Keeper, method, make_duty(name))
+    keeper = Keeper(None, None, [])
+    options = {"interval": 60, "clock": lambda: now[0], "sleep": sleep}
+    keeper.run(lambda *_: None, rounds=2, **options)
+    names = ("epoch", "payments", "sleepers")
+    assert done == [(moment, name) for moment in (0, 60) for name in names]
+
+    done.clear()
+    failing.add("epoch")
+    keeper.run(lambda *_: None, rounds=3, **options)
+    assert done == [(60, name) for name in names] + [(61, "epoch"), (62, "epoch")]
 
 
 def test_what_is_no_proposal_is_answered_and_not_a_crash(services):
@@ -119,6 +215,11 @@ def test_what_is_no_proposal_is_answered_and_not_a_crash(services):
         answer = requests.post(f"{urls[0]}/sign", data=body, timeout=20)
         assert answer.status_code == status and "error" in answer.json()
     assert requests.get(f"{urls[0]}/secret", timeout=5).status_code == 404
+    host, port = urls[0].removeprefix("http://").split(":")
+    for length in ("\u00b2", "-1", "1" * 5_000):
+        with socket.create_connection((host, int(port)), timeout=20) as caller:
+            caller.sendall(f"POST /sign HTTP/1.0\r\nContent-Length: {length}\r\n\r\n".encode("latin-1"))
+            assert b" 404 " in caller.recv(100)
 
 
 def test_a_source_follows_its_file_and_walks_through_a_folder(tmp_path):
