@@ -50,6 +50,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zkmargin.engine.elementary import expm1, log
+from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.netting import compute_transfer_charge
 from zkmargin.engine.margin.parameters import MILLE, PERCENT, Parameters
 from zkmargin.engine.margin.shocks import (
@@ -113,6 +114,9 @@ _PLANS = {
     ),
 }
 """By number of cells per coin."""
+
+SETTLEMENTS = 2
+"""Prices at which an expiry path lets things settle, one for each day of the margin period."""
 
 _CORNERS = ((1, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))
 """Signs of (basis, volatility at short tenors, volatility at long tenors)."""
@@ -229,11 +233,18 @@ class GridModel:
     ----------
     snapshot : MarketSnapshot
     parameters : Parameters
+
+    Raises
+    ------
+    OutOfRange
+        If the margin period has more days than a path has prices of settlement.
     """
 
     name = "grid"
 
     def __init__(self, snapshot: MarketSnapshot, parameters: Parameters):
+        if not 0.0 <= parameters.time_days <= SETTLEMENTS:
+            raise OutOfRange("margin period, days", parameters.time_days, 0, SETTLEMENTS)
         self.snapshot, self.parameters = snapshot, parameters
         self.preset = snapshot.listing.preset
         count = Layout(self.preset).cells

@@ -9,9 +9,10 @@ import pytest
 from tests.support.house import get_snapshot
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
 from zkmargin.engine.epoch.record import Epoch
-from zkmargin.engine.epoch.succession import RefusedSuccession, check_succession
+from zkmargin.engine.epoch.succession import RATE_MOVE, RefusedSuccession, check_succession
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.house import House
+from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.market.instruments import (
     InstrumentKind,
     Listing,
@@ -452,6 +453,31 @@ class TestStep:
         with pytest.raises(RefusedSuccession, match=r"discount factor in slot 7 is 0\.8") as refusal:
             check_succession(first, later)
         assert refusal.value.allowed == f"{held * np.exp(-0.2 * years):.6f} to 1.000000, from {held:.6f}"
+
+    @pytest.mark.property("P-232")
+    @pytest.mark.parametrize(("fall", "is_refused"), [(0.199, False), (0.201, True)])
+    def test_a_high_rate_falls_by_as_much_as_a_rate_may_rise(self, fall, is_refused):
+        """From 30 %: the refused factor is below 1, which bounds the fall of a lower rate."""
+        bonds = list_bonds(SNAPSHOT, {7: LISTING.instruments[FUTURE].expiry})
+
+        def price_at(moment: int, rate: float) -> MarketSnapshot:
+            forward = bonds.forward.copy()
+            forward[7] = np.exp(-rate * (bonds.listing.at(7).expiry - moment) / (365 * 86_400))
+            return dataclasses.replace(bonds, time=moment, forward=forward)
+
+        moment = FIRST.time + 86_400
+        first = follow(FIRST, snapshot=price_at(FIRST.time, 0.3))
+        later = follow(first, snapshot=price_at(moment, 0.3 - fall), time=moment)
+        if not is_refused:
+            return check_succession(first, later)
+        with pytest.raises(RefusedSuccession, match=r"discount factor in slot 7 is 0\.9") as refusal:
+            check_succession(first, later)
+        most = price_at(moment, 0.1).forward[7]
+        assert f" to {most:.6f}, from " in refusal.value.allowed
+
+    @pytest.mark.property("P-232")
+    def test_the_largest_move_of_a_rate_is_the_one_that_the_house_charges_for(self):
+        assert load_parameters().bond_rate == RATE_MOVE
 
     def test_an_expired_future_pays_about_its_price(self):
         moment, usd6 = LISTING.instruments[FUTURE].expiry, price(FUTURE)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from tests.support.house import CRASH, get_house, get_policies, get_snapshot, make_state
+from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.margin.grid import Cell, GridModel
 from zkmargin.engine.margin.house import HouseModel
+from zkmargin.engine.margin.lot_values import LotByLot
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.shocks import find_settling_day
 from zkmargin.engine.market.black76 import black76_price
@@ -86,6 +89,35 @@ class TestSettlingDay:
         near = replace(near, time=future.expiry - SECONDS_PER_DAY // 2)
         day = find_settling_day(near, 2.0)
         assert day[future.slot] == 0 and (day[near.listing.is_bond] == -1).all() and day[1] == -1
+
+    @pytest.mark.property("P-230")
+    @pytest.mark.parametrize("kind", [InstrumentKind.OPTION, InstrumentKind.FUTURE])
+    @pytest.mark.parametrize(
+        ("left", "settling"),
+        [
+            (1, 0),
+            (SECONDS_PER_DAY, 0),
+            (SECONDS_PER_DAY + 1, 1),
+            (2 * SECONDS_PER_DAY, 1),
+            (2 * SECONDS_PER_DAY + 1, -1),
+        ],
+    )
+    def test_a_day_ends_with_its_last_second(self, left, settling, kind):
+        """Of the array and of the definition, which counts days itself."""
+        snapshot = get_snapshot("standard")
+        items = (item for item in snapshot.listing.by_name.values() if item.kind is kind)
+        item = min(items, key=lambda each: each.expiry)
+        market = replace(without_near_options(snapshot, item.expiry), time=item.expiry - left)
+        assert find_settling_day(market, 2.0)[item.slot] == settling
+        path = Cell(0.3, 0, 0, 1.0, 0, days=2.0, settlements=(0.1, 0.2))
+        assert LotByLot(market, PARAMETERS).price_move(item, path) == {0: 0.1, 1: 0.2, -1: 0.3}[settling]
+
+    @pytest.mark.property("P-230")
+    def test_a_period_longer_than_the_prices_of_settlement_is_refused(self):
+        """A third day would settle at the price of what is alive."""
+        with pytest.raises(OutOfRange, match=r"margin period, days is 3\.0; allowed: 0 to 2"):
+            GridModel(get_snapshot("mini"), replace(PARAMETERS, time_days=3.0))
+        assert GridModel(get_snapshot("mini"), replace(PARAMETERS, time_days=2.0)).cells
 
 
 def without_near_options(snapshot, expiry):

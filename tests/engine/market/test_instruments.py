@@ -21,6 +21,8 @@ from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import SECONDS_PER_DAY
 
 EXPIRY = 1_798_185_600
+EIGHT = 1_790_323_200
+"""08:00 UTC of a day."""
 """2026-12-25 08:00 UTC."""
 
 OPTION = {
@@ -184,22 +186,40 @@ def test_an_unknown_name_shows_the_nearest():
         make_mini().get("BTC-25DEC26-4000-P")
 
 
-def test_a_day_of_a_coin_has_one_time_of_expiry():
-    """Options at 09:00 beside the future at 08:00 would be two settlements under one date in the names."""
-    preset, eight = get_preset("mini"), 1_790_323_200
-    nine = eight + 3_600
+def list_two(first: int, second: int, coin: Coin = Coin.BTC, kind: InstrumentKind = InstrumentKind.FUTURE) -> Listing:
+    """A BTC future or bond of one expiry beside an option of another."""
+    preset = get_preset("mini")
+    slots: list = [None] * preset.slots
+    options = preset.option_slots(coin).start
+    at = preset.future_slots(Coin.BTC).start if kind is InstrumentKind.FUTURE else preset.option_slots(Coin.BTC)[1]
+    slots[at] = make_instrument(at, kind, Coin.BTC, 0.01, expiry=first)
+    facts = {"expiry": second, "strike": 90_000.0, "is_call": True}
+    slots[options] = make_instrument(options, InstrumentKind.OPTION, coin, 0.01, **facts)
+    return Listing(preset, 0, tuple(slots))
 
-    def list_pair(future: int, option: int, coin: Coin = Coin.BTC) -> Listing:
-        slots: list = [None] * preset.slots
-        at, option_at = preset.future_slots(Coin.BTC).start, preset.option_slots(coin).start
-        slots[at] = make_instrument(at, InstrumentKind.FUTURE, Coin.BTC, 0.01, expiry=future)
-        facts = {"expiry": option, "strike": 90_000.0, "is_call": True}
-        slots[option_at] = make_instrument(option_at, InstrumentKind.OPTION, coin, 0.01, **facts)
-        return Listing(preset, 0, tuple(slots))
 
-    assert list_pair(eight, eight).is_listed.sum() == 2
-    assert list_pair(eight, nine + SECONDS_PER_DAY).is_listed.sum() == 2
-    assert list_pair(eight, nine, Coin.ETH).is_listed.sum() == 2
-    with pytest.raises(MixedExpiry, match=f"expires at {nine}; allowed: {eight}, with BTC-") as refusal:
-        list_pair(eight, nine)
-    assert (refusal.value.expiry, refusal.value.other_expiry) == (nine, eight)
+@pytest.mark.property("P-230")
+@pytest.mark.parametrize("kind", [InstrumentKind.FUTURE, InstrumentKind.BOND])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (EIGHT, EIGHT + 3_600),
+        (EIGHT - 9 * 3_600, EIGHT),  # 23:00 and 08:00 of the next date
+        (EIGHT, EIGHT + SECONDS_PER_DAY - 1),
+    ],
+)
+def test_expiries_of_a_coin_less_than_a_day_apart_are_refused(first, second, kind):
+    """Whatever their dates are: within a day settles one price."""
+    for one, other in ((first, second), (second, first)):
+        with pytest.raises(MixedExpiry, match=f"expires at {second}; allowed: {first}, with ") as refusal:
+            list_two(one, other, kind=kind)
+        assert (refusal.value.expiry, refusal.value.other_expiry) == (second, first)
+
+
+@pytest.mark.property("P-230")
+@pytest.mark.parametrize("kind", [InstrumentKind.FUTURE, InstrumentKind.BOND])
+@pytest.mark.parametrize(
+    ("apart", "coin"), [(0, Coin.BTC), (SECONDS_PER_DAY, Coin.BTC), (SECONDS_PER_DAY + 3_600, Coin.BTC), (1, Coin.ETH)]
+)
+def test_expiries_at_one_time_or_a_day_apart_or_of_two_coins_are_listed(apart, coin, kind):
+    assert list_two(EIGHT, EIGHT + apart, coin, kind).is_listed.sum() == 2
