@@ -102,6 +102,9 @@ class Ledger(Book):
     last_hash: Hex = b""
     """Hash of the block before it."""
 
+    unchecked: dict[str, dict[str, int]] = {}
+    """What the runs up to here could not check, by check and reason; the contracts' state is looked at by every run."""
+
     keys: dict[int, RegisteredKey] = {}
     signers: list[Hex] = []
     threshold: int = 0

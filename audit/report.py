@@ -30,6 +30,10 @@ CHECKS: Mapping[str, str] = {
     "storage": "what the contracts store is what their events say",
 }
 """Every check by its name, in the order in which an audit makes them."""
+EARLIER = ", in earlier runs"
+"""How a reason ends that an earlier run left in its checkpoint."""
+OF_STATE = ("deployment", "code", "governance", "storage")
+"""Checks of the state at the last block, which every run makes anew; the others are of events, each looked at once."""
 
 
 @dataclass(frozen=True, order=True)
@@ -107,6 +111,18 @@ class Report:
         """Notes that so many things could not be looked at, and why."""
         skipped = self.tallies[check].skipped
         skipped[reason] = skipped.get(reason, 0) + number
+
+    def list_unchecked(self) -> dict[str, dict[str, int]]:
+        """How many things of events could not be looked at, by check and reason."""
+        return {
+            name: dict(tally.skipped) for name, tally in self.tallies.items() if tally.skipped and name not in OF_STATE
+        }
+
+    def skip_earlier(self, unchecked: Mapping[str, Mapping[str, int]]) -> None:
+        """Notes what earlier runs could not look at, as this one does not either."""
+        for name, reasons in unchecked.items():
+            for reason, number in reasons.items():
+                self.skip(name, f"{reason}{EARLIER}" if not reason.endswith(EARLIER) else reason, number)
 
     def add(self, check: str, what: str, found: object, expected: object, place: Place) -> None:
         """Notes a disagreement."""

@@ -79,6 +79,7 @@ def _audit(contracts: Contracts, scope: Scope, known: list[dict[str, Key]], bloc
     ledger = _load_ledger(contracts, scope.checkpoint)
     source = Source(contracts, ledger.next_block, block)
     report = Report(contracts.chain.id, ledger.next_block, block.number)
+    report.skip_earlier(ledger.unchecked)
 
     storage = StorageAudit(source, ledger, report)
     progress("deployment record, code, owners")
@@ -127,6 +128,7 @@ def _audit(contracts: Contracts, scope: Scope, known: list[dict[str, Key]], bloc
     storage.check()
     if scope.checkpoint is not None and report.agrees:
         ledger.next_block, ledger.last_hash = block.number + 1, block.hash
+        ledger.unchecked = report.list_unchecked()
         ledger.epochs = {number: posted for number, posted in ledger.epochs.items() if number > ledger.latest - RING}
         write_whole(scope.checkpoint, ledger.model_dump_json(indent=1) + "\n")
     return report

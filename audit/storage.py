@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eth_abi.abi import encode as abi_encode
+from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
 from zkmargin.audit.ledger import Ledger
@@ -16,6 +19,7 @@ from zkmargin.contracts.deployment import CONTRACTS, Deployment
 from zkmargin.contracts.errors import AnswerMalformed, DeploymentMismatch, Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash
 from zkmargin.contracts.vault import PaymentState
+from zkmargin.prover.messages.typed_data import load_table
 
 RING = 128
 """Epochs that the oracle keeps."""
@@ -32,6 +36,12 @@ WIRING = (
 """(contract, getter, field of the deployment record that it must name)."""
 PARTS = (("DESK", "AccountDesk"), ("BATCHES", "BatchDesk"), ("VIEWS", "AccountViews"), ("WALLETS", "WalletSignatures"))
 """Contracts that the clearing house names: getter and name in the sources."""
+DESKS = ("AccountDesk", "BatchDesk")
+"""Those whose code runs in the clearing house's storage, with immutable values of their own."""
+SHARED = ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")
+"""Getters in which a desk must agree with the clearing house."""
+TOLD = (("registry", "ACTIVATION_DELAY"), ("oracle", "SETTLEMENT_DELAY"), ("oracle", "FIRST_GENERATION"))
+"""Immutable numbers of a deployment's own choice; the report tells the delays."""
 NAMES = {
     "key_registry": "KeyRegistry",
     "risk_oracle": "RiskOracle",
@@ -53,8 +63,11 @@ class StorageAudit:
 
     def ask(self, part: str, function: str, *arguments: object) -> Any:
         """What a view says at the block; None if it refuses."""
+        return self._ask_contract(self.source.get_contract(part), function, *arguments)
+
+    def _ask_contract(self, contract: Contract, function: str, *arguments: object) -> Any:
         try:
-            return self.source.get_contract(part).call(function, *arguments, block=self.source.block.number)
+            return contract.call(function, *arguments, block=self.source.block.number)
         except (Reverted, AnswerMalformed, DeploymentMismatch):
             return None
 
@@ -72,21 +85,36 @@ class StorageAudit:
         for part, getter, field in WIRING:
             what = f"{getter} of the {part} contract"
             report.require("deployment", what, self.ask(part, getter), getattr(record, field), place)
+        self._check_desks()
         token, units = self.ask("vault", "collateralOf", record.weth_slot) or ("none", 0)
         expected = record.weth, record.vault_units[record.weth_slot]
         report.require(
             "deployment", f"token and lot of collateral slot {record.weth_slot}", (token, units), expected, place
         )
 
+    def _check_desks(self) -> None:
+        """That the code which the clearing house runs in its own storage asks the contracts that it asks itself."""
+        for getter, name in PARTS:
+            address = self.ask("house", getter)
+            if name not in DESKS or address is None:
+                continue
+            desk = Contract(self.source.chain, compile_contracts()[name], address)
+            for shared in SHARED:
+                found, expected = self._ask_contract(desk, shared), self.ask("house", shared)
+                self.report.require("deployment", f"{shared} of {name}", found, expected, self.source.end)
+
     def check_code(self) -> None:
-        """Every contract's code but its immutable values, which the wiring covers."""
+        """Every contract's code; of its immutable values, that each is one that some contract here must hold."""
         record, place = self.source.contracts.deployment, self.source.end
         addresses = {name: getattr(record, field) for field, name in NAMES.items()}
         addresses |= {name: self.ask("house", getter) for getter, name in PARTS}
+        allowed = self._list_words([*addresses.values(), record.cash, record.weth])
         for name, address in addresses.items():
             artifact = compile_contracts()[name]
             code = self.source.chain.get_code(address, block=self.source.block.number) if address else b""
             found, expected = bytearray(code), bytes.fromhex(artifact.deployed[2:])
+            values = [code[start : start + length] for start, length in artifact.immutables]
+            self._check_immutables(name, address, values, allowed)
             for start, length in artifact.immutables:
                 found[start : start + length] = bytes(length) if len(found) >= start + length else b""
             self.report.count("code")
@@ -96,6 +124,27 @@ class StorageAudit:
         for field in CONTRACTS:
             if field not in NAMES:
                 self.report.skip("code", f"{field} is a token with a source of its own")
+
+    def _list_words(self, addresses: Sequence[str | None]) -> set[bytes]:
+        """Every value, of 32 bytes, that an immutable may have in whatever contract: addresses of this deployment, its
+        chain's id, the numbers that it chose, and what EIP-712 keeps of the domain's name and version."""
+        numbers = [self.source.chain.id, *(self.ask(part, getter) or 0 for part, getter in TOLD)]
+        words = {bytes.fromhex(address[2:]).rjust(32, b"\0") for address in addresses if address}
+        words |= {int(number).to_bytes(32, "big") for number in numbers}
+        for text in _list_domain_texts():
+            words |= {keccak(text), text.ljust(31, b"\0") + bytes([len(text)])}
+        return words
+
+    def _check_immutables(self, name: str, address: str | None, values: Sequence[bytes], allowed: set[bytes]) -> None:
+        """Each place of each immutable: a getter reads one of them only."""
+        if not address:
+            return
+        own = compute_domain_separator(self.source.chain.id, address)
+        foreign = sorted({value.hex() for value in values if value not in allowed and value != own})
+        self.report.count("code")
+        if foreign:
+            what, expected = f"immutable values of {name} at {address}", "addresses and numbers of this deployment"
+            self.report.add("code", what, f"also {', '.join(foreign)}", expected, self.source.end)
 
     def describe_governance(self) -> None:
         """Who may change what, and how late, into the facts; development shortcuts are named."""
@@ -215,6 +264,18 @@ class StorageAudit:
             what = f"balance of the vault in {token}"
             self.report.add("vault", what, balance, f"{needed} or more: held, inboxes and payments", self.source.end)
         self.report.facts.setdefault("vault", {})[token] = {"balance": str(balance), "owed": str(needed)}
+
+
+def compute_domain_separator(chain_id: int, contract: str) -> bytes:
+    """EIP-712's separator of messages that a contract verifies; contracts keep it as an immutable."""
+    kind = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+    hashes = [kind, *map(keccak, _list_domain_texts())]
+    return keccak(abi_encode(["bytes32"] * 3 + ["uint256", "address"], [*hashes, chain_id, contract]))
+
+
+def _list_domain_texts() -> list[bytes]:
+    """Name and version of the EIP-712 domain."""
+    return [str(load_table()["domain"][part]).encode() for part in ("name", "version")]
 
 
 def _is_overwritten(number: int, ledger: Ledger) -> bool:

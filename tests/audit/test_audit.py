@@ -49,6 +49,16 @@ def test_an_audit_goes_on_from_its_checkpoint(venue, run, tmp_path):
     assert {item.check for item in run(checkpoint=file).disagreements} == {"storage"}
 
 
+@pytest.mark.property("P-333")
+def test_what_an_earlier_run_left_out_is_told_by_every_later_one(venue, run, tmp_path):
+    file = tmp_path / "checkpoint.json"
+    left = sum(run(checkpoint=file, sample=0).tallies["proofs"].skipped.values())
+    for _ in range(2):
+        later = run(checkpoint=file, sample=None)
+        reason = "left out, as only 0 of each key were asked for, in earlier runs"
+        assert later.agrees and later.tallies["proofs"].skipped == {reason: left} and left > 0
+
+
 CHECKPOINTS = {
     "has hash 0x1111": lambda document: document.update(last_hash="11" * 32),
     "the deployment is": lambda document: document.update(house="0x" + "11" * 20),

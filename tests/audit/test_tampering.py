@@ -8,7 +8,7 @@ import pytest
 
 from tests.audit.conftest import KEYS
 from tests.audit.tampering import alter_calls, alter_code, alter_events, alter_storage, ask
-from zkmargin.contracts.deploy import deploy
+from zkmargin.contracts.deploy import deploy, deploy_contract
 from zkmargin.contracts.messages import SignedEpoch, make_epoch_message, sign_unchecked, sort_points
 from zkmargin.contracts.publisher import PublishedEpoch
 from zkmargin.contracts.venue import Contracts
@@ -25,6 +25,11 @@ def require_found(report, check, words):
     """That a disagreement of that check says all of the words."""
     texts = [f"{item.check}: {item}" for item in report.disagreements]
     assert any(item.check == check and words in str(item) for item in report.disagreements), texts
+
+
+def word(address):
+    """An address as an immutable value of 32 bytes."""
+    return bytes.fromhex(address[2:]).rjust(32, b"\0")
 
 
 def alice(venue):
@@ -61,6 +66,30 @@ def test_storage_that_events_do_not_explain_is_found(venue, run, name):
 def test_a_verifier_with_other_code_is_found(venue, run):
     alter_code(venue.chain, venue.contracts.deployment.margin_verifier, lambda code: code[:-1] + b"\0")
     require_found(run(), "code", "code of MarginVerifier")
+
+
+@pytest.mark.property("P-334")
+def test_a_desk_of_another_verifier_is_found(venue, run):
+    """The sources' code with other immutables, as a house could name it whose constructor did not look."""
+    foreign, _ = deploy_contract(venue.chain, "AcceptAllVerifier")
+    honest = word(venue.contracts.deployment.margin_verifier)
+    desk = venue.contracts.house.contract.call("BATCHES")
+    alter_code(venue.chain, desk, lambda code: code.replace(honest, word(foreign.address)))
+    report = run()
+    require_found(report, "deployment", "VERIFIER of BatchDesk")
+    require_found(report, "code", "immutable values of BatchDesk")
+
+
+@slow
+@pytest.mark.property("P-334")
+@pytest.mark.parametrize("part", ["clearing_house", "attestation_verifier", "risk_oracle", "collateral_vault"])
+def test_an_immutable_of_no_contract_of_the_deployment_is_found_where_no_getter_reads_it(venue, run, part):
+    address, record = getattr(venue.contracts.deployment, part), venue.contracts.deployment
+    honest = word(record.clearing_house if part == "attestation_verifier" else record.risk_oracle)
+    if part == "risk_oracle":
+        honest = word(record.key_registry)
+    alter_code(venue.chain, address, lambda code: word("0x" + "11" * 20).join(code.rsplit(honest, 1)))
+    require_found(run(), "code", "immutable values of")
 
 
 @slow

@@ -18,6 +18,8 @@ from zkmargin.prover.statement.signals import STATEMENTS
 
 REPORT = BUILD / "soundness.json"
 TAMPERING = "tests/audit/test_tampering.py"
+LEAST_TAMPERINGS = 20
+"""Tests that must have passed there, or something kept them from running."""
 
 
 def run_mutation(arguments: argparse.Namespace) -> dict[str, int]:
@@ -44,11 +46,16 @@ def run_policies(arguments: argparse.Namespace) -> dict[str, int]:
 
 
 def run_audit(arguments: argparse.Namespace) -> dict[str, int]:
-    """Tamperings with a venue, each of which an audit must find: the tests of `TAMPERING`."""
+    """Tamperings with a venue, each of which an audit must find: the tests of `TAMPERING`. One that was left out counts
+    as missed; ends the process where pytest fails, or too few ran."""
     command = [sys.executable, "-m", "pytest", TAMPERING, "-q", "-p", "no:cacheprovider", "-n", "0", "-rA"]
     done = subprocess.run(command, cwd=PACKAGE, capture_output=True, text=True)
     lines = done.stdout.splitlines()
-    found, missed = (sum(line.startswith(word) for line in lines) for word in ("PASSED", ("FAILED", "ERROR")))
+    found, missed = (
+        sum(line.startswith(word) for line in lines) for word in ("PASSED", ("FAILED", "ERROR", "SKIPPED"))
+    )
+    if done.returncode or found < LEAST_TAMPERINGS:
+        sys.exit(f"{TAMPERING}: {found} passed, pytest ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return {"audit_tamperings": found + missed, "audit_found": found}
 
 

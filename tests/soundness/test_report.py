@@ -1,0 +1,27 @@
+"""The report of all attacks says nothing of tamperings that were not tried."""
+
+import argparse
+import subprocess
+
+import pytest
+
+from tests.support.soundness import __main__ as runner
+
+PASSED = "PASSED tests/audit/test_tampering.py::test_one\n"
+
+
+def make_run(monkeypatch, returncode, stdout):
+    done = subprocess.CompletedProcess([], returncode, stdout, "why")
+    monkeypatch.setattr(runner.subprocess, "run", lambda *_, **__: done)
+
+
+@pytest.mark.parametrize(("returncode", "stdout"), [(5, ""), (0, PASSED), (1, PASSED * 30), (2, "")])
+def test_tamperings_that_did_not_run_end_it(monkeypatch, returncode, stdout):
+    make_run(monkeypatch, returncode, stdout)
+    with pytest.raises(SystemExit, match="why"):
+        runner.run_audit(argparse.Namespace())
+
+
+def test_a_tampering_that_was_left_out_counts_as_missed(monkeypatch):
+    make_run(monkeypatch, 0, PASSED * 30 + "SKIPPED [1] tests/audit/test_tampering.py:3: no node\n")
+    assert runner.run_audit(argparse.Namespace()) == {"audit_tamperings": 31, "audit_found": 30}
