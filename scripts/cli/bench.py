@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.options import AsJson
+from zkmargin.scripts.cli.options import AsJson, PresetName
 
 PRESETS = ("mini", "standard")
 LEAST = 5
@@ -50,7 +50,9 @@ def prover(runs: Runs = LEAST, as_json: AsJson = False) -> None:
 @app.command()
 def peers(
     runs: Runs = LEAST,
-    preset: Annotated[str, typer.Option(help="Preset whose development key is proved with.")] = "standard",
+    preset: Annotated[
+        PresetName, typer.Option(help="Preset whose development key is proved with.")
+    ] = PresetName.STANDARD,
     as_json: AsJson = False,
 ) -> None:
     """Other provers on the same key and witness, in turn: ark-groth16, taceo-groth16 (built by cargo), snarkjs.
@@ -60,13 +62,15 @@ def peers(
     from zkmargin.scripts.cli import bench_peers as work
 
     with console.show_steps(work.STEPS + runs) as steps:
-        document = work.measure(preset, runs, steps)
+        document = work.measure(preset.value, runs, steps)
     if as_json:
         console.print_json(document)
         return
     seconds, ratios = document["seconds"], document["ratio_to_ours"]
     rows = [(name, f"{seconds[name]:.4f}", f"{ratios[name]:.2f}") for name in seconds]
-    console.out.print(console.make_table(f"Medians of {runs} runs at {preset}", ("", "s", "ratio"), rows, right=(1, 2)))
+    console.out.print(
+        console.make_table(f"Medians of {runs} runs at {preset.value}", ("", "s", "ratio"), rows, right=(1, 2))
+    )
     console.out.print(console.make_key_values("Machine", document["env"]))
 
 
