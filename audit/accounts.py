@@ -104,6 +104,7 @@ class AccountAudit:
         if account.hex() in ledger.accounts:
             self.report.add("history", what, "a second one", "an account that was never opened", place)
         self.report.require("history", f"listing version of the {what}", fields["generation"], ledger.generation, place)
+        self._check_allowed(what, fields["keyVersion"], place, while_paused=False)
         ledger.accounts[account.hex()] = Account(
             auth=str(fields["auth"]),
             status=Status.ACTIVE,
@@ -232,6 +233,7 @@ class AccountAudit:
         account, call = self._get(number, place), self.source.read_call("house", place)
         if account is None:
             return
+        self._check_allowed(f"move of account 0x{number.hex()}", version, place, while_paused=True)
         account.key_version, account.margin = version, 0
         if call.function != "move":
             self._skip_call(call)
@@ -278,6 +280,7 @@ class AccountAudit:
         )
         if account.status == Status.CLOSED or (account.status == Status.FROZEN and not rule.while_frozen):
             report.add("history", f"status before the {what}", Status(account.status).name, "one that allows it", place)
+        self._check_allowed(what, account.key_version, place, while_paused=rule.while_paused)
         self._check_deadline(what, given.deadline, place)
         posted = self._check_epoch(rule, given, account, what, place) if rule.needs_epoch else None
         generation = account.generation + given.steps if posted is None else posted.generation
@@ -309,6 +312,15 @@ class AccountAudit:
             self._check_signature(what, account.auth, digest, given.signature, call, place)
         self._claim(action, digest, rule, given, posted, what, place)
         return action
+
+    def _check_allowed(self, what: str, version: int, place: Place, *, while_paused: bool) -> None:
+        """That neither a pause nor the state of its key stood against an action."""
+        report, ledger = self.report, self.ledger
+        report.count("history")
+        if ledger.is_paused and not while_paused:
+            report.add("history", what, "taken during a pause", "none until the pause ends", place)
+        if not ledger.is_usable(version, self.source.read_time(place.block)):
+            report.add("history", f"key version of the {what}", version, "one that is live", place)
 
     def _check_epoch(
         self, rule: ActionRule, given: Given, account: Account, what: str, place: Place
@@ -353,7 +365,7 @@ class AccountAudit:
         if preset is None:
             self.report.skip("proofs", f"no key file of version {action.key_version}")
             return
-        policy, settlement = self._find_points(action, rule, posted)
+        policy, settlement = self._find_points(action, rule, posted, place)
         if policy is None or settlement is None:
             missing = "policy" if policy is None else "settlement"
             self.report.add("history", f"{missing} point of the {what}", "none", "one that was posted", place)
@@ -376,7 +388,7 @@ class AccountAudit:
         self.claims.append(Claimed("transition", action.key_version, claim, f"proof of the {what}", place))
 
     def _find_points(
-        self, action: Action, rule: ActionRule, posted: PostedEpoch | None
+        self, action: Action, rule: ActionRule, posted: PostedEpoch | None, place: Place
     ) -> tuple[Point | None, Point | None]:
         """Points of policy and settlement; None for one that nobody posted."""
         policy: Point | None = IDENTITY
@@ -389,6 +401,10 @@ class AccountAudit:
         if steps == 0:
             return policy, IDENTITY
         stored = self.ledger.settlements.get(f"{action.key_version} {action.generation_old} {steps}")
+        live = self.ledger.to_live(self.source.read_time(place.block))
+        if stored is not None and live < stored.ready_at:
+            what = f"live time of a {ActionKind(action.kind).name.lower()} over {steps} steps"
+            self.report.add("history", what, live, f"{stored.ready_at} or later, when the settlement serves", place)
         return policy, (stored.x, stored.y) if stored else None
 
     def _compare(self, action: Action | None, event: Happened, expected: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ PointG2 = tuple[FQ2, FQ2, FQ2]
 WORD = 32
 """Bytes of one number in a key's canonical bytes."""
 WEIGHT_BITS = 128
-"""Bits of a proof's random weight: a batch with a false proof passes with probability 2^-128."""
+"""Bits of a proof's random weight: a batch with a false proof passes with probability 2^-127 at most."""
 
 
 # ------------------------------------------------------------------------------------------------------------ groups
@@ -271,7 +271,7 @@ def _read(key: Key, claim: Claim) -> _Read:
 
 def _hold(key: Key, claims: Sequence[_Read]) -> bool:
     """prod e(w A, B) = e(sum w alpha, beta) e(sum w X, gamma) e(sum w C, delta), w random; the first weight is 1."""
-    weights = [1, *(secrets.randbits(WEIGHT_BITS) | 1 for _ in claims[1:])]
+    weights = [1, *(secrets.randbits(WEIGHT_BITS) or 1 for _ in claims[1:])]
     alpha = multiply(key.alpha, sum(weights) % curve_order)
     inputs, c, product = Z1, Z1, FQ12.one()
     for claim, weight in zip(claims, weights, strict=True):

@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
 from zkmargin.contracts.vault import Payment, PaymentState
+from zkmargin.engine.units import SECONDS_PER_DAY
 
 
 def _from_hex(value: object) -> bytes:
@@ -19,6 +20,12 @@ def _from_hex(value: object) -> bytes:
 
 Hex = Annotated[bytes, PlainValidator(_from_hex), PlainSerializer(bytes.hex, when_used="json")]
 """Bytes, in JSON as hex."""
+
+
+REVOKED = (1 << 40) - 1
+"""When a revoked key may be used: never."""
+PAUSE_LIMIT = 7 * SECONDS_PER_DAY
+"""Seconds for which a pause stops the live clock at most."""
 
 
 class Book(BaseModel):
@@ -64,6 +71,8 @@ class PostedSettlement(Book):
     x: int
     y: int
     vector: Hex
+    ready_at: int = 0
+    """Seconds of the live clock from which it serves."""
 
 
 class RegisteredKey(Book):
@@ -76,6 +85,10 @@ class RegisteredKey(Book):
     slots: int
     flat: tuple[int, int]
     committee: tuple[int, int]
+    live_from: int = 0
+    """End of the activation delay, unix seconds."""
+    usable_from: int = 0
+    """The same, unless it is suspended or revoked: then the suspension's end, or `REVOKED`."""
 
 
 class QueuedPayment(Book):
@@ -122,6 +135,11 @@ class Ledger(Book):
     """By number."""
     revoked: list[tuple[int, int]] = []
     """Ranges, both ends included, as the oracle keeps them."""
+    is_paused: bool = False
+    paused_at: int = 0
+    """When the clock of payments and settlements stopped, unix seconds; 0 while it runs."""
+    lost: int = 0
+    """Seconds that it stood, in pauses that ended."""
     settlements: dict[str, PostedSettlement] = {}
     """By "version from steps"."""
     steps: dict[int, Hex] = {}
@@ -162,6 +180,23 @@ class Ledger(Book):
     def restore(self, first: int, last: int) -> None:
         """Takes the lower part of a range out."""
         self.revoked = [(last + 1 if low == first else low, high) for low, high in self.revoked]
+
+    def pause(self, time: int) -> None:
+        """Stops the clock, unless it stands already."""
+        self.is_paused, self.paused_at = True, self.paused_at or time
+
+    def unpause(self, time: int) -> None:
+        """Lets it go on."""
+        self.lost = time - self.to_live(time)
+        self.is_paused, self.paused_at = False, 0
+
+    def to_live(self, time: int) -> int:
+        """The live clock, by which payments fall due and settlements serve, at a block's time."""
+        return time - self.lost - (min(time - self.paused_at, PAUSE_LIMIT) if self.paused_at else 0)
+
+    def is_usable(self, version: int, time: int) -> bool:
+        """Whether a key version is live, and neither suspended nor revoked, at a block's time."""
+        return version in self.keys and time >= self.keys[version].usable_from
 
     def move(self, books: dict[str, int], key: str, amount: int) -> int:
         """Adds to an entry of one of its books; returns what stands there then."""

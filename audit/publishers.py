@@ -15,7 +15,7 @@ from zkmargin.audit.curve import Key, Point, compute_policy_point, compute_settl
 from zkmargin.audit.ledger import Ledger, PostedEpoch, PostedSettlement
 from zkmargin.audit.published import Published
 from zkmargin.audit.report import Place, Report
-from zkmargin.audit.source import Call, Happened, Source
+from zkmargin.audit.source import EVENTS, Call, Happened, Source
 from zkmargin.contracts.messages import NamedPoint, compute_points_hash
 from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps, identity_expiry_step
 from zkmargin.engine.epoch.record import MAGIC as POLICIES_MAGIC
@@ -81,6 +81,8 @@ class PublisherAudit:
         handler = getattr(self, f"_take_{event.name}", None)
         if handler is not None:
             handler(event, event.fields)
+        elif event.name not in EVENTS["oracle"]:
+            self.report.skip("history", f"event {event.name}, which this auditor does not replay")
 
     # ------------------------------------------------------------------------------------------------------- governance
     def _take_SignersSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
@@ -88,6 +90,17 @@ class PublisherAudit:
         if ledger.threshold:  # the first are the constructor's
             ledger.min_epoch = ledger.latest + 1
         ledger.signers, ledger.threshold = [bytes(item) for item in fields["signers"]], int(fields["threshold"])
+
+    def _take_PauseSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        time = self.source.read_time(event.place.block)
+        if fields["paused"]:
+            self.ledger.pause(time)
+        else:
+            self.ledger.unpause(time)
+
+    def _take_PaymentTermsSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        """Delays of payments are taken as their events say them."""
+        self.report.skip("vault", "whether payments wait as long as terms say that were set")
 
     def _take_MaxAgeSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
         is_exit = ACTION_RULES[ActionKind(fields["kind"])].epoch is EpochRule.EXIT
@@ -112,8 +125,11 @@ class PublisherAudit:
     def _take_SettlementPublished(self, event: Happened, fields: Mapping[str, Any]) -> None:
         version, start, steps = fields["keyVersion"], fields["fromGeneration"], fields["steps"]
         vector, place = bytes(fields["settlement"]), event.place
-        posted = PostedSettlement(number=fields["number"], x=fields["x"], y=fields["y"], vector=vector)
+        posted = PostedSettlement(
+            number=fields["number"], x=fields["x"], y=fields["y"], vector=vector, ready_at=fields["readyAt"]
+        )
         self.ledger.settlements[_place_of(fields)] = posted
+        self._check_allowed(f"settlement of {steps} steps from listing version {start}", version, place)
         self._check_settlement_call(event, vector)
         what = f"settlement of {steps} steps from listing version {start}"
         known = self.ledger.steps.get(start + 1) if steps == 1 else None
@@ -170,6 +186,7 @@ class PublisherAudit:
             settlement_hash=bytes(fields["settlementHash"]),
             points=[(bytes(point["name"]), point["x"], point["y"]) for point in fields["points"]],
         )
+        self._check_allowed(f"epoch {number}", posted.key_version, place)
         before = ledger.epochs.get(ledger.latest)
         is_step = posted.generation != (before.generation if before else self.first_generation)
         self._check_numbers(posted, before, place)
@@ -186,6 +203,15 @@ class PublisherAudit:
         ledger.epochs[number] = posted
         ledger.latest, ledger.generation = number, posted.generation
         ledger.min_epoch = max(ledger.min_epoch, number if is_step else posted.min_epoch)
+
+    def _check_allowed(self, what: str, version: int, place: Place) -> None:
+        """That neither a pause nor the state of its key stood against it."""
+        report, ledger = self.report, self.ledger
+        report.count("history")
+        if ledger.is_paused:
+            report.add("history", what, "posted during a pause", "none until the pause ends", place)
+        if not ledger.is_usable(version, self.source.read_time(place.block)):
+            report.add("history", f"key version of {what}", version, "one that is live", place)
 
     def _check_numbers(self, posted: PostedEpoch, before: PostedEpoch | None, place: Place) -> None:
         latest, what = self.ledger.latest, f"number of epoch {posted.number}"

@@ -20,14 +20,14 @@ from zkmargin.contracts.reverts import to_checksummed
 from zkmargin.contracts.venue import Contracts
 
 EVENTS: Mapping[str, tuple[str, ...]] = {
-    "registry": ("KeyRegistered", "KeySuspended", "KeyResumed", "KeyRevoked", "KeyGuardianSet"),
+    "registry": ("KeyRegistered", "KeySuspended", "KeyResumed", "KeyRevoked"),
     "oracle": (
         *("EpochPosted", "SnapshotPublished", "SettlementPublished", "SettlementVetoed", "EpochsRevoked"),
-        *("EpochsRestored", "SignersSet", "GuardianSet", "PauseSet", "MaxAgeSet", "PaymentTermsSet"),
+        *("EpochsRestored", "SignersSet", "PauseSet", "MaxAgeSet", "PaymentTermsSet"),
     ),
     "house": (
         *("AccountOpened", "Traded", "Flowed", "Attested", "Skipped", "Moved", "Confirmed", "Invalidated"),
-        *("FeesCollected", "RowSkipped"),
+        "FeesCollected",
     ),
     "vault": (
         *("Funded", "PulledBack", "PaymentQueued", "Claimed", "PaymentVetoed", "PaymentReturned"),
@@ -35,7 +35,10 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """Events that an audit replays, by contract of `Contracts`."""
-IDLE = ("EIP712DomainChanged", "OwnershipTransferStarted", "OwnershipTransferred", "PaymentBlocked")
+IDLE = (
+    *("EIP712DomainChanged", "OwnershipTransferStarted", "OwnershipTransferred", "PaymentBlocked"),
+    *("KeyGuardianSet", "GuardianSet", "RowSkipped"),
+)
 """Events that change nothing of what is replayed."""
 DELEGATED = ("IAccountDesk", "IBatchDesk")
 """Interfaces of what the clearing house leaves to its desks, whose arguments have no name in its own."""

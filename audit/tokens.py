@@ -78,6 +78,13 @@ class TokenAudit:
         if payment is None:
             self.report.add("vault", what, "claimed", "one that was queued", event.place)
             return
+        if payment.state == PaymentState.RETURNED:
+            self.report.add("vault", what, "claimed", "none, as it was returned", event.place)
+        live = self.ledger.to_live(self.source.read_time(event.place.block))
+        if live < payment.due_at:
+            self.report.add(
+                "vault", f"live time at which {what} was claimed", live, f"{payment.due_at} or later", event.place
+            )
         found = fields["recipient"], fields["amount"]
         self.report.require(
             "vault", f"recipient and amount of {what}", found, (payment.recipient, payment.amount), event.place
@@ -118,7 +125,10 @@ class TokenAudit:
         """That what leaves is what the action behind it says."""
         call: Call = self.source.read_call("house", event.place)
         request = call.arguments.get("request")
-        if fields["account"] == ZERO_BYTES32 or not request or "cash" not in request:
+        if fields["account"] == ZERO_BYTES32:
+            return  # fees, whose collection has an event of its own
+        if not request or "cash" not in request:
+            self.report.skip("vault", f"cause of a payment: {call.reason or f'a call of {call.function}'}")
             return
         expected = {self.cash: request["cash"]} if request["cash"] else {}
         for flow in request["flows"]:

@@ -12,10 +12,10 @@ from eth_utils.address import to_checksum_address
 
 from zkmargin.audit.curve import Key, compute_policy_point, fold_committee
 from zkmargin.audit.errors import KeyFilesMissing
-from zkmargin.audit.ledger import Ledger, RegisteredKey
+from zkmargin.audit.ledger import REVOKED, Ledger, RegisteredKey
 from zkmargin.audit.publishers import find_preset
 from zkmargin.audit.report import Report
-from zkmargin.audit.source import Happened, Source
+from zkmargin.audit.source import EVENTS, Happened, Source
 from zkmargin.contracts.key_material import count_stored_points
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.policy.record import flat_policy
@@ -65,8 +65,24 @@ class VersionAudit:
 
     def take(self, event: Happened) -> None:
         """Replays one event of the registry."""
-        if event.name != "KeyRegistered":
-            return
+        if event.name == "KeyRegistered":
+            self._take_registered(event)
+        elif event.name in ("KeySuspended", "KeyResumed", "KeyRevoked"):
+            self._take_status(event)
+        elif event.name not in EVENTS["registry"]:
+            self.report.skip("keys", f"event {event.name}, which this auditor does not replay")
+
+    def _take_status(self, event: Happened) -> None:
+        known = self.ledger.keys.get(int(event.fields["version"]))
+        if known is None:
+            what = f"key version {event.fields['version']}"
+            self.report.add("keys", what, event.name, "one that was registered", event.place)
+        elif event.name == "KeySuspended":
+            known.usable_from = int(event.fields["until"])
+        else:
+            known.usable_from = known.live_from if event.name == "KeyResumed" else REVOKED
+
+    def _take_registered(self, event: Happened) -> None:
         fields, version, place = event.fields, int(event.fields["version"]), event.place
         report = self.report
         registered = RegisteredKey(
@@ -77,6 +93,8 @@ class VersionAudit:
             slots=fields["slots"],
             flat=(fields["flatX"], fields["flatY"]),
             committee=(fields["committeeX"], fields["committeeY"]),
+            live_from=fields["liveFrom"],
+            usable_from=fields["liveFrom"],
         )
         self.ledger.keys[version] = registered
         if version == 1:  # of which the deployment record speaks

@@ -2,7 +2,7 @@
 
 ::
 
-    devnet.json      settings, ports, and the chain's time when it was last stopped
+    devnet.json      settings, ports, and the chain's time when it was last stopped in order
     password         of every keystore here, mode 0600
     *.json           keystores of publishers, keeper and test wallets
     deployment.json  the contracts
@@ -11,7 +11,8 @@
 
 One process, the supervisor, starts the others and ends them: on SIGTERM, SIGHUP and SIGINT, and by the kernel
 (PR_SET_PDEATHSIG) where it is killed itself. A publisher or keeper that ends is started again. All of it goes on in the
-same folder after a stop. The chain's clock is never moved; an own chain goes on at the time at which it was stopped.
+same folder after a stop. The chain's clock is never moved; an own chain goes on at the time at which the
+supervisor stopped it, or did so last where it was killed.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ class VenueEvent:
 def read_venue_events(contracts: Contracts, first: int, last: int) -> list[VenueEvent]:
     """Every event from block `first` to block `last`, both included, in the chain's order.
 
-    Logs that no interface of the deployment has are left out; ranges are halved where a node limits them.
+    Logs that none of these interfaces has are left out, as those of the desk for defaults; ranges are halved where a
+    node limits them.
 
     Raises
     ------

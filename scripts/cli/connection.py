@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "ZKMARGIN_PRIVATE_KEY"
 """Environment variable that holds a private key, 0x-hex."""
+PRIVATE_MODE = 0o600
+"""Of a file whose content is secret."""
 PASSWORD_VARIABLE = "ZKMARGIN_PASSWORD"
 """Environment variable that holds the password of keystores."""
 
@@ -142,10 +145,20 @@ class Connection(WalletOptions):
 
 
 def read_password(file: Path | None) -> str:
-    """A keystore's password: the first line of a file, else the environment's, else what is typed."""
+    """A keystore's password: the first line of a file, else the environment's, else what is typed.
+
+    Raises
+    ------
+    WalletUnusable
+        If others than the file's owner may read it.
+    """
     from zkmargin.engine.files import read_text
+    from zkmargin.venue.errors import WalletUnusable
 
     if file is not None:
+        mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else PRIVATE_MODE
+        if mode & 0o077:
+            raise WalletUnusable(f"password file {file}, of mode {mode:04o}", "0600, readable by its owner alone")
         return (read_text(file).splitlines() or [""])[0]
     if PASSWORD_VARIABLE in os.environ:
         return os.environ[PASSWORD_VARIABLE]

@@ -10,6 +10,7 @@ from tests.chain.conftest import make_venue, open_funded
 from tests.chain.test_life import OPTION, PERPETUAL, USD6, trade
 from tests.chain.test_roll import sleep
 from zkmargin.audit.run import Scope, audit
+from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.local_venue import LocalVenue
 
 pytestmark = pytest.mark.slow
@@ -38,6 +39,20 @@ def test_steps_rolls_and_skips_agree(stepped_venue):
     report = run(stepped_venue)
     assert report.disagreements == []
     assert report.tallies["settlements"].checked >= 2 * 5 + 2 * 2, "five steps, by event and call, and two of four"
+
+
+@pytest.mark.property("P-335")
+def test_a_roll_before_its_settlement_serves_is_found(stepped_venue, monkeypatch):
+    honest = Contract.read_events
+
+    def read_events(self, event, **options):
+        found = honest(self, event, **options)
+        late = {"readyAt": 1 << 39} if event == "SettlementPublished" else {}
+        return [{**item, "args": {**item["args"], **late}} for item in found]
+
+    monkeypatch.setattr(Contract, "read_events", read_events)
+    report = run(stepped_venue)
+    assert any(item.check == "history" and "live time of a roll over 4" in str(item) for item in report.disagreements)
 
 
 @pytest.mark.property("P-281")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.audit.conftest import KEYS
 from tests.audit.tampering import alter_calls, alter_code, alter_events, alter_storage, ask
+from zkmargin.audit.ledger import Ledger
+from zkmargin.audit.source import Happened, Source
 from zkmargin.contracts.deploy import deploy, deploy_contract
 from zkmargin.contracts.messages import SignedEpoch, make_epoch_message, sign_unchecked, sort_points
 from zkmargin.contracts.publisher import PublishedEpoch
@@ -150,6 +152,82 @@ def test_an_event_that_was_altered_is_found(run, monkeypatch, name):
     event, check, words, fields = EVENTS[name]
     alter_events(monkeypatch, event, lambda honest: honest | fields)
     require_found(run(), check, words)
+
+
+def insert_event(monkeypatch, part, name, fields, *, before):
+    """A node that says one more event, directly before the first of another name; that the contracts went on after it
+    is then against their own code."""
+    honest = Source.happened.func
+
+    def happened(self):
+        events = honest(self)
+        index = next(index for index, event in enumerate(events) if event.name == before)
+        return [*events[:index], Happened(part, name, fields, events[index].place), *events[index:]]
+
+    monkeypatch.setattr(Source, "happened", property(happened))
+
+
+INSERTED = {
+    "an action under a revoked key": (
+        *("registry", "KeyRevoked", {"version": 1, "successor": 2}, "Attested"),
+        *("history", "key version of the attest"),
+    ),
+    "an action under a suspended key": (
+        *("registry", "KeySuspended", {"version": 1, "until": 1 << 39}, "Flowed"),
+        *("history", "key version of the deposit"),
+    ),
+    "an opening under a revoked key": (
+        *("registry", "KeyRevoked", {"version": 1, "successor": 2}, "AccountOpened"),
+        *("history", "key version of the opening"),
+    ),
+    "an epoch under a revoked key": (
+        *("registry", "KeyRevoked", {"version": 1, "successor": 2}, "EpochPosted"),
+        *("history", "key version of epoch"),
+    ),
+    "a trade during a pause": ("oracle", "PauseSet", {"paused": True}, "Traded", "history", "trade of account"),
+    "an epoch during a pause": ("oracle", "PauseSet", {"paused": True}, "EpochPosted", "history", "epoch 1 is posted"),
+    "a payment before it is due, by the pause": (
+        *("oracle", "PauseSet", {"paused": True}, "PaymentQueued"),
+        *("vault", "live time at which payment"),
+    ),
+}
+"""Contract, event, fields, the event that it is put before, check, and words of the disagreement."""
+
+
+@slow
+@pytest.mark.property("P-335")
+@pytest.mark.parametrize("name", INSERTED)
+def test_what_a_pause_or_a_key_that_is_not_live_forbids_is_found(run, monkeypatch, name):
+    part, event, fields, before, check, words = INSERTED[name]
+    insert_event(monkeypatch, part, event, fields, before=before)
+    require_found(run(), check, words)
+
+
+@slow
+@pytest.mark.property("P-335")
+def test_a_claim_of_a_payment_that_was_returned_is_found(venue, run, monkeypatch):
+    fields = {"account": alice(venue), "token": venue.contracts.cash.address, "number": 1}
+    [queued] = venue.contracts.vault.contract.read_events("PaymentQueued", first_block=0)
+    fields["number"] = queued["args"]["number"]
+    insert_event(monkeypatch, "vault", "PaymentReturned", fields, before="Claimed")
+    require_found(run(), "vault", "none, as it was returned")
+
+
+@pytest.mark.property("P-335")
+def test_a_payment_that_was_claimed_too_early_is_found(run, monkeypatch):
+    alter_events(monkeypatch, "PaymentQueued", lambda honest: honest | {"dueAt": honest["dueAt"] + 7_200})
+    require_found(run(), "vault", "live time at which payment")
+
+
+def test_the_live_clock_stands_in_a_pause_and_for_a_week_at_most():
+    ledger = Ledger(house="", next_block=0)
+    ledger.pause(100)
+    ledger.pause(150)
+    assert ledger.to_live(160) == 100
+    ledger.unpause(160)
+    assert ledger.to_live(200) == 140
+    ledger.pause(300)
+    assert ledger.to_live(300 + 8 * 86_400) == 240 + 86_400
 
 
 # ---------------------------------------------------------------------------------------------------- answers: calldata

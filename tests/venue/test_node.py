@@ -8,7 +8,7 @@ from tests.chain.conftest import mini_venue, venue  # noqa: F401
 from zkmargin.contracts.sending import LocalSender
 from zkmargin.engine.units import usd
 from zkmargin.prover.errors import TradeMessageRefused, WrongSigner
-from zkmargin.prover.messages.signed import Signed
+from zkmargin.prover.messages.signed import Signed, sign_message
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.venue.errors import AccountNotOpen, TradeFileRefused
 from zkmargin.venue.node import Node
@@ -143,6 +143,15 @@ def test_files_that_others_signed_are_refused(scene):
         settle_accepted(own, bob, request, quote, replace(accepted, accept=forged))
     with pytest.raises(WrongSigner):
         accept_quote(alice, Signed(request.message, quote.signature), quote)
+
+
+@pytest.mark.property("P-313")
+def test_an_acceptance_of_another_quote_is_refused_though_the_taker_signed_it(scene):
+    own, (alice, bob), (request, quote, accepted) = scene
+    message = accepted.accept.message.model_copy(update={"quote": bytes(32)})
+    other = sign_message(alice.client.wallet, own.domain, message)
+    with pytest.raises(TradeMessageRefused, match="accepts another quote"):
+        settle_accepted(own, bob, request, quote, replace(accepted, accept=other))
 
 
 def test_what_is_no_acceptance_is_refused():

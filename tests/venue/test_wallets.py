@@ -9,6 +9,7 @@ from zkmargin.contracts.chain import run_anvil
 from zkmargin.prover.messages.records import KeyDerivation
 from zkmargin.prover.messages.typed_data import Domain, recover_signer
 from zkmargin.prover.messages.wallet import Wallet, request_signature
+from zkmargin.scripts.cli.connection import read_password
 from zkmargin.venue.errors import KeystoreRefused, SignerUnavailable, WalletUnusable
 from zkmargin.venue.keystore import create_keystore, open_keystore
 from zkmargin.venue.signers import RpcSigner, read_environment_wallet, to_json_form
@@ -29,6 +30,17 @@ def test_a_keystore_opens_by_its_password_alone(tmp_path):
     assert "another password" not in str(refused.value)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert wallet.account.key.hex() not in path.read_text()
+
+
+def test_a_password_file_that_others_read_is_refused(tmp_path):
+    file = tmp_path / "password"
+    file.write_text("a password of a test\n")
+    file.chmod(0o600)
+    assert read_password(file) == "a password of a test"
+    for mode in (0o644, 0o640, 0o602):
+        file.chmod(mode)
+        with pytest.raises(WalletUnusable, match=f"of mode {mode:04o}; allowed: 0600"):
+            read_password(file)
 
 
 def test_a_keystore_is_never_overwritten(tmp_path):
