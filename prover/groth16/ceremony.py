@@ -31,6 +31,8 @@ from zkmargin.prover.groth16.trial import try_key
 from zkmargin.prover.paths import BUILD, NODE_MODULES, describe_setup
 from zkmargin.prover.ranges import check_range
 
+NAME = re.compile(r"[\x20-\x7e]{1,64}")
+"""A contributor's name."""
 BEACON = re.compile(r"(?:[0-9a-f]{2}){16,64}")
 """A beacon as hex, 16 to 64 bytes."""
 CONTRIBUTION = re.compile(r"contribution #(\d+) ?(.*?):\s*\n((?:.*(?:[0-9a-f]{8}[ \n]*){4}\n?){4})", re.IGNORECASE)
@@ -97,8 +99,8 @@ def contribute(before: Path, out: Path, name: str) -> None:
 
     snarkjs draws from the operating system; what is passed to it here only comes on top.
     """
-    if not name.isprintable() or not 1 <= len(name) <= 64:
-        raise CeremonyFailed("name of a contributor", f"{name!r}; allowed: 1 to 64 printable characters")
+    if not NAME.fullmatch(name) or name == "beacon":
+        raise CeremonyFailed("name of a contributor", f"{name!r}; allowed: 1 to 64 printable ASCII, not 'beacon'")
     run("zkey", "contribute", _require(before), out, f"--name={name}", f"-e={secrets.token_hex(64)}")
 
 

@@ -44,7 +44,7 @@ from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
 
 MANIFEST, CHECKED = "manifest.json", "checked"
-TRIALS = 1
+TRIALS = 2
 """Version of the trial of a new key (`prover.groth16.trial`): part of what a record stands for."""
 WORD = 32
 """Bytes of one number in a key's canonical bytes."""

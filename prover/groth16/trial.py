@@ -2,19 +2,26 @@
 
 A key with one foreign point has the true verifying half, passes every check of points, and makes proofs that verify for
 just those accounts in which that point's wire is zero: whether a proof appears then tells whoever served the key one
-chosen bit of the account (a sign, say). So a key that is new here first proves random transitions that belong to
-nobody: every position, leg, flow, helper, excess and slack other than zero, and each slot long in one of two and short
-in the other. Their proofs must verify.
+chosen bit of the account (a sign, say). So a key that is new here first proves random statements that belong to nobody.
+Their proofs must verify.
+
+Statements come in pairs of which one mirrors the other: where one has the number v, the other has -1 - v, or
+2^b - 1 - v for an unsigned number of b bits. So each bit of a range check is one in one of the two, each sign is both,
+and each slot is dropped in one. Of wires that may be zero in all statements only these depend on an account: the choice
+of a slot by a leg of a trade (a pair makes two of N choices a leg), bits of charges and of an escrow's scalar (random
+in each statement), and bits of a slack beyond 2^79. A key that is foreign in two points that cancel for equal bits
+passes a pair with probability one half, and all of them with 2^-`PAIRS`.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from zkmargin.engine.account import AccountState
+from zkmargin.engine.account import MAX_CASH, AccountState
 from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
 from zkmargin.engine.policy.bytes import get_shapes
@@ -39,6 +46,12 @@ from zkmargin.prover.statement.secret import Secret
 LARGEST = {"positions": 38, "charges": 2, "helpers": 13, "rate_long": 35, "rate_short": 35, "weights": 9}
 """Bits of the coefficients of a synthetic policy, within the bit budget."""
 NONCE = 7
+PAIRS = 4
+"""Pairs of statements that a key proves."""
+LEFT_FREE = {"position": 1 << 29, "cash": 1 << 79}
+"""Of the ranges of positions and cash, what a trade, flows, a settlement and a row's other terms may move."""
+SLACK = BITS.constant - 1
+"""Bits of a synthetic slack, which a row's constant makes."""
 
 
 def try_key(circuit: str, preset: Preset, constraints: _native.Circuit, key: _native.ProvingKey) -> None:
@@ -60,57 +73,61 @@ def try_key(circuit: str, preset: Preset, constraints: _native.Circuit, key: _na
 
 
 def make_transitions(preset: Preset) -> Iterator[dict[str, Value]]:
-    """Inputs of two random transitions whose positions have opposite signs, with a trade, flows and a settlement."""
-    signs = np.array([1 if secrets.randbits(1) else -1 for _ in range(preset.slots)], dtype=np.int64)
-    for side in (1, -1):
-        yield _make_transition(preset, side * signs, side)
+    """Inputs of pairs of random transitions with a trade, flows and, in every other pair, a settlement."""
+    for pair in range(PAIRS):
+        numbers = _Numbers.draw(preset, pair)
+        yield _make_transition(preset, numbers, 1)
+        yield _make_transition(preset, numbers.mirror(preset), -1)
 
 
 def make_openings(preset: Preset) -> Iterator[dict[str, Value]]:
-    """Inputs of one opening of an account that nobody has, for a committee that nobody is."""
-    key, rho = Secret(_native.random_element()), make_scalar()
-    escrow = escrow_key(key, CommitteeKey(make_scalar()).public, rho)
-    yield {
-        "commitment": compute_commitment(key, 0, compute_state_digest(empty_state(preset), preset)),
-        **_name_escrow(escrow),
-        "context": secrets.randbits(247) + 1,
-        "key": key.reveal(),
-        "ephemeralScalar": rho.reveal(),
-    }
+    """Inputs of openings of accounts that nobody has, for committees that nobody is."""
+    for _ in range(2 * PAIRS):
+        key, rho = Secret(_native.random_element()), make_scalar()
+        escrow = escrow_key(key, CommitteeKey(make_scalar()).public, rho)
+        yield {
+            "commitment": compute_commitment(key, 0, compute_state_digest(empty_state(preset), preset)),
+            **_name_escrow(escrow),
+            "context": secrets.randbits(247) + 1,
+            "key": key.reveal(),
+            "ephemeralScalar": rho.reveal(),
+        }
 
 
 def make_revelations(preset: Preset) -> Iterator[dict[str, Value]]:
-    """Inputs of the revelation of one random account."""
-    state, key, rho = _make_state(preset), Secret(_native.random_element()), _native.random_element()
-    yield {
-        "commitment": compute_commitment(key, NONCE, compute_state_digest(state, preset)),
-        "rho": rho,
-        "evaluation": compute_evaluation(list_numbers(state, preset), rho),
-        "key": key.reveal(),
-        "nonce": NONCE,
-        "cash": state.cash,
-        "word": pack_state_words(state.positions, preset),
-    }
+    """Inputs of the revelation of random accounts."""
+    for state in _make_states(preset):
+        key, rho = Secret(_native.random_element()), _native.random_element()
+        yield {
+            "commitment": compute_commitment(key, NONCE, compute_state_digest(state, preset)),
+            "rho": rho,
+            "evaluation": compute_evaluation(list_numbers(state, preset), rho),
+            "key": key.reveal(),
+            "nonce": NONCE,
+            "cash": state.cash,
+            "word": pack_state_words(state.positions, preset),
+        }
 
 
 def make_rekeyings(preset: Preset) -> Iterator[dict[str, Value]]:
-    """Inputs of one random account that gets a new key, for a committee that nobody is."""
-    state, scalar, rho = _make_state(preset), make_scalar(), _native.random_element()
-    old, new = (Secret(_native.random_element()) for _ in range(2))
-    digest = compute_state_digest(state, preset)
-    yield {
-        "commitmentOld": compute_commitment(old, NONCE, digest),
-        "commitmentNew": compute_commitment(new, NONCE + 1, digest),
-        **_name_escrow(escrow_key(new, CommitteeKey(make_scalar()).public, scalar)),
-        "rho": rho,
-        "evaluation": compute_evaluation(encrypt_checkpoint(state, new, NONCE + 1, preset), rho),
-        "keyOld": old.reveal(),
-        "keyNew": new.reveal(),
-        "nonce": NONCE,
-        "cash": state.cash,
-        "word": pack_state_words(state.positions, preset),
-        "ephemeralScalar": scalar.reveal(),
-    }
+    """Inputs of random accounts that get new keys, for committees that nobody is."""
+    for state in _make_states(preset):
+        scalar, rho = make_scalar(), _native.random_element()
+        old, new = (Secret(_native.random_element()) for _ in range(2))
+        digest = compute_state_digest(state, preset)
+        yield {
+            "commitmentOld": compute_commitment(old, NONCE, digest),
+            "commitmentNew": compute_commitment(new, NONCE + 1, digest),
+            **_name_escrow(escrow_key(new, CommitteeKey(make_scalar()).public, scalar)),
+            "rho": rho,
+            "evaluation": compute_evaluation(encrypt_checkpoint(state, new, NONCE + 1, preset), rho),
+            "keyOld": old.reveal(),
+            "keyNew": new.reveal(),
+            "nonce": NONCE,
+            "cash": state.cash,
+            "word": pack_state_words(state.positions, preset),
+            "ephemeralScalar": scalar.reveal(),
+        }
 
 
 TRIALS: Mapping[str, Callable[[Preset], Iterator[dict[str, Value]]]] = {
@@ -132,31 +149,91 @@ def _name_escrow(escrow: Escrow) -> dict[str, Value]:
     }
 
 
-def _make_state(preset: Preset) -> AccountState:
-    return AccountState(_draw((preset.slots,), 29), secrets.randbits(79) + 1)
+@dataclass(frozen=True)
+class _Numbers:
+    """What a synthetic transition is made of: every number that its circuit checks bit by bit, and what is dropped."""
+
+    moved: np.ndarray
+    """(N,) lots after trade and flow."""
+    legs: tuple[tuple[int, int], ...]
+    """(slot, lots that side +1 receives)."""
+    trade_cash: int
+    cash: int
+    """After the transition."""
+    helpers: list[int]
+    excess: list[int]
+    slacks: list[int]
+    drop: np.ndarray
+    """(N,) 1 where a slot is dropped; nowhere without a settlement."""
+    cash_rows: int
+    """The rows of this place in each three count cash; those have the slack that is left for them."""
+
+    @classmethod
+    def draw(cls, preset: Preset, pair: int) -> _Numbers:
+        """Random ones, whose old state is one, too: the rest of the transition moves less than what is left free."""
+        return cls(
+            moved=_draw_signed(preset.slots, (1 << BITS.position) - LEFT_FREE["position"]),
+            legs=tuple((secrets.randbelow(preset.slots), int(lots)) for lots in _draw_signed(BITS.legs, 1 << BITS.leg)),
+            trade_cash=_draw_below(1 << BITS.trade_cash),
+            cash=_draw_below((1 << BITS.cash) - LEFT_FREE["cash"]),
+            helpers=[secrets.randbits(BITS.helper) for _ in range(preset.helpers)],
+            excess=[secrets.randbits(BITS.excess) for _ in range(preset.excess_rows)],
+            slacks=[secrets.randbits(SLACK) for _ in range(preset.rows)],
+            drop=np.array([secrets.randbits(1) for _ in range(preset.slots)]) * _find_droppable(preset) * (pair % 2),
+            cash_rows=pair % 3,
+        )
+
+    def mirror(self, preset: Preset) -> _Numbers:
+        """The ones whose every bit is the other."""
+        return _Numbers(
+            moved=-1 - self.moved,
+            legs=tuple((preset.slots - 1 - slot, -1 - lots) for slot, lots in self.legs),
+            trade_cash=-1 - self.trade_cash,
+            cash=-1 - self.cash,
+            helpers=[(1 << BITS.helper) - 1 - value for value in self.helpers],
+            excess=[(1 << BITS.excess) - 1 - value for value in self.excess],
+            slacks=[(1 << SLACK) - 1 - value for value in self.slacks],
+            drop=(_find_droppable(preset) - self.drop) * self.drop.any(),
+            cash_rows=self.cash_rows,
+        )
 
 
-def _make_transition(preset: Preset, signs: np.ndarray, side: int) -> dict[str, Value]:
-    slots = preset.slots
-    moved = signs * np.abs(_draw((slots,), 20))
-    flow = _draw((slots,), 10)
-    legs = tuple((slot, int(value)) for slot, value in zip(_choose(slots), _draw((BITS.legs,), 20), strict=True))
-    terms = TradeTerms(legs, secrets.randbits(40) + 1)
+def _find_droppable(preset: Preset) -> np.ndarray:
+    """(N,) 1 for each slot that holds no collateral."""
+    droppable = np.ones(preset.slots, dtype=np.int64)
+    droppable[list(preset.collateral_slots)] = 0
+    return droppable
+
+
+def _make_states(preset: Preset) -> Iterator[AccountState]:
+    """Pairs of random accounts of which one mirrors the other."""
+    for _ in range(PAIRS):
+        positions, cash = (
+            _draw_signed(preset.slots, (1 << BITS.position) - LEFT_FREE["position"]),
+            _draw_below(MAX_CASH),
+        )
+        yield AccountState(positions, cash)
+        yield AccountState(-1 - positions, -1 - cash)
+
+
+def _make_transition(preset: Preset, numbers: _Numbers, side: int) -> dict[str, Value]:
+    moved, helpers, excess = numbers.moved, numbers.helpers, numbers.excess
+    flow = _draw((preset.slots,), 10)
+    terms = TradeTerms(numbers.legs, numbers.trade_cash)
     held = moved - flow
     for slot, lots in terms.get_net_legs().items():
         held[slot] -= side * lots
-    step = _make_step(preset)
-    cash, cash_flow = secrets.randbits(50) + 1, secrets.randbits(40) + 1
+    step = ExpiryStep(preset, numbers.drop, numbers.drop * np.abs(_draw((preset.slots,), 20)))
+    cash_flow = secrets.randbits(40) + 1
     settled = sum(int(payoff) * int(lots) for payoff, lots in zip(step.payoff, moved, strict=True))
-    after = AccountState(moved * (1 - step.drop), cash + side * terms.cash_usd6 + cash_flow + settled)
+    cash = numbers.cash - side * terms.cash_usd6 - cash_flow - settled
+    after = AccountState(moved * (1 - step.drop), numbers.cash)
 
-    helpers = [secrets.randbits(50) + 1 for _ in range(preset.helpers)]
-    excess = [secrets.randbits(40) + 1 for _ in range(preset.excess_rows)]
-    slacks = [secrets.randbits(70) + 1 for _ in range(preset.rows)]
-    bare = _make_policy(preset, [0] * preset.rows)
+    bare = _make_policy(preset, [0] * preset.rows, numbers.cash_rows)
     values = evaluate_rows(bare, after, helpers, excess)
     fields = {name: getattr(bare, name) for name in get_shapes(preset)}
-    constants = [slack - value for slack, value in zip(slacks, values, strict=True)]
+    limit = (1 << BITS.constant) - 1
+    constants = [min(max(slack - value, -limit), limit) for slack, value in zip(numbers.slacks, values, strict=True)]
     policy = Policy(name="trial", preset=preset, constants=tuple(constants), helper_kinds=bare.helper_kinds, **fields)
 
     viewing, hiding = (Secret(_native.random_element()) for _ in range(2))
@@ -187,18 +264,11 @@ def _make_transition(preset: Preset, signs: np.ndarray, side: int) -> dict[str, 
         "excess": excess,
         "helper": helpers,
         "charge": list(compute_charges(policy, after.positions)),
-        "slack": slacks,
+        "slack": [value + constant for value, constant in zip(values, constants, strict=True)],
     }
 
 
-def _make_step(preset: Preset) -> ExpiryStep:
-    """Drops about one slot in eight that holds no collateral, and pays for it."""
-    drop = np.array([secrets.randbits(3) == 0 for _ in range(preset.slots)], dtype=np.int64)
-    drop[list(preset.collateral_slots)] = 0
-    return ExpiryStep(preset, drop, drop * np.abs(_draw((preset.slots,), 20)))
-
-
-def _make_policy(preset: Preset, constants: list[int]) -> Policy:
+def _make_policy(preset: Preset, constants: list[int], cash_rows: int) -> Policy:
     """Random coefficients within the bit budget, none of them zero; it need have no form."""
     arrays = {name: _draw(shape, LARGEST[name]) for name, shape in get_shapes(preset).items() if name in LARGEST}
     for name in ("rate_long", "rate_short", "weights"):
@@ -208,7 +278,7 @@ def _make_policy(preset: Preset, constants: list[int]) -> Policy:
         name="trial",
         preset=preset,
         constants=tuple(constants),
-        cash=np.ones(shapes["cash"], dtype=np.int64),
+        cash=(np.arange(preset.rows) % 3 == cash_rows).astype(np.int64),
         excess_total=-np.ones(shapes["excess_total"], dtype=np.int64),
         soft=np.ones(shapes["soft"], dtype=np.int64),
         helper_kinds=(HelperKind.UNUSED,) * preset.helpers,
@@ -223,9 +293,11 @@ def _draw(shape: tuple[int, ...], bits: int) -> np.ndarray:
     return np.array(values, dtype=np.int64).reshape(shape)
 
 
-def _choose(slots: int) -> list[int]:
-    """Distinct slots, one for each leg."""
-    chosen: set[int] = set()
-    while len(chosen) < BITS.legs:
-        chosen.add(secrets.randbelow(slots))
-    return sorted(chosen)
+def _draw_signed(count: int, bound: int) -> np.ndarray:
+    """(count,) random numbers in [-bound, bound)."""
+    return np.array([_draw_below(bound) for _ in range(count)], dtype=np.int64)
+
+
+def _draw_below(bound: int) -> int:
+    """A random number in [-bound, bound), where also its mirror is."""
+    return secrets.randbelow(2 * bound) - bound

@@ -116,7 +116,7 @@ def test_arguments_are_checked_before_anything_runs(tmp_path):
     missing, out = tmp_path / "missing.zkey", tmp_path / "out.zkey"
     with pytest.raises(CeremonyFailed, match=r"missing\.zkey is missing"):
         ceremony.contribute(missing, out, "alice")
-    for name in ("", "a\nb", "x" * 65):
+    for name in ("", "a\nb", "x" * 65, "beacon", "b\u0435acon"):
         with pytest.raises(CeremonyFailed, match="name of a contributor"):
             ceremony.contribute(missing, out, name)
     for beacon in ("", "0102", "zz" * 16, "0X" + "11" * 16):
