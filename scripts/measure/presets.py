@@ -130,15 +130,15 @@ def _run_alone(stage: str, preset: str, folder: str) -> tuple[dict[str, int | fl
 
 
 def write_ledger(figures: dict[str, dict[str, int | float]], ledger: Path = LEDGER) -> None:
-    """Puts the figures of each preset into the ledger, under `scaling`; everything else in it stays."""
+    """Puts the figures of one run into the ledger as its `scaling`, whole; everything else in it stays."""
     document = json.loads(ledger.read_text())
     about = {
         "command": " ".join(
-            ["python -m zkmargin.scripts.measure.presets", *(f"--preset {name}" for name in PRESETS), "--write"]
+            ["python -m zkmargin.scripts.measure.presets", *(f"--preset {name}" for name in figures), "--write"]
         ),
         "cores": os.cpu_count(),
     }
-    document["scaling"] = {**document.get("scaling", {}), **about, **figures}
+    document["scaling"] = {**about, **figures}
     ledger.write_text(json.dumps(document, indent=2) + "\n")
 
 
