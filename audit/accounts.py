@@ -256,7 +256,7 @@ class AccountAudit:
     def _take_Confirmed(self, event: Happened, fields: Mapping[str, Any]) -> None:
         account = self._get(fields["account"], event.place)
         if account is not None:
-            account.proven_at, account.proven_epoch, account.margin = 0, int(fields["epoch"]), 0
+            account.proven_epoch, account.margin = int(fields["epoch"]), 0
 
     def _take_Invalidated(self, event: Happened, fields: Mapping[str, Any]) -> None:
         self.ledger.burned.add(f"{fields['account'].hex()} {fields['digest'].hex()}")

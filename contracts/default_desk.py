@@ -32,6 +32,7 @@ class DefaultCase:
     frozen_at: int
     revealed_at: int
     auction_at: int
+    least_epoch: int
     commitment: int
     book_hash: bytes
     start_usd6: int

@@ -121,7 +121,6 @@ contract AccountDesk is AccountBook, Delegated, IAccountDesk {
         }
         bytes32 digest = _hashTypedDataV4(Messages.hash(Confirmation(account, record.commitment, epoch)));
         ORACLE.requireQuorum(digest, signatures);
-        head.provenAt = 0;
         head.provenEpoch = SafeCast.toUint32(epoch);
         head.state &= ~MARGIN;
         _store(record, head);

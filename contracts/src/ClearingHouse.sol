@@ -35,7 +35,7 @@ import {Attestations} from "./libraries/Attestations.sol";
 ///      1. entry point      one account, or two sides; sides
 ///      2. _draft           status, deadline, submitter, commitment, fields not taken; frozen, writes, flows
 ///      3. _gather          epoch, settlement, key, policy; epoch and paused (both with the oracle), policy
-///         _requireLineage  no epoch before the last proof's, no state that a revoked one made; provenAt, flows, epoch
+///         _requireLineage  no epoch before its lineage, no state that a revoked one made; provenAt, flows, epoch
 ///         _bind            what the proof is made at
 ///      4. _authorize       auth's signature over the digest of the Action; signature, epoch
 ///      5. the verifier     writes

@@ -13,9 +13,8 @@ import {PolicyAttestation} from "./interfaces/IClearingHouse.sol";
 import {BidRequest, DefaultCase, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {IMarginVerifier, Transition} from "./interfaces/IMarginVerifier.sol";
-import {IPaymentClock} from "./interfaces/IPaymentClock.sol";
 import {IRevealVerifier} from "./interfaces/IRevealVerifier.sol";
-import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+import {FreshEpoch, IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
 import {Attestations} from "./libraries/Attestations.sol";
 import {Bn254} from "./libraries/Bn254.sol";
@@ -40,7 +39,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
     /// @dev keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff)).
     bytes32 private constant STORAGE =
         keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff));
-    /// @dev Most seconds by which a tick advances the clock: as long as an epoch serves proofs at most.
+    /// @dev Most seconds by which a tick advances the clock.
     uint40 private constant LONGEST_TICK = 300;
     uint256 private constant POSITIONS_PER_WORD = 7;
     uint256 private constant LANE_BITS = 32;
@@ -57,9 +56,9 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
     uint16 public immutable KEY_VERSION;
     /// @notice Seconds from the last proof, on the clock of deadlines, after which an account may be frozen.
     uint40 public immutable DEADLINE;
-    /// @notice Seconds from the revelation to the appraisal.
+    /// @notice Seconds from the revelation to the appraisal, on the same clock.
     uint40 public immutable WINDOW;
-    /// @notice Seconds in which the price falls.
+    /// @notice Seconds in which the price falls, on the same clock.
     uint40 public immutable AUCTION;
     /// @notice Micro-dollars to whoever freezes.
     uint64 public immutable BOUNTY;
@@ -85,6 +84,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         uint256 together = uint256(terms.lease) + terms.grace + terms.window + terms.auction;
         _requireBetween("marginPeriod", terms.marginPeriod, together, 2 days);
         if (reveals.key() == address(0)) revert TermsInvalid("reveals", 0, 1);
+        registry.transitionKey(keyVersion); // reverts unless the key is live
         (REVEALS, VAULT, KEY_VERSION) = (reveals, vault, keyVersion);
         DEADLINE = uint40(terms.lease) + terms.grace;
         (WINDOW, AUCTION) = (terms.window, terms.auction);
@@ -95,7 +95,9 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
 
     /// @inheritdoc IDefaultDesk
     function tick() external onlyDelegated nonReentrant returns (uint256 checkpoint) {
-        ORACLE.requireFresh(ORACLE.latestNumber(), ActionKind.ATTEST);
+        FreshEpoch memory epoch = ORACLE.requireFresh(ORACLE.latestNumber(), ActionKind.ATTEST);
+        if (epoch.keyVersion != KEY_VERSION) revert EpochOfOtherKey(epoch.keyVersion, KEY_VERSION);
+        REGISTRY.transitionKey(KEY_VERSION); // reverts while the key verifies nothing
         uint24 generation = ORACLE.generation();
         // While a step's settlement waits nobody can take the step, so nobody can prove.
         if (generation > ORACLE.FIRST_GENERATION()) ORACLE.settlementFor(KEY_VERSION, generation - 1, 1);
@@ -103,8 +105,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         Checkpoint memory last = defaults.checkpoints[defaults.latestCheckpoint];
         uint40 time = uint40(block.timestamp);
         if (time <= last.time) revert TickTooEarly(last.time);
-        uint40 elapsed = last.time == 0 ? 0 : time - last.time;
-        uint40 clock = last.clock + (elapsed < LONGEST_TICK ? elapsed : LONGEST_TICK);
+        uint40 clock = _advanced(last);
         checkpoint = ++defaults.latestCheckpoint;
         defaults.checkpoints[checkpoint] = Checkpoint(time, clock);
         emit Ticked(checkpoint, time, clock);
@@ -117,6 +118,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         _load(head, record);
         Status status = _statusOf(head.state);
         if (status != Status.ACTIVE) revert AccountNotOpen(account, status);
+        _requireServed(account, head);
         Defaults storage defaults = _defaults();
         Checkpoint memory from = defaults.checkpoints[checkpoint];
         uint40 elapsed = defaults.checkpoints[defaults.latestCheckpoint].clock - from.clock;
@@ -157,15 +159,17 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         uint256[8] calldata proof
     ) external onlyDelegated nonReentrant {
         (AccountRecord storage record, AccountHead memory head, DefaultCase storage case_) = _caseOf(account);
-        if (head.keyVersion != KEY_VERSION) revert KeyVersionWrong(account, head.keyVersion, KEY_VERSION);
+        _requireServed(account, head);
         _requireBook(cash, words);
         uint256 commitment = record.commitment;
+        // Whoever repeats a revelation must not begin the window anew, nor end an auction.
+        if (case_.commitment == commitment) revert AlreadyRevealed(account);
         Reveal memory message = Reveal(account, head.keyVersion, head.generation, commitment, cash, words);
         uint256 rho = _context(_hashTypedDataV4(Messages.hash(message)));
         REVEALS.verify(commitment, rho, _evaluate(cash, words, rho), proof);
 
-        case_.revealedAt = _liveTime();
-        case_.auctionAt = 0;
+        (case_.revealedAt, case_.auctionAt) = (_clockAfterTick(), 0);
+        case_.leastEpoch = ORACLE.latestNumber();
         case_.commitment = commitment;
         case_.bookHash = keccak256(abi.encode(cash, words));
         emit Revealed(account, commitment, head.generation, cash, words);
@@ -179,17 +183,15 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         bytes[] calldata signatures
     ) external onlyDelegated nonReentrant {
         (AccountRecord storage record, , DefaultCase storage case_) = _caseOf(account);
-        uint40 from = case_.revealedAt + WINDOW;
-        if (case_.revealedAt == 0 || case_.auctionAt != 0 || _liveTime() < from) {
-            revert AppraisalTooEarly(account, from);
-        }
+        _requireAppraisable(account, case_);
         if (record.commitment != case_.commitment) revert BookStale(account);
+        if (epoch < case_.leastEpoch) revert AppraisalOutdated(account, epoch, case_.leastEpoch);
         ORACLE.requireFresh(epoch, ActionKind.TRADE);
         bytes32 digest = _hashTypedDataV4(Messages.hash(Appraisal(account, case_.commitment, epoch, equity)));
         ORACLE.requireQuorum(digest, signatures);
 
         int128 floor = -SafeCast.toInt128(SafeCast.toInt256(_defaults().surplus));
-        case_.auctionAt = _liveTime();
+        (case_.auctionAt, case_.leastEpoch) = (_clockAfterTick(), epoch + 1);
         case_.floor = floor;
         case_.start = equity > floor ? equity : floor;
         emit AuctionBegun(account, epoch, case_.start, floor);
@@ -286,6 +288,19 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         return keccak256(abi.encode("zkmargin.bond", account));
     }
 
+    // ------------------------------------------------------------------ parts of a revelation and an appraisal
+
+    function _requireServed(bytes32 account, AccountHead memory head) private view {
+        if (head.keyVersion != KEY_VERSION) revert KeyVersionWrong(account, head.keyVersion, KEY_VERSION);
+    }
+
+    /// @dev Once the window is over; and again once an auction is, as a book that nobody took may be worth less now.
+    function _requireAppraisable(bytes32 account, DefaultCase storage case_) private view {
+        uint40 auctionAt = case_.auctionAt;
+        uint40 from = auctionAt == 0 ? case_.revealedAt + WINDOW : auctionAt + AUCTION;
+        if (case_.revealedAt == 0 || _clock() < from) revert AppraisalTooEarly(account, from);
+    }
+
     // ------------------------------------------------------------------ parts of a bid
 
     function _requirePrice(
@@ -373,7 +388,8 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
     function _price(bytes32 account, DefaultCase storage case_) private view returns (int128 price) {
         uint40 began = case_.auctionAt;
         if (began == 0) revert NoAuction(account);
-        uint40 elapsed = _liveTime() - began;
+        uint40 clock = _clock();
+        uint40 elapsed = clock > began ? clock - began : 0;
         if (elapsed > AUCTION) elapsed = AUCTION;
         int256 fall = (int256(case_.start) - case_.floor) * int256(uint256(elapsed));
         price = int128(int256(case_.start) - fall / int256(uint256(AUCTION)));
@@ -453,8 +469,22 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         _store(record, head);
     }
 
-    function _liveTime() private view returns (uint40) {
-        return IPaymentClock(address(ORACLE)).liveTime();
+    /// @dev Seconds of the clock of deadlines, as the last tick left it.
+    function _clock() private view returns (uint40) {
+        Defaults storage defaults = _defaults();
+        return defaults.checkpoints[defaults.latestCheckpoint].clock;
+    }
+
+    /// @dev What the clock shows after a tick at this moment. What counts from here is not shortened by time that has
+    ///      passed already and that the next tick adds.
+    function _clockAfterTick() private view returns (uint40) {
+        Defaults storage defaults = _defaults();
+        return _advanced(defaults.checkpoints[defaults.latestCheckpoint]);
+    }
+
+    function _advanced(Checkpoint memory last) private view returns (uint40) {
+        uint40 elapsed = last.time == 0 ? 0 : uint40(block.timestamp) - last.time;
+        return last.clock + (elapsed < LONGEST_TICK ? elapsed : LONGEST_TICK);
     }
 
     function _defaults() private pure returns (Defaults storage defaults) {

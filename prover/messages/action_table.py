@@ -60,7 +60,7 @@ class ProvenRule(StrEnum):
     KEEP = "KEEP"
     """Stays."""
     SET = "SET"
-    """Becomes the epoch's time; an epoch before that of the last proof that was written is refused."""
+    """Becomes the epoch's time; an epoch before the latest that the state depends on is refused."""
     RAISE = "RAISE"
     """Stays; each attested policy has a time of its own, the latest one, until the account changes."""
 

@@ -19,7 +19,7 @@ from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.messages import sign_unchecked
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Appraisal, Bid, Reveal
+from zkmargin.prover.messages.records import Appraisal, Bid, Confirmation, Reveal
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.checkpoint import compute_evaluation
 from zkmargin.prover.statement.packing import pack_state_words
@@ -73,14 +73,20 @@ class Court:
         return self.desk.tick()
 
     def let_time_pass(self, seconds: int = DEADLINE + TICK) -> int:
-        """A checkpoint, and a later one whose clock is put into storage, in place of a tick every five minutes."""
-        first, last = self.tick(1), self.tick()
-        time, clock = self.desk.get_checkpoint(last)
-        place = keccak(abi_encode(["uint256", "uint256"], [last, DEFAULTS + CHECKPOINTS]))
-        word = f"0x{time | (clock + seconds - TICK) << 40:064x}"
-        self.world.chain._request("anvil_setStorageAt", self.contract.address, "0x" + place.hex(), word)
+        """A checkpoint, and a later one so many seconds of the clock after it."""
+        first = self.tick(1)
+        last = self.advance(seconds)
         assert self.desk.get_checkpoint(last)[1] - self.desk.get_checkpoint(first)[1] in range(seconds, seconds + 10)
         return first
+
+    def advance(self, seconds: int) -> int:
+        """A tick whose clock is put into storage, in place of one every five minutes; gives its checkpoint."""
+        last = self.tick(1)
+        time, clock = self.desk.get_checkpoint(last)
+        place = keccak(abi_encode(["uint256", "uint256"], [last, DEFAULTS + CHECKPOINTS]))
+        word = f"0x{time | (clock + seconds) << 40:064x}"
+        self.world.chain._request("anvil_setStorageAt", self.contract.address, "0x" + place.hex(), word)
+        return last
 
     def trade(self) -> None:
         alice, bob, epoch = self.world.pair()
@@ -117,8 +123,9 @@ class Court:
 
     # ------------------------------------------------------------------ auction
     def appraise(self, wait: int = TERMS.window, wallets=None, equity: int = EQUITY, **changes) -> None:
-        self.world.chain.travel(wait)
-        epoch = self.world.post().message.number
+        """After so many seconds of the clock; `epoch` of the message is posted here unless given."""
+        self.advance(wait)
+        epoch = changes.get("epoch") or self.world.post().message.number
         alice = self.world.alice.id
         fields = {
             "account": alice,
@@ -231,6 +238,33 @@ def test_a_stale_oracle_and_a_pause_stop_the_clock(court):
     refused("ActionPaused", court.desk.tick)
 
 
+@pytest.mark.property("P-276")
+def test_the_clock_stands_still_under_a_key_that_verifies_nothing(court):
+    world = court.world
+    court.tick()
+    world.chain.travel(10)
+    world.venue.registry.suspend(1)
+    world.chain.travel(1)
+    refused("KeyIsSuspended", court.desk.tick)
+    world.venue.registry.resume(1)
+    court.desk.tick()
+    with world.under_key(2):
+        world.chain.travel(10)
+        world.post()
+    assert refused("EpochOfOtherKey", court.desk.tick) == {"keyVersion": 2, "served": 1}
+
+
+@pytest.mark.property("P-265")
+def test_the_clock_stands_still_while_a_step_waits_for_its_settlement(court):
+    world = court.world
+    step = world.post(generation=world.oracle.get_generation() + 1).message.number
+    court.tick()
+    world.oracle.revoke_epochs(step)
+    world.chain.travel(10)
+    world.post()
+    assert refused("EpochRevoked", court.desk.tick) == {"number": step}
+
+
 @pytest.mark.property("P-265")
 def test_a_second_has_one_tick(court):
     court.world.chain.w3.provider.make_request("anvil_setBlockTimestampInterval", [0])
@@ -272,6 +306,18 @@ def test_an_attestation_of_maintenance_is_a_proof(court):
     world.house.attest(world.make_attest(world.alice, world.post()))
     refused("NotOverdue", court.desk.freeze, world.alice.id, first)
     court.desk.freeze(world.bob.id, first)
+
+
+@pytest.mark.property("P-277")
+def test_a_confirmed_account_keeps_its_deadline(court):
+    court.trade()
+    world, alice = court.world, court.world.alice
+    before = world.house.get_account(alice.id).proven_at
+    epoch = world.post().message.number
+    message = Confirmation(account=alice.id, commitment=world.house.get_account(alice.id).commitment, epoch=epoch)
+    world.house.confirm(alice.id, epoch, sign_unchecked(message, world.publishers[:3], world.domain))
+    assert world.house.get_account(alice.id).proven_at == before
+    court.desk.freeze(alice.id, court.let_time_pass())
 
 
 @pytest.mark.property("P-266")
@@ -344,11 +390,11 @@ def test_a_cure_redeems_up_to_the_first_bid(court):
 @pytest.mark.property("P-268")
 def test_a_revelation_is_of_the_stored_commitment(court):
     court.freeze()
+    refused("RevelationRejected", court.send_reveal, court.make_reveal(commitment=5))
+    refused("RevelationRejected", court.send_reveal, court.make_reveal(generation=9))
     court.send_reveal(court.make_reveal())
     case = court.desk.get_case(court.world.alice.id)
     assert case.commitment == court.world.house.get_account(court.world.alice.id).commitment
-    refused("RevelationRejected", court.send_reveal, court.make_reveal(commitment=5))
-    refused("RevelationRejected", court.send_reveal, court.make_reveal(generation=9))
 
 
 @pytest.mark.property("P-268")
@@ -377,6 +423,40 @@ def test_published_numbers_have_one_reading(court, change, place):
     assert refused("BookMalformed", court.send_reveal, court.make_reveal(**change))["place"] == place
 
 
+@pytest.mark.property("P-274")
+def test_a_revelation_is_taken_once_for_each_state(court):
+    """Whoever repeats one must not begin the window anew, nor end an auction."""
+    court.freeze()
+    world, alice = court.world, court.world.alice
+    message = court.make_reveal()
+    proof = court.prove_reveal(message)
+    court.send_reveal(message, proof)
+    refused("AlreadyRevealed", court.send_reveal, message, proof)
+    court.appraise()
+    refused("AlreadyRevealed", court.send_reveal, message, proof)
+    assert court.desk.get_price(alice.id) == EQUITY
+    world.house.cure(world.make_cure(alice, world.post(), cash=100 * USDC))
+    court.send_reveal(court.make_reveal())
+    refused("NoAuction", court.desk.get_price, alice.id)
+
+
+@pytest.mark.property("P-276")
+def test_an_account_of_another_key_version_is_neither_frozen_nor_revealed(court):
+    court.trade()
+    first = court.let_time_pass()
+    world = court.world
+    court.desk.freeze(world.bob.id, first)
+    successor = world.revoke_key()
+    with world.under_key(2):
+        for party in (world.alice, world.bob):
+            world.house.move(world.make_move(party))
+    fields = {"accountVersion": successor, "epochVersion": 1}
+    assert refused("KeyVersionWrong", court.desk.freeze, world.alice.id, first) == {"account": world.alice.id, **fields}
+    words = list(court.make_reveal().words)
+    wrong = refused("KeyVersionWrong", court.contract.send, "reveal", world.bob.id, CASH, words, [0] * 8)
+    assert wrong == {"account": world.bob.id, **fields}
+
+
 @pytest.mark.property("P-268")
 def test_only_accounts_in_default_are_revealed(court):
     court.trade()
@@ -397,18 +477,60 @@ def test_an_appraisal_waits_for_the_window_and_takes_a_quorum(court):
     refused("AppraisalTooEarly", court.appraise)
 
 
+@pytest.mark.property("P-275")
+def test_window_and_price_stand_still_while_nobody_can_bid(court):
+    """An hour without an epoch, hence without a tick; the next tick adds five minutes."""
+    court.freeze()
+    alice = court.world.alice.id
+    court.world.chain.travel(200)
+    court.send_reveal(court.make_reveal())
+    begun = court.desk.get_case(alice).revealed_at
+    court.world.chain.travel(3600)
+    clock = court.desk.get_checkpoint(court.tick(1))[1]
+    assert clock in range(begun + 90, begun + TICK), "what passed before the revelation is not of its window"
+    refused("AppraisalTooEarly", court.appraise, 0)
+    court.appraise()
+    court.world.chain.travel(3600)
+    assert court.desk.get_price(alice) == EQUITY
+    court.tick(1)
+    assert court.desk.get_price(alice) >= EQUITY - EQUITY * TICK // TERMS.auction
+
+
+@pytest.mark.property("P-269")
+def test_a_book_that_nobody_took_is_appraised_again(court):
+    court.begin_auction()
+    desk, alice = court.desk, court.world.alice.id
+    refused("AppraisalTooEarly", court.appraise, TERMS.auction // 2)
+    first = desk.get_case(alice).least_epoch - 1
+    court.advance(TERMS.auction)
+    assert desk.get_price(alice) == 0
+    assert refused("AppraisalOutdated", court.appraise, 0, epoch=first)["least"] == first + 1
+    court.appraise(0, equity=-5 * USDC)
+    court.insure(5 * USDC)
+    assert desk.get_price(alice) == 0 and desk.get_case(alice).start_usd6 == 0
+    refused("AppraisalTooEarly", court.appraise, 0)
+
+
+@pytest.mark.property("P-275")
+def test_an_appraisal_is_at_prices_from_after_the_revelation(court):
+    court.freeze()
+    court.world.post()
+    old = court.world.oracle.get_latest_number() - 1
+    court.send_reveal(court.make_reveal())
+    assert refused("AppraisalOutdated", court.appraise, epoch=old)["least"] == old + 1
+
+
 @pytest.mark.property("P-269")
 def test_the_price_falls_in_a_line_to_what_the_surplus_can_pay(court):
     court.insure(100 * USDC)
     court.begin_auction()
     desk, alice = court.desk, court.world.alice.id
-    began = court.world.oracle.contract.call("liveTime")
-    start = desk.get_price(alice)
-    assert EQUITY - 10 * USDC <= start <= EQUITY
-    court.world.chain.travel(TERMS.auction // 2)
-    elapsed = court.world.chain.time - began
-    assert abs(desk.get_price(alice) - (EQUITY - (EQUITY + 100 * USDC) * elapsed // TERMS.auction)) <= 2 * USDC
-    court.world.chain.travel(TERMS.auction)
+    assert desk.get_price(alice) == EQUITY
+    clock = desk.get_checkpoint(court.advance(TERMS.auction // 2))[1]
+    elapsed = clock - desk.get_case(alice).auction_at
+    assert elapsed in range(TERMS.auction // 2, TERMS.auction // 2 + 10)
+    assert desk.get_price(alice) == EQUITY - (EQUITY + 100 * USDC) * elapsed // TERMS.auction
+    court.advance(TERMS.auction)
     assert desk.get_price(alice) == -100 * USDC
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from tests.support.reverts import refused
 from tests.support.world import USDC, Party, World, make_wallet
+from zkmargin.contracts.clearing_house import Margin
 from zkmargin.contracts.messages import SignedEpoch, sign_unchecked
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Confirmation
@@ -203,12 +204,13 @@ def test_an_epoch_that_is_restored_frees_who_wrote_at_it(world):
 @pytest.mark.property("P-139")
 def test_the_quorum_confirms_an_account(world, story):
     epoch = world.post()
-    number = epoch.message.number
+    number, proven_at = epoch.message.number, world.house.get_account(world.alice.id).proven_at
     receipt = world.house.confirm(world.alice.id, number, sign(world, world.alice, number))
     (event,) = world.house.contract.decode_logs(receipt, "Confirmed")
     stored = world.house.get_account(world.alice.id)
     assert dict(event) == {"account": world.alice.id, "commitment": stored.commitment, "epoch": number}
-    assert (stored.proven_epoch, stored.proven_at) == (number, 0)
+    assert (stored.proven_epoch, stored.proven_at, stored.margin) == (number, proven_at, Margin.NONE)
+    assert proven_at, "a confirmation moves no deadline"
     assert not world.views.is_current(world.alice.id, 10**9), "the quorum says nothing of margin"
     act(world, ActionKind.WITHDRAW, world.alice, epoch)
     assert world.views.is_current(world.alice.id, 600)

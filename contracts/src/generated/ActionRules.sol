@@ -48,7 +48,7 @@ library ActionRules {
     uint256 internal constant EPOCH_PROOF = 1 << 9;
     /// @dev Epoch: no epoch: the stated steps of the listing at once; unsigned from two behind the oracle on.
     uint256 internal constant EPOCH_STEPS = 1 << 10;
-    /// @dev ProvenAt: becomes the epoch's time; an epoch before that of the last proof that was written is refused.
+    /// @dev ProvenAt: becomes the epoch's time; an epoch before the latest that the state depends on is refused.
     uint256 internal constant PROVEN_SET = 1 << 11;
     /// @dev ProvenAt: stays; each attested policy has a time of its own, the latest one, until the account changes.
     uint256 internal constant PROVEN_RAISE = 1 << 12;

@@ -234,7 +234,8 @@ interface IAccountBook {
     /// @param account The account.
     /// @param epoch Number of that epoch.
     error AccountOfRevokedEpoch(bytes32 account, uint64 epoch);
-    /// @notice The epoch of a confirmation is not later than the account's last proof, not posted, or revoked.
+    /// @notice The epoch of a confirmation is not later than all that the account's state depends on, not posted, or
+    ///         revoked.
     /// @param account The account.
     /// @param epoch Number of the epoch.
     /// @param provenEpoch Number of the last proof's.

@@ -68,7 +68,7 @@ interface IAccountDesk {
     ///      again. Reverts with `ConfirmationInvalid` and the oracle's `SignaturesMissing` or `SignatureInvalid`.
     ///      Warning: whoever controls a quorum can confirm anything; replace a bad one first.
     /// @param account The account.
-    /// @param epoch Number of a good epoch after that of the last written proof.
+    /// @param epoch Number of a good epoch after the latest that the state depends on.
     /// @param signatures The publishers', over Confirmation, as for an epoch.
     function confirm(bytes32 account, uint64 epoch, bytes[] calldata signatures) external;
 

@@ -7,9 +7,9 @@ import {IRevealVerifier} from "./IRevealVerifier.sol";
 /// @notice Terms of defaults, fixed when the desk is made. Times are seconds, amounts micro-dollars.
 /// @param lease How long a proof holds, on the clock of deadlines.
 /// @param grace What follows the lease, on the same clock.
-/// @param window From the revelation to the appraisal, on the oracle's live clock.
+/// @param window From the revelation to the appraisal, on the same clock.
 /// @param auction In which the price falls to its floor, likewise.
-/// @param marginPeriod What the margin model covers; at least the four together.
+/// @param marginPeriod What the margin model covers, seconds of prices; at least the four together.
 /// @param bounty To whoever freezes, out of the account's bond.
 /// @param lateFee Of a redeemed account, out of its bond into the surplus.
 struct DefaultTerms {
@@ -24,8 +24,9 @@ struct DefaultTerms {
 
 /// @notice An account in default.
 /// @param frozenAt Unix seconds; 0 without a case.
-/// @param revealedAt Live time; 0 before.
-/// @param auctionAt Live time at which the price began to fall; 0 before.
+/// @param revealedAt Seconds of the clock of deadlines; 0 before.
+/// @param auctionAt At which the price begins to fall, likewise; 0 before.
+/// @param leastEpoch Number of the first epoch at which an appraisal is taken.
 /// @param commitment Which was revealed.
 /// @param bookHash keccak256(abi.encode(cash, words)) of what was revealed.
 /// @param start Price at the beginning, micro-dollars.
@@ -34,6 +35,7 @@ struct DefaultCase {
     uint40 frozenAt;
     uint40 revealedAt;
     uint40 auctionAt;
+    uint64 leastEpoch;
     uint256 commitment;
     bytes32 bookHash;
     int128 start;
@@ -71,18 +73,21 @@ struct BidRequest {
 /// @title Accounts that miss their deadline, up to a new owner of their book
 /// @notice An account that holds derivatives must prove margin again within `lease` of its last proof. When `grace` has
 ///         passed too, anyone may freeze it. Its committee opens it in private. Is it solvent, a proof of maintenance
-///         redeems it for a fee. Is it not, its positions are revealed, publishers appraise them, and the first bid at
-///         a price that falls from their value takes them over; what was paid is the former owner's to claim.
-///         Deadlines run on a clock of their own. It advances by `tick`, by at most five minutes at a time, and only
-///         while an epoch serves proofs and no step of the listing is waiting for its settlement: a stale oracle, a
-///         pause or a halt of the chain makes nobody overdue.
+///         redeems it; bounty and fee come out of its bond. Is it not, its positions are revealed, publishers appraise
+///         them, and the first bid at a price that falls from their value takes them over; what was paid is the former
+///         owner's to claim.
+///         Deadlines, window and auction run on a clock of their own. It advances by `tick`, by at most five minutes at
+///         a time, and only while an epoch of its key version serves proofs, that key verifies, and no step of the
+///         listing is waiting for its settlement: a stale oracle, a pause or a halt of the chain makes nobody overdue
+///         and lets no price fall while nobody can bid.
 /// @dev Safety assumptions
 ///      - A quorum appraises a book at its value. Until the price has fallen to what the book is worth nobody bids, so
 ///        too high an appraisal costs time, too low a one costs the former owner.
 ///      - Fewer than t members of the committee open accounts that are not in default; the contract cannot see it.
 ///      Liveness assumptions
 ///      - Somebody ticks, freezes and bids. t members of the committee open and reveal.
-///      Warning: runs in the clearing house's storage, by delegated calls alone. Serves one key version.
+///      Warning: runs in the clearing house's storage, by delegated calls alone. Serves one key version: an account
+///      that moves to another stays frozen until it redeems, but is not revealed here.
 interface IDefaultDesk {
     /// @notice The clock of deadlines advanced.
     /// @param checkpoint Number of the checkpoint.
@@ -141,6 +146,10 @@ interface IDefaultDesk {
     /// @notice The clock ticks at most once a second.
     /// @param time Unix seconds of the last tick.
     error TickTooEarly(uint40 time);
+    /// @notice The latest epoch is of a key version that this desk does not serve.
+    /// @param keyVersion Of the epoch.
+    /// @param served Of the desk.
+    error EpochOfOtherKey(uint16 keyVersion, uint16 served);
     /// @notice The account is not overdue by this checkpoint.
     /// @param account The account.
     /// @param provenAt Unix seconds of its last proof; 0 for one that needs none.
@@ -161,10 +170,18 @@ interface IDefaultDesk {
     /// @notice What the call states is not the book as it was revealed, or the account has moved since.
     /// @param account The account.
     error BookStale(bytes32 account);
-    /// @notice The appraisal comes before the window's end, or a second time.
+    /// @notice The book was revealed already, and the account has not moved since.
     /// @param account The account.
-    /// @param from Live time from which it is taken.
+    error AlreadyRevealed(bytes32 account);
+    /// @notice The appraisal comes before the window's end, or before the end of an auction that goes on.
+    /// @param account The account.
+    /// @param from Seconds of the clock of deadlines from which it is taken.
     error AppraisalTooEarly(bytes32 account, uint40 from);
+    /// @notice The appraisal is at prices from before the revelation, or not later than those of the last one.
+    /// @param account The account.
+    /// @param epoch Number of its epoch.
+    /// @param least Number of the first epoch that is taken.
+    error AppraisalOutdated(bytes32 account, uint64 epoch, uint64 least);
     /// @notice No auction of this account goes on.
     /// @param account The account.
     error NoAuction(bytes32 account);
@@ -180,13 +197,14 @@ interface IDefaultDesk {
     error BondKept(bytes32 account);
 
     /// @notice Advances the clock of deadlines. Anyone may call.
-    /// @dev Reverts with `TickTooEarly`, and as the oracle while its latest epoch serves no attestation or the latest
-    ///      step has no settlement that serves.
+    /// @dev Reverts with `TickTooEarly` and `EpochOfOtherKey`, as the oracle while its latest epoch serves no
+    ///      attestation or the latest step has no settlement that serves, and as the registry while the key verifies
+    ///      nothing.
     /// @return checkpoint Number of the checkpoint that it made.
     function tick() external returns (uint256 checkpoint);
 
     /// @notice Freezes an account that is overdue. Anyone may; the bounty is the caller's to claim.
-    /// @dev Reverts with `AccountNotOpen` and `NotOverdue`.
+    /// @dev Reverts with `AccountNotOpen`, `KeyVersionWrong` and `NotOverdue`.
     /// @param account The account.
     /// @param checkpoint Number of a checkpoint at or after its last proof, lease and grace ago.
     function freeze(bytes32 account, uint256 checkpoint) external;
@@ -196,19 +214,22 @@ interface IDefaultDesk {
     /// @param account The account.
     function redeem(bytes32 account) external;
 
-    /// @notice Publishes a frozen account's positions. Anyone may who can prove them.
-    /// @dev Reverts with `NotInDefault`, `KeyVersionWrong`, `BookMalformed`, and as REVEALS if the proof does not hold.
+    /// @notice Publishes a frozen account's positions, once for each state that it has. Anyone may who can prove them.
+    /// @dev Reverts with `NotInDefault`, `KeyVersionWrong`, `BookMalformed`, `AlreadyRevealed`, and as REVEALS if the
+    ///      proof does not hold.
     /// @param account The account.
     /// @param cash Micro-dollars.
     /// @param words Positions, seven to a word.
     /// @param proof Of reveal.
     function reveal(bytes32 account, int128 cash, uint256[] calldata words, uint256[8] calldata proof) external;
 
-    /// @notice Begins the auction of a revealed book at the value that publishers signed. Anyone may call.
-    /// @dev Reverts with `NotInDefault`, `AppraisalTooEarly`, `BookStale`, and as the oracle for a stale epoch or no
-    ///      quorum.
+    /// @notice Begins the auction of a revealed book at the value that publishers signed; again once an auction is
+    ///         over. Anyone may call.
+    /// @dev Reverts with `NotInDefault`, `AppraisalTooEarly`, `BookStale`, `AppraisalOutdated`, and as the oracle for a
+    ///      stale epoch or no quorum.
     /// @param account The account.
-    /// @param epoch Number of the epoch at whose prices it was appraised, at or after the revelation's latest.
+    /// @param epoch Number of the epoch at whose prices it was appraised: at or after the latest at the revelation, and
+    ///     after that of the last appraisal.
     /// @param equity Its equity, micro-dollars.
     /// @param signatures Of publishers, over Appraisal, in the order of the oracle.
     function appraise(bytes32 account, uint64 epoch, int128 equity, bytes[] calldata signatures) external;
