@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from zkmargin.engine.policy.batch import KERNELS
 from zkmargin.engine.presets import PRESETS
 from zkmargin.prover.paths import PACKAGE as ROOT
 from zkmargin.scripts.measure import presets as measure_presets
@@ -20,6 +21,19 @@ def test_the_ledgers_agree_on_the_sizes():
             name: exact[preset]["transition"][name] for name in SIZES
         }
         assert min(value for name, value in measured[preset].items() if name.endswith("_s")) > 0
+
+
+@pytest.mark.parametrize("preset", ["mini", "standard"])
+def test_the_ledgers_of_both_paths_are_of_the_present_circuit(preset):
+    exact = json.loads((ROOT / "costs/constraints.json").read_text())[preset]["transition"]
+    document = json.loads(measure_presets.LEDGER.read_text())
+    for measured in (document[preset], document["scalar"][preset]):
+        assert {name: measured[name] for name in SIZES[:2]} == {name: exact[name] for name in SIZES[:2]}
+
+
+def test_the_engines_ledger_is_of_the_present_rows():
+    engine, standard = json.loads((ROOT / "costs/engine.json").read_text()), PRESETS["standard"]
+    assert (engine["rows"], engine["slots"], engine["kernel"]) == (standard.rows, standard.slots, KERNELS[0])
 
 
 def test_writing_keeps_what_others_wrote(tmp_path):
