@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,6 @@ def test_without_cargo_it_says_what_is_missing(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1_800)  # cargo builds two provers
-@pytest.mark.skipif(shutil.which("cargo") is None, reason="the peers are built by cargo")
 def test_the_peers_prove():
     result = run("--json")
     assert result.exit_code == 0, result.output
