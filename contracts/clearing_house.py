@@ -91,7 +91,7 @@ class ClearingHouse:
     """Accounts and actions; see IClearingHouse.sol."""
 
     def __init__(self, contract: Contract, first_block: int = 0):
-        self.contract, self._first_block = contract, first_block
+        self.contract, self.first_block = contract, first_block
 
     def open(self, request: OpenRequest, *, sender: str | None = None) -> Receipt:
         """Opens an account."""
@@ -204,6 +204,11 @@ class ClearingHouse:
         """Whether auth has burned the digest for this account."""
         return bool(self.contract.call("isInvalidated", account, digest))
 
+    def read_opened(self, first_block: int, last_block: int) -> list[bytes]:
+        """Numbers of the accounts that were opened in these blocks, in the chain's order."""
+        events = self.contract.read_events("AccountOpened", first_block=first_block, last_block=last_block)
+        return [bytes(event["args"]["account"]) for event in events]
+
     def read_history(self, *, last_block: int | None = None) -> list[Event]:
         """Every opening and every written transition up to `last_block`, in the chain's order, as
         `prover.account.recovery` takes them; by default up to the latest block, and all of one chain.
@@ -217,11 +222,11 @@ class ClearingHouse:
         """
         if last_block is None:
             return self.contract.chain.read_at_one_block(lambda block: self.read_history(last_block=block.number))
-        if last_block < self._first_block:
-            raise DeploymentMismatch("last block to read", last_block, f"{self._first_block} or later, the first one")
+        if last_block < self.first_block:
+            raise DeploymentMismatch("last block to read", last_block, f"{self.first_block} or later, the first one")
         found: list[tuple[tuple[int, int], Event]] = []
         for name, convert in EVENTS.items():
-            for event in self.contract.read_events(name, first_block=self._first_block, last_block=last_block):
+            for event in self.contract.read_events(name, first_block=self.first_block, last_block=last_block):
                 place = (int(event["blockNumber"]), int(event["logIndex"]))
                 found += [(place, item) for item in convert(event["args"])]
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]

@@ -44,13 +44,15 @@ STATE_AFTER = {"PaymentVetoed": PaymentState.VETOED, "PaymentReinstated": Paymen
 """State of a payment after an event that also says when it is due."""
 PaymentEvent = tuple[tuple[int, int], str, Mapping[str, Any]]
 """Block and place in it, name and fields of something that happened to a payment."""
+Payments = Mapping[tuple[str, int], Payment]
+"""Payments that wait, by token and number of the record, in the order of release."""
 
 
 class CollateralVault:
     """Holds the tokens; see ICollateralVault.sol."""
 
     def __init__(self, contract: Contract, first_block: int = 0):
-        self.contract, self._first_block = contract, first_block
+        self.contract, self.first_block = contract, first_block
 
     def fund(self, account: bytes, token: str, amount: int, *, sender: str | None = None) -> Receipt:
         """Puts tokens in an account number's inbox; `sender` must have approved the vault."""
@@ -119,28 +121,25 @@ class CollateralVault:
         """A record's number is used again once its payment is made. So what happened to a number that is none of
         `payments` at that moment happened to a payment to somebody else."""
         wanted = None if recipient is None else _to_word(recipient)
-        queued = self._read_events(["PaymentQueued"], [None, wanted], last_block)
+        blocks = self.first_block, last_block
+        queued = self._read_events(["PaymentQueued"], [None, wanted], *blocks)
         accounts = None if wanted is None else [int.from_bytes(event["account"], "big") for _, _, event in queued]
-        changed = self._read_events([*STATE_AFTER, "PaymentReturned"], [accounts], last_block) if queued else []
-        made = self._read_events(["Claimed"], [wanted], last_block)
-        payments: dict[tuple[str, int], Payment] = {}
-        for _, name, event in sorted([*queued, *changed, *made], key=lambda item: item[0]):
-            record = str(event["token"]), int(event["number"])
-            if name == "PaymentQueued":
-                payments[record] = _to_payment(event)
-            elif name == "Claimed":
-                del payments[record]
-            elif record in payments:
-                payments[record] = _change(payments[record], name, event)
-        return list(payments.values())
+        changed = self._read_events([*STATE_AFTER, "PaymentReturned"], [accounts], *blocks) if queued else []
+        made = self._read_events(["Claimed"], [wanted], *blocks)
+        return list(_apply({}, [*queued, *changed, *made]).values())
 
-    def _read_events(self, names: Sequence[str], keys: Sequence[Key], last_block: int) -> list[PaymentEvent]:
+    def read_on(self, waiting: Payments, first_block: int, last_block: int) -> Payments:
+        """Every payment that waits after these blocks, of what waited before them."""
+        names = ["PaymentQueued", *STATE_AFTER, "PaymentReturned", "Claimed"]
+        return _apply(waiting, self._read_events(names, [], first_block, last_block))
+
+    def _read_events(
+        self, names: Sequence[str], keys: Sequence[Key], first_block: int, last_block: int
+    ) -> list[PaymentEvent]:
         return [
             ((int(event["blockNumber"]), int(event["logIndex"])), name, event["args"])
             for name in names
-            for event in self.contract.read_events(
-                name, first_block=self._first_block, last_block=last_block, keys=keys
-            )
+            for event in self.contract.read_events(name, first_block=first_block, last_block=last_block, keys=keys)
         ]
 
     def get_inbox(self, account: bytes, token: str) -> int:
@@ -186,6 +185,20 @@ def _to_payment(event: Mapping[str, Any]) -> Payment:
         state=PaymentState.QUEUED,
         amount=int(event["amount"]),
     )
+
+
+def _apply(waiting: Payments, events: Sequence[PaymentEvent]) -> Payments:
+    """What waits after the events; one of a record that is not known is of a payment that was not asked for."""
+    payments = dict(waiting)
+    for _, name, event in sorted(events, key=lambda item: item[0]):
+        record = str(event["token"]), int(event["number"])
+        if name == "PaymentQueued":
+            payments[record] = _to_payment(event)
+        elif name == "Claimed":
+            del payments[record]
+        elif record in payments:
+            payments[record] = _change(payments[record], name, event)
+    return payments
 
 
 def _change(payment: Payment, name: str, event: Mapping[str, Any]) -> Payment:

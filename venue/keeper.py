@@ -4,7 +4,7 @@ Each interval it carries an epoch (proposes the market of its source to the publ
 posts what a quorum signed), makes payments that are due, and takes sleepers without derivatives to the listing in
 force. An epoch that failed is tried again after `RETRY_SECONDS`; what fails of the other duties waits for the next
 interval and brings no epoch forward. Every step looks at the chain first, so a keeper that was killed anywhere begins
-again without loss.
+again without loss. Events are read once: a round goes on from the block that the last one reached.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -21,12 +22,12 @@ from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted, hide_path
 from zkmargin.contracts.messages import SignedEpoch, signer_id, sort_points
 from zkmargin.contracts.trading import LEFT_BEHIND, MAX_CLAIMS
-from zkmargin.contracts.vault import PaymentState
+from zkmargin.contracts.vault import Payments, PaymentState
 from zkmargin.engine.errors import ZkMarginError
-from zkmargin.prover.account.recovery import Opened
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import compute_digest, recover_signer
 from zkmargin.venue.errors import QuorumMissing
+from zkmargin.venue.following import Follower
 from zkmargin.venue.market_source import MarketSource
 from zkmargin.venue.publishing import (
     PROPOSAL_WINDOW,
@@ -134,11 +135,8 @@ class Keeper:
         refuses keeps no other from being made."""
         contracts, made = self.terms.contracts, 0
         now = contracts.oracle.get_live_time()
-        due = [
-            item
-            for item in contracts.vault.read_payments()
-            if item.state != PaymentState.RETURNED and item.due_at <= now
-        ]
+        waiting = self._payments.read().values()
+        due = [item for item in waiting if item.state != PaymentState.RETURNED and item.due_at <= now]
         for start in range(0, len(due), MAX_CLAIMS):
             try:
                 receipt = contracts.vault.claim_for(due[start : start + MAX_CLAIMS])
@@ -156,16 +154,29 @@ class Keeper:
         current = contracts.oracle.get_generation()
         if current - int(contracts.oracle.contract.call("FIRST_GENERATION")) < LEFT_BEHIND:
             return []
-        for event in contracts.house.read_history():
-            if not isinstance(event, Opened):
-                continue
-            view = contracts.house.get_account(event.account)
+        for account in self._opened.read():
+            view = contracts.house.get_account(account)
             behind = current - view.generation >= LEFT_BEHIND
             if behind and view.status is Status.ACTIVE and not view.may_hold_derivatives:
                 with suppress(Reverted):
-                    contracts.house.skip(event.account)
-                    skipped.append(event.account)
+                    contracts.house.skip(account)
+                    skipped.append(account)
         return skipped
+
+    @cached_property
+    def _payments(self) -> Follower[Payments]:
+        vault = self.terms.contracts.vault
+        return Follower(vault.contract.chain, vault.first_block, {}, vault.read_on)
+
+    @cached_property
+    def _opened(self) -> Follower[tuple[bytes, ...]]:
+        """Numbers of every account that was ever opened."""
+        house = self.terms.contracts.house
+
+        def read_on(before: tuple[bytes, ...], first_block: int, last_block: int) -> tuple[bytes, ...]:
+            return (*before, *house.read_opened(first_block, last_block))
+
+        return Follower(house.contract.chain, house.first_block, (), read_on)
 
     def run_round(self, report: Report, names: Iterable[str] = DUTIES) -> set[str]:
         """Duties once, each reported; one that fails keeps no other from being done. Returns those that failed."""

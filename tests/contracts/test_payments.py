@@ -222,6 +222,34 @@ def test_a_keeper_makes_every_payment_but_the_one_that_its_token_refuses(world, 
     assert token.get_balance(free.recipient) == 30 and vault.read_payments() == [blocked]
 
 
+def test_a_keeper_reads_each_block_once_and_all_again_where_the_one_that_it_reached_was_replaced(world, recipient):
+    vault, token = make_vault(world, "BlockingToken")
+    absorb(world, vault, token, 1_000)
+    asked, read_on = [], vault.read_on
+
+    def note(waiting, first, last):
+        asked.append((first, last))
+        return read_on(waiting, first, last)
+
+    vault.read_on = note
+    keeper = Keeper(SimpleNamespace(contracts=SimpleNamespace(vault=vault, oracle=world.oracle)), None, [])
+    kept, mark = release(world, vault, recipient, 70), world.chain.snapshot()
+    release(world, vault, recipient, 30)
+    assert keeper.make_payments() == 0
+    reached = world.chain.get_block("latest").number
+    release(world, vault, recipient, 20)
+    assert keeper.make_payments() == 0
+    latest = world.chain.get_block("latest").number
+    assert asked == [(0, reached), (reached + 1, latest)] and reached < latest
+
+    world.chain.revert(mark)
+    other = [release(world, vault, recipient, amount) for amount in (5, 6)]
+    pass_until(world, other)
+    assert keeper.make_payments() == 3 and vault.read_payments() == [] and not vault.is_recorded(kept)
+    assert asked[2:] == [(0, world.chain.get_block("latest").number - 1)]
+    assert keeper.make_payments() == 0  # the block that it made them in is read
+
+
 @pytest.mark.property("P-151")
 @pytest.mark.parametrize("call", ["claim", "claimFor", "fund"])
 def test_a_token_that_calls_back_while_it_is_paid_gets_nothing(world, call):

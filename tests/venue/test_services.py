@@ -9,7 +9,8 @@ from threading import Thread
 import pytest
 import requests
 
-from tests.chain.conftest import mini_venue, venue  # noqa: F401
+from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
+from tests.chain.test_roll import sleep
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.errors import ChainUnavailable, Reverted
 from zkmargin.engine.market.file import DATA
@@ -207,6 +208,23 @@ def test_a_failed_payment_brings_no_epoch_forward_and_a_failed_epoch_alone_is_tr
     failing.add("epoch")
     keeper.run(lambda *_: None, rounds=3, **options)
     assert done == [(60, name) for name in names] + [(61, "epoch"), (62, "epoch")]
+
+
+def test_a_keeper_takes_every_sleeper_but_the_one_that_the_contract_refuses(venue, terms, monkeypatch):  # noqa: F811
+    carol, dave = (open_funded(venue, name, 1_000) for name in ("carol", "dave"))
+    keeper, house, skip = Keeper(terms, None, []), terms.contracts.house, terms.contracts.house.skip
+    assert keeper.skip_sleepers() == []
+    sleep(venue, 2)
+
+    def refuse(account):
+        if account == carol.id:
+            raise Reverted("NothingToSkip", {}, "skip")
+        return skip(account)
+
+    monkeypatch.setattr(house, "skip", refuse)
+    assert keeper.skip_sleepers() == [dave.id]
+    monkeypatch.undo()
+    assert [keeper.skip_sleepers(), keeper.skip_sleepers()] == [[carol.id], []]
 
 
 def test_what_is_no_proposal_is_answered_and_not_a_crash(services):
