@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -371,7 +371,7 @@ def run_anvil(
         If there is no Anvil (npm brings one for Linux on x86-64; elsewhere ZKMARGIN_ANVIL or PATH names it), or it
         does not answer.
     """
-    port = _find_free_port()
+    [port] = find_free_ports(1)
     url = f"http://127.0.0.1:{port}"
     command = [str(find_anvil()), "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(chain_id), "--silent"]
     if timestamp is not None:
@@ -413,10 +413,13 @@ def _at(block: int | None) -> BlockNumber | Literal["latest"]:
     return "latest" if block is None else BlockNumber(block)
 
 
-def _find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def find_free_ports(count: int) -> list[int]:
+    """Ports of this machine, each another, that nobody listens at."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def _wait_for_chain(url: str, process: subprocess.Popen[bytes], errors: IO[bytes]) -> Chain:

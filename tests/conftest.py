@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,3 +30,11 @@ def mini() -> MarketSnapshot:
     from tests.support.house import get_snapshot
 
     return get_snapshot("mini")
+
+
+@pytest.fixture
+def closed_url() -> Iterator[str]:
+    """A URL of this machine that refuses connections: its port is taken, and nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -215,11 +215,11 @@ def test_which_urls_are_this_machine(url, expected):
     assert is_loopback(url) is expected
 
 
-def test_a_node_on_this_machine_is_asked_without_the_proxy(chain, monkeypatch):
+def test_a_node_on_this_machine_is_asked_without_the_proxy(chain, monkeypatch, closed_url):
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name, closed_url)
     assert Chain(chain.url).id == chain.id
     with pytest.raises(ChainUnavailable):  # any other is asked through it
         Chain("http://node.invalid:8545")
