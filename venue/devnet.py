@@ -23,7 +23,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,7 +32,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from zkmargin.contracts.chain import Chain, find_anvil, require_accounts, require_development_chain
+from zkmargin.contracts.chain import Chain, find_anvil, find_free_ports, require_accounts, require_development_chain
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.errors import ChainUnavailable
@@ -146,7 +145,7 @@ class Devnet:
         return True
 
     def ensure_settings(self, preset: str, market: str, interval: float, rpc_url: str | None) -> Settings:
-        """The settings of the folder; made of the arguments where there are none yet.
+        """The settings of the folder, which the caller holds; made of the arguments where there are none yet.
 
         Raises
         ------
@@ -208,7 +207,7 @@ class Supervisor:
 
     def run(self, when_ready: Callable[[Supervisor, int], None]) -> None:
         """Starts everything, calls `when_ready` with the number of the first epoch that was posted since, and goes on
-        until a signal comes.
+        until a signal comes. The caller holds the folder.
 
         Raises
         ------
@@ -216,7 +215,6 @@ class Supervisor:
             If a part does not start, or the chain's node ends.
         """
         with ExitStack() as resources:
-            resources.enter_context(self._devnet.hold())
             for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
                 resources.callback(signal.signal, number, signal.signal(number, self._stop))
             resources.callback(self._end_all)
@@ -349,12 +347,3 @@ def end_with_parent() -> None:
     """In a child: the kernel ends it when its parent ends, however that ends. Linux only; elsewhere nothing happens."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def find_free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens at."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

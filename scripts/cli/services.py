@@ -123,9 +123,7 @@ def up(
         _start_detached(folder)
         return
     devnet = Devnet(folder.absolute())
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = market if "/" not in market and not Path(market).exists() else str(Path(market).absolute())
-    supervisor = Supervisor(devnet, devnet.ensure_settings(preset.value, place, interval, rpc_url))
 
     def show(running: Supervisor, epoch: int) -> None:
         document = {
@@ -142,7 +140,8 @@ def up(
             console.out.print(console.make_key_values("Development network; Ctrl-C ends it", document))
         sys.stdout.flush()
 
-    supervisor.run(show)
+    with devnet.hold():
+        Supervisor(devnet, devnet.ensure_settings(preset.value, place, interval, rpc_url)).run(show)
 
 
 def _start_detached(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cli import run_command
 from zkmargin.contracts.chain import Chain, run_anvil
 from zkmargin.contracts.deployment import Deployment
 from zkmargin.contracts.venue import Contracts
@@ -135,6 +136,10 @@ def test_a_folder_is_of_one_network_and_one_supervisor(tmp_path):
         assert devnet.is_up()
         with pytest.raises(NodeStateInUse), Devnet(devnet.folder).hold():
             pass
+        written = devnet.path("devnet.json").read_bytes()
+        shown = run_command("devnet", "up", "--dir", str(devnet.folder), "--preset", "mini", "--interval", "9")
+        assert shown.returncode == 1 and "in use" in shown.stderr
+        assert devnet.path("devnet.json").read_bytes() == written
     assert not devnet.is_up()
 
 
