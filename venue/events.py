@@ -14,6 +14,7 @@ from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.logs import read_logs
 from zkmargin.contracts.venue import Contracts
+from zkmargin.venue.json_form import to_json_form
 
 LISTENED = ("house", "oracle", "vault", "registry")
 """Contracts of `Contracts` whose events count."""
@@ -81,7 +82,7 @@ def _read_contract(contract: Contract, first: int, last: int) -> list[VenueEvent
                 transaction=log["transactionHash"].to_0x_hex(),
                 contract=contract.name,
                 name=str(decoded["event"]),
-                fields={name: to_json_value(value) for name, value in decoded["args"].items()},
+                fields={name: to_json_form(value) for name, value in decoded["args"].items()},
             )
         )
     return events
@@ -97,16 +98,3 @@ def _make_decoders(contract: Contract) -> dict[bytes, Any]:
             if item["type"] == "event":
                 decoders[bytes(event_abi_to_log_topic(item))] = bound.events[item["name"]]()  # type: ignore[arg-type]
     return decoders
-
-
-def to_json_value(value: Any) -> Any:
-    """A decoded argument in JSON's types."""
-    if isinstance(value, bytes | bytearray):
-        return "0x" + bytes(value).hex()
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return value if -(1 << 53) < value < 1 << 53 else str(value)
-    if isinstance(value, Mapping):
-        return {name: to_json_value(item) for name, item in value.items()}
-    return [to_json_value(item) for item in value]

@@ -18,11 +18,10 @@ from zkmargin.prover.messages.records import TypedMessage
 from zkmargin.prover.messages.typed_data import Domain, make_typed_data
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.venue.errors import SignerUnavailable, WalletUnusable
+from zkmargin.venue.json_form import to_json_form
 
 PATIENCE = 120.0
 """Seconds that an external signer may take: a person reads what it shows."""
-EXACT = 1 << 53
-"""Integers below are exact in every reader of JSON."""
 
 
 def read_environment_wallet(name: str, environment: Mapping[str, str] = os.environ) -> Wallet:
@@ -87,16 +86,3 @@ class RpcSigner:
             text = error.get("message") if isinstance(error, dict) else error
             raise SignerUnavailable(self.url, f"{method} refused: {str(text)[:200]}")
         return answer["result"]
-
-
-def to_json_form(value: Any) -> Any:
-    """EIP-712's JSON for a wallet: bytes as 0x-hex, integers beyond 2^53 as decimal text, which loses no digit."""
-    if isinstance(value, Mapping):
-        return {name: to_json_form(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json_form(item) for item in value]
-    if isinstance(value, bytes | bytearray):
-        return "0x" + bytes(value).hex()
-    if isinstance(value, int) and not -EXACT < value < EXACT:
-        return str(value)
-    return value

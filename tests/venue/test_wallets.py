@@ -11,8 +11,9 @@ from zkmargin.prover.messages.typed_data import Domain, recover_signer
 from zkmargin.prover.messages.wallet import Wallet, request_signature
 from zkmargin.scripts.cli.connection import read_password
 from zkmargin.venue.errors import KeystoreRefused, SignerUnavailable, WalletUnusable
+from zkmargin.venue.json_form import to_json_form
 from zkmargin.venue.keystore import create_keystore, open_keystore
-from zkmargin.venue.signers import RpcSigner, read_environment_wallet, to_json_form
+from zkmargin.venue.signers import RpcSigner, read_environment_wallet
 
 DOMAIN = Domain(31337, "0x" + "00" * 19 + "01", "0x" + "00" * 19 + "02")
 MESSAGE = KeyDerivation(purpose="a test", account=bytes(range(32)), key_index=7)
@@ -97,12 +98,12 @@ def test_an_external_signer_signs_what_a_key_here_would(node):
     assert signature == request_signature(signer, DOMAIN, MESSAGE)
 
 
-def test_a_signer_that_refuses_or_does_not_answer_is_named(node):
+def test_a_signer_that_refuses_or_does_not_answer_is_named(node, closed_url):
     stranger = RpcSigner(node.url, Wallet.create().address)
     with pytest.raises(SignerUnavailable, match=f"{node.url}: eth_signTypedData_v4 refused"):
         stranger.sign(DOMAIN, MESSAGE)
     with pytest.raises(SignerUnavailable, match="ConnectionError"):
-        RpcSigner("http://127.0.0.1:9", node.accounts[2]).sign(DOMAIN, MESSAGE)
+        RpcSigner(closed_url, node.accounts[2]).sign(DOMAIN, MESSAGE)
     with pytest.raises(WalletUnusable, match="address '0x12'"):
         RpcSigner(node.url, "0x12")
 
