@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from zkmargin.contracts.chain import Receipt, require_development_chain
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
@@ -119,12 +120,16 @@ def read_published(terms: PublishingTerms, number: int) -> PublishedEpoch | None
         raise CallInvalid("number of the epoch", number, "one whose snapshot is published")
     settlement = oracle.read_settlements(terms.preset).get(posted.generation)
     min_epoch = oracle.read_min_epoch(number)
-    epoch = House(MarketSnapshot.from_bytes(data)).epoch(
-        number, time=posted.time, settlement=settlement, urgent=min_epoch == number
-    )
+    epoch = make_house(data).epoch(number, time=posted.time, settlement=settlement, urgent=min_epoch == number)
     if epoch.policy_hash != oracle.read_policy_hash(number):
         raise MessageInvalid("Epoch", "policy_hash", "the publishers'", "that of the policies built here")
     return PublishedEpoch(epoch, _make_message(terms.key.verifying_key, epoch, min_epoch, oracle.is_step(number)))
+
+
+@lru_cache(maxsize=1)
+def make_house(snapshot: bytes) -> House:
+    """Of a snapshot's canonical bytes. The chain's last epoch is looked at for every proposal of the next one."""
+    return House(MarketSnapshot.from_bytes(snapshot))
 
 
 def _make_message(key: VerifyingKey, epoch: Epoch, min_epoch: int, is_step: bool) -> EpochMessage:

@@ -13,8 +13,10 @@ from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
 from tests.chain.test_roll import sleep
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.errors import ChainUnavailable, Reverted
+from zkmargin.engine.house import House
 from zkmargin.engine.market.file import DATA
 from zkmargin.engine.presets import get_preset
+from zkmargin.venue import publishing
 from zkmargin.venue.errors import ProposalRefused, QuorumMissing, ServiceFailed
 from zkmargin.venue.keeper import Keeper
 from zkmargin.venue.market_source import MarketSource
@@ -69,10 +71,10 @@ def test_a_keeper_posts_what_a_quorum_signed(venue, terms, source, services):  #
 
 
 @pytest.mark.property("P-316")
-def test_without_a_quorum_nothing_is_posted_and_the_next_round_goes_on_above(venue, terms, source, services):  # noqa: F811
+def test_without_a_quorum_nothing_is_posted_and_the_next_is_above(venue, terms, source, services, closed_url):  # noqa: F811
     _, urls = services
-    keeper = Keeper(terms, source, [urls[0], urls[1], "http://127.0.0.1:9"], replay=True)
-    with pytest.raises(QuorumMissing, match=r"epoch 2: 2 signatures; allowed: 3 or more; .*:9: ConnectionError"):
+    keeper = Keeper(terms, source, [*urls[:2], closed_url], replay=True)
+    with pytest.raises(QuorumMissing, match=f"2: 2 signatures; allowed: 3 or more; {closed_url}: ConnectionError"):
         keeper.carry_epoch()
     assert venue.contracts.oracle.get_latest_number() == 1
     keeper.publishers = urls
@@ -125,6 +127,23 @@ def test_a_publisher_signs_one_message_of_a_number_while_it_is_held(venue, terms
     assert again.sign(make_proposal(venue))["digest"] != first["digest"]
 
 
+def test_a_publisher_builds_the_last_epochs_house_once(venue, services, monkeypatch):  # noqa: F811
+    built = []
+
+    class CountedHouse(House):
+        def __init__(self, snapshot):
+            built.append(snapshot.time)
+            super().__init__(snapshot)
+
+    monkeypatch.setattr(publishing, "House", CountedHouse)
+    publishing.make_house.cache_clear()
+    last = venue.snapshot.time
+    for number in (2, 3):
+        venue.chain.travel(1)
+        services[0][0].sign(make_proposal(venue, number=number))
+    assert built.count(last) == 1 and len(built) == 3
+
+
 @pytest.mark.property("P-330")
 def test_a_proposal_of_the_last_number_stops_no_venue_for_good(venue, terms, source, services):  # noqa: F811
     made, urls = services
@@ -172,12 +191,9 @@ def test_a_caller_does_not_learn_the_url_of_a_publishers_node(venue, services, m
     assert (answer.status_code, answer.json()) == (409, {"error": "ChainUnavailable", "text": "ChainUnavailable"})
 
 
-def test_a_node_that_does_not_answer_is_named_without_the_key_in_its_url():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: a connection is refused
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(ChainUnavailable, match=url) as refusal:
-            Chain(f"{url}/v2/secret?key=secret")
+def test_a_node_that_does_not_answer_is_named_without_the_key_in_its_url(closed_url):
+    with pytest.raises(ChainUnavailable, match=closed_url) as refusal:
+        Chain(f"{closed_url}/v2/secret?key=secret")
     assert "secret" not in str(refusal.value) and "secret" not in refusal.value.url
 
 
