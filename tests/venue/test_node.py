@@ -10,6 +10,7 @@ from zkmargin.engine.units import usd
 from zkmargin.prover.errors import TradeMessageRefused, WrongSigner
 from zkmargin.prover.messages.signed import Signed, sign_message
 from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.prover.statement.signals import FIELD_MODULUS
 from zkmargin.venue.errors import AccountNotOpen, TradeFileRefused
 from zkmargin.venue.node import Node
 from zkmargin.venue.trade_files import AcceptedFile, accept_quote, settle_accepted
@@ -152,6 +153,21 @@ def test_an_acceptance_of_another_quote_is_refused_though_the_taker_signed_it(sc
     other = sign_message(alice.client.wallet, own.domain, message)
     with pytest.raises(TradeMessageRefused, match="accepts another quote"):
         settle_accepted(own, bob, request, quote, replace(accepted, accept=other))
+
+
+@pytest.mark.property("P-313")
+def test_an_acceptance_that_comes_too_late_or_names_no_state_is_refused(scene):
+    """The time is the quote's as well: `check_quote` refuses it before `check_accept` would."""
+    own, (alice, bob), (request, quote, accepted) = scene
+    message = accepted.accept.message.model_copy(update={"taker_commitment_old": FIELD_MODULUS})
+    nowhere = sign_message(alice.client.wallet, own.domain, message)
+    with pytest.raises(TradeMessageRefused, match="commitment is not a field element"):
+        settle_accepted(own, bob, request, quote, replace(accepted, accept=nowhere))
+    mark = own.chain.snapshot()
+    own.chain.travel_to(quote.message.valid_until + 1)
+    with pytest.raises(TradeMessageRefused, match=r"was valid until .*, now is"):
+        settle_accepted(own, bob, request, quote, accepted)
+    own.chain.revert(mark)
 
 
 def test_what_is_no_acceptance_is_refused():
