@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,8 @@ from zkmargin.scripts.cli.options import AsJson, Cash, Collateral, PolicyName
 if TYPE_CHECKING:
     from zkmargin.contracts.chain import Receipt
     from zkmargin.contracts.trading import Trader
+    from zkmargin.prover.client import SignedAction
+    from zkmargin.venue.node import Node
 
 Recipient = Annotated[str | None, typer.Option(help="Who is paid; by default the wallet.")]
 
@@ -83,6 +85,24 @@ def fund(
         show_receipt("Funded", trader, receipts[-1], as_json)
 
 
+def _absorb(
+    connection: Connection,
+    title: str,
+    cash: str,
+    collateral: Sequence[str],
+    make: Callable[[Node, Trader, int, Mapping[int, int]], SignedAction],
+    as_json: bool,
+) -> None:
+    """An action that takes of the inbox: `make` is given micro-dollars and lots by slot, at the listing in force."""
+    from zkmargin.engine.units import usd
+
+    amount, lots = usd(cash), parse_lots(collateral)
+    with connection.resume() as (node, trader):
+        node.catch_up(trader)
+        action = make(node, trader, amount, node.read_lots(lots))
+        show_receipt(title, trader, node.submit(trader, action), as_json)
+
+
 @with_wallet
 def deposit(
     connection: Connection,
@@ -94,13 +114,11 @@ def deposit(
 
     Example: zkmargin account deposit --cash 10000 --keystore alice.json
     """
-    from zkmargin.engine.units import usd
 
-    amount, lots = usd(cash), parse_lots(collateral)
-    with connection.resume() as (node, trader):
-        node.catch_up(trader)
-        action = trader.client.deposit(amount, node.read_lots(lots), deadline=node.deadline)
-        show_receipt("Deposited", trader, node.submit(trader, action), as_json)
+    def make(node: Node, trader: Trader, amount: int, slots: Mapping[int, int]) -> SignedAction:
+        return trader.client.deposit(amount, slots, deadline=node.deadline)
+
+    _absorb(connection, "Deposited", cash, collateral, make, as_json)
 
 
 @with_wallet
@@ -168,14 +186,11 @@ def cure(
 
     Example: zkmargin account cure --cash 10000 --keystore alice.json
     """
-    from zkmargin.engine.units import usd
 
-    amount, lots = usd(cash), parse_lots(collateral)
-    with connection.resume() as (node, trader):
-        node.catch_up(trader)
-        slots = node.read_lots(lots)
-        action = trader.client.cure(node.current_epoch(), amount, slots, deadline=node.deadline)
-        show_receipt("Cured", trader, node.submit(trader, action), as_json)
+    def make(node: Node, trader: Trader, amount: int, slots: Mapping[int, int]) -> SignedAction:
+        return trader.client.cure(node.current_epoch(), amount, slots, deadline=node.deadline)
+
+    _absorb(connection, "Cured", cash, collateral, make, as_json)
 
 
 @with_wallet

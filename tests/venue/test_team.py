@@ -43,6 +43,8 @@ def play(team: Team) -> None:
     assert held["bob"]["positions"] == {call: -5} and held["bob"]["cash_usd6"] == 101_000_500_000
 
     team.account("alice", "attest")
+    team.account("alice", "fund", "--cash", "10", "--mint")
+    team.account("alice", "cure", "--cash", "10")
     team.account("alice", "withdraw", "--cash", "250")
     assert team.account("alice", "show")["payments"][0]["amount"] == "250000000"
     team.chain.travel(7200)
@@ -52,7 +54,7 @@ def play(team: Team) -> None:
     team.account("alice", "export", "--out", team.path("book.json"), "--name", "alice's")
     assert json.loads((team.folder / "book.json").read_text())["positions"] == {call: 5}
     recovered = team.json("account", "recover", "--preset", team.preset, "--keystore", team.path("alice.json"))
-    assert recovered["failed"] == [] and recovered["recovered"][0]["cash_usd6"] == 98_749_500_000
+    assert recovered["failed"] == [] and recovered["recovered"][0]["cash_usd6"] == 98_759_500_000
     events = [json.loads(line) for line in team.run("events", "--json").stdout.splitlines()]
     assert {"EpochPosted", "AccountOpened", "Traded", "Claimed"} <= {event["name"] for event in events}
     assert team.json("key", "verify", "--preset", team.preset)["version"] == 1
