@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.account_actions import parse_lots, show_receipt
 from zkmargin.scripts.cli.connection import Connection, with_wallet
 from zkmargin.scripts.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from zkmargin.prover.messages.records import Quote, RequestForQuote
+    from zkmargin.prover.messages.signed import Signed
 
 app = typer.Typer(
     help="Private trades by files: the taker requests, the maker quotes, the taker accepts, the maker settles.",
@@ -30,6 +34,14 @@ def _write(out: Path, text: str, title: str, document: dict[str, object], as_jso
         console.print_json(document)
     else:
         console.out.print(console.make_key_values(title, document))
+
+
+def _read_offer(request: Path, quote: Path) -> tuple[Signed[RequestForQuote], Signed[Quote]]:
+    from zkmargin.engine.files import read_text
+    from zkmargin.prover.messages.records import Quote, RequestForQuote
+    from zkmargin.prover.messages.signed import read_signed
+
+    return read_signed(read_text(request), RequestForQuote), read_signed(read_text(quote), Quote)
 
 
 @app.command("request")
@@ -100,15 +112,12 @@ def accept(
 
     Example: zkmargin trade accept --quote quote.json --most 1300 --keystore alice.json
     """
-    from zkmargin.engine.files import read_text
     from zkmargin.engine.units import usd
-    from zkmargin.prover.messages.records import Quote, RequestForQuote
-    from zkmargin.prover.messages.signed import read_signed
     from zkmargin.scripts.cli.inputs import require_writable
     from zkmargin.venue.trade_files import accept_quote
 
     require_writable(out, request, quote, connection.keystore, connection.deployment)
-    asked, answer = read_signed(read_text(request), RequestForQuote), read_signed(read_text(quote), Quote)
+    asked, answer = _read_offer(request, quote)
     with connection.resume() as (_, trader):
         accepted = accept_quote(trader, asked, answer, most=None if most is None else usd(most))
     facts = {"taker": "0x" + trader.id.hex(), "epoch": answer.message.epoch}
@@ -129,11 +138,9 @@ def settle(
     Example: zkmargin trade settle --accepted accepted.json --keystore bob.json
     """
     from zkmargin.engine.files import read_text
-    from zkmargin.prover.messages.records import Quote, RequestForQuote
-    from zkmargin.prover.messages.signed import read_signed
     from zkmargin.venue.trade_files import AcceptedFile, settle_accepted
 
-    asked, answer = read_signed(read_text(request), RequestForQuote), read_signed(read_text(quote), Quote)
+    asked, answer = _read_offer(request, quote)
     agreed = AcceptedFile.from_json(read_text(accepted))
     with connection.resume() as (node, trader):
         receipt = settle_accepted(node, trader, asked, answer, agreed)
