@@ -502,18 +502,27 @@ class AccountAudit:
 
 
 # ------------------------------------------------------------------------------------------------------------ calldata
+def _read_given(own: Mapping[str, Any], epoch: Mapping[str, Any], **others: Any) -> Given:
+    """Of the fields that requests of one action and sides of a trade share; `others` by their names in `Given`."""
+    return Given(
+        account=bytes(own["account"]),
+        commitment_old=own["commitmentOld"],
+        commitment_new=own["commitmentNew"],
+        submitter=own["submitter"],
+        fee=own["fee"],
+        deadline=own["deadline"],
+        proof=own["proof"],
+        signature=bytes(own["signature"]),
+        epoch=epoch,
+        **others,
+    )
+
+
 def _read_request(call: Call) -> Given:
     request = call.arguments["request"]
-    return Given(
-        account=bytes(request["account"]),
-        commitment_old=request["commitmentOld"],
-        commitment_new=request["commitmentNew"],
-        submitter=request["submitter"],
-        fee=request["fee"],
-        deadline=request["deadline"],
-        proof=request["proof"],
-        signature=bytes(request["signature"]),
-        epoch=request["epoch"],
+    return _read_given(
+        request,
+        request["epoch"],
         cash=request["cash"],
         recipient=request["recipient"],
         policy=bytes(request["policy"]),
@@ -526,16 +535,9 @@ def _read_sides(request: Mapping[str, Any], epoch: Mapping[str, Any]) -> tuple[G
     """Both sides of a trade, plus first."""
 
     def read(side: int, own: Mapping[str, Any], other: Mapping[str, Any]) -> Given:
-        return Given(
-            account=bytes(own["account"]),
-            commitment_old=own["commitmentOld"],
-            commitment_new=own["commitmentNew"],
-            submitter=own["submitter"],
-            fee=own["fee"],
-            deadline=own["deadline"],
-            proof=own["proof"],
-            signature=bytes(own["signature"]),
-            epoch=epoch,
+        return _read_given(
+            own,
+            epoch,
             counterparty=bytes(other["account"]),
             trade_tag=request["tradeTag"],
             ciphertext=own["ciphertext"],

@@ -1,7 +1,8 @@
 """Sums of many points of BN254's G1 in plain integers: one policy point at `standard` is a sum of 15,000.
 
 Jacobian coordinates (X / Z^2, Y / Z^3); formulae of the Explicit-Formulas Database, add-1998-cmo-2 and dbl-2009-l.
-py_ecc's classes would take several times as long; a test holds the two together.
+py_ecc's classes would take several times as long. The bucket sum is written again here and not shared with the
+prover's verifier on py_ecc, since a test holds each against the other.
 """
 
 from __future__ import annotations
