@@ -26,6 +26,8 @@ REVOKED = (1 << 40) - 1
 """When a revoked key may be used: never."""
 PAUSE_LIMIT = 7 * SECONDS_PER_DAY
 """Seconds for which a pause stops the live clock at most."""
+WHOLE = 10_000
+"""Basis points of one."""
 
 
 class Book(BaseModel):
@@ -140,6 +142,10 @@ class Ledger(Book):
     """When the clock of payments and settlements stopped, unix seconds; 0 while it runs."""
     lost: int = 0
     """Seconds that it stood, in pauses that ended."""
+    payment_delay: int = 1_800
+    """Seconds that a payment waits at least."""
+    daily_share: int = 2_000
+    """Basis points of a token that leave in a day without a longer wait."""
     settlements: dict[str, PostedSettlement] = {}
     """By "version from steps"."""
     steps: dict[int, Hex] = {}
@@ -168,6 +174,8 @@ class Ledger(Book):
     """Token units by "account token"."""
     payments: dict[str, QueuedPayment] = {}
     """By "token number"."""
+    outflows: dict[str, tuple[int, int]] = {}
+    """By token: units that left lately, and the live time at which they were counted."""
 
     def is_revoked(self, number: int) -> bool:
         """Whether an epoch was declared bad."""
@@ -193,6 +201,32 @@ class Ledger(Book):
     def to_live(self, time: int) -> int:
         """The live clock, by which payments fall due and settlements serve, at a block's time."""
         return time - self.lost - (min(time - self.paused_at, PAUSE_LIMIT) if self.paused_at else 0)
+
+    def meter(self, token: str, amount: int, time: int) -> int:
+        """Counts a payment, which `held` still contains, as queued at a block's time; live time at which it is due.
+
+        What left lately drains at the daily share of what was held before. What is beyond one day's share waits until
+        it would have drained.
+        """
+        held, live = self.held.get(token, 0), self.to_live(time)
+        level, since = self.outflows.get(token, (0, 0))
+        level -= min(level, (held + level) * self.daily_share * (live - since) // (WHOLE * SECONDS_PER_DAY))
+        capacity = (held + level) * self.daily_share
+        level += amount
+        self.outflows[token] = level, live
+        over = max(level * WHOLE - capacity, 0)
+        wait = -(-over * SECONDS_PER_DAY // capacity) if capacity > 0 else 0
+        return live + self.payment_delay + wait
+
+    def add_outflow(self, token: str, amount: int) -> None:
+        """Counts a payment that comes back (below 0), or leaves again, without letting time pass."""
+        level, since = self.outflows.get(token, (0, 0))
+        self.outflows[token] = max(level + amount, 0), since
+
+    def sum_returned(self, token: str) -> int:
+        """Units of payments that were vetoed and came back, and that no account has."""
+        payments = (item for place, item in self.payments.items() if place.split()[0] == token)
+        return sum(item.amount for item in payments if item.state == PaymentState.RETURNED)
 
     def is_usable(self, version: int, time: int) -> bool:
         """Whether a key version is live, and neither suspended nor revoked, at a block's time."""

@@ -64,6 +64,8 @@ class PublisherAudit:
     published: Published
     max_lag: int
     first_generation: int
+    settlement_delay: int
+    """Seconds of the live clock after which a settlement serves."""
     previous: Read | None = field(default=None)
     """The epoch before, if its bytes were found."""
 
@@ -99,8 +101,7 @@ class PublisherAudit:
             self.ledger.unpause(time)
 
     def _take_PaymentTermsSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        """Delays of payments are taken as their events say them."""
-        self.report.skip("vault", "whether payments wait as long as terms say that were set")
+        self.ledger.payment_delay, self.ledger.daily_share = int(fields["delay"]), int(fields["dailyShare"])
 
     def _take_MaxAgeSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
         is_exit = ACTION_RULES[ActionKind(fields["kind"])].epoch is EpochRule.EXIT
@@ -132,6 +133,8 @@ class PublisherAudit:
         self._check_allowed(f"settlement of {steps} steps from listing version {start}", version, place)
         self._check_settlement_call(event, vector)
         what = f"settlement of {steps} steps from listing version {start}"
+        ready = self.ledger.to_live(self.source.read_time(place.block)) + self.settlement_delay
+        self.report.require("settlements", f"live time from which the {what} serves", posted.ready_at, ready, place)
         known = self.ledger.steps.get(start + 1) if steps == 1 else None
         if known is not None:
             self.report.require("settlements", f"vector of {what}", vector, known, place)

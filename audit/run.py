@@ -102,6 +102,7 @@ def _audit(contracts: Contracts, scope: Scope, known: list[dict[str, Key]], bloc
         published=published,
         max_lag=scope.max_lag,
         first_generation=int(storage.ask("oracle", "FIRST_GENERATION") or 0),
+        settlement_delay=int(storage.ask("oracle", "SETTLEMENT_DELAY") or 0),
     )
     publishers.resume()
     accounts = AccountAudit(source, ledger, report, versions.keys, versions.presets)

@@ -66,6 +66,7 @@ class TokenAudit:
             state=PaymentState.QUEUED,
             amount=amount,
         )
+        self._check_due(event, token, amount)
         left = self.ledger.move(self.ledger.held, token, -amount)
         self.report.count("vault")
         if left < 0:
@@ -97,6 +98,7 @@ class TokenAudit:
         payment = self._set_state(event, fields, PaymentState.RETURNED)
         if payment is not None:
             self.ledger.move(self.ledger.held, str(fields["token"]), payment.amount)
+            self.ledger.add_outflow(str(fields["token"]), -payment.amount)
 
     def _take_PaymentReinstated(self, event: Happened, fields: Mapping[str, Any]) -> None:
         payment = self.ledger.payments.get(f"{fields['token']} {fields['number']}")
@@ -104,6 +106,7 @@ class TokenAudit:
         payment = self._set_state(event, fields, PaymentState.REINSTATED)
         if payment is not None and was_returned:
             self.ledger.move(self.ledger.held, str(fields["token"]), -payment.amount)
+            self.ledger.add_outflow(str(fields["token"]), payment.amount)
 
     def _set_state(self, event: Happened, fields: Mapping[str, Any], state: PaymentState) -> QueuedPayment | None:
         payment = self.ledger.payments.get(f"{fields['token']} {fields['number']}")
@@ -120,6 +123,15 @@ class TokenAudit:
         if left < 0:
             what = f"inbox of account 0x{bytes(account).hex()}, units of {token}"
             self.report.add("vault", what, left, "0 or more", event.place)
+
+    def _check_due(self, event: Happened, token: str, amount: int) -> None:
+        """That a payment waits as long as the terms in force say."""
+        due = self.ledger.meter(token, amount, self.source.read_time(event.place.block))
+        if self.ledger.unfollowed or not self.ledger.is_vault_followed:
+            self.report.skip("vault", "when payments are due at a venue with events that this auditor does not replay")
+            return
+        what = f"live time at which payment {event.fields['number']} of {token} is due"
+        self.report.require("vault", what, int(event.fields["dueAt"]), due, event.place)
 
     def _check_cause(self, event: Happened, fields: Mapping[str, Any]) -> None:
         """That what leaves is what the action behind it says."""
@@ -142,14 +154,16 @@ class TokenAudit:
             self.report.add("vault", what, found, allowed, event.place)
 
     def check_sums(self) -> None:
-        """That cash and collateral of the hidden accounts are what the vault holds for them, at the end."""
+        """That cash and collateral of the hidden accounts, with payments that came back and are nobody's yet, are what
+        the vault holds for them, at the end."""
         ledger, place = self.ledger, self.source.end
         if ledger.unfollowed or not ledger.is_vault_followed:
             self.report.skip("vault", "sums of a venue with events that this auditor does not replay")
             return
-        owed = ledger.hidden_cash + sum(ledger.fees.values())
+        owed = ledger.hidden_cash + sum(ledger.fees.values()) + ledger.sum_returned(self.cash)
         what = "cash that the hidden accounts and submitters have, micro-dollars"
         self.report.require("vault", what, owed, ledger.held.get(self.cash, 0), place)
         for slot, (token, unit) in self.units.items():
             what = f"collateral of slot {slot} that the hidden accounts have, units"
-            self.report.require("vault", what, ledger.hidden_lots.get(slot, 0) * unit, ledger.held.get(token, 0), place)
+            owed = ledger.hidden_lots.get(slot, 0) * unit + ledger.sum_returned(token)
+            self.report.require("vault", what, owed, ledger.held.get(token, 0), place)

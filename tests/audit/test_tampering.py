@@ -219,6 +219,39 @@ def test_a_payment_that_was_claimed_too_early_is_found(run, monkeypatch):
     require_found(run(), "vault", "live time at which payment")
 
 
+@pytest.mark.property("P-335")
+def test_a_payment_that_is_due_before_its_terms_say_is_found(run, monkeypatch):
+    alter_events(monkeypatch, "PaymentQueued", lambda honest: honest | {"dueAt": honest["dueAt"] - 1})
+    require_found(run(), "vault", "live time at which payment 1 of")
+
+
+@pytest.mark.property("P-335")
+def test_due_times_are_the_vaults_whatever_left_before(venue, run, tmp_path):
+    """Payments of more than a day's share, one that came back, one that left again, and other terms meanwhile."""
+    vault, cash, owner = venue.contracts.vault, venue.contracts.cash.address, venue.chain.accounts[0]
+    trader = venue.lived_traders["alice"]
+    trader.withdraw(20_000_000_000)
+    trader.withdraw(1_000_000_000)
+    first, second = vault.read_payments()
+    assert second.due_at - first.due_at > 600, "the first one filled the day's share"
+    vault.veto([first, second], sender=owner)
+    for payment in vault.read_payments():
+        vault.return_vetoed(payment, sender=owner)
+    vault.reinstate(vault.read_payments()[0], sender=owner)
+    venue.contracts.oracle.contract.send("setPaymentTerms", 3_600, 1_000, sender=owner)
+    venue.chain.travel(600)
+    venue.post_epoch()
+    trader.withdraw(2_000_000_000)
+    assert run(checkpoint=tmp_path / "ledger.json").disagreements == []
+    ledger = Ledger.model_validate_json((tmp_path / "ledger.json").read_text())
+    assert (ledger.payment_delay, ledger.daily_share) == (3_600, 1_000)
+    asked = [1, ledger.held[cash] // 20, ledger.held[cash]]
+    block = venue.chain.get_block("latest")
+    told = [vault.contract.call("previewDue", cash, amount, block=block.number) for amount in asked]
+    assert [ledger.model_copy(deep=True).meter(cash, amount, block.time) for amount in asked] == told
+    assert told[0] < told[1] < told[2]
+
+
 def test_the_live_clock_stands_in_a_pause_and_for_a_week_at_most():
     ledger = Ledger(house="", next_block=0)
     ledger.pause(100)
