@@ -225,6 +225,7 @@ def test_a_payment_that_is_due_before_its_terms_say_is_found(run, monkeypatch):
     require_found(run(), "vault", "live time at which payment 1 of")
 
 
+@slow
 @pytest.mark.property("P-335")
 def test_due_times_are_the_vaults_whatever_left_before(venue, run, tmp_path):
     """Payments of more than a day's share, one that came back, one that left again, and other terms meanwhile."""
