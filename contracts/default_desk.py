@@ -20,7 +20,7 @@ from zkmargin.prover.account.escrow import Escrow
 from zkmargin.prover.actions.bidding import Book
 from zkmargin.prover.actions.revelation import Revelation
 from zkmargin.prover.actions.transition import Transition
-from zkmargin.prover.messages.records import Bid
+from zkmargin.prover.messages.records import Appraisal, Bid
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.statement.checkpoint import list_numbers, read_numbers
 
@@ -133,10 +133,11 @@ class DefaultDesk:
         return Book(account, int(latest["generation"]), read_numbers(numbers, preset))
 
     def appraise(
-        self, account: bytes, epoch: int, equity_usd6: int, signatures: Sequence[bytes], *, sender: str | None = None
+        self, appraisal: Appraisal, signatures: Sequence[bytes], *, sender: str | None = None
     ) -> Receipt:
-        """Begins the auction at the equity that a quorum signed, over `Appraisal`."""
-        return self.contract.send("appraise", account, epoch, equity_usd6, list(signatures), sender=sender)
+        """Begins the auction that a quorum signed: from its equity, and down to its floor."""
+        stated = (appraisal.account, appraisal.epoch, appraisal.equity, appraisal.floor)
+        return self.contract.send("appraise", *stated, list(signatures), sender=sender)
 
     def bid(
         self,

@@ -180,6 +180,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         bytes32 account,
         uint64 epoch,
         int128 equity,
+        int128 floor,
         bytes[] calldata signatures
     ) external onlyDelegated nonReentrant {
         (AccountRecord storage record, , DefaultCase storage case_) = _caseOf(account);
@@ -187,10 +188,11 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         if (record.commitment != case_.commitment) revert BookStale(account);
         if (epoch < case_.leastEpoch) revert AppraisalOutdated(account, epoch, case_.leastEpoch);
         ORACLE.requireFresh(epoch, ActionKind.TRADE);
-        bytes32 digest = _hashTypedDataV4(Messages.hash(Appraisal(account, case_.commitment, epoch, equity)));
+        bytes32 digest = _hashTypedDataV4(Messages.hash(Appraisal(account, case_.commitment, epoch, equity, floor)));
         ORACLE.requireQuorum(digest, signatures);
 
-        int128 floor = -SafeCast.toInt128(SafeCast.toInt256(_defaults().surplus));
+        int128 least = _leastPrice();
+        if (floor < least) floor = least;
         (case_.auctionAt, case_.leastEpoch) = (_clockAfterTick(), epoch + 1);
         case_.floor = floor;
         case_.start = equity > floor ? equity : floor;
@@ -393,8 +395,13 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         if (elapsed > AUCTION) elapsed = AUCTION;
         int256 fall = (int256(case_.start) - case_.floor) * int256(uint256(elapsed));
         price = int128(int256(case_.start) - fall / int256(uint256(AUCTION)));
-        int128 least = -SafeCast.toInt128(SafeCast.toInt256(_defaults().surplus));
+        int128 least = _leastPrice();
         if (price < least) price = least;
+    }
+
+    /// @dev Minus what the surplus can pay.
+    function _leastPrice() private view returns (int128) {
+        return -SafeCast.toInt128(SafeCast.toInt256(_defaults().surplus));
     }
 
     // ------------------------------------------------------------------ what was published

@@ -241,7 +241,7 @@ class Rekey(TypedMessage):
 
 
 class Appraisal(TypedMessage):
-    """What a quorum signs of a book that was revealed: its equity at an epoch's prices."""
+    """What a quorum signs of a book that was revealed: its equity at an epoch's prices, and how far its price falls."""
 
     account: Bytes32
     commitment: Uint256
@@ -249,6 +249,8 @@ class Appraisal(TypedMessage):
     epoch: Uint64
     equity: Int128
     """Micro-dollars."""
+    floor: Int128
+    """Lowest price, micro-dollars; with a minus, what the surplus may pay at most."""
 
 
 class Bid(TypedMessage):

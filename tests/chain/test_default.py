@@ -80,9 +80,9 @@ class Stage:
 
     def appraise(self, account: bytes, commitment: int, equity: int) -> None:
         epoch = self.epoch()
-        message = Appraisal(account=account, commitment=commitment, epoch=epoch.number, equity=equity)
+        message = Appraisal(account=account, commitment=commitment, epoch=epoch.number, equity=equity, floor=0)
         signers = sorted(self.venue.publishers, key=lambda wallet: signer_id(wallet.address))[:3]
-        self.desk.appraise(account, epoch.number, equity, sign_unchecked(message, signers, self.venue.domain))
+        self.desk.appraise(message, sign_unchecked(message, signers, self.venue.domain))
 
     def bid(self, bidder: Trader, book, price: int):
         """A bid with its proof and signature; gives the bidder's account afterwards."""

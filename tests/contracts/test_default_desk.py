@@ -41,6 +41,8 @@ CHECKPOINTS = 1
 CASH = -50 * USDC
 POSITIONS = [7, -(2**30), 0, 2**30 - 1, -3, *[0] * 10, 9]
 EQUITY = 900 * USDC
+FLOOR = -(2**100)
+"""Lowest price of an appraisal that leaves it to the surplus."""
 
 
 @cache
@@ -122,8 +124,9 @@ class Court:
         self.contract.send("reveal", message.account, message.cash, list(message.words), list(proof))
 
     # ------------------------------------------------------------------ auction
-    def appraise(self, wait: int = TERMS.window, wallets=None, equity: int = EQUITY, **changes) -> None:
-        """After so many seconds of the clock; `epoch` of the message is posted here unless given."""
+    def appraise(self, wait: int = TERMS.window, wallets=None, stated=None, **changes) -> None:
+        """After so many seconds of the clock; `epoch` of the message is posted here unless given. `stated` changes the
+        call and not what was signed."""
         self.advance(wait)
         epoch = changes.get("epoch") or self.world.post().message.number
         alice = self.world.alice.id
@@ -131,16 +134,17 @@ class Court:
             "account": alice,
             "commitment": self.world.house.get_account(alice).commitment,
             "epoch": epoch,
-            "equity": equity,
+            "equity": EQUITY,
+            "floor": FLOOR,
         }
         message = Appraisal(**{**fields, **changes})
         signatures = sign_unchecked(message, wallets or self.world.publishers[:3], self.world.domain)
-        self.desk.appraise(alice, epoch, equity, signatures)
+        self.desk.appraise(message.model_copy(update=stated or {}), signatures)
 
-    def begin_auction(self, equity: int = EQUITY) -> None:
+    def begin_auction(self, **changes) -> None:
         self.freeze()
         self.send_reveal(self.make_reveal())
-        self.appraise(equity=equity)
+        self.appraise(**changes)
 
     def make_bid(self, price: int = EQUITY, bidder: Party | None = None, **changes) -> dict:
         """A request as the contract takes it. `signed_by`, `signals` and `stated` change signature, proof, calldata."""
@@ -473,6 +477,8 @@ def test_an_appraisal_waits_for_the_window_and_takes_a_quorum(court):
     refused("SignaturesMissing", court.appraise, wallets=court.world.publishers[:2])
     refused("SignatureInvalid", court.appraise, 1, wallets=[make_wallet(f"stranger {n}") for n in range(3)])
     refused("SignatureInvalid", court.appraise, 1, commitment=7)
+    refused("SignatureInvalid", court.appraise, 1, stated={"equity": EQUITY - 1})
+    refused("SignatureInvalid", court.appraise, 1, stated={"floor": FLOOR + 1})
     court.appraise(1)
     refused("AppraisalTooEarly", court.appraise)
 
@@ -532,6 +538,26 @@ def test_the_price_falls_in_a_line_to_what_the_surplus_can_pay(court):
     assert desk.get_price(alice) == EQUITY - (EQUITY + 100 * USDC) * elapsed // TERMS.auction
     court.advance(TERMS.auction)
     assert desk.get_price(alice) == -100 * USDC
+
+
+@pytest.mark.property("P-278")
+@pytest.mark.parametrize("floor", [EQUITY // 2, -40 * USDC])
+def test_a_lone_bidder_gets_no_more_than_the_quorum_signed(court, floor):
+    """Whatever the surplus holds: who owns a book too large for any other bidder waits for the end of the auction."""
+    court.insure(100 * USDC)
+    court.begin_auction(floor=floor)
+    court.advance(TERMS.auction)
+    assert court.desk.get_price(court.world.alice.id) == court.desk.get_case(court.world.alice.id).floor_usd6 == floor
+    fields = refused("PriceTooLow", court.bid, court.make_bid(price=floor - 1))
+    assert fields == {"price": floor - 1, "needed": floor}
+    court.bid(court.make_bid(price=floor))
+    assert court.desk.get_surplus() == min(100 * USDC, 100 * USDC + floor)
+
+
+@pytest.mark.property("P-278")
+def test_no_price_is_below_what_was_signed(court):
+    court.begin_auction(equity=0, floor=5 * USDC)
+    assert court.desk.get_price(court.world.alice.id) == 5 * USDC
 
 
 @pytest.mark.property("P-269")
@@ -674,7 +700,7 @@ def test_the_desk_itself_does_nothing(court):
         lambda: alone.redeem(account),
         lambda: alone.insure(1),
         lambda: alone.take_bond(account, court.world.submitter),
-        lambda: alone.appraise(account, 1, 1, []),
+        lambda: alone.appraise(Appraisal(account=account, commitment=1, epoch=1, equity=1, floor=1), []),
         lambda: alone.contract.send("reveal", account, 0, [], [0] * 8),
         lambda: alone.contract.send("bid", court.make_bid()),
     ):

@@ -110,7 +110,9 @@ def test_move(hashes, deployed_world):
 
 @pytest.mark.property("P-51")
 def test_appraisal_and_bid(hashes, deployed_world):
-    appraisal = Appraisal(account=RANDOM.randbytes(32), commitment=2**256 - 1, epoch=2**64 - 1, equity=-(2**127))
+    appraisal = Appraisal(
+        account=RANDOM.randbytes(32), commitment=2**256 - 1, epoch=2**64 - 1, equity=-(2**127), floor=2**127 - 1
+    )
     bid = Bid(
         book=RANDOM.randbytes(32), account=RANDOM.randbytes(32), key_version=2**16 - 1, epoch=2**64 - 1,
         generation_old=2**24 - 1, generation_new=5, commitment_old=2**256 - 1, commitment_new=7, price=-(2**127),

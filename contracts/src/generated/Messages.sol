@@ -108,6 +108,7 @@ struct Appraisal {
     uint256 commitment;
     uint64 epoch;
     int128 equity;
+    int128 floor;
 }
 
 struct Bid {
@@ -176,7 +177,7 @@ library Messages {
         "uint256[] checkpoint,address submitter,uint40 deadline)"
     );
     bytes32 internal constant APPRAISAL_TYPEHASH = keccak256(
-        "Appraisal(bytes32 account,uint256 commitment,uint64 epoch,int128 equity)"
+        "Appraisal(bytes32 account,uint256 commitment,uint64 epoch,int128 equity,int128 floor)"
     );
     bytes32 internal constant BID_TYPEHASH = keccak256(
         "Bid(bytes32 book,bytes32 account,uint16 keyVersion,uint64 epoch,uint24 generationOld,uint24 generationNew,"
@@ -287,8 +288,8 @@ library Messages {
         assembly ("memory-safe") {
             let words := mload(0x40)
             mstore(words, typeHash)
-            mcopy(add(words, 0x20), message, 128)
-            digest := keccak256(words, 160)
+            mcopy(add(words, 0x20), message, 160)
+            digest := keccak256(words, 192)
         }
     }
 

@@ -30,7 +30,7 @@ struct DefaultTerms {
 /// @param commitment Which was revealed.
 /// @param bookHash keccak256(abi.encode(cash, words)) of what was revealed.
 /// @param start Price at the beginning, micro-dollars.
-/// @param floor Price at the end, micro-dollars: minus the surplus of that moment.
+/// @param floor Price at the end, micro-dollars: as publishers signed, but not below minus the surplus of that moment.
 struct DefaultCase {
     uint40 frozenAt;
     uint40 revealedAt;
@@ -82,7 +82,8 @@ struct BidRequest {
 ///         and lets no price fall while nobody can bid.
 /// @dev Safety assumptions
 ///      - A quorum appraises a book at its value. Until the price has fallen to what the book is worth nobody bids, so
-///        too high an appraisal costs time, too low a one costs the former owner.
+///        too high an appraisal costs time, too low a one costs the former owner. It also signs how far the price may
+///        fall: whoever bids alone, as for a book too large for anybody else, gets no more of the surplus than that.
 ///      - Fewer than t members of the committee open accounts that are not in default; the contract cannot see it.
 ///      Liveness assumptions
 ///      - Somebody ticks, freezes and bids. t members of the committee open and reveal.
@@ -223,16 +224,17 @@ interface IDefaultDesk {
     /// @param proof Of reveal.
     function reveal(bytes32 account, int128 cash, uint256[] calldata words, uint256[8] calldata proof) external;
 
-    /// @notice Begins the auction of a revealed book at the value that publishers signed; again once an auction is
-    ///         over. Anyone may call.
+    /// @notice Begins the auction of a revealed book at the value that publishers signed, down to the price that they
+    ///         signed; again once an auction is over. Anyone may call.
     /// @dev Reverts with `NotInDefault`, `AppraisalTooEarly`, `BookStale`, `AppraisalOutdated`, and as the oracle for a
     ///      stale epoch or no quorum.
     /// @param account The account.
     /// @param epoch Number of the epoch at whose prices it was appraised: at or after the latest at the revelation, and
     ///     after that of the last appraisal.
     /// @param equity Its equity, micro-dollars.
+    /// @param floor Lowest price, micro-dollars; with a minus, what the surplus may pay at most.
     /// @param signatures Of publishers, over Appraisal, in the order of the oracle.
-    function appraise(bytes32 account, uint64 epoch, int128 equity, bytes[] calldata signatures) external;
+    function appraise(bytes32 account, uint64 epoch, int128 equity, int128 floor, bytes[] calldata signatures) external;
 
     /// @notice Takes a book over at a price not below the present one. Anyone may call, or the named submitter.
     /// @dev Reverts with `NotInDefault`, `BookStale`, `NoAuction`, `PriceTooLow`, `CashFlowTooLarge`, and as a trade's
