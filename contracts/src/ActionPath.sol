@@ -213,9 +213,10 @@ abstract contract ActionPath is AccountBook {
         action.generationNew = inputs.generation;
     }
 
-    /// @dev Digest of the action, after looking at auth's signature if the row asks for one. Steps that leave an
-    ///      account no other way need none: what they make of it is determined, and all that auth may have signed for
-    ///      its old commitment and that could still pass is a flat exit.
+    /// @dev Digest of the action, after looking at auth's signature if the row asks for one. Steps need none of an
+    ///      account that has no other way, or that is frozen and whose book has to follow the listing to be taken over:
+    ///      what they make of it is determined. All that auth may have signed for the old commitment and that could
+    ///      still pass is a flat exit, and of a frozen account that is one step behind a cure, to be made once more.
     function _authorize(
         Rule rule,
         Action memory action,
@@ -226,7 +227,9 @@ abstract contract ActionPath is AccountBook {
         if (!rule.has(ActionRules.SIGNATURE)) {
             if (signature.length != 0) revert FieldNotTaken(ActionKind(action.kind), "signature");
         } else if (
-            signature.length != 0 || !rule.has(ActionRules.EPOCH_STEPS) || !_isLeftBehind(action.generationOld)
+            signature.length != 0 ||
+            !rule.has(ActionRules.EPOCH_STEPS) ||
+            !(_isLeftBehind(action.generationOld) || _statusOf(head.state) == Status.FROZEN)
         ) {
             _requireSignature(action.account, head.state, head.auth, digest, signature);
         }

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.effects import Effects
+from zkmargin.prover.actions.effects import Effects, get_epoch_step
 from zkmargin.prover.actions.intent import EpochData
 from zkmargin.prover.actions.transition import Transition, certify
-from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch
+from zkmargin.prover.errors import ActionNotAllowed
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Bid
@@ -47,9 +46,10 @@ def build_bid(
     Raises
     ------
     ActionNotAllowed
-        If the book is the account's own.
+        If the book is the account's own or of another generation, or the epoch has no settlement vector for a step that
+        both have to take.
     GenerationMismatch
-        If account, book and epoch are not of one generation: the step is taken first.
+        If the epoch's generation is neither the account's nor the next.
     OutOfRange
         If a position, the cash or the price leaves its range.
     PolicyNotMet
@@ -57,9 +57,11 @@ def build_bid(
     """
     if book.account == account.id:
         raise ActionNotAllowed("BID", "an account does not bid for its own book")
-    for generation in (book.generation, epoch.generation):
-        if generation != account.generation:
-            raise GenerationMismatch(account.generation, generation, str(account.generation))
+    if book.generation != account.generation:
+        raise ActionNotAllowed(
+            "BID", f"the book is of generation {book.generation} and the account of {account.generation}: one rolls first"
+        )
+    generation, settlement = get_epoch_step(account, "BID", epoch)
     check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)
     cash_flow = book.state.cash - price_usd6
     check_private("cash that moves", cash_flow, BITS.cash)
@@ -69,11 +71,12 @@ def build_bid(
     )
     for slot, lots in enumerate(held):
         check_private(f"position in slot {slot} after the bid", lots, BITS.position)
-    cash = check_private("cash after the bid", account.state.cash + cash_flow, BITS.cash)
-    state = AccountState(np.array(held, dtype=np.int64), cash)
+    kept, cash = settlement.settle(held, account.state.cash + cash_flow)
+    check_private("cash after the bid", cash, BITS.cash)
+    state = AccountState(np.array(kept, dtype=np.int64), cash)
     effects = Effects(
         before=account,
-        after=account.advance(state, account.generation),
+        after=account.advance(state, generation),
         kind=ActionKind.TRADE,
         trade=None,
         side=0,
@@ -83,9 +86,9 @@ def build_bid(
         flows=flows,
         held=held,
         new_state=state,
-        generation=account.generation,
+        generation=generation,
         policy=epoch.policies["initial"],
-        settlement=identity_expiry_step(account.preset),
+        settlement=settlement,
     )
     message = Bid(
         book=book.account,
@@ -93,7 +96,7 @@ def build_bid(
         key_version=key_version,
         epoch=epoch.number,
         generation_old=account.generation,
-        generation_new=account.generation,
+        generation_new=generation,
         commitment_old=account.commitment,
         commitment_new=effects.commitment_new,
         price=price_usd6,

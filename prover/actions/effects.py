@@ -95,7 +95,22 @@ def _get_settlement(
         raise ActionNotAllowed(kind.name, "needs an epoch" if rule.needs_epoch else "takes no epoch")
     if rule.takes_steps:
         return account.generation + len(intent.steps), compose_expiry_steps(intent.steps)
-    if epoch is None or epoch.generation == account.generation:
+    if epoch is None:
+        return account.generation, identity_expiry_step(account.preset)
+    return get_epoch_step(account, kind.name, epoch)
+
+
+def get_epoch_step(account: Account, kind: str, epoch: EpochData) -> tuple[int, ExpiryStep]:
+    """Generation after an action at the epoch, and what settles on the way there.
+
+    Raises
+    ------
+    GenerationMismatch
+        If the epoch's generation is neither the account's nor the next.
+    ActionNotAllowed
+        If the epoch has no settlement vector for a step that the account has to take.
+    """
+    if epoch.generation == account.generation:
         return account.generation, identity_expiry_step(account.preset)
     if epoch.generation != account.generation + 1:
         raise GenerationMismatch(
@@ -104,7 +119,7 @@ def _get_settlement(
     if epoch.settlement.is_identity:
         # The step into a generation drops what expired; an epoch that lost the vector would freeze it in its slots.
         raise ActionNotAllowed(
-            kind.name,
+            kind,
             f"epoch {epoch.number} has no settlement vector for the step from generation {account.generation} "
             f"to {epoch.generation}",
         )

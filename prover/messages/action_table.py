@@ -51,7 +51,7 @@ class EpochRule(StrEnum):
     PROOF = "PROOF"
     """Likewise, not older than maxAgeProof: for what only shows or adds margin."""
     STEPS = "STEPS"
-    """No epoch: the stated steps of the listing at once; unsigned from two behind the oracle on."""
+    """No epoch: the stated steps of the listing at once; unsigned if frozen or two behind the oracle."""
 
 
 class ProvenRule(StrEnum):

@@ -9,7 +9,7 @@ from eth_utils import keccak
 
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import SimulatedKey
-from tests.support.world import POLICIES, USDC, Party, World, make_wallet, tamper
+from tests.support.world import HOUR, POLICIES, USDC, Party, World, make_wallet, tamper
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
@@ -179,6 +179,7 @@ class Court:
             "flow": POSITIONS,
         }
         policy = signals.pop("policy", POLICIES["initial"])
+        settlement = world.step + message.generation_new if message.generation_new > message.generation_old else 0
         request = {
             "book": message.book,
             "account": message.account,
@@ -194,12 +195,17 @@ class Court:
                 "points": [(point.name, point.x, point.y) for point in epoch.epoch_points.points],
             },
             "signature": signed_by.sign(world.domain, message),
-            "proof": list(world.key.prove({**values, **signals}, policy)),
+            "proof": list(world.key.prove({**values, **signals}, policy, settlement)),
         }
         return {**request, **stated}
 
     def bid(self, request: dict) -> None:
         self.contract.send("bid", request, sender=self.world.submitter)
+
+    def make_step(self) -> None:
+        """The listing steps once."""
+        self.world.chain.travel(HOUR + 1)
+        self.world.post(generation=self.world.oracle.get_generation() + 1)
 
     def insure(self, amount: int) -> None:
         world = self.world
@@ -602,6 +608,46 @@ def test_a_bid_with_one_thing_wrong_is_refused(court, name):
     refused(
         error, court.bid, court.make_bid(**{key: dict(v) if isinstance(v, dict) else v for key, v in changes.items()})
     )
+
+
+@pytest.mark.property("P-279")
+def test_book_and_bidder_take_a_step_of_the_listing_together(court):
+    court.begin_auction()
+    court.make_step()
+    court.bid(court.make_bid())
+    assert court.world.house.get_account(court.world.bob.id).generation == 1
+
+
+@pytest.mark.property("P-279")
+def test_a_frozen_account_rolls_without_its_owner_and_its_book_finds_a_bidder_that_did_too(court):
+    world, alice, stranger = court.world, court.world.alice, court.world.chain.accounts[7]
+    court.begin_auction()
+    refused("SettlementUnset", world.house.roll, world.make_roll(alice, signed=False), 1)
+    court.make_step()
+    refused("SignatureWrong", world.house.roll, world.make_roll(world.bob, signed=False), 1)
+    world.house.roll(world.make_roll(world.bob), 1)
+    fields = refused("SidesDiffer", court.bid, court.make_bid())
+    assert (fields["generationPlus"], fields["generationMinus"]) == (1, 0)
+    roll = world.make_roll(alice, signed=False)
+    refused("ProofRejected", world.house.roll, replace(roll, proof=tamper(roll.proof)), 1)
+    world.house.roll(roll, 1, sender=stranger)
+    assert court.get_status() is Status.FROZEN
+    refused("BookStale", court.bid, court.make_bid())
+    court.send_reveal(court.make_reveal())
+    court.appraise()
+    court.bid(court.make_bid())
+    assert court.get_status() is Status.CLOSED
+
+
+@pytest.mark.property("P-279")
+def test_an_account_that_is_active_again_rolls_by_its_owner_alone(court):
+    court.freeze()
+    world, alice = court.world, court.world.alice
+    world.chain.travel(5)
+    world.house.attest(world.make_attest(alice, world.post()))
+    court.desk.redeem(alice.id)
+    court.make_step()
+    refused("SignatureWrong", world.house.roll, world.make_roll(alice, signed=False), 1)
 
 
 @pytest.mark.property("P-269")

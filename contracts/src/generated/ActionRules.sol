@@ -46,7 +46,7 @@ library ActionRules {
     uint256 internal constant EPOCH_EXIT = 1 << 8;
     /// @dev Epoch: likewise, not older than maxAgeProof: for what only shows or adds margin.
     uint256 internal constant EPOCH_PROOF = 1 << 9;
-    /// @dev Epoch: no epoch: the stated steps of the listing at once; unsigned from two behind the oracle on.
+    /// @dev Epoch: no epoch: the stated steps of the listing at once; unsigned if frozen or two behind the oracle.
     uint256 internal constant EPOCH_STEPS = 1 << 10;
     /// @dev ProvenAt: becomes the epoch's time; an epoch before the latest that the state depends on is refused.
     uint256 internal constant PROVEN_SET = 1 << 11;

@@ -247,12 +247,14 @@ interface IClearingHouse is IAccountBook {
     function attest(ActionRequest calldata request) external;
 
     /// @notice Takes an account over steps of the listing: what was dropped becomes cash at its payoff. Anyone who can
-    ///         prove it may call; auth must have signed, unless the account is two steps behind the oracle, or more.
+    ///         prove it may call; auth must have signed, unless the account is frozen or two steps behind the oracle,
+    ///         or more.
     /// @dev Needs no epoch, proves no margin, pays no fee, goes on while paused and for a frozen account. Uses the
     ///      point that the publishers posted for so many steps from the account's version. Reverts as the interface's
     ///      list says, and with `SettlementUnset` where no such point is posted.
     ///      Warning: without a signature it voids what auth signed for the account as it was. Two steps behind, that
-    ///      can only be a flat exit or a roll, since nothing at an epoch passes; each step allows it once.
+    ///      can only be a flat exit or a roll, since nothing at an epoch passes; of a frozen account also a cure. Each
+    ///      step allows it once.
     /// @param request The roll.
     /// @param steps How many steps; the publishers post points for 1, 4 and 16.
     /// @return generation Version of the listing that the account is then at.
