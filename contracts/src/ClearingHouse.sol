@@ -240,19 +240,19 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
     }
 
     /// @dev What runs in this contract's storage means the same registry, oracle, verifier and wallets.
-    function _requireShared(AccountBook part) private view {
+    function _requireShared(AccountBook part) internal view {
         _requireNamed(address(part), address(part.REGISTRY()), address(REGISTRY));
         _requireNamed(address(part), address(part.ORACLE()), address(ORACLE));
         _requireNamed(address(part), address(part.VERIFIER()), address(VERIFIER));
         _requireNamed(address(part), address(part.WALLETS()), address(WALLETS));
     }
 
-    function _requireNamed(address part, address named, address expected) private pure {
+    function _requireNamed(address part, address named, address expected) internal pure {
         if (named != expected) revert WiringWrong(part, named);
     }
 
     /// @dev Runs a desk's code in this contract's storage and returns what it returns; it takes the lock itself.
-    function _delegate(address desk) private {
+    function _delegate(address desk) internal {
         assembly ("memory-safe") {
             let words := mload(0x40)
             calldatacopy(words, 0, calldatasize())

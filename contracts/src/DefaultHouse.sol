@@ -25,31 +25,13 @@ contract DefaultHouse is ClearingHouse {
         BatchDesk batches,
         DefaultDesk defaults
     ) ClearingHouse(registry, oracle, verifier, vault, desk, batches) {
-        if (
-            address(defaults.REGISTRY()) != address(registry) ||
-            address(defaults.ORACLE()) != address(oracle) ||
-            address(defaults.VERIFIER()) != address(verifier) ||
-            address(defaults.VAULT()) != address(vault)
-        ) revert WiringWrong(address(defaults), address(defaults.VAULT()));
+        _requireShared(defaults);
+        _requireNamed(address(defaults), address(defaults.VAULT()), address(vault));
         DEFAULTS = defaults;
     }
 
     /// @notice Whatever the clearing house does not know itself goes to the desk, in this contract's storage.
     fallback() external {
-        _delegateTo(address(DEFAULTS));
-    }
-
-    /// @dev Returns what the desk returns; it takes the lock itself.
-    function _delegateTo(address desk) private {
-        assembly ("memory-safe") {
-            let words := mload(0x40)
-            calldatacopy(words, 0, calldatasize())
-            let done := delegatecall(gas(), desk, words, calldatasize(), 0, 0)
-            returndatacopy(words, 0, returndatasize())
-            if iszero(done) {
-                revert(words, returndatasize())
-            }
-            return(words, returndatasize())
-        }
+        _delegate(address(DEFAULTS));
     }
 }
