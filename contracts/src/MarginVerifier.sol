@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Groth16Checks} from "./Groth16Checks.sol";
 import {Flow} from "./generated/Messages.sol";
 import {Statement} from "./generated/Statement.sol";
 import {
@@ -16,13 +17,11 @@ import {KeyData, KeyHead} from "./libraries/KeyData.sol";
 
 /// @title MarginVerifier
 /// @notice What it does and what it relies on is written in IMarginVerifier.
-contract MarginVerifier is IMarginVerifier {
+contract MarginVerifier is Groth16Checks, IMarginVerifier {
     using Bn254 for G1;
     using Bn254 for G1Place;
     using KeyData for KeyHead;
 
-    /// @dev Bytes of one entry of the pairing precompile: a G1 and a G2 point.
-    uint256 private constant PAIR = 192;
     /// @dev Points that a batch reads of the key: of the constant, the fixed signals and the cash flow.
     uint256 private constant STORED_POINTS = Statement.FIXED_POINTS + 1;
 
@@ -167,12 +166,6 @@ contract MarginVerifier is IMarginVerifier {
         return point;
     }
 
-    /// @dev Adds value * point; a zero term is left out.
-    function _addSignal(G1Place sum, G1Place point, uint256 value) private view {
-        Bn254.requireSignal(value);
-        if (value != 0) sum.addProduct(point, value);
-    }
-
     /// @dev Adds (plus + rho * minus) * point, after both have been checked to lie below R.
     function _addBoth(G1Place sum, G1Place point, uint256 plus, uint256 minus, uint256 rho) private view {
         Bn254.requireSignal(plus);
@@ -209,16 +202,6 @@ contract MarginVerifier is IMarginVerifier {
         sums[index] = addmod(sums[index], mulmod(weight, value, Bn254.R), Bn254.R);
     }
 
-    /// @dev Writes -A, B of the first proof, whose weight is 1, as an entry of the pairing; returns a copy of its C.
-    function _putFirst(uint256 entry, uint256[8] calldata proof) private pure returns (G1Place) {
-        G1 memory a = G1(proof[0], proof[1]).negate();
-        assembly ("memory-safe") {
-            mcopy(entry, a, 0x40)
-            calldatacopy(add(entry, 0x40), add(proof, 0x40), 0x80)
-        }
-        return G1(proof[6], proof[7]).place();
-    }
-
     /// @dev Writes -weight A, B of a later proof as an entry of the pairing, and adds weight C to `c`.
     function _putNext(uint256 entry, uint256[8] calldata proof, uint256 weight, G1Place c) private view {
         assembly ("memory-safe") {
@@ -226,34 +209,6 @@ contract MarginVerifier is IMarginVerifier {
         }
         G1Place.wrap(entry).scale(Bn254.R - weight);
         c.addProduct(G1(proof[6], proof[7]).place(), weight);
-    }
-
-    /// @dev Writes the last three entries of every pairing check: alpha and beta, the sum and gamma, C and delta.
-    function _putShared(uint256 entry, KeyHead head, G1Place sum, G1Place c) private pure {
-        assembly ("memory-safe") {
-            mcopy(entry, head, 0xc0) // alpha, which may have been scaled in place, and beta stand side by side
-            entry := add(entry, PAIR)
-            mcopy(entry, sum, 0x40)
-            mcopy(add(entry, 0x40), add(head, 192), 0x80) // KeyData.GAMMA
-            entry := add(entry, PAIR)
-            mcopy(entry, c, 0x40)
-            mcopy(add(entry, 0x40), add(head, 320), 0x80) // KeyData.DELTA
-        }
-    }
-
-    /// @dev Memory for that many entries of a pairing check.
-    function _reserve(uint256 pairs) private pure returns (uint256 input) {
-        assembly ("memory-safe") {
-            input := mload(0x40)
-            mstore(0x40, add(input, mul(pairs, PAIR)))
-        }
-    }
-
-    /// @dev e(-A, B) e(alpha, beta) e(sum, gamma) e(C, delta) = 1.
-    function _checkOne(KeyHead head, G1Place sum, uint256[8] calldata proof) private view returns (bool) {
-        uint256 input = _reserve(4);
-        _putShared(input + PAIR, head, sum, _putFirst(input, proof));
-        return _isOne(input, 4);
     }
 
     /// @dev e(-A_1, B_1) e(-rho A_2, B_2) e((1 + rho) alpha, beta) e(sum, gamma) e(C_1 + rho C_2, delta) = 1.
@@ -271,11 +226,5 @@ contract MarginVerifier is IMarginVerifier {
         head.alpha().scale(both);
         _putShared(input + 2 * PAIR, head, sum, c);
         return _isOne(input, 5);
-    }
-
-    function _isOne(uint256 input, uint256 pairs) private view returns (bool isOne) {
-        bool answered;
-        (answered, isOne) = Bn254.pairing(input, pairs);
-        if (!answered) revert ProofMalformed();
     }
 }
