@@ -132,9 +132,7 @@ class DefaultDesk:
         numbers = [int(latest["cash"]), *(int(word) for word in latest["words"])]
         return Book(account, int(latest["generation"]), read_numbers(numbers, preset))
 
-    def appraise(
-        self, appraisal: Appraisal, signatures: Sequence[bytes], *, sender: str | None = None
-    ) -> Receipt:
+    def appraise(self, appraisal: Appraisal, signatures: Sequence[bytes], *, sender: str | None = None) -> Receipt:
         """Begins the auction that a quorum signed: from its equity, and down to its floor."""
         stated = (appraisal.account, appraisal.epoch, appraisal.equity, appraisal.floor)
         return self.contract.send("appraise", *stated, list(signatures), sender=sender)

@@ -59,7 +59,7 @@ def build_bid(
         raise ActionNotAllowed("BID", "an account does not bid for its own book")
     if book.generation != account.generation:
         raise ActionNotAllowed(
-            "BID", f"the book is of generation {book.generation} and the account of {account.generation}: one rolls first"
+            "BID", f"the book is of generation {book.generation} and the account of {account.generation}, so one rolls"
         )
     generation, settlement = get_epoch_step(account, "BID", epoch)
     check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)

@@ -9,17 +9,17 @@ from eth_utils import keccak
 
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import SimulatedKey
-from tests.support.world import HOUR, POLICIES, USDC, Party, World, make_wallet, tamper
+from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, make_wallet, tamper
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.default_terms import DefaultPlan, DefaultTerms
-from zkmargin.contracts.deploy import deploy_contract
+from zkmargin.contracts.deploy import compute_create_address, deploy_contract
 from zkmargin.contracts.messages import sign_unchecked
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.messages.action_table import ActionKind
-from zkmargin.prover.messages.records import Appraisal, Bid, Confirmation, Reveal
+from zkmargin.prover.messages.records import Appraisal, Bid, Confirmation, Invalidate, Reveal
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.checkpoint import compute_evaluation
 from zkmargin.prover.statement.packing import pack_state_words
@@ -365,6 +365,16 @@ def test_a_frozen_account_is_redeemed_by_a_fresh_proof_alone(court):
 
 
 @pytest.mark.property("P-267")
+def test_a_flat_exit_redeems(court):
+    court.freeze()
+    world, alice = court.world, court.world.alice
+    exit_ = world.make_flat(ActionKind.WITHDRAW_FLAT, alice, cash=USDC)
+    world.house.withdraw_flat(exit_)
+    court.desk.redeem(alice.id)
+    assert court.get_status() is Status.ACTIVE
+
+
+@pytest.mark.property("P-267")
 def test_an_attestation_of_another_policy_redeems_nobody(court):
     court.freeze()
     world = court.world
@@ -596,7 +606,8 @@ BIDS = {
     "nothing written": ({"signals": {"write": 0}}, "ProofRejected"),
     "a side": ({"signals": {"side": 1}}, "ProofRejected"),
     "another context": ({"signals": {"context": 5}}, "ProofRejected"),
-    "too much cash": ({"price": -(2**80)}, "PriceTooLow"),
+    "a price far below": ({"price": -(2**80)}, "PriceTooLow"),
+    "too much cash": ({"price": 2**80 + CASH, "cash_flow": -(2**80)}, "CashFlowTooLarge"),
 }
 
 
@@ -608,6 +619,79 @@ def test_a_bid_with_one_thing_wrong_is_refused(court, name):
     refused(
         error, court.bid, court.make_bid(**{key: dict(v) if isinstance(v, dict) else v for key, v in changes.items()})
     )
+
+
+@pytest.mark.property("P-269")
+def test_no_bid_moves_more_cash_in_than_the_statement_takes(court):
+    court.insure(USDC)
+    court.freeze()
+    court.send_reveal(court.make_reveal(cash=2**80 - 1))
+    court.appraise(equity=-1)
+    request = court.make_bid(price=-1, cash_flow=2**80, stated={"cash": 2**80 - 1})
+    assert refused("CashFlowTooLarge", court.bid, request) == {"cashFlow": 2**80}
+
+
+@pytest.mark.property("P-269")
+def test_a_bid_that_its_signer_burned_is_refused(court):
+    court.begin_auction()
+    world, bob = court.world, court.world.bob
+    request = court.make_bid()
+    digest = refused("SignatureWrong", court.bid, {**request, "signature": b"\1" * 65})["digest"]
+    burning = bob.wallet.sign(world.domain, Invalidate(account=bob.id, digest=digest))
+    world.house.invalidate_for(bob.auth, bob.index, digest, burning)
+    assert refused("DigestInvalidated", court.bid, request) == {"account": bob.id, "digest": digest}
+
+
+@pytest.mark.property("P-276")
+def test_a_bidder_under_another_key_version_does_not_bid_for_a_book(court):
+    court.begin_auction()
+    world = court.world
+    successor = world.revoke_key()
+    with world.under_key(2):
+        world.house.move(world.make_move(world.bob))
+        request = court.make_bid(key_version=successor)
+    fields = refused("SidesDiffer", court.bid, request)
+    assert (fields["keyVersionPlus"], fields["keyVersionMinus"]) == (successor, 1)
+
+
+@pytest.mark.property("P-269")
+def test_a_bid_is_at_no_epoch_from_before_the_books_last_proof(court):
+    """Else the bidder's lineage would be older than that of what it took over."""
+    court.trade()
+    world, alice = court.world, court.world.alice
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    court.desk.freeze(alice.id, court.let_time_pass())
+    old = world.post().message.number
+    world.house.cure(world.make_cure(alice, world.post(), cash=100 * USDC))
+    court.send_reveal(court.make_reveal())
+    court.appraise()
+    fields = refused("EpochOlderThanProof", court.bid, court.make_bid(bidder=carol, epoch=old))
+    assert (fields["account"], fields["epoch"]) == (alice.id, old)
+
+
+@pytest.mark.property("P-271")
+def test_two_books_do_not_spend_one_surplus(court):
+    """Both may fall to all of it; what the first takes the second does not have."""
+    court.insure(100 * USDC)
+    court.trade()
+    world = court.world
+    alice, bob, carol = world.alice, world.bob, world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    first = court.let_time_pass()
+    commitments = {party: world.house.get_account(party.id).commitment for party in (alice, bob)}
+    for party in (alice, bob):
+        court.desk.freeze(party.id, first)
+        court.send_reveal(court.make_reveal(account=party.id, commitment=commitments[party]))
+    for wait, party in ((TERMS.window, alice), (0, bob)):
+        court.appraise(wait, account=party.id, commitment=commitments[party], equity=-300 * USDC)
+        assert court.desk.get_price(party.id) == -100 * USDC
+    court.bid(court.make_bid(bidder=carol, price=-60 * USDC))
+    assert court.desk.get_price(bob.id) == -40 * USDC
+    beyond = {"book": bob.id, "price": -40 * USDC - 1, "cash_flow": CASH + 40 * USDC + 1}
+    assert refused("PriceTooLow", court.bid, court.make_bid(bidder=carol, **beyond))["needed"] == -40 * USDC
+    court.bid(court.make_bid(bidder=carol, book=bob.id, price=-40 * USDC, cash_flow=CASH + 40 * USDC))
+    assert court.desk.get_surplus() == 0
 
 
 @pytest.mark.property("P-279")
@@ -723,14 +807,59 @@ def test_the_bond_stays_until_its_owner_takes_it_after_the_end(court):
 def test_terms_have_bounds_and_fit_the_margin_period(court, change):
     old = court.contract
     parts = [old.call(name) for name in ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")]
-    house = court.world.house.contract
     vault = court.world.vault.contract.address
     terms = replace(TERMS, **change)
     refused(
         "TermsInvalid", deploy_contract, court.world.chain, "DefaultDesk", *parts, vault, old.call("REVEALS"), 1,
         astuple(terms),
     )  # fmt: skip
-    assert house.address == old.address
+
+
+def make_desk(court, **changes):
+    """A desk as deployed, with parts of it changed."""
+    names = ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")
+    parts = [changes.get(name) or court.contract.call(name) for name in names]
+    vault = changes.get("VAULT") or court.world.vault.contract.address
+    reveals = changes.get("REVEALS") or court.contract.call("REVEALS")
+    arguments = (*parts, vault, reveals, changes.get("KEY_VERSION", 1), astuple(TERMS))
+    return deploy_contract(court.world.chain, "DefaultDesk", *arguments)[0]
+
+
+@pytest.mark.property("P-276")
+def test_a_desk_is_made_for_a_key_that_verifies(court):
+    assert refused("KeyUnknown", make_desk, court, KEY_VERSION=9)["version"] == 9
+    court.world.venue.registry.suspend(1)
+    court.world.chain.travel(1)
+    refused("KeyIsSuspended", make_desk, court)
+
+
+def test_a_desk_is_made_with_a_key_of_revelations(court):
+    reveals, _ = deploy_contract(court.world.chain, "RevealVerifier")
+    what = refused("TermsInvalid", make_desk, court, REVEALS=reveals.address)["what"]
+    assert what.rstrip(b"\0") == b"reveals"
+
+
+@pytest.mark.property("P-272")
+@pytest.mark.parametrize("wrong", ["REGISTRY", "ORACLE", "VERIFIER", "WALLETS", "VAULT", None])
+def test_the_house_takes_a_desk_of_its_own_parts_only(court, wrong):
+    """It runs in the house's storage, so each part of it must be the house's."""
+    world, deployment = court.world, court.world.deployment
+    chain, deployer = world.chain, world.chain.accounts[0]
+    stranger = chain.accounts[6]
+    # A registry that knows every version, else the desk's own constructor refuses it.
+    chain._request("anvil_setCode", stranger, "0x60405ff3")
+    expected = compute_create_address(deployer, chain.w3.eth.get_transaction_count(deployer) + 2)
+    weth = [(deployment.weth_slot, deployment.weth, LOT)]
+    vault, _ = deploy_contract(chain, "CollateralVault", expected, deployment.risk_oracle, deployment.cash, weth)
+    desk = make_desk(court, **{"VAULT": vault.address, **({wrong: stranger} if wrong else {})})
+    parts = [deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier, vault.address]
+    house = world.house.contract
+    desks = [house.call("DESK"), house.call("BATCHES"), desk.address]
+    if wrong is None:
+        assert deploy_contract(chain, "DefaultHouse", *parts, *desks)[0].address == expected
+    else:
+        with reverts("WiringWrong", part=desk.address, named=stranger):
+            deploy_contract(chain, "DefaultHouse", *parts, *desks)
 
 
 @pytest.mark.property("P-272")

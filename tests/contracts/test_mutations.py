@@ -2,25 +2,32 @@
 
 ClearingHouse, BatchDesk and RiskOracle are compiled once more with a library that reads the table from the code of a
 fixed address. Each mutant is then one word put there, and the tests of `test_action_table` that are marked with the
-cell's column are run against it. That the library as shipped holds the same table is a test of its own.
+cell's column are run against it. That the library as shipped holds the same table is a test of its own. DefaultDesk is
+so compiled alone, and a bid at it held to the row of trades.
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.contracts import test_action_table
-from tests.contracts.test_action_table import make_scene
-from tests.support.world import World
+from tests.contracts.test_action_table import MAX_AGE, make_scene
+from tests.contracts.test_default_desk import TERMS, Court, get_reveal_key
+from tests.support.reverts import refused
+from tests.support.world import USDC, Party, World
 from zkmargin.contracts import deploy
 from zkmargin.contracts.chain import run_anvil
-from zkmargin.contracts.compile import compile_contracts, compile_sources, read_sources
+from zkmargin.contracts.clearing_house import Margin, Status
+from zkmargin.contracts.compile import SETTINGS, compile_contracts, compile_sources, read_sources
+from zkmargin.contracts.default_desk import DefaultDesk
+from zkmargin.contracts.default_terms import DefaultPlan
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import Reverted
-from zkmargin.prover.messages.action_table import ActionKind
+from zkmargin.prover.messages.action_table import ActionKind, EpochRule
 from zkmargin.scripts.generate.actions import (
     ROW_BITS,
     SOLIDITY,
@@ -65,9 +72,19 @@ FEW = [
 ]
 """One of most columns, for `make test`; `make test-full` runs them all."""
 COLUMN_TESTS = [test for test in vars(test_action_table).values() if hasattr(test, "column")]
+UNREAD_AT_DESK = {
+    ("flows", "NOTHING"),
+    ("flows", "IN"),
+    ("signature", False),
+    ("paused", True),
+    ("epoch", "PROOF"),
+}
+"""Cells of a trade that make no difference to a bid: its flows are the book's, it is always signed, and the oracle says
+how old an epoch of trades may be and whether they are paused."""
 
 
-def make_artifacts():
+def compile_variant(*files: str):
+    """The contracts of these files, reading the table."""
     sources = read_sources()
     text = sources[LIBRARY]
     for old, new in (
@@ -77,18 +94,60 @@ def make_artifacts():
         assert text.count(old) == 1, f"{LIBRARY} is not as this test expects it: {old}"
         text = text.replace(old, new)
     del sources["test/TestHashes.sol"]  # which shows the library's function as pure
-    variant = compile_sources({**sources, LIBRARY: text}, ("ClearingHouse.sol", "BatchDesk.sol", "RiskOracle.sol"))
-    return {**compile_contracts(), **variant}
+    return compile_sources({**sources, LIBRARY: text}, files)
 
 
 @pytest.fixture(scope="module")
 def mutable_world() -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, run_anvil() as chain:
-        patch.setattr(deploy, "compile_contracts", make_artifacts)
+        variant = compile_variant("ClearingHouse.sol", "BatchDesk.sol", "RiskOracle.sol")
+        artifacts = {**compile_contracts(), **variant}
+        patch.setattr(deploy, "compile_contracts", lambda: artifacts)
         put_table(chain, TABLE)
         world = World(chain)
         world.prepare()
         yield world
+
+
+@dataclass
+class Hearing:
+    """A book in auction at a desk whose table can be changed, and who bids for it."""
+
+    court: Court
+    bidder: Party
+
+    def bid(self) -> None:
+        """Fails under a row of trades that is another, as far as the desk reads it."""
+        world, bidder = self.court.world, self.bidder
+        world.set_status(bidder, Status.FROZEN)
+        refused("StatusWrong", self.court.bid, self.court.make_bid(bidder=bidder))
+        world.set_status(bidder, Status.ACTIVE)
+        request = self.court.make_bid(bidder=bidder)
+        self.court.bid(request)
+        account = world.house.get_account(bidder.id)
+        assert (account.status, account.commitment) == (Status.ACTIVE, request["commitmentNew"])
+        assert account.may_hold_derivatives and account.margin is Margin.INITIAL
+        assert account.proven_epoch == request["epoch"]["number"]
+        assert world.chain.time - account.proven_at < MAX_AGE[EpochRule.EXIT]
+
+
+@pytest.fixture(scope="module")
+def hearing() -> Iterator[Hearing]:
+    with pytest.MonkeyPatch.context() as patch:
+        # With a table to read it is beyond EIP-170 where the optimizer trades size for gas.
+        patch.setitem(SETTINGS, "optimizer", {**SETTINGS["optimizer"], "runs": 1})
+        variant = compile_variant("DefaultDesk.sol")
+    with pytest.MonkeyPatch.context() as patch, run_anvil() as chain:
+        artifacts = {**compile_contracts(), "DefaultDesk": variant["DefaultDesk"]}
+        patch.setattr(deploy, "compile_contracts", lambda: artifacts)
+        put_table(chain, TABLE)
+        world = World(chain, defaults=DefaultPlan(get_reveal_key().vkey, TERMS))
+        world.prepare()
+        bidder = world.open("carol")
+        world.deposit(bidder, 100 * USDC)
+        court = Court(world, DefaultDesk(chain, world.house.contract.address, world.domain))
+        court.begin_auction()
+        yield Hearing(court, bidder)
 
 
 def put_table(chain, table) -> None:
@@ -141,6 +200,23 @@ def test_a_flipped_cell_fails_a_test(mutable_world, kind, column, value):
 @pytest.mark.parametrize(("kind", "column", "value"), MUTANTS)
 def test_no_cell_can_be_flipped_unseen(mutable_world, kind, column, value):
     require_killed(mutable_world, kind, column, value)
+
+
+@pytest.mark.property("P-36")
+@pytest.mark.slow
+@pytest.mark.parametrize(("column", "value"), [mutant[1:] for mutant in MUTANTS if mutant[0] == "TRADE"])
+def test_no_cell_of_a_trade_can_be_flipped_unseen_at_the_desk_for_defaults(hearing, column, value):
+    chain = hearing.court.world.chain
+    mark = chain.snapshot()
+    try:
+        put_table(chain, mutate("TRADE", column, value))
+        if (column, value) in UNREAD_AT_DESK:
+            hearing.bid()
+        else:
+            with pytest.raises((AssertionError, Reverted, pytest.fail.Exception)):
+                hearing.bid()
+    finally:
+        chain.revert(mark)
 
 
 def test_every_cell_has_a_test():
