@@ -14,7 +14,7 @@ from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid, FreezeNotFinal
 from zkmargin.contracts.messages import EpochPoints
-from zkmargin.contracts.requests import Proof
+from zkmargin.contracts.requests import BidRequest, Proof
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.escrow import Escrow
 from zkmargin.prover.actions.bidding import Book
@@ -148,22 +148,9 @@ class DefaultDesk:
         sender: str | None = None,
     ) -> Receipt:
         """Takes a book over."""
-        message = bid.message
-        request = {
-            "book": message.book,
-            "account": message.account,
-            "commitmentOld": message.commitment_old,
-            "commitmentNew": message.commitment_new,
-            "price": message.price,
-            "cash": book.state.cash,
-            "words": list(list_numbers(book.state, bid.before.preset)[1:]),
-            "submitter": message.submitter,
-            "deadline": message.deadline,
-            "epoch": {"number": points.number, "points": [(point.name, point.x, point.y) for point in points.points]},
-            "signature": signature,
-            "proof": list(proof),
-        }
-        return self.contract.send("bid", request, sender=sender)
+        numbers = list_numbers(book.state, bid.before.preset)
+        request = BidRequest.from_message(bid.message, numbers, points, proof, signature)
+        return self.contract.send("bid", request.to_abi(), sender=sender)
 
     def get_case(self, account: bytes) -> DefaultCase:
         """The account's case."""

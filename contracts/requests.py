@@ -17,7 +17,7 @@ from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.messages.fields import ZERO_BYTES32
-from zkmargin.prover.messages.records import Action, Flow, Move, Open
+from zkmargin.prover.messages.records import Action, Bid, Flow, Move, Open
 
 Proof = tuple[int, ...]
 """A Groth16 proof as the pairing precompile reads it, eight words: A (x, y), B (x imaginary, x real, y imaginary,
@@ -192,6 +192,45 @@ class TradeRequest(_Request):
     epoch: EpochPoints
     plus: TradeSide
     minus: TradeSide
+
+
+@dataclass(frozen=True)
+class BidRequest(_Request):
+    """A bid for a book in default; the struct of IDefaultDesk.sol."""
+
+    book: bytes
+    account: bytes
+    commitment_old: int
+    commitment_new: int
+    price: int
+    cash: int
+    words: tuple[int, ...]
+    """Positions of the book, as revealed."""
+    submitter: str
+    deadline: int
+    epoch: EpochPoints
+    signature: bytes
+    proof: Proof
+
+    @classmethod
+    def from_message(
+        cls, message: Bid, numbers: Sequence[int], epoch: EpochPoints, proof: Proof, signature: bytes
+    ) -> Self:
+        """From a signed bid; `numbers` are cash and words of the book, as revealed."""
+        return cls(
+            book=message.book,
+            account=message.account,
+            commitment_old=message.commitment_old,
+            commitment_new=message.commitment_new,
+            price=message.price,
+            cash=numbers[0],
+            words=tuple(numbers[1:]),
+            submitter=message.submitter,
+            deadline=message.deadline,
+            epoch=epoch,
+            signature=signature,
+            proof=proof,
+        )
 
 
 @dataclass(frozen=True)

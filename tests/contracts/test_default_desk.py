@@ -16,7 +16,8 @@ from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.default_terms import DefaultPlan, DefaultTerms
 from zkmargin.contracts.deploy import compute_create_address, deploy_contract
-from zkmargin.contracts.messages import sign_unchecked
+from zkmargin.contracts.messages import EpochPoints, sign_unchecked
+from zkmargin.contracts.requests import BidRequest
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Appraisal, Bid, Confirmation, Invalidate, Reveal
@@ -146,8 +147,8 @@ class Court:
         self.send_reveal(self.make_reveal())
         self.appraise(**changes)
 
-    def make_bid(self, price: int = EQUITY, bidder: Party | None = None, **changes) -> dict:
-        """A request as the contract takes it. `signed_by`, `signals` and `stated` change signature, proof, calldata."""
+    def make_bid(self, price: int = EQUITY, bidder: Party | None = None, **changes) -> BidRequest:
+        """`signed_by`, `signals` and `stated` change signature, proof, calldata."""
         world, bidder = self.world, bidder or self.world.bob
         signed_by, signals = changes.pop("signed_by", bidder.wallet), changes.pop("signals", {})
         stated, epoch = changes.pop("stated", {}), world.post()
@@ -180,27 +181,17 @@ class Court:
         }
         policy = signals.pop("policy", POLICIES["initial"])
         settlement = world.step + message.generation_new if message.generation_new > message.generation_old else 0
-        request = {
-            "book": message.book,
-            "account": message.account,
-            "commitmentOld": message.commitment_old,
-            "commitmentNew": message.commitment_new,
-            "price": message.price,
-            "cash": CASH,
-            "words": list(pack_state_words(POSITIONS, world.preset)),
-            "submitter": message.submitter,
-            "deadline": message.deadline,
-            "epoch": {
-                "number": message.epoch,
-                "points": [(point.name, point.x, point.y) for point in epoch.epoch_points.points],
-            },
-            "signature": signed_by.sign(world.domain, message),
-            "proof": list(world.key.prove({**values, **signals}, policy, settlement)),
-        }
-        return {**request, **stated}
+        request = BidRequest.from_message(
+            message,
+            [CASH, *pack_state_words(POSITIONS, world.preset)],
+            EpochPoints(message.epoch, epoch.epoch_points.points),
+            world.key.prove({**values, **signals}, policy, settlement),
+            signed_by.sign(world.domain, message),
+        )
+        return replace(request, **stated)
 
-    def bid(self, request: dict) -> None:
-        self.contract.send("bid", request, sender=self.world.submitter)
+    def bid(self, request: BidRequest) -> None:
+        self.contract.send("bid", request.to_abi(), sender=self.world.submitter)
 
     def make_step(self) -> None:
         """The listing steps once."""
@@ -585,7 +576,7 @@ def test_a_bid_takes_the_book_over(court):
     court.bid(request)
     assert court.get_status() is Status.CLOSED
     bob = world.house.get_account(world.bob.id)
-    assert bob.commitment == request["commitmentNew"] and bob.may_hold_derivatives
+    assert bob.commitment == request.commitment_new and bob.may_hold_derivatives
     assert not world.house.get_account(world.alice.id).may_hold_derivatives
     (payment,) = world.vault.read_payments(recipient=world.alice.auth)
     assert payment.amount == EQUITY and world.vault.get_held(world.cash.address) == held - EQUITY
@@ -595,7 +586,7 @@ def test_a_bid_takes_the_book_over(court):
 BIDS = {
     "a price below": ({"price": EQUITY // 2, "cash_flow": CASH - EQUITY // 2}, "PriceTooLow"),
     "other cash": ({"stated": {"cash": CASH + 1}}, "BookStale"),
-    "other positions": ({"stated": {"words": [0, 0, 0]}}, "BookStale"),
+    "other positions": ({"stated": {"words": (0, 0, 0)}}, "BookStale"),
     "another signer": ({"signed_by": make_wallet("mallory")}, "SignatureWrong"),
     "an old commitment": ({"commitment_old": 5}, "CommitmentStale"),
     "a deadline passed": ({"deadline": 5}, "DeadlinePassed"),
@@ -636,7 +627,7 @@ def test_a_bid_that_its_signer_burned_is_refused(court):
     court.begin_auction()
     world, bob = court.world, court.world.bob
     request = court.make_bid()
-    digest = refused("SignatureWrong", court.bid, {**request, "signature": b"\1" * 65})["digest"]
+    digest = refused("SignatureWrong", court.bid, replace(request, signature=b"\1" * 65))["digest"]
     burning = bob.wallet.sign(world.domain, Invalidate(account=bob.id, digest=digest))
     world.house.invalidate_for(bob.auth, bob.index, digest, burning)
     assert refused("DigestInvalidated", court.bid, request) == {"account": bob.id, "digest": digest}
@@ -877,7 +868,7 @@ def test_the_desk_itself_does_nothing(court):
         lambda: alone.take_bond(account, court.world.submitter),
         lambda: alone.appraise(Appraisal(account=account, commitment=1, epoch=1, equity=1, floor=1), []),
         lambda: alone.contract.send("reveal", account, 0, [], [0] * 8),
-        lambda: alone.contract.send("bid", court.make_bid()),
+        lambda: alone.contract.send("bid", court.make_bid().to_abi()),
     ):
         refused("OnlyDelegated", call)
 

@@ -125,9 +125,9 @@ class Hearing:
         request = self.court.make_bid(bidder=bidder)
         self.court.bid(request)
         account = world.house.get_account(bidder.id)
-        assert (account.status, account.commitment) == (Status.ACTIVE, request["commitmentNew"])
+        assert (account.status, account.commitment) == (Status.ACTIVE, request.commitment_new)
         assert account.may_hold_derivatives and account.margin is Margin.INITIAL
-        assert account.proven_epoch == request["epoch"]["number"]
+        assert account.proven_epoch == request.epoch.number
         assert world.chain.time - account.proven_at < MAX_AGE[EpochRule.EXIT]
 
 
