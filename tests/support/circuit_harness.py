@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from zkmargin.prover.groth16.compile import INCLUDE, CompiledCircuit, compile_source, find_sources
+from zkmargin.prover.groth16.compile import INCLUDE, CompiledCircuit, compile_circuit, compile_source, find_sources
 from zkmargin.prover.paths import BUILD, CIRCUITS
 from zkmargin.prover.statement.signals import STATEMENTS
 
@@ -202,7 +202,7 @@ class Circuit:
 
     def __init__(self, main: Path, name: str, server: WitnessServer):
         self.server = server
-        self._main = main
+        self._main, self._name = main, name
         self._target = BUILD / "tests" / name
 
     def _compile(self, main: Path, kind: str, optimization: str) -> CompiledCircuit:
@@ -221,7 +221,9 @@ class Circuit:
 
     @cached_property
     def proved(self) -> CompiledCircuit:
-        """As it is proved."""
+        """As it is proved; of the statement's circuits what the set-up compiled."""
+        if self._name in STATEMENTS:
+            return compile_circuit(self._name, "mini")
         return self._compile(self._main, "O2", "O2")
 
     @cached_property

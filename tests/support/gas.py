@@ -30,7 +30,7 @@ CONTRACTS = (
 )  # fmt: skip
 
 
-def measure() -> dict[str, dict[str, int]]:
+def measure(repeats: int = REPEATS) -> dict[str, dict[str, int]]:
     """Medians of gasUsed of whole transactions, by entry point; what the last of each would cost under the drafted
     repricing of the next fork ("next", see `tests.support.repricing`); and sizes of the deployed code in bytes.
 
@@ -38,7 +38,7 @@ def measure() -> dict[str, dict[str, int]]:
     is new each time.
     """
     samples, later = defaultdict[str, list[int]](list), {}
-    for name, chain, receipt in measure_transactions(REPEATS):
+    for name, chain, receipt in measure_transactions(repeats):
         samples[name].append(receipt.gas_used)
         later[name] = reprice(chain, receipt)
     sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
