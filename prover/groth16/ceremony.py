@@ -17,6 +17,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +25,16 @@ from typing import Any
 
 from zkmargin.engine.presets import Preset
 from zkmargin.prover import _native
-from zkmargin.prover.errors import KeyRefused, ProverError
+from zkmargin.prover.errors import ProverError
 from zkmargin.prover.groth16.compile import compile_circuit
+from zkmargin.prover.groth16.contributions import BEACON_NAME, NAME, Contribution, read_contributions
 from zkmargin.prover.groth16.keys import ManifestEntry, VerifyingKey, load_circuit, write_ceremony_key
 from zkmargin.prover.groth16.trial import try_key
 from zkmargin.prover.paths import BUILD, NODE_MODULES, describe_setup
 from zkmargin.prover.ranges import check_range
 
-NAME = re.compile(r"[\x20-\x7e]{1,64}")
-"""A contributor's name."""
 BEACON = re.compile(r"(?:[0-9a-f]{2}){16,64}")
 """A beacon as hex, 16 to 64 bytes."""
-CONTRIBUTION = re.compile(r"contribution #(\d+) ?(.*?):\s*\n((?:.*(?:[0-9a-f]{8}[ \n]*){4}\n?){4})", re.IGNORECASE)
-"""What snarkjs prints of each contribution: number, name, and the hash in four lines of four words."""
 VERIFIED = "ZKey Ok!"
 LEAST_EXPONENT, MOST_EXPONENT = 10, 63
 """Bounds of the number of hash iterations of a beacon, as a power of two."""
@@ -50,16 +48,6 @@ class CeremonyFailed(ProverError):
     def __init__(self, what: str, reason: str):
         self.what, self.reason = what, reason
         super().__init__(f"{what}: {reason}")
-
-
-@dataclass(frozen=True)
-class Contribution:
-    """One contributor's part, or the beacon's."""
-
-    number: int
-    name: str
-    hash: str
-    """Of what it did, 64 bytes of hex: what a contributor publishes by other means, so that nobody drops it."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +87,7 @@ def contribute(before: Path, out: Path, name: str) -> None:
 
     snarkjs draws from the operating system; what is passed to it here only comes on top.
     """
-    if not NAME.fullmatch(name) or name == "beacon":
+    if not NAME.fullmatch(name) or name == BEACON_NAME:
         raise CeremonyFailed("name of a contributor", f"{name!r}; allowed: 1 to 64 printable ASCII, not 'beacon'")
     run("zkey", "contribute", _require(before), out, f"--name={name}", f"-e={secrets.token_hex(64)}")
 
@@ -117,7 +105,7 @@ def add_beacon(before: Path, out: Path, beacon: str, exponent: int = LEAST_EXPON
     check_range("exponent of the beacon's iterations", exponent, LEAST_EXPONENT, MOST_EXPONENT + 1)
     if not BEACON.fullmatch(beacon):
         raise CeremonyFailed("beacon", f"{beacon!r}; allowed: 16 to 64 bytes in lower-case hex")
-    run("zkey", "beacon", _require(before), out, beacon, str(exponent), "--name=beacon")
+    run("zkey", "beacon", _require(before), out, beacon, str(exponent), f"--name={BEACON_NAME}")
 
 
 def verify(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Path = BUILD) -> Transcript:
@@ -130,27 +118,17 @@ def verify(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Pat
     CeremonyFailed
         If the file is none of this circuit, or a contribution is not valid.
     KeyRefused
-        If fewer than one contributor and a beacon took part.
+        If not one contributor or more and one beacon took part, in this order, or a name is none.
     """
-    compiled = load_circuit(circuit, preset, build=build)
-    constraints = _get_constraints(circuit, preset, build)
-    text = run("zkey", "verify", constraints, _require(powers), _require(zkey))
-    if VERIFIED not in text:
-        raise CeremonyFailed("transcript", _last_line(text))
-    found = tuple(sorted(read_contributions(text), key=lambda each: each.number))
-    if len(found) < 2 or found[-1].name != "beacon":
-        shown = [each.name for each in found]
-        raise KeyRefused(f"contributions to {zkey.name} are {shown}; allowed: one or more, and a beacon at the end")
-    key = VerifyingKey(_native.ProvingKey.load(zkey.read_bytes(), compiled).verifying_key())
-    hashes = (_hash(constraints), _hash(powers), _hash(zkey), key.hash.hex())
-    return Transcript(circuit, preset.name, *hashes, found)
+    return _verify(circuit, preset, powers, _require(zkey).read_bytes(), build)
 
 
 def export(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Path = BUILD) -> ManifestEntry:
     """Verifies a ceremony's last file, tries it, and puts it into `build/<preset>/` with its manifest; raises as
-    `verify`, and `KeyRefused` if the key fails a check of its own."""
-    transcript = verify(circuit, preset, powers, zkey, build=build)
-    constraints, data = load_circuit(circuit, preset, build=build), zkey.read_bytes()
+    `verify`, and `KeyRefused` if the key fails a check of its own. The file is read once."""
+    data = _require(zkey).read_bytes()
+    transcript = _verify(circuit, preset, powers, data, build)
+    constraints = load_circuit(circuit, preset, build=build)
     key = _native.ProvingKey.load(data, constraints)
     try_key(circuit, preset, constraints, key)
     record = {
@@ -162,12 +140,20 @@ def export(circuit: str, preset: Preset, powers: Path, zkey: Path, *, build: Pat
     )
 
 
-def read_contributions(text: str) -> list[Contribution]:
-    """What snarkjs prints of the contributions of a file."""
-    return [
-        Contribution(int(number), name.strip(), "".join(re.findall(r"[0-9a-f]{8}", words.lower())))
-        for number, name, words in CONTRIBUTION.findall(text)
-    ]
+def _verify(circuit: str, preset: Preset, powers: Path, data: bytes, build: Path) -> Transcript:
+    """The transcript of a file's bytes; snarkjs reads a copy of them in a folder of this process alone."""
+    compiled = load_circuit(circuit, preset, build=build)
+    constraints = _get_constraints(circuit, preset, build)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"{circuit}.zkey"
+        copy.write_bytes(data)
+        text = run("zkey", "verify", constraints, _require(powers), copy)
+    if VERIFIED not in text:
+        raise CeremonyFailed("transcript", _last_line(text))
+    contributions = read_contributions(data)
+    key = VerifyingKey(_native.ProvingKey.load(data, compiled).verifying_key())
+    hashes = (_hash(constraints), _hash(powers), hashlib.sha256(data).hexdigest(), key.hash.hex())
+    return Transcript(circuit, preset.name, *hashes, contributions)
 
 
 def run(*arguments: str | Path) -> str:

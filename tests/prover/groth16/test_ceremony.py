@@ -1,7 +1,9 @@
 """A ceremony at mini, of the smallest circuit, on powers of tau made here; each step checked against the one before."""
 
 import json
+import re
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from tests.support.stated_cases import make_reveal
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.errors import KeyMismatch, KeyRefused
 from zkmargin.prover.groth16 import ceremony
-from zkmargin.prover.groth16.ceremony import CeremonyFailed, read_contributions, run
+from zkmargin.prover.groth16.ceremony import CeremonyFailed, run
+from zkmargin.prover.groth16.contributions import read_contributions
 from zkmargin.prover.groth16.keys import load_proving_key
 from zkmargin.prover.groth16.witness import compute_witness
 from zkmargin.prover.paths import BUILD
@@ -56,7 +59,10 @@ def build(tmp_path) -> Path:
 def test_a_ceremony_makes_a_key_that_is_not_for_development(powers, files, build):
     transcript = ceremony.verify(CIRCUIT, MINI, powers, files[3])
     assert [each.name for each in transcript.contributions] == ["alice", "bob's laptop", "beacon"]
-    assert all(len(each.hash) == 128 for each in transcript.contributions)
+    assert [each.beacon for each in transcript.contributions] == [None, None, BEACON]
+    printed = run("zkey", "verify", BUILD / "mini/reveal.r1cs", powers, files[3])
+    hashes = re.findall(r"contribution #\d .*:\s*\n((?:.*(?:[0-9a-f]{8}[ \n]*){4}\n?){4})", printed)
+    assert ["".join(each.split()) for each in hashes] == [each.hash for each in reversed(transcript.contributions)]
 
     entry = ceremony.export(CIRCUIT, MINI, powers, files[3], build=build)
     assert entry.insecure is False
@@ -73,7 +79,7 @@ def test_a_ceremony_makes_a_key_that_is_not_for_development(powers, files, build
 @pytest.mark.slow
 @pytest.mark.property("P-288")
 @pytest.mark.parametrize(
-    ("last", "reason"), [(0, "no contributions|contributions to 0.zkey are"), (2, "a beacon at the end")]
+    ("last", "reason"), [(0, r"no contributions|contributions are \[\]"), (2, "one beacon at the end")]
 )
 def test_a_key_without_contributions_and_beacon_is_not_exported(powers, files, build, last, reason):
     """The first file's delta is the generator: whoever has it forges."""
@@ -130,10 +136,99 @@ def test_arguments_are_checked_before_anything_runs(tmp_path):
     assert not out.exists()
 
 
-def test_contributions_are_read_as_snarkjs_prints_them():
-    words = "\n".join("\t\t" + " ".join(["01234567"] * 4) for _ in range(4))
-    text = f"[INFO]  snarkJS: contribution #2 beacon:\n{words}\n[INFO]  snarkJS: contribution #1 alice:\n{words}\n"
-    assert [(each.number, each.name, each.hash) for each in read_contributions(text)] == [
-        (2, "beacon", "01234567" * 16),
-        (1, "alice", "01234567" * 16),
+@pytest.mark.slow
+@pytest.mark.property("P-288")
+@pytest.mark.parametrize(
+    ("name", "reason"), [("beacon", "name of contribution 3 is 'beacon'"), ("a\ncontribution #3 b:", "contribution 3")]
+)
+def test_who_signs_as_the_beacon_or_in_several_lines_is_refused(powers, files, tmp_path, name, reason):
+    """By snarkjs itself, which takes any name: a last contributor called beacon knows what it added."""
+    last = tmp_path / "last.zkey"
+    run("zkey", "contribute", files[2], last, f"--name={name}", "-e=test")
+    with pytest.raises(KeyRefused, match=reason):
+        ceremony.verify(CIRCUIT, MINI, powers, last)
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-288")
+def test_what_is_exported_is_what_was_verified(powers, files, build, tmp_path, monkeypatch):
+    """Though the file is exchanged meanwhile for one that anybody forges with."""
+    last = Path(shutil.copy(files[3], tmp_path / "last.zkey"))
+    verified = ceremony.verify(CIRCUIT, MINI, powers, last)
+
+    def exchange(*arguments) -> str:
+        shutil.copy(files[0], last)
+        return run(*arguments)
+
+    monkeypatch.setattr(ceremony, "run", exchange)
+    assert ceremony.export(CIRCUIT, MINI, powers, last, build=build).zkey_hash == verified.zkey_hash
+
+
+def make_part(name: bytes, kind: int = 0, beacon: bytes | None = None, points: bytes = bytes(320)) -> bytes:
+    """A contribution as a file has it."""
+    parameters = b"\x01" + bytes([len(name)]) + name if name else b""
+    if beacon is not None:
+        parameters += b"\x02\x0a\x03" + bytes([len(beacon)]) + beacon
+    return points + bytes(64) + struct.pack("<II", kind, len(parameters)) + parameters
+
+
+def make_file(*parts: bytes, count: int | None = None, sections: int = 1) -> bytes:
+    content = bytes(64) + struct.pack("<I", len(parts) if count is None else count) + b"".join(parts)
+    return struct.pack("<4sII", b"zkey", 1, sections) + sections * (struct.pack("<IQ", 10, len(content)) + content)
+
+
+ALICE, END = make_part(b"alice"), make_part(b"beacon", 1, bytes(range(16)))
+
+
+def test_contributions_are_read_from_the_file():
+    found = read_contributions(make_file(ALICE, END))
+    assert [(each.number, each.name, each.beacon) for each in found] == [
+        (1, "alice", None),
+        (2, "beacon", bytes(range(16)).hex()),
     ]
+    other = read_contributions(make_file(make_part(b"alice", points=b"\x01" + bytes(319)), END))
+    assert other[0].hash != found[0].hash
+
+
+@pytest.mark.property("P-288")
+@pytest.mark.parametrize(
+    ("zkey", "reason"),
+    [
+        (make_file(ALICE, make_part(b"beacon")), "name of contribution 2 is 'beacon'"),
+        (make_file(make_part(b"al\nice"), END), "name of contribution 1"),
+        (make_file(make_part(b"\xd0\xb5ve"), END), "name of contribution 1"),
+        (make_file(make_part(b""), END), "name of contribution 1"),
+        (make_file(make_part(b"a" * 65), END), "name of contribution 1"),
+        (make_file(ALICE), "one beacon at the end"),
+        (make_file(END), "one contributor or more"),
+        (make_file(), "one contributor or more"),
+        (make_file(END, ALICE), "one beacon at the end"),
+        (make_file(ALICE, END, END), "one beacon at the end"),
+        (make_file(ALICE, make_part(b"late", 0, bytes(16))), "contribution 2 is of type 0"),
+        (make_file(ALICE, make_part(b"late", 1)), "contribution 2 is of type 1"),
+        (make_file(make_part(b"alice", 2), END), "contribution 1 is of type 2"),
+        (make_file(ALICE, END, count=3), "bytes early"),
+        (make_file(ALICE, END, count=1), "bytes follow"),
+        (make_file(ALICE, END)[:-1], "bytes early"),
+        (make_file(ALICE, END, sections=2), "2 sections of contributions"),
+        (make_file(ALICE, END, sections=0), "0 sections of contributions"),
+        (b"r1cs", "no zkey"),
+    ],
+    ids=[
+        "a contributor called beacon", "a line break", "not ASCII", "no name", "a long name", "no beacon",
+        "only a beacon", "nobody", "a beacon first", "two beacons", "a contributor with a value",
+        "a beacon without one", "an unknown type", "a part too few", "a part too many", "cut off", "two sections",
+        "no section", "another file",
+    ],
+)  # fmt: skip
+def test_a_file_of_another_form_is_no_transcript(zkey, reason):
+    with pytest.raises(KeyRefused, match=reason):
+        read_contributions(zkey)
+
+
+@pytest.mark.property("P-288")
+@pytest.mark.parametrize("parameters", [b"\x01\x01a\x01\x01b", b"\x03\x00\x01\x01a", b"\x04\x00", b"\x00\x00"])
+def test_parameters_come_once_and_in_order(parameters):
+    part = bytes(384) + struct.pack("<II", 0, len(parameters)) + parameters
+    with pytest.raises(KeyRefused, match=r"parameter . of a contribution follows"):
+        read_contributions(make_file(part, END))
