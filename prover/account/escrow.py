@@ -64,6 +64,17 @@ class Escrow:
         for number in (*self.ephemeral, self.escrowed_key, *self.committee):
             check_range("number of an escrow", number, 0, 1 << 256)
 
+    def name_public_signals(self) -> dict[str, int]:
+        """The public signals by which a circuit proves the escrow."""
+        (ephemeral_x, ephemeral_y), (committee_x, committee_y) = self.ephemeral, self.committee
+        return {
+            "ephemeralX": ephemeral_x,
+            "ephemeralY": ephemeral_y,
+            "escrowedKey": self.escrowed_key,
+            "committeeX": committee_x,
+            "committeeY": committee_y,
+        }
+
     def compute_hash(self, key_version: int) -> bytes:
         """keccak256(abi.encode(R.x, R.y, c, key version)), which the account stores.
 

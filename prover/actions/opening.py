@@ -28,14 +28,9 @@ class Opening:
 
     def name_public_signals(self) -> dict[str, int]:
         """Public signals of `open` by name."""
-        (ephemeral_x, ephemeral_y), (committee_x, committee_y) = self.escrow.ephemeral, self.escrow.committee
         return {
             "commitment": self.message.commitment,
-            "ephemeralX": ephemeral_x,
-            "ephemeralY": ephemeral_y,
-            "escrowedKey": self.escrow.escrowed_key,
-            "committeeX": committee_x,
-            "committeeY": committee_y,
+            **self.escrow.name_public_signals(),
             "context": compute_context(self.digest),
         }
 

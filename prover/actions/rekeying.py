@@ -35,16 +35,11 @@ class Rekeying:
 
     def name_public_signals(self) -> dict[str, int]:
         """Public signals of `rekey` by name."""
-        (ephemeral_x, ephemeral_y), (committee_x, committee_y) = self.escrow.ephemeral, self.escrow.committee
         rho = compute_context(self.digest)
         return {
             "commitmentOld": self.message.commitment_old,
             "commitmentNew": self.message.commitment_new,
-            "ephemeralX": ephemeral_x,
-            "ephemeralY": ephemeral_y,
-            "escrowedKey": self.escrow.escrowed_key,
-            "committeeX": committee_x,
-            "committeeY": committee_y,
+            **self.escrow.name_public_signals(),
             "rho": rho,
             "evaluation": compute_evaluation(self.message.checkpoint, rho),
         }

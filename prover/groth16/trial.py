@@ -28,7 +28,7 @@ from zkmargin.engine.policy.bytes import get_shapes
 from zkmargin.engine.policy.record import HelperKind, Policy
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover import _native
-from zkmargin.prover.account.escrow import CommitteeKey, Escrow, escrow_key, make_scalar
+from zkmargin.prover.account.escrow import CommitteeKey, escrow_key, make_scalar
 from zkmargin.prover.errors import KeyRefused, ProofRejected
 from zkmargin.prover.groth16.witness import Value, compute_witness
 from zkmargin.prover.statement.checkpoint import compute_evaluation, encrypt_checkpoint, list_numbers
@@ -87,7 +87,7 @@ def make_openings(preset: Preset) -> Iterator[dict[str, Value]]:
         escrow = escrow_key(key, CommitteeKey(make_scalar()).public, rho)
         yield {
             "commitment": compute_commitment(key, 0, compute_state_digest(empty_state(preset), preset)),
-            **_name_escrow(escrow),
+            **escrow.name_public_signals(),
             "context": secrets.randbits(247) + 1,
             "key": key.reveal(),
             "ephemeralScalar": rho.reveal(),
@@ -118,7 +118,7 @@ def make_rekeyings(preset: Preset) -> Iterator[dict[str, Value]]:
         yield {
             "commitmentOld": compute_commitment(old, NONCE, digest),
             "commitmentNew": compute_commitment(new, NONCE + 1, digest),
-            **_name_escrow(escrow_key(new, CommitteeKey(make_scalar()).public, scalar)),
+            **escrow_key(new, CommitteeKey(make_scalar()).public, scalar).name_public_signals(),
             "rho": rho,
             "evaluation": compute_evaluation(encrypt_checkpoint(state, new, NONCE + 1, preset), rho),
             "keyOld": old.reveal(),
@@ -137,16 +137,6 @@ TRIALS: Mapping[str, Callable[[Preset], Iterator[dict[str, Value]]]] = {
     "rekey": make_rekeyings,
 }
 """What makes the inputs of synthetic statements, by circuit."""
-
-
-def _name_escrow(escrow: Escrow) -> dict[str, Value]:
-    return {
-        "ephemeralX": escrow.ephemeral[0],
-        "ephemeralY": escrow.ephemeral[1],
-        "escrowedKey": escrow.escrowed_key,
-        "committeeX": escrow.committee[0],
-        "committeeY": escrow.committee[1],
-    }
 
 
 @dataclass(frozen=True)

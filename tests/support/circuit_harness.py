@@ -257,6 +257,13 @@ class Circuit:
         """Whether the constraints that are proved hold."""
         return not self.simplified.find_failing(self.simplify(wires))
 
+    def get_labels(self, inputs: Mapping) -> list[str]:
+        """Labels of the constraints that `inputs` break, of which none is left iff they can be proved."""
+        wires = self.force(inputs)
+        labels = sorted({failure.label for failure in self.find_failures(wires)})
+        assert self.is_provable(wires) == (labels == [])
+        return labels
+
 
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 CHECK = re.compile(r"[^;{}]*===[^;]*;")

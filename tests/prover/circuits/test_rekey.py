@@ -21,15 +21,9 @@ from tests.support.stated_cases import (
 pytestmark = pytest.mark.slow  # circom makes two generators of it
 
 circuit = get_circuit("rekey")
+get_labels = circuit.get_labels
 NUMBERS = [CASH, *pack_positions(POSITIONS)]
 OTHER_POSITIONS = [POSITIONS[0] + 1, *POSITIONS[1:]]
-
-
-def get_labels(inputs: dict) -> list[str]:
-    wires = circuit.force(inputs)
-    labels = sorted({failure.label for failure in circuit.find_failures(wires)})
-    assert circuit.is_provable(wires) == (labels == [])
-    return labels
 
 
 @pytest.mark.parametrize(
