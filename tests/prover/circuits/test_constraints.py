@@ -12,20 +12,16 @@ def read_ledger() -> dict:
     return json.loads(LEDGER.read_text())
 
 
-def test_mini_costs_what_the_ledger_says():
-    assert measure("mini") == read_ledger()["mini"]
-
-
-def test_standard_costs_what_the_ledger_says():
-    totals = {
-        name: {k: v for k, v in entry.items() if k != "parts"} for name, entry in read_ledger()["standard"].items()
-    }
-    assert constraint_counts("standard") == totals
+@pytest.mark.parametrize("preset", ["mini", "standard"])
+def test_a_preset_costs_what_the_ledger_says(preset):
+    totals = {name: {k: v for k, v in entry.items() if k != "parts"} for name, entry in read_ledger()[preset].items()}
+    assert constraint_counts(preset) == totals
 
 
 @pytest.mark.slow
-def test_the_parts_of_standard_cost_what_the_ledger_says():
-    assert measure("standard") == read_ledger()["standard"]
+@pytest.mark.parametrize("preset", ["mini", "standard"])
+def test_the_parts_of_a_preset_cost_what_the_ledger_says(preset):
+    assert measure(preset) == read_ledger()[preset]
 
 
 def test_standard_fits_its_domain():
