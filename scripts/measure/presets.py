@@ -30,8 +30,8 @@ from zkmargin.prover.paths import BUILD, PACKAGE
 from zkmargin.prover.statement.signals import get_public_signals
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.bench_prover import make_case
+from zkmargin.scripts.measure.ledger import LEDGER, put
 
-LEDGER = PACKAGE / "costs/prover.json"
 RUNS = 3
 STAGES = ("compile", "set_up", "run")
 
@@ -130,16 +130,14 @@ def _run_alone(stage: str, preset: str, folder: str) -> tuple[dict[str, int | fl
 
 
 def write_ledger(figures: dict[str, dict[str, int | float]], ledger: Path = LEDGER) -> None:
-    """Puts the figures of one run into the ledger as its `scaling`, whole; everything else in it stays."""
-    document = json.loads(ledger.read_text())
+    """Puts the figures of one run into the ledger as its `scaling`."""
     about = {
         "command": " ".join(
             ["python -m zkmargin.scripts.measure.presets", *(f"--preset {name}" for name in figures), "--write"]
         ),
         "cores": os.cpu_count(),
     }
-    document["scaling"] = {**about, **figures}
-    ledger.write_text(json.dumps(document, indent=2) + "\n")
+    put({"scaling": {**about, **figures}}, ledger)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """The script that measures the presets, and the ledger that it writes."""
 
+import io
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from zkmargin.engine.policy.batch import KERNELS
 from zkmargin.engine.presets import PRESETS
 from zkmargin.prover.paths import PACKAGE as ROOT
+from zkmargin.scripts.measure import ledger as measure_ledger
 from zkmargin.scripts.measure import presets as measure_presets
 from zkmargin.scripts.setup import set_up
 
@@ -15,7 +17,7 @@ SIZES = ("constraints", "public_inputs", "rows", "domain")
 
 def test_the_ledgers_agree_on_the_sizes():
     exact = json.loads((ROOT / "costs/constraints.json").read_text())
-    measured = json.loads(measure_presets.LEDGER.read_text())["scaling"]
+    measured = json.loads(measure_ledger.LEDGER.read_text())["scaling"]
     for preset in PRESETS:
         assert {name: measured[preset][name] for name in SIZES} == {
             name: exact[preset]["transition"][name] for name in SIZES
@@ -26,7 +28,7 @@ def test_the_ledgers_agree_on_the_sizes():
 @pytest.mark.parametrize("preset", ["mini", "standard"])
 def test_the_ledgers_of_both_paths_are_of_the_present_circuit(preset):
     exact = json.loads((ROOT / "costs/constraints.json").read_text())[preset]["transition"]
-    document = json.loads(measure_presets.LEDGER.read_text())
+    document = json.loads(measure_ledger.LEDGER.read_text())
     for measured in (document[preset], document["scalar"][preset]):
         assert {name: measured[name] for name in SIZES[:2]} == {name: exact[name] for name in SIZES[:2]}
 
@@ -45,6 +47,35 @@ def test_writing_keeps_what_others_wrote(tmp_path):
     scaling = document["scaling"]
     assert "xl" not in scaling and scaling["wide"] == {"prove_s": 2}, "figures of one run, not of two machines"
     assert scaling["command"] == "python -m zkmargin.scripts.measure.presets --preset wide --write"
+
+
+@pytest.mark.parametrize("key", [None, "peers"])
+def test_a_document_goes_under_its_key_or_by_its_own(key, tmp_path, monkeypatch):
+    ledger = tmp_path / "prover.json"
+    ledger.write_text(json.dumps({"standard": {"prove_s": 1}, "peers": {"runs": 1, "old": 2}}))
+    document = {"runs": 5} if key else {"peers": {"runs": 5}}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(document)))
+    measure_ledger.main([*([key] if key else []), "--ledger", str(ledger)])
+    assert json.loads(ledger.read_text()) == {"standard": {"prove_s": 1}, "peers": {"runs": 5}}
+
+
+def test_the_ledger_takes_no_empty_document(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin", io.StringIO("{}"))
+    with pytest.raises(SystemExit, match="not empty"):
+        measure_ledger.main(["peers", "--ledger", str(tmp_path / "prover.json")])
+
+
+def test_the_ledger_says_what_peers_farm_and_committee_were_measured_at():
+    document = json.loads(measure_ledger.LEDGER.read_text())
+    peers, farm, committee = document["peers"], document["farm"], document["committee"]
+    assert peers["preset"] == farm["preset"] == "standard"
+    for name, ratio in peers["ratio_to_ours"].items():
+        assert ratio == pytest.approx(peers["seconds"][name] / peers["seconds"]["zkmargin"], rel=0.01)
+    for workers in (farm["workers_1"], farm["workers_2"]):
+        cpu = workers["workers_cpu_s_per_proof"] + workers["farm_cpu_s_per_proof"]
+        cores = farm["accounts"] * cpu / farm["interval_s"] / farm["load"]
+        assert workers["cores_for_accounts"] == pytest.approx(cores, rel=0.02)
+    assert (committee["threshold"], committee["members"]) == (3, 5)
 
 
 def test_an_unknown_preset_is_refused(capsys):
