@@ -24,6 +24,8 @@ CONTEXT_SHIFT = 8
 """A digest has 256 bits and a field element fewer than 254, so the context is the digest without its lowest 8 bits."""
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half the order of secp256k1's group, rounded down; EIP-2."""
+Types = Mapping[str, list[dict[str, str]]]
+"""Fields, name and type each, by the type they make up."""
 _DOMAIN_TYPE = (
     {"name": "name", "type": "string"},
     {"name": "version", "type": "string"},
@@ -72,15 +74,26 @@ class Domain:
         return {"ClearingHouse": self.clearing_house, "RiskOracle": self.risk_oracle}[contract]
 
 
-def _collect_types(name: str) -> dict[str, list[dict[str, str]]]:
+def _collect_types(name: str, types: Types) -> dict[str, list[dict[str, str]]]:
     """The type and those it refers to; eth-account takes no others."""
-    table, found, waiting = load_table()["types"], {}, [name]
+    found: dict[str, list[dict[str, str]]] = {}
+    waiting = [name]
     while waiting:
         current = waiting.pop()
         if current not in found:
-            found[current] = table[current]
-            waiting += [base for field in table[current] if (base := field["type"].split("[")[0]) in table]
+            found[current] = types[current]
+            waiting += [base for field in types[current] if (base := field["type"].split("[")[0]) in types]
     return found
+
+
+def encode_type(name: str, types: Types | None = None) -> str:
+    """The type's own text, then that of the structs it uses in alphabetical order (EIP-712, encodeType).
+
+    `types` are the table's where none are given.
+    """
+    found = _collect_types(name, load_table()["types"] if types is None else types)
+    texts = {item: ",".join(f"{field['type']} {field['name']}" for field in found[item]) for item in found}
+    return "".join(f"{item}({texts[item]})" for item in (name, *sorted(found.keys() - {name})))
 
 
 def make_typed_data(domain: Domain, message: TypedMessage) -> dict[str, Any]:
@@ -93,7 +106,7 @@ def make_typed_data(domain: Domain, message: TypedMessage) -> dict[str, Any]:
     """
     name = type(message).__name__
     return {
-        "types": {"EIP712Domain": list(_DOMAIN_TYPE), **_collect_types(name)},
+        "types": {"EIP712Domain": list(_DOMAIN_TYPE), **_collect_types(name, load_table()["types"])},
         "primaryType": name,
         "domain": {
             **load_table()["domain"],

@@ -9,7 +9,7 @@ import typer
 
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.connection import KEY_VARIABLE, PasswordFile, WalletOptions, read_password, with_options
-from zkmargin.scripts.cli.options import AsJson, RpcUrl
+from zkmargin.scripts.cli.options import AsJson, DeploymentFile, RpcUrl
 
 app = typer.Typer(help="Wallets: encrypted key files, and gas for them on a development chain.", no_args_is_help=True)
 
@@ -91,3 +91,32 @@ def send_gas(
         console.print_json(document)
     else:
         console.out.print(console.make_key_values("Gas sent", document))
+
+
+@app.command("descriptors")
+def write_descriptors(
+    out: Annotated[Path, typer.Option(help="Folder for the two files, one for each contract that reads signatures.")],
+    deployment: DeploymentFile = Path("deployment.json"),
+    as_json: AsJson = False,
+) -> None:
+    """What a wallet shows of each message before it is signed (ERC-7730), bound to one deployment.
+
+    Example: zkmargin wallet descriptors --deployment deployment.json --out descriptors
+    """
+    import json
+
+    from zkmargin.contracts.deployment import Deployment
+    from zkmargin.prover.messages.clear_signing import describe_messages
+    from zkmargin.scripts.cli.inputs import make_folder, require_writable
+
+    descriptors = describe_messages(Deployment.load(deployment).domain)
+    files = {name: make_folder(out) / f"eip712-{name}.json" for name in descriptors}
+    for path in files.values():
+        require_writable(path, deployment)
+    for name, path in files.items():
+        path.write_text(json.dumps(descriptors[name], indent=2) + "\n")
+    document = {name: str(path) for name, path in files.items()}
+    if as_json:
+        console.print_json(document)
+    else:
+        console.out.print(console.make_key_values("Descriptors", document))

@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from zkmargin.prover.messages.typed_data import encode_type
+
 ROOT = Path(__file__).parents[2]
 HEADER = (
     "// SPDX-License-Identifier: Apache-2.0\n"
@@ -49,7 +51,7 @@ def render_messages(messages: dict[str, Any]) -> str:
         f'    string internal constant DOMAIN_VERSION = "{domain["version"]}";\n\n'
     )
     for name in names:
-        parts.append(_render_type_hash(f"{_constant(name)}_TYPEHASH", _encode_type(types, name)))
+        parts.append(_render_type_hash(f"{_constant(name)}_TYPEHASH", encode_type(name, types)))
     for name in names:
         parts.append(_render_hash(types, name))
     parts.append("}\n")
@@ -150,20 +152,6 @@ def _render_wide_body(fields: list[dict[str, Any]], words: list[str]) -> str:
         "        }\n",
     ]
     return "".join(lines)
-
-
-def _encode_type(types: dict[str, Any], name: str) -> str:
-    """The type's own text, then that of the structs it uses in alphabetical order (EIP-712, encodeType)."""
-    used, pending = set(), [name]
-    while pending:
-        for field in types[pending.pop()]:
-            base = field["type"].removesuffix("[]")
-            if base in types and base not in used:
-                used.add(base)
-                pending.append(base)
-    ordered = [name, *sorted(used - {name})]
-    members = {item: ",".join(f"{field['type']} {field['name']}" for field in types[item]) for item in ordered}
-    return "".join(f"{item}({members[item]})" for item in ordered)
 
 
 def _inner_first(types: dict[str, Any], names: list[str]) -> list[str]:

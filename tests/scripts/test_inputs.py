@@ -235,3 +235,34 @@ def test_keys_that_are_missing_name_the_command(tmp_path):
         capture_output=True, text=True, timeout=120, env=os.environ | {"ZKMARGIN_HOME": str(tmp_path)},
     )  # fmt: skip
     assert shown.returncode == 1 and "run `zkmargin setup --preset wide`" in shown.stderr
+
+
+def test_descriptors_are_written_for_the_deployment_that_was_read(tmp_path):
+    (tmp_path / "deployment.json").write_text(json.dumps(DEPLOYMENT))
+    command = (
+        "wallet",
+        "descriptors",
+        "--deployment",
+        str(tmp_path / "deployment.json"),
+        "--out",
+        str(tmp_path / "new"),
+    )
+    written = json.loads(run_command(*command, "--json").stdout)
+    assert written.keys() == {"ClearingHouse", "RiskOracle"}
+    for path in written.values():
+        context = json.loads(Path(path).read_text())["context"]["eip712"]
+        assert context["deployments"] == [{"chainId": 31337, "address": ADDRESS}]
+
+
+def test_descriptors_need_a_folder(tmp_path):
+    (tmp_path / "deployment.json").write_text(json.dumps(DEPLOYMENT))
+    (tmp_path / "new").write_text("")
+    command = (
+        "wallet",
+        "descriptors",
+        "--deployment",
+        str(tmp_path / "deployment.json"),
+        "--out",
+        str(tmp_path / "new"),
+    )
+    assert "new" in read_error(*command) and (tmp_path / "new").read_text() == ""
