@@ -119,20 +119,35 @@ class DeploymentFile(StrictModel):
     """A deployment's record as it stands on disk."""
 
     chain_id: int
+    """EIP-155."""
     key_registry: str
+    """Address."""
     risk_oracle: str
+    """Address."""
     margin_verifier: str
+    """Address."""
     collateral_vault: str
+    """Address."""
     clearing_house: str
+    """Address."""
     attestation_verifier: str
+    """Address."""
     cash: str
+    """Address of the cash token."""
     weth: str
+    """Address of the collateral token."""
     weth_slot: int
+    """Slot of the WETH collateral."""
     committee: str
+    """The escrow committee's key: 0x, then x and y in 64 hex digits each."""
     first_block: int
+    """Block before the first contract."""
     first_block_hash: str = ""
+    """0x-hex of 32 bytes, or empty."""
     transition_zkey: str = ""
+    """SHA-256 of the published proving key, hex, or empty."""
     open_zkey: str = ""
+    """Likewise."""
 
 
 def check_deployment(chain: Chain, deployment: Deployment) -> None:

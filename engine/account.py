@@ -143,11 +143,15 @@ class PortfolioFile(StrictModel):
     """A portfolio file as it stands on disk."""
 
     format: str
+    """zkmargin.portfolio/1."""
     name: str
+    """Of the book."""
     about: str = ""
     """What the book is meant to show, in words."""
     cash_usd6: int
+    """Micro-dollars, signed."""
     positions: dict[str, int]
+    """Signed lots by instrument."""
 
 
 def load_portfolio(name_or_path: str | Path) -> Portfolio:

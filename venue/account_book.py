@@ -33,13 +33,21 @@ class AccountFile(StrictModel):
     """An account's file as it stands on disk."""
 
     format: str
+    """zkmargin.account/1."""
     chain_id: int
+    """EIP-155."""
     clearing_house: str
+    """Address."""
     auth: str
+    """Address that signs."""
     index: int
+    """Of the address's accounts."""
     nonce: int
+    """Transitions so far."""
     generation: int
+    """Of the listing that the positions are meant in."""
     preset: str
+    """Whose slots the listing has."""
     cash_usd6: int
     """Signed micro-dollars."""
     positions: dict[str, int]

@@ -37,25 +37,40 @@ class InstrumentRow(StrictModel):
     model_config = ConfigDict(allow_inf_nan=True)  # refused with the instrument's name when the record is made
 
     slot: int
+    """Place in the listing, from 0."""
     name: str
+    """As portfolios name it."""
     kind: str
+    """spot (collateral), perpetual, future, option or bond."""
     underlying: str
+    """Coin; of a bond the coin in whose slots it stands."""
     lot_size: float
+    """Coins in a lot; of a bond US dollars of face."""
     strike: float | None = None
+    """US dollars; of an option."""
     expiry: int | None = None
+    """Unix seconds; of what settles."""
     is_call: bool | None = None
+    """Of an option."""
     forward: float
+    """US dollars per coin: a spot's index, a perpetual's mark, a bond's discount factor, else its forward."""
     volatility: float | None = None
+    """Fraction per square root of a year; of an option."""
 
 
 class CrowdingRow(StrictModel):
     """Crowd and depth of one coin in a market file; see `engine.market.crowding.Crowding`."""
 
     ladder_down: float
+    """Delta notional that others would be forced to sell, US dollars."""
     ladder_up: float
+    """The same, forced to buy."""
     depth_down: float
+    """Notional that can be sold, US dollars."""
     depth_up: float
+    """Notional that can be bought."""
     impact: float
+    """Relative price move when the depth is used up once."""
 
     def to_crowding(self) -> Crowding:
         """The checked record; raises as it does."""
@@ -66,18 +81,26 @@ class SviRow(StrictModel):
     """SVI parameters of one coin's expiry in a market file; see `engine.market.svi.SviSlice`."""
 
     underlying: str
+    """Coin."""
     expiry: int
+    """Unix seconds."""
     a: float
+    """Level of total variance."""
     b: float
+    """Slope of the wings, >= 0."""
     rho: float
+    """Skew, in (-1, 1)."""
     m: float
+    """Log-moneyness of the centre."""
     sigma: float
+    """Roundness at the centre, > 0."""
 
 
 class Observation(StrictModel):
     """What the source quoted for one option: kept beside the snapshot for tests and for measures of liquidity."""
 
     name: str
+    """Of the option."""
     mark: float = Field(ge=0)
     """The venue's mark, coin per option."""
     delta: float = Field(ge=-1, le=1)
@@ -96,22 +119,37 @@ class MarketFile(StrictModel):
     """A market file as it stands on disk."""
 
     format: str
+    """zkmargin.market/3."""
     about: str = ""
     """Conventions, and the source of each kind of number, in words."""
     source: str
+    """Where the prices come from; part of what publishers sign."""
     time: int
+    """Unix seconds of the prices."""
     preset: str
+    """Whose slots the listing has."""
     generation: int
+    """Number of the listing."""
     index: dict[str, float]
+    """US dollars by coin."""
     rates: dict[str, float]
+    """Discount rate by coin, fraction per year, continuous."""
     funding: dict[str, float]
+    """Of the coin's perpetual, fraction per 8 hours, positive when longs pay."""
     accrued_funding: dict[str, float]
+    """What longs of the coin's perpetual have paid since it was listed, US dollars per coin."""
     daily_volatility: dict[str, float]
+    """Forecast of the daily log return's, fraction, by coin."""
     crowding: dict[str, CrowdingRow]
+    """By coin."""
     contagion_multiplier: float
+    """State multiplier, 1 to 4."""
     instruments: list[InstrumentRow]
+    """In the order of their slots."""
     svi: tuple[SviRow, ...] = Field(default=(), strict=False)
+    """Fitted smiles, one per coin and expiry."""
     observations: tuple[Observation, ...] = Field(default=(), strict=False)
+    """What the source quoted, by option."""
 
 
 def load_snapshot(name_or_path: str | Path) -> MarketSnapshot:

@@ -112,8 +112,11 @@ class Facts(StrictModel):
     """What a chain does not quote; the fields are those of a market file."""
 
     daily_volatility: dict[str, float]
+    """Forecast of the daily log return's, fraction, by coin."""
     crowding: dict[str, CrowdingRow]
+    """By coin."""
     contagion_multiplier: float
+    """State multiplier, 1 to 4."""
     departures: list[str] = Field(default=[])
     """What `zkmargin crowding --replay` took in place of fresh figures, in words; the file's `about` says it."""
     index: dict[str, float] = Field(default={})

@@ -7,10 +7,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from zkmargin.scripts.generate import actions, circom, figures, model_fixtures, properties, schemas, solidity
+from zkmargin.scripts.generate import (
+    actions,
+    circom,
+    figures,
+    file_schemas,
+    model_fixtures,
+    properties,
+    schemas,
+    solidity,
+)
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (actions, circom, figures, model_fixtures, properties, schemas, solidity)
+GENERATORS = (actions, circom, figures, file_schemas, model_fixtures, properties, schemas, solidity)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 
