@@ -19,7 +19,8 @@ from zkmargin.audit.publishers import recover
 from zkmargin.audit.report import Place, Report
 from zkmargin.audit.source import EVENTS, Call, Happened, Source
 from zkmargin.contracts.clearing_house import ENTRY_POINTS, Margin, Status
-from zkmargin.contracts.messages import NamedPoint, compute_points_hash
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.messages import EpochPoint, EpochPoints, NamedPoint
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, ZERO_BYTES32, encode_policy_name
@@ -56,7 +57,7 @@ class Given:
     proof: Sequence[int]
     signature: bytes
     epoch: Mapping[str, Any]
-    """Number and points."""
+    """Number, and the policy's point with its path."""
     cash: int = 0
     recipient: str = ZERO_ADDRESS
     policy: bytes = ZERO_BYTES32
@@ -346,10 +347,20 @@ class AccountAudit:
         if rule.proven_at is ProvenRule.SET and number < account.proven_epoch:
             expected = f"{account.proven_epoch} or later, that of the last proof"
             report.add("history", f"epoch of the {what}", number, expected, place)
-        points = [NamedPoint(bytes(point["name"]), point["x"], point["y"]) for point in given.epoch["points"]]
-        signed = compute_points_hash(NamedPoint(*point) for point in posted.points)
-        report.require("history", f"hash of the points of the {what}", compute_points_hash(points), signed, place)
+        self._check_point(rule, given, posted, what, place)
         return posted
+
+    def _check_point(self, rule: ActionRule, given: Given, posted: PostedEpoch, what: str, place: Place) -> None:
+        """That the policy's point, with its Merkle path, is one that the epoch posted."""
+        policy = given.policy if rule.policy is None else encode_policy_name(rule.policy)
+        points = EpochPoints(posted.number, tuple(NamedPoint(*point) for point in posted.points))
+        found = EpochPoint(posted.number, given.epoch["x"], given.epoch["y"], tuple(map(bytes, given.epoch["path"])))
+        try:
+            expected = points.select(policy)
+        except CallInvalid:
+            self.report.add("history", f"policy of the {what}", policy, "one of the epoch's", place)
+        else:
+            self.report.require("history", f"point and path of the {what}", found, expected, place)
 
     def _claim(
         self,

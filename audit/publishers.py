@@ -16,7 +16,7 @@ from zkmargin.audit.ledger import Ledger, PostedEpoch, PostedSettlement
 from zkmargin.audit.published import Published
 from zkmargin.audit.report import Place, Report
 from zkmargin.audit.source import EVENTS, Call, Happened, Source
-from zkmargin.contracts.messages import NamedPoint, compute_points_hash
+from zkmargin.contracts.messages import NamedPoint, compute_points_root
 from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps, identity_expiry_step
 from zkmargin.engine.epoch.record import MAGIC as POLICIES_MAGIC
 from zkmargin.engine.epoch.record import Epoch, read_policies
@@ -245,7 +245,7 @@ class PublisherAudit:
             "policyHash": posted.policy_hash,
             "settlementHash": posted.settlement_hash,
             "keyHash": self._key_hash(posted.key_version),
-            "pointsHash": compute_points_hash(points),
+            "pointsRoot": compute_points_root(points),
         }
         for name, value in expected.items():
             what = f"{name} of epoch {posted.number}'s message"

@@ -104,15 +104,14 @@ def to_shown(shown: ProvenAttestation, points: EpochPoints) -> dict[str, object]
     Raises
     ------
     CallInvalid
-        If the points are another epoch's.
+        If the points are another epoch's, or the policy is not among them.
     """
     message = shown.message
     if points.number != message.epoch:
         raise CallInvalid("number of the points' epoch", points.number, f"{message.epoch}, the attestation's")
     return {
-        "epoch": message.epoch,
+        "epoch": vars(points.select(message.policy)),
         "commitment": message.commitment_old,
         "validUntil": message.valid_until,
-        "points": [{"name": point.name, "x": point.x, "y": point.y} for point in points.points],
         "proof": Proof.from_bytes(shown.proof).words,
     }

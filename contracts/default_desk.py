@@ -149,7 +149,7 @@ class DefaultDesk:
     ) -> Receipt:
         """Takes a book over."""
         numbers = list_numbers(book.state, bid.before.preset)
-        request = BidRequest.from_message(bid.message, numbers, points, proof, signature)
+        request = BidRequest.from_message(bid.message, numbers, points.select("initial"), proof, signature)
         return self.contract.send("bid", request.to_abi(), sender=sender)
 
     def get_case(self, account: bytes) -> DefaultCase:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from eth_abi.abi import encode as abi_encode
 from eth_utils.crypto import keccak
 
-from zkmargin.contracts.errors import MessageInvalid
+from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Epoch, Settlement, TypedMessage
@@ -40,12 +40,39 @@ class NamedPoint:
 
 
 @dataclass(frozen=True)
+class EpochPoint:
+    """An epoch's number and the point that it signed for one policy: what an action at that epoch carries."""
+
+    number: int
+    x: int
+    y: int
+    path: tuple[bytes, ...]
+    """Merkle path to the root that the epoch signed: the hash beside each node, 32 bytes each, from below."""
+
+
+@dataclass(frozen=True)
 class EpochPoints:
-    """An epoch's number and every point it signed: what an action at that epoch carries."""
+    """An epoch's number and every point it signed."""
 
     number: int
     points: tuple[NamedPoint, ...]
     """By strictly increasing name."""
+
+    def select(self, policy: bytes | str) -> EpochPoint:
+        """The point of a policy, by its name or the name's 32 bytes.
+
+        Raises
+        ------
+        CallInvalid
+            If the epoch has no policy of that name.
+        """
+        name = encode_policy_name(policy) if isinstance(policy, str) else policy
+        names = [point.name for point in self.points]
+        if name not in names:
+            raise CallInvalid("policy", name.rstrip(b"\0"), f"one of {[known.rstrip(bytes(1)) for known in names]}")
+        place = names.index(name)
+        point = self.points[place]
+        return EpochPoint(self.number, point.x, point.y, _find_path(_build_tree(self.points), place))
 
 
 @dataclass(frozen=True)
@@ -64,7 +91,7 @@ class SignedEpoch:
 
     @property
     def epoch_points(self) -> EpochPoints:
-        """What an action at this epoch carries."""
+        """Of which an action at this epoch carries one."""
         return EpochPoints(self.message.number, self.points)
 
 
@@ -88,9 +115,27 @@ def sort_points(points: Mapping[str, tuple[int, int]]) -> tuple[NamedPoint, ...]
     return tuple(sorted(records))
 
 
-def compute_points_hash(points: Iterable[NamedPoint]) -> bytes:
-    """keccak256(abi.encode(Point[])), 32 bytes."""
-    return keccak(abi_encode(["(bytes32,uint256,uint256)[]"], [[(point.name, point.x, point.y) for point in points]]))
+def compute_points_root(points: Iterable[NamedPoint]) -> bytes:
+    """Merkle root over at least one point, in their order, 32 bytes; see libraries/Points.sol."""
+    return _build_tree(points)[-1]
+
+
+def _build_tree(points: Iterable[NamedPoint]) -> list[bytes]:
+    """Leaves, then the parent of each two nodes that have none yet, from the first; the root is the last."""
+    nodes = [point.hash for point in points]
+    count = len(nodes)
+    for child in range(0, 2 * count - 2, 2):
+        nodes.append(keccak(b"".join(sorted(nodes[child : child + 2]))))
+    return nodes
+
+
+def _find_path(nodes: Sequence[bytes], place: int) -> tuple[bytes, ...]:
+    """The node beside each one on the way from a leaf to the root."""
+    count, path = (len(nodes) + 1) // 2, []
+    while place != len(nodes) - 1:
+        path.append(nodes[place ^ 1])
+        place = count + place // 2
+    return tuple(path)
 
 
 def make_epoch_message(
@@ -141,7 +186,7 @@ def make_epoch_message(
         policy_hash=epoch.policy_hash,
         settlement_hash=epoch.settlement_hash,
         key_hash=key_hash,
-        points_hash=compute_points_hash(sort_points(points)),
+        points_root=compute_points_root(sort_points(points)),
         settlement_x=x,
         settlement_y=y,
     )

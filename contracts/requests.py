@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Self, TypeVar
 
 from zkmargin.contracts.errors import CallInvalid
-from zkmargin.contracts.messages import EpochPoints
+from zkmargin.contracts.messages import EpochPoint, EpochPoints
 from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
@@ -23,7 +23,7 @@ Proof = tuple[int, ...]
 """A Groth16 proof as the pairing precompile reads it, eight words: A (x, y), B (x imaginary, x real, y imaginary,
 y real), C (x, y)."""
 
-NO_EPOCH = EpochPoints(0, ())
+NO_EPOCH = EpochPoint(0, 0, 0, ())
 """What an action that needs no epoch carries in its place."""
 
 
@@ -115,7 +115,7 @@ class ActionRequest(_Request):
     policy: bytes
     """Name of the policy where the caller chooses it, else zero."""
     flows: tuple[Flow, ...]
-    epoch: EpochPoints
+    epoch: EpochPoint
     proof: Proof
     signature: bytes
 
@@ -128,12 +128,13 @@ class ActionRequest(_Request):
         Raises
         ------
         CallInvalid
-            If it is an action of two sides, or the epoch is missing, superfluous or another than the action's.
+            If it is an action of two sides, or the epoch is missing, superfluous, another than the action's or without
+            its policy.
         """
         rule = _get_rule(action, has_sides=False)
-        given = epoch or NO_EPOCH
-        if given.number != action.epoch:
-            raise CallInvalid("number of the epoch", given.number, f"{action.epoch}, which the action names")
+        number = epoch.number if epoch else 0
+        if number != action.epoch:
+            raise CallInvalid("number of the epoch", number, f"{action.epoch}, which the action names")
         return cls(
             account=action.account,
             commitment_old=action.commitment_old,
@@ -145,7 +146,7 @@ class ActionRequest(_Request):
             submitter=action.submitter,
             policy=action.policy if rule.policy is None else ZERO_BYTES32,
             flows=action.flows,
-            epoch=given,
+            epoch=epoch.select(action.policy) if epoch else NO_EPOCH,
             proof=proof,
             signature=signature,
         )
@@ -189,7 +190,7 @@ class TradeRequest(_Request):
     """A trade: `plus` receives the legs of the hidden word, `minus` gives them."""
 
     trade_tag: int
-    epoch: EpochPoints
+    epoch: EpochPoint
     plus: TradeSide
     minus: TradeSide
 
@@ -208,13 +209,13 @@ class BidRequest(_Request):
     """Positions of the book, as revealed."""
     submitter: str
     deadline: int
-    epoch: EpochPoints
+    epoch: EpochPoint
     signature: bytes
     proof: Proof
 
     @classmethod
     def from_message(
-        cls, message: Bid, numbers: Sequence[int], epoch: EpochPoints, proof: Proof, signature: bytes
+        cls, message: Bid, numbers: Sequence[int], epoch: EpochPoint, proof: Proof, signature: bytes
     ) -> Self:
         """From a signed bid; `numbers` are cash and words of the book, as revealed."""
         return cls(
@@ -252,7 +253,7 @@ class AttestBatch(_Request):
     generation: int
     deadline: int
     submitter: str
-    epoch: EpochPoints
+    epoch: EpochPoint
     rows: tuple[AttestRow, ...]
 
     @classmethod
@@ -286,7 +287,7 @@ class TradeBatch(_Request):
 
     key_version: int
     generation: int
-    epoch: EpochPoints
+    epoch: EpochPoint
     rows: tuple[TradeRow, ...]
 
     @classmethod

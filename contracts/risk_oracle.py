@@ -27,7 +27,7 @@ class EpochView:
     time: int
     generation: int
     key_version: int
-    points_hash: bytes
+    points_root: bytes
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FreshEpoch:
     key_version: int
     revoked_up_to: int
     """Highest number that was ever revoked, 0 for none."""
-    points_hash: bytes
+    points_root: bytes
 
 
 class RiskOracle:

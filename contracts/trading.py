@@ -619,7 +619,8 @@ class Venue:
             for side in (1, -1)
         )
         message = sides[1].message
-        return TradeRequest(message.trade_tag, points or self.get_points(message.epoch), plus, minus)
+        points = points or self.get_points(message.epoch)
+        return TradeRequest(message.trade_tag, points.select(message.policy), plus, minus)
 
     # ------------------------------------------------------------------------------------------------------------ reads
     def is_current(self, trader: Trader, max_age: int) -> bool:

@@ -129,9 +129,9 @@ def settle_accepted(
     check_side(node, agreed, accepted.side)
     own = maker.client.trade(agreed, epoch, deadline=agreed.valid_until).to_settlement_proof()
     sides = {side.action.side: side for side in (own, accepted.side)}
-    points = node.get_points(agreed.epoch)
+    point = node.get_points(agreed.epoch).select(own.action.policy)
     receipt = node.contracts.house.trade(
-        TradeRequest(agreed.trade_tag, points, *(_to_request(sides[side]) for side in (1, -1))), sender=node.submitter
+        TradeRequest(agreed.trade_tag, point, *(_to_request(sides[side]) for side in (1, -1))), sender=node.submitter
     )
     node.resume(maker.client.wallet, index=maker.client.account.index, key=maker.client.account.key)
     return receipt

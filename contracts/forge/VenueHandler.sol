@@ -270,7 +270,7 @@ contract VenueHandler is ZkMarginFixture {
         uint64 epoch = _pickEpoch(back);
         TradeBatchRequest memory batch;
         (batch.keyVersion, batch.generation) = (1, house.accountOf(plus).generation);
-        batch.epoch = pointsOf(epoch);
+        batch.epoch = pointOf(epoch, "initial");
         batch.rows = new TradeRow[](2);
         for (uint256 i = 0; i < 2; i++) {
             TradeRequest memory request = _signTrade(plus, minus, plusFee, minusFee, epoch);
@@ -289,7 +289,7 @@ contract VenueHandler is ZkMarginFixture {
         AttestBatchRequest memory batch;
         (batch.policy, batch.keyVersion, batch.deadline) = ("maintenance", 1, NEVER);
         batch.generation = house.accountOf(accounts[0]).generation;
-        batch.epoch = pointsOf(epoch);
+        batch.epoch = pointOf(epoch, batch.policy);
         batch.rows = new AttestRow[](accounts.length);
         for (uint256 i = 0; i < accounts.length; i++) {
             (batch.rows[i].account, batch.rows[i].commitment) = (accounts[i], house.accountOf(accounts[i]).commitment);
@@ -342,7 +342,7 @@ contract VenueHandler is ZkMarginFixture {
         request.commitmentOld = action.commitmentOld;
         request.commitmentNew = action.commitmentNew;
         request.deadline = NEVER;
-        if (epoch != 0) request.epoch = pointsOf(epoch);
+        if (epoch != 0) request.epoch = pointOf(epoch, action.policy);
         request.signature = signHash(_keyOf[request.account], Messages.hash(action));
         if (_run(_nameOf(kind), abi.encodeWithSelector(_selectorOf(kind), request))) {
             hiddenCash += action.cashFlow;
@@ -367,7 +367,7 @@ contract VenueHandler is ZkMarginFixture {
         uint64 epoch
     ) private returns (TradeRequest memory request) {
         request.tradeTag = fresh();
-        request.epoch = pointsOf(epoch);
+        request.epoch = pointOf(epoch, "initial");
         request.plus = _signSide(plus, minus, request.tradeTag, 1, uint64(plusFee % MOST_FEE), epoch);
         request.minus = _signSide(minus, plus, request.tradeTag, -1, uint64(minusFee % MOST_FEE), epoch);
     }
@@ -407,7 +407,7 @@ contract VenueHandler is ZkMarginFixture {
         request.commitmentOld = house.accountOf(account).commitment;
         request.policy = policy;
         request.deadline = NEVER;
-        request.epoch = pointsOf(epoch);
+        request.epoch = pointOf(epoch, policy);
         return abi.encodeCall(IClearingHouse.attest, (request));
     }
 

@@ -8,9 +8,10 @@ import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Action, Epoch, Messages, Open} from "../src/generated/Messages.sol";
 import {IAccountBook} from "../src/interfaces/IAccountBook.sol";
 import {IAccountDesk} from "../src/interfaces/IAccountDesk.sol";
-import {EpochPoints, IClearingHouse, MarginAccount, OpenRequest} from "../src/interfaces/IClearingHouse.sol";
+import {EpochPoint, IClearingHouse, MarginAccount, OpenRequest} from "../src/interfaces/IClearingHouse.sol";
 import {Collateral, ICollateralVault} from "../src/interfaces/ICollateralVault.sol";
 import {IRiskOracle, Point} from "../src/interfaces/IRiskOracle.sol";
+import {Points} from "../src/libraries/Points.sol";
 import {AcceptAllVerifier} from "../src/mocks/AcceptAllVerifier.sol";
 import {OneKeyRegistry} from "../src/mocks/OneKeyRegistry.sol";
 import {Deployer} from "./Deployer.sol";
@@ -93,7 +94,7 @@ abstract contract ZkMarginFixture is Deployer {
         number = epoch.number = oracle.latestNumber() + 1;
         epoch.time = uint40(block.timestamp);
         epoch.generation = oracle.generation();
-        epoch.pointsHash = keccak256(abi.encode(_points));
+        epoch.pointsRoot = Points.root(_points);
         epoch.minEpoch = isUrgent ? number : 0;
         bytes memory settlement = isStep ? bytes("settlement") : bytes("");
         epoch.settlementHash = keccak256(settlement);
@@ -104,9 +105,17 @@ abstract contract ZkMarginFixture is Deployer {
         oracle.postEpoch(epoch, _points, settlement, _signEpoch(epoch));
     }
 
-    /// @dev An epoch as an action carries it.
-    function pointsOf(uint64 number) internal view returns (EpochPoints memory) {
-        return EpochPoints(number, _points);
+    /// @dev An epoch as an action carries it, with the point of a policy.
+    function pointOf(uint64 number, bytes32 policy) internal view returns (EpochPoint memory given) {
+        bytes32[] memory nodes = Points.tree(_points);
+        uint256 place = 0;
+        while (_points[place].name != policy) place++;
+        (given.number, given.x, given.y) = (number, _points[place].x, _points[place].y);
+        given.path = new bytes32[](2); // of four points
+        for (uint256 i = 0; i < 2; i++) {
+            given.path[i] = nodes[place ^ 1];
+            place = _points.length + place / 2;
+        }
     }
 
     // ------------------------------------------------------------------ accounts

@@ -5,7 +5,7 @@ import {AccountBook} from "./AccountBook.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Messages} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
-import {EpochPoints, TradeSide} from "./interfaces/IClearingHouse.sol";
+import {EpochPoint, TradeSide} from "./interfaces/IClearingHouse.sol";
 import {FreshEpoch} from "./interfaces/IRiskOracle.sol";
 import {Amounts} from "./libraries/Amounts.sol";
 import {G1} from "./libraries/Bn254.sol";
@@ -124,11 +124,11 @@ abstract contract ActionPath is AccountBook {
         Action memory action,
         AccountHead memory head,
         bytes32 chosen,
-        EpochPoints calldata given
+        EpochPoint calldata given
     ) internal view {
         uint16 keyVersion = action.keyVersion;
         uint24 generation = action.generationOld;
-        bytes32 pointsHash;
+        bytes32 pointsRoot;
         if (rule.has(ActionRules.EPOCH_EXIT | ActionRules.EPOCH_PROOF)) {
             // No need to ask for the pause, because requireFresh refuses a paused action.
             FreshEpoch memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));
@@ -144,10 +144,10 @@ abstract contract ActionPath is AccountBook {
                 }
                 generation = epoch.generation;
             }
-            (inputs.epoch, inputs.time, pointsHash) = (given.number, epoch.time, epoch.pointsHash);
+            (inputs.epoch, inputs.time, pointsRoot) = (given.number, epoch.time, epoch.pointsRoot);
             (inputs.lineage, inputs.revokedUpTo) = (given.number, epoch.revokedUpTo);
         } else {
-            if (given.number != 0 || given.points.length != 0) {
+            if (given.number | given.x | given.y | given.path.length != 0) {
                 revert FieldNotTaken(ActionKind(action.kind), "epoch");
             }
             if (!rule.has(ActionRules.PAUSED)) ORACLE.requireUnpaused(ActionKind(action.kind));
@@ -167,8 +167,8 @@ abstract contract ActionPath is AccountBook {
         if (rule.has(ActionRules.POLICY_FLAT)) {
             (inputs.policy.x, inputs.policy.y) = REGISTRY.flatPoint(keyVersion);
         } else if (rule.has(NAMED_POLICY)) {
-            inputs.policy = Points.find(given.points, pointsHash, inputs.policyName);
-            if (isChosen) inputs.pointHash = Points.hash(inputs.policyName, inputs.policy);
+            (inputs.policy.x, inputs.policy.y) = (given.x, given.y);
+            inputs.pointHash = Points.requireSigned(given, inputs.policyName, pointsRoot);
         }
         (inputs.key, inputs.slots) = REGISTRY.transitionKey(keyVersion);
     }

@@ -68,11 +68,11 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
         MarginAccount memory account,
         ShownAttestation calldata shown
     ) private view returns (uint40 time, bytes32 pointHash, G1 memory policy) {
-        FreshEpoch memory epoch = ORACLE.requireFresh(shown.epoch, ActionKind.ATTEST);
+        FreshEpoch memory epoch = ORACLE.requireFresh(shown.epoch.number, ActionKind.ATTEST);
         time = epoch.time;
         // An epoch's time may lead the chain's by the oracle's skew; it then counts as of now.
         uint256 age = block.timestamp > time ? block.timestamp - time : 0;
-        if (age > asked.maxAge) revert AttestationTooOld(shown.epoch, age, asked.maxAge);
+        if (age > asked.maxAge) revert AttestationTooOld(shown.epoch.number, age, asked.maxAge);
         if (epoch.keyVersion != account.keyVersion) {
             revert IAccountBook.KeyVersionWrong(asked.account, account.keyVersion, epoch.keyVersion);
         }
@@ -83,8 +83,8 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
         if (proven != 0 && proven <= epoch.revokedUpTo && ORACLE.isRevoked(proven)) {
             revert IAccountBook.AccountOfRevokedEpoch(asked.account, proven);
         }
-        policy = Points.find(shown.points, epoch.pointsHash, asked.policy);
-        pointHash = Points.hash(asked.policy, policy);
+        policy = G1(shown.epoch.x, shown.epoch.y);
+        pointHash = Points.requireSigned(shown.epoch, asked.policy, epoch.pointsRoot);
         if (asked.pointHash != 0 && asked.pointHash != pointHash) {
             revert PolicyContentDiffers(asked.policy, pointHash, asked.pointHash);
         }
@@ -101,7 +101,7 @@ contract AttestationVerifier is IAttestationVerifier, ERC165 {
             recipient: msg.sender,
             challenge: asked.challenge,
             policy: asked.policy,
-            epoch: shown.epoch,
+            epoch: shown.epoch.number,
             keyVersion: account.keyVersion,
             generation: account.generation,
             commitmentOld: account.commitment,

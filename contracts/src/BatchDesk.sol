@@ -8,7 +8,7 @@ import {Delegated} from "./Delegated.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Messages} from "./generated/Messages.sol";
 import {AttestBatchRequest, AttestRow, IBatchDesk, TradeBatchRequest, TradeRow} from "./interfaces/IBatchDesk.sol";
-import {EpochPoints, TradeSide} from "./interfaces/IClearingHouse.sol";
+import {EpochPoint, TradeSide} from "./interfaces/IClearingHouse.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {BatchRow, IMarginVerifier} from "./interfaces/IMarginVerifier.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
@@ -170,7 +170,7 @@ contract BatchDesk is ActionPath, Delegated, IBatchDesk {
         uint16 keyVersion,
         uint24 generation,
         bytes32 policy,
-        EpochPoints calldata epoch
+        EpochPoint calldata epoch
     ) private view returns (Batch memory batch) {
         Rule rule = ActionRules.ruleOf(kind);
         if (rule.has(ActionRules.SIDES) != (kind == ActionKind.TRADE)) {

@@ -38,7 +38,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint40 time;
         uint24 generation;
         uint16 keyVersion;
-        bytes32 pointsHash;
+        bytes32 pointsRoot;
     }
 
     /// @dev A settlement point. Without one, x and y are 0, and `number` is that of the veto if there was one.
@@ -157,7 +157,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
             time: epoch.time,
             generation: epoch.generation,
             keyVersion: keyVersion,
-            pointsHash: epoch.pointsHash
+            pointsRoot: epoch.pointsRoot
         });
         emit EpochPosted(
             epoch.number,
@@ -313,7 +313,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
             // No need to check the sum, because both are far below 2^255.
             if (block.timestamp > time + maxAge) revert EpochStale(number, block.timestamp - time, maxAge);
         }
-        return FreshEpoch(uint40(time), slot.generation, slot.keyVersion, state.revokedUpTo, slot.pointsHash);
+        return FreshEpoch(uint40(time), slot.generation, slot.keyVersion, state.revokedUpTo, slot.pointsRoot);
     }
 
     /// @inheritdoc IRiskOracle
@@ -415,7 +415,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     }
 
     function _toView(Slot memory slot) private pure returns (EpochView memory) {
-        return EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsHash);
+        return EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsRoot);
     }
 
     /// @dev A policy point is never the identity: that is the policy without any rule.
@@ -431,7 +431,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
             if (!Bn254.isPoint(point.x, point.y)) revert PointInvalid(point.name, point.x, point.y);
             previous = point.name;
         }
-        _requireHash(Points.hash(points), epoch.pointsHash);
+        _requireHash(Points.root(points), epoch.pointsRoot);
     }
 
     /// @dev Checks what belongs to the sequence of epochs, and moves it on.

@@ -106,7 +106,7 @@ class Epoch(TypedMessage):
     policy_hash: Bytes32
     settlement_hash: Bytes32
     key_hash: Bytes32
-    points_hash: Bytes32
+    points_root: Bytes32
     settlement_x: Uint256
     settlement_y: Uint256
 

@@ -162,7 +162,8 @@ class Refusals:
         agreed = self.venue.agree(self.other, self.maker, {self.option: 1}, 0)
         action = self._trade(self.maker, agreed)
         side = TradeSide.from_action(action.message, action.proof_words, action.signature)
-        request = TradeRequest(action.message.trade_tag, self.venue.epoch.points, side, side)
+        point = self.venue.epoch.points.select(action.message.policy)
+        request = TradeRequest(action.message.trade_tag, point, side, side)
         return expect_refusal("self_trade", "contract", lambda: self.house.trade(request))
 
     def deposit_with_trade_word(self) -> Refusal:

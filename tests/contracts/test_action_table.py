@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 import pytest
 
 from tests.support.reverts import refused
-from tests.support.world import HOUR, LOT, POLICIES, STEP, USDC, Party, World, change_side, make_wallet
+from tests.support.simulator import to_point
+from tests.support.world import FLAT, HOUR, LOT, POLICIES, STEP, USDC, Party, World, change_side, make_wallet
 from zkmargin.contracts.clearing_house import Status
-from zkmargin.contracts.messages import EpochPoints, SignedEpoch
-from zkmargin.contracts.requests import ActionRequest, AttestBatch, TradeBatch, TradeRequest
+from zkmargin.contracts.errors import CallInvalid
+from zkmargin.contracts.messages import NamedPoint, SignedEpoch
+from zkmargin.contracts.requests import NO_EPOCH, ActionRequest, AttestBatch, TradeBatch, TradeRequest
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule, EpochRule, FlowRule, ProvenRule
 from zkmargin.prover.messages.fields import ZERO_ADDRESS, encode_policy_name
 from zkmargin.prover.messages.records import Action
@@ -288,8 +290,11 @@ def test_a_policy_is_named_only_where_the_caller_chooses(scene):
 def test_an_attestation_may_name_any_policy_of_the_epoch_and_no_other(scene):
     world = scene.world
     world.house.attest(world.make_attest(scene.party, scene.epoch, "net_delta"))
-    request = world.make_attest(scene.party, scene.epoch, "flat")
-    refused("PolicyUnknown", world.house.attest, request)
+    with pytest.raises(CallInvalid, match="policy"):
+        world.make_attest(scene.party, scene.epoch, "flat")
+    flat = NamedPoint(encode_policy_name("flat"), *to_point(FLAT))
+    forged = replace(scene.epoch, points=tuple(sorted((*scene.epoch.points, flat))))
+    refused("PointsMismatch", world.house.attest, world.make_attest(scene.party, forged, "flat"))
 
 
 # ------------------------------------------------------------------------------------------------------- signature
@@ -437,7 +442,9 @@ def test_no_epoch_is_needed(scene):
 
 @rows(*WITHOUT_EPOCH)
 def test_no_epoch_is_taken_where_none_is_needed(scene):
-    for given in (scene.epoch.epoch_points, EpochPoints(0, scene.epoch.points), EpochPoints(1, ())):
+    for given in (
+        replace(NO_EPOCH, **change) for change in ({"number": 1}, {"x": 1}, {"y": 1}, {"path": (bytes(32),)})
+    ):
         require_not_taken(scene, "epoch", given)
     scene.act()
 

@@ -87,7 +87,6 @@ def test_an_attestation_is_accepted_for_its_recipient(desk):
     [
         {"recipient": "0x" + "77" * 20},
         {"challenge": keccak(b"another")},
-        {"policy": "maintenance"},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -95,6 +94,15 @@ def test_what_was_not_asked_is_not_shown(desk, change):
     """The recipient asks for one thing and gets an attestation of another."""
     shown = desk.show()
     refused("ProofRejected", desk.check, shown, asked=replace(desk.asked, **change))
+
+
+@pytest.mark.property("P-98")
+def test_another_policy_is_not_shown(desk):
+    """Neither with the point of the one that was proved, nor with that of the one that was asked for."""
+    shown, asked = desk.show(), replace(desk.asked, policy="maintenance")
+    refused("PointsMismatch", desk.check, shown, asked=asked)
+    message = shown.message.model_copy(update={"policy": encode_policy_name("maintenance")})
+    refused("ProofRejected", desk.check, ProvenAttestation(message=message, proof=shown.proof), asked=asked)
 
 
 @pytest.mark.property("P-98")
@@ -147,8 +155,8 @@ def test_the_policy_is_the_epochs_and_its_content_the_one_asked_for(desk):
     shown, points = desk.show(), desk.epoch.points
     other = [replace(item, x=1, y=2) if item.name.startswith(b"net_delta") else item for item in points]
     refused("PointsMismatch", desk.check, shown, points=EpochPoints(desk.epoch.message.number, tuple(other)))
-    unknown = replace(desk.asked, policy="nothing")
-    refused("PolicyUnknown", desk.check, desk.show(policy=encode_policy_name("net_delta")), asked=unknown)
+    other_policy = replace(desk.asked, policy="maintenance")
+    refused("PointsMismatch", desk.check, desk.show(policy=encode_policy_name("net_delta")), asked=other_policy)
     fields = refused("PolicyContentDiffers", desk.check, shown, point_hash=keccak(b"other"))
     assert fields["asked"] == keccak(b"other")
     assert POLICIES["net_delta"] != POLICIES["maintenance"]

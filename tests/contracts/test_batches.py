@@ -49,7 +49,7 @@ class Crowd:
             commitments[party.id] = changed.commitment_new
             sides.append(TradeSide.from_action(changed, world.prove(changed), world.sign(party, changed)))
             tag = changed.trade_tag
-        return TradeRequest(tag, self.epoch.epoch_points, *sides)
+        return TradeRequest(tag, self.epoch.epoch_points.select("initial"), *sides)
 
     def send_trades(self, requests, key_version: int = 1, generation: int = 0):
         batch = TradeBatch.from_requests(requests, key_version, generation)
@@ -162,7 +162,8 @@ def test_proofs_accounts_and_terms_belong_together(crowd):
     refused("ProofRejected", crowd.send_attestations, swapped)
     moved = [replace(first, account=second.account, commitment_old=second.commitment_old), second]
     refused("ProofRejected", crowd.send_attestations, moved)
-    for changes in ({"deadline": crowd.deadline + 1}, {"policy": crowd.attest("net_delta")[0].policy}):
+    other = crowd.attest("net_delta")[0]
+    for changes in ({"deadline": crowd.deadline + 1}, {"policy": other.policy, "epoch": other.epoch}):
         refused("ProofRejected", crowd.send_attestations, [replace(item, **changes) for item in (first, second)])
 
 
@@ -293,7 +294,7 @@ def test_a_side_that_names_its_submitter_is_carried_in_by_nobody_else(crowd, sid
         TradeSide.from_action(action, world.prove(action), world.sign(party, action))
         for action, party in ((first, alice), (second, bob))
     ]
-    request = TradeRequest(first.trade_tag, crowd.epoch.epoch_points, *sides)
+    request = TradeRequest(first.trade_tag, crowd.epoch.epoch_points.select("initial"), *sides)
     stranger = world.chain.accounts[7]
     other = change_side(request, "minus" if side == "plus" else "plus", submitter=ZERO_ADDRESS)
     batch = TradeBatch.from_requests([other], 1, 0)

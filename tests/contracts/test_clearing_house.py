@@ -17,7 +17,7 @@ from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts, read_sources
 from zkmargin.contracts.deploy import deploy_contract
-from zkmargin.contracts.messages import EpochPoints
+from zkmargin.contracts.messages import EpochPoint
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
 from zkmargin.prover.account.recovery import Opened, Transitioned
 from zkmargin.prover.messages.action_table import ActionKind
@@ -90,7 +90,7 @@ def test_a_deadline_ends_either_sides_signature_of_a_trade(world, side):
         name: TradeSide.from_action(action, world.prove(action), world.sign(party, action))
         for (name, action), party in zip(actions.items(), (first, second), strict=True)
     }
-    request = TradeRequest(actions["plus"].trade_tag, epoch.epoch_points, **sides)
+    request = TradeRequest(actions["plus"].trade_tag, epoch.epoch_points.select("initial"), **sides)
     mark = world.chain.snapshot()
     world.chain.travel_to(late + 1)
     assert refused("DeadlinePassed", world.house.trade, request)["deadline"] == late
@@ -271,17 +271,21 @@ def test_a_superseded_epoch_serves_no_trade(world, change):
 def test_points_are_those_the_epoch_signed(world):
     first, second, epoch = world.pair()
     request = world.make_trade(first, second, epoch)
-    points = list(epoch.points)
-    swapped = [
-        replace(points[0], x=points[1].x, y=points[1].y),
-        replace(points[1], x=points[0].x, y=points[0].y),
-        *points[2:],
-    ]
-    for given in (swapped, points[1:], [*points, points[0]], []):
-        fields = refused(
-            "PointsMismatch", world.house.trade, replace(request, epoch=EpochPoints(epoch.message.number, tuple(given)))
-        )
-        assert fields["signed"] == epoch.message.points_hash
+    signed, other = (epoch.epoch_points.select(name) for name in ("initial", "net_delta"))
+    path = signed.path
+    for given in (
+        other,  # another policy's, as it was signed
+        replace(signed, x=other.x, y=other.y),
+        replace(signed, x=0, y=0),
+        replace(signed, path=path[::-1]),
+        replace(signed, path=path[1:]),
+        replace(signed, path=path[:-1]),
+        replace(signed, path=(*path, path[0])),
+        replace(signed, path=()),
+    ):
+        fields = refused("PointsMismatch", world.house.trade, replace(request, epoch=given))
+        assert fields["signed"] == epoch.message.points_root != fields["given"]
+    world.house.trade(request)
 
 
 def test_points_of_one_epoch_do_not_serve_another(world):
@@ -289,7 +293,8 @@ def test_points_of_one_epoch_do_not_serve_another(world):
     others = tuple(replace(point, x=1, y=2) for point in old.points)
     new = world.post(points=others)
     request = world.make_trade(first, second, new)
-    refused("PointsMismatch", world.house.trade, replace(request, epoch=EpochPoints(new.message.number, old.points)))
+    given = replace(old.epoch_points.select("initial"), number=new.message.number)
+    refused("PointsMismatch", world.house.trade, replace(request, epoch=given))
 
 
 @pytest.mark.property("P-42")
@@ -441,7 +446,6 @@ def test_errors_come_in_the_order_that_the_interface_says(world):
     registry, party, old = world.venue.registry, world.alice, world.post()
     registry.register(replace(world.material, transition_hash=keccak(b"second key")))
     foreign = world.post(key_hash=keccak(b"second key"))
-    unnamed = world.post(points=world.points()[:-1])
     world.chain.travel(30)
     epoch = world.post()
     world.house.cure(world.make_cure(party, epoch))
@@ -455,11 +459,10 @@ def test_errors_come_in_the_order_that_the_interface_says(world):
         ("CommitmentStale", {"commitment_old": 1}),
         ("AmountTooLarge", {"cash": LIMIT}),
         ("RecipientZero", {"recipient": ZERO_ADDRESS}),
-        ("EpochUnknown", {"epoch": EpochPoints(epoch.message.number + 1, ())}),
-        ("KeyVersionWrong", {"epoch": EpochPoints(foreign.message.number, ())}),
-        ("PointsMismatch", {"epoch": EpochPoints(epoch.message.number, ())}),
-        ("PolicyUnknown", {"epoch": unnamed.epoch_points}),
-        ("EpochOlderThanProof", {"epoch": old.epoch_points}),
+        ("EpochUnknown", {"epoch": EpochPoint(epoch.message.number + 1, 0, 0, ())}),
+        ("KeyVersionWrong", {"epoch": EpochPoint(foreign.message.number, 0, 0, ())}),
+        ("PointsMismatch", {"epoch": EpochPoint(epoch.message.number, 0, 0, ())}),
+        ("EpochOlderThanProof", {"epoch": old.epoch_points.select("withdraw")}),
         ("FlowSlotInvalid", {"flows": (Flow(slot=world.preset.slots, lots=1),)}),
         ("FlowLotsInvalid", {"flows": (Flow(slot=0, lots=1),)}),
         ("SignatureWrong", {"signature": b""}),

@@ -16,7 +16,7 @@ from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.default_terms import DefaultPlan, DefaultTerms
 from zkmargin.contracts.deploy import compute_create_address, deploy_contract
-from zkmargin.contracts.messages import EpochPoints, sign_unchecked
+from zkmargin.contracts.messages import sign_unchecked
 from zkmargin.contracts.requests import BidRequest
 from zkmargin.engine.presets import get_preset
 from zkmargin.prover.messages.action_table import ActionKind
@@ -184,7 +184,7 @@ class Court:
         request = BidRequest.from_message(
             message,
             [CASH, *pack_state_words(POSITIONS, world.preset)],
-            EpochPoints(message.epoch, epoch.epoch_points.points),
+            replace(epoch.epoch_points.select("initial"), number=message.epoch),
             world.key.prove({**values, **signals}, policy, settlement),
             signed_by.sign(world.domain, message),
         )

@@ -134,7 +134,7 @@ def test_epoch_and_the_oracles_domain(hashes, deployed_world, min_epoch):
         number=2**64 - 1, time=2**40 - 1, generation=2**24 - 1, min_epoch=min_epoch, settlement_x=2**256 - 1,
         settlement_y=1,
         **{name: RANDOM.randbytes(32) for name in ("snapshot_hash", "policy_hash", "settlement_hash", "key_hash",
-        "points_hash")},
+        "points_root")},
     )  # fmt: skip
     signable = encode(deployed_world.domain, message)
     assert hashes.call("hashEpoch", message.to_message()) == signable.body

@@ -9,7 +9,7 @@ from eth_utils import keccak
 
 from zkmargin.contracts.deploy import WETH_LOT
 from zkmargin.contracts.errors import MessageInvalid
-from zkmargin.contracts.messages import IDENTITY, compute_points_hash, make_epoch_message, signer_id, sort_points
+from zkmargin.contracts.messages import IDENTITY, compute_points_root, make_epoch_message, signer_id, sort_points
 from zkmargin.contracts.publisher import Proposal, PublishedEpoch, Publisher
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.engine.epoch.expiry import ExpiryStep
@@ -133,7 +133,7 @@ def test_nothing_is_signed_that_fails(key, first, ordinary):
     "field",
     [
         "number", "time", "generation", "min_epoch", "snapshot_hash", "policy_hash", "settlement_hash", "key_hash",
-        "points_hash", "settlement_x", "settlement_y",
+        "points_root", "settlement_x", "settlement_y",
     ],
 )  # fmt: skip
 def test_every_field_is_what_the_data_say(key, ordinary, step, field):
@@ -151,7 +151,7 @@ def test_a_point_that_is_not_the_policys_is_not_signed(key, first, ordinary):
     points = compute_points(key, ordinary.epoch)
     points["initial"] = points["net_delta"]
     message = make_message(key, first, ordinary.epoch, points=points)
-    assert message.points_hash == compute_points_hash(sort_points(points))
+    assert message.points_root == compute_points_root(sort_points(points))
     with pytest.raises(MessageInvalid) as refusal:
         check(key, first, ordinary.epoch, message, points)
     assert refusal.value.field == "points"

@@ -61,7 +61,7 @@ def test_either_side_of_a_trade_names_its_submitter(world, side):
         name: TradeSide.from_action(action, world.prove(action), world.sign(party, action))
         for (name, action), party in zip(actions.items(), (first, second), strict=True)
     }
-    request = TradeRequest(actions["plus"].trade_tag, epoch.epoch_points, **sides)
+    request = TradeRequest(actions["plus"].trade_tag, epoch.epoch_points.select("initial"), **sides)
     copier = world.chain.accounts[7]
     refused("SubmitterWrong", world.house.trade, request, sender=copier)
     refused("SignatureWrong", world.house.trade, change_side(request, side, submitter=copier), sender=copier)
@@ -264,7 +264,7 @@ def test_the_view_gives_both_digests_of_a_trade(world):
     first, second, epoch = world.pair()
     actions = world.draft_sides(first, second, epoch, fees=(3, 4))
     sides = [TradeSide.from_action(action, world.prove(action), b"") for action in actions]
-    request = TradeRequest(actions[0].trade_tag, epoch.epoch_points, *sides)
+    request = TradeRequest(actions[0].trade_tag, epoch.epoch_points.select("initial"), *sides)
     single = world.make_attest(first, epoch)
     assert refused("SidesWrong", world.views.get_digest, ActionKind.TRADE, single, 0)["hasSides"]
     assert world.views.get_digests(request) == tuple(compute_digest(world.domain, action) for action in actions)

@@ -17,11 +17,12 @@ from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
 from zkmargin.contracts.messages import (
     NamedPoint,
-    compute_points_hash,
+    compute_points_root,
     encode_named_signature,
     sign_unchecked,
     signer_id,
 )
+from zkmargin.contracts.requests import ActionRequest
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Invalidate
@@ -33,8 +34,27 @@ def test_anyone_carries_an_epoch_in(world):
     world.oracle.post_epoch(epoch, sender=world.chain.accounts[7])
     stored = world.oracle.get_epoch(epoch.message.number)
     assert (stored.time, stored.generation, stored.key_version) == (epoch.message.time, 0, 1)
-    assert stored.points_hash == epoch.message.points_hash == compute_points_hash(epoch.points)
+    assert stored.points_root == epoch.message.points_root == compute_points_root(epoch.points)
     assert world.oracle.get_latest_number() == epoch.message.number
+
+
+@pytest.mark.property("P-41")
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 32])
+def test_every_point_of_an_epoch_has_a_path_to_the_root(world, count):
+    """Of as many as an epoch may have: each serves under its own name and no other."""
+    scalars = {f"policy {number:02}": 100 + number for number in range(count)}
+    points = tuple(NamedPoint(encode_policy_name(name), *to_point(scalar)) for name, scalar in scalars.items())
+    epoch = world.post(points=points)
+    attest = world.house.attest
+    for name in {min(scalars), f"policy {count // 2:02}", max(scalars)}:
+        action = world.draft(ActionKind.ATTEST, world.alice, epoch, policy_name=name)
+        proof = world.prove(action, policy=scalars[name])
+        request = ActionRequest.from_action(action, proof, epoch=epoch.epoch_points)
+        mark = world.chain.snapshot()
+        attest(request)
+        world.chain.revert(mark)
+        refused("PointsMismatch", attest, replace(request, policy=encode_policy_name("other")))
+        assert len(request.epoch.path) in (count.bit_length() - 1, count.bit_length())
 
 
 @pytest.mark.property("P-127")
@@ -83,14 +103,14 @@ def test_one_publisher_counts_once(world):
 
 @pytest.mark.property("P-40")
 @pytest.mark.parametrize(
-    "field", ["number", "time", "min_epoch", "snapshot_hash", "policy_hash", "settlement_hash", "points_hash"]
+    "field", ["number", "time", "min_epoch", "snapshot_hash", "policy_hash", "settlement_hash", "points_root"]
 )
 def test_every_field_is_signed(world, field):
     epoch = world.make_epoch(time=world.chain.time - 1)
     value = getattr(epoch.message, field)
     other = value + 1 if isinstance(value, int) else keccak(value)
     changed = replace(epoch, message=epoch.message.model_copy(update={field: other}))
-    with reverts("HashMismatch" if field == "points_hash" else "SignatureInvalid"):
+    with reverts("HashMismatch" if field == "points_root" else "SignatureInvalid"):
         world.oracle.post_epoch(changed)
 
 
@@ -344,7 +364,7 @@ def test_an_epoch_serves_to_the_second(world, kind, age):
     epoch = world.post()
     number = epoch.message.number
     world.chain.travel_to(epoch.message.time + age)
-    assert world.oracle.require_fresh(number, kind).points_hash == epoch.message.points_hash
+    assert world.oracle.require_fresh(number, kind).points_root == epoch.message.points_root
     world.chain.travel_to(epoch.message.time + age + 1)
     assert refused("EpochStale", world.oracle.require_fresh, number, kind) == {
         "number": number,

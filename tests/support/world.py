@@ -18,7 +18,7 @@ from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.messages import NamedPoint, SignedEpoch, SignedSettlement, compute_points_hash, sign_unchecked
+from zkmargin.contracts.messages import NamedPoint, SignedEpoch, SignedSettlement, compute_points_root, sign_unchecked
 from zkmargin.contracts.requests import (
     ActionRequest,
     MoveRequest,
@@ -134,7 +134,7 @@ class World:
             "policy_hash": keccak(b"policy"),
             "settlement_hash": keccak(settlement),
             "key_hash": self.key.hash,
-            "points_hash": compute_points_hash(points),
+            "points_root": compute_points_root(points) if points else bytes(32),
             "settlement_x": x,
             "settlement_y": y,
         }
@@ -279,7 +279,7 @@ class World:
 
     def prove(self, action: Action, **changes) -> Proof:
         """A proof of exactly what the action says; `changes` set another signal, policy or settlement."""
-        policy = changes.pop("policy", self.policy_scalar(action.policy))
+        policy = changes.pop("policy") if "policy" in changes else self.policy_scalar(action.policy)
         stepped = action.generation_new != action.generation_old
         settlement = changes.pop("settlement", self.step + action.generation_new if stepped else 0)
         context = compute_context(compute_digest(self.domain, action))
@@ -387,7 +387,7 @@ class World:
         first, second = self.draft_sides(plus, minus, epoch, fees, **changes)
         return TradeRequest(
             first.trade_tag,
-            epoch.epoch_points,
+            epoch.epoch_points.select("initial"),
             TradeSide.from_action(first, self.prove(first), self.sign(plus, first)),
             TradeSide.from_action(second, self.prove(second), self.sign(minus, second)),
         )

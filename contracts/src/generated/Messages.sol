@@ -11,7 +11,7 @@ struct Epoch {
     bytes32 policyHash;
     bytes32 settlementHash;
     bytes32 keyHash;
-    bytes32 pointsHash;
+    bytes32 pointsRoot;
     uint256 settlementX;
     uint256 settlementY;
 }
@@ -145,7 +145,7 @@ library Messages {
 
     bytes32 internal constant EPOCH_TYPEHASH = keccak256(
         "Epoch(uint64 number,uint40 time,uint24 generation,uint64 minEpoch,bytes32 snapshotHash,bytes32 policyHash,"
-        "bytes32 settlementHash,bytes32 keyHash,bytes32 pointsHash,uint256 settlementX,uint256 settlementY)"
+        "bytes32 settlementHash,bytes32 keyHash,bytes32 pointsRoot,uint256 settlementX,uint256 settlementY)"
     );
     bytes32 internal constant SETTLEMENT_TYPEHASH = keccak256(
         "Settlement(bytes32 keyHash,uint24 fromGeneration,uint24 steps,uint64 number,bytes32 settlementHash,uint256 x,"

@@ -257,13 +257,10 @@ interface IAccountBook {
     /// @param account The account.
     /// @param status Its status.
     error AccountNotOpen(bytes32 account, Status status);
-    /// @notice The points in the call are not those that the epoch signed.
-    /// @param given keccak256(abi.encode(points)) of the call's.
+    /// @notice The point in the call is not the one that the epoch signed for the policy.
+    /// @param given Merkle root to which the call's point and path lead.
     /// @param signed The epoch's.
     error PointsMismatch(bytes32 given, bytes32 signed);
-    /// @notice The epoch has no policy of this name.
-    /// @param name The name.
-    error PolicyUnknown(bytes32 name);
     /// @notice Nothing to collect.
     /// @param submitter Who has earned nothing.
     error FeesZero(address submitter);

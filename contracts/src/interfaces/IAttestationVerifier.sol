@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "./IClearingHouse.sol";
-import {Point} from "./IRiskOracle.sol";
+import {EpochPoint, IClearingHouse} from "./IClearingHouse.sol";
 
 /// @notice What a contract asks an account to show it.
 /// @param account The account.
@@ -21,17 +20,15 @@ struct AttestationTerms {
     uint40 maxAge;
 }
 
-/// @notice An attestation as its maker hands it over, with the points of its epoch.
-/// @param epoch Number of the epoch at whose prices it was made.
+/// @notice An attestation as its maker hands it over.
+/// @param epoch Number of the epoch at whose prices it was made, and the policy's point with its path.
 /// @param commitment The account's commitment when it was made.
 /// @param validUntil Last second, unix, at which it counts, as its maker wants it.
-/// @param points Every point of the epoch, in its order.
 /// @param proof Groth16 proof of `transition`, eight words as IMarginVerifier says.
 struct ShownAttestation {
-    uint64 epoch;
+    EpochPoint epoch;
     uint256 commitment;
     uint40 validUntil;
-    Point[] points;
     uint256[8] proof;
 }
 
@@ -79,8 +76,7 @@ interface IAttestationVerifier {
     /// @dev Reverts with IAccountBook's `StatusWrong` unless the account is active, `AttestationStale`,
     ///      `AttestationExpired`, the oracle's `ActionPaused`, `EpochUnknown`, `EpochSuperseded`, `EpochRevoked` and
     ///      `EpochStale`, `AttestationTooOld`, IAccountBook's `KeyVersionWrong`, `GenerationWrong`,
-    ///      `AccountOfRevokedEpoch`, `PointsMismatch`, `PolicyUnknown`, `PolicyContentDiffers`, the registry's errors
-    ///      unless the account's key is live, and the verifier's, `ProofRejected` if anything but the proof's own
+    ///      `AccountOfRevokedEpoch`, `PointsMismatch`, `PolicyContentDiffers`, the registry's errors unless the account's key is live, and the verifier's, `ProofRejected` if anything but the proof's own
     ///      statement was asked.
     ///      Warning: ask with a fresh challenge, and note it as used.
     /// @param asked What is asked for.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {EpochPoints, TradeSide} from "./IClearingHouse.sol";
+import {EpochPoint, TradeSide} from "./IClearingHouse.sol";
 
 /// @notice One attestation of a batch.
 /// @param account The account.
@@ -27,7 +27,7 @@ struct AttestBatchRequest {
     uint24 generation;
     uint40 deadline;
     address submitter;
-    EpochPoints epoch;
+    EpochPoint epoch;
     AttestRow[] rows;
 }
 
@@ -51,7 +51,7 @@ struct TradeRow {
 struct TradeBatchRequest {
     uint16 keyVersion;
     uint24 generation;
-    EpochPoints epoch;
+    EpochPoint epoch;
     TradeRow[] rows;
 }
 

@@ -54,12 +54,17 @@ struct PolicyAttestation {
     uint192 tag;
 }
 
-/// @notice An epoch by number, with the points that it signed.
-/// @param number Number of the epoch; 0 for an action that needs none.
-/// @param points Every point of the epoch, in its order; empty for an action that needs none.
-struct EpochPoints {
+/// @notice An epoch by number, with the point that it signed for the action's policy; all zero and empty for an action
+///         that needs none.
+/// @param number Number of the epoch.
+/// @param x Coordinate of the point on BN254's G1.
+/// @param y Its other coordinate.
+/// @param path The point's Merkle path to the root that the epoch signed: the hash beside each node, from below.
+struct EpochPoint {
     uint64 number;
-    Point[] points;
+    uint256 x;
+    uint256 y;
+    bytes32[] path;
 }
 
 /// @notice Opens an account with an empty portfolio, its viewing key escrowed to the committee.
@@ -115,7 +120,7 @@ struct ActionRequest {
     address submitter;
     bytes32 policy;
     Flow[] flows;
-    EpochPoints epoch;
+    EpochPoint epoch;
     uint256[8] proof;
     bytes signature;
 }
@@ -149,7 +154,7 @@ struct TradeSide {
 /// @param minus The side that gives them.
 struct TradeRequest {
     uint256 tradeTag;
-    EpochPoints epoch;
+    EpochPoint epoch;
     TradeSide plus;
     TradeSide minus;
 }
@@ -191,7 +196,7 @@ struct TradeRequest {
 ///      - The oracle's `ActionPaused`; at an epoch its `EpochUnknown`, `EpochSuperseded`, `EpochRevoked`, `EpochStale`,
 ///        then `KeyVersionWrong`, `GenerationWrong`, at steps of the listing the oracle's `SettlementUnset`,
 ///        `SettlementSuperseded`, `SettlementPending` or `EpochRevoked` and `EpochOlderThanSettlement`, then
-///        `PointsMismatch`, `PolicyUnknown`; for a deposit `AccountLeftBehind`.
+///        `PointsMismatch`; for a deposit `AccountLeftBehind`.
 ///      - The registry's `KeyUnknown`, `KeyIsRevoked`, `KeyIsSuspended` or `KeyNotLive` unless the account's key is
 ///        live.
 ///      - `EpochOlderThanProof`, `AccountOfRevokedEpoch`.

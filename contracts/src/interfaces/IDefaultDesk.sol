@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {EpochPoints} from "./IClearingHouse.sol";
+import {EpochPoint} from "./IClearingHouse.sol";
 import {IRevealVerifier} from "./IRevealVerifier.sol";
 
 /// @notice Terms of defaults, fixed when the desk is made. Times are seconds, amounts micro-dollars.
@@ -65,7 +65,7 @@ struct BidRequest {
     uint256[] words;
     address submitter;
     uint40 deadline;
-    EpochPoints epoch;
+    EpochPoint epoch;
     bytes signature;
     uint256[8] proof;
 }

@@ -5,7 +5,7 @@ import {ActionKind} from "../generated/ActionRules.sol";
 import {Epoch, Settlement} from "../generated/Messages.sol";
 import {IKeyRegistry} from "./IKeyRegistry.sol";
 
-/// @notice The point of a named policy. An epoch signs the hash of all its points: keccak256(abi.encode(Point[])).
+/// @notice The point of a named policy. An epoch signs the root of a Merkle tree over all its points.
 /// @param name ASCII name, zero-padded; strictly increasing within an epoch.
 /// @param x Coordinate on BN254's G1.
 /// @param y Its other coordinate.
@@ -20,13 +20,13 @@ struct Point {
 /// @param time Unix seconds of its market snapshot.
 /// @param generation Version of the listing in which slots are meant.
 /// @param keyVersion Version of the verification keys that its points are sums for.
-/// @param pointsHash keccak256(abi.encode(Point[])) of every point.
+/// @param pointsRoot Merkle root over its points (libraries/Points.sol).
 struct EpochView {
     uint64 number;
     uint40 time;
     uint24 generation;
     uint16 keyVersion;
-    bytes32 pointsHash;
+    bytes32 pointsRoot;
 }
 
 /// @notice What an action needs of its epoch.
@@ -34,13 +34,13 @@ struct EpochView {
 /// @param generation Version of the listing in which slots are meant.
 /// @param keyVersion Version of the verification keys that its points are sums for.
 /// @param revokedUpTo Highest number that was ever revoked, 0 for none: `isRevoked` is false above it.
-/// @param pointsHash keccak256(abi.encode(Point[])) of every point.
+/// @param pointsRoot Merkle root over its points (libraries/Points.sol).
 struct FreshEpoch {
     uint40 time;
     uint24 generation;
     uint16 keyVersion;
     uint48 revokedUpTo;
-    bytes32 pointsHash;
+    bytes32 pointsRoot;
 }
 
 /// @title Risk epochs, signed by a quorum of publishers

@@ -78,7 +78,7 @@ ENTRANCES = {
 
 
 def make_epoch():
-    hashes = ("snapshot_hash", "policy_hash", "settlement_hash", "key_hash", "points_hash")
+    hashes = ("snapshot_hash", "policy_hash", "settlement_hash", "key_hash", "points_root")
     return Epoch(
         number=1, time=1, generation=0, min_epoch=0, settlement_x=0, settlement_y=0, **dict.fromkeys(hashes, bytes(32))
     )
