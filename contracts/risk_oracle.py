@@ -28,6 +28,7 @@ class EpochView:
     generation: int
     key_version: int
     points_root: bytes
+    """First 22 bytes of the Merkle root over its points."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class FreshEpoch:
     revoked_up_to: int
     """Highest number that was ever revoked, 0 for none."""
     points_root: bytes
+    """First 22 bytes of the Merkle root over its points."""
 
 
 class RiskOracle:

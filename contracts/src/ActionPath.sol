@@ -128,7 +128,7 @@ abstract contract ActionPath is AccountBook {
     ) internal view {
         uint16 keyVersion = action.keyVersion;
         uint24 generation = action.generationOld;
-        bytes32 pointsRoot;
+        bytes22 pointsRoot;
         if (rule.has(ActionRules.EPOCH_EXIT | ActionRules.EPOCH_PROOF)) {
             // No need to ask for the pause, because requireFresh refuses a paused action.
             FreshEpoch memory epoch = ORACLE.requireFresh(given.number, ActionKind(action.kind));

@@ -32,13 +32,13 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         bool paused;
     }
 
-    /// @dev Two words of the ring; the first holds everything but the hash.
+    /// @dev One word of the ring. The epoch's number is `turn` times RING, and its place in the ring.
     struct Slot {
-        uint64 number;
-        uint40 time;
-        uint24 generation;
-        uint16 keyVersion;
-        bytes32 pointsRoot;
+        uint24 turn;
+        uint32 time; // 0 if there is none
+        uint16 generation;
+        uint8 keyVersion;
+        bytes22 pointsRoot; // its first bytes; see Points
     }
 
     /// @dev A settlement point. Without one, x and y are 0, and `number` is that of the veto if there was one.
@@ -57,11 +57,12 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     }
 
     /// @dev Epochs kept: at the shortest interval (10 s) and the longest age (15 min) 90 may be fresh at once.
-    uint64 private constant RING = 128;
+    uint64 private constant RING = 256;
+    /// @dev Highest number, which is where the clearing house's records end; four million hostile epochs reach it.
+    uint64 private constant NUMBER_LIMIT = type(uint32).max;
     /// @dev Seconds by which a publisher's clock may run ahead of the chain's.
     uint40 private constant SKEW = 15;
     /// @dev Farthest that a number may lie above the last one's: the greatest number would be the last epoch of all.
-    ///      Four million hostile epochs reach 2^32, which is where the clearing house's records end.
     uint64 private constant NUMBER_LEAP = 1_000;
     uint256 private constant POINTS_LIMIT = 32;
     uint256 private constant SIGNERS_LEAST = 3;
@@ -153,11 +154,11 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         _requireQuorum(hashEpoch(epoch), signatures);
 
         _ring[epoch.number % RING] = Slot({
-            number: epoch.number,
-            time: epoch.time,
-            generation: epoch.generation,
-            keyVersion: keyVersion,
-            pointsRoot: epoch.pointsRoot
+            turn: uint24(epoch.number / RING),
+            time: SafeCast.toUint32(epoch.time),
+            generation: uint16(epoch.generation), // at most GENERATION_LIMIT
+            keyVersion: SafeCast.toUint8(keyVersion),
+            pointsRoot: bytes22(epoch.pointsRoot)
         });
         emit EpochPosted(
             epoch.number,
@@ -294,17 +295,17 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     /// @inheritdoc IRiskOracle
     function getEpoch(uint64 number) public view returns (EpochView memory) {
         Slot memory slot = _ring[number % RING];
-        if (number == 0 || slot.number != number) revert EpochUnknown(number, _state.latest);
-        return _toView(slot);
+        if (!_isOf(slot, number)) revert EpochUnknown(number, _state.latest);
+        return EpochView(number, slot.time, slot.generation, slot.keyVersion, slot.pointsRoot);
     }
 
     /// @inheritdoc IRiskOracle
     function requireFresh(uint64 number, ActionKind kind) external view returns (FreshEpoch memory) {
         State storage state = _state;
-        Slot storage slot = _ring[number % RING];
+        Slot memory slot = _ring[number % RING];
         Rule rule = ActionRules.ruleOf(kind);
         if (state.paused && !rule.has(ActionRules.PAUSED)) revert ActionPaused(kind);
-        if (slot.number != number || number == 0) revert EpochUnknown(number, state.latest);
+        if (!_isOf(slot, number)) revert EpochUnknown(number, state.latest);
         if (number < state.minEpoch) revert EpochSuperseded(number, state.minEpoch);
         if (number <= state.revokedUpTo && _inRevokedRange(number)) revert EpochRevoked(number);
         uint16 maxAge = _isExit(rule, kind) ? state.maxAgeExit : state.maxAgeProof;
@@ -414,8 +415,9 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         return false;
     }
 
-    function _toView(Slot memory slot) private pure returns (EpochView memory) {
-        return EpochView(slot.number, slot.time, slot.generation, slot.keyVersion, slot.pointsRoot);
+    /// @dev Whether the slot at its place holds the epoch of that number.
+    function _isOf(Slot memory slot, uint64 number) private pure returns (bool) {
+        return slot.time != 0 && slot.turn == number / RING && number != 0;
     }
 
     /// @dev A policy point is never the identity: that is the policy without any rule.
@@ -439,9 +441,9 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     function _advance(Epoch calldata epoch, uint16 keyVersion) private returns (bool isStep) {
         State memory state = _state;
         if (epoch.number <= state.latest) revert EpochNumberTooLow(epoch.number, state.latest);
-        if (epoch.number - state.latest > NUMBER_LEAP) {
-            revert EpochNumberTooHigh(epoch.number, state.latest + NUMBER_LEAP);
-        }
+        uint64 limit = state.latest + NUMBER_LEAP;
+        if (limit > NUMBER_LIMIT) limit = NUMBER_LIMIT;
+        if (epoch.number > limit) revert EpochNumberTooHigh(epoch.number, limit);
         if (epoch.time < state.time || epoch.time > block.timestamp + SKEW) {
             revert EpochTimeOutOfRange(epoch.time, state.time, block.timestamp + SKEW);
         }

@@ -284,7 +284,7 @@ def test_points_are_those_the_epoch_signed(world):
         replace(signed, path=()),
     ):
         fields = refused("PointsMismatch", world.house.trade, replace(request, epoch=given))
-        assert fields["signed"] == epoch.message.points_root != fields["given"]
+        assert fields["signed"] == epoch.message.points_root[:22] != fields["given"][:22]
     world.house.trade(request)
 
 

@@ -22,7 +22,7 @@ from zkmargin.prover.messages.action_table import ActionKind
 
 LEDGER = Path(__file__).parents[2] / "costs" / "gas.json"
 REPEATS = 3
-RING = 128
+RING = 256
 """Epochs that the oracle keeps: one so much later takes the place of another."""
 CONTRACTS = (
     "AccountDesk", "AccountViews", "ClearingHouse", "CollateralVault", "KeyRegistry", "MarginVerifier", "RiskOracle",

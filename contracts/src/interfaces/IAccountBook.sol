@@ -259,8 +259,8 @@ interface IAccountBook {
     error AccountNotOpen(bytes32 account, Status status);
     /// @notice The point in the call is not the one that the epoch signed for the policy.
     /// @param given Merkle root to which the call's point and path lead.
-    /// @param signed The epoch's.
-    error PointsMismatch(bytes32 given, bytes32 signed);
+    /// @param signed First 22 bytes of the epoch's.
+    error PointsMismatch(bytes32 given, bytes22 signed);
     /// @notice Nothing to collect.
     /// @param submitter Who has earned nothing.
     error FeesZero(address submitter);

@@ -76,8 +76,9 @@ interface IAttestationVerifier {
     /// @dev Reverts with IAccountBook's `StatusWrong` unless the account is active, `AttestationStale`,
     ///      `AttestationExpired`, the oracle's `ActionPaused`, `EpochUnknown`, `EpochSuperseded`, `EpochRevoked` and
     ///      `EpochStale`, `AttestationTooOld`, IAccountBook's `KeyVersionWrong`, `GenerationWrong`,
-    ///      `AccountOfRevokedEpoch`, `PointsMismatch`, `PolicyContentDiffers`, the registry's errors unless the account's key is live, and the verifier's, `ProofRejected` if anything but the proof's own
-    ///      statement was asked.
+    ///      `AccountOfRevokedEpoch`, `PointsMismatch`, `PolicyContentDiffers`, the registry's errors unless the
+    ///      account's key is live, and the verifier's, `ProofRejected` if anything but the proof's own statement was
+    ///      asked.
     ///      Warning: ask with a fresh challenge, and note it as used.
     /// @param asked What is asked for.
     /// @param shown What was handed over.

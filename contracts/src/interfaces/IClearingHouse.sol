@@ -7,7 +7,6 @@ import {IAccountDesk} from "./IAccountDesk.sol";
 import {IBatchDesk} from "./IBatchDesk.sol";
 import {IAccountViews} from "./IAccountViews.sol";
 import {IAccountBook, Status} from "./IAccountBook.sol";
-import {Point} from "./IRiskOracle.sol";
 
 /// @dev Which margin a written proof showed.
 enum Margin {

@@ -20,13 +20,13 @@ struct Point {
 /// @param time Unix seconds of its market snapshot.
 /// @param generation Version of the listing in which slots are meant.
 /// @param keyVersion Version of the verification keys that its points are sums for.
-/// @param pointsRoot Merkle root over its points (libraries/Points.sol).
+/// @param pointsRoot First 22 bytes of the Merkle root over its points (libraries/Points.sol).
 struct EpochView {
     uint64 number;
     uint40 time;
     uint24 generation;
     uint16 keyVersion;
-    bytes32 pointsRoot;
+    bytes22 pointsRoot;
 }
 
 /// @notice What an action needs of its epoch.
@@ -34,13 +34,13 @@ struct EpochView {
 /// @param generation Version of the listing in which slots are meant.
 /// @param keyVersion Version of the verification keys that its points are sums for.
 /// @param revokedUpTo Highest number that was ever revoked, 0 for none: `isRevoked` is false above it.
-/// @param pointsRoot Merkle root over its points (libraries/Points.sol).
+/// @param pointsRoot First 22 bytes of the Merkle root over its points (libraries/Points.sol).
 struct FreshEpoch {
     uint40 time;
     uint24 generation;
     uint16 keyVersion;
     uint48 revokedUpTo;
-    bytes32 pointsRoot;
+    bytes22 pointsRoot;
 }
 
 /// @title Risk epochs, signed by a quorum of publishers

@@ -11,6 +11,9 @@ import {Point} from "../interfaces/IRiskOracle.sol";
 /// @dev A leaf is keccak256(abi.encode(name, x, y)), of 96 bytes; a node is the hash of its two children in rising
 ///      order, of 64 bytes, so neither passes for the other. The leaves stand in the points' order, and each two nodes
 ///      that have no parent yet, from the first, get one behind the last: with 2^k points every path has k hashes.
+///      The oracle keeps 22 bytes of the root, so that all it keeps of an epoch is one word. Two trees with one record
+///      are found with 2^88 hashes, by a publisher who proposes what the quorum signs; a point with a path to a given
+///      record with 2^176.
 library Points {
     /// @notice The leaf of a point: says which content of a policy is meant.
     function hash(bytes32 name, uint256 x, uint256 y) internal pure returns (bytes32) {
@@ -36,15 +39,15 @@ library Points {
     /// @notice Reverts unless the point was signed under that name.
     /// @param point The point, with its path.
     /// @param name Name of the policy.
-    /// @param signed The epoch's root.
+    /// @param signed First 22 bytes of the epoch's root.
     /// @return leaf The point's.
     function requireSigned(
         EpochPoint calldata point,
         bytes32 name,
-        bytes32 signed
+        bytes22 signed
     ) internal pure returns (bytes32 leaf) {
         leaf = hash(name, point.x, point.y);
         bytes32 given = MerkleProof.processProofCalldata(point.path, leaf);
-        if (given != signed) revert IAccountBook.PointsMismatch(given, signed);
+        if (bytes22(given) != signed) revert IAccountBook.PointsMismatch(given, signed);
     }
 }
