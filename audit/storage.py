@@ -45,7 +45,7 @@ TOLD = (("registry", "ACTIVATION_DELAY"), ("oracle", "SETTLEMENT_DELAY"), ("orac
 NAMES = {
     "key_registry": "KeyRegistry",
     "risk_oracle": "RiskOracle",
-    "margin_verifier": "MarginVerifier",
+    "margin_verifier": "KeyRegistry",
     "collateral_vault": "CollateralVault",
     "clearing_house": "ClearingHouse",
     "attestation_verifier": "AttestationVerifier",
@@ -106,10 +106,10 @@ class StorageAudit:
     def check_code(self) -> None:
         """Every contract's code; of its immutable values, that each is one that some contract here must hold."""
         record, place = self.source.contracts.deployment, self.source.end
-        addresses = {name: getattr(record, field) for field, name in NAMES.items()}
-        addresses |= {name: self.ask("house", getter) for getter, name in PARTS}
-        allowed = self._list_words([*addresses.values(), record.cash, record.weth])
-        for name, address in addresses.items():
+        named = [(name, getattr(record, field)) for field, name in NAMES.items()]
+        named += [(name, self.ask("house", getter)) for getter, name in PARTS]
+        allowed = self._list_words([*(address for _, address in named), record.cash, record.weth])
+        for name, address in dict.fromkeys(named):
             artifact = compile_contracts()[name]
             code = self.source.chain.get_code(address, block=self.source.block.number) if address else b""
             found, expected = bytearray(code), bytes.fromhex(artifact.deployed[2:])

@@ -1,5 +1,5 @@
-"""Deploys the whole system: key registry, risk oracle, verifier, vault, clearing house, and what checks attestations
-for other contracts; on development chains also test tokens.
+"""Deploys the whole system: key registry, risk oracle, vault, clearing house, and what checks attestations for other
+contracts; on development chains also test tokens.
 
 The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed
 before it exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.
@@ -149,9 +149,9 @@ def deploy(
     oracle, _ = deploy_contract(
         chain, "RiskOracle", owner, guardian, registry.address, generation, settlement_delay, ordered, threshold
     )
-    verifier, _ = deploy_contract(chain, "MarginVerifier")
-    desk, _ = deploy_contract(chain, "AccountDesk", registry.address, oracle.address, verifier.address)
-    shared = (registry.address, oracle.address, verifier.address)
+    # The registry checks proofs, too.
+    shared = (registry.address, oracle.address, registry.address)
+    desk, _ = deploy_contract(chain, "AccountDesk", *shared)
     batches, _ = deploy_contract(chain, "BatchDesk", *shared, desk.call("WALLETS"))
     reveals = _deploy_reveals(chain, keys, defaults) if defaults else None
     with chain.asking("eth_getTransactionCount"):
@@ -173,7 +173,7 @@ def deploy(
         chain_id=chain.id,
         key_registry=registry.address,
         risk_oracle=oracle.address,
-        margin_verifier=verifier.address,
+        margin_verifier=registry.address,
         collateral_vault=vault.address,
         clearing_house=house.address,
         attestation_verifier=attestations.address,

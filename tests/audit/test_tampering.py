@@ -67,7 +67,7 @@ def test_storage_that_events_do_not_explain_is_found(venue, run, name):
 @pytest.mark.property("P-281")
 def test_a_verifier_with_other_code_is_found(venue, run):
     alter_code(venue.chain, venue.contracts.deployment.margin_verifier, lambda code: code[:-1] + b"\0")
-    require_found(run(), "code", "code of MarginVerifier")
+    require_found(run(), "code", "code of KeyRegistry")
 
 
 @pytest.mark.property("P-334")
