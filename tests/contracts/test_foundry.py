@@ -121,3 +121,11 @@ def test_recorded_proofs_pass_the_real_verifier():
     done = run_suite(BUILD / "forge/recorded", matching="RecordedTest")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed; 0 failed" in done.stdout
+
+
+def test_the_examples_do_what_they_say_and_refuse_the_rest():
+    """Lender and trading contract of `contracts/src/examples`, over the shipped bytecode and a verifier that accepts
+    everything."""
+    done = run_suite(BUILD / "forge/shipped", matching="ExamplesTest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "12 passed; 0 failed" in done.stdout
