@@ -142,7 +142,7 @@ contract ExamplesTest is ZkMarginFixture {
         request.deadline = NEVER;
         (request.cash, request.commitmentOld, request.commitmentNew) = (50e6, _commitment(account), fresh());
         _wallet.deposit(request);
-        request.epoch = pointsOf(oracle.latestNumber());
+        request.epoch = pointOf(oracle.latestNumber(), "withdraw");
         (request.cash, request.commitmentOld, request.commitmentNew) = (20e6, _commitment(account), fresh());
         request.recipient = address(this);
         bytes memory call = abi.encodeCall(_wallet.withdraw, (request));
@@ -182,13 +182,13 @@ contract ExamplesTest is ZkMarginFixture {
         ActionRequest memory request;
         (request.account, request.policy, request.deadline) = (account, policy, NEVER);
         request.commitmentOld = _commitment(account);
-        request.epoch = pointsOf(oracle.latestNumber());
+        request.epoch = pointOf(oracle.latestNumber(), policy);
         house.attest(request);
     }
 
     function _tradeOf(bytes32 plus, bytes32 minus) private returns (TradeRequest memory request) {
         request.tradeTag = fresh();
-        request.epoch = pointsOf(oracle.latestNumber());
+        request.epoch = pointOf(oracle.latestNumber(), "initial");
         (request.plus, request.minus) = (_sideOf(plus), _sideOf(minus));
     }
 
