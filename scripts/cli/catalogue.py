@@ -172,3 +172,33 @@ def new_market(out: OutFile, market: Market = DEFAULT_MARKET, as_json: AsJson = 
         raise UnknownName("market (neither a shipped name nor a file)", market, list_shipped(DATA))
     load_snapshot(market)
     _write_new(out, read_text(path), as_json)
+
+
+@new_app.command("package")
+def new_package(
+    out: Annotated[Path, typer.Option(help="New folder.")],
+    deployment: Annotated[list[Path], typer.Option(help="deployment.json to put in; repeat for other chains.")] = (),  # type: ignore[assignment]
+    as_json: AsJson = False,
+) -> None:
+    """Write the contracts as an npm package and Foundry dependency, with ABIs and addresses.
+
+    Example: zkmargin new package --deployment deployment.json --out contracts-package
+    """
+    from zkmargin.contracts.compile import compile_contracts
+    from zkmargin.contracts.deployment import Deployment
+    from zkmargin.contracts.package import write_package
+    from zkmargin.scripts.cli.inputs import NotWritable, require_writable
+
+    require_writable(out)
+    if out.exists():
+        raise NotWritable(out, "it exists")
+    deployments = [Deployment.load(path) for path in deployment]
+    with console.show_steps(1) as steps:
+        steps.start("compile")
+        artifacts = compile_contracts()
+        steps.done()
+    write_package(out, artifacts, deployments)
+    if as_json:
+        console.print_json({"written": str(out)})
+    else:
+        console.out.print(f"written: {out}")
