@@ -40,7 +40,7 @@ class DefaultCase:
 
 
 class DefaultDesk:
-    """Deadlines, freezes, revelations and auctions of a DefaultHouse."""
+    """Deadlines, freezes, revelations and auctions of a clearing house."""
 
     def __init__(self, chain: Chain, clearing_house: str, domain: Domain, *, first_block: int = 0):
         self.contract = Contract(chain, compile_contracts()["DefaultDesk"], clearing_house)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
 
 HOUR = 3600
 
@@ -31,12 +29,3 @@ class DefaultTerms:
     def to_abi(self) -> tuple[int, ...]:
         """In the order of the contract's struct."""
         return tuple(asdict(self).values())
-
-
-@dataclass(frozen=True)
-class DefaultPlan:
-    """A desk for defaults to be deployed with a venue, for its first key version."""
-
-    reveal_vkey: Mapping[str, Any]
-    """snarkjs's verification key of `reveal`, from the same set-up as the others."""
-    terms: DefaultTerms = field(default_factory=DefaultTerms)

@@ -8,16 +8,18 @@ before it exists (CREATE: deployer and nonce); its constructor refuses if that w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import rlp
+from eth_typing import ABIFunction
+from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from zkmargin.contracts.chain import Chain, Receipt, require_accounts, require_development_chain
-from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.compile import Artifact, compile_contracts
 from zkmargin.contracts.contract import Contract
-from zkmargin.contracts.default_terms import DefaultPlan
+from zkmargin.contracts.default_terms import DefaultTerms
 from zkmargin.contracts.deployment import WETH_LOT, Deployment
 from zkmargin.contracts.errors import AnswerMalformed, CallInvalid, DeploymentMismatch, Reverted
 from zkmargin.contracts.key_material import KeyMaterial, encode_key
@@ -34,6 +36,8 @@ LEAST_SETTLEMENT_DELAY = 600
 """Seconds that a settlement waits at least, except on development chains: time for the guardian to look at it."""
 LEAST_TIMELOCK = 2 * SECONDS_PER_DAY
 """Seconds from an owner's announcement to its act at least, except on development chains."""
+ROUTED = 1
+"""Desks that are made between the vault and the clearing house."""
 DECIMALS = {"cash": 6, "weth": 18}
 """Decimals of each token: a unit of cash is a micro-dollar, and `WETH_LOT` counts in wei."""
 
@@ -73,9 +77,10 @@ def deploy(
     activation_delay: int = 0,
     settlement_delay: int = 0,
     tokens: Mapping[str, str] | None = None,
-    defaults: DefaultPlan | None = None,
+    terms: DefaultTerms | None = None,
 ) -> Deployment:
-    """Deploys everything from the node's first account and registers `keys` as version 1.
+    """Deploys everything from the node's first account and registers `keys` as version 1, which the desk for defaults
+    serves.
 
     Parameters
     ----------
@@ -100,8 +105,8 @@ def deploy(
         `LEAST_SETTLEMENT_DELAY`, except on development chains, and half an hour at most.
     tokens : mapping of str to str, optional
         Addresses under "cash" and "weth"; by default test tokens are deployed, on development chains only.
-    defaults : DefaultPlan, optional
-        A desk for defaults, on development chains only while it is in work: the clearing house is then a DefaultHouse.
+    terms : DefaultTerms, optional
+        Of defaults; the same bounds hold on every chain.
 
     Raises
     ------
@@ -124,8 +129,6 @@ def deploy(
         require_development_chain(chain)
     if tokens is None:
         require_development_chain(chain, "test tokens")
-    if defaults is not None:
-        require_development_chain(chain, "a desk for defaults")
     if activation_delay < LEAST_DELAY:
         require_development_chain(chain, f"an activation delay of {activation_delay} s, below {LEAST_DELAY}")
     if settlement_delay < LEAST_SETTLEMENT_DELAY:
@@ -153,19 +156,15 @@ def deploy(
     shared = (registry.address, oracle.address, registry.address)
     desk, _ = deploy_contract(chain, "AccountDesk", *shared)
     batches, _ = deploy_contract(chain, "BatchDesk", *shared, desk.call("WALLETS"))
-    reveals = _deploy_reveals(chain, keys, defaults) if defaults else None
+    reveals = _deploy_reveals(chain, keys)
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
-    expected = compute_create_address(deployer, nonce + (2 if defaults else 1))
+    expected = compute_create_address(deployer, nonce + 1 + ROUTED)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     parts = (*shared, vault.address, desk.address, batches.address)
-    if defaults and reveals:
-        wallets = desk.call("WALLETS")
-        arguments = (*shared, wallets, vault.address, reveals, 1, defaults.terms.to_abi())
-        default_desk, _ = deploy_contract(chain, "DefaultDesk", *arguments)
-        house, _ = deploy_contract(chain, "DefaultHouse", *parts, default_desk.address)
-    else:
-        house, _ = deploy_contract(chain, "ClearingHouse", *parts)
+    arguments = (*shared, desk.call("WALLETS"), vault.address, reveals, 1, (terms or DefaultTerms()).to_abi())
+    defaults, _ = deploy_contract(chain, "DefaultDesk", *arguments)
+    house, _ = deploy_contract(chain, "ClearingHouse", *parts, [make_route("DefaultDesk", defaults.address)])
     attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address)
     if owner != deployer:
         registry.send("transferOwnership", owner)
@@ -188,10 +187,24 @@ def deploy(
     )
 
 
-def _deploy_reveals(chain: Chain, keys: KeyMaterial, defaults: DefaultPlan) -> str:
+def make_route(name: str, address: str) -> tuple[str, list[bytes]]:
+    """What the clearing house is told of the desk of that name at an address: every function that it does not have
+    itself goes there."""
+    artifacts = compile_contracts()
+    selectors = _list_selectors(artifacts[name]) - _list_selectors(artifacts["ClearingHouse"])
+    return address, sorted(selectors)
+
+
+def _list_selectors(artifact: Artifact) -> set[bytes]:
+    return {
+        function_abi_to_4byte_selector(cast(ABIFunction, item)) for item in artifact.abi if item["type"] == "function"
+    }
+
+
+def _deploy_reveals(chain: Chain, keys: KeyMaterial) -> str:
     """Address of the verifier of revelations, its key stored."""
     reveals, _ = deploy_contract(chain, "RevealVerifier")
-    reveals.send("fix", encode_key(defaults.reveal_vkey, "reveal", keys.preset))
+    reveals.send("fix", encode_key(keys.reveal_vkey, "reveal", keys.preset))
     return reveals.address
 
 

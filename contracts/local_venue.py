@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from zkmargin.contracts.chain import Chain, Receipt, require_accounts, run_anvil
-from zkmargin.contracts.default_terms import DefaultPlan
+from zkmargin.contracts.default_terms import DefaultTerms
 from zkmargin.contracts.deploy import deploy
 from zkmargin.contracts.errors import CallInvalid
 from zkmargin.contracts.messages import EpochPoints, SignedEpoch
@@ -83,8 +83,8 @@ class LocalVenue(Venue):
         The market.
     keys : VenueKeys, optional
         By default those that `zkmargin setup` made for the market's preset.
-    defaults : DefaultPlan, optional
-        A desk for defaults, in work.
+    terms : DefaultTerms, optional
+        Of defaults.
     chain : Chain, optional
         A development chain that runs; by default an Anvil of this venue's own, whose clock starts at the market's time.
 
@@ -102,12 +102,12 @@ class LocalVenue(Venue):
         *,
         keys: VenueKeys | None = None,
         chain: Chain | None = None,
-        defaults: DefaultPlan | None = None,
+        terms: DefaultTerms | None = None,
     ):
         self._resources = ExitStack()
         self.keys = keys or load_venue_keys(snapshot.listing.preset.name)
         self.snapshot = snapshot
-        self._defaults = defaults
+        self._terms = terms
         self.latest: LiveEpoch | None = None
         self._live: dict[int, LiveEpoch] = {}
         try:
@@ -128,7 +128,7 @@ class LocalVenue(Venue):
             addresses,
             threshold=THRESHOLD,
             generation=snapshot.listing.generation,
-            defaults=self._defaults,
+            terms=self._terms,
         )
         contracts = Contracts(chain, deployment)
         registered = RegisteredKey.find(

@@ -8,7 +8,13 @@ import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Action, Epoch, Messages, Open} from "../src/generated/Messages.sol";
 import {IAccountBook} from "../src/interfaces/IAccountBook.sol";
 import {IAccountDesk} from "../src/interfaces/IAccountDesk.sol";
-import {EpochPoint, IClearingHouse, MarginAccount, OpenRequest} from "../src/interfaces/IClearingHouse.sol";
+import {
+    EpochPoint,
+    IClearingHouse,
+    MarginAccount,
+    OpenRequest,
+    RoutedDesk
+} from "../src/interfaces/IClearingHouse.sol";
 import {Collateral, ICollateralVault} from "../src/interfaces/ICollateralVault.sol";
 import {IRiskOracle, Point} from "../src/interfaces/IRiskOracle.sol";
 import {Points} from "../src/libraries/Points.sol";
@@ -72,7 +78,11 @@ abstract contract ZkMarginFixture is Deployer {
             deployCode("CollateralVault", "CollateralVault", abi.encode(expected, oracle, usdc, collaterals))
         );
         house = IClearingHouse(
-            deployCode("ClearingHouse", "ClearingHouse", abi.encode(registry, oracle, verifier, vault, desk, batches))
+            deployCode(
+                "ClearingHouse",
+                "ClearingHouse",
+                abi.encode(registry, oracle, verifier, vault, desk, batches, new RoutedDesk[](0))
+            )
         );
         for (uint256 i = 0; i < 2; i++) {
             Mintable token = i == 0 ? usdc : weth;

@@ -20,12 +20,14 @@ import {
     MarginAccount,
     OpenRequest,
     PolicyAttestation,
+    RoutedDesk,
     TradeRequest,
     TradeSide
 } from "./interfaces/IClearingHouse.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {IMarginVerifier, SideSignals, TradeSignals, Transition} from "./interfaces/IMarginVerifier.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+import {VaultDesk} from "./VaultDesk.sol";
 import {Amounts} from "./libraries/Amounts.sol";
 import {Attestations} from "./libraries/Attestations.sol";
 
@@ -51,13 +53,17 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
     /// @inheritdoc IClearingHouse
     IAccountViews public immutable VIEWS;
 
+    /// @inheritdoc IClearingHouse
+    mapping(bytes4 selector => address) public deskOf;
+
     constructor(
         IKeyRegistry registry,
         IRiskOracle oracle,
         IMarginVerifier verifier,
         CollateralVault vault,
         AccountDesk desk,
-        BatchDesk batches
+        BatchDesk batches,
+        RoutedDesk[] memory routed
     ) AccountBook(registry, oracle, verifier, desk.WALLETS()) {
         (VAULT, DESK, BATCHES) = (vault, desk, batches);
         VIEWS = new AccountViews(this, registry, oracle);
@@ -65,6 +71,17 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
         _requireNamed(address(vault), address(vault.CLOCK()), address(oracle));
         _requireShared(desk);
         _requireShared(batches);
+        for (uint256 i = 0; i < routed.length; i++) {
+            AccountBook code = AccountBook(routed[i].desk);
+            _requireShared(code);
+            _requireNamed(address(code), address(VaultDesk(address(code)).VAULT()), address(vault));
+            for (uint256 j = 0; j < routed[i].selectors.length; j++) deskOf[routed[i].selectors[j]] = address(code);
+        }
+    }
+
+    /// @notice Whatever the clearing house does not know itself goes to the desk that does, in this contract's storage.
+    fallback() external {
+        _delegate(_findDesk());
     }
 
     // ------------------------------------------------------------------ at the desk
@@ -240,19 +257,24 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
     }
 
     /// @dev What runs in this contract's storage means the same registry, oracle, verifier and wallets.
-    function _requireShared(AccountBook part) internal view {
+    function _requireShared(AccountBook part) private view {
         _requireNamed(address(part), address(part.REGISTRY()), address(REGISTRY));
         _requireNamed(address(part), address(part.ORACLE()), address(ORACLE));
         _requireNamed(address(part), address(part.VERIFIER()), address(VERIFIER));
         _requireNamed(address(part), address(part.WALLETS()), address(WALLETS));
     }
 
-    function _requireNamed(address part, address named, address expected) internal pure {
+    function _requireNamed(address part, address named, address expected) private pure {
         if (named != expected) revert WiringWrong(part, named);
     }
 
+    function _findDesk() private view returns (address desk) {
+        desk = deskOf[msg.sig];
+        if (desk == address(0)) revert EntryUnknown(msg.sig);
+    }
+
     /// @dev Runs a desk's code in this contract's storage and returns what it returns; it takes the lock itself.
-    function _delegate(address desk) internal {
+    function _delegate(address desk) private {
         assembly ("memory-safe") {
             let words := mload(0x40)
             calldatacopy(words, 0, calldatasize())

@@ -6,6 +6,7 @@ import {AccountBook} from "./AccountBook.sol";
 import {ActionPath} from "./ActionPath.sol";
 import {CollateralVault} from "./CollateralVault.sol";
 import {Delegated} from "./Delegated.sol";
+import {VaultDesk} from "./VaultDesk.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Appraisal, Bid, Flow, Messages, Reveal} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
@@ -21,7 +22,7 @@ import {Bn254} from "./libraries/Bn254.sol";
 
 /// @title DefaultDesk
 /// @notice What it does and what it relies on is written in IDefaultDesk.
-contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
+contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
     struct Checkpoint {
         uint40 time; // unix seconds
         uint40 clock; // seconds of the clock of deadlines
@@ -50,8 +51,6 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
     bytes32 public constant INSURANCE = keccak256("zkmargin.insurance");
     /// @inheritdoc IDefaultDesk
     IRevealVerifier public immutable REVEALS;
-    /// @notice The vault of the clearing house.
-    CollateralVault public immutable VAULT;
     /// @notice Version of the keys that REVEALS is for.
     uint16 public immutable KEY_VERSION;
     /// @notice Seconds from the last proof, on the clock of deadlines, after which an account may be frozen.
@@ -74,7 +73,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         IRevealVerifier reveals,
         uint16 keyVersion,
         DefaultTerms memory terms
-    ) AccountBook(registry, oracle, verifier, wallets) {
+    ) AccountBook(registry, oracle, verifier, wallets) VaultDesk(vault) {
         _requireBetween("lease", terms.lease, 1 hours, 1 days);
         _requireBetween("grace", terms.grace, 10 minutes, 1 days);
         _requireBetween("window", terms.window, 10 minutes, 1 days);
@@ -85,7 +84,7 @@ contract DefaultDesk is ActionPath, Delegated, IDefaultDesk {
         _requireBetween("marginPeriod", terms.marginPeriod, together, 2 days);
         if (reveals.key() == address(0)) revert TermsInvalid("reveals", 0, 1);
         registry.transitionKey(keyVersion); // reverts unless the key is live
-        (REVEALS, VAULT, KEY_VERSION) = (reveals, vault, keyVersion);
+        (REVEALS, KEY_VERSION) = (reveals, keyVersion);
         DEADLINE = uint40(terms.lease) + terms.grace;
         (WINDOW, AUCTION) = (terms.window, terms.auction);
         (BOUNTY, LATE_FEE) = (terms.bounty, terms.lateFee);

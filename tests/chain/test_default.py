@@ -13,7 +13,7 @@ from tests.support.proving import get_stated_prover
 from zkmargin.committee.decryption import open_escrow
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.default_desk import DefaultDesk
-from zkmargin.contracts.default_terms import DefaultPlan, DefaultTerms
+from zkmargin.contracts.default_terms import DefaultTerms
 from zkmargin.contracts.errors import FreezeNotFinal, Reverted
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.local_venue import LocalVenue
@@ -105,10 +105,9 @@ def shared_stage() -> Iterator[Stage]:
     keys = load_venue_keys("mini")
     transition, opening = (key.verifying_key for key in (keys.transition, keys.open))
     material = KeyMaterial.of_keys(transition, opening, COMMITTEE.record.public_key, keys.preset, insecure=True)
-    keys = replace(keys, material=replace(material, proving_keys=keys.material.proving_keys))
-    plan = DefaultPlan(get_stated_prover("reveal", keys.preset).verifying_key.to_json(), TERMS)
+    keys = replace(keys, material=replace(material, reveal_vkey=keys.material.reveal_vkey))
     snapshot = to_preset(load_snapshot(MARKET), "mini")
-    with LocalVenue(snapshot, keys=keys, defaults=plan) as venue:
+    with LocalVenue(snapshot, keys=keys, terms=TERMS) as venue:
         venue.post_epoch()
         house = venue.contracts.house.contract.address
         first_block = venue.contracts.deployment.first_block

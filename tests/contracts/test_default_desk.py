@@ -1,21 +1,20 @@
 """Each check of the desk for defaults, from a case that passes and one thing changed; keys are simulated."""
 
 from dataclasses import astuple, dataclass, replace
-from functools import cache
 
 import pytest
 from eth_abi import encode as abi_encode
-from eth_utils import keccak
+from eth_utils import function_signature_to_4byte_selector, keccak
 
 from tests.support.reverts import refused, reverts
-from tests.support.simulator import SimulatedKey
+from tests.support.simulator import make_reveal_key
 from tests.support.world import HOUR, LOT, POLICIES, USDC, Party, World, make_wallet, tamper
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
-from zkmargin.contracts.default_terms import DefaultPlan, DefaultTerms
-from zkmargin.contracts.deploy import compute_create_address, deploy_contract
+from zkmargin.contracts.default_terms import DefaultTerms
+from zkmargin.contracts.deploy import compute_create_address, deploy_contract, make_route
 from zkmargin.contracts.messages import sign_unchecked
 from zkmargin.contracts.requests import BidRequest
 from zkmargin.engine.presets import get_preset
@@ -46,14 +45,9 @@ FLOOR = -(2**100)
 """Lowest price of an appraisal that leaves it to the surplus."""
 
 
-@cache
-def get_reveal_key() -> SimulatedKey:
-    return SimulatedKey("reveal", get_preset("mini"), 7)
-
-
 @pytest.fixture(scope="module")
 def deployed_world(chain):
-    made = World(chain, defaults=DefaultPlan(get_reveal_key().vkey, TERMS))
+    made = World(chain, terms=TERMS)
     made.prepare()
     return made
 
@@ -116,7 +110,7 @@ class Court:
     def prove_reveal(self, message: Reveal, **changes):
         rho = compute_context(compute_digest(self.world.domain, message))
         evaluation = compute_evaluation([message.cash, *message.words], rho)
-        return get_reveal_key().prove(
+        return make_reveal_key(get_preset("mini")).prove(
             {"commitment": message.commitment, "rho": rho, "evaluation": evaluation, **changes}
         )
 
@@ -845,19 +839,19 @@ def test_the_house_takes_a_desk_of_its_own_parts_only(court, wrong):
     desk = make_desk(court, **{"VAULT": vault.address, **({wrong: stranger} if wrong else {})})
     parts = [deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier, vault.address]
     house = world.house.contract
-    desks = [house.call("DESK"), house.call("BATCHES"), desk.address]
+    desks = [house.call("DESK"), house.call("BATCHES"), [make_route("DefaultDesk", desk.address)]]
     if wrong is None:
-        assert deploy_contract(chain, "DefaultHouse", *parts, *desks)[0].address == expected
+        assert deploy_contract(chain, "ClearingHouse", *parts, *desks)[0].address == expected
     else:
         with reverts("WiringWrong", part=desk.address, named=stranger):
-            deploy_contract(chain, "DefaultHouse", *parts, *desks)
+            deploy_contract(chain, "ClearingHouse", *parts, *desks)
 
 
 @pytest.mark.property("P-272")
 def test_the_desk_itself_does_nothing(court):
     """Its code runs in the clearing house's storage alone."""
-    house = Contract(court.world.chain, compile_contracts()["DefaultHouse"], court.contract.address)
-    alone = DefaultDesk(court.world.chain, house.call("DEFAULTS"), court.world.domain)
+    address = court.world.house.contract.call("deskOf", function_signature_to_4byte_selector("tick()"))
+    alone = DefaultDesk(court.world.chain, address, court.world.domain)
     account = court.world.alice.id
     court.world.post()
     for call in (

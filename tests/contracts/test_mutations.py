@@ -20,7 +20,7 @@ import pytest
 
 from tests.contracts import test_action_table
 from tests.contracts.test_action_table import MAX_AGE, make_scene
-from tests.contracts.test_default_desk import TERMS, Court, get_reveal_key
+from tests.contracts.test_default_desk import TERMS, Court
 from tests.support.reverts import refused
 from tests.support.world import USDC, Party, World
 from zkmargin.contracts import deploy
@@ -28,7 +28,6 @@ from zkmargin.contracts.chain import Chain, run_anvil
 from zkmargin.contracts.clearing_house import Margin, Status
 from zkmargin.contracts.compile import SETTINGS, compile_contracts, compile_sources, read_sources
 from zkmargin.contracts.default_desk import DefaultDesk
-from zkmargin.contracts.default_terms import DefaultPlan
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import Reverted
 from zkmargin.prover.messages.action_table import ActionKind, EpochRule
@@ -146,7 +145,7 @@ def hearing() -> Iterator[Hearing]:
         artifacts = {**compile_contracts(), "DefaultDesk": variant["DefaultDesk"]}
         patch.setattr(deploy, "compile_contracts", lambda: artifacts)
         put_table(chain, TABLE)
-        world = World(chain, defaults=DefaultPlan(get_reveal_key().vkey, TERMS))
+        world = World(chain, terms=TERMS)
         world.prepare()
         bidder = world.open("carol")
         world.deposit(bidder, 100 * USDC)

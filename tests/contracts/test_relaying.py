@@ -343,7 +343,7 @@ def test_the_house_takes_desks_of_the_same_registry_oracle_verifier_and_wallets_
         chain, "CollateralVault", expected, deployment.risk_oracle, deployment.cash, [(8, deployment.weth, LOT)]
     )
     with pytest.raises(Reverted) as caught:
-        deploy_contract(chain, "ClearingHouse", *parts, vault.address, *desks)
+        deploy_contract(chain, "ClearingHouse", *parts, vault.address, *desks, [])
     assert (caught.value.error, caught.value.fields["part"]) == ("WiringWrong", desk.address)
 
 
@@ -360,4 +360,4 @@ def test_the_house_takes_a_vault_on_the_oracles_clock_only(world):
     )
     parts = [deployment.key_registry, deployment.risk_oracle, deployment.margin_verifier, vault.address]
     with reverts("WiringWrong", part=vault.address, named=other.address):
-        deploy_contract(chain, "ClearingHouse", *parts, house.call("DESK"), house.call("BATCHES"))
+        deploy_contract(chain, "ClearingHouse", *parts, house.call("DESK"), house.call("BATCHES"), [])

@@ -226,7 +226,7 @@ def test_the_vault_and_the_house_name_each_other(world):
         deploy_contract(
             world.chain, "ClearingHouse", world.deployment.key_registry, world.deployment.risk_oracle,
             world.deployment.margin_verifier, other.contract.address, world.house.contract.call("DESK"),
-            world.house.contract.call("BATCHES"),
+            world.house.contract.call("BATCHES"), [],
         )  # fmt: skip
 
 

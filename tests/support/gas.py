@@ -25,8 +25,8 @@ REPEATS = 3
 RING = 256
 """Epochs that the oracle keeps: one so much later takes the place of another."""
 CONTRACTS = (
-    "AccountDesk", "AccountViews", "ClearingHouse", "CollateralVault", "KeyRegistry", "MarginVerifier", "RiskOracle",
-    "WalletSignatures",
+    "AccountDesk", "AccountViews", "BatchDesk", "ClearingHouse", "CollateralVault", "DefaultDesk", "KeyRegistry",
+    "MarginVerifier", "RevealVerifier", "RiskOracle", "WalletSignatures",
 )  # fmt: skip
 
 

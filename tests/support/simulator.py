@@ -103,8 +103,15 @@ def make_material(transition: SimulatedKey, opening: SimulatedKey, flat: int, **
         "committee": SUBGROUP_GENERATOR,
         "open_constant": to_point(opening.sum_public(name_committee(SUBGROUP_GENERATOR))),
         "insecure": True,
+        "reveal_vkey": make_reveal_key(transition.preset).vkey,
     }
     return KeyMaterial(**{**fields, **changes})
+
+
+@cache
+def make_reveal_key(preset: Preset) -> SimulatedKey:
+    """The key of `reveal`, the same in every run."""
+    return SimulatedKey("reveal", preset, 7)
 
 
 def name_committee(key: tuple[int, int]) -> dict[str, int]:

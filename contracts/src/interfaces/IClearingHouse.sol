@@ -158,6 +158,14 @@ struct TradeRequest {
     TradeSide minus;
 }
 
+/// @notice A desk beside those that the clearing house names, and what it is called for.
+/// @param desk Its code (VaultDesk), which shares registry, oracle, verifier and vault.
+/// @param selectors Of the functions that go to it.
+struct RoutedDesk {
+    address desk;
+    bytes4[] selectors;
+}
+
 /// @title Accounts whose positions nobody sees, and the actions on them
 /// @notice An account is a commitment to positions and cash. Each action brings a proof that the new state follows from
 ///         the old one and meets the action's policy. Which action may do what is written in ActionRules, and only
@@ -207,6 +215,10 @@ struct TradeRequest {
 ///      `FieldNotTaken` comes at the step that would read a field which the action does not take; flows are refused as
 ///      `FlowLotsInvalid`.
 interface IClearingHouse is IAccountBook {
+    /// @notice Neither the clearing house nor a desk knows such a call.
+    /// @param selector Its first four bytes.
+    error EntryUnknown(bytes4 selector);
+
     /// @notice Absorbs a stated part of the inbox. Anyone may carry it in; auth must have signed.
     /// @dev Needs no epoch, proves no margin and goes on while paused. Takes cash, fee, flows; the fee comes out of the
     ///      cash. An account that may hold derivatives and is two steps behind the oracle must roll first. Reverts as
@@ -328,6 +340,11 @@ interface IClearingHouse is IAccountBook {
     /// @notice The code of batches, which runs in this contract.
     /// @return Its address.
     function BATCHES() external view returns (IBatchDesk);
+
+    /// @notice The desk to which calls with a selector go that the clearing house does not know itself (IDefaultDesk).
+    /// @param selector First four bytes of the call.
+    /// @return Its code; 0 where such calls are refused, as `EntryUnknown`.
+    function deskOf(bytes4 selector) external view returns (address);
 
     /// @notice What shows other contracts what accounts have proved, and which digests auths sign.
     /// @return The contract, which stores nothing.
