@@ -1,18 +1,20 @@
 """Which wires follow from a circuit's inputs, for every witness: by propagation, without looking at a value.
 
-Three rules, on the constraints as they are written (O0):
+Four rules, on the constraints as they are written (O0):
 
 1. *Linear.* One wire of a constraint is unknown, and its coefficient is a constant other than zero.
 2. *Bits.* All unknown wires of a linear constraint are held to 0 or 1 and stand there with the coefficients c 2^j,
    distinct j below 253: a number below 2^253 has one such form, as p exceeds 2^253.
 3. *Picks.* All unknown wires u_i of a linear constraint are held by u_i (x - c_i) = 0 to one known x, with distinct
    constants c_i: at most one u_i is not zero, and the constraint gives it.
+4. *Quotients.* One wire of a constraint is unknown, and its coefficient is known but no constant: it follows if that is
+   not zero, which has to be argued. Only wires that are named for it are taken so.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.support.circuit_harness import Combination, P
@@ -40,7 +42,8 @@ class Derivation:
 class Propagation:
     """The constraints of a circuit, prepared for propagation."""
 
-    def __init__(self, rows: Sequence[Row]):
+    def __init__(self, rows: Sequence[Row], quotients: Collection[int] = ()):
+        self.quotients = frozenset(quotients)
         self.rows = [tuple(dict(_clean(side)) for side in row) for row in rows]
         self.users: dict[int, set[int]] = defaultdict(set)
         for number, row in enumerate(self.rows):
@@ -114,6 +117,9 @@ class Propagation:
             (wire,) = unknown
             if _has_constant_coefficient(row, wire):
                 found.rules["linear"] += 1
+                return (wire,)
+            if wire in self.quotients:
+                found.rules["quotients"] += 1
                 return (wire,)
         form = _to_linear(row)
         if form is None:
