@@ -97,14 +97,15 @@ abstract contract ActionPath is AccountBook {
         action.deadline = deadline;
     }
 
-    /// @dev One side of a trade before `_draft` or `_fill`. Of a trade's amounts there is only the fee: neither cash
-    ///      nor collateral moves, and nobody receives a payment.
+    /// @dev Fills in one side of a trade before `_draft` or `_fill`. Of a trade's amounts there is only the fee:
+    ///      neither cash nor collateral moves, and nobody receives a payment.
     function _startSide(
+        Action memory action,
         TradeSide calldata given,
         bytes32 counterparty,
         uint256 tradeTag,
         int8 side
-    ) internal pure returns (Action memory action) {
+    ) internal pure {
         action.kind = uint8(ActionKind.TRADE);
         action.counterparty = counterparty;
         action.tradeTag = tradeTag;

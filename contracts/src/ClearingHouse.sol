@@ -173,8 +173,10 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
         if (plusSide.account == minusSide.account) revert SelfTrade(plusSide.account);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         if (!rule.has(ActionRules.SIDES)) revert SidesWrong(ActionKind.TRADE, false);
-        Action memory plus = _startSide(plusSide, minusSide.account, request.tradeTag, 1);
-        Action memory minus = _startSide(minusSide, plusSide.account, request.tradeTag, -1);
+        Action memory plus;
+        Action memory minus;
+        _startSide(plus, plusSide, minusSide.account, request.tradeTag, 1);
+        _startSide(minus, minusSide, plusSide.account, request.tradeTag, -1);
         AccountHead memory plusHead;
         AccountHead memory minusHead;
         _draftSide(rule, plus, plusHead, plusSide);

@@ -196,10 +196,16 @@ contract MarginVerifier is Groth16Checks, IMarginVerifier {
         _weigh(sums, Statement.CASH_FLOW, Bn254.toField(row.cashFlow), weight);
     }
 
+    /// @dev Adds weight times value to the sum of the signal at `index`, which is below STORED_POINTS.
     function _weigh(uint256[] memory sums, uint256 index, uint256 value, uint256 weight) private pure {
         if (value == 0) return;
         Bn254.requireSignal(value);
-        sums[index] = addmod(sums[index], mulmod(weight, value, Bn254.R), Bn254.R);
+        uint256 order = Bn254.R;
+        assembly ("memory-safe") {
+            // Within the list: it has STORED_POINTS words behind its length.
+            let place := add(sums, mul(0x20, add(index, 1)))
+            mstore(place, addmod(mload(place), mulmod(weight, value, order), order))
+        }
     }
 
     /// @dev Writes -weight A, B of a later proof as an entry of the pairing, and adds weight C to `c`.

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from eth_utils import function_abi_to_4byte_selector
 
 from tests.contracts.test_gas_limits import swap_coordinates
 from tests.support import batch_gas
@@ -165,6 +166,36 @@ def test_proofs_accounts_and_terms_belong_together(crowd):
     other = crowd.attest("net_delta")[0]
     for changes in ({"deadline": crowd.deadline + 1}, {"policy": other.policy, "epoch": other.epoch}):
         refused("ProofRejected", crowd.send_attestations, [replace(item, **changes) for item in (first, second)])
+
+
+@pytest.mark.property("P-157")
+@pytest.mark.parametrize("skipped", [0, 1])
+def test_the_verifier_is_called_as_the_compiler_would_call_it(crowd, skipped):
+    """The desk puts the call together itself: decoded and encoded again, as its ABI says, it is the same."""
+    world = crowd.world
+    alice, bob, carol, dave = crowd.parties
+    requests = crowd.attest()
+    trades = [crowd.trade(alice, bob), crowd.trade(carol, dave)]
+    for party in crowd.parties[:skipped]:
+        world.deposit(party, 1)
+    verifier = Contract(world.chain, compile_contracts()["MarginVerifier"], world.deployment.margin_verifier)
+    abi = world.chain.w3.eth.contract(abi=compile_contracts()["MarginVerifier"].abi)
+    selector = "0x" + function_abi_to_4byte_selector(abi.get_function_by_name("verifyMany").abi).hex()
+    for name, batch, rows in (
+        ("attestBatch", AttestBatch.from_requests(requests, 1, 0), 4 - skipped),
+        ("tradeBatch", TradeBatch.from_requests(trades, 1, 0), 4 - 2 * skipped),
+    ):
+        receipt = world.house.contract.send(name, batch.to_abi(), sender=world.submitter)
+        traced = world.chain._request("debug_traceTransaction", receipt.transaction_hash, {"tracer": "callTracer"})
+        [data] = [call["input"] for call in _list_calls(traced) if call["input"].startswith(selector)]
+        _, arguments = abi.decode_function_input(data)
+        assert verifier.encode("verifyMany", *arguments.values()) == data
+        assert len(arguments["rows"]) == len(arguments["proofs"]) == rows
+
+
+def _list_calls(call):
+    """A traced call and all below it."""
+    return [call, *(inner for part in call.get("calls", []) for inner in _list_calls(part))]
 
 
 def test_a_row_may_stand_twice(crowd):
@@ -438,16 +469,16 @@ def test_rows_at_fault_are_found_by_halves(faults):
 
 
 # ---------------------------------------------------------------------------------------------------------------- costs
-HELD = {("attest", 32): 80_500, ("trade", 8): 197_500}
+HELD = {("attest", 32): 76_500, ("trade", 8): 190_000}
 """Gas of each row of a batch with that many."""
-MISSED = {("attest", 32): 75_000, ("trade", 8): 190_000}
+MISSED = {("attest", 32): 75_000}
 """What was asked for and is not reached: whoever reaches one lowers what is held."""
 
 
 @pytest.mark.parametrize(("name", "count"), HELD)
 def test_batches_cost_what_they_may(name, count):
     each = batch_gas.compute_each(json.loads(batch_gas.LEDGER.read_text())[name], count)
-    assert MISSED[name, count] < each <= HELD[name, count]
+    assert MISSED.get((name, count), 0) < each <= HELD[name, count]
 
 
 def test_the_desk_of_batches_fits():
