@@ -11,6 +11,7 @@ VenueError                 below `engine.errors.ZkMarginError`
 ├── ReplayRefused          a recorded market that may not be dated as new              (chain_id, lag, allowed)
 ├── ProposalRefused    an epoch that a publisher's service does not sign                (what, value, allowed)
 ├── QuorumMissing      an epoch that too few publishers signed             (number, signed, threshold, answers)
+├── IndexUnusable          a database that does not answer, or is of another deployment     (place, reason)
 └── ServiceFailed          a process of a development network that did not start, or ended             (name, reason)
 """
 
@@ -107,6 +108,14 @@ class QuorumMissing(VenueError):
         super().__init__(
             f"epoch {number}: {signed} signatures; allowed: {threshold} or more; {'; '.join(self.answers)}"
         )
+
+
+class IndexUnusable(VenueError):
+    """A database cannot be used for this deployment."""
+
+    def __init__(self, place: str, reason: str):
+        self.place, self.reason = place, reason
+        super().__init__(f"{place}: {reason}")
 
 
 class ServiceFailed(VenueError):

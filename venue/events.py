@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,14 @@ from web3.exceptions import Web3Exception
 
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
-from zkmargin.contracts.logs import read_logs
+from zkmargin.contracts.logs import LogReader
 from zkmargin.contracts.venue import Contracts
 from zkmargin.venue.json_form import to_json_form
 
 LISTENED = ("house", "oracle", "vault", "registry")
 """Contracts of `Contracts` whose events count."""
-EXTENDED = {"ClearingHouse": ("AccountDesk", "BatchDesk")}
-"""Contracts whose code runs at another one's address, with events of their own."""
+DESK = re.compile(r"(?!I[A-Z])\w+Desk")
+"""Names of the contracts that the clearing house calls in its own name."""
 
 
 @dataclass(frozen=True)
@@ -46,52 +47,61 @@ class VenueEvent:
         return {**{name: getattr(self, name) for name in names}, "fields": dict(self.fields)}
 
 
-def read_venue_events(contracts: Contracts, first: int, last: int) -> list[VenueEvent]:
-    """Every event from block `first` to block `last`, both included, in the chain's order.
+class EventReader:
+    """Reads a deployment's events range by range; one question a range for all contracts."""
 
-    Logs that none of these interfaces has are left out, as those of the desk for defaults; ranges are halved where a
-    node limits them.
+    def __init__(self, contracts: Contracts):
+        self._logs = LogReader(contracts.chain)
+        self._listened: dict[str, Contract] = {
+            contract.address: contract for contract in (getattr(contracts, name).contract for name in LISTENED)
+        }
+        self._decoders = {address: _make_decoders(contract) for address, contract in self._listened.items()}
 
-    Raises
-    ------
-    ChainUnavailable
-        If the node refuses a single block, or does not answer.
-    """
-    found = [
-        event for attribute in LISTENED for event in _read_contract(getattr(contracts, attribute).contract, first, last)
-    ]
-    return sorted(found, key=lambda event: (event.block, event.log_index))
+    def read(self, first: int, last: int) -> list[VenueEvent]:
+        """Every event from block `first` to block `last`, both included, in the chain's order.
 
+        Logs that none of these interfaces has are left out.
 
-def _read_contract(contract: Contract, first: int, last: int) -> list[VenueEvent]:
-    decoders = _make_decoders(contract)
-    events = []
-    for log in read_logs(contract.chain, contract.address, [], first, last):
-        decode = decoders.get(bytes(log["topics"][0])) if log["topics"] else None
+        Raises
+        ------
+        ChainUnavailable
+            If the node refuses a single block, or does not answer.
+        """
+        logs = self._logs.read(list(self._listened), [], first, last)
+        found = [event for log in logs if (event := self._decode(log)) is not None]
+        return sorted(found, key=lambda event: (event.block, event.log_index))
+
+    def _decode(self, log: Any) -> VenueEvent | None:
+        contract = self._listened.get(log["address"])
+        if contract is None or not log["topics"]:
+            return None
+        decode = self._decoders[contract.address].get(bytes(log["topics"][0]))
         if decode is None:
-            continue
+            return None
         try:
             decoded = decode.process_log(log)
         except (Web3Exception, DecodingError, ValueError, TypeError):
-            continue
-        events.append(
-            VenueEvent(
-                block=int(log["blockNumber"]),
-                block_hash=log["blockHash"].to_0x_hex(),
-                log_index=int(log["logIndex"]),
-                transaction=log["transactionHash"].to_0x_hex(),
-                contract=contract.name,
-                name=str(decoded["event"]),
-                fields={name: to_json_form(value) for name, value in decoded["args"].items()},
-            )
+            return None
+        return VenueEvent(
+            block=int(log["blockNumber"]),
+            block_hash=log["blockHash"].to_0x_hex(),
+            log_index=int(log["logIndex"]),
+            transaction=log["transactionHash"].to_0x_hex(),
+            contract=contract.name,
+            name=str(decoded["event"]),
+            fields={name: to_json_form(value) for name, value in decoded["args"].items()},
         )
-    return events
+
+
+def list_extensions(contract: str) -> list[str]:
+    """Contracts whose code runs at that one's address and has events of its own: of the clearing house every desk."""
+    return sorted(name for name in compile_contracts() if DESK.fullmatch(name)) if contract == "ClearingHouse" else []
 
 
 def _make_decoders(contract: Contract) -> dict[bytes, Any]:
     """web3's event of each topic."""
     artifacts, decoders = compile_contracts(), {}
-    for name in (contract.name, *EXTENDED.get(contract.name, ())):
+    for name in (*list_extensions(contract.name), contract.name):
         abi = artifacts[name].abi
         bound = contract.chain.w3.eth.contract(address=contract.address, abi=abi)
         for item in abi:

@@ -53,7 +53,7 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
-    *(deploy, publish, events, audit, services.publisher, services.keeper),
+    *(deploy, publish, events, audit, services.publisher, services.keeper, services.indexer),
     *(whatif, size, hedge, explain, distance, backtest, surface, stress, crowding),
 )
 for command in COMMANDS:

@@ -7,7 +7,7 @@ text moves a terminal; and no word of a table is cut or broken.
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -154,3 +154,15 @@ def show_steps(total: int) -> Iterator[Steps]:
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         yield Steps(progress, total)
+
+
+@contextmanager
+def show_blocks() -> Iterator[Callable[[int, int], None]]:
+    """A bar over a chain's blocks, on stderr, which takes the last block read and the chain's last; silent without a
+    terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("block {task.completed:,.0f} of {task.total:,.0f}"), BarColumn(24), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=1)
+        yield lambda reached, latest: progress.update(task, completed=reached, total=max(latest, 1))

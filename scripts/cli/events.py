@@ -34,14 +34,15 @@ def events(
     from zkmargin.contracts.chain import Chain
     from zkmargin.contracts.deployment import Deployment
     from zkmargin.contracts.venue import Contracts
-    from zkmargin.venue.events import read_venue_events
+    from zkmargin.venue.events import EventReader
 
     contracts = Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
     start = contracts.deployment.first_block if first_block is None else first_block
+    reader = EventReader(contracts)
     while True:
         last = contracts.chain.get_block("latest").number
         if last >= start:
-            for event in read_venue_events(contracts, start, last):
+            for event in reader.read(start, last):
                 _print(event, as_json)
             sys.stdout.flush()
             start = last + 1

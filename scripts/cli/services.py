@@ -1,7 +1,8 @@
-"""`zkmargin publisher`, `keeper` and `devnet`: the processes of a venue."""
+"""`zkmargin publisher`, `keeper`, `indexer` and `devnet`: the processes of a venue."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -30,6 +31,11 @@ Source = Annotated[
         "--source", help="A shipped market's name, a file that may change, or a folder of files, one an epoch."
     ),
 ]
+Database = Annotated[
+    str,
+    typer.Option(envvar="ZKMARGIN_DATABASE", help="URL of the index: sqlite:///FILE or postgresql://USER@HOST/NAME."),
+]
+DEFAULT_DATABASE = "sqlite:///index.db"
 Size = Annotated[PresetName, typer.Option(help="Size of the deployment's statement.")]
 Folder = Annotated[Path, typer.Option("--dir", help="The network's folder.")]
 
@@ -99,6 +105,44 @@ def keeper(
     worker.run(
         lambda duty, outcome: console.err.print(f"{duty}: {outcome}", soft_wrap=True), interval=interval, rounds=rounds
     )
+
+
+def indexer(
+    deployment: DeploymentFile = Path("deployment.json"),
+    rpc_url: RpcUrl = "http://127.0.0.1:8545",
+    database: Database = DEFAULT_DATABASE,
+    follow: Annotated[
+        bool, typer.Option("--follow/--once", help="Go on as blocks come, or end with the chain.")
+    ] = True,
+    seconds: Annotated[float, typer.Option(help="Between two looks at the chain.", min=0.05)] = 1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Read a deployment's events into a database: SQLite, or PostgreSQL by URL. Reorganisations are taken back.
+
+    With --json one object a step that added or took back something.
+
+    Example: zkmargin indexer --deployment deployment.json --database sqlite:///index.db
+    """
+    from dataclasses import asdict
+
+    from zkmargin.contracts.chain import Chain
+    from zkmargin.contracts.deployment import Deployment
+    from zkmargin.contracts.venue import Contracts
+    from zkmargin.venue.index.database import open_database
+    from zkmargin.venue.index.indexer import Indexer, Progress
+
+    worker = Indexer(open_database(database), Contracts.connect(Chain(rpc_url), Deployment.load(deployment)))
+    with console.show_blocks() as show:
+
+        def report(outcome: Progress | Exception) -> None:
+            if isinstance(outcome, Progress):
+                show(outcome.reached, outcome.latest)
+                if as_json and (outcome.events or outcome.rolled_back or not follow):
+                    print(json.dumps(asdict(outcome)), flush=True)
+            else:
+                console.print_error(type(outcome).__name__, str(outcome).splitlines()[0])
+
+        worker.run(report, seconds=seconds, follow=follow)
 
 
 @app.command()

@@ -1,0 +1,305 @@
+"""The index of a deployment: what it holds, and that nothing is lost or counted twice."""
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+from web3.exceptions import Web3RPCError
+
+from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
+from zkmargin.contracts.chain import find_free_ports
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.errors import ChainReorganised
+from zkmargin.venue.errors import IndexUnusable
+from zkmargin.venue.events import EventReader, list_extensions
+from zkmargin.venue.index.database import open_database
+from zkmargin.venue.index.indexer import Indexer
+from zkmargin.venue.index.rows import QUIET, ROWS, read_state
+from zkmargin.venue.index.tables import (
+    AccountRow,
+    AccountStateRow,
+    BlockRow,
+    EventRow,
+    FlowRow,
+    PaymentStepRow,
+    RollbackRow,
+    Table,
+    VenueRow,
+)
+
+
+@pytest.fixture
+def engine(tmp_path):
+    made = open_database(f"sqlite:///{tmp_path / 'index.db'}")
+    yield made
+    made.dispose()
+
+
+def read_up(indexer):
+    """Steps until the chain's end."""
+    steps = []
+    while not steps or not steps[-1].is_complete:
+        steps.append(indexer.advance())
+    return steps
+
+
+def list_events(engine):
+    """What the index holds of each event, in the order of its ids."""
+    with Session(engine) as session:
+        query = select(EventRow, BlockRow.hash).join(BlockRow, BlockRow.number == EventRow.block).order_by(EventRow.id)
+        return [(row.block, hash_, row.log_index, row.contract, row.name, row.fields) for row, hash_ in
+                session.execute(query)]  # fmt: skip
+
+
+def list_on_chain(venue):  # noqa: F811
+    latest = venue.chain.get_block("latest").number
+    events = EventReader(venue.contracts).read(venue.contracts.deployment.first_block, latest)
+    return [
+        (item.block, item.block_hash, item.log_index, item.contract, item.name, dict(item.fields)) for item in events
+    ]
+
+
+def require_same(engine, venue):  # noqa: F811
+    """The index holds exactly the chain's events, in order, and accounts are as the chain has them."""
+    assert list_events(engine) == list_on_chain(venue)
+    with Session(engine) as session:
+        for account in session.scalars(select(AccountRow.account)):
+            state, view = read_state(session, account), venue.contracts.house.get_account(bytes.fromhex(account[2:]))
+            assert (state.status, state.generation, int(state.commitment, 16)) == (
+                view.status.name.lower(), view.generation, view.commitment,
+            )  # fmt: skip
+        made = {event: session.scalars(select(table.event)).all() for event, table in (
+            ("Flowed", FlowRow), ("AccountOpened", AccountRow))}  # fmt: skip
+        for name, ids in made.items():
+            assert sorted(ids) == sorted(session.scalars(select(EventRow.id).where(EventRow.name == name)))
+
+
+@pytest.mark.property("P-289")
+def test_an_index_holds_the_chains_events_after_a_restart_at_every_step(venue, engine):  # noqa: F811
+    party = open_funded(venue, "alice", 50_000)
+    party.attest()
+    party.withdraw(1_000_000)
+    total = venue.chain.get_block("latest").number - venue.contracts.deployment.first_block + 1
+    steps = []
+    while not steps or not steps[-1].is_complete:
+        steps.append(Indexer(engine, venue.contracts, step_blocks=7).advance())  # a new process each time
+    assert len(steps) == -(-total // 7) and not any(step.rolled_back for step in steps)
+    require_same(engine, venue)
+    with Session(engine) as session:
+        state = read_state(session, "0x" + party.id.hex())
+        assert state.status == "active" and state.attested_epoch == venue.contracts.oracle.get_latest_number()
+        assert session.scalars(select(PaymentStepRow.state)).all() == ["queued"]
+        assert [row.kind for row in session.scalars(select(FlowRow))] == ["deposit", "withdraw"]
+        assert [row.cash for row in session.scalars(select(FlowRow))] == [50_000_000_000, -1_000_000]
+    assert Indexer(engine, venue.contracts).advance().events == 0
+
+
+@pytest.mark.property("P-290")
+def test_a_reorganisation_of_depth_12_is_undone_without_loss_or_double_count(venue, engine):  # noqa: F811
+    first = open_funded(venue, "alice", 50_000)
+    indexer = Indexer(engine, venue.contracts)
+    read_up(indexer)
+    mark, height = venue.chain.snapshot(), venue.chain.get_block("latest").number
+    first.attest()
+    gone = open_funded(venue, "bob", 10_000)
+    while venue.chain.get_block("latest").number < height + 12:
+        venue.chain.travel(1)
+    read_up(indexer)
+    require_same(engine, venue)
+
+    venue.chain.revert(mark)
+    venue.chain.travel(5)  # another block at the same height
+    step = indexer.advance()
+    assert step.rolled_back and step.reached == height + 1
+    require_same(engine, venue)
+    with Session(engine) as session:
+        assert read_state(session, "0x" + gone.id.hex()) is None
+        (rollback,) = session.scalars(select(RollbackRow))
+        assert rollback.block == height
+        last = rollback.after_event
+    for _ in range(14):  # beyond the old height
+        venue.chain.travel(1)
+    read_up(indexer)
+    require_same(engine, venue)
+    with Session(engine) as session:
+        ids = session.scalars(select(EventRow.id)).all()
+        assert len(ids) == len(set(ids)) and last not in ids
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-290")
+def test_a_chain_that_is_shorter_now_is_followed_back(venue, engine):  # noqa: F811
+    mark, indexer = venue.chain.snapshot(), Indexer(engine, venue.contracts)
+    for _ in range(12):
+        venue.chain.travel(1)
+    read_up(indexer)
+    venue.chain.revert(mark)
+    step = indexer.advance()
+    assert step.rolled_back and step.is_complete and step.reached == venue.chain.get_block("latest").number
+    require_same(engine, venue)
+
+
+@pytest.mark.property("P-290")
+def test_a_block_that_is_replaced_while_it_is_read_is_not_written(venue, engine, monkeypatch):  # noqa: F811
+    indexer, read = Indexer(engine, venue.contracts), EventReader.read
+    mark = venue.chain.snapshot()
+    venue.chain.travel(1)
+
+    def replace(self, first, last):
+        found = read(self, first, last)
+        venue.chain.revert(mark)
+        venue.chain.travel(7)
+        return found
+
+    monkeypatch.setattr(EventReader, "read", replace)
+    with pytest.raises(ChainReorganised):
+        indexer.advance()
+    assert list_events(engine) == []
+    monkeypatch.undo()
+    read_up(indexer)
+    require_same(engine, venue)
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-289")
+def test_a_step_that_the_database_ends_is_taken_again_as_a_whole(venue, engine, monkeypatch):  # noqa: F811
+    indexer, said, fails = Indexer(engine, venue.contracts), [], [True, True]
+    forget = Indexer._forget
+
+    def fail(self, session, last):
+        if fails and fails.pop():
+            raise OperationalError("DELETE", {}, ConnectionError("the database was ended"))
+        forget(self, session, last)
+
+    monkeypatch.setattr(Indexer, "_forget", fail)
+
+    def report(outcome):
+        said.append(type(outcome).__name__)
+        if said[-1] == "Progress":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        indexer.run(report, sleep=lambda seconds: None)
+    assert said == ["OperationalError", "OperationalError", "Progress"]
+    require_same(engine, venue)
+    fails.append(True)
+    venue.chain.travel(1)
+    with pytest.raises(OperationalError):
+        indexer.run(report, follow=False)
+
+
+@pytest.mark.slow
+def test_a_node_that_limits_ranges_is_asked_for_what_it_answers(venue, engine, monkeypatch):  # noqa: F811
+    """At most 5 blocks a question; what was learnt of one range serves the next."""
+    asked, get_logs = [], venue.chain.w3.eth.get_logs
+
+    def limited(question):
+        count = question["toBlock"] - question["fromBlock"] + 1
+        asked.append(count)
+        if count > 5:
+            raise Web3RPCError("query returned more than 10000 results")
+        return get_logs(question)
+
+    monkeypatch.setattr(venue.chain.w3.eth, "get_logs", limited)
+    total = venue.chain.get_block("latest").number - venue.contracts.deployment.first_block + 1
+    indexer = Indexer(engine, venue.contracts)
+    read_up(indexer)
+    require_same(engine, venue)
+    refused = [count for count in asked[: len(asked) // 2] if count > 5]
+    assert len(refused) < total / 2 and max(asked) >= total
+    asked.clear()
+    venue.chain.travel(1)
+    indexer.advance()
+    assert asked == [1]
+
+
+def test_an_index_is_of_one_deployment(venue, engine, tmp_path):  # noqa: F811
+    Indexer(engine, venue.contracts)
+    with Session(engine) as session, session.begin():
+        session.scalars(select(VenueRow)).one().chain_id = 1
+    with pytest.raises(IndexUnusable, match=r"on chain 1, not of 0x"):
+        Indexer(engine, venue.contracts)
+    for url, words in (
+        ("mysql://user:secret@host/x", "sqlite, postgresql"),
+        ("nothing", "sqlite, postgresql"),
+        (f"sqlite:///{tmp_path}/none/index.db", "unable to open"),
+    ):
+        with pytest.raises(IndexUnusable, match=words) as refusal:
+            open_database(url)
+        assert "secret" not in str(refusal.value)
+
+
+def test_the_versions_make_the_tables(engine):
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
+def test_every_event_of_the_desks_and_contracts_is_read():
+    """A desk that is added later comes along: its events have a decoder and, with an account, a row."""
+    names = list_extensions("ClearingHouse")
+    assert {"AccountDesk", "BatchDesk", "DefaultDesk"} <= set(names)
+    events = {item["name"] for name in names for item in compile_contracts()[name].abi if item["type"] == "event"}
+    assert {"Frozen", "Redeemed", "Revealed"} <= events - set(ROWS) - set(QUIET)
+    assert all(name[0] != "I" for name in names)
+
+
+@contextmanager
+def run_postgres(folder):
+    """A PostgreSQL server of the test's own, its URL and what controls it; skips where none is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = str(found[-1]) if found else shutil.which("initdb")
+    is_root = os.geteuid() == 0
+    if initdb is None or (is_root and shutil.which("runuser") is None):
+        pytest.skip("no PostgreSQL")
+    prefix = ["runuser", "-u", "postgres", "--"] if is_root else []
+    if is_root:
+        shutil.chown(folder, "postgres")
+    data, (port,) = folder / "data", find_free_ports(1)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    control = [*prefix, str(Path(initdb).with_name("pg_ctl")), "-D", str(data), "-o", options, "-l", f"{folder}/log"]
+
+    def run(*command):
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, timeout=60)
+
+    run(*prefix, initdb, "-D", str(data), "-A", "trust", "-U", "postgres")
+    run(*control, "-w", "start")
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres", lambda *action: run(*control, "-w", *action)
+    finally:
+        run(*control, "-m", "immediate", "stop")
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-289", "P-290")
+def test_postgresql_holds_the_same_through_a_reorganisation_and_a_kill(venue):  # noqa: F811
+    with TemporaryDirectory() as folder, run_postgres(Path(folder)) as (url, control):
+        engine = open_database(url)
+        indexer = Indexer(engine, venue.contracts, step_blocks=9)
+        open_funded(venue, "alice", 50_000)
+        read_up(indexer)
+        mark = venue.chain.snapshot()
+        for _ in range(12):
+            venue.chain.travel(1)
+        open_funded(venue, "bob", 50_000)
+        read_up(indexer)
+        require_same(engine, venue)
+        control("-m", "immediate", "stop")
+        with pytest.raises(OperationalError):
+            indexer.advance()
+        control("start")
+        venue.chain.revert(mark)
+        venue.chain.travel(3)
+        read_up(indexer)
+        require_same(engine, venue)
+        with Session(engine) as session:
+            assert session.scalars(select(AccountStateRow.account).distinct()).all()
+        engine.dispose()

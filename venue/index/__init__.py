@@ -1,0 +1,1 @@
+"""A deployment's events in a database, read on as blocks come, and what can be asked of it."""

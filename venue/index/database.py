@@ -1,0 +1,55 @@
+"""The database of an index: SQLite in a file, or PostgreSQL by URL, brought to the latest version when it is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from zkmargin.venue.errors import IndexUnusable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 30
+"""How long SQLite waits for another process's writing."""
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+"""Databases that are built for, by the scheme of their URL, and the driver of each."""
+
+
+def open_database(url: str) -> Engine:
+    """The database at a URL, such as `sqlite:///index.db` or `postgresql://user:word@host/name`, at the latest version.
+
+    Raises
+    ------
+    IndexUnusable
+        If the URL is none of these, nothing answers there, or its tables are of a later version; a password is never
+        shown.
+    """
+    try:
+        parsed = make_url(url)
+        driver = DRIVERS[parsed.drivername.split("+")[0]]
+    except (ArgumentError, KeyError):
+        raise IndexUnusable("database URL", f"its scheme is none of {', '.join(DRIVERS)}") from None
+    place = parsed.render_as_string(hide_password=True)
+    engine = create_engine(parsed.set(drivername=driver), pool_pre_ping=True)
+    if driver == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    try:
+        with engine.begin() as connection:
+            config = Config(attributes={"connection": connection})
+            config.set_main_option("script_location", str(MIGRATIONS))
+            command.upgrade(config, "head")
+    except (SQLAlchemyError, CommandError) as fault:
+        raise IndexUnusable(place, f"{type(fault).__name__}: {str(fault).splitlines()[0][:200]}") from None
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _: object) -> None:
+    """Rows go with their blocks, and readers see whole states while another process writes."""
+    for setting in ("foreign_keys = ON", "journal_mode = WAL", f"busy_timeout = {BUSY_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {setting}")

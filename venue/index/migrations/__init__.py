@@ -1,0 +1,1 @@
+"""Versions of the database, one after another (Alembic)."""
