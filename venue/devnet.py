@@ -1,4 +1,4 @@
-"""A development network in one folder: a chain, contracts, publishers, a keeper and funded test wallets.
+"""A development network in one folder: a chain, contracts, publishers, a keeper, an index with its API, test wallets.
 
 ::
 
@@ -6,11 +6,12 @@
     password         of every keystore here, mode 0600
     *.json           keystores of publishers, keeper and test wallets
     deployment.json  the contracts
+    index.db         the index, unless another database is named
     anvil.state      the chain, where it is this network's own
     logs/            what each process said
 
 One process, the supervisor, starts the others and ends them: on SIGTERM, SIGHUP and SIGINT, and by the kernel
-(PR_SET_PDEATHSIG) where it is killed itself. A publisher or keeper that ends is started again. All of it goes on in the
+(PR_SET_PDEATHSIG) where it is killed itself. A service that ends is started again. All of it goes on in the
 same folder after a stop. The chain's clock is never moved; an own chain goes on at the time at which the
 supervisor stopped it, or did so last where it was killed.
 """
@@ -74,6 +75,7 @@ class Settings:
     """A node that is the user's; None for a chain of the network's own."""
     anvil_port: int
     publisher_ports: tuple[int, ...]
+    api_port: int
     chain_time: int | None = None
     """Unix seconds of the own chain's latest block when it was last stopped."""
 
@@ -87,6 +89,7 @@ class SettingsFile(StrictModel):
     rpc_url: str | None
     anvil_port: int
     publisher_ports: list[int]
+    api_port: int
     chain_time: int | None = None
 
 
@@ -161,8 +164,8 @@ class Devnet:
                     raise ServiceFailed(f"network in {self.folder}", f"its {what} is {value}, not {asked}")
             settings = replace(found, market=market, interval=interval)
         else:
-            ports = find_free_ports(PUBLISHERS + 1)
-            settings = Settings(preset, market, interval, rpc_url, ports[0], tuple(ports[1:]))
+            ports = find_free_ports(PUBLISHERS + 2)
+            settings = Settings(preset, market, interval, rpc_url, ports[0], tuple(ports[1:-1]), ports[-1])
         MarketSource(market, get_preset(preset)).load(1)
         self.save(settings)
         return settings
@@ -201,6 +204,11 @@ class Supervisor:
         return self._settings.rpc_url or f"http://127.0.0.1:{self._settings.anvil_port}"
 
     @property
+    def api_url(self) -> str:
+        """The API's."""
+        return f"http://127.0.0.1:{self._settings.api_port}"
+
+    @property
     def processes(self) -> dict[str, int]:
         """Process ids by name."""
         return {name: process.pid for name, process in self._processes.items()}
@@ -223,6 +231,7 @@ class Supervisor:
             self._start_services()
             epoch = self._wait_for_epoch(chain, before)
             if not self._is_stopping:
+                self._start_index()
                 when_ready(self, epoch)
             while not self._is_stopping:
                 self._restart_ended()
@@ -281,6 +290,13 @@ class Supervisor:
         urls = [part for port in settings.publisher_ports for part in ("--publisher", f"http://127.0.0.1:{port}")]
         own = ["--keystore", str(devnet.path("keeper.json")), "--interval", str(settings.interval), *urls]
         self._start("keeper", [*COMMAND, "keeper", *own, *shared])
+
+    def _start_index(self) -> None:
+        """After the first epoch, which would wait for them."""
+        database = ["--database", f"sqlite:///{self._devnet.path('index.db')}"]
+        chain = ["--rpc-url", self.url, "--deployment", str(self._devnet.path("deployment.json"))]
+        self._start("indexer", [*COMMAND, "indexer", *chain, *database])
+        self._start("api", [*COMMAND, "api", "--port", str(self._settings.api_port), *database])
 
     def _wait_for_epoch(self, chain: Chain, before: int) -> int:
         oracle = Contracts.connect(chain, Deployment.load(self._devnet.path("deployment.json"))).oracle

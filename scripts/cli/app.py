@@ -18,6 +18,7 @@ from zkmargin.scripts.cli import (
     ceremony,
     console,
     key,
+    market,
     services,
     simulate,
     trade,
@@ -53,7 +54,17 @@ app = typer.Typer(
 )
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(margin, epoch, prove, verify, demo, setup),
-    *(deploy, publish, events, audit, services.publisher, services.keeper, services.indexer),
+    *(
+        deploy,
+        publish,
+        events,
+        audit,
+        services.publisher,
+        services.keeper,
+        services.watchtower,
+        services.indexer,
+        services.api,
+    ),
     *(whatif, size, hedge, explain, distance, backtest, surface, stress, crowding),
 )
 for command in COMMANDS:
@@ -69,6 +80,7 @@ app.add_typer(services.app, name="devnet")
 app.add_typer(key.app, name="key")
 app.add_typer(catalogue.list_app, name="list")
 app.add_typer(catalogue.new_app, name="new")
+app.add_typer(market.app, name="market")
 app.add_typer(venue.app, name="venue")
 app.add_typer(simulate.app, name="simulate")
 

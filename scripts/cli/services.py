@@ -1,4 +1,4 @@
-"""`zkmargin publisher`, `keeper`, `indexer` and `devnet`: the processes of a venue."""
+"""`zkmargin publisher`, `keeper`, `watchtower`, `indexer`, `api` and `devnet`: the processes of a venue."""
 
 from __future__ import annotations
 
@@ -107,6 +107,36 @@ def keeper(
     )
 
 
+@with_options(WalletOptions)
+def watchtower(
+    options: WalletOptions,
+    key_file: Annotated[list[Path], typer.Option(help="Viewing key of an account, as `key` files have it; repeat.")],
+    deployment: DeploymentFile = Path("deployment.json"),
+    rpc_url: RpcUrl = "http://127.0.0.1:8545",
+    renew: Annotated[int, typer.Option(help="Seconds of age from which on a proof is renewed.", min=1)] = 3600,
+    interval: Annotated[float, typer.Option(help="Seconds between rounds.", min=0.1)] = 60.0,
+    rounds: Annotated[int, typer.Option(help="Rounds, then end; 0 goes on.", min=0)] = 0,
+    places: Annotated[int, typer.Option(help="Proofs at a time.", min=1)] = 1,
+) -> None:
+    """Attest and roll for accounts whose viewing keys are given; the wallet pays for gas and has no other right.
+
+    Example: zkmargin watchtower --keystore tower.json --key-file alice.key.json --renew 3600
+    """
+    from zkmargin.contracts.chain import Chain
+    from zkmargin.contracts.trading import Venue
+    from zkmargin.prover.account.key_file import load_key_file
+    from zkmargin.venue.watchtower import Watchtower
+
+    keys = dict(map(load_key_file, key_file))
+    sender = options.make_sender(options.read(), Chain(rpc_url))
+    with Venue.connect(rpc_url, deployment, sender) as venue:
+        Watchtower(venue, keys, renew, places).run(
+            lambda account, outcome: console.err.print(f"{account} {outcome}", soft_wrap=True),
+            interval=interval,
+            rounds=rounds,
+        )
+
+
 def indexer(
     deployment: DeploymentFile = Path("deployment.json"),
     rpc_url: RpcUrl = "http://127.0.0.1:8545",
@@ -145,6 +175,28 @@ def indexer(
         worker.run(report, seconds=seconds, follow=follow)
 
 
+def api(
+    database: Database = DEFAULT_DATABASE,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=0, max=65535)] = 8700,
+) -> None:
+    """Serve an index and what the engine computes over HTTP; /docs describes it, /metrics is for Prometheus.
+
+    Who runs it reads the portfolios that are posted to it; none is logged or stored.
+
+    Example: zkmargin api --database sqlite:///index.db --port 8700
+    """
+    import logging
+
+    import uvicorn
+
+    from zkmargin.venue.api.app import make_app
+    from zkmargin.venue.index.database import open_database
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    uvicorn.run(make_app(open_database(database)), host=host, port=port, access_log=False, log_level="warning")
+
+
 @app.command()
 def up(
     folder: Folder = Path("devnet"),
@@ -176,6 +228,7 @@ def up(
             "deployment": str(devnet.path("deployment.json")),
             "password_file": str(devnet.path("password")),
             "epoch": epoch,
+            "api": running.api_url,
             "processes": running.processes,
         }
         if as_json:

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.cli import run_command
 from zkmargin.contracts.chain import Chain, run_anvil
@@ -53,6 +55,13 @@ def read_latest(network: dict) -> int:
     return contracts.oracle.get_latest_number()
 
 
+def read_indexed(network: dict) -> int:
+    """The latest epoch that the API knows, 0 while it does not answer."""
+    with suppress(requests.RequestException, KeyError):
+        return requests.get(f"{network['api']}/status", timeout=5).json()["latest_epoch"]
+    return 0
+
+
 @pytest.mark.slow
 @pytest.mark.property("P-318")
 def test_a_network_goes_on_in_its_folder_and_leaves_nobody_behind(tmp_path):
@@ -61,14 +70,17 @@ def test_a_network_goes_on_in_its_folder_and_leaves_nobody_behind(tmp_path):
     network = start(folder)
     try:
         assert network["epoch"] == 1 and set(network["processes"]) == {
-            "anvil", "publisher-1", "publisher-2", "publisher-3", "keeper",
+            "anvil", "publisher-1", "publisher-2", "publisher-3", "keeper", "indexer", "api",
         }  # fmt: skip
+        wait_until(lambda: read_indexed(network) >= 1)
         second = run("up", "--dir", str(folder), "--preset", "mini", check=False)
         assert second.returncode == 1 and "NodeStateInUse" in second.stderr
         os.kill(network["processes"]["keeper"], signal.SIGKILL)
         os.kill(network["processes"]["publisher-1"], signal.SIGKILL)
+        os.kill(network["processes"]["indexer"], signal.SIGKILL)
         before = read_latest(network)
         wait_until(lambda: read_latest(network) > before + 1)
+        wait_until(lambda: read_indexed(network) > before + 1)
     finally:
         assert json.loads(run("down", "--dir", str(folder), "--json").stdout)["stopped"] is True
     wait_until(lambda: not any(map(is_running, network["processes"].values())))

@@ -83,6 +83,7 @@ def require_same(engine, venue):  # noqa: F811
             assert sorted(ids) == sorted(session.scalars(select(EventRow.id).where(EventRow.name == name)))
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-289")
 def test_an_index_holds_the_chains_events_after_a_restart_at_every_step(venue, engine):  # noqa: F811
     party = open_funded(venue, "alice", 50_000)
@@ -148,6 +149,7 @@ def test_a_chain_that_is_shorter_now_is_followed_back(venue, engine):  # noqa: F
     require_same(engine, venue)
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-290")
 def test_a_block_that_is_replaced_while_it_is_read_is_not_written(venue, engine, monkeypatch):  # noqa: F811
     indexer, read = Indexer(engine, venue.contracts), EventReader.read
@@ -222,6 +224,7 @@ def test_a_node_that_limits_ranges_is_asked_for_what_it_answers(venue, engine, m
     assert asked == [1]
 
 
+@pytest.mark.slow
 def test_an_index_is_of_one_deployment(venue, engine, tmp_path):  # noqa: F811
     Indexer(engine, venue.contracts)
     with Session(engine) as session, session.begin():

@@ -1,0 +1,126 @@
+"""The API over an index: typed answers, a stream, what the engine computes, metrics; no log says a portfolio."""
+
+import json
+import logging
+
+import jsonschema
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
+from zkmargin.engine.account import Portfolio
+from zkmargin.engine.house import House
+from zkmargin.venue.api.app import LOG, _read_parts, make_app
+from zkmargin.venue.index.database import open_database
+from zkmargin.venue.index.indexer import Indexer
+
+ROUTES = ("/accounts", "/epochs", "/trades", "/flows", "/attestations", "/payments", "/defaults", "/events")
+
+
+@pytest.fixture
+def engine(tmp_path):
+    made = open_database(f"sqlite:///{tmp_path / 'index.db'}")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def client(venue, engine):  # noqa: F811
+    """An API over an index of a venue with one account that attested and withdrew."""
+    party = open_funded(venue, "alice", 50_000)
+    party.attest()
+    party.withdraw(1_000_000)
+    venue.post_epoch()
+    Indexer(engine, venue.contracts).advance()
+    with TestClient(make_app(engine)) as made:
+        made.party = party
+        yield made
+
+
+def read_schema(client, path):
+    """The JSON schema of a route's answer, with the document's definitions."""
+    document = client.get("/openapi.json").json()
+    schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    return {**schema, "components": document["components"]}
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-291")
+def test_answers_are_what_the_schema_says_and_what_the_chain_has(client, venue):  # noqa: F811
+    account = "0x" + client.party.id.hex()
+    for path in ROUTES:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        jsonschema.validate(answer.json(), read_schema(client, path))
+    view = venue.contracts.house.get_account(client.party.id)
+    (shown,) = client.get("/accounts").json()
+    assert shown == client.get(f"/accounts/{account}").json()
+    assert (shown["account"], shown["status"], int(shown["commitment"], 16)) == (account, "active", view.commitment)
+    (payment,) = client.get("/payments", params={"account": account}).json()
+    assert (payment["amount"], payment["state"]) == ("1000000", "queued")
+    assert [flow["cash"] for flow in client.get("/flows").json()] == ["50000000000", "-1000000"]
+    status = client.get("/status").json()
+    assert status["block"] == venue.chain.get_block("latest").number
+    assert status["latest_epoch"] == venue.contracts.oracle.get_latest_number()
+    assert len(client.get("/epochs").json()) == status["latest_epoch"]
+    events = client.get("/events").json()
+    assert len(events) == status["events"] and client.get("/events", params={"after": events[-2]["id"]}).json() == [
+        events[-1]
+    ]
+    assert client.get("/flows", params={"account": "0x" + "00" * 32}).json() == []
+    for path, code in (("/accounts/0x12", 404), ("/flows?account=x", 422), ("/events?limit=501", 422)):
+        assert client.get(path).status_code == code
+
+
+@pytest.mark.slow
+def test_what_the_engine_computes_is_what_the_commands_print_and_no_log_says_it(client, venue, caplog):  # noqa: F811
+    caplog.set_level(logging.INFO, logger=LOG.name)
+    house, positions = House(venue.current_epoch().snapshot), {"BTC-PERPETUAL": 3}
+    posted, portfolio = {"cash_usd6": 10**11, "positions": positions}, Portfolio("posted", positions, 10**11)
+    expected = {
+        "/margin": house.report(portfolio).to_document(),
+        "/whatif": house.whatif(portfolio, {"BTC-PERPETUAL": -5}, with_distance=True).to_document(),
+        "/distance": house.distance(portfolio).to_document(),
+    }
+    for path, document in expected.items():
+        body = posted | ({"orders": ["BTC-PERPETUAL:-5"]} if path == "/whatif" else {})
+        assert client.post(path, json=body).json() == json.loads(json.dumps(document))
+    for body, error in (
+        (posted | {"positions": {"NOTHING": 1}}, "UnknownName"),
+        (posted | {"positions": {"BTC-PERPETUAL": 1 << 40}}, "OutOfRange"),
+        (posted | {"secret": 1}, None),
+    ):
+        answer = client.post("/margin", json=body)
+        assert answer.status_code == 422 and (error is None or answer.json()["error"] == error)
+    assert client.post("/margin", content=b"[" * (1 << 20) + b"[").status_code == 413
+    lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == LOG.name]
+    assert {line["path"] for line in lines} >= set(expected) and "PERPETUAL" not in caplog.text
+    text = client.get("/metrics").text
+    assert 'zkmargin_api_requests_total{path="/margin",status="200"} 1.0' in text
+    assert f"zkmargin_index_epoch {venue.contracts.oracle.get_latest_number()}.0" in text
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-291")
+def test_a_follower_gets_each_event_once_and_is_told_of_a_rollback(client, venue, engine):  # noqa: F811
+    parts, after, rollback = _read_parts(engine, 0, None)
+    ids = [int(part.split("id: ")[1].split("\n")[0]) for part in parts]
+    assert ids == [event["id"] for event in client.get("/events").json()] and after == ids[-1]
+    assert _read_parts(engine, after, rollback) == ([], after, rollback)
+    mark, indexer = venue.chain.snapshot(), Indexer(engine, venue.contracts)
+    client.party.attest()
+    indexer.advance()
+    parts, after, rollback = _read_parts(engine, after, rollback)
+    assert len(parts) == 1 and '"Attested"' in parts[0]
+    venue.chain.revert(mark)
+    venue.chain.travel(9)
+    indexer.advance()
+    (part,), again, _ = _read_parts(engine, after, rollback)
+    assert part.startswith("event: rollback\n") and json.loads(part.split("data: ")[1])["after_event"] == after
+    assert again == after
+
+
+def test_an_api_without_an_indexer_says_so(engine):
+    with TestClient(make_app(engine)) as client:
+        answer = client.get("/status")
+        assert (answer.status_code, answer.json()["error"]) == (503, "IndexUnusable")

@@ -1,0 +1,99 @@
+"""What the API asks of an index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session
+
+from zkmargin.venue.errors import IndexUnusable
+from zkmargin.venue.index.tables import (
+    AccountStateRow,
+    BlockRow,
+    EpochRow,
+    EventRow,
+    PaymentRow,
+    PaymentStepRow,
+    RollbackRow,
+    Table,
+    VenueRow,
+)
+
+
+def read_position(session: Session) -> dict[str, Any]:
+    """The fields of `answers.Position`; raises `IndexUnusable` if no indexer has begun."""
+    venue = session.scalars(select(VenueRow)).first()
+    if venue is None:
+        raise IndexUnusable("database", "no indexer has begun; run `zkmargin indexer`")
+    block = session.scalars(select(BlockRow).order_by(BlockRow.number.desc()).limit(1)).first()
+    return {
+        "chain_id": venue.chain_id,
+        "clearing_house": venue.clearing_house,
+        "block": -1 if block is None else block.number,
+        "block_time": 0 if block is None else block.time,
+        "events": session.scalar(select(func.count()).select_from(EventRow)) or 0,
+        "latest_epoch": session.scalar(select(func.max(EpochRow.number))) or 0,
+    }
+
+
+def list_after(
+    session: Session, table: Any, after: int, limit: int, account: str | None = None, columns: Sequence[str] = ()
+) -> Sequence[Table]:
+    """Rows of a table of events after the event `after`, in order; of one account where it is given."""
+    key = table.id if table is EventRow else table.event
+    query = select(table).where(key > after).order_by(key).limit(limit)
+    if account is not None:
+        names = [getattr(table, column) == account for column in columns]
+        query = query.where(names[0] if len(names) == 1 else names[0] | names[1])
+    return session.scalars(query).all()
+
+
+def list_accounts(session: Session, after: str, limit: int) -> Sequence[AccountStateRow]:
+    """Accounts as their latest events left them, by their numbers, after the number `after`."""
+    latest = _latest_of(AccountStateRow.account, AccountStateRow.event)
+    query = select(AccountStateRow).join(
+        latest, and_(AccountStateRow.account == latest.c.key, AccountStateRow.event == latest.c.event)
+    )
+    ordered = query.where(AccountStateRow.account > after).order_by(AccountStateRow.account).limit(limit)
+    return session.scalars(ordered).all()
+
+
+def list_payments(session: Session, after: int, limit: int, account: str | None) -> list[dict[str, Any]]:
+    """Payments with the state that their latest steps left them in."""
+    query = select(PaymentRow).where(PaymentRow.event > after).order_by(PaymentRow.event).limit(limit)
+    if account is not None:
+        query = query.where(PaymentRow.account == account)
+    return [_read_payment(session, row) for row in session.scalars(query)]
+
+
+def _read_payment(session: Session, row: PaymentRow) -> dict[str, Any]:
+    steps = select(PaymentStepRow).where(PaymentStepRow.number == row.number, PaymentStepRow.token == row.token)
+    last = session.scalars(steps.order_by(PaymentStepRow.event.desc()).limit(1)).one()
+    names = ("event", "account", "recipient", "token", "number", "amount")
+    return {name: getattr(row, name) for name in names} | {"state": last.state, "due_at": last.due_at}
+
+
+def read_latest_snapshot(session: Session) -> bytes:
+    """Canonical bytes of the latest epoch's market; raises `IndexUnusable` where there is none."""
+    query = select(EventRow).where(EventRow.name == "SnapshotPublished").order_by(EventRow.id.desc()).limit(1)
+    event = session.scalars(query).first()
+    if event is None:
+        raise IndexUnusable("database", "no epoch's snapshot is published yet")
+    return bytes.fromhex(str(event.fields["snapshot"]).removeprefix("0x"))
+
+
+def list_rollbacks(session: Session, after: int) -> Sequence[RollbackRow]:
+    """Rollbacks after the one of that id."""
+    return session.scalars(select(RollbackRow).where(RollbackRow.id > after).order_by(RollbackRow.id)).all()
+
+
+def find_last_rollback(session: Session) -> int:
+    """Id of the last rollback, 0 before the first."""
+    return session.scalar(select(func.max(RollbackRow.id))) or 0
+
+
+def _latest_of(key: Any, event: Any) -> Any:
+    query: Select[Any] = select(key.label("key"), func.max(event).label("event")).group_by(key)
+    return query.subquery()
