@@ -289,6 +289,7 @@ class Supervisor:
             self._start(f"publisher-{place}", [*COMMAND, "publisher", *own, *shared])
         urls = [part for port in settings.publisher_ports for part in ("--publisher", f"http://127.0.0.1:{port}")]
         own = ["--keystore", str(devnet.path("keeper.json")), "--interval", str(settings.interval), *urls]
+        own += ["--checkpoints", str(devnet.path("checkpoints"))]
         self._start("keeper", [*COMMAND, "keeper", *own, *shared])
 
     def _start_index(self) -> None:

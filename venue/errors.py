@@ -11,6 +11,7 @@ VenueError                 below `engine.errors.ZkMarginError`
 ├── ReplayRefused          a recorded market that may not be dated as new              (chain_id, lag, allowed)
 ├── ProposalRefused    an epoch that a publisher's service does not sign                (what, value, allowed)
 ├── QuorumMissing      an epoch that too few publishers signed             (number, signed, threshold, answers)
+├── BoxRefused             a document or key that a relay, or a party behind one, does not take     (what, reason)
 ├── IndexUnusable          a database that does not answer, or is of another deployment     (place, reason)
 └── ServiceFailed          a process of a development network that did not start, or ended             (name, reason)
 """
@@ -108,6 +109,14 @@ class QuorumMissing(VenueError):
         super().__init__(
             f"epoch {number}: {signed} signatures; allowed: {threshold} or more; {'; '.join(self.answers)}"
         )
+
+
+class BoxRefused(VenueError):
+    """A document or a key is not taken by a relay, or by a party behind one."""
+
+    def __init__(self, what: str, reason: str):
+        self.what, self.reason = what, reason
+        super().__init__(f"{what}: {reason}")
 
 
 class IndexUnusable(VenueError):

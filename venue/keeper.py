@@ -4,7 +4,8 @@ Each interval it carries an epoch (proposes the market of its source to the publ
 posts what a quorum signed), makes payments that are due, and takes sleepers without derivatives to the listing in
 force. An epoch that failed is tried again after `RETRY_SECONDS`; what fails of the other duties waits for the next
 interval and brings no epoch forward. Every step looks at the chain first, so a keeper that was killed anywhere begins
-again without loss. Events are read once: a round goes on from the block that the last one reached.
+again without loss. Events are read once: a round goes on from the block that the last one reached, and with a
+folder a later process does, too.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 
@@ -22,12 +24,12 @@ from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted, hide_path
 from zkmargin.contracts.messages import SignedEpoch, signer_id, sort_points
 from zkmargin.contracts.trading import LEFT_BEHIND, MAX_CLAIMS
-from zkmargin.contracts.vault import Payments, PaymentState
+from zkmargin.contracts.vault import Payment, Payments, PaymentState
 from zkmargin.engine.errors import ZkMarginError
 from zkmargin.prover.messages.records import Epoch
 from zkmargin.prover.messages.typed_data import compute_digest, recover_signer
 from zkmargin.venue.errors import QuorumMissing
-from zkmargin.venue.following import Follower
+from zkmargin.venue.following import Checkpoint, Follower
 from zkmargin.venue.market_source import MarketSource
 from zkmargin.venue.publishing import (
     PROPOSAL_WINDOW,
@@ -45,6 +47,7 @@ RETRY_SECONDS = 1.0
 """After an epoch that failed; the interval where that is shorter."""
 DUTIES = ("epoch", "payments", "sleepers")
 """In the order in which they are done."""
+T = TypeVar("T")
 Report = Callable[[str, object], None]
 """Takes a duty's name and its outcome."""
 
@@ -58,6 +61,8 @@ class Keeper:
     publishers: Sequence[str]
     """URLs of the publishers' services."""
     replay: bool = False
+    folder: Path | None = None
+    """Where it keeps how far it has read; without one it reads from the deployment's first block when it starts."""
     _tried_up_to: int = field(default=0, init=False)
     """Number of the last proposal without a quorum. Some publishers may have signed it, and for a while sign no other
     message of it, so the next proposal is above."""
@@ -166,7 +171,8 @@ class Keeper:
     @cached_property
     def _payments(self) -> Follower[Payments]:
         vault = self.terms.contracts.vault
-        return Follower(vault.contract.chain, vault.first_block, {}, vault.read_on)
+        checkpoint = self._make_checkpoint("payments", _encode_payments, _decode_payments)
+        return Follower(vault.contract.chain, vault.first_block, {}, vault.read_on, checkpoint)
 
     @cached_property
     def _opened(self) -> Follower[tuple[bytes, ...]]:
@@ -176,7 +182,17 @@ class Keeper:
         def read_on(before: tuple[bytes, ...], first_block: int, last_block: int) -> tuple[bytes, ...]:
             return (*before, *house.read_opened(first_block, last_block))
 
-        return Follower(house.contract.chain, house.first_block, (), read_on)
+        checkpoint = self._make_checkpoint("opened", _encode_numbers, _decode_numbers)
+        return Follower(house.contract.chain, house.first_block, (), read_on, checkpoint)
+
+    def _make_checkpoint(
+        self, name: str, encode: Callable[[T], Any], decode: Callable[[Any], T]
+    ) -> Checkpoint[T] | None:
+        if self.folder is None:
+            return None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        house = self.terms.contracts.deployment.clearing_house
+        return Checkpoint(self.folder / f"keeper-{name}.json", house, encode, decode)
 
     def run_round(self, report: Report, names: Iterable[str] = DUTIES) -> set[str]:
         """Duties once, each reported; one that fails keeps no other from being done. Returns those that failed."""
@@ -214,6 +230,26 @@ class Keeper:
             if done == rounds:
                 return
             sleep(max(0.0, min(due_at.values()) - clock()))
+
+
+def _encode_payments(payments: Payments) -> list[dict[str, Any]]:
+    return [{**asdict(item), "account": item.account.hex(), "state": int(item.state)} for item in payments.values()]
+
+
+def _decode_payments(rows: list[dict[str, Any]]) -> Payments:
+    found = [
+        Payment(**{**row, "account": bytes.fromhex(row["account"]), "state": PaymentState(row["state"])})
+        for row in rows
+    ]
+    return {(item.token, item.number): item for item in found}
+
+
+def _encode_numbers(numbers: tuple[bytes, ...]) -> list[str]:
+    return [number.hex() for number in numbers]
+
+
+def _decode_numbers(texts: list[str]) -> tuple[bytes, ...]:
+    return tuple(map(bytes.fromhex, texts))
 
 
 def _read_hex(value: object) -> bytes:

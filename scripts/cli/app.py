@@ -19,6 +19,7 @@ from zkmargin.scripts.cli import (
     console,
     key,
     market,
+    relay,
     services,
     simulate,
     trade,
@@ -81,6 +82,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(catalogue.list_app, name="list")
 app.add_typer(catalogue.new_app, name="new")
 app.add_typer(market.app, name="market")
+app.add_typer(relay.app, name="relay")
 app.add_typer(venue.app, name="venue")
 app.add_typer(simulate.app, name="simulate")
 

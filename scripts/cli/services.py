@@ -93,6 +93,9 @@ def keeper(
     publisher: Annotated[list[str], typer.Option(help="URL of a publisher's service; repeat.")],
     interval: Annotated[float, typer.Option(help="Seconds between epochs.", min=0.1)] = 60.0,
     rounds: Annotated[int, typer.Option(help="Rounds, then end; 0 goes on.", min=0)] = 0,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder that remembers how far the events were read; may be deleted.")
+    ] = None,
 ) -> None:
     """Carry an epoch each interval, make payments that are due, take sleepers to the listing in force.
 
@@ -101,7 +104,7 @@ def keeper(
     from zkmargin.venue.keeper import Keeper
 
     terms, source = options.connect()
-    worker = Keeper(terms, source, publisher, options.replay)
+    worker = Keeper(terms, source, publisher, options.replay, checkpoints)
     worker.run(
         lambda duty, outcome: console.err.print(f"{duty}: {outcome}", soft_wrap=True), interval=interval, rounds=rounds
     )
@@ -135,6 +138,34 @@ def watchtower(
             interval=interval,
             rounds=rounds,
         )
+
+
+def committee(
+    share_file: Annotated[Path, typer.Option(help="This member's share, mode 0600.")],
+    recipient: Annotated[list[str], typer.Option(help="Address that shares may be sealed to; repeat.")],
+    deployment: DeploymentFile = Path("deployment.json"),
+    rpc_url: RpcUrl = "http://127.0.0.1:8545",
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at.", min=0, max=65535)] = 8900,
+) -> None:
+    """Give a committee member's share, over HTTP, for accounts whose freeze is final, sealed to its recipients' keys.
+
+    Example: zkmargin committee --share-file share-2.json --recipient 0x…
+    """
+    import uvicorn
+
+    from zkmargin.committee.record import read_share_file
+    from zkmargin.contracts.chain import Chain
+    from zkmargin.contracts.default_desk import DefaultDesk
+    from zkmargin.contracts.deployment import Deployment
+    from zkmargin.contracts.venue import Contracts
+    from zkmargin.venue.committee_service import CommitteeService, make_committee_app
+
+    contracts = Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
+    record = contracts.deployment
+    desk = DefaultDesk(contracts.chain, record.clearing_house, contracts.domain, first_block=record.first_block)
+    service = CommitteeService(desk, read_share_file(share_file), recipient)
+    uvicorn.run(make_committee_app(service), host=host, port=port, access_log=False, log_level="warning")
 
 
 def indexer(

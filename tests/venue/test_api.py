@@ -6,6 +6,7 @@ import logging
 import jsonschema
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.orm import Session
 
 from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
 from zkmargin.engine.account import Portfolio
@@ -13,6 +14,7 @@ from zkmargin.engine.house import House
 from zkmargin.venue.api.app import LOG, _read_parts, make_app
 from zkmargin.venue.index.database import open_database
 from zkmargin.venue.index.indexer import Indexer
+from zkmargin.venue.index.tables import BlockRow, EventRow, PaymentRow, PaymentStepRow
 
 ROUTES = ("/accounts", "/epochs", "/trades", "/flows", "/attestations", "/payments", "/defaults", "/events")
 
@@ -124,3 +126,23 @@ def test_an_api_without_an_indexer_says_so(engine):
     with TestClient(make_app(engine)) as client:
         answer = client.get("/status")
         assert (answer.status_code, answer.json()["error"]) == (503, "IndexUnusable")
+
+
+@pytest.mark.property("P-291")
+def test_a_payment_is_as_its_own_steps_left_it_where_its_number_is_used_again(engine):
+    """A record's number is taken by the next payment once it is paid."""
+    place = {"token": "0x" + "22" * 20, "number": 3}
+    with Session(engine) as session, session.begin():
+        session.add(BlockRow(number=1, hash="0x" + "11" * 32, time=9))
+        session.flush()
+        for event, state in enumerate(("queued", "claimed", "queued", "vetoed"), 1):
+            session.add(EventRow(id=event, block=1, log_index=event, transaction="", contract="", name="", fields={}))
+            session.flush()
+            if state == "queued":
+                fields = {"account": "0x" + "07" * 32, "recipient": "0x" + "33" * 20, "amount": 1 << 100}
+                session.add(PaymentRow(event=event, **fields, **place))
+            session.add(PaymentStepRow(event=event, state=state, due_at=5, **place))
+    with TestClient(make_app(engine)) as client:
+        shown = client.get("/payments").json()
+    assert [(item["event"], item["state"]) for item in shown] == [(1, "claimed"), (3, "vetoed")]
+    assert {item["amount"] for item in shown} == {str(1 << 100)}

@@ -271,3 +271,31 @@ def test_a_source_follows_its_file_and_walks_through_a_folder(tmp_path):
     assert file.load(3).contagion_multiplier == 3.0
     with pytest.raises(ServiceFailed, match=r"nowhere\.json"):
         MarketSource(tmp_path / "nowhere.json", preset)
+
+
+def test_a_keeper_goes_on_from_its_checkpoint_and_not_from_one_of_a_replaced_block(venue, terms, tmp_path, monkeypatch):  # noqa: F811
+    alice = open_funded(venue, "alice", 1_000)
+    alice.withdraw(1_000_000)
+    first = Keeper(terms, None, [], folder=tmp_path)
+    waiting, opened = first._payments.read(), first._opened.read()
+    assert len(waiting) == 1 and opened == (alice.id,)
+    asked, read_on = [], terms.contracts.vault.read_on
+
+    def count(before, start, end):
+        asked.append(start)
+        return read_on(before, start, end)
+
+    monkeypatch.setattr(terms.contracts.vault, "read_on", count)
+    height, mark = venue.chain.get_block("latest").number, venue.chain.snapshot()
+    venue.chain.travel(1)
+    again = Keeper(terms, None, [], folder=tmp_path)
+    assert again._payments.read() == waiting and again._opened.read() == opened and asked == [height + 1]
+    venue.chain.revert(mark)
+    venue.chain.travel(9)
+    assert Keeper(terms, None, [], folder=tmp_path)._payments.read() == waiting
+    assert asked == [height + 1, venue.contracts.vault.first_block]
+    file = tmp_path / "keeper-payments.json"
+    for text in ("no json", file.read_text().replace(venue.contracts.deployment.clearing_house, "0x" + "11" * 20)):
+        file.write_text(text)
+        assert Keeper(terms, None, [], folder=tmp_path)._payments.read() == waiting
+    assert asked[2:] == [venue.contracts.vault.first_block] * 2

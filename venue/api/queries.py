@@ -69,7 +69,15 @@ def list_payments(session: Session, after: int, limit: int, account: str | None)
 
 
 def _read_payment(session: Session, row: PaymentRow) -> dict[str, Any]:
-    steps = select(PaymentStepRow).where(PaymentStepRow.number == row.number, PaymentStepRow.token == row.token)
+    """A payment with its latest step; its number is used again once it is paid, so later payments' steps do not
+    count."""
+    same = and_(PaymentRow.number == row.number, PaymentRow.token == row.token, PaymentRow.event > row.event)
+    end = session.scalar(select(func.min(PaymentRow.event)).where(same))
+    steps = select(PaymentStepRow).where(
+        PaymentStepRow.number == row.number, PaymentStepRow.token == row.token, PaymentStepRow.event >= row.event
+    )
+    if end is not None:
+        steps = steps.where(PaymentStepRow.event < end)
     last = session.scalars(steps.order_by(PaymentStepRow.event.desc()).limit(1)).one()
     names = ("event", "account", "recipient", "token", "number", "amount")
     return {name: getattr(row, name) for name in names} | {"state": last.state, "due_at": last.due_at}

@@ -196,7 +196,7 @@ class PaymentRow(Table):
     recipient: Mapped[str] = mapped_column(String(ADDRESS), index=True)
     token: Mapped[str] = mapped_column(String(ADDRESS))
     number: Mapped[int] = mapped_column(Long)
-    """Of the token's payments."""
+    """Of the token's record, which the next payment takes once this one is paid."""
     amount: Mapped[int] = mapped_column(Whole)
     """The token's units."""
 

@@ -1,0 +1,75 @@
+"""A committee member's service: a share leaves for a final freeze alone, and sealed to whom the member trusts."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.support.committees import KEY, get_committee, make_request
+from zkmargin.committee.decryption import give_share, open_escrow
+from zkmargin.contracts.errors import ChainUnavailable, FreezeNotFinal
+from zkmargin.prover.messages.wallet import Wallet
+from zkmargin.venue.committee_service import CommitteeService, make_committee_app, open_share
+from zkmargin.venue.errors import BoxRefused
+from zkmargin.venue.relay.boxes import RelayKey
+
+COMMITTEE = get_committee(3, 2)
+REQUEST = make_request(COMMITTEE.record)
+ACCOUNT = "0x" + REQUEST.account.hex()
+SECRET_URL = "https://node.example/v2/secret"
+
+
+class Desk:
+    """Answers as a desk whose chain has one final freeze; `fault` is what it raises instead."""
+
+    fault = None
+
+    def release_share(self, account, share):
+        if self.fault is not None:
+            raise self.fault
+        if account != REQUEST.account:
+            raise FreezeNotFinal(account, "ACTIVE", 9)
+        return give_share(share, REQUEST)
+
+
+@pytest.fixture
+def opener(tmp_path):
+    return Wallet.create(), RelayKey.create(tmp_path / "opener.json")
+
+
+def ask(share, opener, account=ACCOUNT, to=None, desk=None):
+    wallet, key = opener
+    service = CommitteeService(desk or Desk(), share, [wallet.address])
+    with TestClient(make_committee_app(service)) as client:
+        published = to or key.publish(wallet)
+        return client.post("/share", json={"account": account, "to": published.model_dump()})
+
+
+@pytest.mark.property("P-295")
+def test_shares_of_a_final_freeze_open_the_account_for_a_trusted_recipient(opener):
+    shares = []
+    for share in COMMITTEE.pick(1, 3):
+        answer = ask(share, opener)
+        assert answer.status_code == 200 and answer.json()["member"] == share.member
+        given = open_share(answer.json()["sealed"], opener[1], ACCOUNT)
+        assert given.encode().hex() not in answer.text
+        shares.append(given)
+    assert open_escrow(COMMITTEE.record, REQUEST, shares).key.reveal() == KEY.reveal()
+    with pytest.raises(BoxRefused, match="not for 0x00"):
+        open_share(answer.json()["sealed"], opener[1], "0x" + "00" * 32)
+
+
+@pytest.mark.property("P-295")
+def test_no_share_leaves_otherwise(opener, tmp_path):
+    (share,), stranger = COMMITTEE.pick(2), (Wallet.create(), RelayKey.create(tmp_path / "stranger.json"))
+    forged = stranger[1].publish(stranger[0]).model_copy(update={"address": opener[0].address})
+    broken = Desk()
+    broken.fault = ChainUnavailable(SECRET_URL, "no answer")
+    for options, error in (
+        ({"account": "0x" + "08" * 32}, "FreezeNotFinal"),
+        ({"to": stranger[1].publish(stranger[0])}, "BoxRefused"),
+        ({"to": forged}, "BoxRefused"),
+        ({"desk": broken}, "ChainUnavailable"),
+    ):
+        answer = ask(share, opener, **options)
+        assert (answer.status_code, answer.json()["error"]) == (409, error)
+        assert "secret" not in answer.text and "sealed" not in answer.json()
+    assert ask(share, opener, account="0x12").status_code == 422
