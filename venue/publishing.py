@@ -213,7 +213,9 @@ def publish_epoch(
 
 
 def post(contracts: Contracts, signed: SignedEpoch, *, sender: str | None = None) -> Receipt:
-    """Posts a signed epoch and publishes the bytes of its snapshot; the receipt is the epoch's."""
-    receipt = contracts.oracle.post_epoch(signed, sender=sender)
+    """Publishes the bytes of a signed epoch's snapshot and posts the epoch; the receipt is the epoch's.
+
+    In this order, so that no epoch is ever on the chain without its snapshot: the next one could not be built after it.
+    """
     contracts.oracle.publish_snapshot(signed.snapshot, sender=sender)
-    return receipt
+    return contracts.oracle.post_epoch(signed, sender=sender)

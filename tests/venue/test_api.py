@@ -33,6 +33,7 @@ def client(venue, engine):  # noqa: F811
     party.attest()
     party.withdraw(1_000_000)
     venue.post_epoch()
+    venue.contracts.oracle.publish_snapshot(b"bytes of a stranger")
     Indexer(engine, venue.contracts).advance()
     with TestClient(make_app(engine)) as made:
         made.party = party

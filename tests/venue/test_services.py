@@ -299,3 +299,25 @@ def test_a_keeper_goes_on_from_its_checkpoint_and_not_from_one_of_a_replaced_blo
         file.write_text(text)
         assert Keeper(terms, None, [], folder=tmp_path)._payments.read() == waiting
     assert asked[2:] == [venue.contracts.vault.first_block] * 2
+
+
+@pytest.mark.property("P-330")
+def test_a_keeper_killed_between_its_two_transactions_stops_no_venue(venue, terms, source, services, monkeypatch):  # noqa: F811
+    _, urls = services
+    sent, send = [], venue.chain.send
+
+    def send_once(*arguments, **options):
+        if sent:
+            raise KeyboardInterrupt
+        sent.append(options["name"])
+        return send(*arguments, **options)
+
+    monkeypatch.setattr(venue.chain, "send", send_once)
+    with pytest.raises(KeyboardInterrupt):
+        Keeper(terms, source, urls, replay=True).carry_epoch()
+    monkeypatch.undo()
+    assert len(sent) == 1
+    oracle = venue.contracts.oracle
+    assert oracle.read_snapshot(oracle.get_latest_number()) is not None
+    venue.chain.travel(301)
+    assert Keeper(terms, source, urls, replay=True).carry_epoch() == 2

@@ -84,9 +84,11 @@ def _read_payment(session: Session, row: PaymentRow) -> dict[str, Any]:
 
 
 def read_latest_snapshot(session: Session) -> bytes:
-    """Canonical bytes of the latest epoch's market; raises `IndexUnusable` where there is none."""
-    query = select(EventRow).where(EventRow.name == "SnapshotPublished").order_by(EventRow.id.desc()).limit(1)
-    event = session.scalars(query).first()
+    """Canonical bytes of the latest market that a quorum signed and somebody published; raises `IndexUnusable` where
+    there is none. Anybody may publish bytes, so their hash must be an epoch's."""
+    published = EventRow.fields["snapshotHash"].as_string() == EpochRow.snapshot_hash
+    query = select(EventRow).join(EpochRow, published).where(EventRow.name == "SnapshotPublished")
+    event = session.scalars(query.order_by(EpochRow.number.desc()).limit(1)).first()
     if event is None:
         raise IndexUnusable("database", "no epoch's snapshot is published yet")
     return bytes.fromhex(str(event.fields["snapshot"]).removeprefix("0x"))
