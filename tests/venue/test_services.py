@@ -273,6 +273,7 @@ def test_a_source_follows_its_file_and_walks_through_a_folder(tmp_path):
         MarketSource(tmp_path / "nowhere.json", preset)
 
 
+@pytest.mark.slow
 def test_a_keeper_goes_on_from_its_checkpoint_and_not_from_one_of_a_replaced_block(venue, terms, tmp_path, monkeypatch):  # noqa: F811
     alice = open_funded(venue, "alice", 1_000)
     alice.withdraw(1_000_000)
