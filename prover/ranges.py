@@ -5,6 +5,7 @@ guessed amount would be signed.
 """
 
 import operator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from zkmargin.engine.errors import OutOfRange as EngineOutOfRange
@@ -28,6 +29,15 @@ def check_range(what: str, value: object, low: int, high: int, *, is_private: bo
 def check_private(what: str, value: object, bits: int) -> int:
     """A private `value` if it lies in [-2^bits, 2^bits), else raise OutOfRange, whose text does not show it."""
     return check_range(what, value, -(1 << bits), 1 << bits, is_private=True)
+
+
+def check_all_private(name: Callable[[int], str], values: Iterable[object], bits: int) -> list[int]:
+    """Private `values` as ints if each lies in [-2^bits, 2^bits); raises like `check_private`, naming it by its place."""
+    low, high = -(1 << bits), 1 << bits
+    return [
+        value if type(value) is int and low <= value < high else check_private(name(place), value, bits)
+        for place, value in enumerate(values)
+    ]
 
 
 def check_time(now: object) -> int:

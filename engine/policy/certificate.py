@@ -171,7 +171,9 @@ class _Solver:
             worst = [max(loss - move * choice for move, loss in lines) for lines in groups]
             return transfer.charge * abs(choice) + transfer.factor * sum(max(0, loss) for loss in worst)
 
-        bound = (1 << BITS.helper) - 1
+        # moves are whole numbers: beyond twice the largest loss no two lines cross, and none crosses zero
+        largest = max(abs(loss) for lines in groups for _, loss in lines)
+        bound = min((1 << BITS.helper) - 1, 2 * largest + 1)
         self.choose(transfer.plus, _bisect_concave(slack, -bound, bound))
 
     def _get_lines(self, group: Loss, plus: int) -> list[tuple[int, int]]:

@@ -12,7 +12,7 @@ from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.intent import EpochData, Intent, get_flows, get_rule
 from zkmargin.prover.errors import ActionNotAllowed, GenerationMismatch
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
-from zkmargin.prover.ranges import check_private
+from zkmargin.prover.ranges import check_all_private, check_private
 from zkmargin.prover.statement.commitment import Trade, encrypt_word
 
 
@@ -61,7 +61,7 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
     policy = _get_policy(account, intent, rule, epoch)
     cash_flow, flows = get_flows(account, intent, rule)
 
-    held = [int(lots) for lots in account.state.positions]
+    held = account.state.positions.tolist()
     cash = account.state.cash + cash_flow
     for slot, lots in flows:
         held[slot] += lots
@@ -74,8 +74,7 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
         _check_legs(account, intent.trade, generation, settlement)
         for slot, lots in intent.trade.terms.get_net_legs().items():
             held[slot] += intent.side * lots
-    for slot, lots in enumerate(held):
-        check_private(f"position in slot {slot} after the {kind.name.lower()}", lots, BITS.position)
+    check_all_private(f"position in slot {{}} after the {kind.name.lower()}".format, held, BITS.position)
 
     kept, cash = settlement.settle(held, cash)
     check_private(f"cash after the {kind.name.lower()}", cash, BITS.cash)

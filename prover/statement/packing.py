@@ -13,7 +13,7 @@ import numpy as np
 
 from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.errors import OutOfRange
-from zkmargin.prover.ranges import check_private, check_range
+from zkmargin.prover.ranges import check_all_private, check_private, check_range
 
 LEG_BITS = BITS.leg_slot + BITS.leg + 1
 """One leg in a trade word: slot, then lots with offset 2^28; 37 bits."""
@@ -32,7 +32,8 @@ def pack_state_words(positions: Sequence[int] | np.ndarray, preset: Preset) -> t
     """
     check_range("number of positions", len(positions), preset.slots, preset.slots + 1)
     offset, per_word = 1 << BITS.position, BITS.positions_per_word
-    lanes = [check_private(f"position in slot {slot}", q, BITS.position) + offset for slot, q in enumerate(positions)]
+    given = positions.tolist() if isinstance(positions, np.ndarray) else positions
+    lanes = [q + offset for q in check_all_private("position in slot {}".format, given, BITS.position)]
     return tuple(
         sum(lane << BITS.position_lane * k for k, lane in enumerate(lanes[start : start + per_word]))
         for start in range(0, preset.slots, per_word)

@@ -28,7 +28,7 @@ from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Action, Flow, Leg
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.negotiation import Maker, make_quote, make_request
-from zkmargin.prover.ranges import check_private, check_range, check_time, read_decimal
+from zkmargin.prover.ranges import check_all_private, check_private, check_range, check_time, read_decimal
 from zkmargin.prover.statement.commitment import compute_commitment, hash_chain
 from zkmargin.prover.statement.packing import TradeTerms, pack_state_words
 from zkmargin.prover.statement.secret import Secret
@@ -174,3 +174,13 @@ def test_a_tag_that_is_not_ascii():
     with pytest.raises(StatementError, match="not ASCII"):
         compute_tag("prêt")
     assert compute_tag("a") == 97 and to_field(-1) == FIELD_MODULUS - 1
+
+
+@pytest.mark.parametrize("wrong", [1 << 8, -(1 << 8) - 1, 1.0, True, "1", None])
+def test_private_numbers_are_checked_one_by_one(wrong):
+    good = [0, (1 << 8) - 1, -(1 << 8), np.int64(7)]
+    checked = check_all_private("lots {}".format, good, 8)
+    assert checked == good and all(type(value) is int for value in checked)
+    with pytest.raises(OutOfRange) as refusal:
+        check_all_private("lots {}".format, [*good, wrong, 1 << 9], 8)
+    assert str(refusal.value).startswith("lots 4 is out of range, allowed -256 .. 255")

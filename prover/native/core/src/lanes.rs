@@ -6,6 +6,9 @@ use ark_bn254::Fr;
 use ark_ff::Zero;
 use rayon::prelude::*;
 
+/// Numbers for which a task of their own pays.
+const NUMBERS_PER_TASK: usize = 4096;
+
 /// The int64 numbers of little-endian bytes (numpy's `tobytes` on the machines that this runs on).
 pub fn int64s(bytes: &[u8]) -> Result<Vec<i64>> {
     if !bytes.len().is_multiple_of(8) {
@@ -29,6 +32,7 @@ pub fn pack(values: &[i64], columns: usize, lanes: usize, lane_bits: usize) -> R
     let lane: Fr = power_of_two(lane_bits);
     Ok(values
         .par_chunks_exact(group)
+        .with_min_len(NUMBERS_PER_TASK.div_ceil(group))
         .flat_map_iter(|rows| {
             (0..columns)
                 .map(move |i| (0..lanes).rev().fold(Fr::zero(), |sum, k| sum * lane + Fr::from(rows[k * columns + i])))
