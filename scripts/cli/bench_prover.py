@@ -23,7 +23,7 @@ from zkmargin.prover._native import VECTOR_UNIT, Witness
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import AnyTransition, build_transition
-from zkmargin.prover.groth16.keys import ProvingKey
+from zkmargin.prover.groth16.keys import ProvingKey, load_proving_key
 from zkmargin.prover.groth16.points import compute_policy_point
 from zkmargin.prover.groth16.proof import prove, verify_native
 from zkmargin.prover.groth16.witness import compute_transition_witness
@@ -35,7 +35,7 @@ from zkmargin.scripts.cli.prove import make_domain
 
 MARKET = "deribit_2026-08-22"
 LEAST_SNARKJS = 3
-ROUNDS_PER_PRESET = 8
+ROUNDS_PER_PRESET = 11
 """Progress steps of `measure`."""
 
 
@@ -51,7 +51,8 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
         return round(seconds, 4)
 
     keys = load_venue_keys(preset)
-    epoch, transition = make_case(keys.preset)
+    epoch, build = prepare_case(keys.preset)
+    transition = build()
     key = keys.transition
     witness = compute_transition_witness(key.circuit, transition)
     proven = prove(key, witness)
@@ -61,6 +62,9 @@ def measure(preset: str, runs: int, steps: console.Steps) -> dict[str, int | flo
         "public_inputs": sizes["public_inputs"],
         "prove_s": timed("prove", lambda: prove(key, witness)),
         "witness_s": timed("witness", lambda: compute_transition_witness(key.circuit, transition)),
+        "transition_s": timed("build the transition", build),
+        "released_s": timed("from transition to released proof", lambda: keys.provers.transition.prove(transition)),
+        "load_s": timed("load the key", lambda: load_proving_key("transition", keys.preset, allow_insecure=True)),
         "verify_s": timed("verify", lambda: verify_native(key.verifying_key, proven.proof, proven.public)),
         "policy_point_s": timed(
             "policy point", lambda: compute_policy_point(key.verifying_key, epoch.policies["initial"])
@@ -88,6 +92,12 @@ def measure_stages(key: ProvingKey, witness: Witness, runs: int) -> dict[str, fl
 
 def make_case(preset: Preset) -> tuple[Epoch, AnyTransition]:
     """The case that is proved: the shipped market maker (at mini its listed part) withdraws cash."""
+    epoch, build = prepare_case(preset)
+    return epoch, build()
+
+
+def prepare_case(preset: Preset) -> tuple[Epoch, Callable[[], AnyTransition]]:
+    """The epoch of `make_case`, and what builds its transition from the account."""
     snapshot = to_preset(load_snapshot(MARKET), preset)
     epoch, held = House(snapshot).epoch(1), load_portfolio("market_maker")
     listed = {name: lots for name, lots in held.positions.items() if name in snapshot.listing.by_name}
@@ -97,7 +107,7 @@ def make_case(preset: Preset) -> tuple[Epoch, AnyTransition]:
     account = Account.create(domain, wallet.address, 0, key, preset, epoch.generation)
     intent = Intent(ActionKind.WITHDRAW, 10**6, recipient=wallet.address, deadline=1 << 32)
     account = account.advance(state, epoch.generation)
-    return epoch, build_transition(account, intent, domain=domain, key_version=1, epoch=epoch)
+    return epoch, lambda: build_transition(account, intent, domain=domain, key_version=1, epoch=epoch)
 
 
 def run_snarkjs(preset: str, wtns: bytes) -> list[float]:
