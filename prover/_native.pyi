@@ -13,6 +13,8 @@ BABYJUB_ORDER: int
 BASE8: Point
 KEY_CHECKS: int
 """Version of the checks that `ProvingKey.load` makes and `load_known` leaves out."""
+SCHEDULE_VERSION: int
+"""Of what `Circuit.schedule` gives."""
 VECTOR_UNIT: bool
 """Whether sums of points and transforms run on AVX-512 IFMA. ZKMARGIN_NATIVE=scalar in the environment prevents it."""
 
@@ -52,6 +54,9 @@ class Circuit:
     """Constraints and the schedule that computes their wires, from circom's .r1cs and .sym."""
 
     def __init__(self, r1cs: bytes, sym: str) -> None: ...
+    @staticmethod
+    def with_schedule(r1cs: bytes, sym: str, schedule: bytes) -> Circuit: ...
+    def schedule(self) -> bytes: ...
     @property
     def n_constraints(self) -> int: ...
     @property

@@ -16,6 +16,10 @@ for the version of the checks. Where there is one, the next load compares the by
 of single points out; what lets anybody forge is looked for every time. A record vouches for the manifest's hash, and
 both lie in `build/`: whoever can write there can have a key taken unchecked. A wrong point then makes proofs that do
 not verify, and those are not released.
+
+The order in which a circuit's wires are computed is found once, too, and kept in `build/schedules/` under the hashes of
+constraints and names, with a hash of its own. A schedule is trusted with nothing: every constraint is checked on what
+it gives. One that is damaged is found again.
 """
 
 import fcntl
@@ -43,7 +47,7 @@ from zkmargin.prover.paths import BUILD, describe_setup
 from zkmargin.prover.ranges import check_range, read_decimal
 from zkmargin.prover.statement.signals import get_public_signals
 
-MANIFEST, CHECKED = "manifest.json", "checked"
+MANIFEST, CHECKED, SCHEDULES = "manifest.json", "checked", "schedules"
 TRIALS = 2
 """Version of the trial of a new key (`prover.groth16.trial`): part of what a record stands for."""
 WORD = 32
@@ -175,7 +179,7 @@ def load_circuit(circuit: str, preset: Preset | str, *, build: Path = BUILD) -> 
     KeyMismatch
         If the constraints are not the pinned ones, or do not have the public inputs of the statement.
     """
-    return _CircuitFile.read(circuit, _get_preset(preset), build).parse()
+    return _CircuitFile.read(circuit, _get_preset(preset), build).parse(build / SCHEDULES)
 
 
 @dataclass(frozen=True)
@@ -199,13 +203,25 @@ class _CircuitFile:
     def hash(self) -> str:
         return hashlib.sha256(self.r1cs).hexdigest()
 
-    def parse(self) -> _native.Circuit:
-        native = _native.Circuit(self.r1cs, self.sym)
+    def parse(self, schedules: Path) -> _native.Circuit:
+        native = self._parse_by(schedules)
         expected = get_public_signals(self.name, self.preset).size
         if native.n_public != expected:
             raise KeyMismatch(
                 f"{self.name}: the constraints have {native.n_public} public inputs, the statement {expected}"
             )
+        return native
+
+    def _parse_by(self, schedules: Path) -> _native.Circuit:
+        """The circuit with the schedule that was kept for it; a schedule that is missing or damaged is found again."""
+        version, names = _native.SCHEDULE_VERSION, hashlib.sha256(self.sym.encode()).hexdigest()
+        path = schedules / hashlib.sha256(f"{version} {self.hash} {names}".encode()).hexdigest()
+        with suppress(OSError, FormatError):
+            return _native.Circuit.with_schedule(self.r1cs, self.sym, path.read_bytes())
+        native = _native.Circuit(self.r1cs, self.sym)
+        with suppress(OSError):  # where nothing can be written, the next load searches again
+            schedules.mkdir(parents=True, exist_ok=True)
+            write_whole(path, native.schedule())
         return native
 
 
@@ -259,7 +275,7 @@ def load_proving_key(
     file = _CircuitFile.read(circuit, preset, build)
     if file.hash != entry.circuit_hash:
         raise KeyMismatch(f"{circuit}: the circuit has changed since its key was made; {describe_setup(preset.name)}")
-    native_circuit = file.parse()
+    native_circuit = file.parse(build / SCHEDULES)
     native = _load_native(folder / f"{circuit}.zkey", entry, file, native_circuit, build / CHECKED)
     key = ProvingKey(circuit, preset, native_circuit, native, entry)
     if key.verifying_key.hash.hex() != entry.key_hash:
@@ -310,7 +326,7 @@ def write_ceremony_key(
 
 
 def _write_keys(build: Path, file: _CircuitFile) -> ManifestEntry:
-    native = file.parse()
+    native = file.parse(build / SCHEDULES)
     zkey = native.set_up()
     loaded = _native.ProvingKey.load(zkey, native)
     try_key(file.name, file.preset, native, loaded)

@@ -85,6 +85,8 @@ def to_fields(name: str, value: Value) -> FieldVector:
         return value
     if isinstance(value, np.ndarray) and value.dtype == np.int64:
         return FieldVector.pack(np.ascontiguousarray(value, dtype="<i8").tobytes(), 1)
+    if isinstance(value, list | tuple) and all(type(item) is int for item in value):
+        return FieldVector.from_signed(value, name)
     return FieldVector.from_signed(list(_flatten(name, value)), name)
 
 

@@ -73,6 +73,18 @@ impl Circuit {
         Ok(Circuit { solver, sym })
     }
 
+    /// A circuit whose steps were found before: `schedule` are the bytes of then.
+    #[staticmethod]
+    fn with_schedule(py: Python<'_>, r1cs: &[u8], sym: String, schedule: &[u8]) -> Raises<Self> {
+        let solver = py.detach(|| Solver::with_schedule(r1cs, schedule))?;
+        Ok(Circuit { solver, sym })
+    }
+
+    /// The steps that compute the wires, for `with_schedule`.
+    fn schedule<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.solver.schedule()))
+    }
+
     #[getter]
     fn n_constraints(&self) -> usize {
         self.solver.r1cs.n_constraints

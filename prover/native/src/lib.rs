@@ -18,7 +18,7 @@ mod _native {
     use ark_ff::PrimeField;
     use num_bigint::BigUint;
     use pyo3::exceptions::PyValueError;
-    use zkmargin_core::{babyjub, vector, zkey};
+    use zkmargin_core::{babyjub, solver, vector, zkey};
 
     #[pymodule_export]
     use crate::circuit::{Circuit, Witness};
@@ -42,6 +42,7 @@ mod _native {
         }
         m.add("VECTOR_UNIT", vector::unit().is_some())?;
         m.add("KEY_CHECKS", zkey::CHECKS)?;
+        m.add("SCHEDULE_VERSION", solver::SCHEDULE_VERSION)?;
         m.add("SCALAR_MODULUS", BigUint::from(Fr::MODULUS))?;
         m.add("BASE_MODULUS", BigUint::from(Fq::MODULUS))?;
         m.add("BABYJUB_ORDER", BigUint::from(babyjub::ORDER))?;

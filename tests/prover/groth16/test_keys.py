@@ -318,7 +318,8 @@ def loads(folder, monkeypatch):
 
     setup_keys("open", MINI, build=folder)
     shutil.rmtree(folder / "checked")
-    native = SimpleNamespace(Circuit=_native.Circuit, ProvingKey=Recorded, KEY_CHECKS=_native.KEY_CHECKS)
+    names = ("Circuit", "KEY_CHECKS", "SCHEDULE_VERSION")
+    native = SimpleNamespace(ProvingKey=Recorded, **{name: getattr(_native, name) for name in names})
     monkeypatch.setattr(keys, "_native", native)
     return kinds
 
@@ -354,7 +355,7 @@ def test_a_record_is_of_one_key_one_circuit_and_one_version_of_the_checks(folder
     other_circuit, other_key = replace(entry, circuit_hash="0" * 64), replace(entry, zkey_hash="0" * 64)
     assert len({keys._name_record(one) for one in (entry, other_circuit, other_key)}) == 3
     file = keys._CircuitFile.read("open", MINI, keys.BUILD)
-    keys._load_native(folder / "mini/open.zkey", other_circuit, file, file.parse(), folder / "checked")
+    keys._load_native(folder / "mini/open.zkey", other_circuit, file, file.parse(folder / "schedules"), folder / "checked")
     assert loads[-1] == "every check"
 
 
@@ -374,7 +375,38 @@ def test_what_is_hashed_of_a_circuit_is_what_is_parsed(folder, monkeypatch):
 
     monkeypatch.setattr(Path, "read_bytes", read_and_note)
     load_proving_key("open", MINI, build=folder, allow_insecure=True)
-    assert sorted(reads) == [".r1cs", ".zkey"]
+    assert sorted(reads) == ["", ".r1cs", ".zkey"], "the schedule has no suffix"
+
+
+@pytest.mark.property("P-99")
+def test_a_schedule_is_kept_and_a_damaged_one_is_found_again(tmp_path, monkeypatch):
+    file, searches = keys._CircuitFile.read("open", MINI, keys.BUILD), []
+
+    class Recorded(SimpleNamespace):
+        with_schedule = _native.Circuit.with_schedule
+
+        def __new__(cls, *arguments):
+            searches.append(arguments)
+            return _native.Circuit(*arguments)
+
+    native = SimpleNamespace(Circuit=Recorded, SCHEDULE_VERSION=_native.SCHEDULE_VERSION)
+    monkeypatch.setattr(keys, "_native", native)
+    first = file.parse(tmp_path)
+    (path,) = tmp_path.iterdir()
+    kept = path.read_bytes()
+    assert file.parse(tmp_path).schedule() == first.schedule() == kept and len(searches) == 1
+    for damaged in (kept[:-1], kept[:1_000] + bytes([kept[1_000] ^ 1]) + kept[1_001:], b""):
+        path.write_bytes(damaged)
+        before = len(searches)
+        assert file.parse(tmp_path).schedule() == path.read_bytes() != damaged
+        assert len(searches) == before + 1
+    kept = path.read_bytes()
+    replace(file, sym=file.sym + "\n").parse(tmp_path)
+    assert path.read_bytes() == kept and len(list(tmp_path.iterdir())) == 2, "other names, another schedule"
+    native.SCHEDULE_VERSION += 1
+    before = len(searches)
+    file.parse(tmp_path)
+    assert len(searches) == before + 1
 
 
 @pytest.mark.parametrize("digest", [bytes(32), b"\1" * 32])

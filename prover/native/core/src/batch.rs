@@ -168,6 +168,9 @@ fn add<P: SWCurveConfig>(
 /// Each value becomes its inverse; none may be zero. `products` is working space.
 pub fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
     products.clear();
+    if values.is_empty() {
+        return;
+    }
     let mut running = F::one();
     for value in values.iter() {
         products.push(running);

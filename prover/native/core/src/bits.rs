@@ -11,7 +11,7 @@ use ark_ff::{Field, Zero};
 use std::collections::HashMap;
 
 /// A number and the wires of its bits.
-#[derive(Clone)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BitGroup {
     /// What a person calls it: the signal's name without `.out`.
     pub name: String,

@@ -5,6 +5,7 @@ use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, BigInteger, Field, PrimeField};
 use num_bigint::{BigInt as Signed, BigUint, Sign};
+use std::collections::HashMap;
 
 /// Four 64-bit limbs, least significant first.
 pub type Limbs = BigInt<4>;
@@ -124,6 +125,17 @@ pub fn power_of_two<F: Field>(n: usize) -> F {
     F::from(2u64).pow([n as u64])
 }
 
+/// Inverses of coefficients, of which a circuit has few: each is computed once.
+#[derive(Clone, Default)]
+pub struct Inverses(HashMap<Fr, Fr>);
+
+impl Inverses {
+    /// 1 / value, and 0 for 0.
+    pub fn of(&mut self, value: Fr) -> Fr {
+        *self.0.entry(value).or_insert_with(|| value.inverse().unwrap_or_default())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +185,15 @@ mod tests {
         }
         assert_refused(from_biguint::<Fr>("v", &modulus()), "NotInField");
         assert_eq!(from_biguint::<Fr>("v", &(modulus() - 1u8)).unwrap(), -Fr::one());
+    }
+
+    #[test]
+    fn inverses_are_kept_each_for_its_own_number() {
+        let mut inverses = Inverses::default();
+        for number in [2, 3, 2, 3, 1] {
+            assert_eq!(inverses.of(Fr::from(number)) * Fr::from(number), Fr::one());
+        }
+        assert_eq!(inverses.of(Fr::zero()), Fr::zero());
     }
 
     #[test]

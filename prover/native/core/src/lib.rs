@@ -11,6 +11,8 @@ pub mod field;
 pub mod groth16;
 pub mod lanes;
 mod msm;
+mod plan;
+mod plan_file;
 pub mod poseidon;
 mod products;
 pub mod proof;

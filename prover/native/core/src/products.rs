@@ -6,12 +6,12 @@
 //! the sum of u P_t, with the form's value as its scalar. These points depend on public numbers alone.
 
 use crate::batch::{sum_groups, Groups, Point};
-use crate::field::Limbs;
-use crate::r1cs::{value_of, Form, R1cs};
+use crate::field::{Inverses, Limbs};
+use crate::r1cs::{value_of, Form, Matrix, R1cs};
 use crate::vector;
 use ark_bn254::{g1, Fq, Fr, G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
+use ark_ff::{AdditiveGroup, BigInteger, PrimeField, Zero};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -42,19 +42,19 @@ impl Products {
         let last = circuit.n_public();
         let first = first_input.map_or(last, |input| input.min(last)) + 1;
         let (mut forms, mut places, mut taken) = (Vec::<(Form, Vec<Product>)>::new(), HashMap::new(), HashSet::new());
+        let mut inverses = Inverses::default();
+        let policys = |matrix: &Matrix, i| matrix.only_term(i).filter(|(w, _)| (first..=last).contains(&(*w as usize)));
         for i in 0..circuit.n_constraints {
-            let [a, b, c] = [&circuit.a, &circuit.b, &circuit.c].map(|matrix| matrix.row(i).collect::<Form>());
-            let is_policys = |side: &Form| side.len() == 1 && (first..=last).contains(&(side[0].0 as usize));
-            let (single, form) = match (is_policys(&a), is_policys(&b)) {
-                (true, _) => (a[0], b),
-                (_, true) => (b[0], a),
+            let (single, form) = match (policys(&circuit.a, i), policys(&circuit.b, i)) {
+                (Some(single), _) => (single, circuit.b.row(i).collect::<Form>()),
+                (_, Some(single)) => (single, circuit.a.row(i).collect::<Form>()),
                 _ => continue,
             };
-            let [(wire, coefficient)] = c[..] else { continue };
-            let Some(inverse) = coefficient.inverse().filter(|_| wire as usize > last) else { continue };
-            if !taken.insert(wire) {
+            let Some((wire, coefficient)) = circuit.c.only_term(i) else { continue };
+            if coefficient.is_zero() || wire as usize <= last || !taken.insert(wire) {
                 continue;
             }
+            let inverse = inverses.of(coefficient);
             let product = Product { wire, input: single.0, factor: single.1 * inverse };
             let place = *places.entry(form).or_insert_with_key(|form| {
                 forms.push((form.clone(), Vec::new()));
@@ -224,7 +224,7 @@ impl Collected {
 mod tests {
     use super::*;
     use crate::testing::{form, seeded, Circuit};
-    use ark_ff::{One, UniformRand};
+    use ark_ff::{Field, One, UniformRand};
 
     /// Public u, v, w; private x, y; t1 = u (x + 2 y), t2 = (x + 2 y) v / 3, t3 = w x, t4 = t1 x.
     fn circuit() -> R1cs {

@@ -4,20 +4,60 @@ use crate::binary::Sections;
 use crate::error::{Error, Result};
 use crate::field::{element_le, limbs_le};
 use ark_bn254::Fr;
-use ark_ff::{One, PrimeField, Zero};
+use ark_ff::{Field, MontFp, One, PrimeField, Zero};
 use rayon::prelude::*;
 
 const WHAT: &str = "r1cs";
+const MINUS_ONE: Fr = MontFp!("-1");
 
 /// A linear form over wires.
 pub type Form = Vec<(u32, Fr)>;
 
 pub fn value_of(form: &[(u32, Fr)], wires: &[Fr]) -> Fr {
-    form.iter().map(|(wire, value)| wires[*wire as usize] * value).sum()
+    sum_products(form.iter().map(|(wire, value)| (wires[*wire as usize], value)))
+}
+
+/// x v, where most v are 1 or -1.
+#[inline]
+pub fn times(x: Fr, v: &Fr) -> Fr {
+    match v {
+        v if v.is_one() => x,
+        v if *v == MINUS_ONE => -x,
+        v => x * v,
+    }
+}
+
+/// Products that are added before their sum is reduced.
+const TOGETHER: usize = 4;
+
+/// The sum of x v; most x are 0 or 1, and most v are 1 or -1.
+#[inline(always)]
+fn sum_products<'a>(terms: impl Iterator<Item = (Fr, &'a Fr)>) -> Fr {
+    let (mut sum, mut waiting) = (Fr::zero(), 0);
+    let (mut xs, mut vs) = ([Fr::zero(); TOGETHER], [Fr::zero(); TOGETHER]);
+    for (x, v) in terms {
+        if x.is_zero() {
+            continue;
+        } else if v.is_one() {
+            sum += x;
+        } else if *v == MINUS_ONE {
+            sum -= x;
+        } else if x.is_one() {
+            sum += v;
+        } else {
+            (xs[waiting], vs[waiting]) = (x, *v);
+            waiting += 1;
+            if waiting == TOGETHER {
+                sum += Fr::sum_of_products(&xs, &vs);
+                waiting = 0;
+            }
+        }
+    }
+    xs.iter().zip(&vs).take(waiting).fold(sum, |sum, (x, v)| sum + *x * v)
 }
 
 /// A sparse matrix by rows.
-#[derive(Default, Clone, PartialEq, Eq)]
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub struct Matrix {
     offsets: Vec<u32>,
     wires: Vec<u32>,
@@ -45,6 +85,19 @@ impl Matrix {
     pub fn end_row(&mut self) {
         self.offsets.push(self.wires.len() as u32);
     }
+    /// Ends of the rows among the terms, after a 0; the wire of each term; its coefficient.
+    pub fn parts(&self) -> (&[u32], &[u32], &[Fr]) {
+        (&self.offsets, &self.wires, &self.values)
+    }
+    /// Inverse of `parts`; none where the parts are no matrix over `n_wires` wires.
+    pub fn from_parts(offsets: Vec<u32>, wires: Vec<u32>, values: Vec<Fr>, n_wires: usize) -> Option<Self> {
+        let is_matrix = offsets.first() == Some(&0)
+            && offsets.is_sorted()
+            && offsets.last().map(|end| *end as usize) == Some(wires.len())
+            && wires.len() == values.len()
+            && wires.iter().all(|wire| (*wire as usize) < n_wires);
+        is_matrix.then_some(Matrix { offsets, wires, values })
+    }
     pub fn rows(&self) -> usize {
         self.offsets.len() - 1
     }
@@ -55,6 +108,11 @@ impl Matrix {
         let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
         self.wires[range.clone()].iter().copied().zip(self.values[range].iter().copied())
     }
+    /// The term of row i when it has one alone.
+    pub fn only_term(&self, i: usize) -> Option<(u32, Fr)> {
+        let mut row = self.row(i);
+        row.next().filter(|_| row.next().is_none())
+    }
     pub fn is_empty_row(&self, i: usize) -> bool {
         self.offsets[i] == self.offsets[i + 1]
     }
@@ -62,19 +120,8 @@ impl Matrix {
     #[inline]
     pub fn dot(&self, i: usize, wires: &[Fr]) -> Fr {
         let range = self.offsets[i] as usize..self.offsets[i + 1] as usize;
-        let mut sum = Fr::zero();
-        for (w, v) in self.wires[range.clone()].iter().zip(&self.values[range]) {
-            let x = wires[*w as usize];
-            if x.is_zero() {
-                continue;
-            }
-            if v.is_one() {
-                sum += x;
-            } else {
-                sum += x * v;
-            }
-        }
-        sum
+        let terms = self.wires[range.clone()].iter().zip(&self.values[range]);
+        sum_products(terms.map(|(wire, value)| (wires[*wire as usize], value)))
     }
     pub fn times(&self, wires: &[Fr]) -> Vec<Fr> {
         (0..self.rows()).into_par_iter().with_min_len(256).map(|i| self.dot(i, wires)).collect()
@@ -171,7 +218,9 @@ mod tests {
     use super::*;
     use crate::binary::write_file;
     use crate::field::write_limbs_le;
-    use crate::testing::{assert_refused, Circuit};
+    use crate::testing::{assert_refused, seeded, Circuit};
+    use ark_ff::UniformRand;
+    use ark_std::rand::Rng;
 
     /// The product's file with byte `place` of section `kind` on replaced.
     fn damaged(kind: u32, place: usize, bytes: &[u8]) -> Vec<u8> {
@@ -189,6 +238,28 @@ mod tests {
         let wires = |out: u64| [1, out, 5, 6].map(Fr::from);
         assert_eq!(r1cs.first_unsatisfied(&wires(33)), None);
         assert_eq!(r1cs.first_unsatisfied(&wires(32)), Some(0));
+    }
+
+    /// Every length, with the numbers that are not multiplied and those that are in every place.
+    #[test]
+    fn forms_are_sums_of_products() {
+        let mut rng = seeded();
+        for length in 0..40 {
+            let mut any = || match rng.gen_range(0..6) {
+                0 => Fr::zero(),
+                1 => Fr::one(),
+                2 => -Fr::one(),
+                _ => Fr::rand(&mut rng),
+            };
+            let wires: Vec<Fr> = (0..length).map(|_| any()).collect();
+            let form: Form = (0..length as u32).map(|wire| (wire, any())).collect();
+            let expected = form.iter().zip(&wires).fold(Fr::zero(), |sum, ((_, v), x)| sum + *v * x);
+            assert_eq!(value_of(&form, &wires), expected);
+            assert_eq!(Matrix::from_forms([&form[..]].into_iter()).dot(0, &wires), expected);
+        }
+        let last = vec![-Fr::from(2); 9];
+        let form: Form = (0..9).map(|wire| (wire, -Fr::from(3))).collect();
+        assert_eq!(value_of(&form, &last), Fr::from(54));
     }
 
     #[test]

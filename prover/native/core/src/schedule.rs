@@ -1,6 +1,8 @@
 //! The order in which the wires of a circuit can be computed. It depends on the circuit alone.
 
 use crate::bits::{find_bit_groups, BitGroup};
+use crate::field::Inverses;
+use crate::plan::{Plan, Step};
 use crate::r1cs::{Form, Matrix, R1cs};
 use crate::sym::Symbols;
 use ark_bn254::Fr;
@@ -10,42 +12,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Largest system of linear constraints that is inverted: bounds the time to find the schedule.
 const MAX_SYSTEM: usize = 192;
-
-/// One step of the computation. `constraint` is a row of the schedule's own matrices.
-#[derive(Clone)]
-pub enum Step {
-    /// `wire` occurs in C only, with a coefficient of this inverse.
-    Linear {
-        constraint: u32,
-        wire: u32,
-        inverse: Fr,
-    },
-    /// `wire` (a B + b A - c) = C - A B, the rows taken with the wire at zero; `selector` is its value when both sides
-    /// vanish.
-    Divide {
-        constraint: u32,
-        wire: u32,
-        a: Fr,
-        b: Fr,
-        c: Fr,
-        selector: bool,
-    },
-    Bits(BitGroup),
-    /// `wire` is the value of a form.
-    Combine {
-        wire: u32,
-        form: Form,
-    },
-}
-
-/// Constraints as the steps use them, over the circuit's wires and then the auxiliary ones.
-pub struct Plan {
-    pub n_auxiliary: usize,
-    pub rows: [Matrix; 3],
-    pub steps: Vec<Step>,
-    /// Wires that no step reaches.
-    pub left: Vec<u32>,
-}
 
 /// When a constraint that needs a division may be taken: the divisor can be zero where the wire has a value all the
 /// same.
@@ -62,12 +28,16 @@ enum Item {
     Combination(u32),
 }
 
-pub fn find_plan(r1cs: &R1cs, symbols: &Symbols, inputs: impl Iterator<Item = u32>) -> Plan {
+/// The plan, or the wires that no step reaches.
+pub fn find_plan(r1cs: &R1cs, symbols: &Symbols, inputs: impl Iterator<Item = u32>) -> Result<Plan, Vec<u32>> {
     let mut search = Search::new(r1cs, symbols);
     search.run(inputs);
-    let left = (0..r1cs.n_wires as u32).filter(|w| !search.known[*w as usize]).collect();
+    let left: Vec<u32> = (0..r1cs.n_wires as u32).filter(|w| !search.known[*w as usize]).collect();
+    if !left.is_empty() {
+        return Err(left);
+    }
     let rows = [0, 1, 2].map(|side| Matrix::from_forms(search.rows.iter().map(|row| row[side].as_slice())));
-    Plan { n_auxiliary: search.known.len() - r1cs.n_wires, rows, steps: search.steps, left }
+    Ok(Plan::new(r1cs.n_wires, search.known.len() - r1cs.n_wires, rows, search.steps))
 }
 
 #[derive(Clone)]
@@ -85,8 +55,7 @@ struct Search {
     ready: VecDeque<u32>,
     /// Constraints that would need a division for a wire that a product may give.
     late: VecDeque<u32>,
-    /// Inverses of coefficients, of which a circuit has few.
-    inverses: HashMap<Fr, Fr>,
+    inverses: Inverses,
 }
 
 impl Search {
@@ -105,7 +74,7 @@ impl Search {
             steps: Vec::new(),
             ready: VecDeque::new(),
             late: VecDeque::new(),
-            inverses: HashMap::new(),
+            inverses: Inverses::default(),
         };
         search.known[0] = true;
         for (i, row) in rows.iter().enumerate() {
@@ -201,7 +170,7 @@ impl Search {
         match (a.is_zero(), b.is_zero()) {
             (false, false) => return, // quadratic: the wire has to come from elsewhere
             (true, true) => {
-                let inverse = *self.inverses.entry(c).or_insert_with(|| c.inverse().unwrap_or_default());
+                let inverse = self.inverses.of(c);
                 self.steps.push(Step::Linear { constraint, wire, inverse });
             }
             _ if divide == Divide::IfOnlyWay && self.has_product(wire, constraint) => return self.late.push_back(id),

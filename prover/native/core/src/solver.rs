@@ -9,21 +9,47 @@
 //! Nothing here is trusted: the prover checks every constraint on the result, and tests compare it with circom's own
 //! generator byte for byte.
 
+use crate::batch::invert;
 use crate::bits::BitGroup;
 use crate::error::{Error, Result};
 use crate::field::to_signed;
-use crate::r1cs::{value_of, R1cs};
-use crate::schedule::{find_plan, Plan, Step};
+use crate::plan::{Plan, Step};
+use crate::plan_file;
+pub use crate::plan_file::VERSION as SCHEDULE_VERSION;
+use crate::r1cs::{times, value_of, R1cs};
+use crate::schedule::find_plan;
 use crate::sym::Symbols;
 use ark_bn254::Fr;
-use ark_ff::{BigInteger, Field, One, PrimeField, Zero};
+use ark_ff::{BigInteger, One, PrimeField, Zero};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Wires of each input, row-major, by its name.
+pub type Inputs = HashMap<String, Vec<u32>>;
+
+/// What the steps of a level give.
+#[derive(Default)]
+struct Level {
+    values: Vec<(u32, Fr)>,
+    /// Places of values that are still to be divided, with their divisors, none of which is zero.
+    divisors: Vec<(usize, Fr)>,
+}
+
+impl Level {
+    /// All divisions at once, by one inversion.
+    fn divide(&mut self) {
+        let mut inverses: Vec<Fr> = self.divisors.iter().map(|(_, divisor)| *divisor).collect();
+        invert(&mut inverses, &mut Vec::new());
+        for ((place, _), inverse) in self.divisors.drain(..).zip(inverses) {
+            self.values[place].1 *= inverse;
+        }
+    }
+}
 
 /// A circuit with the steps that compute its wires.
 pub struct Solver {
     pub r1cs: Arc<R1cs>,
-    inputs: HashMap<String, Vec<u32>>,
+    inputs: Inputs,
     plan: Plan,
 }
 
@@ -34,14 +60,26 @@ impl Solver {
         let r1cs = Arc::new(R1cs::parse(r1cs)?);
         let symbols = Symbols::parse(sym, r1cs.n_wires)?;
         let inputs = find_inputs(&r1cs, &symbols)?;
-        let plan = find_plan(&r1cs, &symbols, inputs.values().flatten().copied());
-        if !plan.left.is_empty() {
+        let plan = find_plan(&r1cs, &symbols, inputs.values().flatten().copied()).map_err(|left| {
             let names = symbols.wire_names(r1cs.n_wires);
-            return Err(Error::NotSolvable {
-                wires: plan.left.iter().map(|w| names[*w as usize].to_string()).collect(),
-            });
-        }
+            Error::NotSolvable { wires: left.iter().map(|w| names[*w as usize].to_string()).collect() }
+        })?;
         Ok(Solver { inputs, plan, r1cs })
+    }
+
+    /// A circuit whose steps were found before, see `schedule`.
+    ///
+    /// # Errors
+    /// `FormatError` for an r1cs or a schedule that is none, or one of a circuit of another size.
+    pub fn with_schedule(r1cs: &[u8], schedule: &[u8]) -> Result<Self> {
+        let r1cs = Arc::new(R1cs::parse(r1cs)?);
+        let (inputs, plan) = plan_file::read(schedule, &r1cs)?;
+        Ok(Solver { inputs, plan, r1cs })
+    }
+
+    /// The inputs and the steps as bytes, for `with_schedule`.
+    pub fn schedule(&self) -> Vec<u8> {
+        plan_file::write(&self.inputs, &self.plan, &self.r1cs)
     }
 
     /// Names of the inputs with the number of elements of each.
@@ -71,54 +109,62 @@ impl Solver {
             }
             targets.iter().zip(values).for_each(|(wire, value)| wires[*wire as usize] = *value);
         }
-        for step in &self.plan.steps {
-            self.apply(step, &mut wires, force)?;
+        let mut level = Level::default();
+        for steps in self.plan.levels() {
+            self.plan.steps[steps].iter().try_for_each(|step| self.apply(step, &wires, force, &mut level))?;
+            level.divide();
+            level.values.drain(..).for_each(|(wire, value)| wires[wire as usize] = value);
         }
         wires.truncate(self.r1cs.n_wires);
         Ok(wires)
     }
 
-    fn apply(&self, step: &Step, wires: &mut [Fr], force: bool) -> Result<()> {
+    fn apply(&self, step: &Step, wires: &[Fr], force: bool, level: &mut Level) -> Result<()> {
         let [a, b, c] = &self.plan.rows;
         match step {
             Step::Linear { constraint, wire, inverse } => {
                 let i = *constraint as usize;
-                wires[*wire as usize] = (a.dot(i, wires) * b.dot(i, wires) - c.dot(i, wires)) * inverse;
+                let (row_a, row_b) = (a.dot(i, wires), b.dot(i, wires));
+                let product = if row_a.is_zero() || row_b.is_zero() { Fr::zero() } else { row_a * row_b };
+                level.values.push((*wire, times(product - c.dot(i, wires), inverse)));
             }
             Step::Divide { constraint, wire, a: in_a, b: in_b, c: in_c, selector } => {
                 let i = *constraint as usize;
                 let (row_a, row_b, row_c) = (a.dot(i, wires), b.dot(i, wires), c.dot(i, wires));
                 let above = row_c - row_a * row_b;
                 let below = *in_a * row_b + *in_b * row_a - in_c;
-                wires[*wire as usize] = match (above.is_zero(), below.is_zero()) {
+                let value = match (above.is_zero(), below.is_zero()) {
                     (true, true) => Fr::from(*selector),
                     (true, false) => Fr::zero(),
                     (false, true) if force => Fr::zero(),
                     (false, true) => return Err(Error::Unsatisfied { constraint: i }),
-                    (false, false) => above * below.inverse().unwrap_or_default(),
+                    (false, false) => {
+                        level.divisors.push((level.values.len(), below));
+                        above
+                    }
                 };
+                level.values.push((*wire, value));
             }
-            Step::Combine { wire, form } => wires[*wire as usize] = value_of(form, wires),
-            Step::Bits(group) => write_bits(group, wires, force)?,
+            Step::Combine { wire, form } => level.values.push((*wire, value_of(form, wires))),
+            Step::Bits(group) => level.values.extend(compute_bits(group, wires, force)?),
         }
         Ok(())
     }
 }
 
-fn write_bits(group: &BitGroup, wires: &mut [Fr], force: bool) -> Result<()> {
+/// The wires of the number's bits, with their values.
+fn compute_bits<'a>(group: &'a BitGroup, wires: &[Fr], force: bool) -> Result<impl Iterator<Item = (u32, Fr)> + 'a> {
     let number = value_of(&group.number, wires);
     let plain = number.into_bigint();
     if plain.num_bits() as usize > group.width && !force {
         let (component, value) = (group.name.clone(), to_signed(number));
         return Err(Error::RangeCheck { component, value, bits: group.width });
     }
-    for (bit, wire) in &group.bits {
-        wires[*wire as usize] = Fr::from(plain.get_bit(*bit as usize));
-    }
-    Ok(())
+    let bit_of = move |bit: u32| if plain.get_bit(bit as usize) { Fr::one() } else { Fr::zero() };
+    Ok(group.bits.iter().map(move |(bit, wire)| (*wire, bit_of(*bit))))
 }
 
-fn find_inputs(r1cs: &R1cs, symbols: &Symbols) -> Result<HashMap<String, Vec<u32>>> {
+fn find_inputs(r1cs: &R1cs, symbols: &Symbols) -> Result<Inputs> {
     let first = 1 + r1cs.n_outputs as u32;
     let end = first + (r1cs.n_public_inputs + r1cs.n_private_inputs) as u32;
     let mut inputs = HashMap::new();
@@ -195,6 +241,23 @@ mod tests {
         assert_refused(solver(&circuit).solve(&broken, false), "Unsatisfied { constraint: 0 }");
         let forced = solver(&circuit).solve(&broken, true).unwrap();
         assert_eq!(solver(&circuit).r1cs.first_unsatisfied(&forced), Some(0));
+    }
+
+    #[test]
+    fn divisions_of_a_level_are_each_their_own() {
+        // y_k q_k = x for three k
+        let rows = (0..3).map(|k| row(&[(2 + k, 1)], &[(5 + k, 1)], &[(1, 1)])).collect();
+        let names = ["main.x", "main.y[0]", "main.y[1]", "main.y[2]", "main.q[0]", "main.q[1]", "main.q[2]"];
+        let names = names.into_iter().zip(1..).collect();
+        let circuit = Circuit::private(4, 8, rows, names);
+        for (x, divisors, quotients) in
+            [(84, [2, 3, -7], [42, 28, -12]), (0, [2, 0, 1], [0, 0, 0]), (6, [1, 6, 6], [6, 1, 1])]
+        {
+            assert_eq!(solve(&circuit, &[("x", &[x]), ("y", &divisors)])[5..], quotients.map(Fr::from));
+        }
+        let broken = inputs(&[("x", &[6]), ("y", &[2, 0, 3])]);
+        assert_refused(solver(&circuit).solve(&broken, false), "Unsatisfied { constraint: 1 }");
+        assert_eq!(solver(&circuit).solve(&broken, true).unwrap()[5..], [3, 0, 2].map(Fr::from));
     }
 
     #[test]
