@@ -32,7 +32,7 @@ def check_private(what: str, value: object, bits: int) -> int:
 
 
 def check_all_private(name: Callable[[int], str], values: Iterable[object], bits: int) -> list[int]:
-    """Private `values` as ints if each lies in [-2^bits, 2^bits); raises like `check_private`, naming it by its place."""
+    """Private `values` as ints if each lies in [-2^bits, 2^bits), else as `check_private`; named by its place."""
     low, high = -(1 << bits), 1 << bits
     return [
         value if type(value) is int and low <= value < high else check_private(name(place), value, bits)

@@ -6,6 +6,7 @@ knows it can read the account and make proofs for it, never act, as every action
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 from eth_abi.abi import encode as abi_encode
@@ -117,7 +118,7 @@ class Account:
         account_id = compute_account_id(domain, auth, index)
         return cls(account_id, to_address(auth), index, preset, key, 0, generation, empty_state(preset))
 
-    @property
+    @cached_property
     def commitment(self) -> int:
         """C = Poseidon(tag, key, nonce, D): what the chain stores."""
         return compute_commitment(self.key, self.nonce, compute_state_digest(self.state, self.preset))

@@ -355,7 +355,9 @@ def test_a_record_is_of_one_key_one_circuit_and_one_version_of_the_checks(folder
     other_circuit, other_key = replace(entry, circuit_hash="0" * 64), replace(entry, zkey_hash="0" * 64)
     assert len({keys._name_record(one) for one in (entry, other_circuit, other_key)}) == 3
     file = keys._CircuitFile.read("open", MINI, keys.BUILD)
-    keys._load_native(folder / "mini/open.zkey", other_circuit, file, file.parse(folder / "schedules"), folder / "checked")
+    keys._load_native(
+        folder / "mini/open.zkey", other_circuit, file, file.parse(folder / "schedules"), folder / "checked"
+    )
     assert loads[-1] == "every check"
 
 
