@@ -39,6 +39,7 @@ FLOORS = {
         {"groth16"},
         {"session"},
         {"attestation", "farm", "move", "negotiation"},
+        {"disclosure"},
         {"client"},
     ],
     "committee": [

@@ -155,6 +155,12 @@ class OpenProver(StatedProver):
     circuit = "open"
 
 
+class RevealVerifier(StatedVerifier):
+    """Of revelations."""
+
+    circuit = "reveal"
+
+
 class RevealProver(StatedProver):
     """Of revelations."""
 

@@ -171,12 +171,12 @@ def _connect(rpc_url: str, deployment: Path) -> Contracts:
     return Contracts.connect(Chain(rpc_url), addresses)
 
 
-def parse_number(text: str) -> bytes:
-    """An account number of 0x-hex."""
+def parse_number(text: str, what: str = "account") -> bytes:
+    """32 bytes of 0x-hex: an account's number, by default."""
     try:
         number = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
         number = b""
     if len(number) != 32:
-        raise typer.BadParameter(f"account {text!r}: 32 bytes in hex are needed")
+        raise typer.BadParameter(f"{what} {text!r}: 32 bytes in hex are needed")
     return number

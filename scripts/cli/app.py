@@ -17,6 +17,7 @@ from zkmargin.scripts.cli import (
     catalogue,
     ceremony,
     console,
+    disclose,
     key,
     market,
     relay,
@@ -77,6 +78,7 @@ for name, action in account_actions.COMMANDS.items():
     account.app.command(name)(action)
 app.add_typer(account.app, name="account")
 app.add_typer(trade.app, name="trade")
+app.add_typer(disclose.app, name="disclose")
 app.add_typer(services.app, name="devnet")
 app.add_typer(key.app, name="key")
 app.add_typer(catalogue.list_app, name="list")

@@ -77,6 +77,42 @@ def test_a_team_at_full_size(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.property("P-320")
+@pytest.mark.property("P-321")
+def test_an_owner_discloses_and_a_stranger_checks(team):
+    """A claim and the whole state by commands, and what the recipient refuses."""
+    publishers = team.make_wallets(*PUBLISHERS)
+    team.make_wallets("alice")
+    team.deploy(publishers)
+    team.publish("p1", "p2")
+    for command in (("open",), ("fund", "--cash", "100000", "--mint"), ("deposit", "--cash", "100000")):
+        team.account("alice", *command)
+    number = team.account("alice", "show")["account"]
+    asked = ("--recipient", "0x" + "44" * 20, "--challenge", team.json("disclose", "challenge")["challenge"])
+    file = team.path("disclosure.json")
+
+    def check(*options):
+        return team.run("disclose", "check", file, *team.place, "--account", number, *options)
+
+    for claim, says in ((("--name", "survives_20"), "-20 %"), (("--position", PERPETUAL), "exactly 0 lots")):
+        team.json("disclose", "claim", *claim, *asked, "--out", file, *team.wallet("alice"))
+        shown = check(*asked)
+        assert shown.returncode == 0 and says in shown.stdout
+    assert "challenge is" in check(*asked[:2]).stdout
+    claimed = json.loads((team.folder / "disclosure.json").read_text())
+    claimed["claim"]["least"] = claimed["claim"]["most"] = 1
+    (team.folder / "disclosure.json").write_text(json.dumps(claimed))
+    assert "does not verify" in check(*asked).stdout
+
+    team.json("disclose", "state", "--out", file, *team.wallet("alice"))
+    assert "holds nothing; cash 100,000.000000 USD" in check().stdout
+    team.account("alice", "fund", "--cash", "10", "--mint")
+    team.account("alice", "deposit", "--cash", "10")
+    shown = check()
+    assert shown.returncode == 1 and "not what the chain has" in shown.stdout
+
+
+@pytest.mark.slow
 def test_an_external_signer_opens_an_account(team):
     """Its key is nowhere in this process: the node signs the messages and sends the transaction."""
     publishers = team.make_wallets(*PUBLISHERS)
