@@ -64,6 +64,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
         services.publisher,
         services.keeper,
         services.watchtower,
+        services.committee,
         services.indexer,
         services.api,
     ),
