@@ -2,12 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {MarginVerifier} from "./MarginVerifier.sol";
 import {Owned} from "./Owned.sol";
 import {Statement} from "./generated/Statement.sol";
 import {IKeyRegistry, KeyRegistration} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier} from "./interfaces/IMarginVerifier.sol";
 import {BabyJubJub} from "./libraries/BabyJubJub.sol";
 import {KeyChecks} from "./libraries/KeyChecks.sol";
 
@@ -15,7 +13,7 @@ import {KeyChecks} from "./libraries/KeyChecks.sol";
 /// @notice What it does and what it relies on is written in IKeyRegistry and IMarginVerifier.
 /// @dev It checks proofs too, so that an action, which asks for a key and has a proof checked, touches one account
 ///      fewer (2,600 gas, EIP-2929). Of the checks nothing reads its storage.
-contract KeyRegistry is IKeyRegistry, MarginVerifier, ERC165, Owned {
+contract KeyRegistry is IKeyRegistry, MarginVerifier, Owned {
     struct Key {
         address transition;
         uint16 slots;
@@ -166,12 +164,9 @@ contract KeyRegistry is IKeyRegistry, MarginVerifier, ERC165, Owned {
         return key.transition != address(0) && block.timestamp >= key.usableFrom;
     }
 
-    /// @inheritdoc ERC165
+    /// @inheritdoc MarginVerifier
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
-        return
-            interfaceId == type(IKeyRegistry).interfaceId ||
-            interfaceId == type(IMarginVerifier).interfaceId ||
-            super.supportsInterface(interfaceId);
+        return interfaceId == type(IKeyRegistry).interfaceId || super.supportsInterface(interfaceId);
     }
 
     function _setGuardian(address guardian_) private {

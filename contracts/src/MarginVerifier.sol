@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {Groth16Checks} from "./Groth16Checks.sol";
 import {Flow} from "./generated/Messages.sol";
 import {Statement} from "./generated/Statement.sol";
@@ -17,7 +18,7 @@ import {KeyData, KeyHead} from "./libraries/KeyData.sol";
 
 /// @title MarginVerifier
 /// @notice What it does and what it relies on is written in IMarginVerifier.
-contract MarginVerifier is Groth16Checks, IMarginVerifier {
+contract MarginVerifier is Groth16Checks, IMarginVerifier, ERC165 {
     using Bn254 for G1;
     using Bn254 for G1Place;
     using KeyData for KeyHead;
@@ -139,6 +140,11 @@ contract MarginVerifier is Groth16Checks, IMarginVerifier {
         _addSignal(sum, head.ic(Statement.OPEN_ESCROWED_KEY), opening.escrowedKey);
         _addSignal(sum, head.ic(Statement.OPEN_CONTEXT), opening.context);
         if (!_checkOne(head, sum, proof)) revert ProofRejected(opening.context);
+    }
+
+    /// @inheritdoc ERC165
+    function supportsInterface(bytes4 interfaceId) public view virtual override returns (bool) {
+        return interfaceId == type(IMarginVerifier).interfaceId || super.supportsInterface(interfaceId);
     }
 
     /// @dev Adds policy, settlement and write. Adding the identity changes nothing and is left out.

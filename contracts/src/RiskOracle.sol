@@ -417,7 +417,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
 
     /// @dev Whether the slot at its place holds the epoch of that number.
     function _isOf(Slot memory slot, uint64 number) private pure returns (bool) {
-        return slot.time != 0 && slot.turn == number / RING && number != 0;
+        return slot.time != 0 && slot.turn == number / RING;
     }
 
     /// @dev A policy point is never the identity: that is the policy without any rule.

@@ -2,11 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
 
 /// @title WalletSignatures
 /// @notice What it does and what it relies on is written in IWalletSignatures.
-contract WalletSignatures is IWalletSignatures {
+contract WalletSignatures is IWalletSignatures, ERC165 {
     /// @dev Last word of a signature of a wallet that is not deployed yet (ERC-6492).
     bytes32 private constant UNDEPLOYED = 0x6492649264926492649264926492649264926492649264926492649264926492;
 
@@ -32,6 +33,11 @@ contract WalletSignatures is IWalletSignatures {
             }
         }
         return _agrees(auth, digest, inner);
+    }
+
+    /// @inheritdoc ERC165
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(IWalletSignatures).interfaceId || super.supportsInterface(interfaceId);
     }
 
     /// @dev Looks at the first word of the answer only: a long one is not copied.

@@ -16,6 +16,7 @@ from tests.support.world import HOUR, LOT, STEP, USDC, World, change_side, make_
 from zkmargin.contracts.chain import run_anvil
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts, read_sources
+from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.messages import EpochPoint
 from zkmargin.contracts.requests import ActionRequest, TradeRequest, TradeSide
@@ -615,11 +616,20 @@ def test_views_for_integrators_end_with_the_status_and_with_the_key(world):
         ("house", "IAccountDesk", None),
         ("house", "IBatchDesk", None),
         ("views", "IAccountViews", None),
+        ("registry", "IKeyRegistry", None),
+        ("registry", "IMarginVerifier", None),
+        ("wallets", "IWalletSignatures", None),
     ],
 )
 def test_interfaces_are_announced(world, name, interface, base):
     """An interface's identifier is of its own functions, without those of the one that it extends (ERC-165)."""
-    contract, identifier = getattr(world, name).contract, 0
+    named = {
+        "house": world.house.contract,
+        "views": world.views.contract,
+        "registry": world.venue.registry.contract,
+        "wallets": Contract(world.chain, compile_contracts()["WalletSignatures"], world.house.contract.call("WALLETS")),
+    }
+    contract, identifier = named[name], 0
     for signature in _list_signatures(interface) - (_list_signatures(base) if base else set()):
         identifier ^= int.from_bytes(keccak(text=signature)[:4], "big")
     for selector in (identifier.to_bytes(4, "big"), bytes.fromhex("01ffc9a7")):
