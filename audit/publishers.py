@@ -358,7 +358,7 @@ class PublisherAudit:
                 report.add("policies", f"hash of the {what}", posted.policy_hash, keccak(built), place)
                 return None
             try:
-                policies = read_policies(data)
+                policies = read_policies(data, next(iter(rebuilt.values())).preset.split)
                 check_rebuilt(policies, rebuilt)
                 report.facts.setdefault("policies_within_one_unit", []).append(posted.number)
             except PolicyNotRebuilt as difference:

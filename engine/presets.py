@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
+from zkmargin.engine.errors import DuplicateName, MalformedFile, OutOfRange, UnknownName
 
 LANES = 3
 """Policy rows per packed row: three 84-bit lanes fill one field element."""
@@ -23,26 +23,48 @@ PERPETUAL_OFFSET = 1
 """Offset of the perpetual within a coin's slots."""
 FIRST_FUTURE_OFFSET = 2
 """Offset of the first dated future within a coin's slots."""
+MAX_SLOTS = 256
+"""Most slots of a statement: a leg names one in 8 bits."""
+
+
+_DOCUMENT = json.loads(Path(__file__).with_name("presets.json").read_text(encoding="utf-8"))
+SPOT_NAMES: Mapping[str, str] = MappingProxyType(_DOCUMENT["coins"])
+"""By coin that may be listed: the name of its spot collateral; ether is held as its ERC-20 wrapper."""
 
 
 class Coin(StrEnum):
-    """The coins, in slot order: each owns a contiguous share of the slots."""
+    """A coin that a market may list: each listed one owns a contiguous share of the slots (`Split`).
+
+    Any name of `SPOT_NAMES` is one. The members, which iteration gives, are the two that the package's price histories
+    and shipped markets are of; what is computed at a market goes over the coins of its preset.
+    """
 
     BTC = "BTC"
     ETH = "ETH"
 
     @property
     def ordinal(self) -> int:
-        """Place in the slot order, from 0; coins are so numbered in numpy columns."""
+        """Place among the members, from 0: columns of price histories are so numbered. Those of a market are numbered
+        by `Preset.place_of`."""
         return list(Coin).index(self)
 
+    @classmethod
+    def _missing_(cls, value: object) -> Coin | None:
+        """The one object of a further coin of `SPOT_NAMES`."""
+        if value not in SPOT_NAMES:
+            return None
+        coin = str.__new__(cls, value)
+        coin._name_ = coin._value_ = str(value)
+        cls._value2member_map_[value] = coin
+        return coin
 
-def require_coin(what: str, name: str) -> Coin:
-    """The coin called `name`; raises `UnknownName`, which lists them."""
-    try:
-        return Coin(name)
-    except ValueError:
-        raise UnknownName(what, name, Coin) from None
+
+def require_coin(what: str, name: str, allowed: Iterable[str] = SPOT_NAMES) -> Coin:
+    """The coin called `name`, one of `allowed`; raises `UnknownName`, which lists them."""
+    allowed = tuple(allowed)
+    if name not in allowed:
+        raise UnknownName(what, name, allowed)
+    return Coin(name)
 
 
 @dataclass(frozen=True)
@@ -56,6 +78,57 @@ class CoinShare:
     """Slots for dated futures."""
     in_vault: bool
     """Whether a vault takes the coin's spot as collateral."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a market's slots are split between its coins, and which coins' risks are netted.
+
+    Raises
+    ------
+    DuplicateName
+        If a coin has two shares or stands in two pairs.
+    UnknownName
+        If a pair has a coin without a share.
+    OutOfRange
+        If a share has too few slots for its kinds of instruments.
+    """
+
+    shares: tuple[CoinShare, ...]
+    """In slot order."""
+    netting: tuple[tuple[Coin, Coin], ...] = ()
+    """Pairs of coins between which exposure is transferred in the grid; each coin is in one at most."""
+
+    def __post_init__(self) -> None:
+        coins = self.coins
+        _refuse_repeated("coin of a split", coins)
+        _refuse_repeated("coin of the netting pairs", [coin for pair in self.netting for coin in pair])
+        for coin in (coin for pair in self.netting for coin in pair):
+            require_coin("coin of a netting pair", coin, coins)
+        for share in self.shares:
+            if not 0 <= share.futures <= share.slots - FIRST_FUTURE_OFFSET:
+                least = FIRST_FUTURE_OFFSET + max(share.futures, 0)
+                raise OutOfRange(f"slots of {share.coin}", share.slots, least, MAX_SLOTS)
+
+    @property
+    def coins(self) -> tuple[Coin, ...]:
+        """The coins in slot order."""
+        return tuple(share.coin for share in self.shares)
+
+    @property
+    def slots(self) -> int:
+        """Slots of all coins."""
+        return sum(share.slots for share in self.shares)
+
+
+def _refuse_repeated(what: str, coins: Sequence[Coin]) -> None:
+    for place, coin in enumerate(coins):
+        if coin in coins[:place]:
+            raise DuplicateName(what, coin.value)
+
+
+NO_SPLIT = Split(())
+"""Stands for the one of presets.json."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +154,17 @@ class Preset:
     """X, the number of first rows that have an excess variable each."""
     helpers: int
     """J, helper variables of a certificate."""
-    split: tuple[CoinShare, ...] = ()
-    """The coins' shares in slot order; where none is given, that of presets.json for so many slots."""
+    split: Split = NO_SPLIT
+    """The coins' shares; where none is given, those of presets.json for so many slots."""
 
     def __post_init__(self) -> None:
-        if not self.split:
+        if self.split is NO_SPLIT:
             if self.slots not in SPLITS:
                 raise OutOfRange(f"slots of preset {self.name}", self.slots, *SPLITS)
             object.__setattr__(self, "split", SPLITS[self.slots])
-        self._check_split()
+        if self.split.slots != self.slots:
+            what = f"sum of the coins' slots in preset {self.name}"
+            raise OutOfRange(what, self.split.slots, self.slots, self.slots)
         if self.rows % LANES or self.rows <= 0:
             raise OutOfRange(f"rows of preset {self.name}", self.rows, LANES, f"any multiple of {LANES}")
         if not 0 <= self.excess_rows <= self.rows:
@@ -97,17 +172,10 @@ class Preset:
         if self.helpers <= 0:
             raise OutOfRange(f"helpers of preset {self.name}", self.helpers, 1, "any")
 
-    def _check_split(self) -> None:
-        given = [share.coin for share in self.split]
-        if given != list(Coin):
-            raise UnknownName(f"coins of preset {self.name}, in order,", str(given), [str(list(Coin))])
-        for share in self.split:
-            what = f"slots of {share.coin} in preset {self.name}"
-            if not 0 <= share.futures <= share.slots - FIRST_FUTURE_OFFSET:
-                raise OutOfRange(what, share.slots, FIRST_FUTURE_OFFSET + max(share.futures, 0), self.slots)
-        total = sum(share.slots for share in self.split)
-        if total != self.slots:
-            raise OutOfRange(f"sum of the coins' slots in preset {self.name}", total, self.slots, self.slots)
+    @property
+    def is_split_shipped(self) -> bool:
+        """Whether the slots are split as presets.json says for so many."""
+        return self.split == SPLITS.get(self.slots)
 
     @property
     def packed_rows(self) -> int:
@@ -117,10 +185,16 @@ class Preset:
     @cached_property
     def coins(self) -> Mapping[Coin, range]:
         """Slots of each underlying, in slot order."""
-        ends = list(accumulate(share.slots for share in self.split))
+        shares = self.split.shares
+        ends = accumulate(share.slots for share in shares)
         return MappingProxyType(
-            {share.coin: range(end - share.slots, end) for share, end in zip(self.split, ends, strict=True)}
+            {share.coin: range(end - share.slots, end) for share, end in zip(shares, ends, strict=True)}
         )
+
+    def place_of(self, coin: Coin) -> int:
+        """Place of `coin` in the slot order, from 0: coins are so numbered in numpy columns; raises `UnknownName` for
+        one that has no slots."""
+        return tuple(self.coins).index(require_coin("coin", coin, self.coins))
 
     @cached_property
     def _owners(self) -> tuple[Coin, ...]:
@@ -129,7 +203,7 @@ class Preset:
 
     def coin_slots(self, coin: Coin) -> range:
         """Slots of `coin`; raises `UnknownName` for one that is none."""
-        return self.coins[require_coin("underlying", coin)]
+        return self.coins[require_coin("underlying", coin, self.coins)]
 
     def coin_of(self, slot: int) -> Coin:
         """The coin that owns `slot`, listed or not."""
@@ -143,7 +217,7 @@ class Preset:
     def future_slots(self, coin: Coin) -> range:
         """Slots for the dated futures of `coin`."""
         first = self.coin_slots(coin).start + FIRST_FUTURE_OFFSET
-        return range(first, first + self.split[Coin(coin).ordinal].futures)
+        return range(first, first + self.split.shares[self.place_of(coin)].futures)
 
     def option_slots(self, coin: Coin) -> range:
         """Slots for the options of `coin`."""
@@ -166,7 +240,7 @@ class Preset:
 
         The others are reserved: no vault takes anything for them.
         """
-        shares = zip(self.split, self.collateral_slots, strict=True)
+        shares = zip(self.split.shares, self.collateral_slots, strict=True)
         return tuple(slot for share, slot in shares if share.in_vault)
 
     @cached_property
@@ -227,16 +301,12 @@ class Bits:
     """abs(price or payoff) < 2^price micro-dollars per lot."""
 
 
-def _read_splits(document: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Mapping[int, tuple[CoinShare, ...]]:
-    return MappingProxyType(
-        {
-            int(slots): tuple(
-                CoinShare(require_coin("coin of a split", coin), each["slots"], each["futures"], bool(each["in_vault"]))
-                for coin, each in shares.items()
-            )
-            for slots, shares in document.items()
-        }
+def _read_split(document: Mapping[str, Any]) -> Split:
+    shares = (
+        CoinShare(require_coin("coin of a split", coin), share["slots"], share["futures"], share["in_vault"])
+        for coin, share in document["coins"].items()
     )
+    return Split(tuple(shares), tuple((Coin(first), Coin(second)) for first, second in document["netting"]))
 
 
 def _read(document: Mapping[str, Any]) -> tuple[Mapping[str, Preset], Bits]:
@@ -248,8 +318,9 @@ def _read(document: Mapping[str, Any]) -> tuple[Mapping[str, Preset], Bits]:
     return MappingProxyType(presets), Bits(**document["bits"])
 
 
-_DOCUMENT = json.loads(Path(__file__).with_name("presets.json").read_text(encoding="utf-8"))
-SPLITS = _read_splits(_DOCUMENT["splits"])
+SPLITS: Mapping[int, Split] = MappingProxyType(
+    {int(slots): _read_split(entry) for slots, entry in _DOCUMENT["splits"].items()}
+)
 """By number of slots: the coins' shares."""
 PRESETS, BITS = _read(_DOCUMENT)
 

@@ -191,7 +191,7 @@ def _read_policy(name: str, chain: ChainFacts) -> Policy:
     if keccak(chain.policy_bytes) != chain.policy_hash:
         raise AttestationRefused("the policy data are not those that the epoch signed")
     try:
-        policies = read_policies(chain.policy_bytes)
+        policies = read_policies(chain.policy_bytes, chain.verifier.preset.split)
     except PolicyError as error:
         raise AttestationRefused(f"the epoch's policy data are malformed: {error}") from None
     preset = chain.verifier.preset

@@ -26,7 +26,7 @@ from zkmargin.engine.backtest.delta_gamma import compute_cornish_fisher, compute
 from zkmargin.engine.backtest.measures import compute_expected_shortfall, compute_value_at_risk
 from zkmargin.engine.backtest.volatility import Response
 from zkmargin.engine.errors import UnknownName
-from zkmargin.engine.margin.grid import TRANSFER_SIGN
+from zkmargin.engine.margin.grid import TRANSFER_SIGNS
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS, MILLE, Parameters
 from zkmargin.engine.margin.shocks import scale_by_tenor
@@ -180,10 +180,11 @@ class BacktestedHouse:
         )
         losses = [-(pnl[:, coins == place] @ lots[coins == place]) for place in range(len(Coin))]
         moves = [
-            np.array([cell.transfer_move for cell in self.model.grid.cells[coin]]) / MILLE * TRANSFER_SIGN[coin]
-            for coin in Coin
+            np.array([cell.transfer_move for cell in self.model.grid.cells[coin]]) / MILLE * sign
+            for coin, sign in zip(Coin, TRANSFER_SIGNS, strict=True)
         ]
-        return self.parameters.factor[level] * net_groups(losses, moves, self.model.grid.transfer_charge)
+        charge = self.model.grid.transfer_charges[Coin.BTC, Coin.ETH]
+        return self.parameters.factor[level] * net_groups(losses, moves, charge)
 
     def compute(self, lots: np.ndarray, level: str, shortfall: np.ndarray) -> Figures:
         """The requirement of books (n, B); `shortfall` (B,) is that of the full sample."""

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from zkmargin.engine.margin.grid import TRANSFER_SIGN
+from zkmargin.engine.margin.grid import TRANSFER_SIGNS
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import MILLE
 from zkmargin.engine.margin.shortfall import ShortfallModel
@@ -215,7 +215,8 @@ def read_terms(house: HouseModel, shortfall: ShortfallModel) -> tuple[np.ndarray
     own, cells = snapshot.listing.underlying[slots], house.grid.pnl[:, slots]
     long, short = house.contingency("initial")
     moves = [
-        TRANSFER_SIGN[coin] * np.array([cell.transfer_move for cell in house.grid.cells[coin]]) / MILLE for coin in Coin
+        sign * np.array([cell.transfer_move for cell in house.grid.cells[coin]]) / MILLE
+        for coin, sign in zip(Coin, TRANSFER_SIGNS, strict=True)
     ]
     return slots, Terms(
         sample=sample[:, slots],
@@ -223,7 +224,7 @@ def read_terms(house: HouseModel, shortfall: ShortfallModel) -> tuple[np.ndarray
         grids=tuple(np.where(own == place, cells, 0.0) for place in range(len(Coin))),
         moves=tuple(moves),
         factor=parameters.factor["initial"],
-        transfer_charge=house.grid.transfer_charge,
+        transfer_charge=house.grid.transfer_charges[Coin.BTC, Coin.ETH],
         long=long[slots],
         short=short[slots],
     )

@@ -135,9 +135,14 @@ class DistanceSearch:
     _seen: dict[tuple[object, ...], HouseModel] = field(default_factory=dict)
 
     @property
+    def coins(self) -> tuple[Coin, ...]:
+        """Coins of the market."""
+        return tuple(self.house.snapshot.listing.preset.coins)
+
+    @property
     def ranges(self) -> Mapping[Coin, float]:
         """Price range by coin."""
-        return {coin: self.house.parameters.price_range[coin] for coin in Coin}
+        return {coin: self.house.parameters.price_range[coin] for coin in self.coins}
 
     @cached_property
     def market(self) -> MarketSnapshot:
@@ -211,24 +216,24 @@ class DistanceSearch:
             for times in (0.5, 1.0):
                 move = direction.scale(times, self.ranges)
                 shift, factor = (
-                    np.array([values[coin] for coin in Coin])[self.market.listing.underlying]
+                    np.array([values[coin] for coin in self.coins])[self.market.listing.underlying]
                     for values in (move.prices, move.volatilities)
                 )
                 after = price_per_lot(self.market, forward_shift=shift, volatility=self.market.volatility * factor)
                 losses.append(-float((after - before) @ self.state.positions.astype(float)))
             return round(max(losses), 6)
 
-        return max(list_directions(), key=lose)
+        return max(list_directions(self.coins), key=lose)
 
     @property
     def held(self) -> list[Coin]:
         """Coins in which the account holds something."""
         preset, lots = self.market.listing.preset, self.state.positions
-        return [coin for coin in Coin if lots[preset.span(coin)].any()]
+        return [coin for coin in self.coins if lots[preset.span(coin)].any()]
 
     def measure_coin(self, level: str, coin: Coin) -> CoinDistance:
         """Distances of one coin alone."""
-        index, still = self.house.snapshot.index[coin], dict.fromkeys(Coin, 0.0)
+        index, still = self.house.snapshot.index[coin], dict.fromkeys(self.coins, 0.0)
 
         def find_price(sign: float) -> float | None:
             direction = Direction({**still, coin: sign}, still)
@@ -252,9 +257,9 @@ class DistanceSearch:
 
     def measure_worst(self, level: str) -> WorstDirection:
         """The direction that fails first: that of the largest loss, one coin's price alone, or all volatilities."""
-        still = dict.fromkeys(Coin, 0.0)
+        still = dict.fromkeys(self.coins, 0.0)
         alone = [Direction({**still, coin: sign}, still) for coin in self.held for sign in (-1.0, 1.0)]
-        volatilities = [Direction(still, dict.fromkeys(Coin, sign)) for sign in (-1.0, 1.0)]
+        volatilities = [Direction(still, dict.fromkeys(self.coins, sign)) for sign in (-1.0, 1.0)]
         return self.measure_first(level, [self.largest_loss, *alone, *volatilities])
 
     def measure_first(self, level: str, directions: Sequence[Direction]) -> WorstDirection:
@@ -269,7 +274,7 @@ class DistanceSearch:
 
     def measure(self, level: str) -> LevelDistance:
         """Distances of `level`: of each coin alone, and along the worst direction."""
-        still = Move(dict.fromkeys(Coin, 0.0), dict.fromkeys(Coin, 1.0))
+        still = Move(dict.fromkeys(self.coins, 0.0), dict.fromkeys(self.coins, 1.0))
         return LevelDistance(
             is_met=self.get_room(level, still) >= 0,
             coins={coin: self.measure_coin(level, coin) for coin in self.held},
@@ -277,12 +282,12 @@ class DistanceSearch:
         )
 
 
-def list_directions() -> Iterator[Direction]:
+def list_directions(coins: Sequence[Coin]) -> Iterator[Direction]:
     """All joint directions of which one is the worst: signs of the coins' prices, and of all volatilities; what does
     not move comes before what does."""
-    for *prices, volatility in product((0.0, -1.0, 1.0), repeat=len(Coin) + 1):
+    for *prices, volatility in product((0.0, -1.0, 1.0), repeat=len(coins) + 1):
         if any(prices) or volatility:
-            yield Direction(dict(zip(Coin, prices, strict=True)), dict.fromkeys(Coin, volatility))
+            yield Direction(dict(zip(coins, prices, strict=True)), dict.fromkeys(coins, volatility))
 
 
 def find_root(room: Callable[[float], float], passes: tuple[float, float], fails: tuple[float, float]) -> float:

@@ -7,7 +7,6 @@ from zkmargin.engine.margin.parameters import TENORS
 from zkmargin.engine.policy.forms import RowKind, describe_row, read_forms
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import Policy
-from zkmargin.engine.presets import Coin
 
 GRID, SHORTFALL, BUFFER = "scenario grid", "expected shortfall", "contagion buffer"
 CONCENTRATION, OTHER = "concentration", "other"
@@ -29,7 +28,8 @@ def describe_rule(policy: Policy, row: int) -> str:
     forms, layout = read_forms(policy), Layout(policy.preset)
     if not forms.values:
         return OTHER
-    blocks = (block(coin.ordinal) for coin in Coin for block in (layout.vega, layout.short_options))
+    coins = range(len(policy.preset.coins))
+    blocks = (block(index) for index in coins for block in (layout.vega, layout.short_options))
     if any(row in rows for rows in blocks):
         return CONCENTRATION if policy.positions[row].any() else OTHER
     return _RULES.get(forms.kinds[row], OTHER)
@@ -40,10 +40,10 @@ def describe_house_row(house: HouseModel, policy: Policy, row: int) -> str:
     layout = Layout(policy.preset)
     if row in policy.soft_rows:
         model = house.shortfall
-        moves = zip(Coin, model.returns[row], strict=True)
+        moves = zip(model.scenarios.coins, model.returns[row], strict=True)
         days = model.scenarios.margin_period_days
         return ", ".join(f"{coin} {move:+.1%}" for coin, move in moves) + f" in {days} days, mean of group {row}"
-    for index, coin in enumerate(Coin):
+    for index, coin in enumerate(policy.preset.coins):
         if row in layout.grid(index):
             return f"{coin} {house.grid.cells[coin][row - layout.grid(index).start].label}"
         if row in layout.buffer(index):

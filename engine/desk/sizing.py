@@ -23,7 +23,6 @@ from zkmargin.engine.margin.report import describe_worst_cell, report_level
 from zkmargin.engine.policy.forms import describe_row
 from zkmargin.engine.policy.linear_programme import Programme, ProgrammeFailed, minimise
 from zkmargin.engine.policy.record import Policy
-from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
 
 NEARBY = 3
@@ -205,6 +204,6 @@ def find_largest(
         rows=tuple(f"row {row}: {describe_row(line.rule, row)}" for row in refusal.rows) if refusal else (),
         missing=refusal.missing_usd6 / USD6 if refusal else 0.0,
         binding=report_level(house, beyond, required).binding,
-        worst={coin: describe_worst_cell(house, coin, required) for coin in Coin},
+        worst={coin: describe_worst_cell(house, coin, required) for coin in required.losses},
         distance=measure_loss_distance(house, line.at(max(largest, 0))) if with_distance else None,
     )

@@ -58,7 +58,7 @@ class Standing:
             margin_excess_maintenance=maintenance.margin_excess,
             verdicts={name: level.verdict for name, level in levels.items()},
             binding=initial.binding,
-            worst={coin: describe_worst_cell(house, coin, required["initial"]) for coin in Coin},
+            worst={coin: describe_worst_cell(house, coin, required["initial"]) for coin in required["initial"].losses},
             worst_loss=required["initial"].losses,
             distance=measure_loss_distance(house, state) if with_distance else None,
         )

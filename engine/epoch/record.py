@@ -20,6 +20,7 @@ from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.checks import read_policy
 from zkmargin.engine.policy.errors import MalformedPolicy, PolicyError
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import NO_SPLIT, Split
 
 MAGIC = b"zkmargin.policies\x01"
 """First 18 bytes of the policies' canonical bytes; the last one is the format's version."""
@@ -124,8 +125,10 @@ class Epoch:
         return self.settlement.hash
 
 
-def read_policies(data: bytes) -> dict[str, Policy]:
+def read_policies(data: bytes, split: Split = NO_SPLIT) -> dict[str, Policy]:
     """Named policies of an epoch's `policy_bytes`, each with every check that its own data admit.
+
+    `split` is that of the epoch's listing, presets.json's by default.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def read_policies(data: bytes) -> dict[str, Policy]:
         at += 4
         if at + length > len(data):
             raise MalformedPolicy("policies", f"end at byte {len(data)}; {at + length} are needed")
-        policy = read_policy(data[at : at + length])
+        policy = read_policy(data[at : at + length], split)
         if policies and policy.name <= max(policies):
             raise MalformedPolicy(
                 "policies", f"name {policy.name!r} follows {max(policies)!r}; allowed: sorted, each once"

@@ -20,7 +20,6 @@ from zkmargin.engine.market.instruments import Instrument, InstrumentKind, colla
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.errors import PolicyError
-from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, USD6
 
 MAX_LAG = 60
@@ -143,7 +142,9 @@ def _check_header(previous: Epoch | None, epoch: Epoch, max_lag: int) -> None:
         raise RefusedSuccession("time", epoch.time, f"{previous.time} or later")
     before, after = previous.snapshot.listing.preset, epoch.snapshot.listing.preset
     if before != after:
-        raise RefusedSuccession("preset", after.name, before.name)
+        what = "preset" if before.name != after.name else "split of the slots"
+        value, allowed = (preset.name if what == "preset" else str(preset.split) for preset in (after, before))
+        raise RefusedSuccession(what, value, allowed)
     if epoch.generation not in (previous.generation, previous.generation + 1):
         raise RefusedSuccession("generation", epoch.generation, f"{previous.generation} or {previous.generation + 1}")
 
@@ -159,7 +160,7 @@ def _check_collateral(previous: Epoch, epoch: Epoch) -> None:
 def _check_easing(previous: Epoch, epoch: Epoch) -> None:
     before, after = previous.snapshot, epoch.snapshot
     days = (after.time - before.time) / SECONDS_PER_DAY + 1
-    for coin in Coin:
+    for coin in after.listing.preset.coins:
         least = before.daily_volatility[coin] * float(power(DECAY, days / 2))
         if after.daily_volatility[coin] < least - 1e-6:
             value = after.daily_volatility[coin]

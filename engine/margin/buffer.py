@@ -30,7 +30,7 @@ from zkmargin.engine.margin.parameters import Parameters
 from zkmargin.engine.market.crowding import MAX_NOTIONAL, Crowding
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.layout import BUFFERS, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6, to_usd6
 
@@ -121,7 +121,7 @@ class BufferModel:
     @cached_property
     def chords(self) -> dict[Coin, tuple[Chords, Chords]]:
         """By coin, chords of the side "down" (a long exposure) and of the side "up"."""
-        return {coin: (self._make_chords(coin, 1.0), self._make_chords(coin, -1.0)) for coin in Coin}
+        return {coin: (self._make_chords(coin, 1.0), self._make_chords(coin, -1.0)) for coin in self.preset.coins}
 
     def _make_chords(self, coin: Coin, sign: float) -> Chords:
         """Chords of one side, long exposure with `sign` 1."""
@@ -145,7 +145,8 @@ class BufferModel:
         """Chords and the largest exposure of each coin, and its share of the equity row; nothing at maintenance."""
         if level != "initial":
             return
-        for index, coin in enumerate(Coin):
+        for index, coin in enumerate(self.preset.coins):
+            helper = draft.layout.buffers[coin]
             sides, rows = self.get_columns(coin), draft.layout.buffer(index)
             used = False
             pairs = zip((-1.0, 1.0), sides, self.chords[coin], strict=True)
@@ -155,7 +156,7 @@ class BufferModel:
                 used = True
                 first = rows.start + side * draft.layout.chords
                 for row, (slope, constant) in enumerate(zip(chords.slopes, chords.constants, strict=True), start=first):
-                    draft.add_chord(row, BUFFERS[coin], to_usd6(sign * slope * columns), int(constant * USD6))
+                    draft.add_chord(row, helper, to_usd6(sign * slope * columns), int(constant * USD6))
                 draft.add_exposure_cap(rows.stop - 2 + side, to_usd6(sign * columns), int(chords.largest * USD6))
             if used:
-                draft.subtract_from_equity(BUFFERS[coin])
+                draft.subtract_from_equity(helper)

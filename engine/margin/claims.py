@@ -18,6 +18,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import chain
 from math import gcd
 from pathlib import Path
 from types import MappingProxyType
@@ -30,9 +31,8 @@ from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.stress import move_market
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.layout import LOSSES, Helper
 from zkmargin.engine.policy.record import ROUNDING, Policy, blank_policy_fields
-from zkmargin.engine.presets import BITS, Coin
+from zkmargin.engine.presets import BITS
 from zkmargin.engine.units import to_usd6
 
 LARGEST_LOTS = (1 << BITS.position) - 1
@@ -114,12 +114,12 @@ class SurvivalClaim:
 
     def build(self, house: HouseModel) -> Policy:
         """One row: prices after the move, rounded to nearest, and K_2 against the rounding."""
-        snapshot = house.snapshot
+        snapshot, coins = house.snapshot, house.snapshot.listing.preset.coins
         moved = move_market(
             snapshot,
             house.shortfall.scenarios.decay,
-            prices=dict.fromkeys(Coin, self.move_percent / 100),
-            volatilities=dict.fromkeys(Coin, 1.0),
+            prices=dict.fromkeys(coins, self.move_percent / 100),
+            volatilities=dict.fromkeys(coins, 1.0),
         )
         draft, row = Draft(snapshot.listing.preset), snapshot.listing.preset.excess_rows
         draft.add_rounding()
@@ -153,11 +153,11 @@ class RatioClaim:
         """Maintenance, in which the row that sums the losses, and that of the shortfall, ask for more equity."""
         base = house.get_policy("maintenance")
         helpers, layout = base.helpers.copy(), Draft(base.preset).layout
-        losses = [*LOSSES.values(), Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]
+        losses, equity = [*layout.losses.values(), *chain(*layout.transfers.values())], layout.equity_helper
         total = helpers[layout.total]
-        total[losses], total[Helper.EQUITY] = total[losses] * self.percent, total[Helper.EQUITY] * 100
+        total[losses], total[equity] = total[losses] * self.percent, total[equity] * 100
         total //= gcd(*(int(weight) for weight in total if weight))
-        helpers[layout.tail, Helper.EQUITY] = helpers[layout.tail, Helper.EQUITY] * 100 // self.percent
+        helpers[layout.tail, equity] = helpers[layout.tail, equity] * 100 // self.percent
         policy = replace(base, name=_name(self.kind), helpers=helpers)
         check_policy(policy, house.snapshot.listing.is_listed)
         return policy

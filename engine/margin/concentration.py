@@ -28,7 +28,7 @@ from zkmargin.engine.margin.buffer import Chords
 from zkmargin.engine.margin.parameters import TENORS, Parameters
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.layout import CONCENTRATIONS, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, USD6, to_usd6
 
@@ -89,7 +89,7 @@ class ConcentrationModel:
             coin: make_vega_chords(
                 parameters.vega_impact, parameters.vega_depth[coin], parameters.vega_limit[coin], count
             )
-            for coin in Coin
+            for coin in self.preset.coins
         }
 
     def get_columns(self, coin: Coin) -> np.ndarray:
@@ -104,8 +104,8 @@ class ConcentrationModel:
         listing, parameters = self.snapshot.listing, self.parameters
         near = np.where(listing.is_option, self.snapshot.years, 0.0) <= parameters.short_option_tenor / DAYS_PER_YEAR
         limits: dict[Coin, tuple[ShortLimit, ...]] = {}
-        for coin in Coin:
-            of_coin = listing.is_option & (listing.underlying == coin.ordinal)
+        for coin in self.preset.coins:
+            of_coin = listing.is_option & listing.is_of(coin)
             notional = np.where(of_coin, listing.lot_size * self.snapshot.index[coin], 0.0)
             largest = {name: self.snapshot.index[coin] * parameters.short_option_limit[coin][name] for name in TENORS}
             ranges = (
@@ -120,14 +120,15 @@ class ConcentrationModel:
         """Chords of each coin, its share of the equity row, and its limits; nothing at maintenance."""
         if level != "initial":
             return
-        for index, coin in enumerate(Coin):
+        for index, coin in enumerate(self.preset.coins):
+            helper = draft.layout.concentrations[coin]
             columns, chords, rows = self.get_columns(coin), self.chords[coin], draft.layout.vega(index)
             if chords.is_charged:
-                draft.subtract_from_equity(CONCENTRATIONS[coin])
+                draft.subtract_from_equity(helper)
             for side, sign in enumerate((-1.0, 1.0)):
                 first = rows.start + side * draft.layout.vega_chords
                 pairs = zip(chords.slopes, chords.constants, strict=True) if chords.is_charged else ()
                 for row, (slope, constant) in enumerate(pairs, start=first):
-                    draft.add_chord(row, CONCENTRATIONS[coin], to_usd6(sign * slope * columns), int(constant * USD6))
+                    draft.add_chord(row, helper, to_usd6(sign * slope * columns), int(constant * USD6))
             for row, limit in zip(draft.layout.short_options(index), self.short_limits[coin], strict=True):
                 draft.add_exposure_cap(row, to_usd6(limit.exposures), int(limit.largest * USD6))

@@ -2,7 +2,9 @@
 
     requirement = K + buffer + concentration + max(grid, expected shortfall)
     buffer      = sum over coins of max_k (slope_k |D| - constant_k), D the net delta half the range away (initial only)
-    grid        = min over n of f (max_s (loss_BTC[s] + n move_s) + max_s (loss_ETH[s] - n move_s) + c |n|)
+    grid        = f times the sum, over netting pairs (a, b), of
+                  min over n of max_s (loss_a[s] + n move_s) + max_s (loss_b[s] - n move_s) + c |n|
+                  and over coins in no pair of max_s loss[s], no coin's below 0
     K           = contingency per option, perpetual, future and bond, and the haircut of collateral
     concentration = sum over coins of max_k (slope_k |V| - constant_k), V the net vega (initial only)
     met         = cash + sum_i price_i q_i >= requirement, debt slack >= 0, and |D| and net short options <= the largest
@@ -33,7 +35,7 @@ import numpy as np
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.margin.buffer import make_chords
 from zkmargin.engine.margin.concentration import make_vega_chords
-from zkmargin.engine.margin.grid import TRANSFER_SIGN, make_cells
+from zkmargin.engine.margin.grid import TRANSFER_SIGNS, make_cells
 from zkmargin.engine.margin.lot_values import LotValues
 from zkmargin.engine.margin.netting import compute_transfer_charge
 from zkmargin.engine.margin.parameters import MILLE, TENORS, Parameters
@@ -69,10 +71,10 @@ class Requirement(Generic[Number]):
     """Worst loss of each coin's group with the transfer that is best for the account; a loss is positive."""
     worst: dict[Coin, int]
     """Number of the cell in which that is, per coin; the first where several tie."""
-    transfer: Number
-    """n, long exposure moved from the BTC group to the ETH group; negative the other way."""
+    transfers: dict[tuple[Coin, Coin], Number]
+    """n by netting pair, long exposure moved from the first coin's group to the second's; negative the other way."""
     transfer_charge: Number
-    """c |n|."""
+    """Sum of c |n|."""
     factor: Number
     """f."""
     shortfall: Number
@@ -181,10 +183,17 @@ class Definition:
     def __init__(self, values: LotValues):
         self.values, self.snapshot, self.parameters = values, values.snapshot, values.parameters
         self.preset = self.snapshot.listing.preset
-        self.transfer_charge = compute_transfer_charge(self.snapshot, self.parameters)
-        self.cells = {coin: make_cells(coin, Layout(self.preset).cells, self.parameters) for coin in Coin}
+        self.transfer_charges = {
+            pair: compute_transfer_charge(self.snapshot, self.parameters, pair) for pair in self.preset.split.netting
+        }
+        self.cells = {coin: make_cells(coin, Layout(self.preset).cells, self.parameters) for coin in self.coins}
         kinds = [item.kind if item else None for item in self.snapshot.listing.instruments]
         self.is_linear = np.array([kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE) for kind in kinds])
+
+    @property
+    def coins(self) -> tuple[Coin, ...]:
+        """Coins of the market in slot order."""
+        return tuple(self.preset.coins)
 
     def compute_requirement(self, state: AccountState, level: str) -> Requirement[float]:
         """The requirement of `state` at `level`, "initial" or "maintenance"."""
@@ -196,20 +205,18 @@ class Definition:
 
     def _compute(self, state: AccountState, level: str, numbers: Arithmetic[Number]) -> Requirement[Number]:
         parameters, zero = self.parameters, numbers.computed(0.0)
-        spans = {coin: self.preset.span(coin) for coin in Coin}
+        spans = {coin: self.preset.span(coin) for coin in self.coins}
         losses = {
             coin: numbers.losses(self.values.grid_pnl[:, span], state.positions[span]) for coin, span in spans.items()
         }
-        moves = {coin: [Fraction(cell.transfer_move, MILLE) for cell in self.cells[coin]] for coin in Coin}
-        charge = numbers.stated(self.transfer_charge)
-        transfer = _best_transfer(losses, moves, charge, numbers)
-        moved = {
-            coin: [
-                loss + TRANSFER_SIGN[coin] * numbers.computed(move) * transfer
-                for loss, move in zip(losses[coin], moves[coin], strict=True)
-            ]
-            for coin in Coin
-        }
+        transfers, moved, transfer_charge = dict[tuple[Coin, Coin], Number](), dict(losses), zero
+        for pair, stated in self.transfer_charges.items():
+            charge = numbers.stated(stated)
+            lines = [self._get_lines(coin, sign, losses[coin]) for coin, sign in zip(pair, TRANSFER_SIGNS, strict=True)]
+            transfers[pair] = transfer = _best_transfer(lines, charge, numbers)
+            transfer_charge += charge * abs(transfer)
+            for coin, of_coin in zip(pair, lines, strict=True):
+                moved[coin] = [loss + numbers.computed(slope) * transfer for slope, loss in of_coin]
         buffers, exposure_slack = self._compute_buffers(state, level, numbers)
         concentrations, concentration_slack = self._compute_concentrations(state, level, numbers)
         cash = numbers.computed(Fraction(state.cash, USD6))
@@ -218,10 +225,10 @@ class Definition:
             level=level,
             equity=cash - numbers.losses(self.values.prices[None], state.positions)[0],
             charges=self._compute_charges(state, level, numbers),
-            losses={coin: max(zero, *moved[coin]) for coin in Coin},
-            worst={coin: find_worst(moved[coin]) for coin in Coin},
-            transfer=transfer,
-            transfer_charge=charge * abs(transfer),
+            losses={coin: max(zero, *moved[coin]) for coin in self.coins},
+            worst={coin: find_worst(moved[coin]) for coin in self.coins},
+            transfers=transfers,
+            transfer_charge=transfer_charge,
             factor=numbers.stated(parameters.factor[level]),
             shortfall=self._compute_shortfall(state, level, numbers),
             debt_slack=cash - linear_loss + numbers.stated(parameters.get_debt_limit(level)),
@@ -230,6 +237,11 @@ class Definition:
             concentrations=concentrations,
             concentration_slack=concentration_slack,
         )
+
+    def _get_lines(self, coin: Coin, sign: int, losses: list[Number]) -> list[tuple[Fraction, Number]]:
+        """By cell: what a unit of the transfer adds to the coin's loss, and the loss without one."""
+        moves = (sign * Fraction(cell.transfer_move, MILLE) for cell in self.cells[coin])
+        return list(zip(moves, losses, strict=True))
 
     def _compute_shortfall(self, state: AccountState, level: str, numbers: Arithmetic[Number]) -> Number:
         """The level's share of kappa times the mean of the tail."""
@@ -243,10 +255,10 @@ class Definition:
         self, state: AccountState, level: str, numbers: Arithmetic[Number]
     ) -> tuple[dict[Coin, Number], Number | float]:
         """The buffer per coin, and the least room to a largest exposure."""
-        buffers, room = dict.fromkeys(Coin, numbers.computed(0.0)), list[Number]()
+        buffers, room = dict.fromkeys(self.coins, numbers.computed(0.0)), list[Number]()
         if level != "initial":
             return buffers, math.inf
-        for coin in Coin:
+        for coin in self.coins:
             span = self.preset.span(coin)
             lots = state.positions[span]
             crowding = self.snapshot.crowding[coin]
@@ -270,11 +282,11 @@ class Definition:
         self, state: AccountState, level: str, numbers: Arithmetic[Number]
     ) -> tuple[dict[Coin, Number], Number | float]:
         """The charge per coin, and the least room to the most net short options."""
-        charges, room = dict.fromkeys(Coin, numbers.computed(0.0)), list[Number]()
+        charges, room = dict.fromkeys(self.coins, numbers.computed(0.0)), list[Number]()
         if level != "initial":
             return charges, math.inf
         parameters, layout = self.parameters, Layout(self.preset)
-        for coin in Coin:
+        for coin in self.coins:
             span = self.preset.span(coin)
             vegas, lots = self.values.vegas[span], state.positions[span]
             depth, largest = parameters.vega_depth[coin], parameters.vega_limit[coin]
@@ -299,7 +311,7 @@ class Definition:
         """By coin and range of tenors: (N,) US dollars at the index that a lot of each option counts, and the limit."""
         tenors = [TENORS] if Layout(self.preset).tenors == 1 else [(name,) for name in TENORS]
         counts: dict[Coin, list[tuple[np.ndarray, float]]] = {}
-        for coin in Coin:
+        for coin in self.coins:
             limits, index = self.parameters.short_option_limit[coin], self.snapshot.index[coin]
             counts[coin] = []
             for names in tenors:
@@ -375,18 +387,17 @@ def tail_mean(losses: Sequence[Number], weights: Sequence[int], tail: int) -> Nu
 
 
 def _best_transfer(
-    losses: Mapping[Coin, list[Number]],
-    moves: Mapping[Coin, list[Fraction]],
+    groups: Sequence[Sequence[tuple[Fraction, Number]]],
     charge: Number,
     numbers: Arithmetic[Number],
 ) -> Number:
-    """The n that minimises max(loss_1 + n move) + max(loss_2 - n move) + c |n|: the function is convex and piecewise
-    linear, so one of the points where two lines of a coin cross, or zero, is a minimum."""
+    """The n that minimises max(loss_1 + n move) + max(loss_2 - n move) + c |n|, given the lines (slope, loss) of both
+    groups: the function is convex and piecewise linear, so one of the points where two lines of a coin cross, or zero,
+    is a minimum."""
     lines: list[list[tuple[Number, Number]]] = []
-    for coin in Coin:
+    for group in groups:
         steepest: dict[Fraction, Number] = {}
-        for loss, move in zip(losses[coin], moves[coin], strict=True):
-            slope = TRANSFER_SIGN[coin] * move
+        for slope, loss in group:
             steepest[slope] = max(loss, steepest.get(slope, loss))
         lines.append([(numbers.computed(slope), loss) for slope, loss in steepest.items()])
     candidates = [numbers.computed(0.0)]
@@ -412,8 +423,9 @@ def compute_allowance(definition: Definition, level: str, state: AccountState) -
     factor, charges = parameters.factor[level], 2 * int(level == "initial")
     multiplier = parameters.shortfall_factor[level] * _largest_multiplier(parameters, len(state.positions))
     scenarios = max(2.5 * factor, 1.5 * multiplier)
+    charge = sum(definition.transfer_charges.values())
     lots = int(np.abs(state.positions).sum())
-    whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * definition.transfer_charge + 2) + 1
+    whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * charge + 2) + 1
     return ((2.5 + scenarios + 2.5 * charges) * lots + whole_units + 4 * charges) / USD6
 
 

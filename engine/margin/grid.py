@@ -63,12 +63,12 @@ from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.policy.layout import LOSSES, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, to_usd6
 
-TRANSFER_SIGN = {Coin.BTC: 1, Coin.ETH: -1}
-"""What the transfer takes from one group it gives to the other."""
+TRANSFER_SIGNS = (1, -1)
+"""By place in a netting pair: what the transfer takes from one group it gives to the other."""
 
 
 class _Plan(NamedTuple):
@@ -112,6 +112,7 @@ _PLANS = {
         settled_up=(),
         expiry=_cross(1.0, arms=2),
     ),
+    11: _Plan(up=(-1.0, 1.0), down=(0.0,), unchanged=(), between=(), settled=(), settled_up=(), expiry=()),
 }
 """By number of cells per coin."""
 
@@ -193,7 +194,7 @@ def _name_move(move: float) -> str:
 def make_cells(coin: str, count: int, parameters: Parameters) -> tuple[Cell, ...]:
     """The cells of one coin's grid: standard, corners, tails, moves between, skew, expiry paths."""
     plan, days = _PLANS[count], parameters.time_days
-    reach, reference = parameters.price_range[coin], parameters.price_range[Coin.BTC]
+    reach, reference = parameters.price_range[coin], parameters.reference_range
 
     def standard(fraction: float, state: int) -> Cell:
         return Cell(round(fraction * reach, 10), state, 0, 1.0, round(MILLE * fraction * reference))
@@ -248,16 +249,18 @@ class GridModel:
         self.snapshot, self.parameters = snapshot, parameters
         self.preset = snapshot.listing.preset
         count = Layout(self.preset).cells
-        self.cells = {coin: make_cells(coin, count, parameters) for coin in Coin}
+        self.cells = {coin: make_cells(coin, count, parameters) for coin in self.preset.coins}
 
     @cached_property
-    def transfer_charge(self) -> float:
-        """c, what a unit of the transfer costs, fraction of the exposure."""
-        return compute_transfer_charge(self.snapshot, self.parameters)
+    def transfer_charges(self) -> dict[tuple[Coin, Coin], float]:
+        """c by netting pair, what a unit of its transfer costs, fraction of the exposure."""
+        return {
+            pair: compute_transfer_charge(self.snapshot, self.parameters, pair) for pair in self.preset.split.netting
+        }
 
     def _by_slot(self, attribute: str) -> np.ndarray:
         """(cells, N) an attribute of each slot's own coin's cells."""
-        columns = np.array([[getattr(cell, attribute) for cell in self.cells[coin]] for coin in Coin], dtype=float)
+        columns = np.array([[getattr(cell, attribute) for cell in cells] for cells in self.cells.values()], dtype=float)
         return np.asarray(columns[self.snapshot.listing.underlying].T)
 
     @cached_property
@@ -267,7 +270,7 @@ class GridModel:
         scale, base = scale_by_tenor(snapshot, parameters), snapshot.volatility
         own = snapshot.listing.underlying
         rise, fall, floor = (
-            np.array([by_coin[coin] for coin in Coin])[own]
+            np.array([by_coin[coin] for coin in self.preset.coins])[own]
             for by_coin in (parameters.volatility_up, parameters.volatility_down, parameters.volatility_floor_up)
         )
         up = np.maximum(base * (1.0 + rise * scale), floor)
@@ -331,13 +334,10 @@ class GridModel:
 
     def add_rows(self, draft: Draft, level: str) -> None:
         """One group per coin and the row that adds them up; position columns are the same at every level."""
-        for index, coin in enumerate(Coin):
-            slots = self.preset.coins[coin]
-            moves = np.array([cell.transfer_move for cell in self.cells[coin]], dtype=np.int64) * TRANSFER_SIGN[coin]
-            draft.add_group(
-                draft.layout.grid(index), LOSSES[coin], slots, self.columns[:, slots.start : slots.stop], moves
-            )
+        for coin in self.preset.coins:
+            moves = np.array([cell.transfer_move for cell in self.cells[coin]], dtype=np.int64)
+            draft.add_group(coin, self.columns[:, self.preset.span(coin)], moves)
         factors = {name: round(PERCENT * factor) for name, factor in self.parameters.factor.items()}
         unit = gcd(PERCENT, *factors.values())  # the same at every level, so that one row can imply another
-        charge = round(MILLE * self.transfer_charge)
-        draft.add_total(PERCENT // unit, factors[level] // unit, charge)
+        charges = {pair: round(MILLE * charge) for pair, charge in self.transfer_charges.items()}
+        draft.add_total(PERCENT // unit, factors[level] // unit, charges)

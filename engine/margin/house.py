@@ -28,7 +28,7 @@ from zkmargin.engine.policy.draft import Draft
 from zkmargin.engine.policy.implication import check_implies
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.policy.requirement import measure_requirement
-from zkmargin.engine.presets import Coin
+from zkmargin.engine.presets import require_coin
 from zkmargin.engine.units import USD6, ceil_usd6, to_usd6
 
 NAMES = ("initial", "maintenance", "net_delta", "withdraw")
@@ -37,12 +37,19 @@ NAMES = ("initial", "maintenance", "net_delta", "withdraw")
 
 @dataclass(frozen=True, eq=False)
 class HouseModel:
-    """The house model at one market."""
+    """The house model at one market.
+
+    Raises `UnknownName` if the market lists a coin that the parameters have no numbers for.
+    """
 
     snapshot: MarketSnapshot
     """Market facts."""
     parameters: Parameters = field(default_factory=load_parameters)
     """Numbers of the model; the shipped ones by default."""
+
+    def __post_init__(self) -> None:
+        for coin in self.snapshot.listing.preset.coins:
+            require_coin(f"coin of parameters {self.parameters.name}", coin, self.parameters.coins)
 
     # ------------------------------------------------------------------------------------------ values of single lots
     @cached_property
@@ -100,7 +107,8 @@ class HouseModel:
     def side_exposures(self) -> np.ndarray:
         """(2, N) delta of one lot times the coin's index, US dollars, at half the price range down and at half of it
         up; volatility as it is."""
-        half = np.array([0.5 * self.parameters.price_range[coin] for coin in Coin])[self.snapshot.listing.underlying]
+        coins, own = self.snapshot.listing.preset.coins, self.snapshot.listing.underlying
+        half = np.array([0.5 * self.parameters.price_range[coin] for coin in coins])[own]
         deltas = delta_per_lot(self.snapshot, forward_shift=np.stack([-half, half])) * self.snapshot.index_by_slot
         return zero_unaccepted_collateral(self.snapshot, self.parameters, deltas)
 
@@ -119,7 +127,7 @@ class HouseModel:
         long, short = long + parameters.factor[level] * fall, short + parameters.factor[level] * rise
         long[~listing.is_listed] = np.inf
         short[~listing.is_listed] = np.inf
-        for coin, slot in zip(Coin, listing.preset.collateral_slots, strict=True):
+        for coin, slot in zip(listing.preset.coins, listing.preset.collateral_slots, strict=True):
             long[slot] = self.prices[slot] * parameters.haircut[level][coin]
             short[slot] = np.inf
         return long, short
@@ -183,10 +191,10 @@ class HouseModel:
         draft = Draft(preset)
         draft.add_rounding()
         columns = to_usd6(self.exposures)
-        for index, coin in enumerate(Coin):
+        for index, coin in enumerate(preset.coins):
             of_coin = np.zeros_like(columns)
             of_coin[preset.span(coin)] = columns[preset.span(coin)]
-            rows = draft.layout.final[2 * index : 2 * index + 2]
+            rows = range(preset.rows - 2 * (len(preset.coins) - index), preset.rows)[:2]
             for row, sign in zip(rows, (-1, 1), strict=True):
                 draft.add_exposure_cap(row, sign * of_coin, round(USD6 * self.parameters.delta_limit[coin]))
         return draft.finish("net_delta")

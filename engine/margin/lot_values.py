@@ -21,7 +21,6 @@ from zkmargin.engine.market.black76 import black76_price
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, get_option_terms
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.layout import Layout
-from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_YEAR
 
 
@@ -77,7 +76,7 @@ class LotByLot:
     def __init__(self, snapshot: MarketSnapshot, parameters: Parameters):
         self.snapshot, self.parameters = snapshot, parameters
         self.preset = snapshot.listing.preset
-        self.cells = {coin: make_cells(coin, Layout(self.preset).cells, parameters) for coin in Coin}
+        self.cells = {coin: make_cells(coin, Layout(self.preset).cells, parameters) for coin in self.preset.coins}
         self.shortfall = ShortfallModel(snapshot, parameters)
         self.scenarios = self.shortfall.scenarios
 
@@ -272,7 +271,7 @@ class LotByLot:
         if item.kind is InstrumentKind.BOND:
             grown = self.value(item, days=self.scenarios.margin_period_days) - self.prices[item.slot]
             return np.full(len(self.scenarios.token), grown)
-        coin = item.underlying.ordinal
+        coin = self.preset.place_of(item.underlying)
         level, slope, size = self.scenarios.response[coin]
         moved = self.shortfall.log_moves[:, coin]
         forward: np.ndarray = self.forward(item) * np.exp(moved)

@@ -15,7 +15,7 @@ from typing import Any
 
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.files import StrictModel, read_model, read_text
-from zkmargin.engine.presets import Coin
+from zkmargin.engine.presets import Coin, require_coin
 
 FORMAT = "zkmargin.parameters/1"
 """First field of a parameter file."""
@@ -39,8 +39,10 @@ PERCENT, MILLE = 100, 1000
 TENORS = ("near", "far")
 """Ranges of an option's tenor, within `short_option_tenor` and beyond."""
 
-_PER_COIN, _PER_LEVEL, _PER_LEVEL_AND_COIN = (tuple(Coin),), (LEVELS,), (LEVELS, tuple(Coin))
-_SHAPES = {
+COINS = ("coins of price_range",)
+"""Stands for the coins of a file, those of its `price_range`."""
+_PER_COIN, _PER_LEVEL, _PER_LEVEL_AND_COIN = (COINS,), (LEVELS,), (LEVELS, COINS)
+_SHAPES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "price_range": _PER_COIN,
     "volatility_up": _PER_COIN,
     "volatility_down": _PER_COIN,
@@ -49,7 +51,7 @@ _SHAPES = {
     "shortfall_volatility_floor": _PER_COIN,
     "vega_depth": _PER_COIN,
     "vega_limit": _PER_COIN,
-    "short_option_limit": (tuple(Coin), TENORS),
+    "short_option_limit": (COINS, TENORS),
     "factor": _PER_LEVEL,
     "shortfall_factor": _PER_LEVEL,
     "option_short": _PER_LEVEL,
@@ -184,9 +186,19 @@ class Parameters:
         return self.debt_limit if level == "maintenance" else 0.0
 
     @property
+    def coins(self) -> tuple[Coin, ...]:
+        """Coins that the numbers are for; a market may list some of them."""
+        return tuple(Coin(coin) for coin in self.price_range)
+
+    @property
+    def reference_range(self) -> float:
+        """Price range of the first coin, in which transferred exposure is measured."""
+        return next(iter(self.price_range.values()))
+
+    @property
     def unaccepted_collateral(self) -> tuple[str, ...]:
         """Coins whose spot collateral is worth nothing at any level: their slots are reserved."""
-        return tuple(coin for coin in Coin if all(self.haircut[level][coin] == 1 for level in LEVELS))
+        return tuple(coin for coin in self.coins if all(self.haircut[level][coin] == 1 for level in LEVELS))
 
 
 def _leaves(name: str, value: Any, shape: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, Any]]:
@@ -213,7 +225,7 @@ def _check_number(name: str, value: Any, entry: ParameterEntry) -> None:
         raise OutOfRange(f"parameter {name} ({entry.unit})", value, low, high)
 
 
-def _check_entry(name: str, entry: ParameterEntry) -> None:
+def _check_entry(name: str, entry: ParameterEntry, coins: tuple[Coin, ...]) -> None:
     for text in (entry.unit, entry.source):
         if not text.strip():
             raise MalformedFile(f"parameter {name}", "has no unit or no source")
@@ -236,8 +248,16 @@ def _check_entry(name: str, entry: ParameterEntry) -> None:
         for index, move in enumerate(entry.value):
             _check_number(f"{name}.{index}", move, entry)
         return
-    for leaf, value in _leaves(name, entry.value, _SHAPES.get(name, ())):
+    shape = tuple(coins if keys is COINS else keys for keys in _SHAPES.get(name, ()))
+    for leaf, value in _leaves(name, entry.value, shape):
         _check_number(leaf, value, entry)
+
+
+def _read_coins(price_range: object) -> tuple[Coin, ...]:
+    """The coins of a file, in order: the keys of its price ranges."""
+    if not isinstance(price_range, dict) or not price_range:
+        raise MalformedFile("parameter price_range", f"is {price_range!r}; allowed: a number per coin")
+    return tuple(require_coin("coin of parameter price_range", name) for name in price_range)
 
 
 def read_parameters(text: str, source: str) -> Parameters:
@@ -257,8 +277,9 @@ def read_parameters(text: str, source: str) -> Parameters:
     names = [field.name for field in fields(Parameters) if field.name != "name"]
     if set(names) != set(file.parameters):
         raise MalformedFile(source, f"parameters {sorted(set(names) ^ set(file.parameters))} are missing or unknown")
+    coins = _read_coins(file.parameters["price_range"].value)
     for name, entry in file.parameters.items():
-        _check_entry(name, entry)
+        _check_entry(name, entry, coins)
     values = {name: _freeze(entry.value) for name, entry in file.parameters.items()}
     parameters = Parameters(name=file.name, **values)
     _check_together(parameters, source)
@@ -272,13 +293,13 @@ def _check_together(parameters: Parameters, source: str) -> None:
             raise MalformedFile(
                 source, f"{name}: initial {by_level['initial']} is below maintenance {by_level['maintenance']}"
             )
-    for coin in Coin:
+    for coin in parameters.coins:
         if parameters.haircut["initial"][coin] < parameters.haircut["maintenance"][coin]:
             raise MalformedFile(source, f"haircut of {coin}: initial is below maintenance")
     # With n moved, each group's loss falls by at most n M, M the first coin's price range, and none below zero. So with
     # losses x and y alone the netted sum is at least max(x + y - 2 M n, 0) + c n, which is least at 2 M n = x + y:
     # c (x + y) / (2 M).
-    least = 2.0 * parameters.price_range[Coin.BTC] * (1.0 - MAX_OFFSET)
+    least = 2.0 * parameters.reference_range * (1.0 - MAX_OFFSET)
     if parameters.transfer_charge_floor < least - 1e-12:
         allowed = f"{least:.3f} or more, or netting takes off more than {MAX_OFFSET:.0%}"
         raise MalformedFile(source, f"transfer_charge_floor is {parameters.transfer_charge_floor}; allowed: {allowed}")

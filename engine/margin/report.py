@@ -105,7 +105,8 @@ class MarginReport:
     netting: float
     """What netting between the coins saves in the initial grid, after its charge."""
     transfer: float
-    """Long exposure moved from the BTC group to the ETH group, US dollars; negative the other way."""
+    """Long exposure moved from the first coin's group of the first netting pair to the second's, BTC to ETH as shipped,
+    US dollars; negative the other way."""
     worst_shortfall_scenario: str
     """The joint scenario with the largest loss."""
     sample_shortfall: float
@@ -216,7 +217,8 @@ def _describe_worst_scenario(house: HouseModel, state: AccountState) -> str:
     worst = int(losses.argmax())
     if losses[worst] <= 0:
         return "none loses"
-    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in zip(Coin, model.returns[worst], strict=True))
+    by_coin = zip(model.scenarios.coins, model.returns[worst], strict=True)
+    moves = ", ".join(f"{coin} {move:+.1%}" for coin, move in by_coin)
     return f"{moves} in {model.scenarios.margin_period_days} days"
 
 
@@ -274,9 +276,9 @@ def build_report(house: HouseModel, name: str, state: AccountState) -> MarginRep
         equity=initial.equity,
         initial=report_level(house, state, initial),
         maintenance=report_level(house, state, maintenance),
-        coins={coin: _report_coin(house, coin, state, initial, loss_alone[coin]) for coin in Coin},
+        coins={coin: _report_coin(house, coin, state, initial, loss_alone[coin]) for coin in coins},
         netting=initial.factor * sum(loss_alone.values()) - initial.grid,
-        transfer=initial.transfer,
+        transfer=next(iter(initial.transfers.values()), 0.0),
         worst_shortfall_scenario=_describe_worst_scenario(house, state),
         sample_shortfall=_compute_sample_shortfall(house, state),
         shortfall_multiplier=house.shortfall.tail_weight / house.shortfall.get_tail_divisor("initial"),

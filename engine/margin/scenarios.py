@@ -8,6 +8,7 @@ number of excess rows, the group of each window and the multiplier that makes up
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -18,20 +19,23 @@ import numpy as np
 from zkmargin.engine.elementary import expm1
 from zkmargin.engine.errors import MalformedFile, OutOfRange, UnknownName
 from zkmargin.engine.files import StrictModel, read_model, read_text
-from zkmargin.engine.presets import BITS, Coin
+from zkmargin.engine.presets import BITS, Coin, require_coin
 
 FORMAT = "zkmargin.scenarios/2"
 """First field of a scenario file."""
 
 FOLDER = Path(__file__).parents[1] / "data" / "scenarios"
 
-COLUMNS = [
-    "last_day",
-    *(f"{what}_{coin}" for what in ("standardised", "volatility") for coin in Coin),
-    "token",
-    "stressed",
-]
-"""Columns of a window in the file."""
+
+def name_columns(coins: Iterable[str]) -> list[str]:
+    """Columns of a window in the file."""
+    coins = list(coins)
+    per_coin = [f"{what}_{coin}" for what in ("standardised", "volatility") for coin in coins]
+    return ["last_day", *per_coin, "token", "stressed"]
+
+
+COLUMNS = name_columns(Coin)
+"""Columns of a window in the shipped record."""
 
 MAX_STANDARDISED = 50.0
 """Largest standardised move in size: more is an error of the data."""
@@ -84,6 +88,8 @@ class ScenarioSet:
 
     name: str
     """Name of the record."""
+    coins: tuple[Coin, ...]
+    """Coins of the columns, in order."""
     margin_period_days: int
     """Length of a window: the time over which the moves happen."""
     confidence: float
@@ -108,6 +114,20 @@ class ScenarioSet:
     """(m, m') with every window alike."""
     stressed_multiplier: tuple[int, int]
     """(m, m') where stressed windows weigh more."""
+
+    def of_coins(self, coins: Iterable[Coin]) -> ScenarioSet:
+        """The same windows with the columns of `coins` in that order; raises `UnknownName` for one without columns."""
+        wanted = tuple(coins)
+        if wanted == self.coins:
+            return self
+        places = [self.coins.index(require_coin(f"coin of scenarios {self.name}", coin, self.coins)) for coin in wanted]
+        return replace(
+            self,
+            coins=wanted,
+            standardised=self.standardised[:, places],
+            volatility=self.volatility[:, places],
+            response=self.response[places],
+        )
 
     @cached_property
     def stress_weight(self) -> int:
@@ -168,35 +188,40 @@ def _read_multiplier(what: str, pair: list[int], tail: int) -> tuple[int, int]:
     return tail_weight, tail_divisor
 
 
-def _check_table(name: str, table: np.ndarray) -> None:
-    """The columns after the first, as numbers (D, 2 + 2 + 2)."""
+def _check_table(name: str, table: np.ndarray, coins: int) -> None:
+    """The columns after the first, as numbers (D, coins + coins + 2)."""
     limits = {
-        "standardised": (table[:, :2], -MAX_STANDARDISED, MAX_STANDARDISED),
-        "volatility": (table[:, 2:4], 1e-4, 1.0),
-        "token": (table[:, 4], -MAX_TOKEN, MAX_TOKEN),
-        "stressed": (table[:, 5], 0, 1),
+        "standardised": (table[:, :coins], -MAX_STANDARDISED, MAX_STANDARDISED),
+        "volatility": (table[:, coins:-2], 1e-4, 1.0),
+        "token": (table[:, -2], -MAX_TOKEN, MAX_TOKEN),
+        "stressed": (table[:, -1], 0, 1),
     }
     for what, (values, low, high) in limits.items():
         wrong = ~((values >= low) & (values <= high))
         if wrong.any():
             raise OutOfRange(f"{what} in {name}", float(values[wrong][0]), low, high)
-    if not np.isin(table[:, 5], (0, 1)).all() or not 0 < table[:, 5].sum() < len(table):
+    if not np.isin(table[:, -1], (0, 1)).all() or not 0 < table[:, -1].sum() < len(table):
         raise MalformedFile(name, "stressed is not 0 or 1, with at least one of each")
 
 
 def _read_numbers(file: ScenarioFile) -> np.ndarray:
-    if file.columns != COLUMNS or any(len(row) != len(COLUMNS) for row in file.sample) or len(file.sample) < 2:
-        raise MalformedFile(file.name, f"columns are {file.columns}, or a window has others; allowed: {COLUMNS}")
+    coins, columns = len(file.long_volatility), name_columns(file.long_volatility)
+    if file.columns != columns or any(len(row) != len(columns) for row in file.sample) or len(file.sample) < 2:
+        raise MalformedFile(file.name, f"columns are {file.columns}, or a window has others; allowed: {columns}")
     if not all(isinstance(row[0], str) and not any(isinstance(value, str) for value in row[1:]) for row in file.sample):
         raise MalformedFile(file.name, "a window is not a day and numbers")
     table = np.array([row[1:] for row in file.sample], dtype=float)
-    _check_table(file.name, table)
+    _check_table(file.name, table, coins)
     return table
+
+
+def _find_record(name: str) -> Path:
+    return Path(name) if name.endswith(".json") else FOLDER / f"{name}.json"
 
 
 @lru_cache(maxsize=16)
 def _load_file(name: str) -> ScenarioFile:
-    path = FOLDER / f"{name}.json"
+    path = _find_record(name)
     file = read_model(ScenarioFile, read_text(path), path.name)
     if file.format != FORMAT:
         raise MalformedFile(path.name, f"format is {file.format!r}; allowed: {FORMAT!r}")
@@ -205,7 +230,8 @@ def _load_file(name: str) -> ScenarioFile:
 
 @lru_cache(maxsize=16)
 def load_sample(name: str) -> ScenarioSet:
-    """The sample of the shipped record `name` without a reduction: all windows in one group.
+    """The sample of the shipped record `name`, or of the file with that path if it ends in .json, without a reduction:
+    all windows in one group.
 
     Raises
     ------
@@ -214,25 +240,27 @@ def load_sample(name: str) -> ScenarioSet:
     OutOfRange
         If a number is not possible: a move beyond its range.
     """
-    path, file = FOLDER / f"{name}.json", _load_file(name)
+    path, file = _find_record(name), _load_file(name)
+    coins = tuple(require_coin(f"coin of {path.name}", coin) for coin in file.long_volatility)
     shares = {"confidence": file.confidence, "decay": file.decay, "days": file.margin_period_days / 30}
     for what, share in shares.items():
         if not 0 < share < 1:
             raise OutOfRange(f"{what} of {path.name}", share, "above 0", "below 1 (days: below 30)")
-    response = [file.volatility_response.get(coin, []) for coin in Coin]
+    response = [file.volatility_response.get(coin, []) for coin in coins]
     if any(len(row) != 3 for row in response) or not np.isfinite(response).all() or np.abs(response).max() > 10:
         raise MalformedFile(path.name, f"volatility_response is {response}; allowed: three numbers up to 10 per coin")
     table = _read_numbers(file)
     return ScenarioSet(
         name=name,
+        coins=coins,
         margin_period_days=file.margin_period_days,
         confidence=file.confidence,
         decay=file.decay,
         last_day=tuple(str(row[0]) for row in file.sample),
-        standardised=table[:, :2],
-        volatility=table[:, 2:4],
-        token=table[:, 4],
-        stressed=table[:, 5] == 1,
+        standardised=table[:, : len(coins)],
+        volatility=table[:, len(coins) : -2],
+        token=table[:, -2],
+        stressed=table[:, -1] == 1,
         response=np.array(response),
         groups=np.zeros(len(table), dtype=np.int64),
         plain_multiplier=(1, 1),
@@ -242,7 +270,7 @@ def load_sample(name: str) -> ScenarioSet:
 
 @lru_cache(maxsize=16)
 def load_scenarios(name: str, rows: int) -> ScenarioSet:
-    """The sample of the shipped record `name`, with its reduction for a preset with `rows` excess rows.
+    """The sample of `load_sample`, with its reduction for a preset with `rows` excess rows.
 
     Raises
     ------

@@ -37,7 +37,6 @@ from zkmargin.engine.margin.shocks import scale_by_tenor, zero_unaccepted_collat
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.policy.draft import Draft
-from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, to_usd6
 
 LEAST_VOLATILITY_FACTOR = 0.1
@@ -73,15 +72,17 @@ class ShortfallModel:
     def __init__(self, snapshot: MarketSnapshot, parameters: Parameters, scenarios: ScenarioSet | None = None):
         self.snapshot, self.parameters = snapshot, parameters
         rows = snapshot.listing.preset.excess_rows
-        self.scenarios = scenarios or load_scenarios(parameters.shortfall_scenarios, rows)
+        record = scenarios or load_scenarios(parameters.shortfall_scenarios, rows)
+        self.scenarios = record.of_coins(snapshot.listing.preset.coins)
         self.option = parameters.procyclicality
         self._more_stress = self.option == "stressed"
 
     @cached_property
     def volatility(self) -> np.ndarray:
         """(coins,) daily volatility to which the sample is scaled: the snapshot's forecast, or the floor if higher."""
-        present = np.array([self.snapshot.daily_volatility[coin] for coin in Coin])
-        floor = np.array([self.parameters.shortfall_volatility_floor[coin] for coin in Coin])
+        coins = self.scenarios.coins
+        present = np.array([self.snapshot.daily_volatility[coin] for coin in coins])
+        floor = np.array([self.parameters.shortfall_volatility_floor[coin] for coin in coins])
         return np.maximum(present, floor) if self.option == "floor" else present
 
     @cached_property

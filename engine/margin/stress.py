@@ -16,7 +16,7 @@ that netting reduces.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -93,10 +93,11 @@ def move_market(
         As in `Stress`.
     """
     listing = snapshot.listing
-    shift = np.where(listing.is_bond, 0.0, np.array([prices[coin] for coin in Coin])[listing.underlying])
+    coins = listing.preset.coins
+    shift = np.where(listing.is_bond, 0.0, np.array([prices[coin] for coin in coins])[listing.underlying])
     forward = snapshot.forward * (1.0 + shift)
     is_spot = listing.kind == KIND_CODES[InstrumentKind.SPOT]
-    factor = np.array([volatilities[coin] for coin in Coin])[listing.underlying]
+    factor = np.array([volatilities[coin] for coin in coins])[listing.underlying]
     return replace(
         snapshot,
         index={coin: value * (1.0 + prices[coin]) / (1.0 + token) for coin, value in snapshot.index.items()},
@@ -137,7 +138,7 @@ class Stress:
     btc: float = 0.0
     """Relative price move of BTC: index, perpetual and every forward; -0.95 to 10."""
     eth: float = 0.0
-    """The same of ETH."""
+    """The same of ETH, and of any other coin."""
     volatility: float = 1.0
     """Factor of every implied volatility, 0.05 to 10."""
     depth: float = 1.0
@@ -158,18 +159,19 @@ class Stress:
         ):
             require_in_range(f"{field} of stress {self.name}", getattr(self, field), low, high)
 
-    @property
-    def moves(self) -> dict[Coin, float]:
+    def get_moves(self, coins: Iterable[Coin]) -> dict[Coin, float]:
         """Relative price move by coin."""
-        return dict(zip(Coin, (self.btc, self.eth), strict=True))
+        stated = {Coin.BTC: self.btc, Coin.ETH: self.eth}
+        return {coin: stated.get(coin, self.eth) for coin in coins}
 
     def apply(self, snapshot: MarketSnapshot, decay: float) -> MarketSnapshot:
         """The market after the move, in units of the cash token; arguments as `move_market`."""
+        coins = snapshot.listing.preset.coins
         return move_market(
             replace(snapshot, source=f"stress {self.name} of a snapshot"),
             decay,
-            prices=self.moves,
-            volatilities=dict.fromkeys(Coin, self.volatility),
+            prices=self.get_moves(coins),
+            volatilities=dict.fromkeys(coins, self.volatility),
             depth=self.depth,
             token=self.token,
             forecast=self.forecast,
@@ -273,7 +275,7 @@ def _evaluate(house: HouseModel, stress: Stress, state: AccountState, before: fl
 def compute_joint_stress(house: HouseModel, state: AccountState) -> JointStress:
     """The grid's losses of `state` with the coins' moves of one sign, and without any relation."""
     by_sign, alone = {1: 0.0, -1: 0.0}, 0.0
-    for coin in Coin:
+    for coin in house.snapshot.listing.preset.coins:
         span = house.snapshot.listing.preset.span(coin)
         losses = -(house.grid_pnl[:, span] @ state.positions[span].astype(float))
         moves = np.array([cell.move for cell in house.grid.cells[coin]])

@@ -76,7 +76,7 @@ class Curve:
 def make_curves(snapshot: MarketSnapshot, coin: Coin) -> dict[int, Curve]:
     """Call prices by expiry, rising."""
     listing = snapshot.listing
-    of_coin = listing.is_option & (listing.underlying == coin.ordinal)
+    of_coin = listing.is_option & listing.is_of(coin)
     curves = {}
     for expiry in np.unique(listing.expiry[of_coin]):
         slots = np.flatnonzero(of_coin & (listing.expiry == expiry))
@@ -90,7 +90,7 @@ def make_curves(snapshot: MarketSnapshot, coin: Coin) -> dict[int, Curve]:
 def find_violations(snapshot: MarketSnapshot) -> tuple[Violation, ...]:
     """Every violation above `SMALLEST` between neighbours in strike or expiry, largest first."""
     violations: list[Violation] = []
-    for coin in Coin:
+    for coin in snapshot.listing.preset.coins:
         curves = list(make_curves(snapshot, coin).values())
         for curve in curves:
             violations += [*_find_verticals(curve), *_find_butterflies(curve)]

@@ -4,8 +4,10 @@ Big-endian; N is the preset's number of slots, slots in order.
 
 | field | bytes | meaning |
 |---|---|---|
-| magic | 4 | "ZKM" and the version, 3 |
+| magic | 4 | "ZKM" and the version: 3, or 4 where a split follows |
 | preset | 1 + n | length, ASCII name |
+| version 4 only: the split | 1 + C (n + 4) + 1 + 2 P | count of coins; of each a length and an ASCII name, slots (2), \
+futures (1), in_vault (1); count of netting pairs; of each the places of its coins |
 | generation | 3 | |
 | time | 5 | unix seconds |
 | source | 2 + n | length, UTF-8 |
@@ -23,12 +25,14 @@ Big-endian; N is the preset's number of slots, slots in order.
 | forward, or a bond's discount factor | 6 | micro-dollars, 0 where nothing is listed |
 | volatility | 3 | millionths, 0 where no option is |
 
+A version 4 is canonical only where the split is not that of `engine/presets.json` for so many slots.
 Names are left out: they follow from the other facts (`engine.market.instruments.canonical_name`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,11 +40,11 @@ import numpy as np
 from zkmargin.engine.errors import MalformedFile
 from zkmargin.engine.market.crowding import IMPACT_STEP, MULTIPLIER_STEP, Crowding
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
-from zkmargin.engine.presets import Coin, get_preset
+from zkmargin.engine.presets import Coin, CoinShare, Split, get_preset, require_coin
 from zkmargin.engine.units import LOT_STEP, USD6
 
-MAGIC = b"ZKM\x03"
-"""First bytes; the last is the version of the layout."""
+MAGIC, SPLIT_MAGIC = b"ZKM\x03", b"ZKM\x04"
+"""First bytes, without a split and with one; the last is the version of the layout."""
 VOLATILITY_STEP = 1_000_000
 """Steps per 1.00 of volatility."""
 RATE_STEP = 1_000_000_000
@@ -105,19 +109,33 @@ def encode(snapshot: Facts) -> bytes:
     items = list(listing.by_name.values())
     lots = sorted({_steps(item.lot_size, LOT_STEP) for item in items})
     expiries = sorted({item.expiry for item in items if item.expiry is not None})
-    out = bytearray(MAGIC)
+    preset = listing.preset
+    out = bytearray(MAGIC if preset.is_split_shipped else SPLIT_MAGIC)
 
     def put(number: int, size: int, signed: bool = False) -> None:
         out.extend(number.to_bytes(size, "big", signed=signed))
 
-    name, source = listing.preset.name.encode("ascii"), snapshot.source.encode()
-    put(len(name), 1)
-    out.extend(name)
+    def put_name(text: str) -> None:
+        put(len(text), 1)
+        out.extend(text.encode("ascii"))
+
+    source = snapshot.source.encode()
+    put_name(preset.name)
+    if not preset.is_split_shipped:
+        put(len(preset.split.shares), 1)
+        for share in preset.split.shares:
+            put_name(share.coin)
+            for number, size in ((share.slots, 2), (share.futures, 1), (int(share.in_vault), 1)):
+                put(number, size)
+        put(len(preset.split.netting), 1)
+        for pair in preset.split.netting:
+            for coin in pair:
+                put(preset.place_of(coin), 1)
     put(listing.generation, 3)
     put(snapshot.time, 5)
     put(len(source), 2)
     out.extend(source)
-    for coin in Coin:
+    for coin in preset.coins:
         put(_steps(snapshot.index[coin], USD6), 6)
         put(_steps(snapshot.rates[coin], RATE_STEP), 4, signed=True)
         put(_steps(snapshot.funding[coin], RATE_STEP), 4, signed=True)
@@ -169,6 +187,22 @@ class _Reader:
         return table[place]
 
 
+def _read_split(reader: _Reader) -> Split:
+    shares = []
+    for _ in range(reader.number(1)):
+        coin = require_coin("coin of a split", reader.text(reader.number(1)))
+        shares.append(CoinShare(coin, reader.number(2), reader.number(1), bool(reader.number(1))))
+    coins = [share.coin for share in shares]
+
+    def read_coin() -> Coin:
+        place = reader.number(1)
+        if place >= len(coins):
+            raise MalformedFile("snapshot bytes", f"coin {place} before byte {reader.at}; allowed: below {len(coins)}")
+        return coins[place]
+
+    return Split(tuple(shares), tuple((read_coin(), read_coin()) for _ in range(reader.number(1))))
+
+
 def decode(data: bytes) -> dict[str, Any]:
     """Arguments of `MarketSnapshot` for canonical bytes.
 
@@ -176,13 +210,15 @@ def decode(data: bytes) -> dict[str, Any]:
     the bytes are canonical is checked by the caller, who encodes the result again.
     """
     reader = _Reader(bytes(data))
-    if (magic := reader.raw(4)) != MAGIC:
-        raise MalformedFile("snapshot bytes", f"begin with {magic.hex()}; allowed: {MAGIC.hex()}")
+    if (magic := reader.raw(4)) not in (MAGIC, SPLIT_MAGIC):
+        raise MalformedFile("snapshot bytes", f"begin with {magic.hex()}; allowed: {MAGIC.hex()}, {SPLIT_MAGIC.hex()}")
     preset = get_preset(reader.text(reader.number(1)))
+    if magic == SPLIT_MAGIC:
+        preset = replace(preset, split=_read_split(reader))
     generation, time = reader.number(3), reader.number(5)
     source = reader.text(reader.number(2))
     index, rates, funding, accrued_funding, daily_volatility, crowding = {}, {}, {}, {}, {}, {}
-    for coin in Coin:
+    for coin in preset.coins:
         index[coin] = reader.number(6) / USD6
         rates[coin] = reader.number(4, signed=True) / RATE_STEP
         funding[coin] = reader.number(4, signed=True) / RATE_STEP

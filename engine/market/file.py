@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict, Field
@@ -20,7 +20,7 @@ from zkmargin.engine.market.instruments import MAX_USD, Instrument, InstrumentKi
 from zkmargin.engine.market.quotes import check_quotes
 from zkmargin.engine.market.snapshot import MAX_VOLATILITY, MIN_VOLATILITY, MarketSnapshot
 from zkmargin.engine.market.svi import SviSlice, VolatilitySurface
-from zkmargin.engine.presets import Coin, get_preset, require_coin
+from zkmargin.engine.presets import Coin, CoinShare, Split, get_preset, require_coin
 from zkmargin.engine.units import USD6, require_in_range, require_whole
 
 FORMAT = "zkmargin.market/3"
@@ -115,6 +115,35 @@ class Observation(StrictModel):
     """Coin over the last 24 hours."""
 
 
+class ShareRow(StrictModel):
+    """What a coin owns of the slots; see `engine.presets.CoinShare`."""
+
+    slots: int
+    """Slots of the coin: spot, perpetual, dated futures, options."""
+    futures: int
+    """Those for dated futures."""
+    in_vault: bool
+    """Whether a vault takes the coin's spot as collateral."""
+
+
+class SplitRow(StrictModel):
+    """How the slots are split between the coins, in slot order; see `engine.presets.Split`."""
+
+    coins: dict[str, ShareRow]
+    """By coin."""
+    netting: list[Annotated[tuple[str, str], Field(strict=False)]]
+    """Pairs of coins between which the grid nets."""
+
+    def to_split(self) -> Split:
+        """The checked record; raises as it does."""
+        shares = (
+            CoinShare(require_coin("coin of a split", coin), share.slots, share.futures, share.in_vault)
+            for coin, share in self.coins.items()
+        )
+        pairs = (tuple(require_coin("coin of a netting pair", coin) for coin in pair) for pair in self.netting)
+        return Split(tuple(shares), tuple((first, second) for first, second in pairs))
+
+
 class MarketFile(StrictModel):
     """A market file as it stands on disk."""
 
@@ -128,6 +157,8 @@ class MarketFile(StrictModel):
     """Unix seconds of the prices."""
     preset: str
     """Whose slots the listing has."""
+    split: SplitRow | None = None
+    """Of a listing whose slots are split otherwise than presets.json says for the preset's number."""
     generation: int
     """Number of the listing."""
     index: dict[str, float]
@@ -216,6 +247,9 @@ def _build(file: MarketFile, source: str) -> MarketSnapshot:
     if file.format != FORMAT:
         raise MalformedFile(source, f"format is {file.format!r}; allowed: {FORMAT!r}")
     preset = get_preset(file.preset)
+    if file.split is not None:
+        preset = dataclasses.replace(preset, split=file.split.to_split())
+    coins = preset.coins
     slots: list[Instrument | None] = [None] * preset.slots
     forward, volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
     for row in file.instruments:
@@ -232,19 +266,19 @@ def _build(file: MarketFile, source: str) -> MarketSnapshot:
         if not np.isnan(volatility).all():
             named = listing.at(np.flatnonzero(~np.isnan(volatility))[0]).name
             raise MalformedFile(source, f"{named} has a volatility and the file has svi; allowed: one of the two")
-        volatility = _surface_of(file.svi, source).volatility_by_slot(listing, forward, file.time)
+        volatility = _surface_of(file.svi, coins, source).volatility_by_slot(listing, forward, file.time)
     snapshot = MarketSnapshot(
         time=file.time,
         source=file.source,
-        index=_by_coin("index", file.index),
+        index=_by_coin("index", coins, file.index),
         listing=listing,
         forward=forward,
         volatility=volatility,
-        rates=_by_coin("rate", file.rates),
-        funding=_by_coin("funding", file.funding),
-        accrued_funding=_by_coin("accrued funding", file.accrued_funding),
-        daily_volatility=_by_coin("daily volatility", file.daily_volatility),
-        crowding={coin: row.to_crowding() for coin, row in _by_coin("crowding", file.crowding).items()},
+        rates=_by_coin("rate", coins, file.rates),
+        funding=_by_coin("funding", coins, file.funding),
+        accrued_funding=_by_coin("accrued funding", coins, file.accrued_funding),
+        daily_volatility=_by_coin("daily volatility", coins, file.daily_volatility),
+        crowding={coin: row.to_crowding() for coin, row in _by_coin("crowding", coins, file.crowding).items()},
         contagion_multiplier=file.contagion_multiplier,
     )
     snapshot.check_marks()
@@ -253,14 +287,16 @@ def _build(file: MarketFile, source: str) -> MarketSnapshot:
     return snapshot
 
 
-def _by_coin(what: str, given: Mapping[str, Value]) -> dict[Coin, Value]:
-    return {require_coin(f"coin of {what}", name): value for name, value in given.items()}
+def _by_coin(what: str, coins: Iterable[str], given: Mapping[str, Value]) -> dict[Coin, Value]:
+    coins = tuple(coins)
+    return {require_coin(f"coin of {what}", name, coins): value for name, value in given.items()}
 
 
-def _surface_of(rows: tuple[SviRow, ...], source: str) -> VolatilitySurface:
+def _surface_of(rows: tuple[SviRow, ...], coins: Iterable[str], source: str) -> VolatilitySurface:
+    coins = tuple(coins)
     slices: dict[Coin, dict[int, SviSlice]] = {}
     for row in rows:
-        by_expiry = slices.setdefault(require_coin("coin of a surface", row.underlying), {})
+        by_expiry = slices.setdefault(require_coin("coin of a surface", row.underlying, coins), {})
         if row.expiry in by_expiry:
             raise MalformedFile(source, f"svi of {row.underlying} has expiry {row.expiry} twice; allowed: once")
         try:
@@ -278,21 +314,31 @@ def render_market(snapshot: MarketSnapshot) -> str:
 
 def to_document(snapshot: MarketSnapshot) -> dict[str, object]:
     """The content of `render_market` as plain dictionaries and lists."""
+    preset = snapshot.listing.preset
     per_coin = {
-        field: {coin.value: getattr(snapshot, field)[coin] for coin in Coin}
+        field: {coin.value: getattr(snapshot, field)[coin] for coin in preset.coins}
         for field in ("index", "rates", "funding", "accrued_funding", "daily_volatility")
     }
     return {
         "format": FORMAT,
         "source": snapshot.source,
         "time": snapshot.time,
-        "preset": snapshot.listing.preset.name,
+        "preset": preset.name,
+        **({} if preset.is_split_shipped else {"split": _describe_split(preset.split)}),
         "generation": snapshot.listing.generation,
         **per_coin,
-        "crowding": {coin.value: dataclasses.asdict(snapshot.crowding[coin]) for coin in Coin},
+        "crowding": {coin.value: dataclasses.asdict(snapshot.crowding[coin]) for coin in preset.coins},
         "contagion_multiplier": snapshot.contagion_multiplier,
         "instruments": [_describe_instrument(snapshot, item) for item in snapshot.listing.by_name.values()],
     }
+
+
+def _describe_split(split: Split) -> dict[str, object]:
+    shares = {
+        share.coin.value: {"slots": share.slots, "futures": share.futures, "in_vault": share.in_vault}
+        for share in split.shares
+    }
+    return {"coins": shares, "netting": [[coin.value for coin in pair] for pair in split.netting]}
 
 
 def _describe_instrument(snapshot: MarketSnapshot, item: Instrument) -> dict[str, object]:

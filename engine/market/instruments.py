@@ -20,7 +20,7 @@ from typing import SupportsIndex
 import numpy as np
 
 from zkmargin.engine.errors import DuplicateName, MixedExpiry, OutOfRange, UnknownName, WrongKind
-from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Coin, Preset
+from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_NAMES, SPOT_OFFSET, Coin, Preset, require_coin
 from zkmargin.engine.units import LOT_STEP, SECONDS_PER_DAY, USD6, require_in_range, require_on_grid, require_whole
 
 MAX_USD = 100_000_000
@@ -61,9 +61,6 @@ KIND_CODES: Mapping[InstrumentKind, int] = MappingProxyType(
     {kind: code for code, kind in enumerate(InstrumentKind, start=1)}
 )
 """Code of each kind in numpy columns; 0 is an empty slot."""
-
-SPOT_NAMES: Mapping[Coin, str] = MappingProxyType({Coin.BTC: "BTC-SPOT", Coin.ETH: "WETH-SPOT"})
-"""Names of the spot collaterals: ether is held as its ERC-20 wrapper."""
 
 
 def canonical_name(
@@ -128,11 +125,11 @@ class Instrument:
     """True for a call, False for a put; options only."""
 
     def __post_init__(self) -> None:
-        for field, enum in (("kind", InstrumentKind), ("underlying", Coin)):
-            try:
-                object.__setattr__(self, field, enum(getattr(self, field)))
-            except ValueError:
-                raise UnknownName(field, getattr(self, field), list(enum)) from None
+        try:
+            object.__setattr__(self, "kind", InstrumentKind(self.kind))
+        except ValueError:
+            raise UnknownName("kind", self.kind, list(InstrumentKind)) from None
+        object.__setattr__(self, "underlying", require_coin("underlying", self.underlying))
         require_whole(f"slot of {self.name}", self.slot, 0, 255)
         require_on_grid(f"lot size of {self.name}", self.lot_size, 1 / LOT_STEP, MAX_LOT_SIZE, LOT_STEP)
         is_option, is_dated = self.kind is InstrumentKind.OPTION, self.kind in DATED
@@ -236,7 +233,7 @@ class Listing:
             seen.add(instrument.name)
 
     def _check_expiries(self) -> None:
-        for coin in Coin:
+        for coin in self.preset.coins:
             first_of = {
                 item.expiry: item.name
                 for item in reversed(self.instruments)
@@ -288,8 +285,12 @@ class Listing:
 
     @cached_property
     def underlying(self) -> np.ndarray:
-        """int8: index into `Coin` of the coin that owns the slot, listed or not."""
-        return _column([self.preset.coin_of(slot).ordinal for slot in range(self.preset.slots)], np.int8)
+        """int8: place in the slot order of the coin that owns the slot, listed or not."""
+        return _column([place for place, slots in enumerate(self.preset.coins.values()) for _ in slots], np.int8)
+
+    def is_of(self, coin: Coin) -> np.ndarray:
+        """bool: True on the slots of `coin`, listed or not; raises `UnknownName` for a coin that has none."""
+        return np.asarray(self.underlying == self.preset.place_of(coin))
 
     @cached_property
     def strike(self) -> np.ndarray:

@@ -62,7 +62,7 @@ def reduce_to_mini(snapshot: MarketSnapshot) -> MarketSnapshot:
     Raises `UnknownName` if a coin lists too little for that.
     """
     preset = get_preset("mini")
-    slots = [slot for coin in Coin for slot in _slots_of_mini(snapshot, coin)]
+    slots = [slot for coin in preset.coins for slot in _slots_of_mini(snapshot, coin)]
     moved = [dataclasses.replace(snapshot.listing.at(slot), slot=number) for number, slot in enumerate(slots)]
     listing = Listing(preset, snapshot.listing.generation, tuple(moved))
     forward, volatility = snapshot.forward[slots], snapshot.volatility[slots]

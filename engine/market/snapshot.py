@@ -7,7 +7,7 @@ priced is exactly what is posted, and equal snapshots have equal bytes. `engine.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -34,10 +34,6 @@ MIN_DAILY_VOLATILITY, MAX_DAILY_VOLATILITY = 0.001, 1.0
 """Allowed forecast of the volatility of daily log returns, fraction."""
 MAX_SOURCE = 1_000
 """Longest source, bytes of UTF-8."""
-
-
-def _zero_per_coin() -> dict[Coin, float]:
-    return dict.fromkeys(Coin, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,34 +73,39 @@ class MarketSnapshot:
     """The publishers' estimate of crowd and depth per coin, for the contagion buffer."""
     contagion_multiplier: float
     """State multiplier of the contagion buffer, 1 to 4, rounded to 0.001."""
-    rates: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
-    """Discount rate per coin, fraction per year, continuous. A recorded fact: prices are undiscounted."""
-    funding: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
+    rates: Mapping[Coin, float] = dataclasses.field(default_factory=dict)
+    """Discount rate per coin, fraction per year, continuous; 0 where none is given. A recorded fact: prices are
+    undiscounted."""
+    funding: Mapping[Coin, float] = dataclasses.field(default_factory=dict)
     """Funding of the coin's perpetual, fraction per 8 hours, positive when longs pay; 0 where it is not known."""
-    accrued_funding: Mapping[Coin, float] = dataclasses.field(default_factory=_zero_per_coin)
+    accrued_funding: Mapping[Coin, float] = dataclasses.field(default_factory=dict)
     """What longs of the coin's perpetual have paid in funding since it was listed, less what they have received, US
     dollars per coin, rounded to 1e-6. The perpetual's price is its mark less this, and may be negative; shocks and
     deltas are of the mark."""
 
     def __post_init__(self) -> None:
         listing = self.listing
+        coins = tuple(listing.preset.coins)
+        for field in ("rates", "funding", "accrued_funding"):
+            object.__setattr__(self, field, getattr(self, field) or dict.fromkeys(coins, 0.0))
         source_size = len(self.source.encode()) if isinstance(self.source, str) else 0
         if not 1 <= source_size <= MAX_SOURCE:
             raise OutOfRange("source", self.source, "1 byte", f"{MAX_SOURCE} bytes of text")
         checked = {
             "time": require_whole("time", self.time, 1, MAX_EXPIRY),
-            "index": _per_coin("index", self.index, 1 / USD6, MAX_USD, USD6),
-            "rates": _per_coin("rate", self.rates, -MAX_RATE, MAX_RATE, RATE_STEP),
-            "funding": _per_coin("funding", self.funding, -MAX_RATE, MAX_RATE, RATE_STEP),
-            "accrued_funding": _per_coin("accrued funding", self.accrued_funding, -MAX_USD, MAX_USD, USD6),
+            "index": _per_coin("index", coins, self.index, 1 / USD6, MAX_USD, USD6),
+            "rates": _per_coin("rate", coins, self.rates, -MAX_RATE, MAX_RATE, RATE_STEP),
+            "funding": _per_coin("funding", coins, self.funding, -MAX_RATE, MAX_RATE, RATE_STEP),
+            "accrued_funding": _per_coin("accrued funding", coins, self.accrued_funding, -MAX_USD, MAX_USD, USD6),
             "daily_volatility": _per_coin(
                 "daily volatility",
+                coins,
                 self.daily_volatility,
                 MIN_DAILY_VOLATILITY,
                 MAX_DAILY_VOLATILITY,
                 VOLATILITY_STEP,
             ),
-            "crowding": _crowding_per_coin(self.crowding),
+            "crowding": _crowding_per_coin(coins, self.crowding),
             "contagion_multiplier": quantize(
                 require_in_range("contagion_multiplier", self.contagion_multiplier, MIN_MULTIPLIER, MAX_MULTIPLIER),
                 MULTIPLIER_STEP,
@@ -183,7 +184,7 @@ class MarketSnapshot:
     @cached_property
     def index_by_slot(self) -> np.ndarray:
         """(N,) US dollars: the index of the coin that owns the slot, listed or not."""
-        column = np.array([self.index[coin] for coin in Coin])[self.listing.underlying]
+        column = np.array(list(self.index.values()))[self.listing.underlying]
         column.flags.writeable = False
         return np.asarray(column)
 
@@ -229,8 +230,9 @@ class MarketSnapshot:
         return keccak(self.to_bytes())
 
 
-def _per_coin(what: str, given: Mapping[Coin, float], low: float, high: float, steps: int) -> Mapping[Coin, float]:
-    coins = list(Coin)
+def _per_coin(
+    what: str, coins: Sequence[Coin], given: Mapping[Coin, float], low: float, high: float, steps: int
+) -> Mapping[Coin, float]:
     for key in given:
         if key not in coins:
             raise UnknownName(f"coin of {what}", key, coins)
@@ -241,8 +243,7 @@ def _per_coin(what: str, given: Mapping[Coin, float], low: float, high: float, s
     return MappingProxyType({coin: quantize(number, steps) for coin, number in numbers.items()})
 
 
-def _crowding_per_coin(given: Mapping[Coin, Crowding]) -> Mapping[Coin, Crowding]:
-    coins = list(Coin)
+def _crowding_per_coin(coins: Sequence[Coin], given: Mapping[Coin, Crowding]) -> Mapping[Coin, Crowding]:
     for key in given:
         if key not in coins:
             raise UnknownName("coin of crowding", key, coins)

@@ -153,8 +153,8 @@ class VolatilitySurface:
         Raises `UnknownName` if an option's expiry has no slice, `ExpiredInstrument` if it is not after `time`.
         """
         volatility = np.full(listing.preset.slots, np.nan)
-        for place, coin in enumerate(Coin):
-            of_coin = listing.is_option & (listing.underlying == place)
+        for coin in listing.preset.coins:
+            of_coin = listing.is_option & listing.is_of(coin)
             for expiry in np.unique(listing.expiry[of_coin]):
                 slots = np.flatnonzero(of_coin & (listing.expiry == expiry))
                 if expiry <= time:

@@ -162,7 +162,7 @@ def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation
     """Volatilities of a coin by expiry, weighted by vega over spread; where nobody bids or offers, the spread is the
     ask, or the mark; without observations it is the same for all. Expiries of `find_sparse` are left out."""
     listing, quotes = snapshot.listing, {}
-    of_coin = listing.is_option & (listing.underlying == coin.ordinal)
+    of_coin = listing.is_option & listing.is_of(coin)
     for expiry in np.unique(listing.expiry[of_coin]):
         slots = np.flatnonzero(of_coin & (listing.expiry == expiry))
         if len(slots) < LEAST_QUOTES:
@@ -179,7 +179,7 @@ def read_quotes(snapshot: MarketSnapshot, observations: Mapping[str, Observation
 def find_sparse(snapshot: MarketSnapshot, coin: Coin) -> dict[int, int]:
     """Number of a coin's options by expiry, for the expiries that have too few for a fit."""
     listing = snapshot.listing
-    expiries = listing.expiry[listing.is_option & (listing.underlying == coin.ordinal)]
+    expiries = listing.expiry[listing.is_option & listing.is_of(coin)]
     counts = zip(*(column.tolist() for column in np.unique(expiries, return_counts=True)), strict=True)
     return {expiry: count for expiry, count in counts if count < LEAST_QUOTES}
 

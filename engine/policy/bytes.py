@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.policy.errors import MalformedPolicy
-from zkmargin.engine.presets import Preset, get_preset
+from zkmargin.engine.presets import NO_SPLIT, Preset, Split, get_preset
 
 MAGIC = b"zkmargin.policy\x01"
 """First 16 bytes of a policy's canonical bytes; the last one is the format's version."""
@@ -145,15 +146,17 @@ class _Reader:
             raise MalformedPolicy(_WHAT, f"{raw!r} is not ASCII") from error
 
 
-def decode(data: bytes) -> dict[str, Any]:
+def decode(data: bytes, split: Split = NO_SPLIT) -> dict[str, Any]:
     """Arguments of the `Policy` whose bytes `data` may be; whether they are canonical shows when it is encoded again.
 
-    Raises `MalformedPolicy` if the bytes do not follow the layout.
+    The bytes do not state how slots are split between coins: `split` is that of the listing, presets.json's by default.
+
+    Raises `MalformedPolicy` if the bytes do not follow the layout, `OutOfRange` if the split has other slots.
     """
     reader = _Reader(data)
     if reader.take(len(MAGIC)) != MAGIC:
         raise MalformedPolicy(_WHAT, f"begin with {data[: len(MAGIC)]!r}; allowed: {MAGIC!r}")
-    name, preset = reader.text(), _read_preset(reader)
+    name, preset = reader.text(), replace(_read_preset(reader), split=split)
     shapes = get_shapes(preset)
     kinds = tuple(reader.take(preset.helpers))
 

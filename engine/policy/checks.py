@@ -29,7 +29,7 @@ from zkmargin.engine.policy.errors import (
 )
 from zkmargin.engine.policy.forms import LIMITS, Forms, Loss, Transfer, read_forms
 from zkmargin.engine.policy.record import CONTINGENCY, Policy
-from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET
+from zkmargin.engine.presets import NO_SPLIT, PERPETUAL_OFFSET, SPOT_OFFSET, Split
 from zkmargin.engine.units import USD6
 
 SOLVENCY_NAMES = ("initial", "maintenance", "withdraw")
@@ -61,8 +61,10 @@ def check_policy(policy: Policy, is_listed: np.ndarray | None = None) -> None:
         check_listing(policy, is_listed)
 
 
-def read_policy(data: bytes) -> Policy:
+def read_policy(data: bytes, split: Split = NO_SPLIT) -> Policy:
     """The policy of canonical bytes, after every check that the policy alone allows.
+
+    `split` is the listing's split of slots between coins; by default that of presets.json.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def read_policy(data: bytes) -> Policy:
     RefusedPolicy
         If a number breaks the bit budget or a form.
     """
-    policy = Policy(**decode(bytes(data)))
+    policy = Policy(**decode(bytes(data), split))
     if policy.to_bytes() != bytes(data):
         raise MalformedPolicy("canonical bytes", "are not the canonical encoding of their content")
     check_policy(policy)

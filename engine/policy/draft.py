@@ -8,12 +8,14 @@ left for the floating point of whoever evaluates it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from zkmargin.engine.errors import OutOfRange
-from zkmargin.engine.policy.layout import LOSSES, Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields
-from zkmargin.engine.presets import Preset
+from zkmargin.engine.presets import Coin, Preset
 
 
 class Draft:
@@ -23,9 +25,15 @@ class Draft:
         self.preset, self.layout = preset, Layout(preset)
         self.fields = blank_policy_fields(preset)
 
-    def _set_kinds(self, **kinds: HelperKind) -> None:
-        for name, kind in kinds.items():
-            self.fields["helper_kinds"][Helper[name]] = kind
+    def _set_kinds(self, kind: HelperKind, *helpers: int) -> None:
+        for helper in helpers:
+            self.fields["helper_kinds"][helper] = kind
+
+    def _set_free(self, helpers: tuple[int, int]) -> None:
+        """The two parts of a free choice."""
+        plus, minus = helpers
+        self._set_kinds(HelperKind.FREE_PLUS, plus)
+        self._set_kinds(HelperKind.FREE_MINUS, minus)
 
     def add_rounding(self) -> None:
         """K_2 counts every lot once."""
@@ -37,28 +45,29 @@ class Draft:
         self.fields["rate_long"][CONTINGENCY] = long
         self.fields["rate_short"][CONTINGENCY] = short
 
-    def add_group(self, rows: range, helper: Helper, slots: range, columns: np.ndarray, moves: np.ndarray) -> None:
-        """Worst case of a group: x - n move + P&L . q - K_2 >= 0 per scenario.
+    def add_group(self, coin: Coin, columns: np.ndarray, moves: np.ndarray) -> None:
+        """Worst case of a coin's group: x -+ n move + P&L . q - K_2 >= 0 per scenario, with the n of the coin's netting
+        pair where it has one: minus for the pair's first coin.
 
         Parameters
         ----------
-        rows : range
-        helper : Helper
-            x.
-        slots : range
-            Slots of the group.
+        coin : Coin
         columns : ndarray of int
-            (rows, slots) change in value, micro-dollars per lot.
+            (cells, the coin's slots) change in value, micro-dollars per lot.
         moves : ndarray of int
-            (rows,) thousandths that one unit of the transfer gains in the scenario, with this group's sign.
+            (cells,) thousandths that one unit of exposure gains in the scenario.
         """
+        rows, helper = self.layout.grid(self.preset.place_of(coin)), self.layout.losses[coin]
         block = slice(rows.start, rows.stop)
-        self.fields["positions"][block, slots.start : slots.stop] = columns
+        self.fields["positions"][block, self.preset.span(coin)] = columns
         self.fields["helpers"][block, helper] = 1
-        self.fields["helpers"][block, Helper.TRANSFER_PLUS] = -moves
-        self.fields["helpers"][block, Helper.TRANSFER_MINUS] = moves
+        for pair, (plus, minus) in self.layout.transfers.items():
+            if coin in pair:
+                gains = moves if coin == pair[0] else -moves
+                self.fields["helpers"][block, plus] = -gains
+                self.fields["helpers"][block, minus] = gains
         self.fields["charges"][block, ROUNDING] = -1
-        self._set_kinds(**{helper.name: HelperKind.LOSS})
+        self._set_kinds(HelperKind.LOSS, helper)
 
     def add_equity(self, prices: np.ndarray) -> None:
         """cash + price . q - K_1 - K_2 - E >= 0, prices (N,) in micro-dollars per lot."""
@@ -66,17 +75,18 @@ class Draft:
         self.fields["positions"][row] = prices
         self.fields["cash"][row] = 1
         self.fields["charges"][row] = -1
-        self.fields["helpers"][row, Helper.EQUITY] = -1
-        self._set_kinds(EQUITY=HelperKind.VALUE)
+        self.fields["helpers"][row, self.layout.equity_helper] = -1
+        self._set_kinds(HelperKind.VALUE, self.layout.equity_helper)
 
-    def add_total(self, equity: int, factor: int, charge_mille: int) -> None:
-        """a E - b (x_BTC + x_ETH) - b c (n+ + n-) >= 0, where b / a is the factor f and c is in thousandths of the
-        exposure."""
+    def add_total(self, equity: int, factor: int, charges_mille: Mapping[tuple[Coin, Coin], int]) -> None:
+        """a E - b (sum of the groups' x) - b c (n+ + n-) per pair >= 0, where b / a is the factor f and a pair's c is
+        in thousandths of the exposure."""
         row = self.fields["helpers"][self.layout.total]
-        row[Helper.EQUITY] = equity
-        row[list(LOSSES.values())] = -factor
-        row[[Helper.TRANSFER_PLUS, Helper.TRANSFER_MINUS]] = -factor * charge_mille
-        self._set_kinds(TRANSFER_PLUS=HelperKind.FREE_PLUS, TRANSFER_MINUS=HelperKind.FREE_MINUS)
+        row[self.layout.equity_helper] = equity
+        row[list(self.layout.losses.values())] = -factor
+        for pair, transfer in self.layout.transfers.items():
+            row[list(transfer)] = -factor * charges_mille[pair]
+            self._set_free(transfer)
 
     def add_shortfall(self, columns: np.ndarray, weights: np.ndarray, tail_weight: int, tail_divisor: int) -> None:
         """Expected shortfall times m / m': e_h + t + P&L . q - K_2 >= 0 per scenario, and m' E - m t - X >= 0.
@@ -97,16 +107,17 @@ class Draft:
             raise OutOfRange("number of scenarios", count, 1, self.preset.excess_rows)
         self.fields["positions"][:count] = columns
         self.fields["charges"][:count, ROUNDING] = -1
-        self.fields["helpers"][:count, Helper.THRESHOLD_PLUS] = 1
-        self.fields["helpers"][:count, Helper.THRESHOLD_MINUS] = -1
+        plus, minus = self.layout.threshold
+        self.fields["helpers"][:count, plus] = 1
+        self.fields["helpers"][:count, minus] = -1
         self.fields["soft"][:count] = 1
         self.fields["weights"][:count] = weights
         row = self.layout.tail
-        self.fields["helpers"][row, Helper.EQUITY] = tail_divisor
-        self.fields["helpers"][row, Helper.THRESHOLD_PLUS] = -tail_weight
-        self.fields["helpers"][row, Helper.THRESHOLD_MINUS] = tail_weight
+        self.fields["helpers"][row, self.layout.equity_helper] = tail_divisor
+        self.fields["helpers"][row, plus] = -tail_weight
+        self.fields["helpers"][row, minus] = tail_weight
         self.fields["excess_total"][row] = -1
-        self._set_kinds(THRESHOLD_PLUS=HelperKind.FREE_PLUS, THRESHOLD_MINUS=HelperKind.FREE_MINUS)
+        self._set_free((plus, minus))
 
     def add_debt_limit(self, prices: np.ndarray, limit_usd6: int) -> None:
         """limit + cash + price . q - K_2 >= 0 over perpetuals and dated futures; `prices` (N,) are equity's."""
@@ -116,7 +127,7 @@ class Draft:
         self.fields["charges"][row, ROUNDING] = -1
         self.fields["constants"][row] = limit_usd6
 
-    def add_chord(self, row: int, helper: Helper, columns: np.ndarray, constant_usd6: int) -> None:
+    def add_chord(self, row: int, helper: int, columns: np.ndarray, constant_usd6: int) -> None:
         """x + columns . q + constant - K_2 >= 0: a chord of a charge x that is convex in one exposure.
 
         `columns` (N,) are micro-dollars per lot, negative where a lot raises the charge; the constant is at least 0.
@@ -125,9 +136,9 @@ class Draft:
         self.fields["helpers"][row, helper] = 1
         self.fields["charges"][row, ROUNDING] = -1
         self.fields["constants"][row] = constant_usd6
-        self._set_kinds(**{helper.name: HelperKind.LOSS})
+        self._set_kinds(HelperKind.LOSS, helper)
 
-    def subtract_from_equity(self, helper: Helper) -> None:
+    def subtract_from_equity(self, helper: int) -> None:
         """The charge lowers E, whatever is required of E."""
         self.fields["helpers"][self.layout.equity, helper] = -1
 

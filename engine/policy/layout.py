@@ -6,8 +6,11 @@ Other policies may be laid out as they like: what their rows mean is read from t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
+from functools import cached_property
+from itertools import count
+from types import MappingProxyType
 from typing import NamedTuple
 
 from zkmargin.engine.errors import OutOfRange
@@ -15,43 +18,6 @@ from zkmargin.engine.presets import Coin, Preset
 
 TRANSFER_UNIT_USD6 = 1_000
 """Exposure per unit of the transfer n, micro-dollars, so that a move of a thousandth is a coefficient of 1."""
-
-
-class Helper(IntEnum):
-    """Which helper variable stands for what, in every policy of the house model; the rest are spare."""
-
-    LOSS_BTC = 0
-    """Worst loss of the BTC group, micro-dollars."""
-    LOSS_ETH = 1
-    """Worst loss of the ETH group."""
-    EQUITY = 2
-    """E, equity after charges."""
-    TRANSFER_PLUS = 3
-    """n+, exposure moved from BTC to ETH, in units of `TRANSFER_UNIT_USD6`."""
-    TRANSFER_MINUS = 4
-    """n-, exposure moved from ETH to BTC."""
-    THRESHOLD_PLUS = 5
-    """t+, the quantile of the expected shortfall, micro-dollars."""
-    THRESHOLD_MINUS = 6
-    """t-."""
-    BUFFER_BTC = 7
-    """Contagion buffer of BTC, micro-dollars."""
-    BUFFER_ETH = 8
-    """Contagion buffer of ETH."""
-    CONCENTRATION_BTC = 9
-    """Concentration charge of BTC, micro-dollars."""
-    CONCENTRATION_ETH = 10
-    """Concentration charge of ETH."""
-
-
-LOSSES = {coin: Helper[f"LOSS_{coin}"] for coin in Coin}
-"""Helper of each coin's group."""
-
-BUFFERS = {coin: Helper[f"BUFFER_{coin}"] for coin in Coin}
-"""Helper of each coin's contagion buffer."""
-
-CONCENTRATIONS = {coin: Helper[f"CONCENTRATION_{coin}"] for coin in Coin}
-"""Helper of each coin's concentration charge."""
 
 
 class _Sizes(NamedTuple):
@@ -66,47 +32,93 @@ class _Sizes(NamedTuple):
     tenors: int
     """Limits on net short options, one per range of tenors."""
 
-    @property
-    def hard_rows(self) -> int:
-        """All hard rows of a preset; four are of no coin."""
-        return len(Coin) * (self.cells + 2 * (self.chords + 1) + 2 * self.vega_chords + self.tenors) + 4
+    def count_hard_rows(self, coins: int) -> int:
+        """All hard rows with so many coins; four are of no coin."""
+        return coins * (self.cells + 2 * (self.chords + 1) + 2 * self.vega_chords + self.tenors) + 4
 
 
-_SIZES = {
-    sizes.hard_rows: sizes
-    for sizes in (
-        _Sizes(cells=43, chords=3, vega_chords=1, tenors=2),
-        _Sizes(cells=21, chords=1, vega_chords=1, tenors=1),
-    )
-}
-"""By number of hard rows."""
+_SIZES = (
+    _Sizes(cells=43, chords=3, vega_chords=1, tenors=2),
+    _Sizes(cells=21, chords=1, vega_chords=1, tenors=1),
+    _Sizes(cells=11, chords=1, vega_chords=1, tenors=1),
+)
+"""The finest first. Two coins fill the hard rows of `standard` with the first and those of `mini` with the second;
+three coins at `mini` take the last, which leaves two rows empty."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which rows of a preset hold what: excess rows, per coin a grid, a contagion buffer and a concentration block, and
-    four final rows.
+    """Which rows and helper variables of a preset hold what.
+
+    Rows: excess rows, per coin a grid, a contagion buffer and a concentration block, and four final rows. Helpers: per
+    coin the worst loss of its group; the equity after charges E; per netting pair n+ and n-, the exposure moved from
+    the pair's first coin to its second and back, in units of `TRANSFER_UNIT_USD6`; t+ and t-, the quantile of the
+    expected shortfall; per coin the contagion buffer; per coin the concentration charge. All but n are micro-dollars.
 
     Raises
     ------
     OutOfRange
-        If the preset's number of hard rows has no layout.
+        If the preset has fewer hard rows than the coarsest layout of its coins, or too few helpers.
     """
 
     preset: Preset
-    """Sizes."""
+    """Sizes, coins and netting pairs."""
 
     def __post_init__(self) -> None:
-        if self._hard_rows not in _SIZES:
-            raise OutOfRange(f"hard rows of preset {self.preset.name}", self._hard_rows, *sorted(_SIZES))
+        name, coins, pairs = self.preset.name, len(self.preset.coins), len(self.preset.split.netting)
+        least = _SIZES[-1].count_hard_rows(coins)
+        if self._hard_rows < least:
+            raise OutOfRange(f"hard rows of preset {name} with {coins} coins", self._hard_rows, least, "any")
+        helpers = 3 * coins + 2 * pairs + 3
+        if self.preset.helpers < helpers:
+            what = f"helpers of preset {name} with {coins} coins and {pairs} netting pairs"
+            raise OutOfRange(what, self.preset.helpers, helpers, "any")
 
     @property
     def _hard_rows(self) -> int:
         return self.preset.rows - self.preset.excess_rows
 
-    @property
+    @cached_property
     def _sizes(self) -> _Sizes:
-        return _SIZES[self._hard_rows]
+        coins = len(self.preset.coins)
+        return next(sizes for sizes in _SIZES if sizes.count_hard_rows(coins) <= self._hard_rows)
+
+    @cached_property
+    def losses(self) -> Mapping[Coin, int]:
+        """Helper of each coin's group."""
+        return self._number_coins(0)
+
+    @property
+    def equity_helper(self) -> int:
+        """E, equity after charges."""
+        return len(self.losses)
+
+    @cached_property
+    def transfers(self) -> Mapping[tuple[Coin, Coin], tuple[int, int]]:
+        """Helpers (n+, n-) of each netting pair."""
+        firsts = count(self.equity_helper + 1, 2)
+        return MappingProxyType(
+            {pair: (first, first + 1) for pair, first in zip(self.preset.split.netting, firsts, strict=False)}
+        )
+
+    @property
+    def threshold(self) -> tuple[int, int]:
+        """(t+, t-)."""
+        plus = self.equity_helper + 1 + 2 * len(self.transfers)
+        return plus, plus + 1
+
+    @cached_property
+    def buffers(self) -> Mapping[Coin, int]:
+        """Helper of each coin's contagion buffer."""
+        return self._number_coins(self.threshold[1] + 1)
+
+    @cached_property
+    def concentrations(self) -> Mapping[Coin, int]:
+        """Helper of each coin's concentration charge."""
+        return self._number_coins(self.threshold[1] + 1 + len(self.losses))
+
+    def _number_coins(self, first: int) -> Mapping[Coin, int]:
+        return MappingProxyType({coin: first + place for place, coin in enumerate(self.preset.coins)})
 
     @property
     def cells(self) -> int:
@@ -119,7 +131,7 @@ class Layout:
         return range(self.preset.excess_rows)
 
     def grid(self, coin_index: int) -> range:
-        """Grid rows of the coin with that place in `engine.presets.Coin`."""
+        """Grid rows of the coin with that place in the slot order."""
         first = self.preset.excess_rows + coin_index * self.cells
         return range(first, first + self.cells)
 
@@ -131,7 +143,7 @@ class Layout:
     def buffer(self, coin_index: int) -> range:
         """Buffer rows of a coin: chords of the side "down", chords of "up", largest long and largest short exposure."""
         size = 2 * self.chords + 2
-        first = self.grid(len(Coin) - 1).stop + coin_index * size
+        first = self.grid(len(self.losses) - 1).stop + coin_index * size
         return range(first, first + size)
 
     @property
@@ -147,7 +159,7 @@ class Layout:
     def vega(self, coin_index: int) -> range:
         """Rows of a coin's net vega: chords of a long one, chords of a short one."""
         size = 2 * self.vega_chords
-        first = self.buffer(len(Coin) - 1).stop + coin_index * (size + self.tenors)
+        first = self.buffer(len(self.losses) - 1).stop + coin_index * (size + self.tenors)
         return range(first, first + size)
 
     def short_options(self, coin_index: int) -> range:
@@ -167,7 +179,7 @@ class Layout:
 
     @property
     def total(self) -> int:
-        """a E - b (x_BTC + x_ETH + c (n+ + n-)) >= 0, b / a the factor."""
+        """a E - b (sum of the groups' x + sum of c (n+ + n-)) >= 0, b / a the factor."""
         return self.final[1]
 
     @property

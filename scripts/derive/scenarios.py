@@ -134,6 +134,7 @@ def read_sample(record: dict[str, Any]) -> ScenarioSet:
     table = np.array([row[1:] for row in record["sample"]], dtype=float)
     bare = ScenarioSet(
         name=record["name"],
+        coins=tuple(Coin),
         margin_period_days=record["margin_period_days"],
         confidence=record["confidence"],
         decay=record["decay"],

@@ -41,6 +41,8 @@ from zkmargin.scripts.cli import console
 
 MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30", "deribit_2026-02-05")
 HELD_OUT = "deribit_2026-02-05"
+PAIR = (Coin.BTC, Coin.ETH)
+"""The netting pair of these markets."""
 SEEDS = (101, 102)
 """Families that no multiplier was fitted to."""
 STARTS = 24
@@ -190,9 +192,9 @@ def measure(counts: list[int], say: Callable[[str], object]) -> dict[str, Any]:
         "netting": {
             "transfer_charge": figures.terms.transfer_charge,
             "q99_at_model_volatility": round(
-                measure_relative_move(scenarios, figures.shortfall.volatility, parameters), 4
+                measure_relative_move(scenarios, figures.shortfall.volatility, parameters, PAIR), 4
             ),
-            "q99_at_forecast_of_2026_08_22": round(measure_relative_move(scenarios, latest, parameters), 4),
+            "q99_at_forecast_of_2026_08_22": round(measure_relative_move(scenarios, latest, parameters, PAIR), 4),
             "grid_with_netting_over_without": compute_netting_effect(figures.terms, books),
         },
         "rows": {str(count): measure_rows(count, say) for count in counts},

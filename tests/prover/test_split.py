@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import cache
-from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -10,19 +9,20 @@ import pytest
 from tests.support.proving import get_transition_prover
 from tests.support.scenes import DOMAIN, make_account
 from zkmargin.engine import presets
-from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.errors import DuplicateName, OutOfRange
 from zkmargin.engine.house import House
-from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.market.file import load_snapshot, parse_market, render_market
 from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.certificate import find_certificate
-from zkmargin.engine.presets import Coin, CoinShare, get_preset
+from zkmargin.engine.presets import Coin, CoinShare, Split, get_preset
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.messages.action_table import ActionKind
 
 MINI = get_preset("mini")
-UNEQUAL = replace(MINI, split=(CoinShare(Coin.BTC, 10, 2, False), CoinShare(Coin.ETH, 6, 1, True)))
+SHARES = (CoinShare(Coin.BTC, 10, 2, False), CoinShare(Coin.ETH, 6, 1, True))
+UNEQUAL = replace(MINI, split=Split(SHARES, MINI.split.netting))
 """Ten slots of BTC with two futures and six options, six of ETH with one future and three options."""
 
 
@@ -49,20 +49,20 @@ def test_every_part_reads_the_split():
     "shares, error, message",
     [
         ([("BTC", 10, 2), ("ETH", 5, 1)], OutOfRange, "sum of the coins' slots in preset mini is 15; allowed: 16"),
-        ([("ETH", 8, 1), ("BTC", 8, 1)], UnknownName, "coins of preset mini, in order,"),
-        ([("BTC", 16, 1)], UnknownName, "coins of preset mini, in order,"),
-        ([("BTC", 13, 1), ("ETH", 3, 2)], OutOfRange, "slots of ETH in preset mini is 3; allowed: 4 to 16"),
-        ([("BTC", 8, -1), ("ETH", 8, 1)], OutOfRange, "slots of BTC in preset mini is 8"),
+        ([("BTC", 8, 1), ("BTC", 8, 1)], DuplicateName, "coin of a split 'BTC' appears more than once"),
+        ([("BTC", 13, 1), ("ETH", 3, 2)], OutOfRange, "slots of ETH is 3; allowed: 4 to 256"),
+        ([("BTC", 8, -1), ("ETH", 8, 1)], OutOfRange, "slots of BTC is 8"),
     ],
 )
 def test_a_split_that_cannot_be_laid_out_is_refused(shares, error, message):
     with pytest.raises(error, match=message):
-        replace(MINI, split=tuple(CoinShare(Coin(coin), slots, futures, True) for coin, slots, futures in shares))
+        split = Split(tuple(CoinShare(Coin(coin), slots, futures, True) for coin, slots, futures in shares))
+        replace(MINI, split=split)
 
 
-def test_bytes_are_read_back_where_the_file_has_the_split(monkeypatch):
-    """The split is data of presets.json: whoever reads bytes has the same file."""
-    monkeypatch.setattr(presets, "PRESETS", MappingProxyType({**presets.PRESETS, "mini": UNEQUAL}))
+def test_bytes_and_files_state_a_split_of_their_own():
+    snapshot = list_unequally()
+    assert parse_market(render_market(snapshot)) == snapshot
     again = MarketSnapshot.from_bytes(list_unequally().to_bytes())
     assert again == list_unequally() and again.listing == list_unequally().listing
 

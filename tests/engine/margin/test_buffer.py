@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
+from tests.support.helpers import Helper
 from tests.support.house import CALM, CRASH, get_definition, get_house, get_policies, get_snapshot, make_state
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.margin.buffer import compute_charge, make_chords
@@ -17,7 +18,7 @@ from zkmargin.engine.margin.lot_values import LotByLot
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.market.crowding import Crowding
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import USD6
 

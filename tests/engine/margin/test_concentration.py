@@ -15,7 +15,7 @@ from zkmargin.engine.margin.lot_values import LotByLot
 from zkmargin.engine.margin.parameters import TENORS, load_parameters
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
-from zkmargin.engine.policy.layout import CONCENTRATIONS, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.engine.units import USD6
 
@@ -49,7 +49,7 @@ def find_straddle(house, coin):
 def get_charges(size, lots):
     """Concentration charge of each coin in a certificate with ample cash, US dollars."""
     certificate = find_certificate(get_policies(size)["initial"], make_state(get_preset(size).slots, lots, RICH))
-    return {coin: certificate.helpers[CONCENTRATIONS[coin]] / USD6 for coin in Coin}
+    return {coin: certificate.helpers[Layout(get_preset("mini")).concentrations[coin]] / USD6 for coin in Coin}
 
 
 @given(st.floats(0.1, 50), st.floats(1e3, 1e7), st.floats(1e4, 1e8), st.integers(1, 5), st.floats(0, 1))
@@ -129,7 +129,7 @@ def test_maintenance_asks_no_charge():
     rows = [row for coin in Coin for block in (layout.vega, layout.short_options) for row in block(coin.ordinal)]
     initial, maintenance = (get_policies("standard")[name] for name in ("initial", "maintenance"))
     assert initial.positions[rows].any(axis=1).all() and not maintenance.positions[rows].any()
-    assert not maintenance.helpers[:, list(CONCENTRATIONS.values())].any()
+    assert not maintenance.helpers[:, list(layout.concentrations.values())].any()
 
 
 @pytest.mark.parametrize("size", ["mini", "standard"])

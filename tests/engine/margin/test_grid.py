@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tests.support.helpers import PAIR
 from tests.support.house import get_definition, get_house, get_policies, get_snapshot, make_state
 from zkmargin.engine.margin.definition import find_worst
 from zkmargin.engine.margin.grid import make_cells
@@ -269,15 +270,19 @@ class TestNetting:
         alone = requirement(btc).grid + requirement(eth).grid
         short = {slot: -lots for slot, lots in eth.items()}
         together = requirement(btc | short)
-        assert together.transfer == pytest.approx(1_000_000, rel=1e-3)
-        charge = 1.25 * get_definition("standard").transfer_charge * 1_000_000
+        assert together.transfers[PAIR] == pytest.approx(1_000_000, rel=1e-3)
+        charge = 1.25 * get_definition("standard").transfer_charges[PAIR] * 1_000_000
         assert together.grid == pytest.approx(charge, rel=2e-3)
-        assert together.grid == pytest.approx(get_definition("standard").transfer_charge / 0.32 * alone, rel=2e-3)
+        assert together.grid == pytest.approx(
+            get_definition("standard").transfer_charges[PAIR] / 0.32 * alone, rel=2e-3
+        )
 
     def test_same_side(self):
         btc, eth = self.books()
         together = requirement(btc | eth)
-        assert together.transfer == 0 and together.grid == pytest.approx(requirement(btc).grid + requirement(eth).grid)
+        assert together.transfers[PAIR] == 0 and together.grid == pytest.approx(
+            requirement(btc).grid + requirement(eth).grid
+        )
 
     def test_netting_never_costs(self):
         rng = np.random.default_rng(3)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from tests.support.helpers import PAIR
 from tests.support.house import get_definition, get_house, make_state, states
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.errors import MalformedFile
@@ -43,7 +44,7 @@ def test_a_hedge_across_coins_reaches_it_only_with_a_smaller_charge(charge, with
     """Long BTC against short ETH of the same loss at the edges: the book that netting helps most."""
     house = get_house("mini")
     definition = HouseModel(house.snapshot, PARAMETERS).definition
-    definition.transfer_charge = charge
+    definition.transfer_charges = {PAIR: charge}
     reach = [abs(house.grid.pnl[:, slot]).max() for slot in (1, 9)]
     state = make_state(16, {1: 1_000, 9: -round(1_000 * reach[0] / reach[1])})
     found = share(definition, state)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from tests.support.helpers import Helper
 from tests.support.house import CALM, CRASH, get_definition, get_house, get_policies, get_snapshot, make_state
 from zkmargin.engine.calibration.sample_books import make_family
 from zkmargin.engine.calibration.training import has_loss
@@ -22,7 +23,7 @@ from zkmargin.engine.margin.scenarios import FOLDER, STRESS_SHARE, load_scenario
 from zkmargin.engine.margin.shortfall import ShortfallModel
 from zkmargin.engine.market.instruments import KIND_CODES, InstrumentKind
 from zkmargin.engine.policy.certificate import find_certificate
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import PRESETS, Coin
 
 PARAMETERS = load_parameters()

@@ -59,7 +59,7 @@ def test_an_accepted_option():
     ("change", "error", "message"),
     [
         ({"kind": "swap"}, UnknownName, "unknown kind 'swap'; allowed: spot, perpetual, future, option, bond"),
-        ({"underlying": "SOL"}, UnknownName, "unknown underlying 'SOL'; allowed: BTC, ETH"),
+        ({"underlying": "DOGE"}, UnknownName, "unknown underlying 'DOGE'; allowed: BTC, ETH, SOL"),
         ({"slot": -1}, OutOfRange, "slot of .* is -1; allowed: 0 to 255"),
         ({"slot": 256}, OutOfRange, "slot of .* is 256"),
         ({"slot": True}, OutOfRange, "slot of .* is True"),

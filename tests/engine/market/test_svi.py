@@ -111,8 +111,8 @@ def test_variance_that_falls_in_a_wing_only_is_refused():
 
 
 def test_a_coin_that_is_none_is_refused():
-    with pytest.raises(UnknownName, match="coin of a surface 'SOL'; allowed: BTC, ETH"):
-        VolatilitySurface({"SOL": {100: GOOD}})
+    with pytest.raises(UnknownName, match="coin of a surface 'DOGE'; allowed: BTC, ETH, SOL"):
+        VolatilitySurface({"DOGE": {100: GOOD}})
 
 
 def rising_surface(snapshot, skip=None):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.helpers import PAIR, Helper
 from tests.support.house import (
     CALM,
     CRASH,
@@ -42,12 +43,12 @@ from zkmargin.engine.policy.batch.parallel import ClusterUnavailable, map_blocks
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.errors import HelperForm, TransferForm
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import HelperKind, Policy
 from zkmargin.engine.units import USD6
 
 PARAMETERS = load_parameters()
-CHARGE = get_house("standard").grid.transfer_charge
+CHARGE = get_house("standard").grid.transfer_charges[PAIR]
 """Of netting, the same at every size of the market."""
 LEVELS = ("initial", "maintenance")
 
@@ -136,9 +137,8 @@ def test_each_part_binds_somewhere():
     positions = generator.integers(-1000, 1001, (300, 16)) * (generator.random((300, 16)) < 0.4)
     positions[:, [0, 8]] = np.abs(positions[:, [0, 8]])
     result = compute_batch(read_batch_model(policy), positions, np.zeros(300))
-    transfers = [
-        get_definition("mini").compute_requirement(AccountState(row, 0), "initial").transfer for row in positions[:60]
-    ]
+    states = (AccountState(row, 0) for row in positions[:60])
+    transfers = [get_definition("mini").compute_requirement(state, "initial").transfers[PAIR] for state in states]
     assert min(transfers) < 0 < max(transfers) and 0 in transfers
     assert 0 < (result.scenario > result.grid).sum() < 300
     assert (result.buffer > 0).any() and (result.room < np.inf).all()

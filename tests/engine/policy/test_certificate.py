@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from tests.support.helpers import Helper
 from tests.support.house import get_policies, get_quiet_policies, make_state, states
 from zkmargin.engine.account import Portfolio
 from zkmargin.engine.policy.arithmetic import (
@@ -23,7 +24,7 @@ from zkmargin.engine.policy.certificate import (
 )
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.forms import describe_row
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import HelperKind, Policy, blank_policy_fields, flat_policy
 from zkmargin.engine.presets import get_preset
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.support.helpers import Helper
 from tests.support.house import CALM, CRASH, get_policies, get_quiet_policies, get_snapshot, make_state, to_fields
 from zkmargin.engine.policy.bit_budget import CLOSED_SIDE_RATE, compute_row_bounds
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
@@ -25,7 +26,7 @@ from zkmargin.engine.policy.errors import (
 )
 from zkmargin.engine.policy.forms import RowKind, read_forms
 from zkmargin.engine.policy.implication import check_implies
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import CONTINGENCY, ROUNDING, HelperKind, Policy, blank_policy_fields, none_policy
 from zkmargin.engine.presets import get_preset
 

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.policy.test_certificate import least_cash_by_programme
+from tests.support.helpers import Helper
 from tests.support.house import get_policies, get_quiet_policies, make_state, to_fields
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.errors import RefusedPolicy, TransferForm
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import HelperKind, Policy
 from zkmargin.engine.presets import get_preset
 

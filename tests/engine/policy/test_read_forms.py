@@ -5,10 +5,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from tests.support.helpers import Helper
 from tests.support.house import CALM, CRASH, get_policies, to_fields
 from zkmargin.engine.policy.errors import HelperForm
 from zkmargin.engine.policy.forms import LIMITS, RowKind, read_forms
-from zkmargin.engine.policy.layout import Helper, Layout
+from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.policy.record import HelperKind, Policy, blank_policy_fields, flat_policy, none_policy
 from zkmargin.engine.presets import PRESETS, get_preset
 
