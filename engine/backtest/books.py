@@ -167,7 +167,7 @@ def make_lots(listed: Listed, names: tuple[str, ...], coin: str) -> np.ndarray:
 
     Raises `UnknownName` for a book or coin that is none.
     """
-    chosen = require_coin("coin", coin)
+    chosen = require_coin("coin", coin, Coin)
     other = next(another for another in Coin if another is not chosen)
     row_of = {int(slot): row for row, slot in enumerate(listed.slots)}
     lots = np.zeros((len(listed.slots), len(names)))

@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--coin", default="BTC", help="in whose slots the bonds stand")
     parser.add_argument("--expiries", required=True, help="days of listed futures, as 25SEP26,25DEC26")
     options = parser.parse_args(arguments)
-    document = add_bonds(options.market, require_coin("coin", options.coin), options.expiries.split(","))
+    document = add_bonds(options.market, require_coin("coin", options.coin, Coin), options.expiries.split(","))
     options.market.write_text(dump_document(document), encoding="utf-8")
     snapshot = parse_market(read_text(options.market), source=options.market.name)
     for item in snapshot.listing.by_name.values():

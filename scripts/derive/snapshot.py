@@ -214,7 +214,7 @@ def derive_document(
     if moment.date() != day:
         raise OutOfRange(f"day of {chain.source}", moment.date().isoformat(), day.isoformat(), day.isoformat())
     draft = _Draft(preset, chain, least_days)
-    known = {require_coin("coin of index", name): value for name, value in given.index.items()}
+    known = {require_coin("coin of index", name, Coin): value for name, value in given.index.items()}
     for coin in Coin:
         draft.list_coin(coin, known.get(coin))
     snapshot = MarketSnapshot(
@@ -225,8 +225,12 @@ def derive_document(
         forward=draft.forward,
         volatility=draft.volatility,
         funding=draft.funding,
-        daily_volatility={require_coin("coin of daily volatility", n): v for n, v in given.daily_volatility.items()},
-        crowding={require_coin("coin of crowding", name): row.to_crowding() for name, row in given.crowding.items()},
+        daily_volatility={
+            require_coin("coin of daily volatility", n, Coin): v for n, v in given.daily_volatility.items()
+        },
+        crowding={
+            require_coin("coin of crowding", name, Coin): row.to_crowding() for name, row in given.crowding.items()
+        },
         contagion_multiplier=given.contagion_multiplier,
     )
     fields = ("mark", "delta", "bid", "ask", "open_interest", "volume")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from zkmargin.engine.account import AccountState
 from zkmargin.engine.house import House
+from zkmargin.engine.margin.definition import Requirement
 from zkmargin.engine.margin.grid import Cell
 from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.presets import Coin
+from zkmargin.engine.units import USD6
 
 DOCUMENT = Path(__file__).parents[2] / "docs/models.md"
 BEGIN, END = "<!-- fixture values, written by `make generate` -->", "<!-- end of fixture values -->"
@@ -21,6 +28,12 @@ INSTRUMENTS = {
     "E": "ETH-25DEC26-2400-C",
 }
 """A perpetual, a future, an option that settles within the margin period, others of a month and of four months."""
+MORE = {"W": "WETH-SPOT", "B": "USDC-25DEC26"}
+"""Collateral and a bond."""
+BOOK = {"P": 150_000, "F": -40_000, "N": -200_000, "M": 200_000, "E": -400_000, "W": 5_000_000, "B": -100_000}
+"""Lots of a portfolio with a transfer, buffers and a concentration charge."""
+BOOK_CASH = 60_000_000
+"""US dollars."""
 STATES = {1: "up", 0: "", -1: "down"}
 SIGNS = {1: "+", -1: "-"}
 
@@ -47,29 +60,38 @@ def render_fixtures() -> str:
     """Tables of the facts, the grid and the shortfall."""
     house = House(load_snapshot(MARKET))
     slots = [house.snapshot.listing.get(name).slot for name in INSTRUMENTS.values()]
-    facts = [("", *INSTRUMENTS)]
+    all_slots = slots + [house.snapshot.listing.get(name).slot for name in MORE.values()]
+    facts = [("", *INSTRUMENTS, *MORE)]
     for name, column in (
         ("price", house.prices),
         ("delta notional", house.exposures),
+        ("the same, side down", house.side_exposures[0]),
+        ("the same, side up", house.side_exposures[1]),
         ("vega per point", house.vegas),
-        ("K long, initial", house.contingency("initial")[0]),
-        ("K short, initial", house.contingency("initial")[1]),
+        *(
+            (f"K {side}, {level}", house.contingency(level)[place])
+            for level in LEVELS
+            for place, side in enumerate(("long", "short"))
+        ),
     ):
-        facts.append((name, *(f"{column[slot]:.5f}" for slot in slots)))
+        facts.append((name, *(f"{column[slot]:.5f}".replace("inf", "closed") for slot in all_slots)))
+    more = [("cell", *MORE)]
+    for cell, values in enumerate(house.grid_pnl[:, all_slots[len(slots) :]]):
+        more.append((str(cell), *(f"{value:.5f}" for value in values)))
     grid = [("cell", *INSTRUMENTS)]
     for cell in range(len(house.grid_pnl)):
         label = describe(*(house.grid.cells[coin][cell] for coin in Coin))
         grid.append((f"{cell}: {label}", *(f"{house.grid_pnl[cell, slot]:.5f}" for slot in slots)))
     model = house.shortfall
     divisors = " and ".join(str(model.get_tail_divisor(level)) for level in LEVELS)
-    groups = [("group", "weight", *INSTRUMENTS)]
+    groups = [("group", "weight", *INSTRUMENTS, *MORE)]
     for group, weight in enumerate(model.weights.tolist()):
-        groups.append((str(group), str(weight), *(f"{model.pnl[group, slot]:.5f}" for slot in slots)))
+        groups.append((str(group), str(weight), *(f"{model.pnl[group, slot]:.5f}" for slot in all_slots)))
     return "\n".join(
         [
             f"One lot on `{MARKET}`, at standard size, US dollars; a loss is negative.",
             "",
-            *(f"- {letter} is {name}" for letter, name in INSTRUMENTS.items()),
+            *(f"- {letter} is {name}" for letter, name in (INSTRUMENTS | MORE).items()),
             "",
             *map(_write, _with_rule(facts)),
             "",
@@ -79,12 +101,44 @@ def render_fixtures() -> str:
             "",
             *map(_write, _with_rule(grid)),
             "",
+            "Collateral and the bond in the same cells:",
+            "",
+            *map(_write, _with_rule(more)),
+            "",
             f"In the groups of windows (m = {model.tail_weight}, m' = {divisors}):",
             "",
             *map(_write, _with_rule(groups)),
             "",
+            f"Lots of a portfolio: {', '.join(f'{lots:,} {letter}' for letter, lots in BOOK.items())}, and cash of",
+            f"{BOOK_CASH:,}. Its requirement, US dollars, n in US dollars of exposure:",
+            "",
+            *map(_write, _with_rule(list_parts(house))),
+            "",
         ]
     )
+
+
+def list_parts(house: House) -> list[tuple[str, ...]]:
+    """The requirement of `BOOK` part by part, a column per level."""
+    listing = house.snapshot.listing
+    positions = np.zeros(listing.preset.slots, dtype=np.int64)
+    for letter, lots in BOOK.items():
+        positions[listing.get((INSTRUMENTS | MORE)[letter]).slot] = lots
+    state = AccountState(positions, BOOK_CASH * USD6)
+    levels = [house.definition_requirement(state, level) for level in LEVELS]
+    rows: list[tuple[str, Callable[[Requirement[float]], float]]] = [
+        ("equity", lambda needed: needed.equity),
+        ("K", lambda needed: needed.charge),
+        *((f"buffer, {coin}", partial(lambda coin, needed: needed.buffers[coin], coin)) for coin in Coin),
+        *((f"concentration, {coin}", partial(lambda coin, needed: needed.concentrations[coin], coin)) for coin in Coin),
+        *((f"x, {coin}", partial(lambda coin, needed: needed.losses[coin], coin)) for coin in Coin),
+        ("n", lambda needed: needed.transfers[Coin.BTC, Coin.ETH]),
+        ("grid", lambda needed: needed.grid),
+        ("shortfall", lambda needed: needed.shortfall),
+        ("requirement", lambda needed: needed.total),
+        ("debt value and limit", lambda needed: needed.debt_slack),
+    ]
+    return [("", *LEVELS), *((name, *(f"{part(needed):.2f}" for needed in levels)) for name, part in rows)]
 
 
 def describe(*cells: Cell) -> str:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.support.helpers import PAIR
 from zkmargin.engine.margin.netting import measure_relative_move
 from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.market.file import load_snapshot
@@ -67,6 +68,6 @@ def test_relative_move(figures):
     same = dataclasses.replace(scenarios, standardised=np.repeat(scenarios.standardised[:, :1], 2, axis=1))
     volatility = np.array([0.03, 0.03])
     alike = dataclasses.replace(load_parameters(), price_range={"BTC": 0.16, "ETH": 0.16})
-    assert measure_relative_move(same, volatility, alike) < 1e-15
-    found = measure_relative_move(scenarios, volatility, load_parameters())
-    assert found > measure_relative_move(scenarios, volatility / 2, load_parameters()) > 0
+    assert measure_relative_move(same, volatility, alike, PAIR) < 1e-15
+    found = measure_relative_move(scenarios, volatility, load_parameters(), PAIR)
+    assert found > measure_relative_move(scenarios, volatility / 2, load_parameters(), PAIR) > 0
