@@ -36,16 +36,16 @@ def surface(
     from zkmargin.engine.market.arbitrage import find_violations
     from zkmargin.engine.market.file import load_observations, load_snapshot
     from zkmargin.engine.market.svi_fit import SparseSurface, find_sparse, fit_coin
-    from zkmargin.engine.presets import Coin
     from zkmargin.scripts.cli.inputs import require_writable
 
     require_writable(plot, market, suffix=".png")
     snapshot, observations = load_snapshot(market), load_observations(market)
+    coins = snapshot.listing.preset.coins
     fits: list[SliceFit] = []
-    sparse = [(coin, *entry) for coin in Coin for entry in find_sparse(snapshot, coin).items()]
+    sparse = [(coin, *entry) for coin in coins for entry in find_sparse(snapshot, coin).items()]
     refused: SparseSurface | None = None
-    with console.show_steps(len(Coin)) as steps:
-        for coin in Coin:
+    with console.show_steps(len(coins)) as steps:
+        for coin in coins:
             steps.start(f"{coin.value} expiries")
             try:
                 fits += fit_coin(snapshot, observations, coin)
@@ -79,11 +79,12 @@ def surface(
 
 def _plot(snapshot: MarketSnapshot, observations: Mapping[str, Observation], fits: list[SliceFit], path: Path) -> None:
     from zkmargin.engine.market.svi_fit import read_quotes
-    from zkmargin.engine.presets import Coin
     from zkmargin.scripts.cli.plots.surface import plot_surface
 
     quotes = {
-        (coin.value, expiry): own for coin in Coin for expiry, own in read_quotes(snapshot, observations, coin).items()
+        (coin.value, expiry): own
+        for coin in snapshot.listing.preset.coins
+        for expiry, own in read_quotes(snapshot, observations, coin).items()
     }
     plot_surface(fits, quotes, path)
 
