@@ -10,6 +10,7 @@ from typing import Any
 
 from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.default_history import read_desk_history
 from zkmargin.contracts.errors import AccountStale, AnswerMalformed, DeploymentMismatch, Reverted
 from zkmargin.contracts.messages import NamedPoint
 from zkmargin.contracts.requests import (
@@ -210,7 +211,7 @@ class ClearingHouse:
         return [bytes(event["args"]["account"]) for event in events]
 
     def read_history(self, *, last_block: int | None = None) -> list[Event]:
-        """Every opening and every written transition up to `last_block`, in the chain's order, as
+        """Every opening, written transition and new viewing key up to `last_block`, in the chain's order, as
         `prover.account.recovery` takes them; by default up to the latest block, and all of one chain.
 
         Raises
@@ -224,7 +225,7 @@ class ClearingHouse:
             return self.contract.chain.read_at_one_block(lambda block: self.read_history(last_block=block.number))
         if last_block < self.first_block:
             raise DeploymentMismatch("last block to read", last_block, f"{self.first_block} or later, the first one")
-        found: list[tuple[tuple[int, int], Event]] = []
+        found = read_desk_history(self.contract, self.first_block, last_block)
         for name, convert in EVENTS.items():
             for event in self.contract.read_events(name, first_block=self.first_block, last_block=last_block):
                 place = (int(event["blockNumber"]), int(event["logIndex"]))

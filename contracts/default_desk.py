@@ -3,8 +3,9 @@ IDefaultDesk.sol."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from zkmargin.committee.decryption import DecryptionRequest, DecryptionShare, give_share
 from zkmargin.committee.record import MemberShare
@@ -18,11 +19,12 @@ from zkmargin.contracts.requests import BidRequest, Proof
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.escrow import Escrow
 from zkmargin.prover.actions.bidding import Book
+from zkmargin.prover.actions.part_sale import apply_sale
 from zkmargin.prover.actions.revelation import Revelation
 from zkmargin.prover.actions.transition import Transition
 from zkmargin.prover.messages.records import Appraisal, Bid
 from zkmargin.prover.messages.typed_data import Domain
-from zkmargin.prover.statement.checkpoint import list_numbers, read_numbers
+from zkmargin.prover.statement.checkpoint import read_numbers
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class DefaultDesk:
     def __init__(self, chain: Chain, clearing_house: str, domain: Domain, *, first_block: int = 0):
         self.contract = Contract(chain, compile_contracts()["DefaultDesk"], clearing_house)
         self.house = ClearingHouse(Contract(chain, compile_contracts()["ClearingHouse"], clearing_house), first_block)
+        self._rekeys, self._sales = (
+            Contract(chain, compile_contracts()[name], clearing_house) for name in ("RekeyDesk", "SaleDesk")
+        )
         self.chain, self.domain, self._first_block = chain, domain, first_block
 
     # -------------------------------------------------------------------------------------------------------- deadlines
@@ -100,13 +105,21 @@ class DefaultDesk:
         return give_share(share, self.make_decryption_request(account))
 
     def _read_escrow(self, account: bytes, last_block: int) -> Escrow:
-        events = self.house.contract.read_events("AccountOpened", first_block=self._first_block, last_block=last_block)
-        (opened,) = [event["args"] for event in events if bytes(event["args"]["account"]) == account]
+        """Of the account's present viewing key: from its last rekey, or its opening."""
+        opened, moved = (
+            [
+                event["args"]
+                for event in contract.read_events(name, first_block=self._first_block, last_block=last_block)
+                if bytes(event["args"]["account"]) == account
+            ]
+            for contract, name in ((self.house.contract, "AccountOpened"), (self._rekeys, "AccountRekeyed"))
+        )
+        latest = [*opened, *moved][-1]
         registry = Contract(self.chain, compile_contracts()["KeyRegistry"], self.contract.call("REGISTRY"))
         keys = registry.read_events("KeyRegistered", first_block=self._first_block, last_block=last_block)
-        (key,) = [event["args"] for event in keys if event["args"]["version"] == opened["keyVersion"]]
-        ephemeral = (int(opened["ephemeralX"]), int(opened["ephemeralY"]))
-        return Escrow(ephemeral, int(opened["escrowedKey"]), (int(key["committeeX"]), int(key["committeeY"])))
+        (key,) = [event["args"] for event in keys if event["args"]["version"] == latest["keyVersion"]]
+        ephemeral = (int(latest["ephemeralX"]), int(latest["ephemeralY"]))
+        return Escrow(ephemeral, int(latest["escrowedKey"]), (int(key["committeeX"]), int(key["committeeY"])))
 
     # ---------------------------------------------------------------------------------------------------------- auction
     def reveal(self, revelation: Revelation, proof: Proof, *, sender: str | None = None) -> Receipt:
@@ -116,7 +129,7 @@ class DefaultDesk:
         return self.contract.send("reveal", *arguments, sender=sender)
 
     def read_book(self, account: bytes, preset: Preset) -> Book:
-        """What was revealed last of an account.
+        """What was revealed last of an account, less the parts that were sold since.
 
         Raises
         ------
@@ -124,13 +137,20 @@ class DefaultDesk:
             If nothing was.
         """
         last = self.chain.get_block("latest").number
-        events = self.contract.read_events("Revealed", first_block=self._first_block, last_block=last)
-        found = [event["args"] for event in events if bytes(event["args"]["account"]) == account]
-        if not found:
+        revealed, sold = (
+            contract.read_events(name, first_block=self._first_block, last_block=last, keys=[int.from_bytes(account)])
+            for contract, name in ((self.contract, "Revealed"), (self._sales, "PartSold"))
+        )
+        if not revealed:
             raise CallInvalid("account", f"0x{account.hex()}", "one whose positions were revealed")
-        latest = found[-1]
+        latest = revealed[-1]["args"]
         numbers = [int(latest["cash"]), *(int(word) for word in latest["words"])]
-        return Book(account, int(latest["generation"]), read_numbers(numbers, preset))
+        book = Book(account, int(latest["generation"]), read_numbers(numbers, preset))
+        for event in sold:
+            if _get_place(event) > _get_place(revealed[-1]):
+                part = {int(flow["slot"]): int(flow["lots"]) for flow in event["args"]["part"]}
+                book = apply_sale(book, part, int(event["args"]["price"]))
+        return book
 
     def appraise(self, appraisal: Appraisal, signatures: Sequence[bytes], *, sender: str | None = None) -> Receipt:
         """Begins the auction that a quorum signed: from its equity, and down to its floor."""
@@ -148,7 +168,7 @@ class DefaultDesk:
         sender: str | None = None,
     ) -> Receipt:
         """Takes a book over."""
-        numbers = list_numbers(book.state, bid.before.preset)
+        numbers = book.list_published(bid.before.preset)
         request = BidRequest.from_message(bid.message, numbers, points.select("initial"), proof, signature)
         return self.contract.send("bid", request.to_abi(), sender=sender)
 
@@ -180,3 +200,7 @@ class DefaultDesk:
     def take_bond(self, account: bytes, to: str, *, sender: str | None = None) -> Receipt:
         """Pays what is left of a closed account's bond; only its auth."""
         return self.contract.send("takeBond", account, to, sender=sender)
+
+
+def _get_place(event: Mapping[str, Any]) -> tuple[int, int]:
+    return int(event["blockNumber"]), int(event["logIndex"])

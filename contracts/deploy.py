@@ -36,7 +36,7 @@ LEAST_SETTLEMENT_DELAY = 600
 """Seconds that a settlement waits at least, except on development chains: time for the guardian to look at it."""
 LEAST_TIMELOCK = 2 * SECONDS_PER_DAY
 """Seconds from an owner's announcement to its act at least, except on development chains."""
-ROUTED = 1
+ROUTED = 3
 """Desks that are made between the vault and the clearing house."""
 DECIMALS = {"cash": 6, "weth": 18}
 """Decimals of each token: a unit of cash is a micro-dollar, and `WETH_LOT` counts in wei."""
@@ -156,15 +156,16 @@ def deploy(
     shared = (registry.address, oracle.address, registry.address)
     desk, _ = deploy_contract(chain, "AccountDesk", *shared)
     batches, _ = deploy_contract(chain, "BatchDesk", *shared, desk.call("WALLETS"))
-    reveals = _deploy_reveals(chain, keys)
+    verifiers = _deploy_desk_verifiers(chain, keys)
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
     expected = compute_create_address(deployer, nonce + 1 + ROUTED)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     parts = (*shared, vault.address, desk.address, batches.address)
-    arguments = (*shared, desk.call("WALLETS"), vault.address, reveals, 1, (terms or DefaultTerms()).to_abi())
-    defaults, _ = deploy_contract(chain, "DefaultDesk", *arguments)
-    house, _ = deploy_contract(chain, "ClearingHouse", *parts, [make_route("DefaultDesk", defaults.address)])
+    routes = _deploy_routed_desks(
+        chain, (*shared, desk.call("WALLETS"), vault.address), verifiers, terms or DefaultTerms()
+    )
+    house, _ = deploy_contract(chain, "ClearingHouse", *parts, routes)
     attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address)
     if owner != deployer:
         registry.send("transferOwnership", owner)
@@ -201,11 +202,25 @@ def _list_selectors(artifact: Artifact) -> set[bytes]:
     }
 
 
-def _deploy_reveals(chain: Chain, keys: KeyMaterial) -> str:
-    """Address of the verifier of revelations, its key stored."""
+def _deploy_desk_verifiers(chain: Chain, keys: KeyMaterial) -> tuple[str, str]:
+    """Addresses of the verifiers of revelations and of moves to a new viewing key, their keys stored."""
     reveals, _ = deploy_contract(chain, "RevealVerifier")
     reveals.send("fix", encode_key(keys.reveal_vkey, "reveal", keys.preset))
-    return reveals.address
+    rekeys, _ = deploy_contract(chain, "RekeyVerifier")
+    rekeys.send("fix", encode_key(keys.rekey_vkey, "rekey", keys.preset), *keys.committee)
+    return reveals.address, rekeys.address
+
+
+def _deploy_routed_desks(
+    chain: Chain, parts: Sequence[str], verifiers: tuple[str, str], terms: DefaultTerms
+) -> list[tuple[str, list[bytes]]]:
+    """What the clearing house is told of the desks that it finds by selector; `ROUTED` transactions."""
+    reveals, rekeys = verifiers
+    defaults, _ = deploy_contract(chain, "DefaultDesk", *parts, reveals, 1, terms.to_abi())
+    sales, _ = deploy_contract(chain, "SaleDesk", *parts, 1, terms.window)
+    moves, _ = deploy_contract(chain, "RekeyDesk", *parts, 1, terms.window, rekeys)
+    desks = {"DefaultDesk": defaults, "SaleDesk": sales, "RekeyDesk": moves}
+    return [make_route(name, desk.address) for name, desk in desks.items()]
 
 
 def deploy_timelock(

@@ -48,6 +48,8 @@ class KeyMaterial:
     """Whether this machine knew the secrets behind the keys: such keys are refused off development chains."""
     reveal_vkey: Mapping[str, Any] = field(default_factory=dict)
     """snarkjs's verification key of `reveal`, which the desk for defaults needs; empty where no venue is deployed."""
+    rekey_vkey: Mapping[str, Any] = field(default_factory=dict)
+    """Of `rekey`, likewise."""
     proving_keys: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of the proving key files, hex, by circuit, which the deployment's record publishes."""
 

@@ -17,7 +17,7 @@ from zkmargin.prover.errors import FormatError
 from zkmargin.prover.groth16.snarkjs_json import read_g1, read_g2
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, ActionRule
 from zkmargin.prover.messages.fields import ZERO_BYTES32
-from zkmargin.prover.messages.records import Action, Bid, Flow, Move, Open
+from zkmargin.prover.messages.records import Action, Bid, Flow, Move, Open, PartPurchase, Rekey
 
 Proof = tuple[int, ...]
 """A Groth16 proof as the pairing precompile reads it, eight words: A (x, y), B (x imaginary, x real, y imaginary,
@@ -232,6 +232,90 @@ class BidRequest(_Request):
             signature=signature,
             proof=proof,
         )
+
+
+@dataclass(frozen=True)
+class PartSaleRequest(_Request):
+    """A sale of a part of a book in default; the struct of ISaleDesk.sol."""
+
+    book: bytes
+    account: bytes
+    commitment_old: int
+    commitment_new: int
+    book_commitment_new: int
+    part: tuple[Flow, ...]
+    price: int
+    floor: int
+    cash: int
+    words: tuple[int, ...]
+    """Positions of the book, as revealed."""
+    submitter: str
+    deadline: int
+    epoch: EpochPoint
+    signature: bytes
+    quorum: tuple[bytes, ...]
+    proof: Proof
+    book_proof: Proof
+
+    @classmethod
+    def from_message(
+        cls,
+        message: PartPurchase,
+        numbers: Sequence[int],
+        floor: int,
+        quorum: Sequence[bytes],
+        epoch: EpochPoint,
+        proofs: tuple[Proof, Proof],
+        signature: bytes,
+    ) -> Self:
+        """From a signed purchase; `numbers` are cash and words of the book as revealed, `floor` and `quorum` are of the
+        signed offer, `proofs` are the buyer's and the book's."""
+        return cls(
+            book=message.book,
+            account=message.account,
+            commitment_old=message.commitment_old,
+            commitment_new=message.commitment_new,
+            book_commitment_new=message.book_commitment_new,
+            part=message.part,
+            price=message.price,
+            floor=floor,
+            cash=numbers[0],
+            words=tuple(numbers[1:]),
+            submitter=message.submitter,
+            deadline=message.deadline,
+            epoch=epoch,
+            signature=signature,
+            quorum=tuple(quorum),
+            proof=proofs[0],
+            book_proof=proofs[1],
+        )
+
+
+@dataclass(frozen=True)
+class RekeyRequest(_Request):
+    """A move to a new viewing key; the struct of IRekeyDesk.sol."""
+
+    account: bytes
+    commitment_old: int
+    commitment_new: int
+    ephemeral_x: int
+    ephemeral_y: int
+    escrowed_key: int
+    checkpoint: tuple[int, ...]
+    submitter: str
+    deadline: int
+    signature: bytes
+    proof: Proof
+
+    @classmethod
+    def from_message(
+        cls, message: Rekey, ephemeral: tuple[int, int], escrowed_key: int, proof: Proof, signature: bytes
+    ) -> Self:
+        """From auth's message and the escrow it covers."""
+        return cls(
+            message.account, message.commitment_old, message.commitment_new, *ephemeral, escrowed_key,
+            message.checkpoint, message.submitter, message.deadline, signature, proof,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -51,17 +51,22 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
         If there are none; says how to make them.
     """
     size = get_preset(preset)
-    transition, opening, revealing = (
-        load_proving_key(name, size, build=build, allow_insecure=True) for name in ("transition", "open", "reveal")
+    transition, opening, revealing, moving = (
+        load_proving_key(name, size, build=build, allow_insecure=True)
+        for name in ("transition", "open", "reveal", "rekey")
     )
     committee = ensure_committee(build)
     seconds: dict[str, list[float]] = defaultdict(list)
-    insecure = any(key.manifest.insecure for key in (transition, opening, revealing))
+    insecure = any(key.manifest.insecure for key in (transition, opening, revealing, moving))
     material = KeyMaterial.of_keys(
         transition.verifying_key, opening.verifying_key, committee.public, size, insecure=insecure
     )
     proving_keys = {key.name: key.manifest.zkey_hash for key in (transition, opening)}
-    material = replace(material, proving_keys=proving_keys, reveal_vkey=revealing.verifying_key.to_json())
+    vkeys = {
+        "reveal_vkey": revealing.verifying_key.to_json(),
+        "rekey_vkey": moving.verifying_key.to_json(),
+    }
+    material = replace(material, proving_keys=proving_keys, **vkeys)
     prover = TransitionProver(transition, size, lambda step, spent: seconds[step].append(spent))
     provers = Provers(prover, OpenProver(opening, size))
     return VenueKeys(size, transition, opening, material, provers, seconds)

@@ -41,6 +41,9 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
     uint8 internal constant STATUS = 0x03;
     /// @dev Bits of `state` that hold the Margin that the last written proof showed.
     uint8 internal constant MARGIN = 0x0c;
+    /// @dev Set in `state` when an account is redeemed from default, and taken away by `rekey`: others may have read its
+    ///      viewing key, so it takes no side of a trade until it has another.
+    uint8 internal constant MUST_REKEY = 0x20;
     /// @dev Set in `state` by a trade, and taken away by a proof of the flat policy. An account without it holds no
     ///      derivatives: a step of the listing, which touches no collateral, changes nothing in it.
     uint8 internal constant MAY_HOLD_DERIVATIVES = 0x40;
@@ -125,9 +128,11 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
         }
     }
 
-    /// @dev Whether the row lets an account in that status act.
-    function _allows(Rule rule, Status status) internal pure returns (bool) {
-        return status == Status.ACTIVE || (status == Status.FROZEN && rule.has(ActionRules.FROZEN));
+    /// @dev Whether the row lets an account in that state act.
+    function _allows(Rule rule, uint8 state) internal pure returns (bool) {
+        Status status = _statusOf(state);
+        if (status == Status.ACTIVE) return state & MUST_REKEY == 0 || !rule.has(ActionRules.SIDES);
+        return status == Status.FROZEN && rule.has(ActionRules.FROZEN);
     }
 
     function _statusOf(uint8 state) internal pure returns (Status) {

@@ -64,8 +64,11 @@ abstract contract ActionPath is AccountBook {
     ) internal view {
         AccountRecord storage record = _accounts[account];
         _load(head, record);
-        Status status = _statusOf(head.state);
-        if (!_allows(rule, status)) revert StatusWrong(account, status, ActionKind(action.kind));
+        if (!_allows(rule, head.state)) {
+            Status status = _statusOf(head.state);
+            if (status == Status.ACTIVE) revert RekeyFirst(account);
+            revert StatusWrong(account, status, ActionKind(action.kind));
+        }
         _requireDeadline(deadline);
         _requireSubmitter(account, action.submitter);
         uint256 commitment = record.commitment;

@@ -167,7 +167,7 @@ contract BatchDesk is ActionPath, Delegated, IBatchDesk {
         AccountRecord storage record = _accounts[account];
         _load(head, record);
         return
-            _allows(batch.rule, _statusOf(head.state)) &&
+            _allows(batch.rule, head.state) &&
             head.keyVersion == batch.keyVersion &&
             head.generation == batch.generation &&
             record.commitment == commitment &&

@@ -2,16 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {AccountBook} from "./AccountBook.sol";
-import {ActionPath} from "./ActionPath.sol";
 import {CollateralVault} from "./CollateralVault.sol";
-import {Delegated} from "./Delegated.sol";
-import {VaultDesk} from "./VaultDesk.sol";
+import {DefaultBook} from "./DefaultBook.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Appraisal, Bid, Flow, Messages, Reveal} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
 import {PolicyAttestation} from "./interfaces/IClearingHouse.sol";
-import {BidRequest, DefaultCase, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
+import {DefaultCase} from "./interfaces/IDefaultBook.sol";
+import {BidRequest, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {IMarginVerifier, Transition} from "./interfaces/IMarginVerifier.sol";
 import {IRevealVerifier} from "./interfaces/IRevealVerifier.sol";
@@ -22,41 +20,13 @@ import {Bn254} from "./libraries/Bn254.sol";
 
 /// @title DefaultDesk
 /// @notice What it does and what it relies on is written in IDefaultDesk.
-contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
-    struct Checkpoint {
-        uint40 time; // unix seconds
-        uint40 clock; // seconds of the clock of deadlines
-    }
-
-    /// @dev What this desk adds to the clearing house's storage.
-    /// @custom:storage-location erc7201:zkmargin.defaults
-    struct Defaults {
-        mapping(bytes32 account => DefaultCase) cases;
-        mapping(uint256 number => Checkpoint) checkpoints;
-        uint256 latestCheckpoint;
-        uint256 surplus; // micro-dollars that the vault holds beyond all hidden cash
-    }
-
-    /// @dev keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff)).
-    bytes32 private constant STORAGE =
-        keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff));
-    /// @dev Most seconds by which a tick advances the clock.
-    uint40 private constant LONGEST_TICK = 300;
-    uint256 private constant POSITIONS_PER_WORD = 7;
-    uint256 private constant LANE_BITS = 32;
-    int256 private constant POSITION_OFFSET = 2 ** 30;
-    int256 private constant CASH_LIMIT = 2 ** 80;
-
+contract DefaultDesk is DefaultBook, IDefaultDesk {
     /// @inheritdoc IDefaultDesk
     bytes32 public constant INSURANCE = keccak256("zkmargin.insurance");
     /// @inheritdoc IDefaultDesk
     IRevealVerifier public immutable REVEALS;
-    /// @notice Version of the keys that REVEALS is for.
-    uint16 public immutable KEY_VERSION;
     /// @notice Seconds from the last proof, on the clock of deadlines, after which an account may be frozen.
     uint40 public immutable DEADLINE;
-    /// @notice Seconds from the revelation to the appraisal, on the same clock.
-    uint40 public immutable WINDOW;
     /// @notice Seconds in which the price falls, on the same clock.
     uint40 public immutable AUCTION;
     /// @notice Micro-dollars to whoever freezes.
@@ -73,7 +43,7 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
         IRevealVerifier reveals,
         uint16 keyVersion,
         DefaultTerms memory terms
-    ) AccountBook(registry, oracle, verifier, wallets) VaultDesk(vault) {
+    ) DefaultBook(registry, oracle, verifier, wallets, vault, keyVersion, terms.window) {
         _requireBetween("lease", terms.lease, 1 hours, 1 days);
         _requireBetween("grace", terms.grace, 10 minutes, 1 days);
         _requireBetween("window", terms.window, 10 minutes, 1 days);
@@ -83,10 +53,9 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
         uint256 together = uint256(terms.lease) + terms.grace + terms.window + terms.auction;
         _requireBetween("marginPeriod", terms.marginPeriod, together, 2 days);
         if (reveals.key() == address(0)) revert TermsInvalid("reveals", 0, 1);
-        registry.transitionKey(keyVersion); // reverts unless the key is live
-        (REVEALS, KEY_VERSION) = (reveals, keyVersion);
+        REVEALS = reveals;
         DEADLINE = uint40(terms.lease) + terms.grace;
-        (WINDOW, AUCTION) = (terms.window, terms.auction);
+        AUCTION = terms.auction;
         (BOUNTY, LATE_FEE) = (terms.bounty, terms.lateFee);
     }
 
@@ -95,11 +64,11 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
     /// @inheritdoc IDefaultDesk
     function tick() external onlyDelegated nonReentrant returns (uint256 checkpoint) {
         FreshEpoch memory epoch = ORACLE.requireFresh(ORACLE.latestNumber(), ActionKind.ATTEST);
-        if (epoch.keyVersion != KEY_VERSION) revert EpochOfOtherKey(epoch.keyVersion, KEY_VERSION);
-        REGISTRY.transitionKey(KEY_VERSION); // reverts while the key verifies nothing
+        if (epoch.keyVersion != SERVED) revert EpochOfOtherKey(epoch.keyVersion, SERVED);
+        REGISTRY.transitionKey(SERVED); // reverts while the key verifies nothing
         uint24 generation = ORACLE.generation();
         // While a step's settlement waits nobody can take the step, so nobody can prove.
-        if (generation > ORACLE.FIRST_GENERATION()) ORACLE.settlementFor(KEY_VERSION, generation - 1, 1);
+        if (generation > ORACLE.FIRST_GENERATION()) ORACLE.settlementFor(SERVED, generation - 1, 1);
         Defaults storage defaults = _defaults();
         Checkpoint memory last = defaults.checkpoints[defaults.latestCheckpoint];
         uint40 time = uint40(block.timestamp);
@@ -142,6 +111,7 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
 
         Defaults storage defaults = _defaults();
         delete defaults.cases[account];
+        head.state |= MUST_REKEY; // its committee may have opened it
         _setStatus(record, head, Status.ACTIVE);
         uint64 fee = _takeFromBond(account, LATE_FEE);
         defaults.surplus += fee;
@@ -165,7 +135,12 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
         if (case_.commitment == commitment) revert AlreadyRevealed(account);
         Reveal memory message = Reveal(account, head.keyVersion, head.generation, commitment, cash, words);
         uint256 rho = _context(_hashTypedDataV4(Messages.hash(message)));
-        REVEALS.verify(commitment, rho, _evaluate(cash, words, rho), proof);
+        REVEALS.verify(
+            commitment,
+            rho,
+            addmod(Bn254.toField(cash), mulmod(_evaluate(words, rho), rho, Bn254.R), Bn254.R),
+            proof
+        );
 
         (case_.revealedAt, case_.auctionAt) = (_clockAfterTick(), 0);
         case_.leastEpoch = ORACLE.latestNumber();
@@ -285,15 +260,16 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
     }
 
     /// @inheritdoc IDefaultDesk
+    function KEY_VERSION() external view returns (uint16) {
+        return SERVED;
+    }
+
+    /// @inheritdoc IDefaultDesk
     function bondOf(bytes32 account) public pure returns (bytes32) {
         return keccak256(abi.encode("zkmargin.bond", account));
     }
 
     // ------------------------------------------------------------------ parts of a revelation and an appraisal
-
-    function _requireServed(bytes32 account, AccountHead memory head) private view {
-        if (head.keyVersion != KEY_VERSION) revert KeyVersionWrong(account, head.keyVersion, KEY_VERSION);
-    }
 
     /// @dev Once the window is over; and again once an auction is, as a book that nobody took may be worth less now.
     function _requireAppraisable(bytes32 account, DefaultCase storage case_) private view {
@@ -365,8 +341,7 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
         flows = new Flow[](slots);
         uint256 count;
         for (uint256 slot = 0; slot < slots; slot++) {
-            uint256 lane = words[slot / POSITIONS_PER_WORD] >> (LANE_BITS * (slot % POSITIONS_PER_WORD));
-            int256 lots = int256(lane & (2 ** LANE_BITS - 1)) - POSITION_OFFSET;
+            (, int256 lots) = _positionOf(words[slot / POSITIONS_PER_WORD], slot);
             if (lots != 0) flows[count++] = Flow(uint16(slot), int64(lots));
         }
         assembly ("memory-safe") {
@@ -407,8 +382,8 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
 
     /// @dev Cash within 80 bits, and words that read one way: as many as slots need, and no lane beyond the last slot.
     function _requireBook(int128 cash, uint256[] calldata words) private view {
-        (, uint16 slots) = REGISTRY.transitionKey(KEY_VERSION);
-        uint256 count = (slots + POSITIONS_PER_WORD - 1) / POSITIONS_PER_WORD;
+        (, uint16 slots) = REGISTRY.transitionKey(SERVED);
+        uint256 count = _countWords(slots);
         if (cash < -CASH_LIMIT || cash >= CASH_LIMIT) revert BookMalformed(0, count + 1);
         if (words.length != count) revert BookMalformed(words.length, count + 1);
         for (uint256 j = 0; j < count; j++) {
@@ -416,14 +391,6 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
             uint256 lanes = left < POSITIONS_PER_WORD ? left : POSITIONS_PER_WORD;
             if (words[j] >> (LANE_BITS * lanes) != 0) revert BookMalformed(j + 1, count + 1);
         }
-    }
-
-    /// @dev cash + sum of word_j rho^(j + 1), by Horner.
-    function _evaluate(int128 cash, uint256[] calldata words, uint256 rho) private pure returns (uint256 value) {
-        for (uint256 j = words.length; j > 0; j--) {
-            value = mulmod(addmod(value, words[j - 1], Bn254.R), rho, Bn254.R);
-        }
-        value = addmod(value, Bn254.toField(cash), Bn254.R);
     }
 
     // ------------------------------------------------------------------ proofs, status, storage
@@ -453,51 +420,12 @@ contract DefaultDesk is ActionPath, Delegated, VaultDesk, IDefaultDesk {
             !ORACLE.isRevoked(kept.epoch);
     }
 
-    function _caseOf(
-        bytes32 account
-    ) private view returns (AccountRecord storage record, AccountHead memory head, DefaultCase storage case_) {
-        record = _accounts[account];
-        _load(head, record);
-        case_ = _defaults().cases[account];
-        if (_statusOf(head.state) != Status.FROZEN || case_.frozenAt == 0) revert NotInDefault(account);
-    }
-
     /// @dev Takes up to that much of the bond out of its inbox; what is taken is in the vault and nobody's yet.
     function _takeFromBond(bytes32 account, uint64 most) private returns (uint64 amount) {
         bytes32 bond = bondOf(account);
         uint256 funded = VAULT.inbox(bond, VAULT.CASH());
         amount = funded < most ? uint64(funded) : most;
         if (amount != 0) VAULT.absorb(bond, amount, new Flow[](0));
-    }
-
-    function _setStatus(AccountRecord storage record, AccountHead memory head, Status status) private {
-        head.state = (head.state & ~STATUS) | uint8(status);
-        _store(record, head);
-    }
-
-    /// @dev Seconds of the clock of deadlines, as the last tick left it.
-    function _clock() private view returns (uint40) {
-        Defaults storage defaults = _defaults();
-        return defaults.checkpoints[defaults.latestCheckpoint].clock;
-    }
-
-    /// @dev What the clock shows after a tick at this moment. What counts from here is not shortened by time that has
-    ///      passed already and that the next tick adds.
-    function _clockAfterTick() private view returns (uint40) {
-        Defaults storage defaults = _defaults();
-        return _advanced(defaults.checkpoints[defaults.latestCheckpoint]);
-    }
-
-    function _advanced(Checkpoint memory last) private view returns (uint40) {
-        uint40 elapsed = last.time == 0 ? 0 : uint40(block.timestamp) - last.time;
-        return last.clock + (elapsed < LONGEST_TICK ? elapsed : LONGEST_TICK);
-    }
-
-    function _defaults() private pure returns (Defaults storage defaults) {
-        bytes32 place = STORAGE;
-        assembly ("memory-safe") {
-            defaults.slot := place
-        }
     }
 
     function _requireBetween(bytes32 what, uint256 value, uint256 least, uint256 most) private pure {

@@ -70,7 +70,14 @@ contract KeyRegistry is IKeyRegistry, MarginVerifier, Owned {
         _versions[registration.transitionHash] = version;
         Key storage key = _keys[version];
         key.transition = KeyChecks.store(registration.transition);
-        key.open = KeyChecks.store(KeyChecks.fold(registration.open, registration.committeeX, registration.committeeY));
+        key.open = KeyChecks.store(
+            KeyChecks.fold(
+                registration.open,
+                Statement.OPEN_COMMITTEE_X,
+                registration.committeeX,
+                registration.committeeY
+            )
+        );
         key.slots = slots;
         key.liveFrom = uint40(block.timestamp) + (version == 1 ? 0 : ACTIVATION_DELAY);
         _setUsableFrom(key, key.liveFrom);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Groth16Checks} from "./Groth16Checks.sol";
+import {StoredKeyVerifier} from "./StoredKeyVerifier.sol";
 import {Statement} from "./generated/Statement.sol";
 import {IRevealVerifier} from "./interfaces/IRevealVerifier.sol";
 import {G1Place} from "./libraries/Bn254.sol";
@@ -10,18 +10,12 @@ import {KeyData, KeyHead} from "./libraries/KeyData.sol";
 
 /// @title RevealVerifier
 /// @notice What it does and what it relies on is written in IRevealVerifier.
-contract RevealVerifier is Groth16Checks, IRevealVerifier {
+contract RevealVerifier is StoredKeyVerifier, IRevealVerifier {
     using KeyData for KeyHead;
 
     /// @inheritdoc IRevealVerifier
-    address public immutable DEPLOYER = msg.sender;
-    /// @inheritdoc IRevealVerifier
-    address public key;
-
-    /// @inheritdoc IRevealVerifier
     function fix(bytes calldata verifyingKey) external {
-        if (key != address(0) || msg.sender != DEPLOYER) revert KeyFixed();
-        KeyChecks.requireSound(verifyingKey, Statement.REVEAL_POINTS);
+        _requireFixable(verifyingKey, Statement.REVEAL_POINTS);
         key = KeyChecks.store(verifyingKey);
     }
 

@@ -2,20 +2,18 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from zkmargin.engine.account import AccountState
-from zkmargin.engine.presets import BITS
+from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.effects import Effects, get_epoch_step
+from zkmargin.prover.actions.effects import compute_flow_effects, get_epoch_step
 from zkmargin.prover.actions.intent import EpochData
 from zkmargin.prover.actions.transition import Transition, certify
 from zkmargin.prover.errors import ActionNotAllowed
-from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Bid
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
-from zkmargin.prover.ranges import check_private, check_range
+from zkmargin.prover.ranges import check_range
+from zkmargin.prover.statement.packing import pack_state_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,10 @@ class Book:
     generation: int
     """Version of the listing in which its slots are meant."""
     state: AccountState
+
+    def list_published(self, preset: Preset) -> tuple[int, ...]:
+        """Cash, which may be negative, and the words of the positions: as they were published."""
+        return (self.state.cash, *pack_state_words(self.state.positions, preset))
 
 
 def build_bid(
@@ -61,42 +63,18 @@ def build_bid(
         raise ActionNotAllowed(
             "BID", f"the book is of generation {book.generation} and the account of {account.generation}, so one rolls"
         )
-    generation, settlement = get_epoch_step(account, "BID", epoch)
+    step = get_epoch_step(account, "BID", epoch)
     check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)
     cash_flow = book.state.cash - price_usd6
-    check_private("cash that moves", cash_flow, BITS.cash)
     flows = tuple((slot, int(lots)) for slot, lots in enumerate(book.state.positions) if lots)
-    held = tuple(
-        int(mine) + int(theirs) for mine, theirs in zip(account.state.positions, book.state.positions, strict=True)
-    )
-    for slot, lots in enumerate(held):
-        check_private(f"position in slot {slot} after the bid", lots, BITS.position)
-    kept, cash = settlement.settle(held, account.state.cash + cash_flow)
-    check_private("cash after the bid", cash, BITS.cash)
-    state = AccountState(np.array(kept, dtype=np.int64), cash)
-    effects = Effects(
-        before=account,
-        after=account.advance(state, generation),
-        kind=ActionKind.TRADE,
-        trade=None,
-        side=0,
-        trade_tag=0,
-        ciphertext=0,
-        cash_flow=cash_flow,
-        flows=flows,
-        held=held,
-        new_state=state,
-        generation=generation,
-        policy=epoch.policies["initial"],
-        settlement=settlement,
-    )
+    effects = compute_flow_effects(account, flows, cash_flow, epoch.policies["initial"], step, "bid")
     message = Bid(
         book=book.account,
         account=account.id,
         key_version=key_version,
         epoch=epoch.number,
         generation_old=account.generation,
-        generation_new=generation,
+        generation_new=effects.generation,
         commitment_old=account.commitment,
         commitment_new=effects.commitment_new,
         price=price_usd6,

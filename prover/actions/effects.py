@@ -86,6 +86,61 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
     )  # fmt: skip
 
 
+def compute_flow_effects(
+    account: Account,
+    flows: tuple[tuple[int, int], ...],
+    cash_flow: int,
+    policy: Policy,
+    step: tuple[int, ExpiryStep],
+    what: str,
+) -> Effects:
+    """Public lots and cash that come into an account, or leave it, without a trade: a book that is taken over, or part
+    of one.
+
+    Parameters
+    ----------
+    flows : tuple of (int, int)
+        (slot, signed lots) in rising order of slots.
+    cash_flow : int
+        Micro-dollars, signed.
+    step : tuple of int and ExpiryStep
+        Generation after it, and what settles on the way there.
+    what : str
+        Names it in errors.
+
+    Raises
+    ------
+    OutOfRange
+        If a position or the cash leaves its range.
+    """
+    generation, settlement = step
+    check_private("cash that moves", cash_flow, BITS.cash)
+    held = [int(lots) for lots in account.state.positions]
+    for slot, lots in flows:
+        held[slot] += lots
+    for slot, lots in enumerate(held):
+        check_private(f"position in slot {slot} after the {what}", lots, BITS.position)
+    kept, cash = settlement.settle(held, account.state.cash + cash_flow)
+    check_private(f"cash after the {what}", cash, BITS.cash)
+    state = AccountState(np.array(kept, dtype=np.int64), cash)
+    return Effects(
+        before=account,
+        after=account.advance(state, generation),
+        kind=ActionKind.TRADE,
+        trade=None,
+        side=0,
+        trade_tag=0,
+        ciphertext=0,
+        cash_flow=cash_flow,
+        flows=flows,
+        held=tuple(held),
+        new_state=state,
+        generation=generation,
+        policy=policy,
+        settlement=settlement,
+    )
+
+
 def _get_settlement(
     account: Account, intent: Intent, rule: ActionRule, epoch: EpochData | None
 ) -> tuple[int, ExpiryStep]:

@@ -18,14 +18,14 @@ from zkmargin.prover.actions.intent import EpochData, Intent
 from zkmargin.prover.errors import PolicyNotMet
 from zkmargin.prover.messages.action_table import get_action_rule
 from zkmargin.prover.messages.fields import encode_policy_name
-from zkmargin.prover.messages.records import Action, Attestation, Bid, Flow, Move
+from zkmargin.prover.messages.records import Action, Attestation, Bid, Flow, Move, PartPurchase
 from zkmargin.prover.messages.typed_data import Domain, compute_context, compute_digest
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.policy_fields import pack_policy_fields
 from zkmargin.prover.statement.signals import get_public_signals, to_field
 from zkmargin.prover.statement.transition_signals import TransitionSignals
 
-MessageT = TypeVar("MessageT", Action, Attestation, Bid, Move)
+MessageT = TypeVar("MessageT", Action, Attestation, Bid, Move, PartPurchase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,9 @@ class Transition(Generic[MessageT]):
         }
 
 
-AnyTransition = Transition[Action] | Transition[Attestation] | Transition[Bid] | Transition[Move]
+AnyTransition = (
+    Transition[Action] | Transition[Attestation] | Transition[Bid] | Transition[Move] | Transition[PartPurchase]
+)
 """What is proved."""
 
 

@@ -274,6 +274,43 @@ class Bid(TypedMessage):
     deadline: Uint40
 
 
+class PartOffer(TypedMessage):
+    """What a quorum signs of a part of a book that was revealed: it may be sold, and for how much at least."""
+
+    account: Bytes32
+    """The account in default."""
+    commitment: Uint256
+    """Of what was revealed."""
+    epoch: Uint64
+    part: tuple[Flow, ...]
+    """Lots out of the book, strictly increasing slots."""
+    floor: Int128
+    """Lowest price, micro-dollars: equity over requirement is then no worse than before the sale."""
+
+
+class PartPurchase(TypedMessage):
+    """What the auth of a part's buyer signs, and what the transitions of buyer and book bind."""
+
+    book: Bytes32
+    """The account in default."""
+    account: Bytes32
+    """The buyer's."""
+    key_version: Uint16
+    epoch: Uint64
+    generation: Uint24
+    """Of both."""
+    commitment_old: Uint256
+    commitment_new: Uint256
+    book_commitment_new: Uint256
+    """Of the account in default without the part."""
+    part: tuple[Flow, ...]
+    """Lots into the account."""
+    price: Int128
+    """Micro-dollars that the buyer pays, or with a minus receives."""
+    submitter: Address = ZERO_ADDRESS
+    deadline: Uint40
+
+
 class KeyDerivation(TypedMessage):
     """The text whose signature is the viewing key's seed."""
 
@@ -364,6 +401,8 @@ MESSAGES: dict[str, type[TypedMessage]] = {
         Rekey,
         Appraisal,
         Bid,
+        PartOffer,
+        PartPurchase,
         KeyDerivation,
         Leg,
         RequestForQuote,

@@ -77,7 +77,7 @@ def render_statement(statement: dict[str, Any], bits: dict[str, Any]) -> str:
         lines.append(f"    uint256 internal constant {_constant(signal['name'])} = {position};\n")
         position += 1
     lines.append("\n")
-    for circuit in ("open", "reveal"):
+    for circuit in ("open", "reveal", "rekey"):
         for position, signal in enumerate(statement[circuit], start=1):
             name = f"{circuit.upper()}_{_constant(signal['name'])}"
             lines.append(f"    uint256 internal constant {name} = {position};\n")

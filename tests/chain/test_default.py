@@ -18,16 +18,26 @@ from zkmargin.contracts.errors import FreezeNotFinal, Reverted
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.messages import sign_unchecked, signer_id
+from zkmargin.contracts.rekey_desk import RekeyDesk
+from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import load_venue_keys
+from zkmargin.engine.desk.partial_sale import PartialSale, choose_part
+from zkmargin.engine.house import House
+from zkmargin.engine.margin.stress import move_market
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import to_preset
+from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import usd
-from zkmargin.prover.account.recovery import recover_account
+from zkmargin.prover.account.account import Account, derive_key
+from zkmargin.prover.account.recovery import recover_account, recover_accounts
 from zkmargin.prover.actions.bidding import build_bid
+from zkmargin.prover.actions.part_sale import build_purchase, build_surrender, join_sale
+from zkmargin.prover.actions.rekeying import build_rekeying
 from zkmargin.prover.actions.revelation import build_revelation
 from zkmargin.prover.errors import PolicyNotMet
-from zkmargin.prover.messages.records import Appraisal
+from zkmargin.prover.messages.records import Appraisal, PartOffer
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.scripts.setup import set_up
 
@@ -81,8 +91,7 @@ class Stage:
     def appraise(self, account: bytes, commitment: int, equity: int) -> None:
         epoch = self.epoch()
         message = Appraisal(account=account, commitment=commitment, epoch=epoch.number, equity=equity, floor=0)
-        signers = sorted(self.venue.publishers, key=lambda wallet: signer_id(wallet.address))[:3]
-        self.desk.appraise(message, sign_unchecked(message, signers, self.venue.domain))
+        self.desk.appraise(message, self.sign(message))
 
     def bid(self, bidder: Trader, book, price: int):
         """A bid with its proof and signature; gives the bidder's account afterwards."""
@@ -98,6 +107,59 @@ class Stage:
         client.account = bid.after
         return receipt
 
+    def fall(self, share: float) -> None:
+        """The market loses that share of its prices, from the next epoch on."""
+        prices, volatilities = dict.fromkeys(Coin, -share), dict.fromkeys(Coin, 1.0)
+        self.venue.snapshot = move_market(self.venue.snapshot, 1.0, prices=prices, volatilities=volatilities)
+
+    def sell_part(self, buyer: Trader, seller: Account, sale: PartialSale, price: int):
+        """A sale with its offer, proofs and signature; gives the book's account afterwards, and the receipt."""
+        epoch, preset = self.epoch(), self.venue.keys.preset
+        client, facts = buyer.client, buyer.client.venue
+        book = self.desk.read_book(seller.id, preset)
+        left = build_surrender(seller, sale.part, price)
+        purchase = build_purchase(
+            client.account, book, sale.part, price, left.commitment_new, epoch, domain=facts.domain,
+            key_version=facts.key_version, deadline=self.venue.deadline,
+        )  # fmt: skip
+        message = purchase.message
+        offer = PartOffer(
+            account=seller.id, commitment=seller.commitment, epoch=epoch.number, part=message.part,
+            floor=sale.floor_usd6,
+        )  # fmt: skip
+        surrender = join_sale(seller, message, facts.domain)
+        prover = self.venue.keys.provers.transition
+        receipt = SaleDesk(self.venue.chain, self.desk.contract.address).sell_part(
+            purchase, book, offer, self.sign(offer), self.venue.get_points(epoch.number),
+            (prover.prove(purchase).words, prover.prove(surrender).words), client.wallet.sign(facts.domain, message),
+        )  # fmt: skip
+        client.account = purchase.after
+        return surrender.after, receipt
+
+    def sign(self, message):
+        """By three publishers."""
+        signers = sorted(self.venue.publishers, key=lambda wallet: signer_id(wallet.address))[:3]
+        return sign_unchecked(message, signers, self.venue.domain)
+
+    def rekey(self, trader: Trader, account: Account):
+        """The owner's account under its next key; gives the gas."""
+        domain, wallet = self.venue.domain, trader.client.wallet
+        key = derive_key(wallet, domain, account.id, 1)
+        move = build_rekeying(account, key, domain, COMMITTEE.record.public_key, 1, self.venue.deadline)
+        proof = get_stated_prover("rekey", self.venue.keys.preset).prove(move)
+        desk = RekeyDesk(self.venue.chain, self.desk.contract.address)
+        receipt = desk.rekey(move, proof.words, wallet.sign(domain, move.message))
+        trader.client.account = move.after
+        return receipt.gas_used
+
+    def recover(self, trader: Trader):
+        """The trader's account from wallet and chain."""
+        events = self.venue.contracts.house.read_history()
+        recovery = recover_accounts(trader.client.wallet, self.venue.domain, self.venue.keys.preset, events, {})
+        assert not recovery.failures, recovery.failures[0].reason
+        (account,) = recovery.accounts
+        return account
+
 
 @pytest.fixture(scope="module")
 def shared_stage() -> Iterator[Stage]:
@@ -105,7 +167,9 @@ def shared_stage() -> Iterator[Stage]:
     keys = load_venue_keys("mini")
     transition, opening = (key.verifying_key for key in (keys.transition, keys.open))
     material = KeyMaterial.of_keys(transition, opening, COMMITTEE.record.public_key, keys.preset, insecure=True)
-    keys = replace(keys, material=replace(material, reveal_vkey=keys.material.reveal_vkey))
+    keys = replace(
+        keys, material=replace(material, reveal_vkey=keys.material.reveal_vkey, rekey_vkey=keys.material.rekey_vkey)
+    )
     snapshot = to_preset(load_snapshot(MARKET), "mini")
     with LocalVenue(snapshot, keys=keys, terms=TERMS) as venue:
         venue.post_epoch()
@@ -172,10 +236,12 @@ def test_a_book_finds_a_new_owner(stage):
     before = bidder.client.account.state
     victim_cash, total = book.state.cash, np.array(before.positions) + np.array(book.state.positions)
     bid_gas = stage.bid(bidder, book, price).gas_used
-    after = bidder.client.account.state
+    after_account = bidder.client.account
+    after = after_account.state
     assert np.array_equal(after.positions, total) and after.cash == before.cash + victim_cash - price
     house = venue.contracts.house
     assert house.get_account(bidder.id).commitment == bidder.client.account.commitment
+    assert stage.recover(bidder) == after_account
     assert house.get_account(victim.id).status is Status.CLOSED
     stage.epoch()
     bidder.attest()
@@ -220,3 +286,45 @@ def test_nobody_takes_a_book_that_it_cannot_carry(stage):
     book = desk.read_book(victim.id, venue.keys.preset)
     with pytest.raises(PolicyNotMet):
         stage.bid(poor, book, book.state.cash + 10**12)
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-171", "P-172", "P-175", "P-178", "P-179")
+def test_a_partial_sale_saves_an_account(stage):
+    """After a fall the account fails maintenance; a part of its book is sold, and it keeps the rest."""
+    venue, desk = stage.venue, stage.desk
+    victim, other, bidder = open_parties(stage)
+    listing = venue.snapshot.listing
+    paid = 100 * float(price_per_lot(venue.snapshot)[listing.get(PERPETUAL).slot])
+    venue.settle(victim.accept(other.quote(victim.request({PERPETUAL: 100}), taker_pays=usd(paid))))
+    checkpoint = stage.let_time_pass()
+    stage.fall(0.23)
+    stage.wait(1)
+    desk.freeze(victim.id, checkpoint)
+    with pytest.raises(PolicyNotMet):
+        victim.attest()
+    stage.finalise()
+    opened = stage.open_privately(victim)
+    revelation = build_revelation(opened, venue.domain, 1)
+    desk.reveal(revelation, get_stated_prover("reveal", venue.keys.preset).prove(revelation).words)
+    stage.tick(4)
+
+    sale = choose_part(House(stage.epoch().snapshot), opened.state)
+    price = round(sale.mark * 10**6)
+    assert price > sale.floor_usd6
+    left, receipt = stage.sell_part(bidder, opened, sale, price)
+    book = desk.read_book(victim.id, venue.keys.preset)
+    assert book.state == left.state and left.state.positions.any()
+    victim.client.account = stage.recover(victim)
+    assert victim.client.account == left
+    stage.wait(1)
+    victim.attest()
+    desk.redeem(victim.id)
+    assert venue.contracts.house.get_account(victim.id).status is Status.ACTIVE
+    assert stage.recover(bidder) == bidder.client.account
+
+    with pytest.raises(Reverted, match="RekeyFirst"):
+        venue.settle(victim.accept(other.quote(victim.request({PERPETUAL: -1}), taker_pays=usd(0))))
+    rekey_gas = stage.rekey(victim, left)
+    assert stage.recover(victim) == victim.client.account
+    assert receipt.gas_used <= 800_000 and rekey_gas <= 420_000

@@ -10,7 +10,7 @@ from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.errors import Reverted
 
-DESKS = ("DefaultDesk",)
+DESKS = ("DefaultDesk", "SaleDesk", "RekeyDesk")
 """Desks that every venue has, found by selector."""
 NOBODY = "0x" + "00" * 20
 

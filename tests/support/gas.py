@@ -26,7 +26,7 @@ RING = 256
 """Epochs that the oracle keeps: one so much later takes the place of another."""
 CONTRACTS = (
     "AccountDesk", "AccountViews", "BatchDesk", "ClearingHouse", "CollateralVault", "DefaultDesk", "KeyRegistry",
-    "MarginVerifier", "RevealVerifier", "RiskOracle", "WalletSignatures",
+    "MarginVerifier", "RekeyDesk", "RekeyVerifier", "RevealVerifier", "RiskOracle", "SaleDesk", "WalletSignatures",
 )  # fmt: skip
 
 

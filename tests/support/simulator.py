@@ -104,6 +104,7 @@ def make_material(transition: SimulatedKey, opening: SimulatedKey, flat: int, **
         "open_constant": to_point(opening.sum_public(name_committee(SUBGROUP_GENERATOR))),
         "insecure": True,
         "reveal_vkey": make_reveal_key(transition.preset).vkey,
+        "rekey_vkey": make_rekey_key(transition.preset).vkey,
     }
     return KeyMaterial(**{**fields, **changes})
 
@@ -112,6 +113,12 @@ def make_material(transition: SimulatedKey, opening: SimulatedKey, flat: int, **
 def make_reveal_key(preset: Preset) -> SimulatedKey:
     """The key of `reveal`, the same in every run."""
     return SimulatedKey("reveal", preset, 7)
+
+
+@cache
+def make_rekey_key(preset: Preset) -> SimulatedKey:
+    """The key of `rekey`, likewise."""
+    return SimulatedKey("rekey", preset, 8)
 
 
 def name_committee(key: tuple[int, int]) -> dict[str, int]:

@@ -126,6 +126,29 @@ struct Bid {
     uint40 deadline;
 }
 
+struct PartOffer {
+    bytes32 account;
+    uint256 commitment;
+    uint64 epoch;
+    Flow[] part;
+    int128 floor;
+}
+
+struct PartPurchase {
+    bytes32 book;
+    bytes32 account;
+    uint16 keyVersion;
+    uint64 epoch;
+    uint24 generation;
+    uint256 commitmentOld;
+    uint256 commitmentNew;
+    uint256 bookCommitmentNew;
+    Flow[] part;
+    int128 price;
+    address submitter;
+    uint40 deadline;
+}
+
 struct Attestation {
     bytes32 account;
     address recipient;
@@ -182,6 +205,15 @@ library Messages {
     bytes32 internal constant BID_TYPEHASH = keccak256(
         "Bid(bytes32 book,bytes32 account,uint16 keyVersion,uint64 epoch,uint24 generationOld,uint24 generationNew,"
         "uint256 commitmentOld,uint256 commitmentNew,int128 price,int128 cashFlow,address submitter,uint40 deadline)"
+    );
+    bytes32 internal constant PART_OFFER_TYPEHASH = keccak256(
+        "PartOffer(bytes32 account,uint256 commitment,uint64 epoch,Flow[] part,int128 floor)Flow(uint16 slot,"
+        "int64 lots)"
+    );
+    bytes32 internal constant PART_PURCHASE_TYPEHASH = keccak256(
+        "PartPurchase(bytes32 book,bytes32 account,uint16 keyVersion,uint64 epoch,uint24 generation,"
+        "uint256 commitmentOld,uint256 commitmentNew,uint256 bookCommitmentNew,Flow[] part,int128 price,"
+        "address submitter,uint40 deadline)Flow(uint16 slot,int64 lots)"
     );
     bytes32 internal constant ATTESTATION_TYPEHASH = keccak256(
         "Attestation(bytes32 account,address recipient,bytes32 challenge,bytes32 policy,uint64 epoch,uint16 keyVersion,"
@@ -299,6 +331,30 @@ library Messages {
             let words := mload(0x40)
             mstore(words, typeHash)
             mcopy(add(words, 0x20), message, 384)
+            digest := keccak256(words, 416)
+        }
+    }
+
+    function hash(PartOffer memory message) internal pure returns (bytes32 digest) {
+        bytes32 word4 = hashAll(message.part);
+        bytes32 typeHash = PART_OFFER_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 160)
+            mstore(add(words, 128), word4)
+            digest := keccak256(words, 192)
+        }
+    }
+
+    function hash(PartPurchase memory message) internal pure returns (bytes32 digest) {
+        bytes32 word9 = hashAll(message.part);
+        bytes32 typeHash = PART_PURCHASE_TYPEHASH;
+        assembly ("memory-safe") {
+            let words := mload(0x40)
+            mstore(words, typeHash)
+            mcopy(add(words, 0x20), message, 384)
+            mstore(add(words, 288), word9)
             digest := keccak256(words, 416)
         }
     }

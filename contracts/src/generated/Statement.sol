@@ -29,6 +29,16 @@ library Statement {
     uint256 internal constant REVEAL_RHO = 2;
     uint256 internal constant REVEAL_EVALUATION = 3;
     uint256 internal constant REVEAL_POINTS = 4;
+    uint256 internal constant REKEY_COMMITMENT_OLD = 1;
+    uint256 internal constant REKEY_COMMITMENT_NEW = 2;
+    uint256 internal constant REKEY_EPHEMERAL_X = 3;
+    uint256 internal constant REKEY_EPHEMERAL_Y = 4;
+    uint256 internal constant REKEY_ESCROWED_KEY = 5;
+    uint256 internal constant REKEY_COMMITTEE_X = 6;
+    uint256 internal constant REKEY_COMMITTEE_Y = 7;
+    uint256 internal constant REKEY_RHO = 8;
+    uint256 internal constant REKEY_EVALUATION = 9;
+    uint256 internal constant REKEY_POINTS = 10;
 
     /// @dev Typed amounts and fees stay below this, in micro-dollars.
     uint64 internal constant AMOUNT_LIMIT = 2 ** 63;

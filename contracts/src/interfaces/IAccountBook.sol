@@ -136,6 +136,9 @@ interface IAccountBook {
     /// @param status Its status.
     /// @param kind The action.
     error StatusWrong(bytes32 account, Status status, ActionKind kind);
+    /// @notice The account was redeemed from default, and takes part in trades again once it has a new viewing key.
+    /// @param account The account.
+    error RekeyFirst(bytes32 account);
     /// @notice The account number was used before.
     /// @param account The account.
     /// @param status Its status.

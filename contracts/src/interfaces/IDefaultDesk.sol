@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {EpochPoint} from "./IClearingHouse.sol";
+import {DefaultCase, IDefaultBook} from "./IDefaultBook.sol";
 import {IRevealVerifier} from "./IRevealVerifier.sol";
 
 /// @notice Terms of defaults, fixed when the desk is made. Times are seconds, amounts micro-dollars.
@@ -20,26 +21,6 @@ struct DefaultTerms {
     uint32 marginPeriod;
     uint64 bounty;
     uint64 lateFee;
-}
-
-/// @notice An account in default.
-/// @param frozenAt Unix seconds; 0 without a case.
-/// @param revealedAt Seconds of the clock of deadlines; 0 before.
-/// @param auctionAt At which the price begins to fall, likewise; 0 before.
-/// @param leastEpoch Number of the first epoch at which an appraisal is taken.
-/// @param commitment Which was revealed.
-/// @param bookHash keccak256(abi.encode(cash, words)) of what was revealed.
-/// @param start Price at the beginning, micro-dollars.
-/// @param floor Price at the end, micro-dollars: as publishers signed, but not below minus the surplus of that moment.
-struct DefaultCase {
-    uint40 frozenAt;
-    uint40 revealedAt;
-    uint40 auctionAt;
-    uint64 leastEpoch;
-    uint256 commitment;
-    bytes32 bookHash;
-    int128 start;
-    int128 floor;
 }
 
 /// @notice A bid: the book merges into the bidder's account, whose initial margin is proved with it.
@@ -89,7 +70,7 @@ struct BidRequest {
 ///      - Somebody ticks, freezes and bids. t members of the committee open and reveal.
 ///      Warning: runs in the clearing house's storage, by delegated calls alone. Serves one key version: an account
 ///      that moves to another stays frozen until it redeems, but is not revealed here.
-interface IDefaultDesk {
+interface IDefaultDesk is IDefaultBook {
     /// @notice The clock of deadlines advanced.
     /// @param checkpoint Number of the checkpoint.
     /// @param time Unix seconds.
@@ -157,9 +138,6 @@ interface IDefaultDesk {
     /// @param time Unix seconds of the checkpoint, which must not be earlier.
     /// @param elapsed Seconds of the clock since the checkpoint, which must exceed lease and grace.
     error NotOverdue(bytes32 account, uint40 provenAt, uint40 time, uint40 elapsed);
-    /// @notice The account is not in default.
-    /// @param account The account.
-    error NotInDefault(bytes32 account);
     /// @notice No proof of maintenance since the freeze is fresh.
     /// @param account The account.
     /// @param frozenAt Unix seconds.
@@ -168,21 +146,9 @@ interface IDefaultDesk {
     /// @param place 0 for cash, then the words.
     /// @param count Numbers expected.
     error BookMalformed(uint256 place, uint256 count);
-    /// @notice What the call states is not the book as it was revealed, or the account has moved since.
-    /// @param account The account.
-    error BookStale(bytes32 account);
     /// @notice The book was revealed already, and the account has not moved since.
     /// @param account The account.
     error AlreadyRevealed(bytes32 account);
-    /// @notice The appraisal comes before the window's end, or before the end of an auction that goes on.
-    /// @param account The account.
-    /// @param from Seconds of the clock of deadlines from which it is taken.
-    error AppraisalTooEarly(bytes32 account, uint40 from);
-    /// @notice The appraisal is at prices from before the revelation, or not later than those of the last one.
-    /// @param account The account.
-    /// @param epoch Number of its epoch.
-    /// @param least Number of the first epoch that is taken.
-    error AppraisalOutdated(bytes32 account, uint64 epoch, uint64 least);
     /// @notice No auction of this account goes on.
     /// @param account The account.
     error NoAuction(bytes32 account);
@@ -190,9 +156,6 @@ interface IDefaultDesk {
     /// @param price Bid, micro-dollars.
     /// @param needed Micro-dollars now.
     error PriceTooLow(int128 price, int128 needed);
-    /// @notice The cash that would move is too large for the statement.
-    /// @param cashFlow Micro-dollars.
-    error CashFlowTooLarge(int256 cashFlow);
     /// @notice Only auth takes what is left of a closed account's bond.
     /// @param account The account.
     error BondKept(bytes32 account);
@@ -286,4 +249,8 @@ interface IDefaultDesk {
     /// @notice What checks revelations.
     /// @return The verifier.
     function REVEALS() external view returns (IRevealVerifier);
+
+    /// @notice Version of the keys that the desk serves.
+    /// @return The version.
+    function KEY_VERSION() external view returns (uint16);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IStoredKeyVerifier} from "./IStoredKeyVerifier.sol";
+
 /// @title Proofs of `reveal`, under one verification key
 /// @notice Says whether published numbers are those of a commitment.
 /// @dev Safety assumptions
@@ -8,13 +10,10 @@ pragma solidity ^0.8.28;
 ///        deployer, after the checks that every key passes.
 ///      Liveness assumptions
 ///      - None.
-interface IRevealVerifier {
+interface IRevealVerifier is IStoredKeyVerifier {
     /// @notice The proof does not hold.
     /// @param rho Its random point.
     error RevelationRejected(uint256 rho);
-    /// @notice The key is stored already, or the caller is not the deployer.
-    error KeyFixed();
-
     /// @notice Stores the key. Only the deployer, once.
     /// @dev Reverts with `KeyFixed`, and as the key registry for a key that is not sound.
     /// @param verifyingKey alpha, beta, gamma, delta and four IC points.
@@ -27,12 +26,4 @@ interface IRevealVerifier {
     /// @param evaluation Sum of number_i rho^i.
     /// @param proof Of reveal.
     function verify(uint256 commitment, uint256 rho, uint256 evaluation, uint256[8] calldata proof) external view;
-
-    /// @notice Where the key is stored as code.
-    /// @return The address; zero before `fix`.
-    function key() external view returns (address);
-
-    /// @notice Who may store the key.
-    /// @return The deployer.
-    function DEPLOYER() external view returns (address);
 }

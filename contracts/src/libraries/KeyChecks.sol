@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {IKeyRegistry} from "../interfaces/IKeyRegistry.sol";
-import {Statement} from "../generated/Statement.sol";
 import {Bn254, G1Place} from "./Bn254.sol";
 import {KeyData, KeyHead} from "./KeyData.sol";
 
@@ -47,19 +46,21 @@ library KeyChecks {
         return Bn254.isPoint(x, y);
     }
 
-    /// @notice The `open` key with the committee's terms, which are the same in every opening, in its constant's point.
+    /// @notice The key of `open` or `rekey` with the committee's terms, which are the same in every proof, in its
+    ///         constant's point.
     /// @param key The key.
+    /// @param place Of committeeX among the IC points; committeeY follows.
     /// @param x The committee's key, a coordinate.
     /// @param y Its other coordinate.
-    function fold(bytes calldata key, uint256 x, uint256 y) internal view returns (bytes memory folded) {
+    function fold(bytes calldata key, uint256 place, uint256 x, uint256 y) internal view returns (bytes memory folded) {
         folded = key;
         KeyHead head;
         assembly ("memory-safe") {
             head := add(folded, 0x20)
         }
         G1Place constant_ = KeyData.ic(head, 0);
-        constant_.addProduct(KeyData.ic(head, Statement.OPEN_COMMITTEE_X), x);
-        constant_.addProduct(KeyData.ic(head, Statement.OPEN_COMMITTEE_Y), y);
+        constant_.addProduct(KeyData.ic(head, place), x);
+        constant_.addProduct(KeyData.ic(head, place + 1), y);
     }
 
     /// @notice Writes `key` as the code of a new contract, behind a STOP.

@@ -1,0 +1,294 @@
+"""The desks for defaults of a world with simulated keys, and what honest parties do at them."""
+
+from dataclasses import dataclass, replace
+
+from eth_abi import encode as abi_encode
+from eth_utils import function_abi_to_4byte_selector, keccak
+
+from tests.support.simulator import make_reveal_key
+from tests.support.world import HOUR, POLICIES, USDC, Party, World
+from zkmargin.contracts.clearing_house import ClearingHouse, Status
+from zkmargin.contracts.compile import compile_contracts
+from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.default_desk import DefaultDesk
+from zkmargin.contracts.default_terms import DefaultTerms
+from zkmargin.contracts.messages import sign_unchecked
+from zkmargin.contracts.requests import BidRequest, PartSaleRequest
+from zkmargin.contracts.sale_desk import SaleDesk
+from zkmargin.prover.messages.records import Appraisal, Bid, Flow, PartOffer, PartPurchase, Reveal
+from zkmargin.prover.messages.typed_data import compute_context, compute_digest
+from zkmargin.prover.statement.checkpoint import compute_evaluation
+from zkmargin.prover.statement.packing import pack_state_words
+
+TERMS = DefaultTerms(lease=3600, grace=600, window=600, auction=1000, margin_period=10_000)
+DEADLINE = TERMS.lease + TERMS.grace
+TICK = 300
+DEFAULTS = (
+    int.from_bytes(
+        keccak(abi_encode(["uint256"], [int.from_bytes(keccak(text="zkmargin.defaults"), "big") - 1])), "big"
+    )
+    & ~0xFF
+)
+"""Where the desk's part of the storage begins (ERC-7201)."""
+CHECKPOINTS = 1
+"""Place of the checkpoints in it."""
+CASH = -50 * USDC
+POSITIONS = [7, -(2**30), 0, 2**30 - 1, -3, *[0] * 10, 9]
+EQUITY = 900 * USDC
+FLOOR = -(2**100)
+"""Lowest price of an appraisal that leaves it to the surplus."""
+
+PART = {0: 4, 1: -(2**29), 15: 9}
+"""A part of the book: lots by slot."""
+PRICE, PART_FLOOR = 300 * USDC, 200 * USDC
+"""Of the part."""
+
+
+@dataclass
+class Court:
+    """The desk, and what honest parties do at it."""
+
+    world: World
+    desk: DefaultDesk
+
+    @property
+    def contract(self) -> Contract:
+        return self.desk.contract
+
+    # ------------------------------------------------------------------ deadlines
+    def tick(self, seconds: int = TICK) -> int:
+        self.world.chain.travel(seconds)
+        self.world.post()
+        return self.desk.tick()
+
+    def let_time_pass(self, seconds: int = DEADLINE + TICK) -> int:
+        """A checkpoint, and a later one so many seconds of the clock after it."""
+        first = self.tick(1)
+        last = self.advance(seconds)
+        assert self.desk.get_checkpoint(last)[1] - self.desk.get_checkpoint(first)[1] in range(seconds, seconds + 10)
+        return first
+
+    def advance(self, seconds: int) -> int:
+        """A tick whose clock is put into storage, in place of one every five minutes; gives its checkpoint."""
+        last = self.tick(1)
+        time, clock = self.desk.get_checkpoint(last)
+        place = keccak(abi_encode(["uint256", "uint256"], [last, DEFAULTS + CHECKPOINTS]))
+        word = f"0x{time | (clock + seconds) << 40:064x}"
+        self.world.chain._request("anvil_setStorageAt", self.contract.address, "0x" + place.hex(), word)
+        return last
+
+    def trade(self) -> None:
+        alice, bob, epoch = self.world.pair()
+        self.world.house.trade(self.world.make_trade(alice, bob, epoch))
+
+    def freeze(self) -> None:
+        """alice, after a trade and a missed deadline."""
+        self.trade()
+        self.desk.freeze(self.world.alice.id, self.let_time_pass())
+
+    # ------------------------------------------------------------------ revelation
+    def make_reveal(self, **changes) -> Reveal:
+        account = self.world.house.get_account(self.world.alice.id)
+        fields = {
+            "account": self.world.alice.id,
+            "key_version": 1,
+            "generation": account.generation,
+            "commitment": account.commitment,
+            "cash": CASH,
+            "words": pack_state_words(POSITIONS, self.world.preset),
+        }
+        return Reveal(**{**fields, **changes})
+
+    def prove_reveal(self, message: Reveal, **changes):
+        rho = compute_context(compute_digest(self.world.domain, message))
+        evaluation = compute_evaluation([message.cash, *message.words], rho)
+        return make_reveal_key(self.world.preset).prove(
+            {"commitment": message.commitment, "rho": rho, "evaluation": evaluation, **changes}
+        )
+
+    def send_reveal(self, message: Reveal, proof=None) -> None:
+        proof = proof or self.prove_reveal(message)
+        self.contract.send("reveal", message.account, message.cash, list(message.words), list(proof))
+
+    # ------------------------------------------------------------------ auction
+    def appraise(self, wait: int = TERMS.window, wallets=None, stated=None, **changes) -> None:
+        """After so many seconds of the clock; `epoch` of the message is posted here unless given. `stated` changes the
+        call and not what was signed."""
+        self.advance(wait)
+        epoch = changes.get("epoch") or self.world.post().message.number
+        alice = self.world.alice.id
+        fields = {
+            "account": alice,
+            "commitment": self.world.house.get_account(alice).commitment,
+            "epoch": epoch,
+            "equity": EQUITY,
+            "floor": FLOOR,
+        }
+        message = Appraisal(**{**fields, **changes})
+        signatures = sign_unchecked(message, wallets or self.world.publishers[:3], self.world.domain)
+        self.desk.appraise(message.model_copy(update=stated or {}), signatures)
+
+    def begin_auction(self, **changes) -> None:
+        self.freeze()
+        self.send_reveal(self.make_reveal())
+        self.appraise(**changes)
+
+    def make_bid(self, price: int = EQUITY, bidder: Party | None = None, **changes) -> BidRequest:
+        """`signed_by`, `signals` and `stated` change signature, proof, calldata."""
+        world, bidder = self.world, bidder or self.world.bob
+        signed_by, signals = changes.pop("signed_by", bidder.wallet), changes.pop("signals", {})
+        stated, epoch = changes.pop("stated", {}), world.post()
+        account = world.house.get_account(bidder.id)
+        fields = {
+            "book": world.alice.id,
+            "account": bidder.id,
+            "key_version": 1,
+            "epoch": epoch.message.number,
+            "generation_old": account.generation,
+            "generation_new": epoch.message.generation,
+            "commitment_old": account.commitment,
+            "commitment_new": world.number(),
+            "price": price,
+            "cash_flow": CASH - price,
+            "deadline": world.deadline(),
+        }
+        message = Bid(**{**fields, **changes})
+        context = compute_context(compute_digest(world.domain, message))
+        values = {
+            "commitmentOld": message.commitment_old,
+            "commitmentNew": message.commitment_new,
+            "tradeTag": 0,
+            "ciphertext": 0,
+            "side": 0,
+            "write": 1,
+            "context": context,
+            "cashFlow": message.cash_flow,
+            "flow": POSITIONS,
+        }
+        policy = signals.pop("policy", POLICIES["initial"])
+        settlement = world.step + message.generation_new if message.generation_new > message.generation_old else 0
+        request = BidRequest.from_message(
+            message,
+            [CASH, *pack_state_words(POSITIONS, world.preset)],
+            replace(epoch.epoch_points.select("initial"), number=message.epoch),
+            world.key.prove({**values, **signals}, policy, settlement),
+            signed_by.sign(world.domain, message),
+        )
+        return replace(request, **stated)
+
+    def bid(self, request: BidRequest) -> None:
+        self.contract.send("bid", request.to_abi(), sender=self.world.submitter)
+
+    def make_step(self) -> None:
+        """The listing steps once."""
+        self.world.chain.travel(HOUR + 1)
+        self.world.post(generation=self.world.oracle.get_generation() + 1)
+
+    def insure(self, amount: int) -> None:
+        world = self.world
+        world.vault.fund(self.desk.get_insurance(), world.cash.address, amount, sender=world.funder)
+        self.desk.insure(amount)
+
+    def post_bond(self, amount: int) -> None:
+        world = self.world
+        world.vault.fund(self.desk.get_bond(world.alice.id), world.cash.address, amount, sender=world.funder)
+
+    def get_status(self) -> Status:
+        return self.world.house.get_account(self.world.alice.id).status
+
+
+@dataclass
+class SaleCourt(Court):
+    """The same, with sales of parts of alice's book."""
+
+    @property
+    def sales(self) -> SaleDesk:
+        return SaleDesk(self.world.chain, self.world.house.contract.address)
+
+    def put_on_sale(self) -> None:
+        """alice's book is revealed and its window over."""
+        self.freeze()
+        self.send_reveal(self.make_reveal())
+        self.advance(TERMS.window)
+
+    def make_sale(self, part: dict[int, int] | None = None, **changes) -> PartSaleRequest:
+        """A sale to bob for `PRICE`. `offer` changes what the quorum signs and `wallets` who it is, `signals` and
+        `book_signals` the proofs, `signed_by` the buyer's signature, `stated` the calldata."""
+        world, part = self.world, PART if part is None else part
+        offered, wallets = changes.pop("offer", {}), changes.pop("wallets", world.publishers[:3])
+        signals, book_signals = dict(changes.pop("signals", {})), dict(changes.pop("book_signals", {}))
+        stated, epoch = changes.pop("stated", {}), world.post()
+        bidder, book = changes.pop("bidder", world.bob), world.house.get_account(world.alice.id)
+        signed_by, account = changes.pop("signed_by", bidder.wallet), world.house.get_account(bidder.id)
+        numbers = changes.pop("numbers", [CASH, *pack_state_words(POSITIONS, world.preset)])
+        flows = tuple(Flow(slot=slot, lots=lots) for slot, lots in part.items())
+        fields = {
+            "book": world.alice.id,
+            "account": bidder.id,
+            "key_version": 1,
+            "epoch": epoch.message.number,
+            "generation": account.generation,
+            "commitment_old": account.commitment,
+            "commitment_new": world.number(),
+            "book_commitment_new": world.number(),
+            "part": flows,
+            "price": PRICE,
+            "deadline": world.deadline(),
+        }
+        message = PartPurchase(**{**fields, **changes})
+        offer = {
+            "account": message.book,
+            "commitment": book.commitment,
+            "epoch": message.epoch,
+            "part": message.part,
+            "floor": PART_FLOOR,
+        }
+        signed = PartOffer(**{**offer, **offered})
+        context = compute_context(compute_digest(world.domain, message))
+        flow = [0] * world.preset.slots
+        for slot, lots in part.items():
+            if slot < world.preset.slots:
+                flow[slot] += lots
+        shared = {"tradeTag": 0, "ciphertext": 0, "side": 0, "write": 1, "context": context}
+        values = {
+            **shared,
+            "commitmentOld": message.commitment_old,
+            "commitmentNew": message.commitment_new,
+            "cashFlow": -message.price,
+            "flow": flow,
+        }
+        book_values = {
+            **shared,
+            "commitmentOld": book.commitment,
+            "commitmentNew": message.book_commitment_new,
+            "cashFlow": message.price,
+            "flow": [-lots for lots in flow],
+        }
+        policy, book_policy = signals.pop("policy", POLICIES["initial"]), book_signals.pop("policy", 0)
+        request = PartSaleRequest.from_message(
+            message,
+            numbers,
+            PART_FLOOR,
+            sign_unchecked(signed, wallets, world.domain),
+            replace(epoch.epoch_points.select("initial"), number=message.epoch),
+            (
+                world.key.prove({**values, **signals}, policy),
+                world.key.prove({**book_values, **book_signals}, book_policy),
+            ),
+            signed_by.sign(world.domain, message),
+        )
+        return replace(request, **stated)
+
+    def sell(self, request: PartSaleRequest) -> None:
+        self.sales.send(request, sender=self.world.submitter)
+
+
+def find_desk(house: ClearingHouse, function: str) -> str:
+    """Address of the desk that has the function of that name."""
+    (selector,) = {
+        function_abi_to_4byte_selector(item)
+        for artifact in compile_contracts().values()
+        for item in artifact.abi
+        if item["type"] == "function" and item["name"] == function
+    }
+    return house.contract.call("deskOf", selector)
