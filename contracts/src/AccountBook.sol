@@ -41,7 +41,7 @@ abstract contract AccountBook is IAccountBook, EIP712, ReentrancyGuardTransient 
     uint8 internal constant STATUS = 0x03;
     /// @dev Bits of `state` that hold the Margin that the last written proof showed.
     uint8 internal constant MARGIN = 0x0c;
-    /// @dev Set in `state` when an account is redeemed from default, and taken away by `rekey`: others may have read its
+    /// @dev Set in `state` when an account is redeemed from default, and taken away by `rekey`: others may have its
     ///      viewing key, so it takes no side of a trade until it has another.
     uint8 internal constant MUST_REKEY = 0x20;
     /// @dev Set in `state` by a trade, and taken away by a proof of the flat policy. An account without it holds no

@@ -46,7 +46,8 @@ interface IRekeyDesk is IDefaultBook {
     /// @param account The account.
     /// @param keyVersion Version of the committee's key.
     /// @param commitment New commitment, of the same state.
-    /// @param ephemeralX Ephemeral point of the escrow, with `ephemeralY` and `escrowedKey` what the committee decrypts.
+    /// @param ephemeralX Ephemeral point of the escrow, with `ephemeralY` and `escrowedKey` what the committee
+    ///     decrypts.
     /// @param ephemeralY Its other coordinate.
     /// @param escrowedKey The encrypted viewing key.
     /// @param checkpoint Cash and state words, encrypted under the new key.

@@ -44,7 +44,7 @@ struct PartSaleRequest {
 }
 
 /// @title Sales of a part of a book in default
-/// @notice Before all of a book is auctioned, a part of it may be sold: the lots that relieve its requirement most. What
+/// @notice Before all of a book is auctioned, a part of it may be sold: lots that relieve its requirement most. What
 ///         is left keeps its owner. A proof of maintenance of what is left redeems it, as any frozen account's does.
 ///         The part only brings positions nearer to zero. Its lowest price, signed by a quorum of publishers for that
 ///         very part, is what leaves the book's equity over its requirement no worse than it was.
@@ -58,7 +58,7 @@ struct PartSaleRequest {
 ///      Warning: runs in the clearing house's storage, by delegated calls alone. Book and buyer are of one generation,
 ///      and no step of the listing is taken in a sale.
 interface ISaleDesk is IDefaultBook {
-    /// @notice A part of a book has a new owner. The book is as revealed, less the part, and its cash more by the price.
+    /// @notice A part of a book has a new owner. The book is as it was, less the part, and its cash more by the price.
     /// @param book The account in default.
     /// @param account The buyer's account.
     /// @param bookCommitment New commitment of the account in default.
