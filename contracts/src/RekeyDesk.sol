@@ -83,9 +83,7 @@ contract RekeyDesk is DefaultBook, IRekeyDesk {
     }
 
     function _digest(RekeyRequest calldata request) private view returns (bytes32) {
-        bytes32 escrowHash = keccak256(
-            abi.encode(request.ephemeralX, request.ephemeralY, request.escrowedKey, SERVED)
-        );
+        bytes32 escrowHash = keccak256(abi.encode(request.ephemeralX, request.ephemeralY, request.escrowedKey, SERVED));
         Rekey memory message = Rekey({
             account: request.account,
             keyVersion: SERVED,
