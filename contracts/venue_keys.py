@@ -62,11 +62,12 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
         transition.verifying_key, opening.verifying_key, committee.public, size, insecure=insecure
     )
     proving_keys = {key.name: key.manifest.zkey_hash for key in (transition, opening)}
-    vkeys = {
-        "reveal_vkey": revealing.verifying_key.to_json(),
-        "rekey_vkey": moving.verifying_key.to_json(),
-    }
-    material = replace(material, proving_keys=proving_keys, **vkeys)
+    material = replace(
+        material,
+        proving_keys=proving_keys,
+        reveal_vkey=revealing.verifying_key.to_json(),
+        rekey_vkey=moving.verifying_key.to_json(),
+    )
     prover = TransitionProver(transition, size, lambda step, spent: seconds[step].append(spent))
     provers = Provers(prover, OpenProver(opening, size))
     return VenueKeys(size, transition, opening, material, provers, seconds)
