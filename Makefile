@@ -13,6 +13,7 @@ PIP := -m pip install --quiet --constraint constraints.txt
 MANIFEST := --manifest-path prover/native/Cargo.toml
 WASM := wasm32-unknown-unknown
 SOLIDITY := "contracts/src/**/*.sol"
+TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 
 .PHONY: help setup demo test test-full soundness wasm-target check format generate bench keys clean
 
@@ -58,16 +59,16 @@ check: $(VENV)/.installed node_modules/.installed ## style, types, and generated
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(PY) -m tests.support.types
-	node_modules/.bin/prettier --log-level warn --check $(SOLIDITY)
+	node_modules/.bin/prettier --log-level warn --check $(SOLIDITY) $(TYPESCRIPT)
 	node_modules/.bin/solhint --disc --noPoster --max-warnings 0 $(SOLIDITY)
 	cargo fmt --all --check $(MANIFEST)
 	cargo clippy --release --workspace --all-targets --locked --quiet $(MANIFEST) -- -D warnings
 	$(PY) -m zkmargin.scripts.generate --check
 
-format: $(VENV)/.installed node_modules/.installed ## write Python, Rust and Solidity as the formatters want them
+format: $(VENV)/.installed node_modules/.installed ## write every language as its formatter wants it
 	$(VENV)/bin/ruff format .
 	cargo fmt --all $(MANIFEST)
-	node_modules/.bin/prettier --log-level warn --write $(SOLIDITY)
+	node_modules/.bin/prettier --log-level warn --write $(SOLIDITY) $(TYPESCRIPT)
 
 generate: $(VENV)/.installed ## write the generated files again
 	$(PY) -m zkmargin.scripts.generate

@@ -79,7 +79,7 @@ def _write(folder: Path, abis: Mapping[str, list[dict[str, Any]]], deployments: 
     for name, abi in abis.items():
         (folder / f"abi/{name}.json").write_text(json.dumps(abi, indent=1) + "\n")
     for suffix, line in (("js", "export const {} = {};\n"), ("d.ts", "export declare const {}: {};\n")):
-        text = "".join(line.format(_constant(name), json.dumps(abi)) for name, abi in abis.items())
+        text = "".join(line.format(name_constant(name), json.dumps(abi)) for name, abi in abis.items())
         (folder / f"abi/index.{suffix}").write_text(text)
     (folder / "deployments").mkdir()
     for deployment in deployments:
@@ -93,11 +93,22 @@ def collect_abis(artifacts: Mapping[str, Artifact]) -> dict[str, list[dict[str, 
     """
     sources = {path.stem for path in SOURCES.rglob("*.sol") if path.parent.name != TEST_FOLDER}
     abis = {name: item.abi for name, item in artifacts.items() if item.abi and name in sources}
-    house = list(abis["ClearingHouse"])
+    house = {_identify(entry): entry for entry in abis["ClearingHouse"]}
     for name in sorted(abis):
         if name.endswith(ROUTED) and artifacts[name].deployed_size:
-            house += [entry for entry in abis.pop(name) if entry["type"] != "constructor" and entry not in house]
-    return abis | {"ClearingHouse": house}
+            house = {_identify(entry): entry for entry in abis.pop(name) if entry["type"] != "constructor"} | house
+    return abis | {"ClearingHouse": list(house.values())}
+
+
+def _identify(entry: Mapping[str, Any]) -> tuple[str, str, tuple[str, ...]]:
+    """Type, name and arguments: one call or event, whatever a desk says of it that the house's own does not."""
+    arguments = tuple(item["type"] for item in entry.get("inputs", ()))
+    return entry["type"], entry.get("name", ""), arguments
+
+
+def name_constant(name: str) -> str:
+    """What the ABI of a contract is called: `IAccountViews` gives `iAccountViewsAbi`."""
+    return f"{name[0].lower()}{name[1:]}Abi"
 
 
 def _describe() -> dict[str, Any]:

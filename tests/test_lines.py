@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 120
-LANGUAGES = ("*.circom", "*.js", "*.md", "*.mjs", "*.rs", "*.sol", "*.toml", "Makefile")
+LANGUAGES = ("*.circom", "*.js", "*.md", "*.mjs", "*.rs", "*.sol", "*.toml", "*.ts", "Makefile")
 
 
 def find_long_lines(file: Path) -> list[str]:

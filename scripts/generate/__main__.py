@@ -16,10 +16,11 @@ from zkmargin.scripts.generate import (
     properties,
     schemas,
     solidity,
+    typescript,
 )
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (actions, circom, figures, file_schemas, model_fixtures, properties, schemas, solidity)
+GENERATORS = (actions, circom, figures, file_schemas, model_fixtures, properties, schemas, solidity, typescript)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 
