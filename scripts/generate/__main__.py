@@ -12,6 +12,7 @@ from zkmargin.scripts.generate import (
     circom,
     figures,
     file_schemas,
+    llms,
     model_fixtures,
     properties,
     schemas,
@@ -20,7 +21,7 @@ from zkmargin.scripts.generate import (
 )
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (actions, circom, figures, file_schemas, model_fixtures, properties, schemas, solidity, typescript)
+GENERATORS = (actions, circom, figures, file_schemas, llms, model_fixtures, properties, schemas, solidity, typescript)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 
