@@ -172,6 +172,9 @@ REFUSED_CALLS = [
 """A call that no entry point takes, and what is then said."""
 
 
+REASONS = list(enumerate(reason for _, reason in REFUSED_MESSAGES + REFUSED_CALLS))
+
+
 @pytest.fixture(scope="module")
 def refusals(client) -> list[str]:
     """What node says to each of them, asked at once."""
@@ -182,7 +185,7 @@ def refusals(client) -> list[str]:
 
 
 @pytest.mark.property("P-300")
-@pytest.mark.parametrize("place, reason", enumerate(reason for _, reason in REFUSED_MESSAGES + REFUSED_CALLS))
+@pytest.mark.parametrize("place, reason", REASONS)
 def test_what_no_contract_takes_is_refused(refusals, place, reason):
     assert refusals[place].startswith("ValueInvalid: ") and reason in refusals[place]
 
@@ -208,8 +211,11 @@ def test_an_owner_in_node_carries_pythons_proofs_to_the_chain(client):
     assert shown["status"] == "success" and shown["signature"] == "0x" + signed.signature.hex()
     assert shown["account"] == "0x" + trader.id.hex() and shown["view"]["auth"] == wallet.address
     assert int(shown["view"]["commitment"]) == view.commitment == signed.message.commitment_new
-    assert shown["proved"]["margin"] == "maintenance" and shown["proved"]["epoch"] == shown["latestEpoch"] == "1"
-    assert (shown["isCurrent"], shown["isInvalidated"]) == (True, False)
+    proved = shown["before"].pop("proved")
+    assert (proved["margin"], proved["epoch"], shown["latestEpoch"]) == ("maintenance", "1", "1")
+    assert shown["before"] == {"isCurrent": True}
+    assert shown["after"] == {"isCurrent": False, "proved": {"margin": "", "time": 0, "epoch": "0"}}, "it has changed"
+    assert shown["isInvalidated"] is False
     assert [flow["cashFlow"] for flow in shown["flows"]] == ["1000000000", "250000000"]
     assert "chain id of the node is 31337; allowed: 5" in shown["refused"]
 

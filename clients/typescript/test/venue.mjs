@@ -15,11 +15,16 @@ const sender = createWalletClient({ transport, account: asked.sender });
 const action = zk.readMessage("Action", asked.action);
 const signature = await owner.signTypedData(zk.makeTypedData(deployment, "Action", action));
 const request = zk.makeActionRequest(action, zk.decodeProof(asked.proof), signature);
+const account = await venue.getAccountId(owner.address, 0n);
+const readMargin = async () => ({
+  proved: await venue.getProved(account),
+  isCurrent: await venue.isCurrent(account, 3600n),
+});
+const before = await readMargin();
 const call = { address: deployment.clearingHouse, abi: zk.clearingHouseAbi, functionName: "deposit", args: [request] };
 const hash = await sender.writeContract({ ...call, chain: null });
 const { status } = await client.waitForTransactionReceipt({ hash });
 
-const account = await venue.getAccountId(owner.address, 0n);
 const events = [];
 for await (const event of venue.readEvents("Flowed", undefined, BigInt(asked.range))) events.push(event.args);
 const refused = await zk.VenueReader.connect(client, { ...deployment, chainId: 5 }).catch((error) => error.message);
@@ -30,8 +35,8 @@ const shown = {
   account,
   refused,
   view: await venue.getAccount(account),
-  proved: await venue.getProved(account),
-  isCurrent: await venue.isCurrent(account, 3600n),
+  before,
+  after: await readMargin(),
   latestEpoch: await venue.getLatestEpoch(),
   isInvalidated: await venue.isInvalidated(account, account),
   flows: events.filter((event) => event.account === account),
