@@ -19,6 +19,8 @@ export const verifyingContract = {
   "Rekey": "ClearingHouse",
   "Appraisal": "ClearingHouse",
   "Bid": "ClearingHouse",
+  "PartOffer": "ClearingHouse",
+  "PartPurchase": "ClearingHouse",
   "KeyDerivation": "ClearingHouse",
   "RequestForQuote": "ClearingHouse",
   "Quote": "ClearingHouse",
@@ -393,6 +395,78 @@ export const types = {
     },
     {
       "name": "cashFlow",
+      "type": "int128"
+    },
+    {
+      "name": "submitter",
+      "type": "address"
+    },
+    {
+      "name": "deadline",
+      "type": "uint40"
+    }
+  ],
+  "PartOffer": [
+    {
+      "name": "account",
+      "type": "bytes32"
+    },
+    {
+      "name": "commitment",
+      "type": "uint256"
+    },
+    {
+      "name": "epoch",
+      "type": "uint64"
+    },
+    {
+      "name": "part",
+      "type": "Flow[]"
+    },
+    {
+      "name": "floor",
+      "type": "int128"
+    }
+  ],
+  "PartPurchase": [
+    {
+      "name": "book",
+      "type": "bytes32"
+    },
+    {
+      "name": "account",
+      "type": "bytes32"
+    },
+    {
+      "name": "keyVersion",
+      "type": "uint16"
+    },
+    {
+      "name": "epoch",
+      "type": "uint64"
+    },
+    {
+      "name": "generation",
+      "type": "uint24"
+    },
+    {
+      "name": "commitmentOld",
+      "type": "uint256"
+    },
+    {
+      "name": "commitmentNew",
+      "type": "uint256"
+    },
+    {
+      "name": "bookCommitmentNew",
+      "type": "uint256"
+    },
+    {
+      "name": "part",
+      "type": "Flow[]"
+    },
+    {
+      "name": "price",
       "type": "int128"
     },
     {
