@@ -100,6 +100,11 @@ class PublisherAudit:
         else:
             self.ledger.unpause(time)
 
+    def _take_VenueEnded(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        ledger = self.ledger
+        ledger.unpause(self.source.read_time(event.place.block))
+        ledger.is_paused, ledger.generation = True, int(fields["generation"])
+
     def _take_PaymentTermsSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
         self.ledger.payment_delay, self.ledger.daily_share = int(fields["delay"]), int(fields["dailyShare"])
 
@@ -131,7 +136,8 @@ class PublisherAudit:
         )
         self.ledger.settlements[_place_of(fields)] = posted
         self._check_allowed(f"settlement of {steps} steps from listing version {start}", version, place)
-        self._check_settlement_call(event, vector)
+        stated = {name: fields[name] for name in ("fromGeneration", "steps", "x", "y")}
+        self._check_settlement_call(event, "postSettlement", vector, stated)
         what = f"settlement of {steps} steps from listing version {start}"
         ready = self.ledger.to_live(self.source.read_time(place.block)) + self.settlement_delay
         self.report.require("settlements", f"live time from which the {what} serves", posted.ready_at, ready, place)
@@ -163,14 +169,31 @@ class PublisherAudit:
         composed = compose_expiry_steps(parts).to_bytes()
         self.report.require("settlements", f"vector of {what}", step.to_bytes(), composed, place)
 
-    def _check_settlement_call(self, event: Happened, vector: bytes) -> None:
+    def _take_LastStepPublished(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        vector, point = bytes(fields["settlement"]), (fields["x"], fields["y"])
+        stated = {"fromGeneration": fields["generation"], "steps": 0, "x": point[0], "y": point[1]}
+        self._check_settlement_call(event, "postLastStep", vector, stated)
+        key, what = self.keys.get(fields["keyVersion"]), f"the last step from listing version {fields['generation']}"
+        if key is None:
+            self.report.skip("settlements", f"no key file of version {fields['keyVersion']}")
+            return
+        try:
+            computed = compute_settlement_point(key, ExpiryStep.from_bytes(vector, find_preset(key)))
+        except EngineError as error:
+            self.report.add("settlements", f"vector of {what}", error, "canonical and allowed", event.place)
+            return
+        self.report.require("settlements", f"point of {what}", point, computed, event.place)
+
+    def _check_settlement_call(
+        self, event: Happened, function: str, vector: bytes, stated: Mapping[str, object]
+    ) -> None:
         call = self.source.read_call("oracle", event.place)
-        if call.function != "postSettlement":
+        if call.function != function:
             return  # of an epoch, whose own call is checked, or of another contract's, which is noted there
         fields = call.arguments["message"]
         message = SettlementMessage(**{_to_snake(name): value for name, value in fields.items()})
         expected = {"keyHash": self._key_hash(event.fields["keyVersion"]), "settlementHash": keccak(vector)}
-        expected |= {name: event.fields[name] for name in ("fromGeneration", "steps", "x", "y")}
+        expected |= stated
         for name, value in expected.items():
             self.report.require("header", f"{name} of the settlement's message", fields[name], value, event.place)
         self._check_quorum(message, call.arguments["signatures"], event.place)

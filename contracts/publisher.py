@@ -20,6 +20,7 @@ from zkmargin.contracts.messages import (
 )
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.engine.epoch.expiry import SKIPS, ExpiryStep, compose_expiry_steps
+from zkmargin.engine.epoch.liquidation import liquidate
 from zkmargin.engine.epoch.record import Epoch as RiskEpoch
 from zkmargin.engine.epoch.succession import MAX_LAG, check_step, check_succession
 from zkmargin.engine.margin.house import HouseModel
@@ -240,6 +241,28 @@ class Publisher:
             _require("points of the single steps", list(serving), points, message="Settlement")
         _check_fields(message, expected)
         return SignedSettlement(message, _compose(steps).to_bytes(), sign_unchecked(message, self.wallets, self.domain))
+
+    def sign_last_step(self, epoch: RiskEpoch, latest: int) -> SignedSettlement:
+        """What every position is worth at an epoch that this publisher has checked, as `RiskOracle.post_last_step`
+        takes it: for the case that the publishers are gone.
+
+        Parameters
+        ----------
+        latest : int
+            Number of the oracle's latest epoch.
+        """
+        vector = liquidate(epoch.snapshot)
+        x, y = compute_settlement_point(self.verifying_key, vector, vector.preset)
+        message = Settlement(
+            key_hash=self.verifying_key.hash,
+            from_generation=epoch.generation,
+            steps=0,
+            number=latest,
+            settlement_hash=vector.hash,
+            x=x,
+            y=y,
+        )
+        return SignedSettlement(message, vector.to_bytes(), sign_unchecked(message, self.wallets, self.domain))
 
     def _compute_settlement_point(self, epoch: RiskEpoch) -> Point:
         return compute_settlement_point(self.verifying_key, epoch.settlement, epoch.snapshot.listing.preset)

@@ -65,6 +65,39 @@ class RiskOracle:
             "postSettlement", message, settlement.vector, list(settlement.signatures), sender=sender
         )
 
+    def post_last_step(self, settlement: SignedSettlement, *, sender: str | None = None) -> Receipt:
+        """Keeps the step that turns every position into cash, for the case that the publishers are gone."""
+        message = settlement.message.to_message()
+        return self.contract.send(
+            "postLastStep", message, settlement.vector, list(settlement.signatures), sender=sender
+        )
+
+    def veto_last_step(self, key_version: int = 1, *, sender: str | None = None) -> Receipt:
+        """Refuses a last step within its delay; the guardian or the owner."""
+        return self.contract.send("vetoLastStep", key_version, sender=sender)
+
+    def give_notice(self, *, sender: str | None = None) -> Receipt:
+        """Says that the publishers posted nothing for three days."""
+        return self.contract.send("giveNotice", sender=sender)
+
+    def end(self, key_version: int = 1, *, sender: str | None = None) -> Receipt:
+        """Ends the venue three days after a notice, by the last step that was published for a key version.
+
+        Raises
+        ------
+        CallInvalid
+            If none was.
+        """
+        events = self.contract.read_events("LastStepPublished", first_block=self._first_block)
+        vectors = [bytes(event["args"]["settlement"]) for event in events if event["args"]["keyVersion"] == key_version]
+        if not vectors:
+            raise CallInvalid("key version", key_version, "one for which a last step was published")
+        return self.contract.send("end", key_version, vectors[-1], sender=sender)
+
+    def is_ended(self) -> bool:
+        """Whether the venue has ended."""
+        return bool(self.contract.call("isEnded"))
+
     def veto_settlement(
         self, from_generation: int, steps: int = 1, key_version: int = 1, *, sender: str | None = None
     ) -> Receipt:

@@ -50,6 +50,24 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint32 term; // of the publishers that signed it
     }
 
+    /// @dev The step that turns everything into cash, signed in advance for the current generation.
+    struct LastStep {
+        uint256 x; // 0 and 0 without one
+        uint256 y;
+        bytes32 settlementHash;
+        uint64 number; // of the latest epoch when it was posted or vetoed
+        uint40 readyAt; // live time from which it can no longer be vetoed
+        uint32 term; // of the publishers that signed it
+        uint24 generation;
+    }
+
+    /// @dev How far the venue is on the way to its end.
+    struct Ending {
+        uint64 latest; // number of the latest epoch when notice was given
+        uint40 noticeAt; // unix seconds; 0 before
+        bytes32 settlementHash; // of the last step; 0 before the end
+    }
+
     /// @dev Epochs that were revoked, both ends included.
     struct Range {
         uint64 from;
@@ -82,6 +100,11 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     /// @dev Longest delay of a settlement: half of what a generation lasts at least.
     uint40 private constant DELAY_LIMIT = STEP_INTERVAL / 2;
 
+    /// @dev Seconds without an epoch after which notice may be given, and seconds from there to the end: more than a
+    ///      timelock's owner needs to lift a pause or to name other publishers, and more than a halt of the chain.
+    uint40 private constant SILENCE = 3 days;
+    uint40 private constant NOTICE = 3 days;
+
     /// @inheritdoc IRiskOracle
     IKeyRegistry public immutable REGISTRY;
     /// @inheritdoc IRiskOracle
@@ -109,6 +132,8 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     uint32 private _term;
     /// @dev Live time at which the publishers of a term were replaced; 0 for the present ones.
     mapping(uint32 term => uint40) private _replacedAt;
+    mapping(uint16 keyVersion => LastStep) private _lastSteps;
+    Ending private _ending;
 
     modifier onlyGuardian() {
         if (msg.sender != guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender, guardian);
@@ -117,6 +142,12 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
 
     modifier whenUnpaused() {
         if (_state.paused) revert EpochsPaused();
+        _;
+    }
+
+    /// @dev After the end nobody stops what is left to do, which is to leave.
+    modifier whenOpen() {
+        if (isEnded()) revert VenueIsEnded();
         _;
     }
 
@@ -208,21 +239,98 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         if ((stored.x != 0 || stored.y != 0) && !isRevoked(stored.number) && !_isSuperseded(stored)) {
             revert SettlementTaken(keyVersion, from, steps);
         }
-        if (message.number <= stored.number || message.number > _state.latest || isRevoked(message.number)) {
-            revert SettlementNumberWrong(message.number, stored.number, _state.latest);
-        }
+        _requireLater(message.number, stored.number);
         _requireQuorum(hashSettlement(message), signatures);
         _settle(keyVersion, message, settlement);
     }
 
     /// @inheritdoc IRiskOracle
-    function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external onlyGuardian {
+    function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external onlyGuardian whenOpen {
         SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
         if (stored.x == 0 && stored.y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
         uint40 time = liveTime();
         if (time >= stored.readyAt) revert SettlementFinal(stored.readyAt, time);
         (stored.x, stored.y, stored.number) = (0, 0, _state.latest);
         emit SettlementVetoed(keyVersion, fromGeneration, steps);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function postLastStep(
+        Settlement calldata message,
+        bytes calldata settlement,
+        bytes[] calldata signatures
+    ) external whenUnpaused {
+        uint24 current = _state.generation;
+        if (message.steps != 0) revert StepsWrong(message.steps);
+        if (message.fromGeneration != current) {
+            revert SettlementGenerationWrong(message.fromGeneration, 0, current, current);
+        }
+        uint16 keyVersion = REGISTRY.versionOf(message.keyHash);
+        REGISTRY.transitionKey(keyVersion); // reverts unless the key is live
+        _requireLater(message.number, _lastSteps[keyVersion].number);
+        _requireQuorum(hashSettlement(message), signatures);
+        if (!Bn254.isPoint(message.x, message.y)) revert PointInvalid("settlement", message.x, message.y);
+        _requireHash(keccak256(settlement), message.settlementHash);
+        uint40 readyAt = liveTime() + SETTLEMENT_DELAY;
+        _lastSteps[keyVersion] = LastStep({
+            x: message.x,
+            y: message.y,
+            settlementHash: message.settlementHash,
+            number: _state.latest,
+            readyAt: readyAt,
+            term: _term,
+            generation: current
+        });
+        emit LastStepPublished(keyVersion, current, _state.latest, readyAt, message.x, message.y, settlement);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function vetoLastStep(uint16 keyVersion) external onlyGuardian whenOpen {
+        LastStep storage stored = _lastSteps[keyVersion];
+        if (stored.x == 0 && stored.y == 0) revert SettlementUnset(keyVersion, stored.generation, 0);
+        uint40 time = liveTime();
+        if (time >= stored.readyAt) revert SettlementFinal(stored.readyAt, time);
+        (stored.x, stored.y, stored.number) = (0, 0, _state.latest);
+        emit LastStepVetoed(keyVersion);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function giveNotice() external whenOpen {
+        (uint64 latest, uint40 time) = (_state.latest, uint40(block.timestamp));
+        if (time <= _state.time + SILENCE) revert QuorumPresent(latest, _state.time + SILENCE);
+        if (_ending.noticeAt != 0 && _ending.latest == latest) revert NoticeGiven(_ending.noticeAt);
+        (_ending.latest, _ending.noticeAt) = (latest, time);
+        emit NoticeOfEnd(latest, time + NOTICE);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function end(uint16 keyVersion, bytes calldata settlement) external {
+        LastStep memory last = _lastSteps[keyVersion];
+        uint24 from = _state.generation;
+        if (!isEnded()) {
+            _requireNotice();
+            _ending.settlementHash = last.settlementHash;
+            _requireGeneration(from + 1);
+            _state.generation = from + 1;
+            // What takes risk is paused for good; the clock of payments runs.
+            _state.paused = true;
+            _startClock();
+            emit VenueEnded(from + 1);
+        } else {
+            from -= 1; // under a further key version, by the same vector
+            _requireHash(last.settlementHash, _ending.settlementHash);
+        }
+        if ((last.x == 0 && last.y == 0) || last.generation != from) revert SettlementUnset(keyVersion, from, 0);
+        uint40 replacedAt = _replacedAt[last.term];
+        if (replacedAt != 0 && replacedAt < last.readyAt) revert SettlementSuperseded(keyVersion, from, 0);
+        if (liveTime() < last.readyAt) revert SettlementPending(last.readyAt, liveTime());
+        if (isRevoked(_state.latest)) revert EpochRevoked(_state.latest);
+        SettlementPoint storage stored = _settlements[keyVersion][from][1];
+        if (stored.x != 0 || stored.y != 0) revert SettlementTaken(keyVersion, from, 1);
+        Settlement memory message;
+        (message.fromGeneration, message.steps) = (from, 1);
+        (message.settlementHash, message.x, message.y) = (last.settlementHash, last.x, last.y);
+        _settle(keyVersion, message, settlement);
     }
 
     /// @inheritdoc IRiskOracle
@@ -238,7 +346,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     }
 
     /// @inheritdoc IRiskOracle
-    function revokeEpochs(uint64 from) external onlyGuardian {
+    function revokeEpochs(uint64 from) external onlyGuardian whenOpen {
         uint48 latest = _state.latest;
         if (from == 0 || from > latest) revert RevocationInvalid(from, latest);
         uint256 last = _revoked.length;
@@ -274,14 +382,14 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     }
 
     /// @inheritdoc IRiskOracle
-    function pause() external onlyGuardian {
+    function pause() external onlyGuardian whenOpen {
         _state.paused = true;
         _stopClock();
         emit PauseSet(true);
     }
 
     /// @inheritdoc IRiskOracle
-    function unpause() external onlyOwner {
+    function unpause() external onlyOwner whenOpen {
         _state.paused = false;
         _startClock();
         emit PauseSet(false);
@@ -345,6 +453,11 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     /// @inheritdoc IRiskOracle
     function isRevoked(uint64 number) public view returns (bool) {
         return number <= _state.revokedUpTo && _inRevokedRange(number);
+    }
+
+    /// @inheritdoc IRiskOracle
+    function isEnded() public view returns (bool) {
+        return _ending.settlementHash != 0;
     }
 
     /// @inheritdoc IRiskOracle
@@ -465,6 +578,20 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint256 earliest = uint256(steppedAt) + STEP_INTERVAL;
         if (block.timestamp < earliest) revert StepTooEarly(block.timestamp, earliest);
         if (current != FIRST_GENERATION) settlementFor(keyVersion, current - 1, 1);
+    }
+
+    /// @dev Signed at an epoch that serves, after the settlement in whose place it comes.
+    function _requireLater(uint64 number, uint64 previous) private view {
+        if (number <= previous || number > _state.latest || isRevoked(number)) {
+            revert SettlementNumberWrong(number, previous, _state.latest);
+        }
+    }
+
+    function _requireNotice() private view {
+        Ending memory ending = _ending;
+        if (ending.noticeAt == 0 || ending.latest != _state.latest) revert NoticeMissing(_state.latest);
+        uint256 earliest = uint256(ending.noticeAt) + NOTICE;
+        if (block.timestamp < earliest) revert EndTooEarly(block.timestamp, earliest);
     }
 
     function _requireGeneration(uint24 generation_) private pure {

@@ -123,6 +123,33 @@ interface IRiskOracle {
     /// @param fromGeneration Generation of the accounts that it was to settle.
     /// @param steps How many generations it was to take them on.
     event SettlementVetoed(uint16 indexed keyVersion, uint24 indexed fromGeneration, uint24 indexed steps);
+    /// @notice The publishers signed what everything is worth should they be gone.
+    /// @param keyVersion Version of the verification keys that the point is a sum for.
+    /// @param generation Generation that it ends.
+    /// @param number Number of the latest epoch.
+    /// @param readyAt Live time from which it can no longer be vetoed.
+    /// @param x The point.
+    /// @param y Its other coordinate.
+    /// @param settlement Canonical bytes of the settlement vector.
+    event LastStepPublished(
+        uint16 indexed keyVersion,
+        uint24 indexed generation,
+        uint64 number,
+        uint40 readyAt,
+        uint256 x,
+        uint256 y,
+        bytes settlement
+    );
+    /// @notice The guardian refused a last step within its delay.
+    /// @param keyVersion Version of the verification keys that the point was a sum for.
+    event LastStepVetoed(uint16 indexed keyVersion);
+    /// @notice Somebody noticed that the publishers are gone.
+    /// @param latest Number of their latest epoch.
+    /// @param endsAt Unix seconds from which the venue may be ended, unless they post another.
+    event NoticeOfEnd(uint64 latest, uint40 endsAt);
+    /// @notice The venue has ended: the last step serves, and nothing takes risk any more.
+    /// @param generation Into which the last step leads.
+    event VenueEnded(uint24 generation);
     /// @notice Epochs were declared bad.
     /// @param from Lowest number.
     /// @param upTo Highest number, the latest of that moment.
@@ -256,6 +283,22 @@ interface IRiskOracle {
     /// @notice Settlements are of 1, 4 or 16 steps.
     /// @param steps Steps given.
     error StepsWrong(uint24 steps);
+    /// @notice The venue has ended: nobody stops who leaves.
+    error VenueIsEnded();
+    /// @notice The publishers have posted too lately for a notice.
+    /// @param latest Number of their latest epoch.
+    /// @param until Unix seconds after which notice may be given.
+    error QuorumPresent(uint64 latest, uint40 until);
+    /// @notice Notice was given since the latest epoch.
+    /// @param noticeAt Unix seconds.
+    error NoticeGiven(uint40 noticeAt);
+    /// @notice No notice was given since the latest epoch.
+    /// @param latest Its number.
+    error NoticeMissing(uint64 latest);
+    /// @notice The notice is not over.
+    /// @param time The block's time, unix seconds.
+    /// @param earliest Earliest time of the end, unix seconds.
+    error EndTooEarly(uint256 time, uint256 earliest);
     /// @notice There is no contract at the registry's address.
     /// @param registry The address.
     error RegistryMissing(address registry);
@@ -350,6 +393,43 @@ interface IRiskOracle {
     /// @param fromGeneration Generation of the accounts that it would settle.
     /// @param steps How many generations it would take them on.
     function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external;
+
+    /// @notice Keeps the step that turns every position into cash at the prices of now, for the case that the publishers
+    ///         are gone: it serves after `end` only. Anyone may carry it in; a quorum must have signed.
+    /// @dev A Settlement of 0 steps from the current generation; a later one takes its place. Reverts like
+    ///      `postSettlement`, but is never taken.
+    ///      Warning: while a new one waits for its delay, and after a step of the listing until one is posted, there is
+    ///      none; so publishers post one at once after a step.
+    /// @param message The typed message that was signed.
+    /// @param settlement Canonical bytes of the vector.
+    /// @param signatures As in `postEpoch`, over the typed message Settlement.
+    function postLastStep(Settlement calldata message, bytes calldata settlement, bytes[] calldata signatures) external;
+
+    /// @notice Refuses a last step within its delay. Only the guardian or the owner.
+    /// @dev Reverts with `CallerNotGuardian`, `VenueIsEnded`, `SettlementUnset`, `SettlementFinal`.
+    /// @param keyVersion Version of the verification keys that the point is a sum for.
+    function vetoLastStep(uint16 keyVersion) external;
+
+    /// @notice Says that the publishers are gone: no epoch for three days. Anyone may.
+    /// @dev Counts for the present latest epoch: with another it is void. Time is the chain's: a halt of it, or a pause,
+    ///      counts, and the publishers have the notice to end it. Reverts with `VenueIsEnded`, `QuorumPresent`,
+    ///      `NoticeGiven`.
+    function giveNotice() external;
+
+    /// @notice Ends the venue three days after a notice, if no epoch came. Anyone may.
+    /// @dev The last step becomes the settlement of a step of the listing: every account takes it by a roll, or skips it
+    ///      without derivatives, and leaves flat. What takes risk is paused for good, the clock of payments runs, and
+    ///      nobody pauses, revokes or vetoes any more. Called again it lets the same vector serve under a further key
+    ///      version. Reverts with `NoticeMissing`, `EndTooEarly`, `SettlementUnset`, `SettlementSuperseded`,
+    ///      `SettlementPending`, `SettlementTaken`, `EpochRevoked` while the latest epoch is revoked, `HashMismatch`.
+    ///      Warning: cash that an account then owes is missing to whoever leaves last.
+    /// @param keyVersion Version of the verification keys that the point is a sum for.
+    /// @param settlement Canonical bytes of the vector, as published.
+    function end(uint16 keyVersion, bytes calldata settlement) external;
+
+    /// @notice Whether the venue has ended.
+    /// @return Whether it has.
+    function isEnded() external view returns (bool);
 
     /// @notice Declares every epoch from `from` to the latest bad, and every settlement posted from then on. Only the
     ///         guardian or the owner.
