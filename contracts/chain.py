@@ -266,6 +266,10 @@ class Chain:
         self._request("evm_mine")
         return self.time
 
+    def mine(self, blocks: int) -> None:
+        """Mines so many blocks, a second apart."""
+        self._request("anvil_mine", hex(blocks))
+
     def _read_accounts(self) -> tuple[str, ...]:
         """Accounts whose keys the node holds: none on a public node, which may not even know the question."""
         with self.asking("eth_accounts"), suppress(Web3RPCError):

@@ -279,7 +279,7 @@ class Trader:
         """
         self.venue.refresh(self)
         if self.client.account.holds_derivatives:
-            self.venue.catch_up(self)
+            self.venue.catch_up(self, least=1)
         slots = self.venue.facts.preset.collateral_slots
         lots = {slot: int(self.state.positions[slot]) for slot in slots if self.state.positions[slot]}
         action = self.client.close(self.cash, lots, recipient=recipient or self.address, deadline=self.venue.deadline)

@@ -26,7 +26,7 @@ def test_everybody_leaves_at_the_last_prices(venue):
     venue.chain.travel(3 * DAY + 1)
     oracle.end()
     for party, cash in zip((alice, bob), due, strict=True):
-        venue.catch_up(party)
+        venue.catch_up(party, least=1)
         assert party.state.cash == cash
         assert not np.any(party.state.positions[list(venue.facts.preset.derivative_slots)])
     assert_conserved(venue, [alice, bob])
