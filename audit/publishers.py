@@ -193,8 +193,7 @@ class PublisherAudit:
         fields = call.arguments["message"]
         message = SettlementMessage(**{_to_snake(name): value for name, value in fields.items()})
         expected = {"keyHash": self._key_hash(event.fields["keyVersion"]), "settlementHash": keccak(vector)}
-        expected |= stated
-        for name, value in expected.items():
+        for name, value in {**expected, **stated}.items():
             self.report.require("header", f"{name} of the settlement's message", fields[name], value, event.place)
         self._check_quorum(message, call.arguments["signatures"], event.place)
 

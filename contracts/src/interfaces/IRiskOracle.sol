@@ -394,8 +394,8 @@ interface IRiskOracle {
     /// @param steps How many generations it would take them on.
     function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external;
 
-    /// @notice Keeps the step that turns every position into cash at the prices of now, for the case that the publishers
-    ///         are gone: it serves after `end` only. Anyone may carry it in; a quorum must have signed.
+    /// @notice Keeps the step that turns every position into cash at the prices of now, for the case that the
+    ///         publishers are gone: it serves after `end` only. Anyone may carry it in; a quorum must have signed.
     /// @dev A Settlement of 0 steps from the current generation; a later one takes its place. Reverts like
     ///      `postSettlement`, but is never taken.
     ///      Warning: while a new one waits for its delay, and after a step of the listing until one is posted, there is
@@ -411,15 +411,15 @@ interface IRiskOracle {
     function vetoLastStep(uint16 keyVersion) external;
 
     /// @notice Says that the publishers are gone: no epoch for three days. Anyone may.
-    /// @dev Counts for the present latest epoch: with another it is void. Time is the chain's: a halt of it, or a pause,
-    ///      counts, and the publishers have the notice to end it. Reverts with `VenueIsEnded`, `QuorumPresent`,
+    /// @dev Counts for the present latest epoch: with another it is void. Time is the chain's: a halt of it, or a
+    ///      pause, counts, and the publishers have the notice to end it. Reverts with `VenueIsEnded`, `QuorumPresent`,
     ///      `NoticeGiven`.
     function giveNotice() external;
 
     /// @notice Ends the venue three days after a notice, if no epoch came. Anyone may.
-    /// @dev The last step becomes the settlement of a step of the listing: every account takes it by a roll, or skips it
-    ///      without derivatives, and leaves flat. What takes risk is paused for good, the clock of payments runs, and
-    ///      nobody pauses, revokes or vetoes any more. Called again it lets the same vector serve under a further key
+    /// @dev The last step becomes the settlement of a step of the listing: every account takes it by a roll, or skips
+    ///      it without derivatives, and leaves flat. What takes risk is paused for good, the clock of payments
+    ///      runs, and nobody pauses, revokes or vetoes any more. Called again it lets the same vector serve under a further key
     ///      version. Reverts with `NoticeMissing`, `EndTooEarly`, `SettlementUnset`, `SettlementSuperseded`,
     ///      `SettlementPending`, `SettlementTaken`, `EpochRevoked` while the latest epoch is revoked, `HashMismatch`.
     ///      Warning: cash that an account then owes is missing to whoever leaves last.
