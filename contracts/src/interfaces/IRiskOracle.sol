@@ -420,8 +420,9 @@ interface IRiskOracle {
     /// @dev The last step becomes the settlement of a step of the listing: every account takes it by a roll, or skips
     ///      it without derivatives, and leaves flat. What takes risk is paused for good, the clock of payments
     ///      runs, and nobody pauses, revokes or vetoes any more. Called again it lets the same vector serve under a
-    ///      further key version. Reverts with `NoticeMissing`, `EndTooEarly`, `SettlementUnset`, `SettlementSuperseded`,
-    ///      `SettlementPending`, `SettlementTaken`, `EpochRevoked` while the latest epoch is revoked, `HashMismatch`.
+    ///      further key version. Reverts with `NoticeMissing`, `EndTooEarly`, `SettlementUnset`,
+    ///      `SettlementSuperseded`, `SettlementPending`, `SettlementTaken`, `EpochRevoked` while the latest epoch is
+    ///      revoked, `HashMismatch`.
     ///      Warning: cash that an account then owes is missing to whoever leaves last.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
     /// @param settlement Canonical bytes of the vector, as published.
