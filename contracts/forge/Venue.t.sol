@@ -1,34 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IClearingHouse} from "../src/interfaces/IClearingHouse.sol";
-import {ICollateralVault} from "../src/interfaces/ICollateralVault.sol";
+import {VenueBooks} from "./VenueBooks.sol";
 import {VenueHandler} from "./VenueHandler.sol";
-import {Mintable} from "./ZkMarginFixture.sol";
 
 /// @title What holds of the venue after any mix of calls
-contract VenueInvariants {
+contract VenueInvariants is VenueBooks {
     VenueHandler private _handler;
-    IClearingHouse private _house;
-    ICollateralVault private _vault;
-    Mintable[2] private _tokens;
 
     function setUp() public {
         _handler = new VenueHandler();
-        (_house, _vault, _tokens[0], _tokens[1]) = _handler.parts();
+        lookAt(_handler);
     }
 
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(_handler);
-    }
-
-    /// @dev One invariant, not three: forge would make the calls anew for each.
     function invariant_books_and_states() public view {
-        string memory fault = _handler.fault();
-        require(bytes(fault).length == 0, fault);
-        _requireVaultBooks();
-        _requireHouseBooks();
+        requireBooks(0);
     }
 
     /// @dev A mix in which nothing was accepted would say nothing: here every kind of call is, once.
@@ -90,23 +76,5 @@ contract VenueInvariants {
         }
         require(_handler.accepted("trade") == 2 && _handler.accepted("attest") == 2, "trade, attest");
         invariant_books_and_states();
-    }
-
-    function _requireVaultBooks() private view {
-        for (uint256 i = 0; i < 2; i++) {
-            address token = address(_tokens[i]);
-            uint256 booked = _vault.held(token) + _handler.owed(token);
-            for (uint256 k = 0; k < _handler.countAccounts(); k++) {
-                booked += _vault.inbox(_handler.accounts(k), token);
-            }
-            require(booked == _tokens[i].balanceOf(address(_vault)), "balance = inboxes + held + owed");
-            require(int256(_vault.held(token)) == _handler.absorbed(token), "held = absorbed - released");
-        }
-    }
-
-    function _requireHouseBooks() private view {
-        int256 held = int256(_vault.held(address(_tokens[0])));
-        require(held == _handler.hiddenCash() + int256(_handler.fees()), "held = hidden cash + fees");
-        require(_house.feesOf(address(_handler)) == _handler.fees(), "fees");
     }
 }

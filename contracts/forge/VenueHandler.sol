@@ -36,6 +36,8 @@ contract VenueHandler is ZkMarginFixture {
     mapping(address token => uint256) public owed;
     /// @notice Cash that the accounts hold in secret, by what their owners signed, micro-dollars.
     int256 public hiddenCash;
+    /// @notice The same of one account.
+    mapping(bytes32 account => int256) public cashOf;
     /// @notice Fees earned and not collected, micro-dollars.
     uint256 public fees;
     /// @notice Calls that were accepted, by name.
@@ -45,12 +47,12 @@ contract VenueHandler is ZkMarginFixture {
     /// @notice What was seen that must never be; empty if nothing was.
     string public fault;
 
-    mapping(bytes32 account => uint256) private _keyOf;
-    mapping(bytes32 account => uint64) private _indexOf;
+    mapping(bytes32 account => uint256) internal _keyOf;
+    mapping(bytes32 account => uint64) internal _indexOf;
     mapping(bytes32 account => uint40) private _provenAt;
     mapping(bytes32 account => uint24) private _generation;
     mapping(uint256 key => uint64) private _opened;
-    uint64[] private _epochs;
+    uint64[] internal _epochs;
     bytes[] private _used;
     Payment[] private _payments;
 
@@ -63,8 +65,9 @@ contract VenueHandler is ZkMarginFixture {
 
     // ------------------------------------------------------------------ what invariants ask
 
-    function countAccounts() external view returns (uint256) {
-        return accounts.length;
+    /// @notice Numbers of the inboxes that tokens may be in.
+    function inboxes() public view virtual returns (bytes32[] memory) {
+        return accounts;
     }
 
     function parts() external view returns (IClearingHouse, ICollateralVault, Mintable, Mintable) {
@@ -345,7 +348,7 @@ contract VenueHandler is ZkMarginFixture {
         if (epoch != 0) request.epoch = pointOf(epoch, action.policy);
         request.signature = signHash(_keyOf[request.account], Messages.hash(action));
         if (_run(_nameOf(kind), abi.encodeWithSelector(_selectorOf(kind), request))) {
-            hiddenCash += action.cashFlow;
+            _bookCash(request.account, action.cashFlow);
             fees += request.fee;
             absorbed[address(usdc)] += isOut ? -cash : cash;
             _bookFlows(request.flows);
@@ -374,8 +377,14 @@ contract VenueHandler is ZkMarginFixture {
 
     function _bookFees(TradeSide memory plus, TradeSide memory minus) private {
         uint256 paid = uint256(plus.fee) + minus.fee;
-        hiddenCash -= int256(paid);
+        _bookCash(plus.account, -int256(uint256(plus.fee)));
+        _bookCash(minus.account, -int256(uint256(minus.fee)));
         fees += paid;
+    }
+
+    function _bookCash(bytes32 account, int256 flow) internal {
+        hiddenCash += flow;
+        cashOf[account] += flow;
     }
 
     function _signSide(
@@ -411,22 +420,27 @@ contract VenueHandler is ZkMarginFixture {
         return abi.encodeCall(IClearingHouse.attest, (request));
     }
 
-    function _run(bytes32 name, bytes memory call) private returns (bool passed) {
+    /// @dev A call that counts once: it is among those that are repeated later.
+    function _run(bytes32 name, bytes memory call) internal returns (bool passed) {
+        passed = _attempt(name, call);
+        if (passed) _used.push(call);
+    }
+
+    function _attempt(bytes32 name, bytes memory call) internal returns (bool passed) {
         CHEATS.recordLogs();
         (passed, ) = address(house).call(call);
-        if (passed) _used.push(call);
         if (passed) _notePayments();
         _count(name, passed);
     }
 
     /// @dev Takes the payments that were queued out of the logs: whoever claims gives them in full.
-    function _notePayments() private {
+    function _notePayments() internal {
         Cheats.Log[] memory logs = CHEATS.getRecordedLogs();
         for (uint256 i = 0; i < logs.length; i++) {
             if (logs[i].topics[0] != ICollateralVault.PaymentQueued.selector) continue;
             Payment memory payment;
             payment.account = logs[i].topics[1];
-            payment.recipient = RECIPIENT;
+            payment.recipient = address(uint160(uint256(logs[i].topics[2])));
             (payment.token, payment.number, payment.amount, payment.dueAt) = abi.decode(
                 logs[i].data,
                 (address, uint32, uint256, uint40)
@@ -436,13 +450,13 @@ contract VenueHandler is ZkMarginFixture {
         }
     }
 
-    function _count(bytes32 name, bool passed) private {
+    function _count(bytes32 name, bool passed) internal {
         if (passed) accepted[name]++;
         else refused[name]++;
     }
 
     /// @dev Time of the last proof and generation never fall, and the generation rises by one at most.
-    function _look(bytes32 account) private {
+    function _look(bytes32 account) internal {
         MarginAccount memory stored = house.accountOf(account);
         if (stored.provenAt < _provenAt[account]) fault = "provenAt fell";
         if (stored.generation < _generation[account]) fault = "the generation fell";
@@ -450,12 +464,12 @@ contract VenueHandler is ZkMarginFixture {
         (_provenAt[account], _generation[account]) = (stored.provenAt, stored.generation);
     }
 
-    function _pick(uint8 which) private view returns (bytes32) {
+    function _pick(uint8 which) internal view returns (bytes32) {
         return accounts[which % accounts.length];
     }
 
     /// @dev One of the last four epochs.
-    function _pickEpoch(uint8 back) private view returns (uint64) {
+    function _pickEpoch(uint8 back) internal view returns (uint64) {
         uint256 count = _epochs.length;
         return _epochs[count - 1 - (back % (count < 4 ? count : 4))];
     }

@@ -8,15 +8,10 @@ import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Action, Epoch, Messages, Open} from "../src/generated/Messages.sol";
 import {IAccountBook} from "../src/interfaces/IAccountBook.sol";
 import {IAccountDesk} from "../src/interfaces/IAccountDesk.sol";
-import {
-    EpochPoint,
-    IClearingHouse,
-    MarginAccount,
-    OpenRequest,
-    RoutedDesk
-} from "../src/interfaces/IClearingHouse.sol";
+import {EpochPoint, IClearingHouse, MarginAccount, OpenRequest, RoutedDesk} from "../src/interfaces/IClearingHouse.sol";
 import {Collateral, ICollateralVault} from "../src/interfaces/ICollateralVault.sol";
 import {IRiskOracle, Point} from "../src/interfaces/IRiskOracle.sol";
+import {IWalletSignatures} from "../src/interfaces/IWalletSignatures.sol";
 import {Points} from "../src/libraries/Points.sol";
 import {AcceptAllVerifier} from "../src/mocks/AcceptAllVerifier.sol";
 import {OneKeyRegistry} from "../src/mocks/OneKeyRegistry.sol";
@@ -73,7 +68,10 @@ abstract contract ZkMarginFixture is Deployer {
         );
         Collateral[] memory collaterals = new Collateral[](1);
         collaterals[0] = Collateral(WETH_SLOT, address(weth), WETH_LOT);
-        address expected = CHEATS.computeCreateAddress(address(this), CHEATS.getNonce(address(this)) + 1);
+        address expected = CHEATS.computeCreateAddress(
+            address(this),
+            CHEATS.getNonce(address(this)) + 1 + routedParts()
+        );
         vault = ICollateralVault(
             deployCode("CollateralVault", "CollateralVault", abi.encode(expected, oracle, usdc, collaterals))
         );
@@ -81,7 +79,7 @@ abstract contract ZkMarginFixture is Deployer {
             deployCode(
                 "ClearingHouse",
                 "ClearingHouse",
-                abi.encode(registry, oracle, verifier, vault, desk, batches, new RoutedDesk[](0))
+                abi.encode(registry, oracle, verifier, vault, desk, batches, deployRouted(IAccountBook(desk).WALLETS()))
             )
         );
         for (uint256 i = 0; i < 2; i++) {
@@ -95,6 +93,14 @@ abstract contract ZkMarginFixture is Deployer {
         _points.push(Point("withdraw", 1, 2));
         postEpoch(false, false);
     }
+
+    /// @dev Contracts that `deployRouted` makes.
+    function routedParts() internal view virtual returns (uint256) {
+        return 0;
+    }
+
+    /// @dev The desks that the house finds by selector; none unless a test says so.
+    function deployRouted(IWalletSignatures) internal virtual returns (RoutedDesk[] memory) {}
 
     /// @dev The next epoch, at the block's time. A step waits until the last one is an hour old.
     function postEpoch(bool isStep, bool isUrgent) internal returns (uint64 number) {
@@ -180,6 +186,11 @@ abstract contract ZkMarginFixture is Deployer {
         return _sign(key, MessageHashUtils.toTypedDataHash(_separatorOf(address(house)), structHash));
     }
 
+    /// @dev The signatures of a quorum of publishers over a message of the clearing house's domain.
+    function signByQuorum(bytes32 structHash) internal view returns (bytes[] memory) {
+        return _signQuorum(MessageHashUtils.toTypedDataHash(_separatorOf(address(house)), structHash));
+    }
+
     // ------------------------------------------------------------------ signatures
 
     function _makePublishers() private returns (bytes[] memory signers) {
@@ -196,8 +207,11 @@ abstract contract ZkMarginFixture is Deployer {
         }
     }
 
-    function _signEpoch(Epoch memory epoch) private view returns (bytes[] memory signatures) {
-        bytes32 digest = oracle.hashEpoch(epoch);
+    function _signEpoch(Epoch memory epoch) private view returns (bytes[] memory) {
+        return _signQuorum(oracle.hashEpoch(epoch));
+    }
+
+    function _signQuorum(bytes32 digest) private view returns (bytes[] memory signatures) {
         signatures = new bytes[](2);
         for (uint256 i = 0; i < 2; i++) signatures[i] = _sign(_publishers[i], digest);
     }

@@ -260,6 +260,7 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     }
 
     /// @inheritdoc IDefaultDesk
+    // solhint-disable-next-line func-name-mixedcase
     function KEY_VERSION() external view returns (uint16) {
         return SERVED;
     }

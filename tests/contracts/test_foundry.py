@@ -115,6 +115,65 @@ def test_a_contract_without_a_check_fails_the_suite(name):
     assert f"FAIL: {reason}" in done.stdout, done.stdout
 
 
+DEFAULT_MUTANTS = {
+    "an account is frozen before its deadline": (
+        "provenAt == 0 || from.time < provenAt || elapsed <= DEADLINE",
+        "provenAt == 0 || from.time < provenAt || elapsed < 300",
+        "frozen before its deadline",
+    ),
+    "a frozen account is redeemed without a proof": (
+        "if (!isFlat && !_hasProved(account, record.commitment, head, frozenAt)) revert",
+        "if (isFlat && !_hasProved(account, record.commitment, head, frozenAt)) revert",
+        "redeemed for nothing",
+    ),
+    "a late fee is no surplus": ("defaults.surplus += fee;", "", "held = hidden cash + fees + surplus"),
+    "a book is sold and stays": (
+        "_setStatus(record, head, Status.CLOSED);",
+        "_setStatus(record, head, Status.ACTIVE);",
+        "a sold book is not closed",
+    ),
+}
+"""Name: text of DefaultDesk.sol, what stands in its place, and what the suite then says."""
+
+
+@pytest.mark.property("P-182")
+def test_books_and_deadlines_hold_for_any_mix_of_calls_and_defaults():
+    """2,000 calls, defaults among them; every proof and every revelation is accepted."""
+    done = run_suite(
+        BUILD / "forge/shipped",
+        matching="DefaultInvariants",
+        FOUNDRY_INVARIANT_RUNS="10",
+        FOUNDRY_INVARIANT_DEPTH="200",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "calls: 2000, reverts: 0" in done.stdout
+
+
+@pytest.mark.property("P-182")
+@pytest.mark.slow
+def test_books_and_deadlines_hold_for_many_calls_and_defaults():
+    done = run_suite(
+        BUILD / "forge/shipped",
+        matching="DefaultInvariants",
+        FOUNDRY_INVARIANT_RUNS="50",
+        FOUNDRY_INVARIANT_DEPTH="400",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "calls: 20000, reverts: 0" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DEFAULT_MUTANTS)
+def test_a_desk_without_a_check_fails_the_suite_of_defaults(name):
+    old, new, reason = DEFAULT_MUTANTS[name]
+    sources, file = read_sources(), "DefaultDesk.sol"
+    assert sources[file].count(old) == 1, f"{file} is not as this test expects it: {old}"
+    mutant = compile_sources({**sources, file: sources[file].replace(old, new)}, (file,))["DefaultDesk"]
+    done = run_suite(BUILD / "forge/mutant", {"DefaultDesk": mutant}, matching="DefaultInvariants")
+    assert done.returncode != 0
+    assert f"FAIL: {reason}" in done.stdout, done.stdout
+
+
 def test_recorded_proofs_pass_the_real_verifier():
     """For what they were made for, and for nothing else. If it fails after a change of a message, an interface or the
     circuits: `python -m zkmargin.scripts.generate.recorded`."""
