@@ -6,7 +6,8 @@ import {MarginLender} from "../src/examples/MarginLender.sol";
 import {TradingWallet} from "../src/examples/TradingWallet.sol";
 import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Action, Messages} from "../src/generated/Messages.sol";
-import {IAccountBook} from "../src/interfaces/IAccountBook.sol";
+import {IAccountBook, Status} from "../src/interfaces/IAccountBook.sol";
+import {IAccountDesk} from "../src/interfaces/IAccountDesk.sol";
 import {
     ActionRequest,
     IClearingHouse,
@@ -61,6 +62,16 @@ contract ExamplesTest is ZkMarginFixture {
         CHEATS.prank(CHEATS.addr(OWNER));
         _refused(_drawCall(1, _point("net_delta")), MarginLender.AboveLimit.selector);
         _refused(abi.encodeCall(_lender.repay, (_account, LIMIT + 1)), MarginLender.AboveLimit.selector);
+    }
+
+    function test_who_is_overdue_draws_no_more() public {
+        _show(_account);
+        _draw(OWNER, 1, _point("net_delta"));
+        CHEATS.warp(block.timestamp + _lender.TERM() + 1);
+        postEpoch(false, false);
+        _show(_account);
+        CHEATS.prank(CHEATS.addr(OWNER));
+        _refused(_drawCall(1, _point("net_delta")), MarginLender.Overdue.selector);
     }
 
     function test_an_account_that_proved_no_margin_draws_nothing() public {
@@ -152,11 +163,60 @@ contract ExamplesTest is ZkMarginFixture {
         require(_commitment(account) == request.commitmentNew, "withdrawn");
     }
 
+    function test_nobody_elses_account_is_funded() public {
+        usdc.mint(address(_wallet), 50e6);
+        bytes memory call = abi.encodeCall(_wallet.fund, (_maker, usdc, 50e6));
+        _refusedBy(address(_wallet), call, TradingWallet.AccountForeign.selector);
+    }
+
+    function test_what_is_left_over_goes_to_the_treasury() public {
+        bytes32 account = _openWallet();
+        usdc.mint(address(_wallet), 50e6);
+        _wallet.fund(account, usdc, 50e6);
+        _wallet.pullBack(0, usdc, 20e6);
+        require(usdc.balanceOf(TREASURY) == 20e6, "pulled back");
+        ActionRequest memory request;
+        (request.account, request.deadline, request.cash) = (account, NEVER, 30e6);
+        (request.commitmentOld, request.commitmentNew) = (_commitment(account), fresh());
+        _wallet.deposit(request);
+        (request.commitmentOld, request.commitmentNew) = (_commitment(account), fresh());
+        request.recipient = address(this);
+        bytes memory call = abi.encodeCall(_wallet.withdrawFlat, (request, true));
+        _refusedBy(address(_wallet), call, TradingWallet.RecipientWrong.selector);
+        request.recipient = TREASURY;
+        _wallet.withdrawFlat(request, true);
+        require(house.accountOf(account).status == Status.CLOSED, "closed");
+    }
+
+    function test_the_contract_does_what_an_owner_must() public {
+        bytes32 account = _openWallet();
+        _wallet.act(abi.encodeCall(IAccountDesk.invalidate, (0, "digest")));
+        require(house.isInvalidated(account, "digest"), "revoked");
+        bytes memory call = abi.encodeCall(_wallet.act, (abi.encodeCall(IClearingHouse.collectFees, (address(this)))));
+        _refusedBy(address(_wallet), call, TradingWallet.CallNotTaken.selector);
+    }
+
     function test_only_the_operator_acts() public {
         TradeRequest memory request;
+        ActionRequest memory action;
+        OpenRequest memory opening;
+        bytes[9] memory calls = [
+            abi.encodeCall(_wallet.trade, (request)),
+            abi.encodeCall(_wallet.approveTrade, (request, true)),
+            abi.encodeCall(_wallet.deposit, (action)),
+            abi.encodeCall(_wallet.withdraw, (action)),
+            abi.encodeCall(_wallet.withdrawFlat, (action, false)),
+            abi.encodeCall(_wallet.open, (opening)),
+            abi.encodeCall(_wallet.fund, (_account, usdc, 1)),
+            abi.encodeCall(_wallet.pullBack, (0, usdc, 1)),
+            abi.encodeCall(_wallet.act, (abi.encodeCall(IAccountDesk.invalidate, (0, "digest"))))
+        ];
+        for (uint256 i = 0; i < calls.length; i++) {
+            CHEATS.prank(TREASURY);
+            _refusedBy(address(_wallet), calls[i], TradingWallet.OperatorOnly.selector);
+        }
         CHEATS.prank(TREASURY);
-        bytes memory call = abi.encodeCall(_wallet.trade, (request));
-        _refusedBy(address(_wallet), call, TradingWallet.OperatorOnly.selector);
+        _refusedBy(address(_wallet), abi.encodeCall(_wallet.collectFees, ()), TradingWallet.OperatorOnly.selector);
     }
 
     // ------------------------------------------------------------------ how it is done

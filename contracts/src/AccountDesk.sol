@@ -149,7 +149,8 @@ contract AccountDesk is AccountBook, Delegated, IAccountDesk {
         VERIFIER.verify(key, transition, G1(0, 0), G1(0, 0), request.proof);
 
         head.keyVersion = SafeCast.toUint8(keyVersion);
-        head.state &= ~MARGIN; // it was proved under the revoked key
+        // Margin was proved under the revoked key, and no desk rekeys under the new one.
+        head.state &= ~(MARGIN | MUST_REKEY);
         _store(record, head);
         emit Moved(request.account, keyVersion);
     }

@@ -6,12 +6,15 @@ import {ActionPath} from "./ActionPath.sol";
 import {CollateralVault} from "./CollateralVault.sol";
 import {Delegated} from "./Delegated.sol";
 import {VaultDesk} from "./VaultDesk.sol";
+import {ActionKind, ActionRules} from "./generated/ActionRules.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
+import {PolicyAttestation} from "./interfaces/IClearingHouse.sol";
 import {DefaultCase, IDefaultBook} from "./interfaces/IDefaultBook.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
 import {IMarginVerifier} from "./interfaces/IMarginVerifier.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
+import {Attestations} from "./libraries/Attestations.sol";
 import {Bn254} from "./libraries/Bn254.sol";
 
 /// @title DefaultBook
@@ -56,6 +59,7 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
         uint40 window
     ) AccountBook(registry, oracle, verifier, wallets) VaultDesk(vault) {
         registry.transitionKey(keyVersion); // reverts unless the key is live
+        _requireBetween("window", window, 10 minutes, 1 days);
         (SERVED, WINDOW) = (keyVersion, window);
     }
 
@@ -88,6 +92,16 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
         if (_statusOf(head.state) != Status.FROZEN || case_.frozenAt == 0) revert NotInDefault(account);
     }
 
+    /// @dev Reverts where the account could be redeemed: a solvent owner keeps its book, also before it says so.
+    function _requireUnproved(
+        bytes32 account,
+        uint256 commitment,
+        AccountHead memory head,
+        DefaultCase storage case_
+    ) internal view {
+        if (_hasProved(account, commitment, head, case_.frozenAt)) revert Redeemable(account);
+    }
+
     function _requireServed(bytes32 account, AccountHead memory head) internal view {
         if (head.keyVersion != SERVED) revert KeyVersionWrong(account, head.keyVersion, SERVED);
     }
@@ -95,6 +109,23 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
     function _setStatus(AccountRecord storage record, AccountHead memory head, Status status) internal {
         head.state = (head.state & ~STATUS) | uint8(status);
         _store(record, head);
+    }
+
+    /// @dev Whether the account, as it is, has proved margin since then, at an epoch that still serves such proofs.
+    function _hasProved(
+        bytes32 account,
+        uint256 commitment,
+        AccountHead memory head,
+        uint40 since
+    ) internal view returns (bool) {
+        uint256 oldest = block.timestamp - ORACLE.maxAgeOf(ActionKind.ATTEST);
+        if (oldest < since) oldest = since;
+        if (head.provenAt >= oldest && head.state & MARGIN != 0) return !ORACLE.isRevoked(head.provenEpoch);
+        PolicyAttestation memory kept = Attestations.unpack(_attestations[account][ActionRules.NAME_MAINTENANCE]);
+        return
+            kept.time >= oldest &&
+            kept.tag == Attestations.tag(commitment, head.keyVersion, ActionRules.NAME_MAINTENANCE, 0) &&
+            !ORACLE.isRevoked(kept.epoch);
     }
 
     /// @dev Seconds of the clock of deadlines, as the last tick left it.
@@ -113,6 +144,11 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
     function _advanced(Checkpoint memory last) internal view returns (uint40) {
         uint40 elapsed = last.time == 0 ? 0 : uint40(block.timestamp) - last.time;
         return last.clock + (elapsed < LONGEST_TICK ? elapsed : LONGEST_TICK);
+    }
+
+    function _requireBetween(bytes32 what, uint256 value, uint256 least, uint256 most) internal pure {
+        if (value < least) revert TermsInvalid(what, value, least);
+        if (value > most) revert TermsInvalid(what, value, most);
     }
 
     function _defaults() internal pure returns (Defaults storage defaults) {

@@ -7,7 +7,6 @@ import {DefaultBook} from "./DefaultBook.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Appraisal, Bid, Flow, Messages, Reveal} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
-import {PolicyAttestation} from "./interfaces/IClearingHouse.sol";
 import {DefaultCase} from "./interfaces/IDefaultBook.sol";
 import {BidRequest, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
 import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
@@ -46,7 +45,6 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     ) DefaultBook(registry, oracle, verifier, wallets, vault, keyVersion, terms.window) {
         _requireBetween("lease", terms.lease, 1 hours, 1 days);
         _requireBetween("grace", terms.grace, 10 minutes, 1 days);
-        _requireBetween("window", terms.window, 10 minutes, 1 days);
         _requireBetween("auction", terms.auction, 10 minutes, 1 days);
         _requireBetween("lateFee", terms.lateFee, 0, 100e6);
         _requireBetween("bounty", terms.bounty, 0, 500e6);
@@ -111,7 +109,8 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
 
         Defaults storage defaults = _defaults();
         delete defaults.cases[account];
-        head.state |= MUST_REKEY; // its committee may have opened it
+        // Its committee may have opened it. Under another key version there is no desk that would rekey it.
+        if (head.keyVersion == SERVED) head.state |= MUST_REKEY;
         _setStatus(record, head, Status.ACTIVE);
         uint64 fee = _takeFromBond(account, LATE_FEE);
         defaults.surplus += fee;
@@ -179,6 +178,7 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
             request.book
         );
         _requirePrice(request, bookRecord, case_);
+        _requireUnproved(request.book, bookRecord.commitment, bookHead, case_);
         cashFlow = _cashFlow(request);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         Action memory action = _start(ActionKind.TRADE);
@@ -404,33 +404,11 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
         return attestedAt > head.provenAt ? attestedAt : head.provenAt;
     }
 
-    /// @dev Whether the account, as it is, has proved margin since then, at an epoch that still serves such proofs.
-    function _hasProved(
-        bytes32 account,
-        uint256 commitment,
-        AccountHead memory head,
-        uint40 since
-    ) private view returns (bool) {
-        uint256 oldest = block.timestamp - ORACLE.maxAgeOf(ActionKind.ATTEST);
-        if (oldest < since) oldest = since;
-        if (head.provenAt >= oldest && head.state & MARGIN != 0) return !ORACLE.isRevoked(head.provenEpoch);
-        PolicyAttestation memory kept = Attestations.unpack(_attestations[account][ActionRules.NAME_MAINTENANCE]);
-        return
-            kept.time >= oldest &&
-            kept.tag == Attestations.tag(commitment, head.keyVersion, ActionRules.NAME_MAINTENANCE, 0) &&
-            !ORACLE.isRevoked(kept.epoch);
-    }
-
     /// @dev Takes up to that much of the bond out of its inbox; what is taken is in the vault and nobody's yet.
     function _takeFromBond(bytes32 account, uint64 most) private returns (uint64 amount) {
         bytes32 bond = bondOf(account);
         uint256 funded = VAULT.inbox(bond, VAULT.CASH());
         amount = funded < most ? uint64(funded) : most;
         if (amount != 0) VAULT.absorb(bond, amount, new Flow[](0));
-    }
-
-    function _requireBetween(bytes32 what, uint256 value, uint256 least, uint256 most) private pure {
-        if (value < least) revert TermsInvalid(what, value, least);
-        if (value > most) revert TermsInvalid(what, value, most);
     }
 }

@@ -34,6 +34,7 @@ contract SaleDesk is DefaultBook, ISaleDesk {
         );
         uint256 bookCommitment = bookRecord.commitment;
         _requireOnSale(request, bookCommitment, case_);
+        _requireUnproved(request.book, bookCommitment, bookHead, case_);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         Action memory action = _start(ActionKind.TRADE);
         AccountHead memory head;

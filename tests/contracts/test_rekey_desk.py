@@ -187,7 +187,9 @@ def test_a_redeemed_account_trades_again_under_a_new_key_alone(office):
     assert refused("RekeyFirst", world.house.trade, world.make_trade(bob, alice, epoch)) == {"account": alice.id}
     world.house.attest(world.make_attest(alice, epoch))
     world.deposit(alice, 5)
+    assert world.house.is_current(alice.id, 60)
     office.send(office.make())
+    assert not world.house.is_current(alice.id, 60), "an attestation is of the commitment before"
     world.house.trade(world.make_trade(alice, bob, world.post()))
 
 
@@ -211,6 +213,26 @@ def test_an_account_of_another_key_version_does_not_move(office):
         world.house.move(world.make_move(world.alice))
     fields = refused("KeyVersionWrong", office.send, office.make())
     assert (fields["accountVersion"], fields["epochVersion"]) == (successor, 1)
+
+
+@pytest.mark.property("P-178")
+@pytest.mark.parametrize("is_redeemed_first", [True, False])
+def test_under_another_key_version_nobody_waits_for_a_new_viewing_key(office, is_redeemed_first):
+    """No desk gives it one there, so its positions could never be closed."""
+    world, alice, bob = office.world, office.world.alice, office.world.bob
+    if is_redeemed_first:
+        office.redeem()
+    else:
+        office.court.freeze()
+    world.revoke_key()
+    with world.under_key(2):
+        for account in (alice, bob):
+            world.house.move(world.make_move(account))
+        if not is_redeemed_first:
+            world.chain.travel(5)
+            world.house.attest(world.make_attest(alice, world.post()))
+            office.court.desk.redeem(alice.id)
+        world.house.trade(world.make_trade(alice, bob, world.post()))
 
 
 @pytest.mark.property("P-176")

@@ -81,14 +81,14 @@ def test_what_is_left_is_redeemed_by_a_proof_of_maintenance(court):
 
 
 @pytest.mark.property("P-172")
-def test_a_proof_from_before_the_sale_redeems_nobody(court):
-    """It was of the book with the part."""
+def test_an_owner_who_has_proved_margin_since_keeps_its_book(court):
+    """Also before anybody redeems it: else a buyer with offer and proofs ready comes first."""
     court.put_on_sale()
     world, alice = court.world, court.world.alice
     world.chain.travel(5)
     world.house.attest(world.make_attest(alice, world.post()))
-    court.sell(court.make_sale())
-    refused("NotRedeemable", court.desk.redeem, alice.id)
+    assert refused("Redeemable", court.sell, court.make_sale())["account"] == alice.id
+    court.desk.redeem(alice.id)
 
 
 @pytest.mark.property("P-171")

@@ -16,9 +16,11 @@ struct Loan {
 
 /// @title An example: a lender that grants credit to owners of hidden accounts
 /// @notice An owner draws on its credit while its account is current, and meets a policy that the lender names.
-/// @dev Warning: it is an unsecured loan. Nothing can be seized from an account, its owner may trade or leave right
-///      after drawing, and an empty account is current: the policy has to say what repays the loan, as "worth at least
-///      the limit after a fall of 20 %" does. Publishers decide by quorum what the policy of that name contains.
+/// @dev Warning: it is an unsecured loan, and the limit is for each account: one owner opens as many as it likes, and
+///      may move one book from account to account. Lend to owners whom you know. Nothing can be seized from an account,
+///      its owner may trade or leave right after drawing, and an empty account is current: the policy has to say what
+///      repays the loan, as "worth at least the limit after a fall of 20 %" does. Publishers decide by quorum what the
+///      policy of that name contains.
 contract MarginLender {
     using SafeERC20 for IERC20;
 
@@ -26,7 +28,7 @@ contract MarginLender {
     uint256 public constant MAX_AGE = 5 minutes;
     /// @notice Seconds until a loan is due.
     uint40 public constant TERM = 7 days;
-    /// @notice Most that one account's owner may owe, units of the token.
+    /// @notice Most that may be owed for one account, units of the token.
     uint128 public immutable LIMIT;
     /// @notice Name of the policy that it asks for.
     bytes32 public immutable POLICY;
@@ -60,6 +62,10 @@ contract MarginLender {
     /// @param account The account.
     /// @param time Unix seconds of the prices at which it did; 0 if it did not.
     error NotAttested(bytes32 account, uint40 time);
+    /// @notice The loan was due before.
+    /// @param account The account.
+    /// @param due Unix seconds.
+    error Overdue(bytes32 account, uint40 due);
     /// @notice More than the limit.
     /// @param amount Would be owed.
     /// @param limit Allowed.
@@ -82,6 +88,7 @@ contract MarginLender {
         if (time == 0 || time + MAX_AGE < block.timestamp) revert NotAttested(account, time);
 
         Loan storage loan = loanOf[account];
+        if (loan.amount != 0 && block.timestamp > loan.due) revert Overdue(account, loan.due);
         uint256 owed = uint256(loan.amount) + amount;
         if (owed > LIMIT) revert AboveLimit(owed, LIMIT);
         if (loan.amount == 0) loan.due = uint40(block.timestamp) + TERM;

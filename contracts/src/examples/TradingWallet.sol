@@ -4,8 +4,10 @@ pragma solidity ^0.8.28;
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IAccountDesk} from "../interfaces/IAccountDesk.sol";
 import {ActionRequest, IClearingHouse, OpenRequest, TradeRequest} from "../interfaces/IClearingHouse.sol";
+import {IRekeyDesk} from "../interfaces/IRekeyDesk.sol";
 
 /// @title An example: a protocol whose contract owns a hidden account and trades with it
 /// @notice The contract is the account's auth. What it sends itself needs no signature; what a counterparty or relayer
@@ -28,6 +30,12 @@ contract TradingWallet is IERC1271 {
 
     /// @notice Only the operator may do this.
     error OperatorOnly();
+    /// @notice The account is not this contract's.
+    /// @param account The account.
+    error AccountForeign(bytes32 account);
+    /// @notice Not among the calls that `act` makes.
+    /// @param selector Of the call.
+    error CallNotTaken(bytes4 selector);
     /// @notice Money leaves to the treasury alone.
     /// @param recipient Was named.
     error RecipientWrong(address recipient);
@@ -53,6 +61,8 @@ contract TradingWallet is IERC1271 {
     /// @param token The token.
     /// @param amount Units of it.
     function fund(bytes32 account, IERC20 token, uint256 amount) external onlyOperator {
+        // Whoever may fund another's account pays out to its owner.
+        if (HOUSE.accountOf(account).auth != address(this)) revert AccountForeign(account);
         token.forceApprove(address(HOUSE.VAULT()), amount);
         HOUSE.VAULT().fund(account, address(token), amount);
     }
@@ -74,6 +84,43 @@ contract TradingWallet is IERC1271 {
     function withdraw(ActionRequest calldata request) external onlyOperator {
         if (request.recipient != TREASURY) revert RecipientWrong(request.recipient);
         HOUSE.withdraw(request);
+    }
+
+    /// @notice Leaves a venue without derivatives, to the treasury; needs no epoch.
+    /// @param request Without a signature.
+    /// @param closes Whether the account is closed.
+    function withdrawFlat(ActionRequest calldata request, bool closes) external onlyOperator {
+        if (request.recipient != TREASURY) revert RecipientWrong(request.recipient);
+        if (closes) HOUSE.close(request);
+        else HOUSE.withdrawFlat(request);
+    }
+
+    /// @notice Takes tokens back out of an inbox, to the treasury.
+    /// @param index Of this contract's account.
+    /// @param token The token.
+    /// @param amount Units of it.
+    function pullBack(uint64 index, IERC20 token, uint256 amount) external onlyOperator {
+        HOUSE.VAULT().pullBack(index, address(token), amount, TREASURY);
+    }
+
+    /// @notice Fees that this contract earned by submitting, to the treasury.
+    function collectFees() external onlyOperator {
+        HOUSE.collectFees(TREASURY);
+    }
+
+    /// @notice What moves no money and an owner must be able to do: keep up with the listing, prove, take a new viewing
+    ///         key, follow a successor of the verification key, revoke a signed action.
+    /// @param call Calldata for the clearing house.
+    function act(bytes calldata call) external onlyOperator {
+        bytes4 selector = bytes4(call);
+        if (
+            selector != IClearingHouse.cure.selector &&
+            selector != IClearingHouse.roll.selector &&
+            selector != IAccountDesk.move.selector &&
+            selector != IAccountDesk.invalidate.selector &&
+            selector != IRekeyDesk.rekey.selector
+        ) revert CallNotTaken(selector);
+        Address.functionCall(address(HOUSE), call);
     }
 
     /// @notice Lets a counterparty or a relayer carry in one side of a trade. `IAccountViews.digestsOf` makes the

@@ -25,6 +25,14 @@ struct DefaultCase {
 /// @notice Errors, and what all are made for.
 /// @dev Safety assumptions and Liveness assumptions: those of IDefaultDesk.
 interface IDefaultBook {
+    /// @notice Terms that contradict each other, or a part that is missing.
+    /// @param what Which of them.
+    /// @param value Given.
+    /// @param limit Allowed.
+    error TermsInvalid(bytes32 what, uint256 value, uint256 limit);
+    /// @notice The account has proved maintenance since its freeze: it can be redeemed, and nothing of it is sold.
+    /// @param account The account.
+    error Redeemable(bytes32 account);
     /// @notice The account is not in default.
     /// @param account The account.
     error NotInDefault(bytes32 account);

@@ -120,11 +120,6 @@ interface IDefaultDesk is IDefaultBook {
     /// @param amount Micro-dollars.
     event SurplusAdded(uint256 amount);
 
-    /// @notice Terms that contradict each other, or a part that is missing.
-    /// @param what Which of them.
-    /// @param value Given.
-    /// @param limit Allowed.
-    error TermsInvalid(bytes32 what, uint256 value, uint256 limit);
     /// @notice The clock ticks at most once a second.
     /// @param time Unix seconds of the last tick.
     error TickTooEarly(uint40 time);
@@ -200,8 +195,8 @@ interface IDefaultDesk is IDefaultBook {
     function appraise(bytes32 account, uint64 epoch, int128 equity, int128 floor, bytes[] calldata signatures) external;
 
     /// @notice Takes a book over at a price not below the present one. Anyone may call, or the named submitter.
-    /// @dev Reverts with `NotInDefault`, `BookStale`, `NoAuction`, `PriceTooLow`, `CashFlowTooLarge`, and as a trade's
-    ///      side.
+    /// @dev Reverts with `NotInDefault`, `BookStale`, `NoAuction`, `PriceTooLow`, `Redeemable`, `CashFlowTooLarge`, and
+    ///      as a trade's side.
     /// @param request The bid.
     /// @return cashFlow Micro-dollars into the bidder's account.
     function bid(BidRequest calldata request) external returns (int128 cashFlow);

@@ -34,8 +34,9 @@ struct RekeyRequest {
 /// @notice Whoever has an account's viewing key reads all that it does under it. After an opening the owner moves to a
 ///         new key, which shuts the committee out again; it may do so at any time. An account that was redeemed from
 ///         default takes no part in a trade before it has (`RekeyFirst`).
-///         State, deadline and the margin that was proved stay. Attestations are of a commitment, so those of a named
-///         policy have to be made again.
+///         State, deadline and the margin of the last written proof stay. Every attestation, of maintenance too, is of
+///         the old commitment and has to be made again: until then the account may not be current. That the new key is
+///         another one is the owner's business.
 /// @dev Safety assumptions
 ///      - Those of IRekeyVerifier.
 ///      Liveness assumptions
