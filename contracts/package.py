@@ -129,8 +129,3 @@ def _describe() -> dict[str, Any]:
         "files": ["abi", "deployments", "forge", "src", "remappings.txt"],
         "peerDependencies": {"@openzeppelin/contracts": packages["@openzeppelin/contracts"]},
     }
-
-
-def _constant(name: str) -> str:
-    """`IAccountViews` to `iAccountViewsAbi`, `ClearingHouse` to `clearingHouseAbi`."""
-    return f"{name[0].lower()}{name[1:]}Abi"

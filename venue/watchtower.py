@@ -11,12 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
 from zkmargin.contracts.batches import carry_attestations
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.requests import ActionRequest
 from zkmargin.contracts.trading import Trader, Venue
+from zkmargin.contracts.venue import Records
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.errors import ZkMarginError
 from zkmargin.engine.house import House
@@ -33,8 +34,9 @@ from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.statement.secret import Secret
 from zkmargin.venue.errors import AccountNotOpen
 
-RENEW_SECONDS = 3600
-"""Age of an account's last proof from which on it is renewed: the shortest lease of a proof is as long."""
+RENEW_SECONDS = 1800
+"""Age of an account's last proof from which on it is renewed: well below the shortest lease of a proof, an hour, so
+that a round, the epoch that it waits for and one failure fit between."""
 ROUND_SECONDS = 300
 """What a round's proofs may take."""
 Report = Callable[[str, str], None]
@@ -75,9 +77,10 @@ class Watchtower:
 
     def run_round(self, report: Report) -> list[bytes]:
         """Everything once; one account that fails keeps no other from being done. Returns the accounts attested for."""
-        live = [trader for account in self.keys if (trader := self._catch_up(account, report)) is not None]
+        records = cache(partial(self.venue.contracts.read_records, self.venue.facts.preset))
+        live = [trader for account in self.keys if (trader := self._catch_up(account, records, report)) is not None]
         epoch = self.venue.current_epoch()
-        transitions = dict(self._build(self._list_due(live, epoch), epoch, report))
+        transitions = dict(self._build(self._list_due(live, epoch, report), epoch, report))
         proved = dict(self._prove(transitions, epoch, report))
         if not proved:
             return []
@@ -96,33 +99,36 @@ class Watchtower:
                 done.append(account)
         return done
 
-    def _catch_up(self, account: bytes, report: Report) -> Trader | None:
+    def _catch_up(self, account: bytes, records: Callable[[], Records], report: Report) -> Trader | None:
         """The account as the chain has it now, None where it is not open or cannot be rebuilt."""
         try:
             status = self.venue.contracts.house.get_account(account).status
             if status not in (Status.ACTIVE, Status.FROZEN):
                 raise AccountNotOpen(account, status.name.lower(), "one that is open")
-            trader = self._watched.get(account) or self._recover(account)
+            trader = self._watched.get(account) or self._recover(account, records())
             self._watched[account] = trader
             if self.venue.catch_up(trader):
                 report("0x" + account.hex(), "taken to the listing in force")
             return trader
         except ZkMarginError as fault:
-            report("0x" + account.hex(), f"{type(fault).__name__}: {fault}")
+            _report_fault(report, account, fault)
             return None
 
-    def _recover(self, account: bytes) -> Trader:
+    def _recover(self, account: bytes, records: Records) -> Trader:
         venue = self.venue
-        records = venue.contracts.read_records(venue.facts.preset)
         held = recover_account(
             account, records.history, venue.domain, venue.facts.preset, records.settlements, self.keys[account]
         )
         return Trader(venue, AccountClient(KeyHolder(held.auth), held, venue.facts, venue.provers))
 
-    def _list_due(self, traders: Iterable[Trader], epoch: Epoch) -> Iterator[Trader]:
+    def _list_due(self, traders: Iterable[Trader], epoch: Epoch, report: Report) -> Iterator[Trader]:
         """Accounts whose last proof of margin is older than `renew`, and not of this epoch."""
         for trader in traders:
-            proved = self.venue.contracts.views.get_proved(trader.id)
+            try:
+                proved = self.venue.contracts.views.get_proved(trader.id)
+            except ZkMarginError as fault:
+                _report_fault(report, trader.id, fault)
+                continue
             if proved.epoch < epoch.number and self.venue.time - proved.time >= self.renew:
                 yield trader
 
@@ -139,7 +145,7 @@ class Watchtower:
                 )
                 yield trader.id, built
             except ZkMarginError as fault:
-                report("0x" + trader.id.hex(), f"{type(fault).__name__}: {fault}")
+                _report_fault(report, trader.id, fault)
 
     def _prove(
         self, transitions: Mapping[bytes, Transition[Action]], epoch: Epoch, report: Report
@@ -155,20 +161,24 @@ class Watchtower:
         work = ProveWitness(self.venue.facts.preset.name, allow_insecure=self.venue.contracts.chain.is_development)
         with ThreadWorkers(work, self.places) as workers:
             farm = Farm(workers, VerifyResult(prover.verifying_key, collect))
-            for outcome in farm.run(self._list_jobs(named, house)):
+            for outcome in farm.run(self._list_jobs(named, house, report)):
                 if isinstance(outcome.result, tuple):
                     yield bytes.fromhex(outcome.job.name[2:]), outcome.result
                 else:
                     report(outcome.job.name, f"{outcome.verdict.value}: {outcome.reason}")
 
-    def _list_jobs(self, named: Mapping[str, Transition[Action]], house: House) -> Iterator[Job]:
+    def _list_jobs(self, named: Mapping[str, Transition[Action]], house: House, report: Report) -> Iterator[Job]:
         deadline, key = time.time() + ROUND_SECONDS, self.venue.provers.transition.key
 
         def make_payload(transition: Transition[Action]) -> bytes:
             return compute_transition_witness(key.circuit, transition).to_wtns()
 
         for name, transition in named.items():
-            level = house.report(transition.after.state).levels["maintenance"]
+            try:
+                level = house.report(transition.after.state).levels["maintenance"]
+            except ZkMarginError as fault:
+                _report_fault(report, bytes.fromhex(name[2:]), fault)
+                continue
             yield Job(
                 name,
                 partial(make_payload, transition),
@@ -196,3 +206,7 @@ class Watchtower:
             if done == rounds:
                 return
             sleep(interval)
+
+
+def _report_fault(report: Report, account: bytes, fault: ZkMarginError) -> None:
+    report("0x" + account.hex(), f"{type(fault).__name__}: {fault}")

@@ -13,11 +13,14 @@ import typer
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.account import parse_number
 from zkmargin.scripts.cli.connection import Connection, with_wallet
+from zkmargin.scripts.cli.inputs import require_writable
 from zkmargin.scripts.cli.options import AsJson, DeploymentFile, RpcUrl
 
 if TYPE_CHECKING:
+    from zkmargin.contracts.risk_oracle import RiskOracle
     from zkmargin.contracts.trading import Venue
     from zkmargin.engine.margin.claims import Claim
+    from zkmargin.prover.attestation import AttestationRequest
 
 app = typer.Typer(no_args_is_help=True, help="Show a third party one fact of a hidden account, or its whole state.")
 
@@ -59,6 +62,7 @@ def claim(
     from zkmargin.prover.attestation import ProvenAttestation
     from zkmargin.prover.disclosure import build_claim
 
+    _require_out(out, connection, document)
     chosen, given = _choose(name, position, document), parse_number(challenge, "challenge")
     with connection.resume() as (node, trader):
         node.catch_up(trader)
@@ -86,6 +90,7 @@ def state(connection: Connection, out: Out = Path("disclosure.json"), as_json: A
     from zkmargin.prover.groth16.keys import load_proving_key
     from zkmargin.prover.groth16.provers import RevealProver
 
+    _require_out(out, connection)
     with connection.resume() as (node, trader):
         preset, allow = node.facts.preset, node.chain.is_development
         prover = RevealProver(load_proving_key("reveal", preset, allow_insecure=allow), preset)
@@ -99,8 +104,8 @@ def check(
     deployment: DeploymentFile,
     rpc_url: RpcUrl,
     account: Annotated[str, typer.Option(help="The account that is meant, 0x-hex.")],
-    recipient: Annotated[str, typer.Option(help="Your address; for a claim.")] = "0x" + "00" * 20,
-    challenge: Annotated[str, typer.Option(help="The challenge that you chose; for a claim.")] = "0x" + "00" * 32,
+    recipient: Annotated[str | None, typer.Option(help="Your address; needed for a claim.")] = None,
+    challenge: Annotated[str | None, typer.Option(help="The challenge that you chose; needed for a claim.")] = None,
     max_age: Annotated[int, typer.Option(min=0, help="Oldest prices of a claim, seconds.")] = 3600,
     as_json: AsJson = False,
 ) -> None:
@@ -113,13 +118,14 @@ def check(
     from zkmargin.prover.errors import AttestationRefused
     from zkmargin.prover.messages.wallet import Wallet
 
-    content, number, asked = read_object(disclosure), parse_number(account), parse_number(challenge, "challenge")
+    content, number = read_object(disclosure), parse_number(account)
+    asked = None if "state" in content else _read_request(number, recipient, challenge)
     reader = Venue.connect(rpc_url, deployment, Wallet.create())
     try:
-        if "state" in content:
+        if asked is None:
             shown = _check_state(reader, content["state"], number)
         else:
-            shown = _check_claim(reader, content, number, recipient, asked, max_age)
+            shown = _check_claim(reader, content, asked, max_age)
         reason = None
     except AttestationRefused as error:
         shown, reason = {}, str(error)
@@ -147,27 +153,43 @@ def _choose(name: str | None, position: str | None, document: Path | None) -> Cl
     return None if document is None else read_claim(read_object(document))
 
 
-def _check_claim(
-    venue: Venue, content: Mapping[str, Any], account: bytes, recipient: str, challenge: bytes, max_age: int
-) -> dict[str, Any]:
+def _read_request(account: bytes, recipient: str | None, challenge: str | None) -> AttestationRequest:
+    """What the recipient asked for; a claim is checked against nothing else than its own address and challenge."""
+    from zkmargin.prover.attestation import AttestationRequest
+
+    if recipient is None or challenge is None:
+        raise typer.BadParameter("a claim is checked for its recipient: --recipient and --challenge are needed")
+    return AttestationRequest(account, "", recipient, parse_number(challenge, "challenge"))
+
+
+def _check_claim(venue: Venue, content: Mapping[str, Any], asked: AttestationRequest, max_age: int) -> dict[str, Any]:
     """What a claim's file shows; raises `AttestationRefused`, or what says that it is no such file."""
     from zkmargin.engine.errors import OutOfRange
     from zkmargin.engine.margin.claims import read_claim, to_document
-    from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
+    from zkmargin.prover.attestation import ProvenAttestation
     from zkmargin.prover.disclosure import verify_claim
-    from zkmargin.prover.errors import AttestationRefused
 
     claimed, shown = read_claim(content.get("claim") or {}), ProvenAttestation.parse(content.get("attestation"))
     number = shown.message.epoch
+    _require_serving(venue.contracts.oracle, number)
     epoch = venue.read_epoch(number)
-    chain = venue.contracts.read_facts(account, number, venue.provers.transition, epoch.policy_bytes)
-    if venue.contracts.oracle.is_revoked(number):
-        raise AttestationRefused(f"epoch {number} was revoked")
+    chain = venue.contracts.read_facts(asked.account, number, venue.provers.transition, epoch.policy_bytes)
     age = chain.time - epoch.time
     if age > max_age:
         raise OutOfRange("age of the prices, seconds", age, 0, max_age)
-    verify_claim(shown, AttestationRequest(account, "", recipient, challenge), claimed, epoch, chain)
+    verify_claim(shown, asked, claimed, epoch, chain)
     return {"says": str(claimed), "claim": to_document(claimed), "epoch": number, "age": age}
+
+
+def _require_serving(oracle: RiskOracle, number: int) -> None:
+    """Raises `AttestationRefused` for an epoch whose prices the venue takes no more: superseded, or revoked."""
+    from zkmargin.prover.errors import AttestationRefused
+
+    lowest = oracle.get_min_epoch()
+    if number < lowest:
+        raise AttestationRefused(f"epoch {number} was superseded; the lowest that serves is {lowest}")
+    if oracle.is_revoked(number):
+        raise AttestationRefused(f"epoch {number} was revoked")
 
 
 def _check_state(venue: Venue, content: object, account: bytes) -> dict[str, Any]:
@@ -185,8 +207,17 @@ def _check_state(venue: Venue, content: object, account: bytes) -> dict[str, Any
     return {"says": f"holds {lots}; cash {state.cash / 1e6:,.6f} USD", "positions": held, "cash_usd6": state.cash}
 
 
+def _require_out(out: Path, connection: Connection, document: Path | None = None) -> None:
+    """Refuses, before anything is proved, an output that would take the place of what the command reads."""
+    read = (connection.keystore, connection.password_file, connection.key_file, connection.deployment)
+    require_writable(out, *read, document)
+
+
 def _write(out: Path, content: Mapping[str, Any], says: str, as_json: bool) -> None:
-    out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    """Puts the file in its place, readable by its owner alone."""
+    from zkmargin.engine.files import PRIVATE, write_whole
+
+    write_whole(out, json.dumps(content, indent=2) + "\n", mode=PRIVATE)
     if as_json:
         console.print_json({"shows": says, "written": str(out)})
     else:

@@ -116,14 +116,14 @@ def watchtower(
     key_file: Annotated[list[Path], typer.Option(help="Viewing key of an account, as `key` files have it; repeat.")],
     deployment: DeploymentFile = Path("deployment.json"),
     rpc_url: RpcUrl = "http://127.0.0.1:8545",
-    renew: Annotated[int, typer.Option(help="Seconds of age from which on a proof is renewed.", min=1)] = 3600,
+    renew: Annotated[int, typer.Option(help="Seconds of age from which on a proof is renewed.", min=1)] = 1800,
     interval: Annotated[float, typer.Option(help="Seconds between rounds.", min=0.1)] = 60.0,
     rounds: Annotated[int, typer.Option(help="Rounds, then end; 0 goes on.", min=0)] = 0,
     places: Annotated[int, typer.Option(help="Proofs at a time.", min=1)] = 1,
 ) -> None:
     """Attest and roll for accounts whose viewing keys are given; the wallet pays for gas and has no other right.
 
-    Example: zkmargin watchtower --keystore tower.json --key-file alice.key.json --renew 3600
+    Example: zkmargin watchtower --keystore tower.json --key-file alice.key.json --renew 1800
     """
     from zkmargin.contracts.chain import Chain
     from zkmargin.contracts.trading import Venue

@@ -98,13 +98,14 @@ def test_an_owner_discloses_and_a_stranger_checks(team):
         team.json("disclose", "claim", *claim, *asked, "--out", file, *team.wallet("alice"))
         shown = check(*asked)
         assert shown.returncode == 0 and says in shown.stdout
-    assert "challenge is" in check(*asked[:2]).stdout
+    assert "challenge is" in check(*asked[:2], "--challenge", "0x" + "00" * 32).stdout
     claimed = json.loads((team.folder / "disclosure.json").read_text())
     claimed["claim"]["least"] = claimed["claim"]["most"] = 1
     (team.folder / "disclosure.json").write_text(json.dumps(claimed))
     assert "does not verify" in check(*asked).stdout
 
     team.json("disclose", "state", "--out", file, *team.wallet("alice"))
+    assert (team.folder / "disclosure.json").stat().st_mode & 0o777 == 0o600
     assert "holds nothing; cash 100,000.000000 USD" in check().stdout
     team.account("alice", "fund", "--cash", "10", "--mint")
     team.account("alice", "deposit", "--cash", "10")
