@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -142,7 +143,9 @@ def watchtower(
 
 def committee(
     share_file: Annotated[Path, typer.Option(help="This member's share, mode 0600.")],
-    recipient: Annotated[list[str], typer.Option(help="Address that shares may be sealed to; repeat.")],
+    recipient: Annotated[
+        list[str], typer.Option(help="ADDRESS, or ADDRESS:KEY for one relay key alone, that shares may go to; repeat.")
+    ],
     deployment: DeploymentFile = Path("deployment.json"),
     rpc_url: RpcUrl = "http://127.0.0.1:8545",
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
@@ -161,11 +164,20 @@ def committee(
     from zkmargin.contracts.venue import Contracts
     from zkmargin.venue.committee_service import CommitteeService, make_committee_app
 
+    recipients = dict(map(_parse_recipient, recipient))
     contracts = Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
     record = contracts.deployment
     desk = DefaultDesk(contracts.chain, record.clearing_house, contracts.domain, first_block=record.first_block)
-    service = CommitteeService(desk, read_share_file(share_file), recipient)
+    service = CommitteeService(desk, read_share_file(share_file), recipients)
     uvicorn.run(make_committee_app(service), host=host, port=port, access_log=False, log_level="warning")
+
+
+def _parse_recipient(text: str) -> tuple[str, str | None]:
+    """Address, and the relay key that was named with it."""
+    found = re.fullmatch("(0x[0-9a-fA-F]{40})(?::(0x[0-9a-f]{64}))?", text)
+    if found is None:
+        raise typer.BadParameter(f"recipient {text!r}: 0x and 40 digits are needed, then : and 0x and 64, or nothing")
+    return found[1], found[2]
 
 
 def indexer(

@@ -27,6 +27,7 @@ from zkmargin.engine.files import StrictModel
 from zkmargin.engine.house import House
 from zkmargin.engine.units import Usd6
 from zkmargin.venue.api import answers, queries
+from zkmargin.venue.bodies import BodyLimit
 from zkmargin.venue.errors import IndexUnusable
 from zkmargin.venue.index import tables
 from zkmargin.venue.index.rows import read_state
@@ -85,6 +86,7 @@ class Metrics:
 def make_app(engine: Engine) -> FastAPI:
     """The application over an index."""
     app, metrics = FastAPI(title="zkmargin", version="1", description=__doc__ or ""), Metrics()
+    app.add_middleware(BodyLimit, most=MAX_BODY)
     app.middleware("http")(partial(_watch, metrics))
     app.exception_handler(ZkMarginError)(_refuse)
     _add_index(app, engine)
@@ -101,9 +103,6 @@ def make_app(engine: Engine) -> FastAPI:
 
 async def _watch(metrics: Metrics, request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     """Counts and logs a request by its path's pattern: no account, no body, no query stands in a log."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY:
-        return JSONResponse({"error": "TooLarge", "text": f"allowed: at most {MAX_BODY} bytes"}, 413)
     start = time.monotonic()
     answer = await go_on(request)
     path = getattr(request.scope.get("route"), "path", "other")

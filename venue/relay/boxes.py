@@ -31,6 +31,10 @@ from zkmargin.venue.errors import BoxRefused
 PADDING = 1 << 10
 """Bytes to whose multiple a document is filled up: its length would tell which step of a trade it is."""
 PRIVATE_HEX = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
+KEY_SECONDS = 30 * 24 * 3600
+"""How long a published key is good: its owner publishes again, and one that was stolen is of no use for longer."""
+AHEAD_SECONDS = 300
+"""By which the clock of who published may be ahead."""
 MOST_SEALED = 4 * (MAX_JSON_BYTES + 2 * PADDING) // 3
 """Characters of a sealed box at most."""
 
@@ -41,12 +45,17 @@ class PublishedKey(StrictModel):
     address: str = Field(pattern="^0x[0-9a-fA-F]{40}$")
     key: str = Field(pattern="^0x[0-9a-f]{64}$")
     """X25519, 0x-hex."""
+    issued: int = Field(ge=0, lt=1 << 63)
+    """Unix seconds at which the wallet signed: of two keys the later one is meant."""
     signature: str = Field(pattern="^0x[0-9a-f]{130}$")
 
-    def check(self, address: str) -> PublicKey:
-        """The key, if it is the one of that address; raises `BoxRefused`."""
+    def check(self, address: str, now: float) -> PublicKey:
+        """The key, if it is the one of that address and good at `now`, unix seconds; raises `BoxRefused`."""
+        if not now - KEY_SECONDS <= self.issued <= now + AHEAD_SECONDS:
+            allowed = f"{int(now) - KEY_SECONDS} to {int(now) + AHEAD_SECONDS}"
+            raise BoxRefused("published key", f"it was issued at {self.issued}; allowed: {allowed}; publish it again")
         try:
-            text = make_statement(to_checksum_address(to_address(address)), self.key)
+            text = make_statement(to_checksum_address(to_address(address)), self.key, self.issued)
             signer = EthAccount.recover_message(encode_defunct(text=text), signature=self.signature)
         except Exception as fault:  # eth-keys has a dozen errors for malformed signatures
             raise BoxRefused("published key", f"its signature is none ({type(fault).__name__})") from None
@@ -55,9 +64,10 @@ class PublishedKey(StrictModel):
         return PublicKey(bytes.fromhex(self.key[2:]))
 
 
-def make_statement(address: str, key: str) -> str:
+def make_statement(address: str, key: str, issued: int) -> str:
     """What a wallet signs (EIP-191); no transaction and no message of a venue reads like it."""
-    return f"zkmargin relay key\n\nMessages to {address} may be encrypted to the X25519 key {key}."
+    said = f"From unix time {issued} on, messages to {address} may be encrypted to the X25519 key {key}."
+    return f"zkmargin relay key\n\n{said} It takes the place of every earlier one."
 
 
 class RelayKey:
@@ -90,10 +100,11 @@ class RelayKey:
             raise KeyFileError(f"{path}: a relay key is 0x and 64 hexadecimal digits; the value given is not shown")
         return cls(PrivateKey(bytes.fromhex(text[2:])))
 
-    def publish(self, wallet: Wallet) -> PublishedKey:
-        """With the wallet's signature."""
-        signed = wallet.account.sign_message(encode_defunct(text=make_statement(wallet.address, self.public)))
-        return PublishedKey(address=wallet.address, key=self.public, signature="0x" + bytes(signed.signature).hex())
+    def publish(self, wallet: Wallet, issued: int) -> PublishedKey:
+        """With the wallet's signature, as of `issued`, unix seconds; it revokes the wallet's earlier ones."""
+        text = make_statement(wallet.address, self.public, issued)
+        signature = "0x" + bytes(wallet.account.sign_message(encode_defunct(text=text)).signature).hex()
+        return PublishedKey(address=wallet.address, key=self.public, issued=issued, signature=signature)
 
     def open(self, sealed: str) -> str:
         """The document of a box that was sealed to this key.

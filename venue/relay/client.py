@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -26,7 +27,7 @@ class RelayClient:
 
     def publish(self, key: RelayKey, wallet: Wallet) -> None:
         """Lets others write to the wallet's address; raises `BoxRefused`."""
-        self._ask("POST", "/keys", json=key.publish(wallet).model_dump())
+        self._ask("POST", "/keys", json=key.publish(wallet, int(time.time())).model_dump())
 
     def send(self, document: str, to: str) -> int:
         """Seals a document to the key of an address, after its signature was checked; gives the box's id.
@@ -38,7 +39,7 @@ class RelayClient:
         """
         given = self._ask("GET", f"/keys/{to}")
         try:
-            key = PublishedKey(**given).check(to)
+            key = PublishedKey(**given).check(to, time.time())
         except (TypeError, ValueError):
             raise BoxRefused("published key", "what the relay gives is none") from None
         return int(self._ask("POST", f"/boxes/{to}", json={"sealed": seal(document, key)})["id"])
