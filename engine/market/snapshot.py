@@ -34,6 +34,8 @@ MIN_DAILY_VOLATILITY, MAX_DAILY_VOLATILITY = 0.001, 1.0
 """Allowed forecast of the volatility of daily log returns, fraction."""
 MAX_SOURCE = 1_000
 """Longest source, bytes of UTF-8."""
+NOT_GIVEN: Mapping[Coin, float] = MappingProxyType({})
+"""Stands for zeros of every coin. Any other mapping, an empty one too, must name them all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +75,12 @@ class MarketSnapshot:
     """The publishers' estimate of crowd and depth per coin, for the contagion buffer."""
     contagion_multiplier: float
     """State multiplier of the contagion buffer, 1 to 4, rounded to 0.001."""
-    rates: Mapping[Coin, float] = dataclasses.field(default_factory=dict)
+    rates: Mapping[Coin, float] = dataclasses.field(default_factory=lambda: NOT_GIVEN)
     """Discount rate per coin, fraction per year, continuous; 0 where none is given. A recorded fact: prices are
     undiscounted."""
-    funding: Mapping[Coin, float] = dataclasses.field(default_factory=dict)
+    funding: Mapping[Coin, float] = dataclasses.field(default_factory=lambda: NOT_GIVEN)
     """Funding of the coin's perpetual, fraction per 8 hours, positive when longs pay; 0 where it is not known."""
-    accrued_funding: Mapping[Coin, float] = dataclasses.field(default_factory=dict)
+    accrued_funding: Mapping[Coin, float] = dataclasses.field(default_factory=lambda: NOT_GIVEN)
     """What longs of the coin's perpetual have paid in funding since it was listed, less what they have received, US
     dollars per coin, rounded to 1e-6. The perpetual's price is its mark less this, and may be negative; shocks and
     deltas are of the mark."""
@@ -87,7 +89,8 @@ class MarketSnapshot:
         listing = self.listing
         coins = tuple(listing.preset.coins)
         for field in ("rates", "funding", "accrued_funding"):
-            object.__setattr__(self, field, getattr(self, field) or dict.fromkeys(coins, 0.0))
+            if getattr(self, field) is NOT_GIVEN:
+                object.__setattr__(self, field, dict.fromkeys(coins, 0.0))
         source_size = len(self.source.encode()) if isinstance(self.source, str) else 0
         if not 1 <= source_size <= MAX_SOURCE:
             raise OutOfRange("source", self.source, "1 byte", f"{MAX_SOURCE} bytes of text")
