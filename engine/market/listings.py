@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.errors import OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.market.instruments import (
     KIND_CODES,
     InstrumentKind,
@@ -25,15 +25,19 @@ BOND_FACE = 100.0
 
 
 def to_preset(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
-    """`snapshot` at `preset`: itself, reduced to mini, or with other policy rows; raises as `relist`."""
+    """`snapshot` at the sizes of `preset`: itself, reduced to mini, or with other policy rows.
+
+    The split of the slots stays the market's own. Raises as `relist` and `reduce_to_mini`.
+    """
     preset = get_preset(preset) if isinstance(preset, str) else preset
-    if preset == snapshot.listing.preset:
+    if preset.name == snapshot.listing.preset.name:
         return snapshot
-    return reduce_to_mini(snapshot) if preset == get_preset("mini") else relist(snapshot, preset)
+    return reduce_to_mini(snapshot) if preset.name == "mini" else relist(snapshot, preset)
 
 
 def relist(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
-    """`snapshot` with its listing at `preset`: same slots, same instruments, same prices, other policy rows.
+    """`snapshot` with its listing at `preset`: same slots in the same split, same instruments, same
+    prices, other policy rows.
 
     Presets that differ only in rows hold the same accounts, so a position vector means the same at both.
 
@@ -48,6 +52,7 @@ def relist(snapshot: MarketSnapshot, preset: Preset | str) -> MarketSnapshot:
     slots = snapshot.listing.preset.slots
     if preset.slots != slots:
         raise OutOfRange(f"slots of preset {preset.name}", preset.slots, slots, slots)
+    preset = dataclasses.replace(preset, split=snapshot.listing.preset.split)
     return dataclasses.replace(snapshot, listing=dataclasses.replace(snapshot.listing, preset=preset))
 
 
@@ -59,8 +64,15 @@ def reduce_to_mini(snapshot: MarketSnapshot) -> MarketSnapshot:
     1.15 times the forward (the wings); then, of the latest other expiry, the option nearest to the money. Ties go to
     the lower slot.
 
-    Raises `UnknownName` if a coin lists too little for that.
+    Raises
+    ------
+    WrongKind
+        If the market splits its slots otherwise than presets.json: the rule knows those coins and their netting only.
+    UnknownName
+        If a coin lists too little for that.
     """
+    if not snapshot.listing.preset.is_split_shipped:
+        raise WrongKind("split of a market to reduce", snapshot.listing.preset.split, "the one of presets.json")
     preset = get_preset("mini")
     slots = [slot for coin in preset.coins for slot in _slots_of_mini(snapshot, coin)]
     moved = [dataclasses.replace(snapshot.listing.at(slot), slot=number) for number, slot in enumerate(slots)]

@@ -59,5 +59,7 @@ class Market(MarketSnapshot):
             If there is no such preset.
         OutOfRange
             If it has other slots.
+        WrongKind
+            If it is "mini", and the market splits its slots otherwise than the shipped presets.
         """
         return self.of(to_preset(self, preset))

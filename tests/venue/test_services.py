@@ -11,10 +11,11 @@ import requests
 
 from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
 from tests.chain.test_roll import sleep
+from tests.support.third_coin import list_three_coins
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.errors import ChainUnavailable, Reverted
 from zkmargin.engine.house import House
-from zkmargin.engine.market.file import DATA
+from zkmargin.engine.market.file import DATA, render_market
 from zkmargin.engine.presets import get_preset
 from zkmargin.venue import publishing
 from zkmargin.venue.errors import ProposalRefused, QuorumMissing, ServiceFailed
@@ -271,6 +272,12 @@ def test_a_source_follows_its_file_and_walks_through_a_folder(tmp_path):
     assert file.load(3).contagion_multiplier == 3.0
     with pytest.raises(ServiceFailed, match=r"nowhere\.json"):
         MarketSource(tmp_path / "nowhere.json", preset)
+
+
+def test_a_market_of_three_coins_is_served_with_its_own_split(tmp_path):
+    path = tmp_path / "three.json"
+    path.write_text(render_market(list_three_coins()))
+    assert MarketSource(path, get_preset("mini")).load(1) == list_three_coins()
 
 
 @pytest.mark.slow

@@ -1,14 +1,16 @@
 """A listing at a preset with more rows: nothing but the rows changes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from zkmargin.engine.errors import OutOfRange, UnknownName
+from zkmargin.engine.errors import OutOfRange, UnknownName, WrongKind
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.market.file import load_snapshot, parse_market, render_market
-from zkmargin.engine.market.listings import relist
+from zkmargin.engine.market.listings import relist, to_preset
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.presets import get_preset
+from zkmargin.engine.presets import Split, get_preset
 
 STANDARD = load_snapshot("deribit_2026-08-22")
 
@@ -41,3 +43,27 @@ def test_other_slots_are_refused():
         relist(STANDARD, "mini")
     with pytest.raises(UnknownName, match="preset"):
         relist(STANDARD, "huge")
+
+
+def split_apart(snapshot: MarketSnapshot) -> MarketSnapshot:
+    """The same market with netting between no coins."""
+    preset = snapshot.listing.preset
+    preset = dataclasses.replace(preset, split=Split(preset.split.shares))
+    return dataclasses.replace(snapshot, listing=dataclasses.replace(snapshot.listing, preset=preset))
+
+
+def test_a_market_keeps_its_own_split():
+    """With the shipped one it would net what the market does not, and require too little."""
+    apart = split_apart(STANDARD)
+    assert not apart.listing.preset.split.netting and STANDARD.listing.preset.split.netting
+    assert to_preset(apart, "standard") is apart
+    assert to_preset(apart, get_preset("standard")) is apart
+    wide = to_preset(apart, "wide").listing.preset
+    assert wide.split == apart.listing.preset.split
+    assert (wide.name, wide.rows) == ("wide", get_preset("wide").rows)
+
+
+def test_only_the_shipped_split_is_reduced():
+    assert to_preset(STANDARD, "mini").listing.preset == get_preset("mini")
+    with pytest.raises(WrongKind, match=r"split of a market to reduce is .*; allowed: the one of presets\.json"):
+        to_preset(split_apart(STANDARD), "mini")
