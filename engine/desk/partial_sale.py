@@ -80,6 +80,8 @@ def choose_part(
     ------
     OutOfRange
         If a number is not in its range.
+    ProgrammeFailed
+        If the solver gives no answer, for want of time or otherwise: then nobody knows whether a part redeems.
     """
     require_in_range("discount from the mark", discount, LEAST_DISCOUNT, 0.5)
     deadline = Deadline(require_in_range("seconds of the search", seconds, 0.1, MOST_SECONDS))
@@ -90,7 +92,9 @@ def choose_part(
         search = Search(house, house.get_solvency_policy(target), state, liquidity, Goal.RESTORE, np.inf, deadline)
         try:
             trades = search.find_rounded(search.make_programme())
-        except ProgrammeFailed:
+        except ProgrammeFailed as failure:
+            if not failure.is_infeasible:
+                raise
             continue
         if trades is not None and trades.any():
             return _describe(search, trades)
@@ -98,13 +102,17 @@ def choose_part(
 
 
 def make_sale_liquidity(house: HouseModel, state: AccountState, discount: float) -> Liquidity:
-    """What a book can sell: its positions down to zero, at the discount; collateral too."""
+    """What a book can sell: its positions down to zero, at the discount; collateral too.
+
+    A lot's discount is a micro-dollar at least, also where its mark rounds to nothing.
+    """
     marks, positions = house.marks, state.positions
     base = np.abs(marks).astype(float)
     for item in house.snapshot.listing.by_name.values():
         if item.kind in (InstrumentKind.PERPETUAL, InstrumentKind.FUTURE):
             base[item.slot] = float(house.snapshot.forward[item.slot]) * item.lot_size * USD6
-    less = np.ceil(discount * base).astype(np.int64)
+    least = house.snapshot.listing.is_listed.astype(np.int64)
+    less = np.maximum(least, np.ceil(discount * base).astype(np.int64))
     return Liquidity(
         mark=marks,
         ask=marks + less,

@@ -1,13 +1,19 @@
 """The part of a book in default that is sold: it saves the book at its lowest price, and no cheaper one does."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tests.support.desks import get_books
 from tests.support.house import CALM, CRASH, get_house, make_state
 from zkmargin.engine.account import AccountState
+from zkmargin.engine.desk import hedge_programme
 from zkmargin.engine.desk.partial_sale import DISCOUNT, LEAST_DISCOUNT, choose_part, make_sale_liquidity
 from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.house import House
+from zkmargin.engine.market.instruments import make_instrument
+from zkmargin.engine.policy.linear_programme import ProgrammeFailed
 
 SHARE = 0.8
 """Of the maintenance requirement that the books in default have left."""
@@ -98,6 +104,45 @@ def test_collateral_is_sold_where_the_debt_is_too_large():
     slot = house.snapshot.listing.get("WETH-SPOT").slot
     sale = choose_part(house, fall_into_default(house, make_state(16, {slot: 1_000}, 0)))
     assert sale is not None and set(sale.part) == {slot}
+
+
+def test_a_search_without_an_answer_is_not_called_hopeless(monkeypatch):
+    """Out of time is no proof that no part redeems the book, which would then be auctioned whole."""
+    house = get_house("mini", CRASH)
+    (state, *_) = get_books("mini", CRASH).values()
+
+    def minimise(*_, **__):
+        raise ProgrammeFailed(1, "time limit reached")
+
+    monkeypatch.setattr(hedge_programme, "minimise", minimise)
+    with pytest.raises(ProgrammeFailed, match="time limit reached"):
+        choose_part(house, fall_into_default(house, state))
+
+
+def test_a_short_call_whose_mark_rounds_to_nothing_is_bought_back():
+    """A seller of far calls: worth less than half a micro-dollar a lot, and a requirement all the same."""
+    snapshot = get_house("mini", CALM).snapshot
+    slot = next(item.slot for item in snapshot.listing.by_name.values() if item.is_call)
+    volatility, instruments = snapshot.volatility.copy(), list(snapshot.listing.instruments)
+    volatility[slot], item = 0.05, instruments[slot]
+    instruments[slot] = make_instrument(
+        slot,
+        item.kind,
+        item.underlying,
+        item.lot_size,
+        expiry=item.expiry,
+        strike=4 * snapshot.index[item.underlying],
+        is_call=True,
+    )
+    listing = dataclasses.replace(snapshot.listing, instruments=tuple(instruments))
+    house = House(dataclasses.replace(snapshot, listing=listing, volatility=volatility))
+    assert house.marks[slot] == 0
+    quotes = make_sale_liquidity(house, make_state(16, {slot: -100}, 0), DISCOUNT)
+    assert (quotes.ask - quotes.mark)[slot] == (quotes.mark - quotes.bid)[slot] == 1
+    sale = choose_part(house, fall_into_default(house, make_state(16, {slot: -100}, 0)))
+    assert sale is not None and set(sale.part) == {slot} and sale.mark == 0
+    assert sale.floor_usd6 == sale.part[slot] < 0
+    assert 0 < sale.relief_per_dollar < float("inf")
 
 
 @pytest.mark.parametrize("discount", [0.0, LEAST_DISCOUNT / 2, 0.6, float("nan")])
