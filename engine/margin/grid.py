@@ -18,7 +18,9 @@ Per coin at standard size, 43 cells:
 
 Volatility moves are stated at 30 days and scale with tenor. `mini` has 21: three price moves with volatility up and
 down, the corners, two tails, one move between, the skew, six expiry paths. Which cells stand where was chosen by
-measuring what the worst accepted portfolio can lose (`scripts/measure/worst_accepted_book.py`).
+measuring what the worst accepted portfolio can lose (`scripts/measure/worst_accepted_book.py`). `mini` with three coins
+has 11, a size to test with: the edges of the range with volatility up, volatility down, the corners, two tails and the
+skew. It has no expiry path, so a listing with futures or options that settle within the margin period is refused.
 
     requirement = f (x_BTC + x_ETH + c |n|)   minimised over n
     x_BTC >= loss of BTC in cell s + n move(s);   x_ETH >= loss of ETH in cell s - n move(s)
@@ -238,7 +240,8 @@ class GridModel:
     Raises
     ------
     OutOfRange
-        If the margin period has more days than a path has prices of settlement.
+        If the margin period has more days than a path has prices of settlement; or if a future or option settles within
+        it, and the size has no cells for that.
     """
 
     name = "grid"
@@ -249,7 +252,15 @@ class GridModel:
         self.snapshot, self.parameters = snapshot, parameters
         self.preset = snapshot.listing.preset
         count = Layout(self.preset).cells
+        if not _PLANS[count].expiry:
+            self._refuse_settlements()
         self.cells = {coin: make_cells(coin, count, parameters) for coin in self.preset.coins}
+
+    def _refuse_settlements(self) -> None:
+        for slot in np.flatnonzero(find_settling_day(self.snapshot, self.parameters.time_days) >= 0):
+            what = f"days to expiry of {self.snapshot.listing.at(slot).name}, in a grid without expiry paths"
+            left = float(self.snapshot.years[slot]) * DAYS_PER_YEAR
+            raise OutOfRange(what, left, f"more than {self.parameters.time_days:g}", "any")
 
     @cached_property
     def transfer_charges(self) -> dict[tuple[Coin, Coin], float]:

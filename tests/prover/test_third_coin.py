@@ -25,11 +25,13 @@ from zkmargin.engine.margin.definition import Definition
 from zkmargin.engine.margin.lot_values import LotByLot
 from zkmargin.engine.margin.parameters import load_parameters, read_parameters
 from zkmargin.engine.market.file import parse_market, render_market
+from zkmargin.engine.market.instruments import make_instrument
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.errors import RefusedPolicy
 from zkmargin.engine.policy.layout import Layout
 from zkmargin.engine.presets import Coin, Split, get_preset
+from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import build_transition
 from zkmargin.prover.messages.action_table import ActionKind
@@ -85,6 +87,25 @@ def test_an_epoch_never_changes_the_split(house, parameters):
     snapshot = replace(house.snapshot, listing=replace(house.snapshot.listing, preset=moved))
     with pytest.raises(RefusedSuccession, match="split of the slots is"):
         check_succession(first, House(snapshot, parameters).epoch(10))
+
+
+def expire(slot: int, seconds: int) -> MarketSnapshot:
+    """The market with the slot's instrument settling so soon."""
+    snapshot = list_three_coins()
+    item, instruments = snapshot.listing.at(slot), list(snapshot.listing.instruments)
+    facts = {"expiry": snapshot.time + seconds, "strike": item.strike, "is_call": item.is_call}
+    instruments[slot] = make_instrument(slot, item.kind, item.underlying, item.lot_size, **facts)
+    return replace(snapshot, listing=replace(snapshot.listing, instruments=tuple(instruments)))
+
+
+@pytest.mark.parametrize("slot", [2, 9, SOL_CALL])
+def test_nothing_settles_within_the_margin_period(parameters, slot):
+    """The eleven cells have no expiry path: such a future or option would be margined as if it lived on."""
+    assert House(expire(slot, 3 * SECONDS_PER_DAY), parameters).policies
+    near = expire(slot, SECONDS_PER_DAY)
+    name = near.listing.at(slot).name
+    with pytest.raises(OutOfRange, match=rf"days to expiry of {name}, .* is 1\.0; allowed: more than 2 to any"):
+        _ = House(near, parameters).policies
 
 
 @pytest.mark.parametrize("level", ["initial", "maintenance"])
