@@ -29,6 +29,7 @@ from zkmargin.engine.margin.rebuild import check_rebuilt
 from zkmargin.engine.market.instruments import collateral_lot_sizes
 from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.implication import check_implies
+from zkmargin.engine.presets import Coin
 from zkmargin.prover.groth16.keys import VerifyingKey
 from zkmargin.prover.groth16.points import Point, compute_policy_point, compute_settlement_point
 from zkmargin.prover.messages.records import Epoch, Settlement, TypedMessage
@@ -38,6 +39,9 @@ from zkmargin.prover.ranges import check_range
 
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 """Pairs of policies of which the first implies the second for every state."""
+
+VAULT_COIN = Coin.ETH
+"""Whose spot the vault's token is: it is ether's wrapper (`Deployment.weth`)."""
 
 
 @dataclass(frozen=True)
@@ -317,7 +321,11 @@ def _require(field: str, given: object, expected: object, *, message: str = "Epo
 
 
 def _check_collateral(epoch: RiskEpoch, vault_units: Mapping[int, int]) -> None:
-    sizes = collateral_lot_sizes(epoch.snapshot.listing)
+    """The vault's token is in the slot of its coin's spot, and nowhere else, by the vault's lots."""
+    listing = epoch.snapshot.listing
+    served = {slot: listing.preset.coin_of(slot).value for slot in listing.preset.vault_slots}
+    _require("coins that the vault holds, by slot", served, dict.fromkeys(vault_units, VAULT_COIN.value))
+    sizes = collateral_lot_sizes(listing)
     for slot, units in vault_units.items():
         size = sizes.get(slot)
         if size is None or size * 10**18 != units:

@@ -19,8 +19,9 @@ from zkmargin.engine.margin.parameters import load_parameters
 from zkmargin.engine.margin.rebuild import PolicyNotRebuilt
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.listings import reduce_to_mini
+from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.errors import NotImplied, RefusedPolicy
-from zkmargin.engine.presets import get_preset
+from zkmargin.engine.presets import Split, get_preset
 from zkmargin.prover.groth16.keys import load_verifying_key
 from zkmargin.prover.groth16.points import compute_policy_point, compute_settlement_point
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
@@ -198,10 +199,39 @@ def test_no_solvency_policy_is_missing(key, first, ordinary, missing):
 
 
 @pytest.mark.property("P-46")
-@pytest.mark.parametrize("units", [{8: 10 * WETH_LOT}, {8: WETH_LOT + 1}, {9: WETH_LOT}])
+@pytest.mark.parametrize("units", [{8: 10 * WETH_LOT}, {8: WETH_LOT + 1}])
 def test_lots_of_collateral_are_the_vaults(key, first, ordinary, units):
     with pytest.raises(MessageInvalid, match="lot size of collateral slot"):
         check(key, first, ordinary.epoch, ordinary.message, vault_units=units)
+
+
+@pytest.mark.property("P-46")
+@pytest.mark.parametrize("units", [{}, {9: WETH_LOT}, {0: WETH_LOT}, {0: WETH_LOT, 8: WETH_LOT}])
+def test_the_vault_has_the_slots_of_its_tokens(key, first, ordinary, units):
+    with pytest.raises(MessageInvalid, match="coins that the vault holds, by slot"):
+        check(key, first, ordinary.epoch, ordinary.message, vault_units=units)
+
+
+def swap_coins() -> MarketSnapshot:
+    """Ether in bitcoin's slots and the reverse, with the vault's token in the slot where it always is."""
+    btc, eth = MINI.split.shares
+    split = Split((replace(eth, in_vault=False), replace(btc, in_vault=True)), MINI.split.netting)
+    half, items = MINI.slots // 2, SNAPSHOT.listing.instruments
+    moved = [replace(item, slot=slot) for slot, item in enumerate((*items[half:], *items[:half]))]
+    moved[half] = replace(moved[half], lot_size=WETH_LOT / 10**18)
+    return replace(
+        SNAPSHOT,
+        listing=replace(SNAPSHOT.listing, preset=replace(MINI, split=split), instruments=tuple(moved)),
+        forward=np.roll(SNAPSHOT.forward, half),
+        volatility=np.roll(SNAPSHOT.volatility, half),
+    )
+
+
+@pytest.mark.property("P-46")
+def test_a_first_epoch_with_swapped_coins_is_not_signed(key):
+    """The vault's ether would count as bitcoin; no epoch before it says which slot is whose."""
+    with pytest.raises(MessageInvalid, match=r"coins that the vault holds, by slot is \{8: 'BTC'\}; allowed: \{8: 'ETH'\}"):
+        publish(key, None, House(swap_coins()).epoch(5, urgent=True))
 
 
 def test_an_epoch_follows_its_predecessor(key, first):
