@@ -23,11 +23,12 @@ from zkmargin.venue.errors import IndexUnusable
 from zkmargin.venue.events import EventReader, list_extensions
 from zkmargin.venue.index.database import open_database
 from zkmargin.venue.index.indexer import Indexer
-from zkmargin.venue.index.rows import QUIET, ROWS, read_state
+from zkmargin.venue.index.rows import QUIET, ROWS, list_rows, list_states, read_state
 from zkmargin.venue.index.tables import (
     AccountRow,
     AccountStateRow,
     BlockRow,
+    DefaultRow,
     EventRow,
     FlowRow,
     PaymentStepRow,
@@ -253,6 +254,50 @@ def test_every_event_of_the_desks_and_contracts_is_read():
     events = {item["name"] for name in names for item in compile_contracts()[name].abi if item["type"] == "event"}
     assert {"Frozen", "Redeemed", "Revealed"} <= events - set(ROWS) - set(QUIET)
     assert all(name[0] != "I" for name in names)
+
+
+BOOK, BUYER = "0x" + "0b" * 32, "0x" + "0c" * 32
+OPENED = {"auth": "0x" + "11" * 20, "index": 1, "keyVersion": 1, "generation": 1, "commitment": "7"}
+BOUGHT = {"book": BOOK, "account": BUYER, "commitment": "9", "price": 5, "epoch": 4, "generation": 2}
+
+
+def read_after(engine, name, fields):
+    """The states of the book and of the buyer after one event of two accounts that were opened before, and the
+    default's steps: (status, key version, generation, commitment, attested epoch), and (account, step)."""
+    with Session(engine) as session, session.begin():
+        session.add(BlockRow(number=1, hash="0x" + "11" * 32, time=9))
+        session.flush()
+        said = [("AccountOpened", OPENED | {"account": account}) for account in (BOOK, BUYER)] + [(name, fields)]
+        for place, (said_name, said_fields) in enumerate(said):
+            row = EventRow(
+                block=1, log_index=place, transaction="", contract="ClearingHouse", name=said_name, fields=said_fields
+            )
+            session.add(row)
+            session.flush()
+            session.add_all([*list_rows(row), *list_states(session, row)])
+            session.flush()
+        states = [read_state(session, account) for account in (BOOK, BUYER)]
+        steps = session.execute(select(DefaultRow.account, DefaultRow.step)).all()
+        return [
+            (row.status, row.key_version, row.generation, int(row.commitment, 16), row.attested_epoch) for row in states
+        ], [tuple(step) for step in steps]
+
+
+@pytest.mark.property("P-289")
+@pytest.mark.parametrize(
+    ("name", "fields", "book", "buyer", "steps"),
+    [
+        ("PartSold", BOUGHT | {"bookCommitment": "8", "part": []}, ("active", 1, 1, 8, 0), ("active", 1, 2, 9, 4),
+         [(BOOK, "PartSold")]),
+        ("TakenOver", BOUGHT | {"cashFlow": -5}, ("closed", 1, 1, 7, 0), ("active", 1, 2, 9, 4),
+         [(BOOK, "TakenOver")]),
+        ("AccountRekeyed", {"account": BUYER, "keyVersion": 2, "commitment": "9", "checkpoint": []},
+         ("active", 1, 1, 7, 0), ("active", 2, 1, 9, 0), []),
+    ],
+)  # fmt: skip
+def test_a_sale_is_filed_under_the_book_and_changes_both_sides(engine, name, fields, book, buyer, steps):
+    """A rekeying changes an account as well, and is no step of a default."""
+    assert read_after(engine, name, fields) == ([book, buyer], steps)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def list_rows(event: EventRow) -> list[Table]:
     make = ROWS.get(event.name)
     if make is not None:
         return make(event.id, event.fields)
-    account = event.fields.get("account", event.fields.get("book"))
+    account = event.fields.get("book", event.fields.get("account"))  # a sale's `account` is who buys of the book
     if event.name in QUIET or event.contract != "ClearingHouse" or not isinstance(account, str):
         return []
     return [DefaultRow(event=event.id, account=account, step=event.name, fields=dict(event.fields))]
@@ -189,7 +189,7 @@ ROWS: Mapping[str, Callable[[int, Fields], list[Table]]] = {
     "PaymentReinstated": _make_step("reinstated"),
 }
 """By the event's name."""
-QUIET = ("Skipped", "Confirmed", "Moved", "Invalidated", "RowSkipped")
+QUIET = ("Skipped", "Confirmed", "Moved", "Invalidated", "RowSkipped", "AccountRekeyed")
 """Events of accounts that are no step of a default."""
 
 
@@ -230,7 +230,26 @@ def _change_attested(fields: Fields) -> Iterable[Change]:
 
 def _change_taken(fields: Fields) -> Iterable[Change]:
     yield Change(fields["book"], status="closed")
-    yield Change(fields["account"], generation=fields["generation"], commitment=_to_hex(fields["commitment"]))
+    yield _change_buyer(fields)
+
+
+def _change_sold(fields: Fields) -> Iterable[Change]:
+    yield Change(fields["book"], commitment=_to_hex(fields["bookCommitment"]))
+    yield _change_buyer(fields)
+
+
+def _change_buyer(fields: Fields) -> Change:
+    """Who takes a book, or a part of one, proves initial margin for it."""
+    return Change(
+        fields["account"],
+        generation=fields["generation"],
+        commitment=_to_hex(fields["commitment"]),
+        attested_epoch=int(fields["epoch"]),
+    )
+
+
+def _change_rekeyed(fields: Fields) -> Iterable[Change]:
+    yield Change(fields["account"], key_version=fields["keyVersion"], commitment=_to_hex(fields["commitment"]))
 
 
 CHANGES: Mapping[str, Callable[[Fields], Iterable[Change]]] = {
@@ -244,5 +263,7 @@ CHANGES: Mapping[str, Callable[[Fields], Iterable[Change]]] = {
     "Frozen": lambda fields: [Change(fields["account"], status=Status.FROZEN.name.lower())],
     "Redeemed": lambda fields: [Change(fields["account"], status=Status.ACTIVE.name.lower())],
     "TakenOver": _change_taken,
+    "PartSold": _change_sold,
+    "AccountRekeyed": _change_rekeyed,
 }
 """By the event's name."""
