@@ -158,6 +158,21 @@ class Chain:
             block = self.w3.eth.get_block(BlockNumber(identifier) if isinstance(identifier, int) else identifier)
             return Block(int(block["number"]), bytes(block["hash"]), int(block["timestamp"]), int(block["gasLimit"]))
 
+    def has_block(self, number: int, hash_: bytes) -> bool:
+        """Whether the chain's block of that number is the one of that hash; False where the chain is shorter.
+
+        Raises
+        ------
+        ChainUnavailable
+            If the node does not answer, or fails to give a block that its chain is long enough to have.
+        """
+        try:
+            return self.get_block(number).hash == hash_
+        except ChainUnavailable:
+            if self.get_block("latest").number >= number:
+                raise
+            return False
+
     def get_code(self, address: str, *, block: int | None = None) -> bytes:
         """Code at an address, empty if there is none; at the latest block, or at the end of the one of that number."""
         with self.asking(f"code at {address}"):

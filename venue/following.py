@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from zkmargin.contracts.chain import Block, Chain
-from zkmargin.contracts.errors import ChainUnavailable
 from zkmargin.engine.errors import MalformedFile
 from zkmargin.engine.files import StrictModel, read_model, read_text, write_whole
 
@@ -95,6 +93,8 @@ class Follower(Generic[T]):
 
         Raises
         ------
+        ChainUnavailable
+            If the node fails; what was reached before stays.
         ChainReorganised
             If the block was replaced meanwhile, several times in a row.
         """
@@ -105,11 +105,6 @@ class Follower(Generic[T]):
 
     def _go_on(self, latest: Block) -> tuple[Block, T]:
         first, summary = self._first_block, self._empty
-        if self._reached is not None and self._is_current(self._reached[0]):
+        if self._reached is not None and self._chain.has_block(self._reached[0].number, self._reached[0].hash):
             first, summary = self._reached[0].number + 1, self._reached[1]
         return latest, self._read_on(summary, first, latest.number) if first <= latest.number else summary
-
-    def _is_current(self, block: Block) -> bool:
-        with suppress(ChainUnavailable):  # a chain that is shorter now has no such block
-            return self._chain.get_block(block.number).hash == block.hash
-        return False

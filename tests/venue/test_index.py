@@ -18,7 +18,7 @@ from web3.exceptions import Web3RPCError
 from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
 from zkmargin.contracts.chain import find_free_ports
 from zkmargin.contracts.compile import compile_contracts
-from zkmargin.contracts.errors import ChainReorganised
+from zkmargin.contracts.errors import ChainReorganised, ChainUnavailable
 from zkmargin.venue.errors import IndexUnusable
 from zkmargin.venue.events import EventReader, list_extensions
 from zkmargin.venue.index.database import open_database
@@ -147,6 +147,28 @@ def test_a_chain_that_is_shorter_now_is_followed_back(venue, engine):  # noqa: F
     venue.chain.revert(mark)
     step = indexer.advance()
     assert step.rolled_back and step.is_complete and step.reached == venue.chain.get_block("latest").number
+    require_same(engine, venue)
+
+
+@pytest.mark.slow
+@pytest.mark.property("P-290")
+def test_a_node_that_fails_to_give_one_block_undoes_nothing(venue, engine, monkeypatch):  # noqa: F811
+    indexer, get_block = Indexer(engine, venue.contracts), venue.chain.get_block
+    read_up(indexer)
+    held, reached = list_events(engine), get_block("latest").number
+    venue.chain.travel(1)
+
+    def fail(identifier):
+        if identifier == reached:
+            raise ChainUnavailable(venue.chain.url, f"block {identifier}")
+        return get_block(identifier)
+
+    monkeypatch.setattr(venue.chain, "get_block", fail)
+    with pytest.raises(ChainUnavailable, match=f"block {reached}"):
+        indexer.advance()
+    monkeypatch.undo()
+    assert list_events(engine) == held
+    assert not indexer.advance().rolled_back
     require_same(engine, venue)
 
 

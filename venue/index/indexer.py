@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from zkmargin.contracts.chain import Block
-from zkmargin.contracts.errors import ChainReorganised, ChainUnavailable
+from zkmargin.contracts.errors import ChainReorganised
 from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.errors import ZkMarginError
 from zkmargin.venue.errors import IndexUnusable
@@ -100,7 +100,7 @@ class Indexer:
     def _roll_back(self, session: Session) -> tuple[Block | None, bool]:
         """The last block of the database that the chain still has; rows of later ones are deleted."""
         kept, is_replaced = self._find_last(session), False
-        while kept is not None and not self._is_current(kept.number, _to_hex(kept)):
+        while kept is not None and not self._contracts.chain.has_block(kept.number, kept.hash):
             kept, is_replaced = self._find_last(session, below=kept.number), True
         if is_replaced:
             number = -1 if kept is None else kept.number
@@ -114,16 +114,8 @@ class Indexer:
         row = session.scalars(query if below is None else query.where(BlockRow.number < below)).first()
         return None if row is None else Block(row.number, bytes.fromhex(row.hash[2:]), row.time, 0)
 
-    def _is_current(self, number: int, hash_: str) -> bool:
-        """Whether the chain has that block; raises `ChainUnavailable` where the node does not answer at all."""
-        try:
-            return _to_hex(self._contracts.chain.get_block(number)) == hash_
-        except ChainUnavailable:
-            self._contracts.chain.get_block("latest")
-            return False  # the node answers, and has no block of that number: the chain is shorter
-
     def _require_current(self, block: Block) -> None:
-        if not self._is_current(block.number, _to_hex(block)):
+        if not self._contracts.chain.has_block(block.number, block.hash):
             raise ChainReorganised(self._contracts.chain.url, block.number, 1)
 
     def _read_blocks(self, events: Iterable[VenueEvent], end: Block) -> list[Block]:
