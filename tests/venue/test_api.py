@@ -16,7 +16,17 @@ from zkmargin.venue.index.database import open_database
 from zkmargin.venue.index.indexer import Indexer
 from zkmargin.venue.index.tables import BlockRow, EventRow, PaymentRow, PaymentStepRow
 
-ROUTES = ("/accounts", "/epochs", "/trades", "/flows", "/attestations", "/payments", "/defaults", "/events")
+ROUTES = (
+    "/accounts",
+    "/epochs",
+    "/trades",
+    "/flows",
+    "/attestations",
+    "/payments",
+    "/defaults",
+    "/events",
+    "/rollbacks",
+)
 
 
 @pytest.fixture
@@ -111,7 +121,9 @@ def test_a_follower_gets_each_event_once_and_is_told_of_a_rollback(client, venue
     ids = [int(part.split("id: ")[1].split("\n")[0]) for part in parts]
     assert ids == [event["id"] for event in client.get("/events").json()] and after == ids[-1]
     assert _read_parts(engine, after, rollback) == ([], after, rollback)
-    mark, indexer = venue.chain.snapshot(), Indexer(engine, venue.contracts)
+    earlier, indexer = venue.chain.snapshot(), Indexer(engine, venue.contracts)
+    venue.chain.travel(1)
+    mark = venue.chain.snapshot()
     client.party.attest()
     indexer.advance()
     parts, after, rollback = _read_parts(engine, after, rollback)
@@ -119,9 +131,23 @@ def test_a_follower_gets_each_event_once_and_is_told_of_a_rollback(client, venue
     venue.chain.revert(mark)
     venue.chain.travel(9)
     indexer.advance()
-    (part,), again, _ = _read_parts(engine, after, rollback)
+    (part,), again, rollback = _read_parts(engine, after, rollback)
     assert part.startswith("event: rollback\n") and json.loads(part.split("data: ")[1])["after_event"] == after
     assert again == after
+    # Who connects again, with the event that was undone as the last one, is told too; who begins is not.
+    assert _read_parts(engine, after, None) == ([part], after, rollback)
+    assert _read_parts(engine, after + 1, None) == ([], after + 1, rollback)
+    kept, *_ = _read_parts(engine, 0, None)
+    assert len(kept) == len(ids) and not any(part.startswith("event: rollback") for part in kept)
+
+    venue.chain.revert(earlier)  # deeper, with no event since: the event that was undone before is still above it
+    venue.chain.travel(7)
+    indexer.advance()
+    (part,), *_ = _read_parts(engine, after, rollback)
+    second = json.loads(part.split("data: ")[1])
+    assert second["after_event"] == after
+    assert client.get("/rollbacks", params={"after_event": after}).json()[1:] == [second]
+    assert client.get("/rollbacks", params={"after_event": after + 1}).json() == []
 
 
 def test_an_api_without_an_indexer_says_so(engine):

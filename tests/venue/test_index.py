@@ -269,6 +269,32 @@ def test_the_versions_make_the_tables(engine):
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
 
 
+@pytest.mark.property("P-289")
+def test_a_reader_sees_one_state_while_another_process_writes(engine):
+    writer = open_database(str(engine.url))
+    with Session(engine) as session:
+        assert session.scalars(select(BlockRow.number)).all() == []
+        with Session(writer) as other, other.begin():
+            other.add(BlockRow(number=1, hash="0x" + "11" * 32, time=9))
+        assert session.scalars(select(BlockRow.number)).all() == []
+    with Session(engine) as session:
+        assert session.scalars(select(BlockRow.number)).all() == [1]
+    writer.dispose()
+
+
+def test_a_making_of_the_tables_that_was_ended_is_begun_again(tmp_path, monkeypatch):
+    def end(*arguments, **options):
+        raise KeyboardInterrupt
+
+    url = f"sqlite:///{tmp_path / 'index.db'}"
+    monkeypatch.setattr("alembic.op.create_index", end)  # after the first tables
+    with pytest.raises(KeyboardInterrupt):
+        open_database(url)
+    monkeypatch.undo()
+    with open_database(url).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
 def test_every_event_of_the_desks_and_contracts_is_read():
     """A desk that is added later comes along: its events have a decoder and, with an account, a row."""
     names = list_extensions("ClearingHouse")

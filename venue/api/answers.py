@@ -135,7 +135,7 @@ class Default(Answer):
 
 
 class Rollback(Answer):
-    """Blocks above `block` were replaced: what followed of them counts no more."""
+    """Blocks above `block` were replaced: events of ids at most `after_event` in them count no more."""
 
     block: int
     after_event: int

@@ -85,6 +85,8 @@ class Metrics:
 
 def make_app(engine: Engine) -> FastAPI:
     """The application over an index."""
+    if engine.dialect.name == "postgresql":
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")  # an answer is of one state of the index
     app, metrics = FastAPI(title="zkmargin", version="1", description=__doc__ or ""), Metrics()
     app.add_middleware(BodyLimit, most=MAX_BODY)
     app.middleware("http")(partial(_watch, metrics))
@@ -183,6 +185,13 @@ def _add_index(app: FastAPI, engine: Engine) -> None:
             rows = queries.list_after(session, tables.EventRow, after, limit)
             return [answers.Event.model_validate(row) for row in rows]
 
+    @app.get("/rollbacks")
+    def list_rollbacks(after_event: After = 0) -> list[answers.Rollback]:
+        """Those that may have undone the event `after_event`, or one before it."""
+        with Session(engine) as session:
+            rows = queries.list_rollbacks(session, after_event=after_event)
+            return [answers.Rollback.model_validate(row) for row in rows]
+
     @app.get("/stream", response_class=StreamingResponse)
     async def stream(request: Request, after: After = 0) -> StreamingResponse:
         """Server-sent events: `event` for each new event, with its id, and `rollback` where blocks were replaced.
@@ -193,7 +202,7 @@ def _add_index(app: FastAPI, engine: Engine) -> None:
 
 
 async def _follow(engine: Engine, after: int) -> AsyncIterator[str]:
-    """New events and rollbacks, as they come; of rollbacks those since the beginning of the stream."""
+    """New events and rollbacks, as they come; first the rollbacks since the event that a follower goes on from."""
     rollback: int | None = None
     while True:
         parts, after, rollback = await asyncio.to_thread(_read_parts, engine, after, rollback)
@@ -205,17 +214,21 @@ async def _follow(engine: Engine, after: int) -> AsyncIterator[str]:
 
 
 def _read_parts(engine: Engine, after: int, rollback: int | None) -> tuple[list[str], int, int]:
+    """Rollbacks and events of one state of the index, as a stream has them, and the event and the rollback to go on
+    from. A stream begins with `rollback` None."""
     with Session(engine) as session:
-        undone = [] if rollback is None else queries.list_rollbacks(session, rollback)
-        last = undone[-1].id if undone else rollback
+        if rollback is None:
+            undone = queries.list_rollbacks(session, after_event=after) if after else []
+            last = queries.find_last_rollback(session)
+        else:
+            undone = queries.list_rollbacks(session, rollback)
+            last = undone[-1].id if undone else rollback
         rows = queries.list_after(session, tables.EventRow, after, MOST_ROWS)
         parts = [
             f"event: rollback\ndata: {answers.Rollback.model_validate(row).model_dump_json()}\n\n" for row in undone
         ]
         events = [answers.Event.model_validate(row) for row in rows]
         parts += [f"event: event\nid: {item.id}\ndata: {item.model_dump_json()}\n\n" for item in events]
-        if last is None:
-            last = queries.find_last_rollback(session)
         return parts, events[-1].id if events else after, last
 
 

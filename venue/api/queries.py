@@ -94,9 +94,10 @@ def read_latest_snapshot(session: Session) -> bytes:
     return bytes.fromhex(str(event.fields["snapshot"]).removeprefix("0x"))
 
 
-def list_rollbacks(session: Session, after: int) -> Sequence[RollbackRow]:
-    """Rollbacks after the one of that id."""
-    return session.scalars(select(RollbackRow).where(RollbackRow.id > after).order_by(RollbackRow.id)).all()
+def list_rollbacks(session: Session, after: int = 0, after_event: int = 0) -> Sequence[RollbackRow]:
+    """Rollbacks after the one of that id, of those that may have undone the event `after_event`."""
+    query = select(RollbackRow).where(RollbackRow.id > after, RollbackRow.after_event >= after_event)
+    return session.scalars(query.order_by(RollbackRow.id)).all()
 
 
 def find_last_rollback(session: Session) -> int:

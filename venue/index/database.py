@@ -8,7 +8,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -17,6 +17,8 @@ from zkmargin.venue.errors import IndexUnusable
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
 """How long SQLite waits for another process's writing."""
+WRITES = "zkmargin_writes"
+"""Option of a connection whose transactions keep SQLite's other writers out from their beginning."""
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 """Databases that are built for, by the scheme of their URL, and the driver of each."""
 
@@ -39,8 +41,9 @@ def open_database(url: str) -> Engine:
     engine = create_engine(parsed.set(drivername=driver), pool_pre_ping=True)
     if driver == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     try:
-        with engine.begin() as connection:
+        with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
             config = Config(attributes={"connection": connection})
             config.set_main_option("script_location", str(MIGRATIONS))
             command.upgrade(config, "head")
@@ -50,6 +53,13 @@ def open_database(url: str) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
-    """Rows go with their blocks, and readers see whole states while another process writes."""
+    """Rows go with their blocks, and readers see whole states while another process writes. The driver begins no
+    transaction by itself: it would begin with the first change, so that reads were of no one state, and a change of
+    tables of none."""
+    connection.isolation_level = None
     for setting in ("foreign_keys = ON", "journal_mode = WAL", f"busy_timeout = {BUSY_SECONDS * 1000}"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")

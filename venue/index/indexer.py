@@ -104,9 +104,9 @@ class Indexer:
             kept, is_replaced = self._find_last(session, below=kept.number), True
         if is_replaced:
             number = -1 if kept is None else kept.number
-            after = session.scalar(select(func.max(EventRow.id))) or 0
+            tops = [session.scalar(select(func.max(key))) or 0 for key in (EventRow.id, RollbackRow.after_event)]
             session.execute(delete(BlockRow).where(BlockRow.number > number))
-            session.add(RollbackRow(block=number, after_event=after))
+            session.add(RollbackRow(block=number, after_event=max(tops)))
         return kept, is_replaced
 
     def _find_last(self, session: Session, below: int | None = None) -> Block | None:

@@ -89,7 +89,7 @@ class EventRow(Table):
 
 
 class RollbackRow(Table):
-    """Blocks that were replaced: what was read above `block` counts no more."""
+    """Blocks that were replaced: events of ids at most `after_event` in blocks above `block` count no more."""
 
     __tablename__ = "rollbacks"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -97,7 +97,7 @@ class RollbackRow(Table):
     block: Mapped[int] = mapped_column(Long)
     """Last one that stayed."""
     after_event: Mapped[int] = mapped_column(Long)
-    """Largest id of an event before the rollback."""
+    """Largest id that an event ever had before the rollback."""
 
 
 def of_event() -> Mapped[int]:
