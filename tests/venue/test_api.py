@@ -6,15 +6,17 @@ import logging
 import jsonschema
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
 from zkmargin.engine.account import Portfolio
 from zkmargin.engine.house import House
+from zkmargin.venue.api import queries
 from zkmargin.venue.api.app import LOG, _read_parts, make_app
 from zkmargin.venue.index.database import open_database
 from zkmargin.venue.index.indexer import Indexer
-from zkmargin.venue.index.tables import BlockRow, EventRow, PaymentRow, PaymentStepRow
+from zkmargin.venue.index.tables import BlockRow, EventRow, PaymentRow, PaymentStepRow, VenueRow
 
 ROUTES = (
     "/accounts",
@@ -81,7 +83,14 @@ def test_answers_are_what_the_schema_says_and_what_the_chain_has(client, venue):
         events[-1]
     ]
     assert client.get("/flows", params={"account": "0x" + "00" * 32}).json() == []
-    for path, code in (("/accounts/0x12", 404), ("/flows?account=x", 422), ("/events?limit=501", 422)):
+    for path, code in (
+        ("/accounts/0x12", 422),
+        (f"/accounts/0x{7:064x}", 404),
+        ("/flows?account=x", 422),
+        ("/events?limit=501", 422),
+        (f"/events?after={2**63}", 422),
+        (f"/events?after={2**63 - 1}", 200),
+    ):
         assert client.get(path).status_code == code
 
 
@@ -109,9 +118,9 @@ def test_what_the_engine_computes_is_what_the_commands_print_and_no_log_says_it(
         assert client.post("/margin", content=body).status_code == 413
     lines = [json.loads(record.getMessage()) for record in caplog.records if record.name == LOG.name]
     assert {line["path"] for line in lines} >= set(expected) and "PERPETUAL" not in caplog.text
-    text = client.get("/metrics").text
-    assert 'zkmargin_api_requests_total{path="/margin",status="200"} 1.0' in text
-    assert f"zkmargin_index_epoch {venue.contracts.oracle.get_latest_number()}.0" in text
+    shown = client.get("/metrics").text
+    assert 'zkmargin_api_requests_total{path="/margin",status="200"} 1.0' in shown
+    assert f"zkmargin_index_epoch {venue.contracts.oracle.get_latest_number()}.0" in shown
 
 
 @pytest.mark.slow
@@ -154,6 +163,25 @@ def test_an_api_without_an_indexer_says_so(engine):
     with TestClient(make_app(engine)) as client:
         answer = client.get("/status")
         assert (answer.status_code, answer.json()["error"]) == (503, "IndexUnusable")
+
+
+def test_a_failure_of_the_database_and_of_the_api_is_counted_and_shows_nothing(engine, monkeypatch):
+    def fail(session):
+        raise ZeroDivisionError
+
+    with Session(engine) as session, session.begin():
+        session.add(VenueRow(clearing_house="0x" + "11" * 20, chain_id=1, first_block=0, first_block_hash="0x"))
+        session.execute(text("DROP TABLE defaults"))
+    with TestClient(make_app(engine), raise_server_exceptions=False) as client:
+        answer = client.get("/defaults", params={"account": "0x" + "07" * 32})
+        assert (answer.status_code, answer.json()["error"]) == (503, "IndexUnusable")
+        assert answer.json()["text"] == "the database failed: OperationalError"
+        monkeypatch.setattr(queries, "read_position", fail)
+        assert client.get("/status").status_code == 500
+        monkeypatch.undo()
+        counts = client.get("/metrics").text
+    for path, status in (("/defaults", 503), ("/status", 500)):
+        assert f'zkmargin_api_requests_total{{path="{path}",status="{status}"}} 1.0' in counts
 
 
 @pytest.mark.property("P-291")

@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from web3.exceptions import Web3RPCError
 
@@ -280,6 +280,13 @@ def test_a_reader_sees_one_state_while_another_process_writes(engine):
     with Session(engine) as session:
         assert session.scalars(select(BlockRow.number)).all() == [1]
     writer.dispose()
+
+
+def test_an_error_of_the_database_shows_no_values(engine):
+    with Session(engine) as session, pytest.raises(IntegrityError) as refusal:
+        session.add_all([BlockRow(number=1, hash="words of a request"), BlockRow(number=1, hash="more", time=3)])
+        session.commit()
+    assert "blocks" in str(refusal.value) and "words of a request" not in str(refusal.value)
 
 
 def test_a_making_of_the_tables_that_was_ended_is_begun_again(tmp_path, monkeypatch):

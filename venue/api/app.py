@@ -13,11 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import Field
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from zkmargin.engine.account import Portfolio
@@ -39,11 +40,11 @@ POLL_SECONDS = 0.25
 MAX_BODY = 1 << 20
 """Bytes of a request at most."""
 LOG = logging.getLogger("zkmargin.api")
-NUMBER = Query(pattern="^0x[0-9a-f]{64}$")
+NUMBER = "^0x[0-9a-f]{64}$"
 
-After = Annotated[int, Query(ge=0, description="Event to go on from; 0 begins.")]
+After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Event to go on from; 0 begins.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
-OfAccount = Annotated[str | None, NUMBER]
+OfAccount = Annotated[str | None, Query(pattern=NUMBER)]
 
 
 class PostedPortfolio(StrictModel):
@@ -91,6 +92,7 @@ def make_app(engine: Engine) -> FastAPI:
     app.add_middleware(BodyLimit, most=MAX_BODY)
     app.middleware("http")(partial(_watch, metrics))
     app.exception_handler(ZkMarginError)(_refuse)
+    app.exception_handler(SQLAlchemyError)(_admit)
     _add_index(app, engine)
     _add_engine(app, engine)
 
@@ -105,19 +107,27 @@ def make_app(engine: Engine) -> FastAPI:
 
 async def _watch(metrics: Metrics, request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     """Counts and logs a request by its path's pattern: no account, no body, no query stands in a log."""
-    start = time.monotonic()
-    answer = await go_on(request)
-    path = getattr(request.scope.get("route"), "path", "other")
-    seconds = time.monotonic() - start
-    metrics.requests.labels(path, answer.status_code).inc()
-    metrics.seconds.labels(path).observe(seconds)
-    LOG.info(json.dumps({"path": path, "status": answer.status_code, "seconds": round(seconds, 4)}))
-    return answer
+    start, status = time.monotonic(), 500  # where nothing is answered
+    try:
+        answer = await go_on(request)
+        status = answer.status_code
+        return answer
+    finally:
+        path = getattr(request.scope.get("route"), "path", "other")
+        seconds = time.monotonic() - start
+        metrics.requests.labels(path, status).inc()
+        metrics.seconds.labels(path).observe(seconds)
+        LOG.info(json.dumps({"path": path, "status": status, "seconds": round(seconds, 4)}))
 
 
 async def _refuse(request: Request, fault: Exception) -> Response:
     status = 503 if isinstance(fault, IndexUnusable) else 422
     return JSONResponse({"error": type(fault).__name__, "text": str(fault)[:500]}, status)
+
+
+async def _admit(request: Request, fault: Exception) -> Response:
+    """The database failed; its words may hold what a request said, and are not shown."""
+    return JSONResponse({"error": "IndexUnusable", "text": f"the database failed: {type(fault).__name__}"}, 503)
 
 
 def _add_index(app: FastAPI, engine: Engine) -> None:
@@ -136,7 +146,7 @@ def _add_index(app: FastAPI, engine: Engine) -> None:
             return [_to_account(row) for row in queries.list_accounts(session, after, limit)]
 
     @app.get("/accounts/{account}", responses={404: {"model": answers.Failure}})
-    def show_account(account: str) -> answers.Account:
+    def show_account(account: Annotated[str, Path(pattern=NUMBER)]) -> answers.Account:
         with Session(engine) as session:
             row = read_state(session, account)
             if row is None:

@@ -38,7 +38,7 @@ def open_database(url: str) -> Engine:
     except (ArgumentError, KeyError):
         raise IndexUnusable("database URL", f"its scheme is none of {', '.join(DRIVERS)}") from None
     place = parsed.render_as_string(hide_password=True)
-    engine = create_engine(parsed.set(drivername=driver), pool_pre_ping=True)
+    engine = create_engine(parsed.set(drivername=driver), pool_pre_ping=True, hide_parameters=True)
     if driver == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
