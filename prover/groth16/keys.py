@@ -18,8 +18,9 @@ both lie in `build/`: whoever can write there can have a key taken unchecked. A 
 not verify, and those are not released.
 
 The order in which a circuit's wires are computed is found once, too, and kept in `build/schedules/` under the hashes of
-constraints and names, with a hash of its own. A schedule is trusted with nothing: every constraint is checked on what
-it gives. One that is damaged is found again.
+constraints and names, with a hash of its own. No schedule makes a false proof: every constraint is checked on what it
+gives. One that is damaged is found again. Whoever can write there can have proofs fail, and learn of a secret by which
+of them do, so `build/` is to be as private as the keys and secrets of an account.
 """
 
 import fcntl

@@ -1,8 +1,9 @@
 //! A circuit's inputs and steps as bytes, so that the search for them is made once.
 //!
 //! A SHA-256 of all that follows, then sections: sizes, the distinct coefficients, the three matrices, the steps, the
-//! ends of their levels, and the inputs by name. Coefficients are named by their place. A changed byte is found. A
-//! schedule is never trusted all the same: the prover checks every constraint on what the steps give.
+//! ends of their levels, and the inputs by name. Coefficients are named by their place. A changed byte is found. No
+//! schedule makes a false proof: the prover checks every constraint on what the steps give. Whoever can write there
+//! can make proofs fail, and learn of a secret by which of them do.
 
 use crate::binary::{write_file, Reader, Sections};
 use crate::bits::BitGroup;
