@@ -14,8 +14,10 @@ from zkmargin.engine.account import Portfolio
 from zkmargin.engine.house import House
 from zkmargin.venue.api import queries
 from zkmargin.venue.api.app import LOG, _read_parts, make_app
+from zkmargin.venue.errors import IndexUnusable
 from zkmargin.venue.index.database import open_database
 from zkmargin.venue.index.indexer import Indexer
+from zkmargin.venue.index.rows import list_rows
 from zkmargin.venue.index.tables import BlockRow, EventRow, PaymentRow, PaymentStepRow, VenueRow
 
 ROUTES = (
@@ -182,6 +184,50 @@ def test_a_failure_of_the_database_and_of_the_api_is_counted_and_shows_nothing(e
         counts = client.get("/metrics").text
     for path, status in (("/defaults", 503), ("/status", 500)):
         assert f'zkmargin_api_requests_total{{path="{path}",status="{status}"}} 1.0' in counts
+
+
+EPOCHS = [("EpochPosted", {"number": 1}), ("EpochPosted", {"number": 2}), ("EpochPosted", {"number": 3})]
+POSTED = {"generation": 1, "time": 5, "minEpoch": 1, "keyVersion": 1, "policyHash": "0x"}
+
+
+@pytest.mark.property("P-291")
+@pytest.mark.parametrize(
+    ("said", "priced"),
+    [
+        ([], 3),
+        ([("EpochsRevoked", {"from": 2, "upTo": 3})], 1),
+        ([("EpochsRevoked", {"from": 2, "upTo": 3}), ("EpochsRestored", {"from": 2, "upTo": 2})], 2),
+        ([("EpochsRevoked", {"from": 1, "upTo": 3}), ("EpochsRestored", {"from": 1, "upTo": 3})], 3),
+        ([("EpochPosted", {"number": 4, "minEpoch": 3}), ("EpochsRevoked", {"from": 4, "upTo": 4})], 3),
+        ([("EpochPosted", {"number": 4, "minEpoch": 4}), ("EpochsRevoked", {"from": 4, "upTo": 4})], None),
+        ([("EpochPosted", {"number": 4, "generation": 2}), ("EpochsRevoked", {"from": 4, "upTo": 4})], None),
+        ([("SignersSet", {})], None),
+        ([("SignersSet", {}), ("EpochPosted", {"number": 4})], 4),
+        ([("EpochPosted", {"number": 4, "snapshotHash": "0xunpublished"})], 3),
+    ],
+)  # fmt: skip
+def test_a_portfolio_is_priced_at_the_latest_epoch_that_counts(engine, said, priced):
+    """Not at one that was revoked, or that an epoch, a step of the listing or another quorum superseded."""
+    published = [
+        ("SnapshotPublished", {"snapshotHash": f"0x{number:064x}", "snapshot": f"0x{number:02x}"})
+        for number in range(1, 5)
+    ]
+    with Session(engine) as session, session.begin():
+        session.add(BlockRow(number=1, hash="0x" + "11" * 32, time=9))
+        session.flush()
+        for place, (name, fields) in enumerate([("SignersSet", {}), *published, *EPOCHS, *said]):
+            if name == "EpochPosted":
+                fields = POSTED | {"snapshotHash": f"0x{fields['number']:064x}"} | fields
+            row = EventRow(block=1, log_index=place, transaction="", contract="RiskOracle", name=name, fields=fields)
+            session.add(row)
+            session.flush()
+            session.add_all(list_rows(row))
+    with Session(engine) as session:
+        if priced is None:
+            with pytest.raises(IndexUnusable, match="no epoch that counts"):
+                queries.read_latest_snapshot(session)
+        else:
+            assert queries.read_latest_snapshot(session) == bytes([priced])
 
 
 @pytest.mark.property("P-291")

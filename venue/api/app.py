@@ -243,7 +243,7 @@ def _read_parts(engine: Engine, after: int, rollback: int | None) -> tuple[list[
 
 
 def _add_engine(app: FastAPI, engine: Engine) -> None:
-    """What `zkmargin margin`, `whatif` and `distance` print, at the latest epoch's market."""
+    """What `zkmargin margin`, `whatif` and `distance` print, at the market of the latest epoch that counts."""
 
     def get_house() -> House:
         with Session(engine) as session:

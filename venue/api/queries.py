@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select
@@ -84,14 +84,42 @@ def _read_payment(session: Session, row: PaymentRow) -> dict[str, Any]:
 
 
 def read_latest_snapshot(session: Session) -> bytes:
-    """Canonical bytes of the latest market that a quorum signed and somebody published; raises `IndexUnusable` where
-    there is none. Anybody may publish bytes, so their hash must be an epoch's."""
-    published = EventRow.fields["snapshotHash"].as_string() == EpochRow.snapshot_hash
-    query = select(EventRow).join(EpochRow, published).where(EventRow.name == "SnapshotPublished")
-    event = session.scalars(query.order_by(EpochRow.number.desc()).limit(1)).first()
-    if event is None:
-        raise IndexUnusable("database", "no epoch's snapshot is published yet")
-    return bytes.fromhex(str(event.fields["snapshot"]).removeprefix("0x"))
+    """Canonical bytes of the market of the latest epoch that counts and whose bytes somebody published; raises
+    `IndexUnusable` where there is none. Anybody may publish bytes, so their hash must be an epoch's."""
+    revoked = _read_revoked(session)
+    query = select(EpochRow).where(EpochRow.number >= _find_lowest(session)).order_by(EpochRow.number.desc())
+    for epoch in session.scalars(query):
+        if not revoked(epoch.number):
+            event = _find_published(session, epoch.snapshot_hash)
+            if event is not None:
+                return bytes.fromhex(str(event.fields["snapshot"]).removeprefix("0x"))
+    raise IndexUnusable("database", "no epoch that counts has a published snapshot")
+
+
+def _find_lowest(session: Session) -> int:
+    """Number of the first epoch that is not superseded: by an epoch's word, by a step of the listing, or by another
+    quorum."""
+    stated = session.scalar(select(func.max(EpochRow.min_epoch))) or 0
+    generation = select(func.max(EpochRow.generation)).scalar_subquery()
+    first = session.scalar(select(func.min(EpochRow.number)).where(EpochRow.generation == generation)) or 0
+    replaced = select(func.max(EventRow.id)).where(EventRow.name == "SignersSet").scalar_subquery()
+    former = session.scalar(select(func.max(EpochRow.number)).where(EpochRow.event < replaced)) or 0
+    return max(stated, first, former + 1)
+
+
+def _read_revoked(session: Session) -> Callable[[int], bool]:
+    """Whether an epoch is revoked: what the last event that names it says."""
+    names = ("EpochsRevoked", "EpochsRestored")
+    events = session.scalars(select(EventRow).where(EventRow.name.in_(names)).order_by(EventRow.id.desc())).all()
+    said = [(int(event.fields["from"]), int(event.fields["upTo"]), event.name == names[0]) for event in events]
+    return lambda number: next((is_revoked for first, last, is_revoked in said if first <= number <= last), False)
+
+
+def _find_published(session: Session, snapshot_hash: str) -> EventRow | None:
+    """The latest publication of the snapshot of that hash."""
+    is_same = EventRow.fields["snapshotHash"].as_string() == snapshot_hash
+    query = select(EventRow).where(EventRow.name == "SnapshotPublished", is_same)
+    return session.scalars(query.order_by(EventRow.id.desc()).limit(1)).first()
 
 
 def list_rollbacks(session: Session, after: int = 0, after_event: int = 0) -> Sequence[RollbackRow]:
