@@ -5,6 +5,7 @@ from dataclasses import astuple, replace
 import pytest
 from eth_utils import function_signature_to_4byte_selector
 
+from tests.contracts.test_lineage import sign as sign_confirmation
 from tests.support.court import CASH, DEADLINE, EQUITY, FLOOR, POSITIONS, TERMS, TICK, Court
 from tests.support.reverts import refused, reverts
 from tests.support.world import LOT, POLICIES, USDC, World, make_wallet, tamper
@@ -464,15 +465,15 @@ def test_a_bidder_under_another_key_version_does_not_bid_for_a_book(court):
 
 
 @pytest.mark.property("P-269")
-def test_a_bid_is_at_no_epoch_from_before_the_books_last_proof(court):
+def test_a_bid_is_at_no_epoch_from_before_what_the_book_depends_on(court):
     """Else the bidder's lineage would be older than that of what it took over."""
     court.trade()
     world, alice = court.world, court.world.alice
     carol = world.open("carol")
     world.deposit(carol, 100 * USDC)
     court.desk.freeze(alice.id, court.let_time_pass())
-    old = world.post().message.number
-    world.house.cure(world.make_cure(alice, world.post(), cash=100 * USDC))
+    old, number = world.post().message.number, world.post().message.number
+    world.house.confirm(alice.id, number, sign_confirmation(world, alice, number))
     court.send_reveal(court.make_reveal())
     court.appraise()
     fields = refused("EpochOlderThanProof", court.bid, court.make_bid(bidder=carol, epoch=old))

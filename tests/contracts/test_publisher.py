@@ -230,7 +230,8 @@ def swap_coins() -> MarketSnapshot:
 @pytest.mark.property("P-46")
 def test_a_first_epoch_with_swapped_coins_is_not_signed(key):
     """The vault's ether would count as bitcoin; no epoch before it says which slot is whose."""
-    with pytest.raises(MessageInvalid, match=r"coins that the vault holds, by slot is \{8: 'BTC'\}; allowed: \{8: 'ETH'\}"):
+    refusal = r"coins that the vault holds, by slot is \{8: 'BTC'\}; allowed: \{8: 'ETH'\}"
+    with pytest.raises(MessageInvalid, match=refusal):
         publish(key, None, House(swap_coins()).epoch(5, urgent=True))
 
 
