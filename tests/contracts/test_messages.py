@@ -25,6 +25,8 @@ from zkmargin.prover.messages.records import (
     Invalidate,
     Move,
     Open,
+    PartOffer,
+    PartPurchase,
     Rekey,
     Reveal,
     Settlement,
@@ -122,6 +124,20 @@ def test_appraisal_and_bid(hashes, deployed_world):
     assert hashes.call("hashBid", bid.to_message()) == encode(deployed_world.domain, bid).body
 
 
+@pytest.mark.property("P-51")
+@pytest.mark.parametrize("flows", [0, 1, 5])
+def test_sale_of_a_part(hashes, deployed_world, flows):
+    part = tuple(Flow(slot=2**16 - 1 - place, lots=(-1) ** place * (2**63 - 1)) for place in range(flows))
+    offer = PartOffer(account=RANDOM.randbytes(32), commitment=2**256 - 1, epoch=2**64 - 1, part=part, floor=-(2**127))
+    purchase = PartPurchase(
+        book=RANDOM.randbytes(32), account=RANDOM.randbytes(32), key_version=2**16 - 1, epoch=2**64 - 1,
+        generation=2**24 - 1, commitment_old=2**256 - 1, commitment_new=7, book_commitment_new=2**255, part=part,
+        price=2**127 - 1, submitter="0x" + "cd" * 20, deadline=2**40 - 1,
+    )  # fmt: skip
+    assert hashes.call("hashPartOffer", offer.to_message()) == encode(deployed_world.domain, offer).body
+    assert hashes.call("hashPartPurchase", purchase.to_message()) == encode(deployed_world.domain, purchase).body
+
+
 def test_invalidate(hashes, deployed_world):
     message = Invalidate(account=RANDOM.randbytes(32), digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
@@ -156,7 +172,10 @@ def test_settlement(hashes, deployed_world):
 
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
-    names = "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Appraisal Bid Attestation"
+    names = (
+        "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Appraisal Bid PartOffer PartPurchase "
+        "Attestation"
+    )
     assert load_table()["solidity"] == names.split()
 
 

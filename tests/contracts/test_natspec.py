@@ -50,7 +50,7 @@ def list_names(part, field) -> list[str]:
 @pytest.mark.parametrize("path", INTERFACES)
 def test_every_part_says_what_it_is(path):
     parts = list(list_parts(path))
-    assert len(parts) > 3
+    assert len(parts) > 2, "the smallest interface has two members"
     for part, place in parts:
         assert dict(read_tags(part)).get("notice"), f"{place} has no @notice"
         assert read_names(part, "param") == list_names(part, "parameters"), f"{place}: @param, one each and in order"

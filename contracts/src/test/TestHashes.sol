@@ -14,6 +14,8 @@ import {
     Messages,
     Move,
     Open,
+    PartOffer,
+    PartPurchase,
     Rekey,
     Reveal,
     Settlement
@@ -67,6 +69,14 @@ contract TestHashes {
     }
 
     function hashBid(Bid calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashPartOffer(PartOffer calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashPartPurchase(PartPurchase calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 
