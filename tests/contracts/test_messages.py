@@ -173,8 +173,8 @@ def test_settlement(hashes, deployed_world):
 @pytest.mark.property("P-51")
 def test_every_message_that_a_contract_reads_is_compared_here():
     names = (
-        "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Appraisal Bid PartOffer PartPurchase "
-        "Attestation"
+        "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Appraisal Bid PartOffer "
+        "PartPurchase Attestation"
     )
     assert load_table()["solidity"] == names.split()
 
