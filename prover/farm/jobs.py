@@ -22,7 +22,7 @@ class Job:
     name: str
     """Says which job it is; used once in a run."""
     make_payload: Callable[[], bytes] = field(repr=False)
-    """Makes what a worker gets, such as a witness (1.5 MB at standard), when the job begins: it holds the account's
+    """Makes what a worker gets, such as a witness (2.1 MB at standard), when the job begins: it holds the account's
     secrets."""
     deadline: float
     """Unix seconds; a proof that ends later is late."""

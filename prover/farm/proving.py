@@ -14,7 +14,7 @@ from zkmargin.prover.groth16.proof import Proof, prove, verify_native
 from zkmargin.prover.paths import BUILD
 
 KEYS = 2
-"""Proving keys that a worker holds, about 100 MB each at standard."""
+"""Proving keys that a worker holds, the last ones used."""
 
 
 _LOADING = Lock()

@@ -1,4 +1,5 @@
-"""A second verifier, over py_ecc: no code in common with the native one, and slow (about 10 s for 15,000 inputs)."""
+"""A second verifier, over py_ecc: no code in common with the native one, and slow: seconds at `standard`
+(`verify_py_ecc_s` in `costs/prover.json`)."""
 
 from __future__ import annotations
 
