@@ -1,5 +1,6 @@
-"""Deploys the whole system: key registry, risk oracle, vault, clearing house, and what checks attestations for other
-contracts; on development chains also test tokens.
+"""Deploys the whole system: key registry, which checks proofs, risk oracle, vault, the desks for accounts, batches and
+defaults, the clearing house by which calls reach them, and what checks attestations for other contracts; on development
+chains also test tokens.
 
 The vault and the clearing house name each other, and both are immutable, so the clearing house's address is computed
 before it exists (CREATE: deployer and nonce); its constructor refuses if that went wrong.

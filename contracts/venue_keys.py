@@ -1,4 +1,4 @@
-"""Both circuits' keys of a preset in memory, with what a deployment and the publishers need of them."""
+"""The four circuits' keys of a preset, with what a deployment and the publishers need of them."""
 
 import json
 from collections import defaultdict

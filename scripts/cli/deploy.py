@@ -32,7 +32,7 @@ def deploy(
     settlement_delay: Annotated[int, typer.Option(help="Seconds until a settlement serves.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Deploy key registry, oracle, verifier, vault and clearing house, register the keys, write the addresses.
+    """Deploy key registry, oracle, vault, clearing house and its desks, register the keys, write the addresses.
 
     Who deploys is the wallet that is named, else the node's first account. Development keys, test tokens and the short
     delays that are the defaults here are refused on any chain that is not for development.

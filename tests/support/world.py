@@ -222,7 +222,7 @@ class World:
 
     # -------------------------------------------------------------- accounts
     def set_status(self, party: Party, status: Status) -> None:
-        """Writes an account's status straight into storage: FROZEN has no entry point yet."""
+        """Writes an account's status straight into storage, without the default that would lead there."""
         place = "0x" + keccak(party.id + ACCOUNTS_SLOT.to_bytes(32, "big")).hex()
         address = self.house.contract.address
         word = bytearray(self.chain.w3.eth.get_storage_at(address, int(place, 16)))
