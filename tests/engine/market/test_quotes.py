@@ -47,7 +47,7 @@ def find_passing(name: str, factor: float) -> dict[int, float]:
     )),
 ])  # fmt: skip
 def test_a_wrong_volatility_passes_only_where_it_hardly_changes_the_price(name, factor, passing):
-    """Of 240 options, 110 at a quarter passed the check of arbitrage alone; four of 238 do, worth a tick together."""
+    """Few options do, and for each the error is less than a tick."""
     found = find_passing(name, factor)
     assert len(found) == passing
     assert all(change <= TICK for change in found.values())
