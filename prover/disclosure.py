@@ -131,11 +131,14 @@ def verify_state(shown: ProvenState, account: bytes, verifier: StatedVerifier, c
     Raises
     ------
     AttestationRefused
-        If the account is not active, its key version is not live, a field is not what the chain has, a number has a
-        second reading, or the proof does not verify.
+        If the account is not active, its key version is not live, it has not taken the step to the epoch's listing
+        (its slots then have other names), a field is not what the chain has, a number has a second reading, or the
+        proof does not verify.
     """
     if not (chain.is_active and chain.is_key_live):
         raise AttestationRefused("the account is not active, or its key version not live, on chain")
+    if chain.epoch_generation != chain.generation:
+        raise AttestationRefused(f"epoch of generation {chain.epoch_generation}, account of {chain.generation}")
     message = shown.message
     expected = message.model_copy(
         update={

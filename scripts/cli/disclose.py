@@ -200,8 +200,10 @@ def _check_state(venue: Venue, content: object, account: bytes) -> dict[str, Any
 
     preset = venue.facts.preset
     key = load_verifying_key("reveal", preset, allow_insecure=venue.chain.is_development)
-    state = verify_state(ProvenState.parse(content), account, RevealVerifier(key, preset), venue.read_facts(account))
-    names = {item.slot: item.name for item in venue.listing.instruments if item is not None}
+    epoch = venue.current_epoch()
+    facts = venue.contracts.read_facts(account, epoch.number, venue.provers.transition, epoch.policy_bytes)
+    state = verify_state(ProvenState.parse(content), account, RevealVerifier(key, preset), facts)
+    names = {item.slot: item.name for item in epoch.snapshot.listing.instruments if item is not None}
     held = {names.get(slot, f"slot {slot}"): int(lots) for slot, lots in enumerate(state.positions) if lots}
     lots = ", ".join(f"{count} {name}" for name, count in held.items()) or "nothing"
     return {"says": f"holds {lots}; cash {state.cash / 1e6:,.6f} USD", "positions": held, "cash_usd6": state.cash}
