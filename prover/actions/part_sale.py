@@ -25,6 +25,8 @@ from zkmargin.prover.ranges import check_range
 
 NAME = "SELL PART"
 """What errors call it."""
+LOTS = 1 << BITS.position
+"""Bound of lots, either sign."""
 
 
 def build_surrender(book: Account, part: Mapping[int, int], price_usd6: int) -> Effects:
@@ -132,7 +134,8 @@ def _list_part(state: AccountState, part: Mapping[int, int]) -> tuple[tuple[int,
     if not part:
         raise ActionNotAllowed(NAME, "the part has nothing in it")
     for slot, lots in part.items():
+        check_range("lots of a part", lots, -LOTS, LOTS + 1)
         held = int(state.positions[check_range("slot of a part", slot, 0, len(state.positions))])
         if not (0 < lots <= held or held <= lots < 0):
             raise ActionNotAllowed(NAME, f"{lots} lots of slot {slot} do not bring its position nearer to zero")
-    return tuple(sorted((slot, int(lots)) for slot, lots in part.items()))
+    return tuple(sorted(part.items()))
