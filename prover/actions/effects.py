@@ -74,12 +74,8 @@ def compute_effects(account: Account, intent: Intent, epoch: EpochData | None) -
         _check_legs(account, intent.trade, generation, settlement)
         for slot, lots in intent.trade.terms.get_net_legs().items():
             held[slot] += intent.side * lots
-    check_all_private(f"position in slot {{}} after the {kind.name.lower()}".format, held, BITS.position)
-
-    kept, cash = settlement.settle(held, cash)
-    check_private(f"cash after the {kind.name.lower()}", cash, BITS.cash)
-    new_state = AccountState(np.array(kept, dtype=np.int64), cash)
-    after = account.advance(new_state, generation) if rule.writes else account
+    step = generation, settlement
+    new_state, after = _settle(account, held, cash, step, kind.name.lower(), writes=rule.writes)
     return Effects(
         account, after, kind, intent.trade, intent.side, trade_tag, ciphertext, cash_flow, flows, tuple(held),
         new_state, generation, policy, settlement,
@@ -115,17 +111,13 @@ def compute_flow_effects(
     """
     generation, settlement = step
     check_private("cash that moves", cash_flow, BITS.cash)
-    held = [int(lots) for lots in account.state.positions]
+    held = account.state.positions.tolist()
     for slot, lots in flows:
         held[slot] += lots
-    for slot, lots in enumerate(held):
-        check_private(f"position in slot {slot} after the {what}", lots, BITS.position)
-    kept, cash = settlement.settle(held, account.state.cash + cash_flow)
-    check_private(f"cash after the {what}", cash, BITS.cash)
-    state = AccountState(np.array(kept, dtype=np.int64), cash)
+    state, after = _settle(account, held, account.state.cash + cash_flow, step, what)
     return Effects(
         before=account,
-        after=account.advance(state, generation),
+        after=after,
         kind=ActionKind.TRADE,
         trade=None,
         side=0,
@@ -139,6 +131,18 @@ def compute_flow_effects(
         policy=policy,
         settlement=settlement,
     )
+
+
+def _settle(
+    account: Account, held: list[int], cash: int, step: tuple[int, ExpiryStep], what: str, *, writes: bool = True
+) -> tuple[AccountState, Account]:
+    """State and account after what settles on the way to the step's generation; `what` names it in errors."""
+    generation, settlement = step
+    check_all_private(f"position in slot {{}} after the {what}".format, held, BITS.position)
+    kept, cash = settlement.settle(held, cash)
+    check_private(f"cash after the {what}", cash, BITS.cash)
+    state = AccountState(np.array(kept, dtype=np.int64), cash)
+    return state, account.advance(state, generation) if writes else account
 
 
 def _get_settlement(

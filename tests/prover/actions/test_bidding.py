@@ -79,3 +79,9 @@ def test_who_cannot_carry_the_book_does_not_bid():
 def test_a_position_beyond_its_range_is_refused():
     with pytest.raises(OutOfRange, match="position in slot 1 after the bid"):
         bid(make_account(lots={1: 2**30 - 1}, cash=RICH), make_book({1: 1}), Scene())
+
+
+def test_cash_beyond_its_range_does_not_move():
+    account = make_account(BOB, cash=-(2**80))
+    with pytest.raises(OutOfRange, match="cash that moves"):
+        bid(make_account(cash=RICH), Book(account.id, 0, account.state), Scene(), price=1)
