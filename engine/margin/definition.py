@@ -413,20 +413,22 @@ def _best_transfer(
 def compute_allowance(definition: Definition, level: str, state: AccountState) -> float:
     """The most that the integer policy may ask beyond the real requirement of `definition`, US dollars.
 
-    Per lot: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2), 2.5 f in the two groups (P&L
-    to nearest in the lot's own group, K_2 in both), and for initial 2.5 in the two buffers and 2.5 in the two
-    concentration charges likewise, that is 10.625 at f = 1.25; the expected shortfall's 1.5 kappa (P&L to nearest, K_2)
-    take the place of 2.5 f where they are more. Per account, from whole units of the transfer, of the losses and of E:
-    f (1000 range + 500 c + 2) + 1 micro-dollars, and 8 for whole units of these charges and their constants.
+    Per lot, with C coins: 2.5 micro-dollars in the equity row (price to nearest, contingency up, K_2), (C + 0.5) f in
+    the groups (P&L to nearest in the lot's own group, K_2 in all), and for initial C + 0.5 in the buffers and as much
+    in the concentration charges: 10.625 with two coins at f = 1.25. The expected shortfall's 1.5 kappa (P&L to
+    nearest, K_2) take the place of (C + 0.5) f where they are more. Per account, from whole units of the transfers, of
+    the losses and of E: f (sum over pairs of 1000 range + 500 c, and C) + 1 micro-dollars, and 4 C for whole units of
+    these charges and their constants.
     """
-    parameters = definition.parameters
+    parameters, coins, pairs = definition.parameters, len(definition.coins), len(definition.transfer_charges)
     factor, charges = parameters.factor[level], 2 * int(level == "initial")
     multiplier = parameters.shortfall_factor[level] * _largest_multiplier(parameters, len(state.positions))
-    scenarios = max(2.5 * factor, 1.5 * multiplier)
+    per_lot = coins + 0.5
+    scenarios = max(per_lot * factor, 1.5 * multiplier)
     charge = sum(definition.transfer_charges.values())
     lots = int(np.abs(state.positions).sum())
-    whole_units = factor * (1000 * max(parameters.price_range.values()) + 500 * charge + 2) + 1
-    return ((2.5 + scenarios + 2.5 * charges) * lots + whole_units + 4 * charges) / USD6
+    whole_units = factor * (1000 * pairs * max(parameters.price_range.values()) + 500 * charge + coins) + 1
+    return ((2.5 + scenarios + per_lot * charges) * lots + whole_units + 2 * coins * charges) / USD6
 
 
 def _largest_multiplier(parameters: Parameters, slots: int) -> float:
