@@ -81,10 +81,6 @@ class PositionClaim:
         fields = blank_policy_fields(preset)
         fields["rate_long"][ROUNDING] = fields["rate_short"][ROUNDING] = 1
         room = preset.slots << BITS.position
-        if room >= POSITION_WEIGHT:
-            raise OutOfRange(
-                "slots of a preset with claims on positions", preset.slots, 1, POSITION_WEIGHT >> BITS.position
-            )
         for row, sign, bound in ((preset.excess_rows, 1, self.least), (preset.excess_rows + 1, -1, self.most)):
             fields["positions"][row, slot] = sign * POSITION_WEIGHT
             fields["charges"][row, ROUNDING] = -1
@@ -150,7 +146,8 @@ class RatioClaim:
         return f"has equity after charges of at least {self.percent} % of its maintenance scenario margin"
 
     def build(self, house: HouseModel) -> Policy:
-        """Maintenance, in which the row that sums the losses, and that of the shortfall, ask for more equity."""
+        """Maintenance, in which the row that sums the losses, and that of the shortfall, ask for more equity; the
+        shortfall's weight is rounded down, against the owner."""
         base = house.get_policy("maintenance")
         helpers, layout = base.helpers.copy(), Draft(base.preset).layout
         losses, equity = [*layout.losses.values(), *chain(*layout.transfers.values())], layout.equity_helper

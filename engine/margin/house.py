@@ -194,8 +194,8 @@ class HouseModel:
         for index, coin in enumerate(preset.coins):
             of_coin = np.zeros_like(columns)
             of_coin[preset.span(coin)] = columns[preset.span(coin)]
-            rows = range(preset.rows - 2 * (len(preset.coins) - index), preset.rows)[:2]
-            for row, sign in zip(rows, (-1, 1), strict=True):
+            first = preset.rows - 2 * (len(preset.coins) - index)
+            for row, sign in ((first, -1), (first + 1, 1)):
                 draft.add_exposure_cap(row, sign * of_coin, round(USD6 * self.parameters.delta_limit[coin]))
         return draft.finish("net_delta")
 
