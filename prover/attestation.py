@@ -17,7 +17,7 @@ from eth_utils.crypto import keccak
 
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
-from zkmargin.engine.policy.errors import PolicyError
+from zkmargin.engine.errors import EngineError
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
@@ -191,8 +191,9 @@ def _read_policy(name: str, chain: ChainFacts) -> Policy:
     if keccak(chain.policy_bytes) != chain.policy_hash:
         raise AttestationRefused("the policy data are not those that the epoch signed")
     try:
+        # Of a split nothing depends but the facts of a listing, which are not checked here.
         policies = read_policies(chain.policy_bytes, chain.verifier.preset.split)
-    except PolicyError as error:
+    except EngineError as error:
         raise AttestationRefused(f"the epoch's policy data are malformed: {error}") from None
     preset = chain.verifier.preset
     if name not in policies or policies[name].preset != preset:

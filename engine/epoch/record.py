@@ -20,7 +20,7 @@ from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.checks import read_policy
 from zkmargin.engine.policy.errors import MalformedPolicy, PolicyError
 from zkmargin.engine.policy.record import Policy
-from zkmargin.engine.presets import NO_SPLIT, Split
+from zkmargin.engine.presets import Split
 
 MAGIC = b"zkmargin.policies\x01"
 """First 18 bytes of the policies' canonical bytes; the last one is the format's version."""
@@ -125,10 +125,10 @@ class Epoch:
         return self.settlement.hash
 
 
-def read_policies(data: bytes, split: Split = NO_SPLIT) -> dict[str, Policy]:
+def read_policies(data: bytes, split: Split) -> dict[str, Policy]:
     """Named policies of an epoch's `policy_bytes`, each with every check that its own data admit.
 
-    `split` is that of the epoch's listing, presets.json's by default.
+    `split` is that of the epoch's listing.
 
     Raises
     ------

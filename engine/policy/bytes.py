@@ -28,7 +28,7 @@ import numpy as np
 
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.policy.errors import MalformedPolicy
-from zkmargin.engine.presets import NO_SPLIT, Preset, Split, get_preset
+from zkmargin.engine.presets import Preset, Split, get_preset
 
 MAGIC = b"zkmargin.policy\x01"
 """First 16 bytes of a policy's canonical bytes; the last one is the format's version."""
@@ -146,10 +146,10 @@ class _Reader:
             raise MalformedPolicy(_WHAT, f"{raw!r} is not ASCII") from error
 
 
-def decode(data: bytes, split: Split = NO_SPLIT) -> dict[str, Any]:
+def decode(data: bytes, split: Split) -> dict[str, Any]:
     """Arguments of the `Policy` whose bytes `data` may be; whether they are canonical shows when it is encoded again.
 
-    The bytes do not state how slots are split between coins: `split` is that of the listing, presets.json's by default.
+    The bytes do not state how slots are split between coins: `split` is that of the listing.
 
     Raises `MalformedPolicy` if the bytes do not follow the layout, `OutOfRange` if the split has other slots.
     """

@@ -29,7 +29,7 @@ from zkmargin.engine.policy.errors import (
 )
 from zkmargin.engine.policy.forms import LIMITS, Forms, Loss, Transfer, read_forms
 from zkmargin.engine.policy.record import CONTINGENCY, Policy
-from zkmargin.engine.presets import NO_SPLIT, PERPETUAL_OFFSET, SPOT_OFFSET, Split
+from zkmargin.engine.presets import PERPETUAL_OFFSET, SPOT_OFFSET, Split
 from zkmargin.engine.units import USD6
 
 SOLVENCY_NAMES = ("initial", "maintenance", "withdraw")
@@ -61,10 +61,10 @@ def check_policy(policy: Policy, is_listed: np.ndarray | None = None) -> None:
         check_listing(policy, is_listed)
 
 
-def read_policy(data: bytes, split: Split = NO_SPLIT) -> Policy:
+def read_policy(data: bytes, split: Split) -> Policy:
     """The policy of canonical bytes, after every check that the policy alone allows.
 
-    `split` is the listing's split of slots between coins; by default that of presets.json.
+    `split` is the listing's split of slots between coins: `NO_SPLIT` for that of presets.json.
 
     Raises
     ------

@@ -30,6 +30,7 @@ from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.certificate import RequirementNotMet, find_certificate
 from zkmargin.engine.policy.checks import read_policy
 from zkmargin.engine.policy.record import Policy
+from zkmargin.engine.presets import NO_SPLIT
 from zkmargin.engine.units import USD6
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "vectors"
@@ -183,7 +184,7 @@ def _are_close(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
 def read_policies(document: dict[str, Any]) -> dict[str, Policy]:
     """The policies of a vector file, with all checks."""
     return {
-        name: read_policy(zlib.decompress(base64.b64decode(entry["zlib_base64"])))
+        name: read_policy(zlib.decompress(base64.b64decode(entry["zlib_base64"])), NO_SPLIT)
         for name, entry in document["policies"].items()
     }
 

@@ -8,6 +8,9 @@ from eth_utils import keccak
 from tests.support.scenes import DOMAIN, MINI, make_account, make_session
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
+from zkmargin.engine.house import House
+from zkmargin.engine.market.file import load_snapshot
+from zkmargin.engine.presets import NO_SPLIT
 from zkmargin.prover.attestation import (
     AttestationRequest,
     ChainFacts,
@@ -113,9 +116,15 @@ def test_a_message_changed_after_proving_does_not_verify(attestation, epoch, pro
     assert "does not verify" in str(caught.value)
 
 
+def test_policies_of_another_preset_are_malformed(attestation, epoch, prover):
+    data = House(load_snapshot("deribit_2026-08-22")).epoch(number=1).policy_bytes
+    with pytest.raises(AttestationRefused, match="malformed"):
+        verify(attestation, epoch, prover, {"policy_bytes": data, "policy_hash": keccak(data)})
+
+
 def test_a_policy_made_easier_is_noticed(attestation, epoch, prover):
     easier = replace(
-        read_policies(epoch.policy_bytes)["net_delta"],
+        read_policies(epoch.policy_bytes, NO_SPLIT)["net_delta"],
         constants=tuple(b + 10**12 if b else 0 for b in epoch.policies["net_delta"].constants),
     )
     data = epoch.policy_bytes.replace(epoch.policies["net_delta"].to_bytes(), easier.to_bytes())

@@ -16,6 +16,7 @@ from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.policy.errors import MalformedPolicy, RoundingMissing
 from zkmargin.engine.policy.record import Policy, flat_policy
+from zkmargin.engine.presets import NO_SPLIT
 
 SNAPSHOT = get_snapshot("mini")
 EPOCH = House(SNAPSHOT).epoch(7)
@@ -59,7 +60,7 @@ def test_policies_are_sorted_and_read_back():
     assert list(EPOCH.policies) == ["initial", "maintenance", "net_delta", "withdraw"]
     shuffled = Epoch(**{**FIELDS, "policies": dict(reversed(EPOCH.policies.items()))})
     assert shuffled.policy_bytes == EPOCH.policy_bytes
-    assert read_policies(EPOCH.policy_bytes) == dict(EPOCH.policies)
+    assert read_policies(EPOCH.policy_bytes, NO_SPLIT) == dict(EPOCH.policies)
 
 
 def test_defaults():
@@ -128,10 +129,10 @@ class TestReading:
     )
     def test_bytes_that_are_not_canonical(self, data):
         with pytest.raises(MalformedPolicy):
-            read_policies(data)
+            read_policies(data, NO_SPLIT)
 
     def test_a_refused_policy_inside(self):
         fields = to_fields(self.initial)
         fields["charges"][12, 1] = 0
         with pytest.raises(RoundingMissing):
-            read_policies(_pack(Policy(name="initial", preset=self.initial.preset, **fields)))
+            read_policies(_pack(Policy(name="initial", preset=self.initial.preset, **fields)), NO_SPLIT)

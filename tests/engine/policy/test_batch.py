@@ -265,7 +265,8 @@ import resource
 import numpy as np
 from zkmargin.engine.policy.batch import iterate_blocks, read_batch_model, stream_batch
 from zkmargin.engine.policy.checks import read_policy
-model = read_batch_model(read_policy(open({str(tmp_path / "policy")!r}, "rb").read()))
+from zkmargin.engine.presets import NO_SPLIT
+model = read_batch_model(read_policy(open({str(tmp_path / "policy")!r}, "rb").read(), NO_SPLIT))
 positions = np.memmap({str(tmp_path / "positions")!r}, dtype=np.float64, mode="r", shape=(250_000, 256))
 slack = np.memmap({str(tmp_path / "slack")!r}, dtype=np.float64, mode="w+", shape=(250_000,))
 resource.setrlimit(resource.RLIMIT_DATA, (300 << 20, 300 << 20))

@@ -10,7 +10,7 @@ from zkmargin.engine.policy.certificate import RequirementNotMet, find_certifica
 from zkmargin.engine.policy.checks import check_policy, read_policy
 from zkmargin.engine.policy.errors import BoundExceeded, MalformedPolicy
 from zkmargin.engine.policy.record import HelperKind, Policy, blank_policy_fields, flat_policy, none_policy
-from zkmargin.engine.presets import PRESETS, get_preset
+from zkmargin.engine.presets import NO_SPLIT, PRESETS, get_preset
 
 MINI = get_preset("mini")
 
@@ -19,13 +19,13 @@ MINI = get_preset("mini")
 def test_constant_policies_are_admissible_and_survive_their_bytes(name):
     for policy in (flat_policy(PRESETS[name]), none_policy(PRESETS[name])):
         check_policy(policy)
-        assert read_policy(policy.to_bytes()) == policy
+        assert read_policy(policy.to_bytes(), NO_SPLIT) == policy
 
 
 @pytest.mark.parametrize("size", ["mini", "standard"])
 def test_house_policies_survive_their_bytes(size):
     for policy in get_policies(size).values():
-        read = read_policy(policy.to_bytes())
+        read = read_policy(policy.to_bytes(), NO_SPLIT)
         assert read == policy and read.hash == policy.hash and hash(read) == hash(policy)
         assert np.array_equal(read.positions, policy.positions) and read.constants == policy.constants
         assert read.helper_kinds == policy.helper_kinds
@@ -80,13 +80,13 @@ def test_names_are_short_printable_ascii(name):
 
 def test_the_longest_name_ends_with_a_zero_on_chain():
     policy = Policy(name="x" * 31, preset=MINI, **blank_policy_fields(MINI))
-    assert policy.name_bytes32 == b"x" * 31 + b"\0" and read_policy(policy.to_bytes()) == policy
+    assert policy.name_bytes32 == b"x" * 31 + b"\0" and read_policy(policy.to_bytes(), NO_SPLIT) == policy
 
 
 def test_bytes_with_a_longer_name_are_refused():
     data = Policy(name="x" * 31, preset=MINI, **blank_policy_fields(MINI)).to_bytes()
     with pytest.raises(MalformedPolicy) as refusal:
-        read_policy(_edit(data, len(MAGIC), b"x" * 32))
+        read_policy(_edit(data, len(MAGIC), b"x" * 32), NO_SPLIT)
     assert refusal.value.what == "name"
 
 
@@ -115,7 +115,7 @@ def _edit(data: bytes, at: int, new: bytes) -> bytes:
 def test_bytes_that_are_not_canonical_are_refused(break_it):
     data = get_policies("mini")["initial"].to_bytes()
     with pytest.raises(MalformedPolicy):
-        read_policy(break_it(data))
+        read_policy(break_it(data), NO_SPLIT)
 
 
 def test_a_span_with_a_zero_at_its_end_is_refused():
@@ -123,9 +123,9 @@ def test_a_span_with_a_zero_at_its_end_is_refused():
     data = flat_policy(MINI).to_bytes()
     assert data[-4:] == bytes(4)
     with pytest.raises(MalformedPolicy):
-        read_policy(data[:-4] + b"\0\0\0\1" + bytes(5))
+        read_policy(data[:-4] + b"\0\0\0\1" + bytes(5), NO_SPLIT)
     with pytest.raises(MalformedPolicy):
-        read_policy(data[:-4] + b"\0\x10\0\1" + bytes(5))
+        read_policy(data[:-4] + b"\0\x10\0\1" + bytes(5), NO_SPLIT)
 
 
 def test_bytes_of_a_refused_policy_are_refused():
@@ -133,7 +133,7 @@ def test_bytes_of_a_refused_policy_are_refused():
     fields["cash"][40] = -1
     policy = Policy(name="x", preset=MINI, **fields)
     with pytest.raises(BoundExceeded):
-        read_policy(policy.to_bytes())
+        read_policy(policy.to_bytes(), NO_SPLIT)
 
 
 class TestFlat:
