@@ -16,6 +16,7 @@ use ark_bn254::Fr;
 use ark_ff::PrimeField;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::ops::Range;
 
 const WHAT: &str = "schedule";
 /// Of the form and of the search: whoever changes what either gives raises it.
@@ -72,8 +73,8 @@ pub fn read(bytes: &[u8], r1cs: &R1cs) -> Result<(Inputs, Plan)> {
     if (wires, constraints) != (r1cs.n_wires, r1cs.n_constraints) {
         return Err(Error::format(WHAT, format!("{wires} wires and {constraints} constraints are another circuit's")));
     }
-    let parser =
-        Parser { n_wires: wires + auxiliary, n_rows: constraints, values: read_values(sections.get(VALUES)?)? };
+    let values = read_values(sections.get(VALUES)?)?;
+    let parser = Parser { n_wires: wires + auxiliary, n_rows: constraints, inputs: r1cs.inputs(), values };
     let matrix = |side| parser.matrix(sections.reader(MATRIX + side)?);
     let rows = [matrix(0)?, matrix(1)?, matrix(2)?];
     let steps = parser.steps(sections.reader(STEPS)?)?;
@@ -182,6 +183,7 @@ fn read_values(bytes: &[u8]) -> Result<Vec<Fr>> {
 struct Parser {
     n_wires: usize,
     n_rows: usize,
+    inputs: Range<u32>,
     values: Vec<Fr>,
 }
 
@@ -204,6 +206,23 @@ impl Parser {
 
     fn wire(&self, reader: &mut Reader) -> Result<u32> {
         self.below("wire", reader.u32()?, self.n_wires)
+    }
+
+    /// A wire that a step gives: neither the constant one nor an input.
+    fn target(&self, reader: &mut Reader) -> Result<u32> {
+        let wire = self.wire(reader)?;
+        if wire == 0 || self.inputs.contains(&wire) {
+            return Err(Error::format(WHAT, format!("a step for wire {wire}, which is given")));
+        }
+        Ok(wire)
+    }
+
+    fn input(&self, reader: &mut Reader) -> Result<u32> {
+        let wire = self.wire(reader)?;
+        if !self.inputs.contains(&wire) {
+            return Err(Error::format(WHAT, format!("wire {wire} is no input")));
+        }
+        Ok(wire)
     }
 
     fn row(&self, reader: &mut Reader) -> Result<u32> {
@@ -249,12 +268,12 @@ impl Parser {
         match reader.u32()? {
             LINEAR => Ok(Step::Linear {
                 constraint: self.row(reader)?,
-                wire: self.wire(reader)?,
+                wire: self.target(reader)?,
                 inverse: self.value(reader)?,
             }),
             DIVIDE => Ok(Step::Divide {
                 constraint: self.row(reader)?,
-                wire: self.wire(reader)?,
+                wire: self.target(reader)?,
                 a: self.value(reader)?,
                 b: self.value(reader)?,
                 c: self.value(reader)?,
@@ -264,10 +283,10 @@ impl Parser {
                 let width = reader.u32()? as usize;
                 let (name, number) = (self.text(reader)?, self.form(reader)?);
                 let count = self.count(reader, 8)?;
-                let bits = (0..count).map(|_| Ok((reader.u32()?, self.wire(reader)?))).collect::<Result<_>>()?;
+                let bits = (0..count).map(|_| Ok((reader.u32()?, self.target(reader)?))).collect::<Result<_>>()?;
                 Ok(Step::Bits(BitGroup { name, number, bits, width }))
             }
-            COMBINE => Ok(Step::Combine { wire: self.wire(reader)?, form: self.form(reader)? }),
+            COMBINE => Ok(Step::Combine { wire: self.target(reader)?, form: self.form(reader)? }),
             kind => Err(Error::format(WHAT, format!("a step of kind {kind}"))),
         }
     }
@@ -278,7 +297,7 @@ impl Parser {
         for _ in 0..count {
             let name = self.text(&mut reader)?;
             let size = self.count(&mut reader, 4)?;
-            let wires = (0..size).map(|_| self.wire(&mut reader)).collect::<Result<_>>()?;
+            let wires = (0..size).map(|_| self.input(&mut reader)).collect::<Result<_>>()?;
             inputs.insert(name, wires);
         }
         reader.end()?;
@@ -385,6 +404,19 @@ mod tests {
         for end in 0..bytes.len() - DIGEST_BYTES {
             assert!(read(&changed(&bytes, |body| body.truncate(end)), &solver.r1cs).is_err());
         }
+    }
+
+    #[test]
+    fn no_step_gives_what_is_given() {
+        let (solver, bytes) = schedule();
+        for given in 0..3 {
+            let (inputs, mut plan) = read(&bytes, &solver.r1cs).unwrap();
+            plan.steps[0] = Step::Combine { wire: given, form: Vec::new() };
+            assert_refused(read(&write(&inputs, &plan, &solver.r1cs), &solver.r1cs), "which is given");
+        }
+        let (mut inputs, plan) = read(&bytes, &solver.r1cs).unwrap();
+        inputs.insert("x".into(), vec![0]);
+        assert_refused(read(&write(&inputs, &plan, &solver.r1cs), &solver.r1cs), "is no input");
     }
 
     #[test]

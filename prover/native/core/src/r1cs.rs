@@ -6,6 +6,7 @@ use crate::field::{element_le, limbs_le};
 use ark_bn254::Fr;
 use ark_ff::{Field, MontFp, One, PrimeField, Zero};
 use rayon::prelude::*;
+use std::ops::Range;
 
 const WHAT: &str = "r1cs";
 const MINUS_ONE: Fr = MontFp!("-1");
@@ -143,6 +144,12 @@ impl R1cs {
     /// Outputs and public inputs: the wires 1 ..= n_public.
     pub fn n_public(&self) -> usize {
         self.n_outputs + self.n_public_inputs
+    }
+
+    /// Public and private inputs: the wires after the outputs.
+    pub fn inputs(&self) -> Range<u32> {
+        let first = 1 + self.n_outputs as u32;
+        first..first + (self.n_public_inputs + self.n_private_inputs) as u32
     }
 
     /// The domain of the quotient: constraints and one consistency row for wire 0 and each public one.

@@ -165,12 +165,11 @@ fn compute_bits<'a>(group: &'a BitGroup, wires: &[Fr], force: bool) -> Result<im
 }
 
 fn find_inputs(r1cs: &R1cs, symbols: &Symbols) -> Result<Inputs> {
-    let first = 1 + r1cs.n_outputs as u32;
-    let end = first + (r1cs.n_public_inputs + r1cs.n_private_inputs) as u32;
+    let range = r1cs.inputs();
     let mut inputs = HashMap::new();
     let mut count = 0;
     for (name, wires) in symbols.main_signals() {
-        let inside: Vec<u32> = wires.iter().flatten().copied().filter(|w| (first..end).contains(w)).collect();
+        let inside: Vec<u32> = wires.iter().flatten().copied().filter(|w| range.contains(w)).collect();
         if inside.is_empty() {
             continue;
         }
@@ -180,8 +179,8 @@ fn find_inputs(r1cs: &R1cs, symbols: &Symbols) -> Result<Inputs> {
         count += inside.len();
         inputs.insert(name.to_string(), inside);
     }
-    if count != (end - first) as usize {
-        return Err(Error::format("sym", format!("{count} named inputs, the constraints have {}", end - first)));
+    if count != range.len() {
+        return Err(Error::format("sym", format!("{count} named inputs, the constraints have {}", range.len())));
     }
     Ok(inputs)
 }
