@@ -27,17 +27,21 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover import _native
 from zkmargin.prover.errors import ProverError
 from zkmargin.prover.groth16.compile import compile_circuit
-from zkmargin.prover.groth16.contributions import BEACON_NAME, NAME, Contribution, read_contributions
+from zkmargin.prover.groth16.contributions import (
+    BEACON_NAME,
+    BEACON_VALUE,
+    LEAST_EXPONENT,
+    MOST_EXPONENT,
+    NAME,
+    Contribution,
+    read_contributions,
+)
 from zkmargin.prover.groth16.keys import ManifestEntry, VerifyingKey, load_circuit, write_ceremony_key
 from zkmargin.prover.groth16.trial import try_key
 from zkmargin.prover.paths import BUILD, NODE_MODULES, describe_setup
 from zkmargin.prover.ranges import check_range
 
-BEACON = re.compile(r"(?:[0-9a-f]{2}){16,64}")
-"""A beacon as hex, 16 to 64 bytes."""
 VERIFIED = "ZKey Ok!"
-LEAST_EXPONENT, MOST_EXPONENT = 10, 63
-"""Bounds of the number of hash iterations of a beacon, as a power of two."""
 SECONDS = 24 * 3_600
 """How long one step of a ceremony may take."""
 
@@ -103,7 +107,7 @@ def add_beacon(before: Path, out: Path, beacon: str, exponent: int = LEAST_EXPON
         The beacon is hashed 2^exponent times, 10 to 63.
     """
     check_range("exponent of the beacon's iterations", exponent, LEAST_EXPONENT, MOST_EXPONENT + 1)
-    if not BEACON.fullmatch(beacon):
+    if not BEACON_VALUE.fullmatch(beacon):
         raise CeremonyFailed("beacon", f"{beacon!r}; allowed: 16 to 64 bytes in lower-case hex")
     run("zkey", "beacon", _require(before), out, beacon, str(exponent), f"--name={BEACON_NAME}")
 

@@ -19,6 +19,10 @@ NAME = re.compile(r"[\x20-\x7e]{1,64}")
 """A contributor's name."""
 BEACON_NAME = "beacon"
 """No contributor's name."""
+BEACON_VALUE = re.compile(r"(?:[0-9a-f]{2}){16,64}")
+"""A beacon as hex, 16 to 64 bytes."""
+LEAST_EXPONENT, MOST_EXPONENT = 10, 63
+"""Bounds of the number of hash iterations of a beacon, as a power of two."""
 SECTION, MAGIC = 10, b"zkey"
 COORDINATE, POINTS, TRANSCRIPT = 32, (2, 2, 2, 4), 64
 """Bytes of a coordinate, coordinates of each point, bytes of the transcript's hash."""
@@ -70,7 +74,8 @@ def read_contributions(zkey: bytes) -> tuple[Contribution, ...]:
     Raises
     ------
     KeyRefused
-        If the section is not whole, a name is none, a contributor is called as the beacon is, or the order is another.
+        If the section is not whole, a name is none, a contributor is called as the beacon is, the beacon is none or was
+        hashed too few times, or the order is another.
     """
     reader = Reader(_find_section(zkey))
     reader.take(64)  # hash of the circuit, which snarkjs compares
@@ -105,18 +110,23 @@ def _read_contribution(reader: Reader, number: int) -> Contribution:
         hasher.update(_to_plain(reader.take(COORDINATE * coordinates)))
     hasher.update(reader.take(TRANSCRIPT))
     kind = reader.take_number()
-    name, beacon = _read_parameters(Reader(reader.take(reader.take_number())))
+    name, exponent, beacon = _read_parameters(Reader(reader.take(reader.take_number())))
     if not NAME.fullmatch(name) or (kind == CONTRIBUTOR and name == BEACON_NAME):
         allowed = f"1 to 64 printable ASCII, {BEACON_NAME!r} only for the beacon"
         raise KeyRefused(f"name of contribution {number} is {name!r}; allowed: {allowed}")
     if kind not in (CONTRIBUTOR, BEACON) or (kind == BEACON) != (beacon is not None):
         raise KeyRefused(f"contribution {number} is of type {kind}, value {beacon}; allowed: 0 without, 1 with a value")
+    if beacon is not None and not (BEACON_VALUE.fullmatch(beacon) and LEAST_EXPONENT <= exponent <= MOST_EXPONENT):
+        raise KeyRefused(
+            f"beacon of contribution {number} is {beacon!r}, hashed 2^{exponent} times; allowed: 16 to 64 bytes, "
+            f"2^{LEAST_EXPONENT} to 2^{MOST_EXPONENT} times"
+        )
     return Contribution(number, name, hasher.hexdigest(), beacon)
 
 
-def _read_parameters(reader: Reader) -> tuple[str, str | None]:
-    """Name and beacon; parameters come by number, each once."""
-    name, beacon, last = "", None, 0
+def _read_parameters(reader: Reader) -> tuple[str, int, str | None]:
+    """Name, exponent (0 if not stated) and beacon; parameters come by number, each once."""
+    name, exponent, beacon, last = "", 0, None, 0
     while reader.left:
         kind = reader.take(1)[0]
         if not last < kind <= VALUE_PARAMETER:
@@ -124,10 +134,12 @@ def _read_parameters(reader: Reader) -> tuple[str, str | None]:
         content = reader.take(1 if kind == EXPONENT_PARAMETER else reader.take(1)[0])
         if kind == NAME_PARAMETER:
             name = content.decode("latin-1")
+        if kind == EXPONENT_PARAMETER:
+            exponent = content[0]
         if kind == VALUE_PARAMETER:
             beacon = content.hex()
         last = kind
-    return name, beacon
+    return name, exponent, beacon
 
 
 def _to_plain(point: bytes) -> bytes:

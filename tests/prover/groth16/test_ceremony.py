@@ -164,11 +164,13 @@ def test_what_is_exported_is_what_was_verified(powers, files, build, tmp_path, m
     assert ceremony.export(CIRCUIT, MINI, powers, last, build=build).zkey_hash == verified.zkey_hash
 
 
-def make_part(name: bytes, kind: int = 0, beacon: bytes | None = None, points: bytes = bytes(320)) -> bytes:
+def make_part(
+    name: bytes, kind: int = 0, beacon: bytes | None = None, *, points: bytes = bytes(320), exponent: int = 10
+) -> bytes:
     """A contribution as a file has it."""
     parameters = b"\x01" + bytes([len(name)]) + name if name else b""
     if beacon is not None:
-        parameters += b"\x02\x0a\x03" + bytes([len(beacon)]) + beacon
+        parameters += bytes([2, exponent, 3, len(beacon)]) + beacon
     return points + bytes(64) + struct.pack("<II", kind, len(parameters)) + parameters
 
 
@@ -207,6 +209,11 @@ def test_contributions_are_read_from_the_file():
         (make_file(ALICE, make_part(b"late", 0, bytes(16))), "contribution 2 is of type 0"),
         (make_file(ALICE, make_part(b"late", 1)), "contribution 2 is of type 1"),
         (make_file(make_part(b"alice", 2), END), "contribution 1 is of type 2"),
+        (make_file(ALICE, make_part(b"beacon", 1, b"")), "beacon of contribution 2 is ''"),
+        (make_file(ALICE, make_part(b"beacon", 1, bytes(15))), "beacon of contribution 2"),
+        (make_file(ALICE, make_part(b"beacon", 1, bytes(65))), "beacon of contribution 2"),
+        (make_file(ALICE, make_part(b"beacon", 1, bytes(16), exponent=9)), r"2\^9 times"),
+        (make_file(ALICE, make_part(b"beacon", 1, bytes(16), exponent=64)), r"2\^64 times"),
         (make_file(ALICE, END, count=3), "bytes early"),
         (make_file(ALICE, END, count=1), "bytes follow"),
         (make_file(ALICE, END)[:-1], "bytes early"),
@@ -217,7 +224,8 @@ def test_contributions_are_read_from_the_file():
     ids=[
         "a contributor called beacon", "a line break", "not ASCII", "no name", "a long name", "no beacon",
         "only a beacon", "nobody", "a beacon first", "two beacons", "a contributor with a value",
-        "a beacon without one", "an unknown type", "a part too few", "a part too many", "cut off", "two sections",
+        "a beacon without one", "an unknown type", "an empty beacon", "a short beacon", "a long beacon",
+        "too few iterations", "too many iterations", "a part too few", "a part too many", "cut off", "two sections",
         "no section", "another file",
     ],
 )  # fmt: skip
