@@ -1,1 +1,2 @@
-"""Measurements behind the figures of the documents; each writes a ledger of `costs/`."""
+"""Measurements behind the figures of the documents. docs/development.md says which ledger of `costs/` each writes; the
+others print."""

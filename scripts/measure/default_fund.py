@@ -1,6 +1,7 @@
 """Cover 1 and Cover 2 of a crash, from the backtest's ledger and the exposure limits of a market.
 
     python -m zkmargin.scripts.measure.default_fund [--market deribit_2026-08-22] [--crash "March 2020"]
+    python -m zkmargin.scripts.measure.default_fund --output costs/default_fund.json
 
 An account is taken at the largest exposure that the initial policy allows it, in every coin at once.
 """
@@ -36,18 +37,24 @@ def measure(market: str, crash: str) -> dict[str, object]:
                 coin: {"book": found.book, "struck": found.struck, "share": round(found.share, 4)}
                 for coin, found in uncovered.items()
             },
-            "cover_1_usd": compute_cover(uncovered, [largest] * 2, 1),
-            "cover_2_usd": compute_cover(uncovered, [largest] * 2, 2),
+            "cover_1_usd": round(compute_cover(uncovered, [largest] * 2, 1)),
+            "cover_2_usd": round(compute_cover(uncovered, [largest] * 2, 2)),
         }
-    return {"market": market, "crash": crash, "largest_exposure_usd": largest, "models": levels}
+    rounded = {coin: round(usd) for coin, usd in largest.items()}
+    return {"market": market, "crash": crash, "largest_exposure_usd": rounded, "models": levels}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--market", default=DEFAULT_MARKET)
     parser.add_argument("--crash", default="March 2020")
+    parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
-    console.print_json(measure(options.market, options.crash))
+    document = measure(options.market, options.crash)
+    if options.output is None:
+        console.print_json(document)
+    else:
+        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

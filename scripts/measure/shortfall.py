@@ -1,10 +1,10 @@
 """Measure the reduced expected shortfall against the full sample, on held-out books and markets and by an adversary.
 
-    python -m zkmargin.scripts.measure.shortfall --output shortfall.json
+    python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json
 
-The multipliers were fitted with the family's seed 1 on two markets (`scripts.derive.scenarios`). Here the books are of
-other seeds, and the market of the crash of 5 February 2026 is new as well. Every figure is at the volatility that the
-model uses there. Margin is initial margin without the contagion buffer, which only adds.
+The record says what each set's groups and multiplier were fitted to (`origin`), with the family's seed 1. Here the
+books are of other seeds, and the market of the crash of 5 February 2026 is new as well. Every figure is at the
+volatility that the model uses there. Margin is initial margin without the contagion buffer, which only adds.
 
 - over-ask of the expected shortfall: kappa ES_reduced / ES_full - 1, on books whose ES_full exceeds their K;
 - over-ask of the margin: margin / (K + max(grid, ES_full)) - 1, on all books;
@@ -166,6 +166,12 @@ def measure_rows(rows: int, say: Callable[[str], object]) -> dict[str, Any]:
     return found
 
 
+def get_forecasts(market: str) -> np.ndarray:
+    """(2,) forecasts of daily volatility of a market, by coin."""
+    daily = load_snapshot(market).daily_volatility
+    return np.array([daily[coin] for coin in Coin])
+
+
 def measure(counts: list[int], say: Callable[[str], object]) -> dict[str, Any]:
     """The whole document."""
     parameters = load_parameters()
@@ -173,9 +179,8 @@ def measure(counts: list[int], say: Callable[[str], object]) -> dict[str, Any]:
     scenarios = load_scenarios(parameters.shortfall_scenarios, rows)
     figures = MarketFigures(load_snapshot(MARKETS[0]), rows)
     books = figures.get_books(SEEDS[:1])
-    latest = np.array([figures.snapshot.daily_volatility[coin] for coin in Coin])
     return {
-        "command": "python -m zkmargin.scripts.measure.shortfall --output shortfall.json",
+        "command": "python -m zkmargin.scripts.measure.shortfall --output costs/shortfall.json",
         "sample": {
             "record": parameters.shortfall_scenarios,
             "windows": len(scenarios.token),
@@ -194,7 +199,10 @@ def measure(counts: list[int], say: Callable[[str], object]) -> dict[str, Any]:
             "q99_at_model_volatility": round(
                 measure_relative_move(scenarios, figures.shortfall.volatility, parameters, PAIR), 4
             ),
-            "q99_at_forecast_of_2026_08_22": round(measure_relative_move(scenarios, latest, parameters, PAIR), 4),
+            "q99_at_forecast": {
+                name: round(measure_relative_move(scenarios, get_forecasts(name), parameters, PAIR), 4)
+                for name in MARKETS
+            },
             "grid_with_netting_over_without": compute_netting_effect(figures.terms, books),
         },
         "rows": {str(count): measure_rows(count, say) for count in counts},

@@ -1,18 +1,21 @@
 """What each entry point's gas is spent on, opcode by opcode, from Anvil's trace of one transaction of each.
 
-`python -m tests.support.gas_split` measures at the `standard` preset, with simulated keys, and prints the table of
-docs/gas.md, in thousands.
+`python -m tests.support.gas_split` measures at the `standard` preset, with simulated keys, and writes
+`costs/gas_split.json`, of which `make generate` makes the table of docs/gas.md.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.support.gas import measure_transactions
 from zkmargin.contracts.chain import Chain, Receipt
 
+LEDGER = Path(__file__).parents[2] / "costs" / "gas_split.json"
 INTRINSIC = 21_000
 CALLDATA = {True: 4, False: 16}
 """Gas of a zero byte and of any other (EIP-2028)."""
@@ -74,12 +77,10 @@ def _used_inside(steps: Sequence[Mapping[str, Any]], place: int) -> int:
 
 
 def main() -> None:
-    table = {name: split(chain, receipt) for name, chain, receipt in measure_transactions(keep_steps=True)}
-    print("| action | gas | " + " | ".join(KINDS) + " |")
-    print("|---" * (len(KINDS) + 2) + "|")
-    for name, spent in table.items():
-        cells = [f"{gas / 1000:.1f}" for gas in (sum(spent.values()), *(spent[kind] for kind in KINDS))]
-        print(f"| {name} | " + " | ".join(cells) + " |")
+    """Measure, and write the ledger."""
+    found = {name: split(chain, receipt) for name, chain, receipt in measure_transactions(keep_steps=True)}
+    rows = {name: {kind: spent[kind] for kind in KINDS} for name, spent in found.items()}
+    LEDGER.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 if __name__ == "__main__":

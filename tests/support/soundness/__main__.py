@@ -1,6 +1,7 @@
 """Runs every attack and writes build/soundness.json: `make soundness`. With names, only those, for a look.
 
-`--policies`, `--witnesses`: how many; the numbers of the full run by default.
+`--policies`, `--witnesses`: how many; the numbers of the full run by default. `--write` puts the counts of the attacks
+that were named, and the commit, into the ledger `costs/soundness.json`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from tests.support.soundness import malicious, mutation, policies
 from zkmargin.engine.files import write_whole
 from zkmargin.prover.paths import BUILD, PACKAGE
 from zkmargin.prover.statement.signals import STATEMENTS
+from zkmargin.scripts.measure.ledger import put
 
 REPORT = BUILD / "soundness.json"
+LEDGER = PACKAGE / "costs/soundness.json"
 TAMPERING = "tests/audit/test_tampering.py"
 LEAST_TAMPERINGS = 20
 """Tests that must have passed there, or something kept them from running."""
@@ -59,6 +62,12 @@ def run_audit(arguments: argparse.Namespace) -> dict[str, int]:
     return {"audit_tamperings": found + missed, "audit_found": found}
 
 
+def read_commit() -> str:
+    """What is attacked: the commit that is checked out, marked where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    return subprocess.run(command, cwd=PACKAGE, capture_output=True, text=True, check=True).stdout.strip()
+
+
 ATTACKS: dict[str, Callable[[argparse.Namespace], dict[str, int]]] = {
     "mutation": run_mutation,
     "malicious": run_malicious,
@@ -73,11 +82,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []], help="by default all")
     parser.add_argument("--policies", type=int, default=100_000)
     parser.add_argument("--witnesses", type=int, default=100_000)
+    parser.add_argument("--write", action="store_true", help="put the counts into the ledger")
     given = parser.parse_args(arguments)
     report: dict[str, int] = {}
     for name in given.attacks or ATTACKS:
-        report |= ATTACKS[name](given)
+        counts = ATTACKS[name](given)
+        report |= counts
         print(json.dumps(report), flush=True)
+        if given.write:
+            put({name: {"commit": read_commit(), **counts}}, LEDGER)
     if set(given.attacks or ATTACKS) == set(ATTACKS):
         write_whole(REPORT, json.dumps(report, indent=2) + "\n")
     wrong = ("unexplained", "accepted", "policies_cheated")
