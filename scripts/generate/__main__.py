@@ -10,10 +10,9 @@ from pathlib import Path
 from zkmargin.scripts.generate import (
     actions,
     circom,
-    figures,
+    documents,
     file_schemas,
     llms,
-    model_fixtures,
     properties,
     schemas,
     solidity,
@@ -21,7 +20,7 @@ from zkmargin.scripts.generate import (
 )
 
 ROOT = Path(__file__).parents[2]
-GENERATORS = (actions, circom, figures, file_schemas, llms, model_fixtures, properties, schemas, solidity, typescript)
+GENERATORS = (actions, circom, documents, file_schemas, llms, properties, schemas, solidity, typescript)
 """Modules with `render() -> {path from the repository's root: text}`."""
 
 

@@ -1,72 +1,52 @@
-"""The table of figures in README.md, between two markers, from the ledgers in `costs/`."""
+"""The table of figures in README.md, from the ledgers in `costs/`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from zkmargin.engine.presets import get_preset
+from zkmargin.scripts.generate.blocks import render_paragraph, render_rows
 from zkmargin.scripts.measure.comparison import PATH as DERIVE
 from zkmargin.scripts.measure.comparison import estimate_derive_gas
 
 ROOT = Path(__file__).parents[2]
-BEGIN, END = "<!-- figures, written by `make generate` from costs/ -->", "<!-- end of figures -->"
-LEDGERS = ("constraints", "demo", "engine", "gas", "held_out", "prover")
+TARGET = 0.7
+"""Time of the margin of many accounts, as a multiple of the bare matrix product, that was asked for."""
+RATIOS = {"with float64 lots": "ratio_to_matmul", "with int32 lots": "ratio_int32", "by dense books": "ratio_dense"}
 
 
-class MarkersMissing(Exception):
-    """README.md does not have each marker once, in order."""
-
-
-def render() -> dict[str, str]:
-    """Path, from the repository's root, to the text of README.md with the present figures."""
-    return {"README.md": replace_figures((ROOT / "README.md").read_text(), load_ledgers())}
-
-
-def load_ledgers(folder: Path = ROOT / "costs") -> dict[str, Any]:
-    """The ledgers by name."""
-    return {name: json.loads((folder / f"{name}.json").read_text()) for name in LEDGERS}
-
-
-def replace_figures(text: str, ledgers: dict[str, Any]) -> str:
-    """`text` with the table between its markers written anew.
-
-    Raises
-    ------
-    MarkersMissing
-        If a marker is missing or stands twice, or the end comes first.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in before + after:
-        raise MarkersMissing(f"allowed: {BEGIN} once, then {END} once")
-    return f"{before}{BEGIN}\n{render_table(ledgers)}{END}{after}"
-
-
-def render_table(ledgers: dict[str, Any]) -> str:
-    """A sentence and a Markdown table of what was measured, with the file that says so."""
+def render_figures(ledgers: dict[str, Any]) -> str:
+    """A sentence and a Markdown table of what was measured, with the file that says so, and the target of the batch."""
     preset, machine = get_preset("standard"), ledgers["prover"]["env"]
     head = (
         f"Preset `standard`: {preset.slots} slots, {preset.rows} rows. Times on {machine['cores']} cores "
-        f"({machine['cpu']}{', with AVX-512 IFMA' if machine['ifma'] else ''}).\n\n"
+        f"({machine['cpu']}{', with AVX-512 IFMA' if machine['ifma'] else ''})."
     )
-    rows = [("what", "measured", "from"), ("---", "---", "---")]
-    rows += [
+    rows = [
         (what, measured, f"[{Path(source).stem}]({source})")
         for source, figures in list_figures(ledgers).items()
         for what, measured in figures.items()
     ]
-    return head + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return "\n\n".join((head, render_rows(("what", "measured", "from"), *rows), render_target(ledgers["engine"])))
+
+
+def render_target(engine: dict[str, Any]) -> str:
+    """Where the batch meets its target and where it misses it, in a sentence."""
+    reached = {f"{how} ({engine[key]:.2f})": engine[key] <= TARGET for how, key in RATIOS.items()}
+    met, missed = (" and ".join(how for how, good in reached.items() if good is wanted) for wanted in (True, False))
+    parts = [f"{word} {how}" for word, how in (("met", met), ("missed", missed)) if how]
+    asked = f"The target for {engine['accounts']:,} accounts is {TARGET} times the product:"
+    return render_paragraph(asked, f"it is {', '.join(parts)}.")
 
 
 def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
     """What was measured, by the file that says so."""
     circuit, prover, engine = ledgers["constraints"]["standard"]["transition"], ledgers["prover"], ledgers["engine"]
-    standard, wide, xl = prover["standard"], prover["scaling"]["wide"], prover["scaling"]["xl"]
+    standard, scaling = prover["standard"], prover["scaling"]
     gas, options = ledgers["gas"]["gas"], ledgers["demo"]["options"]
     held_out = ledgers["held_out"]["summary"]
-    scenarios = {name: get_preset(name).excess_rows for name in ("wide", "xl")}
+    sizes = {name: get_preset(name).excess_rows for name in ("standard", "wide", "xl")}
     return {
         "costs/constraints.json": {
             "circuit": f"{circuit['constraints']:,} constraints, {circuit['public_inputs']:,} public inputs",
@@ -78,8 +58,8 @@ def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
             ),
             "witness; verify": _milliseconds(standard, "witness_s", "verify_s"),
             "build an epoch; a policy's point": _milliseconds(standard, "epoch_s", "policy_point_s"),
-            f"prove with {scenarios['wide']} scenarios (`wide`); with {scenarios['xl']} (`xl`)": (
-                f"{wide['prove_s']:.2f} s; {xl['prove_s']:.2f} s"
+            f"another run: prove with {'; '.join(map(str, sizes.values()))} scenarios": (
+                "; ".join(f"{scaling[name]['prove_s']:.2f} s" for name in sizes)
             ),
         },
         "costs/engine.json": {

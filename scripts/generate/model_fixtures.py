@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -16,9 +15,8 @@ from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
+from zkmargin.scripts.generate.blocks import render_paragraph
 
-DOCUMENT = Path(__file__).parents[2] / "docs/models.md"
-BEGIN, END = "<!-- fixture values, written by `make generate` -->", "<!-- end of fixture values -->"
 MARKET = "deribit_2026-08-22"
 INSTRUMENTS = {
     "P": "BTC-PERPETUAL",
@@ -36,24 +34,8 @@ BOOK_CASH = 60_000_000
 """US dollars."""
 STATES = {1: "up", 0: "", -1: "down"}
 SIGNS = {1: "+", -1: "-"}
-
-
-class FixtureMarkersMissing(Exception):
-    """The document does not have each marker once, in order."""
-
-
-def render() -> dict[str, str]:
-    """Path, from the repository's root, to the text of the document with the present values."""
-    return {"docs/models.md": replace_fixtures(DOCUMENT.read_text())}
-
-
-def replace_fixtures(text: str) -> str:
-    """`text` with what stands between its markers written anew; raises `FixtureMarkersMissing`."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in before + after:
-        raise FixtureMarkersMissing(f"allowed in {DOCUMENT.name}: {BEGIN} once, then {END} once")
-    return f"{before}{BEGIN}\n\n{render_fixtures()}\n{END}{after}"
+PAID_OPTION = "BTC-25SEP26-90000-C"
+"""An option whose requirement exceeds what it can lose."""
 
 
 def render_fixtures() -> str:
@@ -113,8 +95,23 @@ def render_fixtures() -> str:
             f"{BOOK_CASH:,}. Its requirement, US dollars, n in US dollars of exposure:",
             "",
             *map(_write, _with_rule(list_parts(house))),
-            "",
         ]
+    )
+
+
+def render_paid_option() -> str:
+    """What a lone, fully paid option of one coin requires, part by part."""
+    house = House(load_snapshot(MARKET))
+    instrument = house.snapshot.listing.get(PAID_OPTION)
+    lots = round(1 / instrument.lot_size)
+    positions = np.zeros(house.snapshot.listing.preset.slots, dtype=np.int64)
+    positions[instrument.slot] = lots
+    initial, maintenance = (house.definition_requirement(AccountState(positions, 0), level) for level in LEVELS)
+    return render_paragraph(
+        f"A lone call {PAID_OPTION} of one coin, worth {initial.equity:,.0f} USD on 22 August 2026, requires",
+        f"{initial.total:,.0f} USD: {initial.charge:,.0f} of K, {sum(initial.buffers.values()):,.0f} of buffer on",
+        f"its delta half the range lower, and {initial.grid:,.0f}, which is 1.25 times the {maintenance.grid:,.0f}",
+        f"that it loses in the worst cell. At maintenance the same call requires {maintenance.total:,.0f}.",
     )
 
 

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import pytest
 
-from zkmargin.scripts.generate.model_fixtures import BEGIN, END, FixtureMarkersMissing, replace_fixtures
+from zkmargin.scripts.generate.blocks import make_markers
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/models.md").read_text()
@@ -30,7 +30,8 @@ ITEMS = {row["name"]: row for row in MARKET["instruments"]}
 
 def read_tables():
     """Instruments by letter, and the document's three tables: rows of cells, by their first column."""
-    block = TEXT.partition(BEGIN)[2].partition(END)[0]
+    begin, end = make_markers("fixture values")
+    block = TEXT.partition(begin)[2].partition(end)[0]
     names = dict(re.findall(r"^- (\w) is (\S+)$", block, re.MULTILINE))
     tables = []
     for part in re.split(r"\n\n(?=\|)", block)[1:]:
@@ -315,8 +316,3 @@ def test_the_whole_requirement_follows_from_the_document(level):
     assert set(parts) == set(BOOK)
     for name, value in parts.items():
         assert float(BOOK[name][level]) == pytest.approx(value, rel=1e-6, abs=0.02), name
-
-
-def test_a_document_without_its_markers_is_refused():
-    with pytest.raises(FixtureMarkersMissing):
-        replace_fixtures(TEXT.replace(END, ""))
