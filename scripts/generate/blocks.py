@@ -6,6 +6,8 @@ import textwrap
 
 WIDTH = 120
 """Characters of a line at most."""
+Row = tuple[str, ...]
+"""Cells of a table."""
 
 
 class MarkersMissing(Exception):
@@ -39,7 +41,7 @@ def render_paragraph(*sentences: str, indent: str = "") -> str:
     return lines.fill(" ".join(sentences))
 
 
-def render_rows(*rows: tuple[str, ...]) -> str:
+def render_rows(*rows: Row) -> str:
     """A Markdown table; the first row is its head."""
     head, *others = rows
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *others))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ TARGET = 0.7
 RATIOS = {"with float64 lots": "ratio_to_matmul", "with int32 lots": "ratio_int32", "by dense books": "ratio_dense"}
 
 
-def render_figures(ledgers: dict[str, Any]) -> str:
+def render_figures(ledgers: Mapping[str, Any]) -> str:
     """A sentence and a Markdown table of what was measured, with the file that says so, and the target of the batch."""
     preset, machine = get_preset("standard"), ledgers["prover"]["env"]
     head = (
@@ -31,7 +32,7 @@ def render_figures(ledgers: dict[str, Any]) -> str:
     return "\n\n".join((head, render_rows(("what", "measured", "from"), *rows), render_target(ledgers["engine"])))
 
 
-def render_target(engine: dict[str, Any]) -> str:
+def render_target(engine: Mapping[str, Any]) -> str:
     """Where the batch meets its target and where it misses it, in a sentence."""
     reached = {f"{how} ({engine[key]:.2f})": engine[key] <= TARGET for how, key in RATIOS.items()}
     met, missed = (" and ".join(how for how, good in reached.items() if good is wanted) for wanted in (True, False))
@@ -40,7 +41,7 @@ def render_target(engine: dict[str, Any]) -> str:
     return render_paragraph(asked, f"it is {', '.join(parts)}.")
 
 
-def list_figures(ledgers: dict[str, Any]) -> dict[str, dict[str, str]]:
+def list_figures(ledgers: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """What was measured, by the file that says so."""
     circuit, prover, engine = ledgers["constraints"]["standard"]["transition"], ledgers["prover"], ledgers["engine"]
     standard, scaling = prover["standard"], prover["scaling"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zkmargin.engine.presets import PRESETS, get_preset
-from zkmargin.scripts.generate.blocks import render_paragraph, render_rows
+from zkmargin.scripts.generate.blocks import Row, render_paragraph, render_rows
 
 MARKET_GROUPS = {"1.5 to 2 days to the first expiry": (0.0, 2.0), "2 to 2.5 days": (2.0, 2.5)}
 """Days to the first expiry, the upper end included."""
@@ -90,7 +90,7 @@ def _sum_up(markets: list[dict[str, Any]]) -> tuple[str, ...]:
 
 def render_multipliers(ledgers: Mapping[str, Any]) -> str:
     """What each multiplier of the shortfall would leave below the full sample, and what it would cost."""
-    rows = [("kappa", "books below ES_full", "chains with one", "worst ES / IM", "mean over-ask")]
+    rows: list[Row] = [("kappa", "books below ES_full", "chains with one", "worst ES / IM", "mean over-ask")]
     for found in ledgers["multipliers"]["multipliers"]:
         shares = (f"{found['kappa']:.4g}", str(found["breaches"]), str(found["markets_with_one"]))
         about = ", shipped" if found["shipped"] else ""
@@ -130,7 +130,7 @@ def render_netting_quantiles(ledgers: Mapping[str, Any]) -> str:
 def render_default_fund(ledgers: Mapping[str, Any]) -> str:
     """What a crash leaves uncovered, and the fund of one and of two defaults."""
     found = ledgers["default_fund"]
-    rows = [(found["crash"], "BTC uncovered", "ETH uncovered", "Cover 1, M$", "Cover 2, M$")]
+    rows: list[Row] = [(found["crash"], "BTC uncovered", "ETH uncovered", "Cover 1, M$", "Cover 2, M$")]
     for model, level in found["models"].items():
         uncovered = [f"{100 * item['share']:.1f} % ({item['book']})" for item in level["uncovered"].values()]
         covers = [f"{level[key] / 1e6:.0f}" for key in ("cover_1_usd", "cover_2_usd")]
@@ -173,7 +173,9 @@ def render_october(ledgers: Mapping[str, Any]) -> str:
                 "met" if target["met"] else "**missed**",
             )
         )
-    changed = [("october with", "margin, %", "debt, M$", "less base", "less flat", "drawdown less base", "less flat")]
+    changed: list[Row] = [
+        ("october with", "margin, %", "debt, M$", "less base", "less flat", "drawdown less base", "less flat")
+    ]
     changed += [
         (f"`{name}`", *_describe_cascade(run["scenarios"]["october"])) for name, run in runs.items() if name != "all"
     ]
@@ -229,7 +231,7 @@ def render_gas_split(ledgers: Mapping[str, Any]) -> str:
 
 def render_batches(ledgers: Mapping[str, Any]) -> str:
     """Gas of a row of the largest batches, and of a row that comes alone."""
-    rows = [("rows of a batch", "gas for each attestation", "gas for each trade")]
+    rows: list[Row] = [("rows of a batch", "gas for each attestation", "gas for each trade")]
     attest, trade = ({int(rows): gas / int(rows) for rows, gas in ledgers["batches"][kind].items()} for kind in BATCHED)
     for count in sorted({*attest, *trade}):
         rows.append((str(count), *(f"{kind[count] / 1000:.0f}k" if count in kind else "" for kind in (attest, trade))))
@@ -251,7 +253,7 @@ def render_committee(ledgers: Mapping[str, Any]) -> str:
 def render_circuits(ledgers: Mapping[str, Any]) -> str:
     """Sizes of the circuits that reveal an account and move it to a new key."""
     mini, standard = ledgers["constraints"]["mini"], ledgers["constraints"]["standard"]
-    rows = [("circuit", "constraints at mini", "at standard", "domain at standard", "public inputs")]
+    rows: list[Row] = [("circuit", "constraints at mini", "at standard", "domain at standard", "public inputs")]
     for name in ("reveal", "rekey"):
         found = standard[name]
         sizes = (mini[name]["constraints"], found["constraints"], found["domain"], found["public_inputs"])

@@ -25,7 +25,7 @@ DIGITS = 6
 """Significant digits that the ledger keeps."""
 
 
-def measure_run(names: list[str] | None, changes: dict[str, str], say: Callable[[str], object]) -> dict[str, Any]:
+def measure_run(names: list[str] | None, changes: dict[str, str], say: Callable[[str], None]) -> dict[str, Any]:
     """Figures and paired differences of scenarios (all if None) with a market's parameters changed."""
     results = [run_scenario(override(item, changes), SEEDS, say) for item in get_scenarios(names)]
     targets = [
@@ -37,7 +37,7 @@ def measure_run(names: list[str] | None, changes: dict[str, str], say: Callable[
     return to_document(results, targets, SEEDS, changes)
 
 
-def measure(say: Callable[[str], object]) -> dict[str, Any]:
+def measure(say: Callable[[str], None]) -> dict[str, Any]:
     """The whole document: the default run, and October's by what was changed in it."""
     runs = {ALL: measure_run(None, {}, say)}
     for changes in CHANGES:
