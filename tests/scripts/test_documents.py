@@ -32,12 +32,12 @@ def test_a_block_shows_the_ledgers(path, name):
 @pytest.mark.parametrize(
     ("path", "name", "key", "value", "shown"),
     [
-        ("README.md", "figures", ("gas", "gas", "trade"), 401_999, "| 402k |"),
-        ("README.md", "figures", ("prover", "standard", "prove_s"), 0.777, "0.78 s"),
+        ("README.md", "figures", ("gas", "gas", "trade"), 777_001, "| 777k |"),
+        ("README.md", "figures", ("prover", "standard", "prove_s"), 77.77, "| 77.77 s; "),
         ("README.md", "figures", ("prover", "scaling", "standard", "prove_s"), 7.77, "7.77 s; "),
-        ("README.md", "figures", ("engine", "batch_ms"), 340.0, "0.34 s"),
-        ("README.md", "figures", ("engine", "ratio_int32"), 0.33, "with int32 lots (0.33)"),
-        ("README.md", "figures", ("constraints", "standard", "transition", "constraints"), 51_234, "51,234 "),
+        ("README.md", "figures", ("engine", "batch_ms"), 77_770.0, "77.77 s"),
+        ("README.md", "figures", ("engine", "ratio_int32"), 7.77, "(7.77)"),
+        ("README.md", "figures", ("constraints", "standard", "transition", "constraints"), 77_777, "77,777 "),
         ("README.md", "figures", ("held_out", "summary", "breaches"), 7_777, "7777 of "),
         ("docs/assurance.md", "presets", ("prover", "scaling", "xl", "compile_peak_mb"), 7_654, "7654 MB"),
         ("docs/assurance.md", "evidence", ("soundness", "policies", "policies_cheated"), 3, ": 3 feasible"),
