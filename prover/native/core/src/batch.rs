@@ -4,6 +4,7 @@
 //! them, which leaves 5 multiplications and a square, where a mixed projective addition takes 10. So the points of a
 //! group are added in pairs, round by round, all groups at once.
 
+use crate::inverse::Invertible;
 use crate::vector::{self, Coordinate, Ifma};
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_ff::{AdditiveGroup, Field, Zero};
@@ -81,7 +82,7 @@ struct Batch<P: SWCurveConfig> {
     products: Vec<P::BaseField>,
 }
 
-impl<P: SWCurveConfig> Batch<P> {
+impl<P: SWCurveConfig<BaseField: Invertible>> Batch<P> {
     /// `lengths` are those of the groups, in the order of the points.
     fn new(points: Vec<Point<P::BaseField>>, lengths: Vec<u32>) -> Self {
         let half = points.len() / 2;
@@ -166,7 +167,7 @@ fn add<P: SWCurveConfig>(
 }
 
 /// Each value becomes its inverse; none may be zero. `products` is working space.
-pub fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
+pub fn invert<F: Invertible>(values: &mut [F], products: &mut Vec<F>) {
     products.clear();
     if values.is_empty() {
         return;
@@ -176,7 +177,7 @@ pub fn invert<F: Field>(values: &mut [F], products: &mut Vec<F>) {
         products.push(running);
         running *= value;
     }
-    let mut inverse = running.inverse().unwrap_or_default();
+    let mut inverse = running.invert();
     for (value, product) in values.iter_mut().zip(products.iter()).rev() {
         let own = inverse * product;
         inverse *= *value;

@@ -9,6 +9,7 @@ mod bits;
 pub mod error;
 pub mod field;
 pub mod groth16;
+mod inverse;
 pub mod lanes;
 mod msm;
 mod plan;

@@ -2,6 +2,7 @@
 
 use crate::batch::{Groups, Point, SignedPoints};
 use crate::field::Limbs;
+use crate::inverse::Invertible;
 use crate::transform::Eight;
 use ark_bn254::Fr;
 use ark_ff::Field;
@@ -16,9 +17,9 @@ impl Ifma {
     }
 }
 
-pub trait Coordinate: Field {}
+pub trait Coordinate: Invertible {}
 
-impl<F: Field> Coordinate for F {}
+impl<F: Invertible> Coordinate for F {}
 
 pub fn sum_groups<F: Field, S: SignedPoints<F> + ?Sized>(
     unit: Ifma,

@@ -9,6 +9,7 @@
 
 use super::ifma::{Ifma, Lanes};
 use crate::batch::{invert, Groups, Point, SignedPoints};
+use crate::inverse::Invertible;
 use ark_bn254::{Fq, Fq2, FqConfig};
 use ark_ff::{AdditiveGroup, Field};
 use std::array::from_fn;
@@ -21,7 +22,7 @@ const AHEAD: usize = 4;
 const ROUNDS: usize = 16;
 
 /// A field of coordinates that has lanes. Products are as `ifma` makes them: x y / 16.
-pub trait Coordinate: Field {
+pub trait Coordinate: Invertible {
     type Lanes: Copy;
 
     /// Eight elements.
