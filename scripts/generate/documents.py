@@ -28,6 +28,7 @@ DOCUMENTS: dict[str, dict[str, Callable[[Ledgers], str]]] = {
         "fully paid option": lambda _: model_fixtures.render_paid_option(),
         "fixture values": lambda _: model_fixtures.render_fixtures(),
     },
+    "docs/privacy.md": {"observer": tables.render_observer},
     "docs/surface.md": {"fits": tables.render_fits},
 }
 """Path, name of the block, and what writes it."""

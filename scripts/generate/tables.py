@@ -20,6 +20,13 @@ CASCADES = {
     "calm": "calm",
 }
 """Scenarios of the simulation and what they are called in the document."""
+HABITS = {
+    "usual": "usual: margin is added when short, profits leave",
+    "maintenance": "usual, maintenance alone is attested",
+    "weekly": "so, with round flows once a week",
+    "wide": "six times the requirement or more, no withdrawals",
+}
+"""How owners act in the experiment on privacy, and what the document calls it."""
 STATEMENT_KINDS = ("base", "calldata", "pairing", "curve", "signatures")
 """Kinds of gas that cannot be less with the statement as it is."""
 BATCHED = ("attest", "trade")
@@ -258,4 +265,19 @@ def render_circuits(ledgers: Mapping[str, Any]) -> str:
         found = standard[name]
         sizes = (mini[name]["constraints"], found["constraints"], found["domain"], found["public_inputs"])
         rows.append((f"`{name}`", *(f"{size:,}" for size in sizes)))
+    return render_rows(*rows)
+
+
+# --------------------------------------------------------------------------------------------------- docs/privacy.md
+def render_observer(ledgers: Mapping[str, Any]) -> str:
+    """The observer's advantage by habits of the owners, of the classifier whose mean is higher."""
+    rows: list[Row] = [("habits of the owners", "long or short", "the tenth it is surest of", "options or not")]
+    for name, found in ledgers["privacy"]["habits"].items():
+        direction, options = (
+            max(found[question].values(), key=lambda each: each["all"]["mean"]) for question in ("direction", "options")
+        )
+        told = [
+            f"{each['mean']:.2f} [{each['low']:.2f}, {each['high']:.2f}]" for each in (direction["all"], options["all"])
+        ]
+        rows.append((HABITS[name], told[0], f"{direction['surest']['mean']:.2f}", told[1]))
     return render_rows(*rows)
