@@ -130,6 +130,38 @@ def test_a_key_that_was_replaced_cannot_be_handed_in_again(bob, tmp_path):
 
 
 @pytest.mark.property("P-293")
+def test_a_key_that_was_replaced_does_not_come_back_once_the_replacement_made_room(bob, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "MOST_ADDRESSES", 2)
+    wallet, stolen = bob
+    fresh = RelayKey.create(tmp_path / "fresh.json")
+    former, current = stolen.publish(wallet, NOW - 60), fresh.publish(wallet, NOW - 30)
+    post = Post(clock=lambda: NOW)
+    for key in (former, current, *(fresh.publish(Wallet.create(), NOW) for _ in range(2))):
+        post.publish(key)
+    with pytest.raises(BoxRefused, match="published no key"):
+        post.find(wallet.address)
+    for again in (former, current):
+        with pytest.raises(BoxRefused, match=f"issued at {again.issued}; allowed: after {NOW - 30}"):
+            post.publish(again)
+    latest = fresh.publish(wallet, NOW)
+    post.publish(latest)
+    assert post.find(wallet.address) == latest
+
+
+@pytest.mark.property("P-293")
+def test_a_key_of_a_clock_that_is_ahead_bars_nobody_once_it_made_room(bob, monkeypatch):
+    monkeypatch.setattr(server, "MOST_ADDRESSES", 1)
+    wallet, key = bob
+    now = [NOW]
+    post = Post(clock=lambda: now[0])
+    for issued in (NOW + AHEAD_SECONDS, NOW):
+        post.publish(key.publish(Wallet.create(), issued))
+    now[0] += 1
+    post.publish(key.publish(wallet, now[0]))
+    assert post.find(wallet.address).issued == NOW + 1
+
+
+@pytest.mark.property("P-293")
 @pytest.mark.parametrize("issued", [NOW - KEY_SECONDS - 1, NOW + AHEAD_SECONDS + 1])
 def test_a_key_is_good_for_a_month(bob, issued):
     wallet, key = bob

@@ -3,7 +3,8 @@
 It learns who is written to, when, and how long a box is in steps of a kilobyte. It may lose or delay boxes and hand out
 a key of a wallet that is up to `KEY_SECONDS` old, and cannot make one: keys carry their wallet's signature, which
 everybody checks again. Everything is in memory, and bounded: what does not fit takes the place of the oldest box, or of
-the key that was unused for the longest. Who wrote to a relay that was ended writes again.
+the key that was unused for the longest. Who wrote to a relay that was ended writes again, and who published a key
+publishes again: a relay that begins knows of none that it was replaced.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ class Post:
     """Address of each box that waits, in the order in which they came."""
     _characters: int = 0
     _last: int = 0
+    _floor: int = 0
+    """Unix seconds; the latest `issued` of a key that made room for another. What an address that is not held hands in
+    was issued later: it may have replaced an earlier one here."""
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     def publish(self, key: PublishedKey) -> None:
@@ -71,19 +75,25 @@ class Post:
         Raises
         ------
         BoxRefused
-            If the signature is not the address's, the key is too old, or not issued after the one that is held:
-            anybody may hand in what a wallet once signed.
+            If the signature is not the address's, the key is too old, or not issued after the one that is held, or
+            after those that made room where none is held: anybody may hand in what a wallet once signed.
         """
         key.check(key.address, self.clock())
         address = key.address.lower()
         with self._lock:
             held = self._keys.get(address)
-            if held is not None and held != key and key.issued <= held.issued:
-                raise BoxRefused("published key", f"it was issued at {key.issued}; allowed: after {held.issued}")
+            least = self._floor if held is None else held.issued
+            if held != key and key.issued <= least:
+                raise BoxRefused("published key", f"it was issued at {key.issued}; allowed: after {least}")
             if held is None and len(self._keys) >= MOST_ADDRESSES:
-                self._keys.popitem(last=False)
+                self._make_room()
             self._keys[address] = key
             self._keys.move_to_end(address)
+
+    def _make_room(self) -> None:
+        """Drops the key that was unused for the longest. One of a clock that is ahead bars nobody's present key."""
+        _, gone = self._keys.popitem(last=False)
+        self._floor = max(self._floor, min(gone.issued, int(self.clock())))
 
     def find(self, address: str) -> PublishedKey:
         """The key of an address; raises `BoxRefused` if it published none."""
