@@ -195,13 +195,14 @@ class Chain:
         ------
         ChainReorganised
             If the block was replaced meanwhile, `READ_ATTEMPTS` times in a row.
+        ChainUnavailable
+            If the node fails to say whether it was.
         """
         for _ in range(READ_ATTEMPTS):
             block = self.get_block("latest")
             found = read(block)
-            with suppress(ChainUnavailable):  # a chain that is shorter now has no such block
-                if self.get_block(block.number).hash == block.hash:
-                    return found
+            if self.has_block(block.number, block.hash):
+                return found
         raise ChainReorganised(self.url, block.number, READ_ATTEMPTS)
 
     def call(

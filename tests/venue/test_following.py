@@ -60,3 +60,17 @@ def test_a_node_that_fails_to_give_a_block_is_no_reorganisation(chain, follower,
     chain.failing = set()
     assert follower.read() == (b"a", b"b", b"c", b"d")
     assert asked == [(0, 2), (3, 3)]
+
+
+def test_a_node_that_fails_after_a_read_is_no_replaced_block(chain):
+    """What was read is not read again, and the error is the node's."""
+    blocks = []
+
+    def read(block):
+        blocks.append(block.number)
+        chain.hashes.append(b"d")
+        chain.failing = {2}
+
+    with pytest.raises(ChainUnavailable, match="block 2"):
+        chain.read_at_one_block(read)
+    assert blocks == [2]
