@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from sqlalchemy.event import listen, remove
 from sqlalchemy.orm import Session
 
 from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
@@ -208,6 +209,17 @@ POSTED = {"generation": 1, "time": 5, "minEpoch": 1, "keyVersion": 1, "policyHas
 )  # fmt: skip
 def test_a_portfolio_is_priced_at_the_latest_epoch_that_counts(engine, said, priced):
     """Not at one that was revoked, or that an epoch, a step of the listing or another quorum superseded."""
+    write_epochs(engine, said)
+    with Session(engine) as session:
+        if priced is None:
+            with pytest.raises(IndexUnusable, match="no epoch that counts"):
+                queries.read_latest_snapshot(session)
+        else:
+            assert queries.read_latest_snapshot(session) == bytes([priced])
+
+
+def write_epochs(engine, said):
+    """An index of four published snapshots, three epochs, and what was said after them."""
     published = [
         ("SnapshotPublished", {"snapshotHash": f"0x{number:064x}", "snapshot": f"0x{number:02x}"})
         for number in range(1, 5)
@@ -222,12 +234,28 @@ def test_a_portfolio_is_priced_at_the_latest_epoch_that_counts(engine, said, pri
             session.add(row)
             session.flush()
             session.add_all(list_rows(row))
+
+
+def test_the_snapshot_that_is_priced_is_found_without_reading_the_history(engine):
+    """Every step of every query takes rows by an index, in its order: nothing is scanned or sorted."""
+    write_epochs(engine, [])
+    asked = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        asked.append((statement, parameters))
+
+    listen(engine, "before_cursor_execute", note)
     with Session(engine) as session:
-        if priced is None:
-            with pytest.raises(IndexUnusable, match="no epoch that counts"):
-                queries.read_latest_snapshot(session)
-        else:
-            assert queries.read_latest_snapshot(session) == bytes([priced])
+        queries.read_latest_snapshot(session)
+    remove(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        plans = [
+            step
+            for statement, parameters in asked
+            for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert any("ix_snapshots_snapshot_hash" in step for step in plans)
+    assert [step for step in plans if step.startswith(("SCAN", "USE TEMP")) or "AUTOMATIC" in step] == []
 
 
 @pytest.mark.property("P-291")

@@ -4,13 +4,17 @@ import os
 import shutil
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import select
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from web3.exceptions import Web3RPCError
@@ -19,9 +23,12 @@ from tests.chain.conftest import mini_venue, open_funded, venue  # noqa: F401
 from zkmargin.contracts.chain import find_free_ports
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.errors import ChainReorganised, ChainUnavailable
+from zkmargin.venue.api import queries
+from zkmargin.venue.api.app import make_app
+from zkmargin.venue.api.queries import read_position
 from zkmargin.venue.errors import IndexUnusable
 from zkmargin.venue.events import EventReader, list_extensions
-from zkmargin.venue.index.database import open_database
+from zkmargin.venue.index.database import MIGRATIONS, open_database
 from zkmargin.venue.index.indexer import Indexer
 from zkmargin.venue.index.rows import QUIET, ROWS, list_rows, list_states, read_state
 from zkmargin.venue.index.tables import (
@@ -33,6 +40,7 @@ from zkmargin.venue.index.tables import (
     FlowRow,
     PaymentStepRow,
     RollbackRow,
+    SnapshotRow,
     Table,
     VenueRow,
 )
@@ -194,6 +202,21 @@ def test_a_block_that_is_replaced_while_it_is_read_is_not_written(venue, engine,
     require_same(engine, venue)
 
 
+@pytest.mark.property("P-290")
+def test_events_of_two_blocks_of_one_number_are_not_written(venue, engine, monkeypatch):  # noqa: F811
+    """The last one's is the chain's, when it is looked up."""
+    read = EventReader.read
+
+    def mix(self, first, last):
+        found = read(self, first, last)
+        return [replace(found[-1], block_hash="0x" + "ee" * 32), *found]
+
+    monkeypatch.setattr(EventReader, "read", mix)
+    with pytest.raises(ChainReorganised):
+        Indexer(engine, venue.contracts).advance()
+    assert list_events(engine) == []
+
+
 @pytest.mark.slow
 @pytest.mark.property("P-289")
 def test_a_step_that_the_database_ends_is_taken_again_as_a_whole(venue, engine, monkeypatch):  # noqa: F811
@@ -267,6 +290,28 @@ def test_an_index_is_of_one_deployment(venue, engine, tmp_path):  # noqa: F811
 def test_the_versions_make_the_tables(engine):
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
+def test_an_index_of_the_first_version_knows_the_snapshots_that_were_published(engine):
+    """Its events come with it."""
+    config = Config(attributes={"connection": None})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    said = [("SnapshotPublished", {"snapshotHash": "0x" + "ab" * 32, "snapshot": "0x01"}), ("SignersSet", {})]
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        session = Session(connection)
+        session.add(BlockRow(number=1, hash="0x" + "11" * 32, time=9))
+        session.flush()
+        for place, (name, fields) in enumerate(said):
+            session.add(
+                EventRow(block=1, log_index=place, transaction="", contract="RiskOracle", name=name, fields=fields)
+            )
+        session.flush()
+    with Session(open_database(str(engine.url))) as session:
+        assert session.execute(select(SnapshotRow.snapshot_hash, EventRow.name).join(EventRow)).all() == [
+            ("0x" + "ab" * 32, "SnapshotPublished")
+        ]
 
 
 @pytest.mark.property("P-289")
@@ -405,4 +450,22 @@ def test_postgresql_holds_the_same_through_a_reorganisation_and_a_kill(venue):  
         require_same(engine, venue)
         with Session(engine) as session:
             assert session.scalars(select(AccountStateRow.account).distinct()).all()
+        require_one_state(engine)
         engine.dispose()
+
+
+def require_one_state(engine):
+    """An answer of the API is of one state of the index, whatever an indexer writes between two of its queries."""
+    seen = []
+
+    def read_twice(session):
+        for number in (10**9, 10**9 + 1):
+            seen.append(session.scalar(select(func.count()).select_from(BlockRow)))
+            with Session(engine) as other, other.begin():
+                other.add(BlockRow(number=number, hash="0x" + "11" * 32, time=9))
+        return read_position(session)
+
+    with pytest.MonkeyPatch.context() as patch, TestClient(make_app(engine)) as client:
+        patch.setattr(queries, "read_position", read_twice)
+        assert client.get("/status").json()["block"] < 10**9
+    assert seen[0] == seen[1] > 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from zkmargin.venue.errors import IndexUnusable
@@ -17,9 +17,13 @@ from zkmargin.venue.index.tables import (
     PaymentRow,
     PaymentStepRow,
     RollbackRow,
+    SnapshotRow,
     Table,
     VenueRow,
 )
+
+EPOCHS_AT_A_TIME = 16
+"""Of those that count, the latest first: one that is not revoked is among the first few."""
 
 
 def read_position(session: Session) -> dict[str, Any]:
@@ -45,8 +49,7 @@ def list_after(
     key = table.id if table is EventRow else table.event
     query = select(table).where(key > after).order_by(key).limit(limit)
     if account is not None:
-        names = [getattr(table, column) == account for column in columns]
-        query = query.where(names[0] if len(names) == 1 else names[0] | names[1])
+        query = query.where(or_(*(getattr(table, column) == account for column in columns)))
     return session.scalars(query).all()
 
 
@@ -86,13 +89,15 @@ def _read_payment(session: Session, row: PaymentRow) -> dict[str, Any]:
 def read_latest_snapshot(session: Session) -> bytes:
     """Canonical bytes of the market of the latest epoch that counts and whose bytes somebody published; raises
     `IndexUnusable` where there is none. Anybody may publish bytes, so their hash must be an epoch's."""
+    is_published = exists().where(SnapshotRow.snapshot_hash == EpochRow.snapshot_hash)
+    query = select(EpochRow.number, EpochRow.snapshot_hash).where(
+        EpochRow.number >= _find_lowest(session), is_published
+    )
+    descending = query.order_by(EpochRow.number.desc()).execution_options(yield_per=EPOCHS_AT_A_TIME)
     revoked = _read_revoked(session)
-    query = select(EpochRow).where(EpochRow.number >= _find_lowest(session)).order_by(EpochRow.number.desc())
-    for epoch in session.scalars(query):
-        if not revoked(epoch.number):
-            event = _find_published(session, epoch.snapshot_hash)
-            if event is not None:
-                return bytes.fromhex(str(event.fields["snapshot"]).removeprefix("0x"))
+    for number, snapshot_hash in session.execute(descending):
+        if not revoked(number):
+            return _read_published(session, snapshot_hash)
     raise IndexUnusable("database", "no epoch that counts has a published snapshot")
 
 
@@ -103,23 +108,25 @@ def _find_lowest(session: Session) -> int:
     generation = select(func.max(EpochRow.generation)).scalar_subquery()
     first = session.scalar(select(func.min(EpochRow.number)).where(EpochRow.generation == generation)) or 0
     replaced = select(func.max(EventRow.id)).where(EventRow.name == "SignersSet").scalar_subquery()
-    former = session.scalar(select(func.max(EpochRow.number)).where(EpochRow.event < replaced)) or 0
+    earlier = select(EpochRow.number).where(EpochRow.event < replaced).order_by(EpochRow.event.desc()).limit(1)
+    former = session.scalar(earlier) or 0  # numbers rise from event to event
     return max(stated, first, former + 1)
 
 
 def _read_revoked(session: Session) -> Callable[[int], bool]:
     """Whether an epoch is revoked: what the last event that names it says."""
     names = ("EpochsRevoked", "EpochsRestored")
-    events = session.scalars(select(EventRow).where(EventRow.name.in_(names)).order_by(EventRow.id.desc())).all()
+    found = session.scalars(select(EventRow).where(EventRow.name.in_(names)))
+    events = sorted(found, key=lambda event: event.id, reverse=True)
     said = [(int(event.fields["from"]), int(event.fields["upTo"]), event.name == names[0]) for event in events]
     return lambda number: next((is_revoked for first, last, is_revoked in said if first <= number <= last), False)
 
 
-def _find_published(session: Session, snapshot_hash: str) -> EventRow | None:
-    """The latest publication of the snapshot of that hash."""
-    is_same = EventRow.fields["snapshotHash"].as_string() == snapshot_hash
-    query = select(EventRow).where(EventRow.name == "SnapshotPublished", is_same)
-    return session.scalars(query.order_by(EventRow.id.desc()).limit(1)).first()
+def _read_published(session: Session, snapshot_hash: str) -> bytes:
+    """The bytes of the latest publication of the snapshot of that hash."""
+    query = select(EventRow).join(SnapshotRow, SnapshotRow.event == EventRow.id)
+    latest = query.where(SnapshotRow.snapshot_hash == snapshot_hash).order_by(SnapshotRow.event.desc()).limit(1)
+    return bytes.fromhex(str(session.scalars(latest).one().fields["snapshot"]).removeprefix("0x"))
 
 
 def list_rollbacks(session: Session, after: int = 0, after_event: int = 0) -> Sequence[RollbackRow]:

@@ -121,10 +121,13 @@ class Indexer:
     def _read_blocks(self, events: Iterable[VenueEvent], end: Block) -> list[Block]:
         """The blocks of events and the last one, each by its number; raises `ChainReorganised` if one is replaced."""
         hashes = {event.block: event.block_hash for event in events} | {end.number: _to_hex(end)}
+        for event in events:
+            if event.block_hash != hashes[event.block]:
+                raise ChainReorganised(self._contracts.chain.url, event.block, 1)
         blocks = []
         for number, hash_ in sorted(hashes.items()):
             block = end if number == end.number else self._contracts.chain.get_block(number)
-            if _to_hex(block) != hash_ or any(event.block_hash != hashes[event.block] for event in events):
+            if _to_hex(block) != hash_:
                 raise ChainReorganised(self._contracts.chain.url, number, 1)
             blocks.append(block)
         return blocks

@@ -25,6 +25,7 @@ from zkmargin.venue.index.tables import (
     FlowRow,
     PaymentRow,
     PaymentStepRow,
+    SnapshotRow,
     Table,
     TradeRow,
 )
@@ -115,6 +116,10 @@ def _make_epoch(event: int, fields: Fields) -> list[Table]:
     return [row]
 
 
+def _make_snapshot(event: int, fields: Fields) -> list[Table]:
+    return [SnapshotRow(event=event, snapshot_hash=fields["snapshotHash"])]
+
+
 def _make_trade(event: int, fields: Fields) -> list[Table]:
     row = TradeRow(
         event=event,
@@ -179,6 +184,7 @@ def _make_step(state: str) -> Callable[[int, Fields], list[Table]]:
 ROWS: Mapping[str, Callable[[int, Fields], list[Table]]] = {
     "AccountOpened": _make_account,
     "EpochPosted": _make_epoch,
+    "SnapshotPublished": _make_snapshot,
     "Traded": _make_trade,
     "Flowed": _make_flow,
     "Attested": _make_attestation,

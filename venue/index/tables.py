@@ -10,7 +10,7 @@ No row is ever changed: what an account or a payment is now, its latest row says
     blocks          number, hash, time
     └── events      everything that the contracts said, with its fields as JSON
         ├── accounts, account_states
-        ├── epochs, trades, flows, attestations
+        ├── epochs, snapshots, trades, flows, attestations
         ├── payments, payment_steps
         └── defaults
     rollbacks       blocks that were replaced, for followers
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -134,16 +134,25 @@ class EpochRow(Table):
     """A posted epoch."""
 
     __tablename__ = "epochs"
+    __table_args__ = (Index("ix_epochs_generation_number", "generation", "number"),)
     event: Mapped[int] = of_event()
     number: Mapped[int] = mapped_column(Long, unique=True)
     generation: Mapped[int] = mapped_column(Integer)
     time: Mapped[int] = mapped_column(Long)
     """Of the prices, unix seconds."""
-    min_epoch: Mapped[int] = mapped_column(Long)
+    min_epoch: Mapped[int] = mapped_column(Long, index=True)
     """Number of the first epoch that counts from then on."""
     key_version: Mapped[int] = mapped_column(Integer)
     snapshot_hash: Mapped[str] = mapped_column(String(HEX32))
     policy_hash: Mapped[str] = mapped_column(String(HEX32))
+
+
+class SnapshotRow(Table):
+    """A publication of a market snapshot's bytes, which are the event's."""
+
+    __tablename__ = "snapshots"
+    event: Mapped[int] = of_event()
+    snapshot_hash: Mapped[str] = mapped_column(String(HEX32), index=True)
 
 
 class TradeRow(Table):
