@@ -23,7 +23,7 @@ from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
-from zkmargin.prover.actions.transition import Transition, certify
+from zkmargin.prover.actions.transition import Transition, bind
 from zkmargin.prover.errors import ActionNotAllowed, AttestationRefused, GenerationMismatch
 from zkmargin.prover.groth16.proof import Proof
 from zkmargin.prover.groth16.provers import TransitionVerifier
@@ -124,7 +124,7 @@ def build_attestation(session: Session, account: Account, request: AttestationRe
         commitment_old=account.commitment,
         valid_until=session.valid_until,
     )
-    return Transition(effects, message, compute_digest(session.domain, message), certify(effects))
+    return bind(effects, message, session.domain)
 
 
 def get_attestation_signals(commitment: int, context: int, preset: Preset) -> TransitionSignals:

@@ -8,10 +8,10 @@ from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import Effects
-from zkmargin.prover.actions.transition import Transition, certify
+from zkmargin.prover.actions.transition import Transition, bind
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Move
-from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.messages.typed_data import Domain
 
 
 def build_move(account: Account, domain: Domain, key_version: int, deadline: int) -> Transition[Move]:
@@ -41,4 +41,4 @@ def build_move(account: Account, domain: Domain, key_version: int, deadline: int
         settlement=identity_expiry_step(account.preset),
     )
     message = Move(account=account.id, key_version=key_version, commitment=account.commitment, deadline=deadline)
-    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+    return bind(effects, message, domain)

@@ -7,11 +7,11 @@ from zkmargin.engine.presets import BITS, Preset
 from zkmargin.prover.account.account import Account
 from zkmargin.prover.actions.effects import compute_flow_effects, get_epoch_step
 from zkmargin.prover.actions.intent import EpochData
-from zkmargin.prover.actions.transition import Transition, certify
+from zkmargin.prover.actions.transition import Transition, bind
 from zkmargin.prover.errors import ActionNotAllowed
 from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Bid
-from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.ranges import check_range
 from zkmargin.prover.statement.packing import pack_state_words
 
@@ -64,8 +64,7 @@ def build_bid(
             "BID", f"the book is of generation {book.generation} and the account of {account.generation}, so one rolls"
         )
     step = get_epoch_step(account, "BID", epoch)
-    check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)
-    cash_flow = book.state.cash - price_usd6
+    cash_flow = book.state.cash - check_price(price_usd6)
     flows = tuple((slot, int(lots)) for slot, lots in enumerate(book.state.positions) if lots)
     effects = compute_flow_effects(account, flows, cash_flow, epoch.policies["initial"], step, "bid")
     message = Bid(
@@ -82,4 +81,9 @@ def build_bid(
         submitter=submitter,
         deadline=deadline,
     )
-    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+    return bind(effects, message, domain)
+
+
+def check_price(price_usd6: int) -> int:
+    """The price of a book or of a part of one, micro-dollars of either sign; raises `OutOfRange`."""
+    return check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)

@@ -13,14 +13,14 @@ from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.policy.record import none_policy
 from zkmargin.engine.presets import BITS
 from zkmargin.prover.account.account import Account
-from zkmargin.prover.actions.bidding import Book
+from zkmargin.prover.actions.bidding import Book, check_price
 from zkmargin.prover.actions.effects import Effects, compute_flow_effects
 from zkmargin.prover.actions.intent import EpochData
-from zkmargin.prover.actions.transition import Transition, certify
+from zkmargin.prover.actions.transition import Transition, bind
 from zkmargin.prover.errors import ActionNotAllowed
 from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.messages.records import Flow, PartPurchase
-from zkmargin.prover.messages.typed_data import Domain, compute_digest
+from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.ranges import check_range
 
 NAME = "SELL PART"
@@ -48,7 +48,7 @@ def build_surrender(book: Account, part: Mapping[int, int], price_usd6: int) -> 
     """
     flows = tuple((slot, -lots) for slot, lots in _list_part(book.state, part))
     step = book.generation, identity_expiry_step(book.preset)
-    price = check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)
+    price = check_price(price_usd6)
     return compute_flow_effects(book, flows, price, none_policy(book.preset), step, "sale")
 
 
@@ -87,7 +87,7 @@ def build_purchase(
     generations = {book.generation, account.generation, epoch.generation}
     if len(generations) > 1:
         raise ActionNotAllowed(NAME, f"book, account and epoch are of generations {sorted(generations)}, not of one")
-    price = check_range("price", price_usd6, -(1 << BITS.cash), 1 << BITS.cash)
+    price = check_price(price_usd6)
     flows = _list_part(book.state, part)
     step = account.generation, identity_expiry_step(account.preset)
     effects = compute_flow_effects(account, flows, -price, epoch.policies["initial"], step, "sale")
@@ -105,7 +105,7 @@ def build_purchase(
         submitter=submitter,
         deadline=deadline,
     )
-    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+    return bind(effects, message, domain)
 
 
 def join_sale(book: Account, message: PartPurchase, domain: Domain) -> Transition[PartPurchase]:
@@ -119,7 +119,7 @@ def join_sale(book: Account, message: PartPurchase, domain: Domain) -> Transitio
     effects = build_surrender(book, {flow.slot: flow.lots for flow in message.part}, message.price)
     if message.book != book.id or message.book_commitment_new != effects.commitment_new:
         raise ActionNotAllowed(NAME, "the purchase is not of this book as it stands")
-    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+    return bind(effects, message, domain)
 
 
 def apply_sale(book: Book, part: Mapping[int, int], price_usd6: int) -> Book:

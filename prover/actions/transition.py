@@ -192,17 +192,21 @@ def build_transition(
         fee=intent.fee_usd6,
         deadline=intent.deadline,
     )
-    return Transition(effects, message, compute_digest(domain, message), certify(effects))
+    return bind(effects, message, domain)
 
 
-def certify(effects: Effects) -> Certificate:
-    """The certificate of the new state under the policy.
+def bind(effects: Effects, message: MessageT, domain: Domain) -> Transition[MessageT]:
+    """The transition that does this and is bound to that message, ready to be proved.
 
     Raises
     ------
     PolicyNotMet
-        If there is none.
+        If the new state does not meet the policy.
     """
+    return Transition(effects, message, compute_digest(domain, message), _certify(effects))
+
+
+def _certify(effects: Effects) -> Certificate:
     try:
         return find_certificate(effects.policy, effects.new_state)
     except RequirementNotMet as error:
