@@ -5,7 +5,7 @@ The modules of the commands import only what declares their options; what a comm
 
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -113,16 +113,24 @@ def start(
 
 
 def run() -> None:
-    """Run the command; an error of the project or of a file is one line on stderr, with --json also a document on
-    stdout, and exit code 1; passes Ctrl-C on."""
+    """Run the command; an error of the project or of a file, and a package that is not installed, is one line on
+    stderr, with --json also a document on stdout, and exit code 1; passes Ctrl-C on."""
     try:
         app(standalone_mode=True)
     except (ZkMarginError, OSError) as error:
-        console.print_error(type(error).__name__, str(error))
-        if "--json" in sys.argv:
-            console.print_json_error(type(error).__name__, str(error), FAILED)
-        sys.exit(FAILED)
+        _fail(error, str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == __name__.split(".")[0]:
+            raise  # of the project itself: a fault, not an extra that is left out
+        _fail(error, f"needs {error.name}: pip install 'zkmargin[services]'")
     except SystemExit as end:
         if end.code == INTERRUPTED:
             raise KeyboardInterrupt from None
         raise
+
+
+def _fail(error: Exception, text: str) -> NoReturn:
+    console.print_error(type(error).__name__, text)
+    if "--json" in sys.argv:
+        console.print_json_error(type(error).__name__, text, FAILED)
+    sys.exit(FAILED)

@@ -73,6 +73,37 @@ def test_an_error_is_a_document_where_json_is_asked_for():
     assert "no_such_book" in error["text"] and "no_such_book" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ("httpx", ("market", "fetch", "--out", "chain.json")),
+        ("uvicorn", ("relay", "serve")),
+        ("uvicorn", ("api",)),
+        ("uvicorn", ("committee", "--share-file", "share.json", "--recipient", "0x" + "11" * 20)),
+    ],
+)
+def test_a_package_that_is_not_installed_is_one_line_that_says_what_brings_it(monkeypatch, package, command):
+    monkeypatch.setitem(sys.modules, package, None)
+    text = f"needs {package}: pip install 'zkmargin[services]'"
+    shown = run_command(*command)
+    assert (shown.returncode, shown.stdout) == (1, "")
+    assert shown.stderr.splitlines() == [f"error ModuleNotFoundError: {text}"]
+
+
+def test_a_missing_package_is_a_document_where_json_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    shown = run_command("market", "fetch", "--out", str(tmp_path / "chain.json"), "--json")
+    text = "needs httpx: pip install 'zkmargin[services]'"
+    assert json.loads(shown.stdout)["error"] == {"name": "ModuleNotFoundError", "text": text, "exit_code": 1}
+    assert shown.returncode == 1
+
+
+def test_a_missing_module_of_the_project_is_a_fault_and_no_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zkmargin.venue.relay.server", None)
+    with pytest.raises(ModuleNotFoundError, match=r"zkmargin\.venue\.relay\.server"):
+        run_command("relay", "serve")
+
+
 def test_the_version_is_the_packages():
     from importlib.metadata import version
 
