@@ -2,7 +2,9 @@
 
 import json
 import random
+import re
 import subprocess
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,11 +18,18 @@ from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.package import collect_abis
 from zkmargin.contracts.requests import (
     ActionRequest,
+    AttestBatch,
+    AttestRow,
     BidRequest,
     MoveRequest,
     OpenRequest,
+    PartSaleRequest,
+    RekeyRequest,
+    TradeBatch,
     TradeRequest,
+    TradeRow,
     TradeSide,
+    _Request,
     encode_proof,
 )
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
@@ -36,9 +45,11 @@ DEPLOYMENT = {
 }  # fmt: skip
 DOMAIN = Domain(31337, DEPLOYMENT["clearing_house"], DEPLOYMENT["risk_oracle"])
 PROOF = {"pi_a": ["1", "2", "1"], "pi_b": [["3", "4"], ["5", "6"], ["1", "0"]], "pi_c": ["7", "8", "1"]}
+BOOK_PROOF = tuple(range(101, 109))
 SIGNATURE = "0x" + "ab" * 65
 POINTS = EpochPoints(9, sort_points({name: (10, 11) for name in ("initial", "maintenance", "withdraw")}))
 EPOCH = POINTS.select("withdraw")
+BATCHED = (ActionKind.ATTEST, ActionKind.TRADE)
 SIGNED = sorted(load_table()["verifying_contract"])
 
 
@@ -47,8 +58,9 @@ def client() -> Path:
     return typescript.build_client()
 
 
-def ask(client, messages=(), calls=()):
-    return run_script(client, "answer", deployment=DEPLOYMENT, messages=list(messages), calls=list(calls))
+def ask(client, messages=(), calls=(), checks=()):
+    asked = {"messages": list(messages), "calls": list(calls), "checks": list(checks)}
+    return run_script(client, "answer", deployment=DEPLOYMENT, **asked)
 
 
 def run_script(client, name, **asked):
@@ -96,13 +108,15 @@ def make_action(kind, **changes):
     return Action(**values | changes)
 
 
-def make_call(function, make, message, *, epoch=None, more=(), rest=()):
+def make_call(function, make, message, *, others=(), epoch=None, more=(), rest=()):
     point = epoch and {
         "number": epoch.number, "x": str(epoch.x), "y": str(epoch.y), "path": ["0x" + item.hex() for item in epoch.path]
     }  # fmt: skip
     return {
         "function": function, "make": make, "message": message.to_json_dict(), "epoch": point, "proof": PROOF,
         "signature": SIGNATURE, "more": [str(item) for item in more], "rest": list(rest),
+        "others": [item.to_json_dict() for item in others],
+        "bookProof": "0x" + b"".join(word.to_bytes(32, "big") for word in BOOK_PROOF).hex(),
     }  # fmt: skip
 
 
@@ -118,11 +132,30 @@ def test_digests_are_pythons_for_every_message(client):
     assert len({answer["digest"] for answer in answers}) == len(samples) == 3 * len(SIGNED)
 
 
+def make_batches(proof, signature):
+    """A batch of two attestations, and one of two trades."""
+    proved, traded = ([make_action(kind, account=bytes([n]) * 32) for n in (1, 2)] for kind in BATCHED)
+    attested = [ActionRequest.from_action(action, proof, signature, POINTS) for action in proved]
+    sides = [TradeSide.from_action(action, proof, signature) for action in traded]
+    trades = [TradeRequest(tag, EPOCH, side, side) for tag, side in enumerate(sides)]
+    return [
+        (
+            make_call(function, function, actions[0], others=actions[1:], epoch=EPOCH, more=(7, 8)),
+            kind.from_requests(requests, 7, 8),
+        )
+        for function, actions, kind, requests in (
+            ("attestBatch", proved, AttestBatch, attested),
+            ("tradeBatch", traded, TradeBatch, trades),
+        )
+    ]
+
+
 @pytest.mark.property("P-300")
 def test_calldata_is_pythons_for_every_request(client):
     proof, signature = encode_proof(PROOF), bytes.fromhex(SIGNATURE[2:])
     house = Web3().eth.contract(abi=collect_abis(compile_contracts())["ClearingHouse"])
-    opening, move, bid = (list(make_samples(name))[-1] for name in ("Open", "Move", "Bid"))
+    names = ("Open", "Move", "Bid", "PartPurchase", "Rekey")
+    opening, move, bid, part, rekey = (list(make_samples(name))[-1] for name in names)
     trade = make_action(ActionKind.TRADE)
     side = TradeSide.from_action(trade, proof, signature)
     entries = {kind: kind.name.lower() for kind in ACTION_RULES} | {ActionKind.WITHDRAW_FLAT: "withdrawFlat"}
@@ -136,7 +169,18 @@ def test_calldata_is_pythons_for_every_request(client):
             make_call("bid", "bid", bid, epoch=EPOCH, more=(-5, 6, 7)),
             BidRequest.from_message(bid, (-5, 6, 7), EPOCH, proof, signature),
         ),
+        (
+            make_call("sellPart", "part", part, epoch=EPOCH, more=(-4, -5, 6, 7)),
+            PartSaleRequest.from_message(
+                part, (-5, 6, 7), -4, (signature, b"\x12"), EPOCH, (proof, BOOK_PROOF), signature
+            ),
+        ),
+        (
+            make_call("rekey", "rekey", rekey, more=(1, 2, 3)),
+            RekeyRequest.from_message(rekey, (1, 2), 3, proof, signature),
+        ),
         (make_call("trade", "trade", trade, epoch=EPOCH, more=(12,)), TradeRequest(12, EPOCH, side, side)),
+        *make_batches(proof, signature),
     ]
     for kind, rule in ACTION_RULES.items():
         if not rule.has_sides:
@@ -144,6 +188,7 @@ def test_calldata_is_pythons_for_every_request(client):
             rest = (4,) if kind is ActionKind.ROLL else ()
             call = make_call(entries[kind], "action", action, epoch=points and EPOCH, rest=rest)
             cases.append((call, ActionRequest.from_action(action, proof, signature, points)))
+    assert {type(request) for _, request in cases} == set(_Request.__subclasses__()) - {TradeSide, AttestRow, TradeRow}
     answers = ask(client, calls=[call for call, _ in cases])["calls"]
     for answer, (call, request) in zip(answers, cases, strict=True):
         assert answer == house.encode_abi(call["function"], args=[request.to_abi(), *call["rest"]]), call["function"]
@@ -168,11 +213,42 @@ REFUSED_CALLS = [
         make_call("move", "move", next(iter(make_samples("Move")))) | {"proof": PROOF | {"pi_a": ["1", "2", "0"]}},
         "pi_a is an object; allowed: an affine point",
     ),
-]
+    *(
+        (
+            make_call("attestBatch", "attestBatch", make_action(ActionKind.ATTEST), epoch=EPOCH, more=(7, 8),
+                      others=[make_action(ActionKind.ATTEST, **{name: value})]),
+            f"{name} of a request in a batch is",
+        )
+        for name, value in (
+            ("policy", b"initial".ljust(32, b"\0")), ("deadline", 98), ("submitter", "0x" + "77" * 20),
+        )
+    ),
+]  # fmt: skip
 """A call that no entry point takes, and what is then said."""
-
-
-REASONS = list(enumerate(reason for _, reason in REFUSED_MESSAGES + REFUSED_CALLS))
+AT_TWO_EPOCHS = [{"epoch": {"number": number, "x": 1, "y": 1, "path": []}} for number in (1, 2)]
+REFUSED_CHECKS = [
+    ("readDeployment", ["{"], 'deployment is "{"; allowed: an object as JSON'),
+    ("readDeployment", [None], "deployment is null; allowed: an object with named fields"),
+    ("readDeployment", ["null"], "deployment is null"),
+    ("readDeployment", [[]], "deployment is an object; allowed: an object with named fields"),
+    ("readDeployment", [DEPLOYMENT | {"chain_id": -1}], "chain_id is -1; allowed: a whole number from 0"),
+    ("readDeployment", [DEPLOYMENT | {"chain_id": 1.5}], "chain_id is 1.5"),
+    ("readDeployment", [DEPLOYMENT | {"cash": "0x12"}], 'cash is "0x12"; allowed: an address'),
+    ("decodeProof", ["0x" + "11" * 255], "allowed: 256 bytes, 0x-hex"),
+    ("decodeProof", ["zz" * 256], "allowed: 256 bytes, 0x-hex"),
+    ("computeContext", ["0x" + "11" * 31], "digest is"),
+    ("computeContext", ["11" * 32], "digest is"),
+    ("getAccount", ["0x" + "11" * 31], "account or digest is"),
+    ("decodePolicyName", ["11" * 32], "account or digest is"),
+    ("readEvents", ["0"], "blocks of one request is 0; allowed: at least 1"),
+    ("readMessage", ["Nothing", {}], 'type is "Nothing"'),
+    ("makeAttestBatch", [[], 1, 1], "number of requests in a batch is 0; allowed: at least 1"),
+    ("makeTradeBatch", [[], 1, 1], "number of requests in a batch is 0; allowed: at least 1"),
+    ("makeTradeBatch", [AT_TWO_EPOCHS, 1, 1], 'epoch of a request in a batch is "2,1,1"; allowed: 1,1,1, the first'),
+]
+"""A function of the client with what it is given, and what is then said."""
+REFUSED = (*REFUSED_MESSAGES, *REFUSED_CALLS, *REFUSED_CHECKS)
+REASONS = list(enumerate(reason for *_, reason in REFUSED))
 
 
 @pytest.fixture(scope="module")
@@ -180,14 +256,26 @@ def refusals(client) -> list[str]:
     """What node says to each of them, asked at once."""
     right = make_action(ActionKind.DEPOSIT).to_json_dict()
     messages = [{"name": "Action", "message": right | change} for change, _ in REFUSED_MESSAGES]
-    answered = ask(client, messages, [call for call, _ in REFUSED_CALLS])
-    return answered["messages"] + answered["calls"]
+    checks = [{"name": name, "args": args} for name, args, _ in REFUSED_CHECKS]
+    answered = ask(client, messages, [call for call, _ in REFUSED_CALLS], checks)
+    return answered["messages"] + answered["calls"] + answered["checks"]
 
 
 @pytest.mark.property("P-300")
 @pytest.mark.parametrize("place, reason", REASONS)
 def test_what_no_contract_takes_is_refused(refusals, place, reason):
     assert refusals[place].startswith("ValueInvalid: ") and reason in refusals[place]
+
+
+def test_the_package_is_of_the_projects_version_and_names_what_its_types_use():
+    package = json.loads((typescript.ROOT / typescript.CLIENT / "package.json").read_text())
+    project = tomllib.loads((typescript.ROOT / "pyproject.toml").read_text())["project"]
+    assert package["version"] == project["version"]
+    sources = "".join(path.read_text() for path in (typescript.ROOT / typescript.CLIENT / "src").glob("*.ts"))
+    imported = set(re.findall(r'from "([a-z][a-z0-9-]*)"', sources))
+    assert imported == set(package["peerDependencies"]) == {"abitype", "viem"}
+    tools = json.loads((typescript.ROOT / "package.json").read_text())["devDependencies"]
+    assert imported <= set(tools)
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 import { type Address, getAddress, isAddress } from "viem";
 import { ValueInvalid } from "./errors.js";
 
+/** Characters of a text that an error shows. */
+const SHOWN = 60;
+
 /** Where a venue is: what `zkmargin deploy --out` writes, as far as this client reads it. */
 export interface Deployment {
   /** EIP-155. */
@@ -17,7 +20,7 @@ export interface Deployment {
 
 /** The record of a deployment from its JSON, parsed or as text; throws `ValueInvalid`. */
 export function readDeployment(json: unknown): Deployment {
-  const record = (typeof json === "string" ? JSON.parse(json) : json) as Record<string, unknown>;
+  const record = readRecord(json);
   const address = (field: string): Address => {
     const value = record[field];
     if (typeof value !== "string" || !isAddress(value, { strict: false })) {
@@ -41,4 +44,20 @@ export function readDeployment(json: unknown): Deployment {
     cash: address("cash"),
     firstBlock: BigInt(whole("first_block")),
   };
+}
+
+function readRecord(json: unknown): Record<string, unknown> {
+  const value: unknown = typeof json === "string" ? parse(json) : json;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ValueInvalid("deployment", value, "an object with named fields");
+  }
+  return value as Record<string, unknown>;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ValueInvalid("deployment", text.slice(0, SHOWN), "an object as JSON");
+  }
 }

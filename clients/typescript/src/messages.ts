@@ -13,6 +13,8 @@ export type Action = Messages["Action"];
 export type Open = Messages["Open"];
 export type Move = Messages["Move"];
 export type Bid = Messages["Bid"];
+export type PartPurchase = Messages["PartPurchase"];
+export type Rekey = Messages["Rekey"];
 
 /** What `signTypedData` of a viem wallet takes. */
 export interface TypedData<Name extends MessageName> {

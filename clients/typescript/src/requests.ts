@@ -4,7 +4,7 @@ import { type Hex, isHex, size, slice } from "viem";
 import { ValueInvalid } from "./errors.js";
 import type { clearingHouseAbi } from "./generated/abis.js";
 import { actionRules } from "./generated/messages.js";
-import type { Action, Bid, Move, Open } from "./messages.js";
+import type { Action, Bid, Move, Open, PartPurchase, Rekey } from "./messages.js";
 
 type Abi = typeof clearingHouseAbi;
 type Argument<Name extends ExtractAbiFunctionNames<Abi>> = AbiParametersToPrimitiveTypes<
@@ -17,6 +17,16 @@ export type TradeRequest = Argument<"trade">;
 export type TradeSide = TradeRequest["plus"];
 export type MoveRequest = Argument<"move">;
 export type BidRequest = Argument<"bid">;
+export type PartSaleRequest = Argument<"sellPart">;
+export type RekeyRequest = Argument<"rekey">;
+export type AttestBatch = Argument<"attestBatch">;
+export type TradeBatch = Argument<"tradeBatch">;
+/** A viewing key, encrypted to the committee; the message covers it by its hash. */
+export interface Escrow {
+  readonly ephemeralX: bigint;
+  readonly ephemeralY: bigint;
+  readonly escrowedKey: bigint;
+}
 /** An epoch as an action carries it: its number, and the point of the policy with its path. */
 export type EpochPoint = ActionRequest["epoch"];
 /** A, B and C of a Groth16 proof as the pairing precompile reads them. */
@@ -44,13 +54,8 @@ export function decodeProof(bytes: Hex): Proof {
   return [word(0), word(1), word(2), word(3), word(4), word(5), word(6), word(7)];
 }
 
-/** A request to open an account, with the escrow that the message covers by its hash. */
-export function makeOpenRequest(
-  message: Open,
-  escrow: { ephemeralX: bigint; ephemeralY: bigint; escrowedKey: bigint },
-  proof: Proof,
-  signature: Hex,
-): OpenRequest {
+/** A request to open an account, with the escrow that the message covers. */
+export function makeOpenRequest(message: Open, escrow: Escrow, proof: Proof, signature: Hex): OpenRequest {
   const { auth, index, keyVersion, generation, commitment, submitter, deadline } = message;
   return { auth, index, keyVersion, generation, commitment, ...escrow, submitter, deadline, proof, signature };
 }
@@ -125,6 +130,96 @@ export function makeBidRequest(
     signature,
     proof,
   };
+}
+
+/**
+ * A sale of a part of a book in default, whose cash and words are as revealed. Floor and quorum are the publishers'
+ * signed offer, the proofs the buyer's and the book's.
+ */
+export function makePartSaleRequest(
+  message: PartPurchase,
+  offer: { readonly floor: bigint; readonly quorum: readonly Hex[] },
+  cash: bigint,
+  words: readonly bigint[],
+  epoch: EpochPoint,
+  proofs: { readonly proof: Proof; readonly bookProof: Proof },
+  signature: Hex,
+): PartSaleRequest {
+  const { book, account, commitmentOld, commitmentNew, bookCommitmentNew, part, price, submitter, deadline } = message;
+  const { floor, quorum } = offer;
+  return {
+    book,
+    account,
+    commitmentOld,
+    commitmentNew,
+    bookCommitmentNew,
+    part,
+    price,
+    floor,
+    cash,
+    words,
+    submitter,
+    deadline,
+    epoch,
+    signature,
+    quorum,
+    ...proofs,
+  };
+}
+
+/** A request to move an account to a new viewing key, with the escrow that the message covers. */
+export function makeRekeyRequest(message: Rekey, escrow: Escrow, proof: Proof, signature: Hex): RekeyRequest {
+  const { account, commitmentOld, commitmentNew, checkpoint, submitter, deadline } = message;
+  return { account, commitmentOld, commitmentNew, ...escrow, checkpoint, submitter, deadline, signature, proof };
+}
+
+/**
+ * Attestations of accounts of that key version and generation, each as it would come alone.
+ *
+ * Throws `ValueInvalid` if there is none, or two differ in policy, deadline, submitter or epoch.
+ */
+export function makeAttestBatch(
+  requests: readonly ActionRequest[],
+  keyVersion: number,
+  generation: number,
+): AttestBatch {
+  const { policy, deadline, submitter, epoch } = requireSame(requests, {
+    policy: (request) => request.policy,
+    deadline: (request) => request.deadline,
+    submitter: (request) => request.submitter,
+    epoch: showEpoch,
+  });
+  const rows = requests.map(({ account, commitmentOld, proof }) => ({ account, commitment: commitmentOld, proof }));
+  return { policy, keyVersion, generation, deadline, submitter, epoch, rows };
+}
+
+/**
+ * Trades between accounts of that key version and generation, each as it would come alone, in order.
+ *
+ * Throws `ValueInvalid` if there is none, or two are at different epochs.
+ */
+export function makeTradeBatch(requests: readonly TradeRequest[], keyVersion: number, generation: number): TradeBatch {
+  const { epoch } = requireSame(requests, { epoch: showEpoch });
+  const rows = requests.map(({ tradeTag, plus, minus }) => ({ tradeTag, plus, minus }));
+  return { keyVersion, generation, epoch, rows };
+}
+
+function showEpoch({ epoch }: { readonly epoch: EpochPoint }): string {
+  return [epoch.number, epoch.x, epoch.y, ...epoch.path].join();
+}
+
+/** The first of a batch's requests, which the others equal in these parts. */
+function requireSame<R>(requests: readonly R[], parts: Record<string, (request: R) => Hex | string | number>): R {
+  const [first] = requests;
+  if (first === undefined) throw new ValueInvalid("number of requests in a batch", 0, "at least 1");
+  for (const [name, read] of Object.entries(parts)) {
+    const shared = String(read(first)).toLowerCase();
+    const other = requests.map((request) => String(read(request))).find((value) => value.toLowerCase() !== shared);
+    if (other !== undefined) {
+      throw new ValueInvalid(`${name} of a request in a batch`, other, `${shared}, the first one's`);
+    }
+  }
+  return first;
 }
 
 function getRule(action: Action, hasSides: boolean): (typeof actionRules)[number] {
