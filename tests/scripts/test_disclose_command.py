@@ -64,6 +64,14 @@ def test_a_disclosure_takes_the_place_of_nothing_that_the_command_reads(tmp_path
     assert file.read_text() == "{}"
 
 
+def test_a_disclosure_takes_not_the_place_of_the_claim_that_it_proves(tmp_path):
+    (file := tmp_path / "claim.json").write_text("{}")
+    asked = ("--document", str(file), "--recipient", RECIPIENT, "--challenge", NUMBER)
+    shown = run_command("disclose", "claim", *asked, "--out", str(file))
+    assert shown.returncode == 1 and "it is what the command reads" in " ".join(shown.stderr.split())
+    assert file.read_text() == "{}"
+
+
 def test_a_disclosure_is_readable_by_its_owner_alone(tmp_path, capsys):
     (file := tmp_path / "state.json").write_text("of a former one")
     file.chmod(0o644)

@@ -30,7 +30,7 @@ from zkmargin.venue.errors import IndexUnusable
 from zkmargin.venue.events import EventReader, list_extensions
 from zkmargin.venue.index.database import MIGRATIONS, open_database
 from zkmargin.venue.index.indexer import Indexer
-from zkmargin.venue.index.rows import QUIET, ROWS, list_rows, list_states, read_state
+from zkmargin.venue.index.rows import CHANGES, QUIET, ROWS, list_rows, list_states, read_state
 from zkmargin.venue.index.tables import (
     AccountRow,
     AccountStateRow,
@@ -354,6 +354,19 @@ def test_every_event_of_the_desks_and_contracts_is_read():
     events = {item["name"] for name in names for item in compile_contracts()[name].abi if item["type"] == "event"}
     assert {"Frozen", "Redeemed", "Revealed"} <= events - set(ROWS) - set(QUIET)
     assert all(name[0] != "I" for name in names)
+
+
+def test_every_event_that_changes_a_commitment_leaves_a_state():
+    """An event that names a commitment says that an account has it from then on, unless it only shows the one that it
+    had."""
+    artifacts = compile_contracts()
+    named = {
+        item["name"]
+        for name in (*list_extensions("ClearingHouse"), "ClearingHouse")
+        for item in artifacts[name].abi
+        if item["type"] == "event" and any("commitment" in field["name"].lower() for field in item["inputs"])
+    }
+    assert named - set(CHANGES) == {"Revealed"}
 
 
 BOOK, BUYER = "0x" + "0b" * 32, "0x" + "0c" * 32

@@ -1,5 +1,6 @@
 """A watchtower's round without a chain: an account that fails at any step keeps no other from the next one."""
 
+import inspect
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import ChainUnavailable
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.house import House
+from zkmargin.scripts.cli import services
 from zkmargin.venue import watchtower
 from zkmargin.venue.watchtower import RENEW_SECONDS, Watchtower
 
@@ -88,6 +90,7 @@ def test_a_proof_is_renewed_while_an_hour_is_still_current(report):
         due = make_tower(Views(age))._list_due(make_traders(), SimpleNamespace(number=NUMBER), report)
         assert len(list(due)) == count
     assert RENEW_SECONDS + watchtower.ROUND_SECONDS < 3600
+    assert inspect.signature(services.watchtower).parameters["renew"].default == RENEW_SECONDS
 
 
 def test_records_are_read_once_a_round(report, monkeypatch):
