@@ -49,6 +49,7 @@ FLOORS = {
         {"record"},
         {"messages"},
         {"ceremony", "decryption"},
+        {"local"},
     ],
 }
 """Rooms (folders and single modules) by floor; a room imports rooms of earlier floors. `__init__` may import any."""

@@ -9,32 +9,14 @@ import statistics
 import time
 from collections.abc import Callable
 
-from zkmargin.committee.ceremony import Board, Ceremony, Dealer, Receiver
 from zkmargin.committee.decryption import DecryptionRequest, give_share, open_escrow
-from zkmargin.committee.record import Identity, MemberShare, Roster
+from zkmargin.committee.local import generate_key
 from zkmargin.prover.account.escrow import escrow_key, make_scalar
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.statement.secret import Secret
 
 DOMAIN = Domain(31337, "0x" + "11" * 20, "0x" + "22" * 20)
 REPEATS = 20
-
-
-def generate_key(members: int, threshold: int) -> list[MemberShare]:
-    """A key generation, played by all members in turn."""
-    identities = [Identity.create() for _ in range(members)]
-    roster = Roster(tuple(identity.public for identity in identities), threshold)
-    ceremony = Ceremony(bytes(32), roster)
-    board = Board(ceremony)
-    dealers = [Dealer(ceremony, member, identities[member - 1]) for member in roster.members]
-    receivers = [Receiver(ceremony, member, identities[member - 1]) for member in roster.members]
-    for dealer in dealers:
-        board.post(dealer.pledge())
-    for dealer in dealers:
-        board.post(dealer.deal(board))
-    for receiver in receivers:
-        board.post(receiver.judge(board))
-    return [receiver.finish(board) for receiver in receivers]
 
 
 def measure(call: Callable[[], object]) -> float:

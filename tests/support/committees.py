@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from tests.support.scenes import DOMAIN
-from zkmargin.committee.ceremony import Board, Ceremony, Dealer, Receiver
+from zkmargin.committee.ceremony import Ceremony, Dealer, Receiver
 from zkmargin.committee.decryption import DecryptionRequest
+from zkmargin.committee.local import play
 from zkmargin.committee.record import CommitteeRecord, Identity, MemberShare, Roster
 from zkmargin.prover.account.escrow import escrow_key, make_scalar
 from zkmargin.prover.statement.secret import Secret
@@ -53,14 +54,7 @@ def make_parts(
 
 def run_ceremony(ceremony: Ceremony, identities: Sequence[Identity], previous: Committee | None = None) -> Committee:
     dealers, receivers = make_parts(ceremony, identities, previous)
-    board = Board(ceremony)
-    for dealer in dealers.values():
-        board.post(dealer.pledge())
-    for dealer in dealers.values():
-        board.post(dealer.deal(board))
-    for receiver in receivers.values():
-        board.post(receiver.judge(board))
-    return Committee(tuple(identities), tuple(receiver.finish(board) for receiver in receivers.values()))
+    return Committee(tuple(identities), tuple(play(ceremony, dealers.values(), receivers.values())))
 
 
 @cache
