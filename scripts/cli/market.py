@@ -77,7 +77,7 @@ def import_market(
     from zkmargin.scripts.derive.readers import READERS
     from zkmargin.scripts.derive.snapshot import derive_document
 
-    require_writable(out, *chain, suffix=".json")
+    require_writable(out, *chain, *(text.partition(":")[2] for text in closes), suffix=".json")
     facts = make_facts(closes, crowding)
     read = merge_chains([READERS[layout.value](path) for path in chain])
     read = read.require_span(require_in_range("span in seconds", span, 0.0, MAX_SPAN_SECONDS))

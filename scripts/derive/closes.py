@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zkmargin.engine.calibration.filters import DECAY, LARGEST_RETURN, WARM_UP, filter_ewma
+from zkmargin.engine.calibration.filters import DECAY, WARM_UP, filter_ewma
 from zkmargin.engine.errors import MalformedFile, UnknownName
 from zkmargin.engine.presets import Coin, require_coin
 from zkmargin.scripts.derive.tables import Row, read_table
@@ -27,6 +27,8 @@ def read_daily_volatility(files: Iterable[str]) -> dict[str, float]:
         If a coin is none, or one is missing.
     MalformedFile
         If a file has a bad row, a day that does not follow the one before, or fewer than `LEAST_CLOSES` days.
+    OutOfRange
+        As `filter_ewma`: if a return is too large, or no price moves while the filter warms up.
     """
     found: dict[str, float] = {}
     for text in files:
@@ -48,8 +50,6 @@ def filter_closes(path: Path) -> float:
         if (day - before).days != 1:
             raise row.refuse("date", f"the day after {before}")
     returns = np.diff(np.log([row.price("close") for row in rows]))
-    if np.abs(returns).max() > LARGEST_RETURN:
-        raise MalformedFile(path.name, f"has a return beyond {LARGEST_RETURN:g} in size")
     return round(float(filter_ewma(returns, DECAY).latest[0]), 6)
 
 

@@ -10,11 +10,11 @@ import pytest
 from tests.scripts.test_derive_snapshot import small_chain, write_api, write_chain, write_summary
 from tests.support.cli import run_command
 from zkmargin.engine.calibration.filters import filter_ewma
-from zkmargin.engine.errors import MalformedFile
+from zkmargin.engine.errors import MalformedFile, OutOfRange
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.scripts.cli.market import Layout
 from zkmargin.scripts.derive.closes import filter_closes
-from zkmargin.scripts.derive.deribit import DeribitClient, FeedUnavailable, keep_usable
+from zkmargin.scripts.derive.deribit import SUMMARY, TICKER, DeribitClient, FeedUnavailable, keep_usable
 from zkmargin.scripts.derive.readers import READERS
 
 
@@ -55,12 +55,23 @@ def test_closes_that_are_none_are_refused_by_their_line(tmp_path):
         ([1.0] * 70, ("2026-01-05", "2026-01-06"), "line 6, date is '2026-01-06'; allowed: the day after 2026-01-04"),
         ([1.0] * 70, (",1.0\n2026-01-09", ",0\n2026-01-09"), "close is '0'"),
         ([1.0] * 70, ("2026-01-05", "5.1.2026"), "YYYY-MM-DD"),
+        ([1.0, 2.0] * 34 + [1e9], None, "return"),
+        ([1.0] * 70, None, "variance"),
     ):
         path = write_closes(tmp_path / "closes.csv", prices)
         if edit:
             path.write_text(path.read_text().replace(*edit, 1))
-        with pytest.raises(MalformedFile, match=words):
+        with pytest.raises((MalformedFile, OutOfRange), match=words):
             filter_closes(path)
+
+
+def test_a_market_takes_the_place_of_no_file_of_closes(tmp_path, closes):
+    _, prices = closes
+    read = write_closes(tmp_path / "BTC.json", prices)
+    command = ("market", "import", "--chain", "chain.json", "--source", "mine", "--closes", f"BTC:{read}")
+    shown = run_command(*command, "--out", str(read))
+    assert shown.returncode == 1 and "it is what the command reads" in " ".join(shown.stderr.split())
+    assert read.read_text().startswith("date,close")
 
 
 def make_book(**changes):
@@ -82,22 +93,56 @@ def test_the_api_is_asked_again_where_it_limits_and_not_where_it_refuses():
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as session:
         client = DeribitClient(session, sleep=pauses.append)
-        assert client.ask("ticker")["result"] == [make_book()] and pauses == [1.0, 2.0, 4.0]
+        assert client.ask("ticker", list) == [make_book()] and pauses == [1.0, 2.0, 4.0]
         with pytest.raises(FeedUnavailable, match="ticker: status 400, code -32602"):
-            client.ask("ticker")
+            client.ask("ticker", list)
         assert len(pauses) == 3
         with pytest.raises(FeedUnavailable, match="status 429"):
-            client.ask("ticker")
+            client.ask("ticker", list)
         assert len(pauses) == 7 and not answers
 
 
-def test_crossed_and_stale_quotes_are_left_out():
-    good, crossed = make_book(ask_price=0.02), make_book(ask_price=0.009)
-    stale = make_book(creation_timestamp=10**12 - 120_001, ask_price=None)
-    old = make_book(creation_timestamp=10**12 - 120_000, ask_price=None)
-    assert keep_usable({"result": [good, crossed, stale, old]})["result"] == [good, old]
-    with pytest.raises(FeedUnavailable, match="none of 1 books"):
-        keep_usable({"result": [crossed]})
+def make_ticker(**changes):
+    return {"instrument_name": "BTC-PERPETUAL", "timestamp": 10**12, "best_bid_price": 100.0} | changes
+
+
+@pytest.mark.parametrize(
+    ("method", "make", "stamp", "ask"),
+    [(SUMMARY, make_book, "creation_timestamp", "ask_price"), (TICKER, make_ticker, "timestamp", "best_ask_price")],
+)
+def test_crossed_and_stale_quotes_are_left_out(method, make, stamp, ask):
+    """Of options, and of futures and perpetuals; an ask of zero is none."""
+    good, crossed, one_sided = make(**{ask: 101}), make(**{ask: 0.009}), make(**{ask: 0.0})
+    stale, old = (make(**{stamp: 10**12 - age, ask: None}) for age in (120_001, 120_000))
+    assert keep_usable(method, [good, crossed, stale, old, one_sided]) == [good, old, one_sided]
+    with pytest.raises(FeedUnavailable, match=f"{method}: none of 1 quotes"):
+        keep_usable(method, [crossed])
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ([{"error": None}], "status 200, code None"),
+        ([{"error": "busy"}], "status 200, code None"),
+        ([[]], "status 200, code None"),
+        ([{"result": {}}], "result is '{}'; allowed: list"),
+        ([{"result": None}], "result is 'None'; allowed: list"),
+        ([{"result": [make_book()]}, {"result": ["x"]}], "entry is 'x'; allowed: dict"),
+        ([{"result": [make_book()]}, {"result": [{}]}], "instrument_name is 'None'; allowed: str"),
+        (
+            [{"result": [make_book()]}, {"result": [make_book()]}, {"result": []}],
+            "ticker: result is '.*'; allowed: dict",
+        ),
+        ([{"result": [make_book(creation_timestamp=None)]}, {"result": []}], "creation_timestamp is 'None'"),
+        ([{"result": [make_book(bid_price="1")]}, {"result": []}], "bid_price is '1'"),
+        ([{"result": [make_book()]}, {"result": []}], "ticker: none of 0 quotes"),
+    ],
+)
+def test_an_answer_of_another_form_is_refused(answers, words):
+    replies = iter(answers)
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json=next(replies)))
+    with httpx.Client(transport=transport) as session, pytest.raises(FeedUnavailable, match=words):
+        DeribitClient(session, sleep=lambda seconds: None).fetch()
 
 
 def test_what_is_fetched_is_what_the_layout_reads(tmp_path):
