@@ -8,24 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.connection import Connection, PasswordFile, read_password, with_wallet
+from zkmargin.scripts.cli.connection import Connection, PasswordFile, connect_contracts, read_password, with_wallet
 from zkmargin.scripts.cli.options import AsJson, DeploymentFile, PresetName, RpcUrl
 
 if TYPE_CHECKING:
     from zkmargin.contracts.clearing_house import AccountView
     from zkmargin.contracts.vault import Payment
-    from zkmargin.contracts.venue import Contracts
 
 app = typer.Typer(
     help="Account numbers, what the chain stores, and recovery from chain and wallet.", no_args_is_help=True
 )
-
-
-def _show(title: str, document: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values(title, document))
 
 
 @app.command("id")
@@ -49,7 +41,7 @@ def show_id(
     except ValueError as error:
         raise WrongKind("auth", auth, str(error)) from None
     number = compute_account_id(Deployment.load(deployment).domain, auth, index)
-    _show("Account number", {"auth": auth, "index": index, "account": "0x" + number.hex()}, as_json)
+    console.show_values("Account number", {"auth": auth, "index": index, "account": "0x" + number.hex()}, as_json)
 
 
 @app.command("show")
@@ -67,14 +59,14 @@ def show(
     """
     if account is not None:
         number = parse_number(account)
-        view = _connect(connection.rpc_url, connection.deployment).house.get_account(number)
-        _show(f"Account {account}", describe_account(number, view), as_json)
+        view = connect_contracts(connection.rpc_url, connection.deployment).house.get_account(number)
+        console.show_values(f"Account {account}", describe_account(number, view), as_json)
         return
     with connection.resume() as (node, trader):
         document = describe_account(trader.id, node.contracts.house.get_account(trader.id))
         document |= {"cash_usd6": trader.state.cash, "positions": dict(trader.positions)}
         document |= {"payments": [describe_payment(payment) for payment in trader.payments]}
-    _show(f"Account {document['account']}", document, as_json)
+    console.show_values(f"Account {document['account']}", document, as_json)
 
 
 def describe_account(number: bytes, view: AccountView) -> dict[str, Any]:
@@ -132,7 +124,7 @@ def recover(
     wallet = open_keystore(keystore, read_password(password_file)) if keystore else None
     keys = dict(map(load_key_file, key_file or ()))
     size = get_preset(preset.value)
-    venue = _connect(rpc_url, deployment)
+    venue = connect_contracts(rpc_url, deployment)
     records = venue.read_records(size)
     found = recover_accounts(wallet, venue.domain, size, records.history, records.settlements, keys)
     document: list[dict[str, Any]] = [
@@ -160,15 +152,6 @@ def recover(
         console.out.print(f"not recovered: {item['account']}: {item['reason']}")
     if failed:
         raise typer.Exit(1)
-
-
-def _connect(rpc_url: str, deployment: Path) -> Contracts:
-    from zkmargin.contracts.chain import Chain
-    from zkmargin.contracts.deployment import Deployment
-    from zkmargin.contracts.venue import Contracts
-
-    addresses = Deployment.load(deployment)
-    return Contracts.connect(Chain(rpc_url), addresses)
 
 
 def parse_number(text: str, what: str = "account") -> bytes:

@@ -37,10 +37,7 @@ def show_receipt(title: str, trader: Trader, receipt: Receipt, as_json: bool) ->
         "block": receipt.block_number,
         "gas_used": receipt.gas_used,
     }
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values(title, document))
+    console.show_values(title, document, as_json)
 
 
 @with_wallet
@@ -206,10 +203,7 @@ def roll(connection: Connection, as_json: AsJson = False) -> None:
             "listing_version": trader.client.account.generation,
             "transactions": [receipt.transaction_hash for receipt in receipts],
         }
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Rolled", document))
+    console.show_values("Rolled", document, as_json)
 
 
 @with_wallet

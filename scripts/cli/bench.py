@@ -90,10 +90,7 @@ def engine(
 
     with console.show_steps(work.STEPS + runs) as steps:
         document = work.measure(runs, accounts, scheduler, steps)
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values(f"Medians of {runs} runs, {work.THREADS} threads", document))
+    console.show_values(f"Medians of {runs} runs, {work.THREADS} threads", document, as_json)
 
 
 def _format(value: int | float) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zkmargin.contracts.chain import Chain
     from zkmargin.contracts.sending import Sender
     from zkmargin.contracts.trading import Trader
+    from zkmargin.contracts.venue import Contracts
     from zkmargin.prover.messages.wallet import Signer, Wallet
     from zkmargin.prover.statement.secret import Secret
     from zkmargin.venue.node import Node
@@ -142,6 +143,15 @@ class Connection(WalletOptions):
         from zkmargin.prover.account.key_file import load_key_file
 
         return load_key_file(self.key_file)[1] if self.key_file else None
+
+
+def connect_contracts(rpc_url: str, deployment: Path) -> Contracts:
+    """A deployment's contracts, for a command that has no wallet."""
+    from zkmargin.contracts.chain import Chain
+    from zkmargin.contracts.deployment import Deployment
+    from zkmargin.contracts.venue import Contracts
+
+    return Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
 
 
 def read_password(file: Path | None) -> str:

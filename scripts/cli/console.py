@@ -121,6 +121,14 @@ def make_key_values(title: str, values: Mapping[str, object]) -> WholeTable:
     return make_table(title, ("", ""), [(name, value) for name, value in values.items()])
 
 
+def show_values(title: str, document: Mapping[str, object], as_json: bool) -> None:
+    """A command's answer: as a document, or as a table of two columns."""
+    if as_json:
+        print_json(document)
+    else:
+        out.print(make_key_values(title, document))
+
+
 class Steps:
     """One progress bar over named steps, on stderr; silent without a terminal but for one line a step."""
 

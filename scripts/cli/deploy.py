@@ -80,10 +80,7 @@ def deploy(
         "key_hash": "0x" + keys.transition.verifying_key.hash.hex(),
         "block": chain.get_block("latest").number,
     }
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Deployed", document))
+    console.show_values("Deployed", document, as_json)
 
 
 def _use_wallet(options: WalletOptions, chain: Chain) -> None:

@@ -220,9 +220,4 @@ def _write(out: Path, content: Mapping[str, Any], says: str, as_json: bool) -> N
     from zkmargin.engine.files import PRIVATE, write_whole
 
     write_whole(out, json.dumps(content, indent=2) + "\n", mode=PRIVATE)
-    if as_json:
-        console.print_json({"shows": says, "written": str(out)})
-    else:
-        console.out.print(
-            console.make_key_values("Proved, and verified before it was released", {"shows": says, "written": str(out)})
-        )
+    console.show_values("Proved, and verified before it was released", {"shows": says, "written": str(out)}, as_json)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.connection import connect_contracts
 from zkmargin.scripts.cli.options import AsJson, DeploymentFile, RpcUrl
 
 if TYPE_CHECKING:
@@ -31,12 +32,9 @@ def events(
 
     Example: zkmargin events --deployment deployment.json --follow
     """
-    from zkmargin.contracts.chain import Chain
-    from zkmargin.contracts.deployment import Deployment
-    from zkmargin.contracts.venue import Contracts
     from zkmargin.venue.events import EventReader
 
-    contracts = Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
+    contracts = connect_contracts(rpc_url, deployment)
     start = contracts.deployment.first_block if first_block is None else first_block
     reader = EventReader(contracts)
     while True:

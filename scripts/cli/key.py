@@ -9,19 +9,13 @@ from typing import Annotated
 import typer
 
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.cli.connection import connect_contracts
 from zkmargin.scripts.cli.options import AsJson, DeploymentFile, PresetName, RpcUrl
 
 app = typer.Typer(help="Verification keys: export, hash, and comparison with a deployment.", no_args_is_help=True)
 
 Size = Annotated[PresetName, typer.Option(help="Size of the statement.")]
 Circuit = Annotated[str, typer.Option(help="transition or open.")]
-
-
-def _show(title: str, document: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values(title, document))
 
 
 def _check_circuit(circuit: str) -> str:
@@ -49,7 +43,8 @@ def export(
     require_writable(out)
     key = load_verifying_key(_check_circuit(circuit), get_preset(preset.value), allow_insecure=True)
     write_whole(out, json.dumps(key.to_json(), indent=1) + "\n")
-    _show("Exported", {"written": str(out), "circuit": circuit, "key_hash": "0x" + key.hash.hex()}, as_json)
+    document = {"written": str(out), "circuit": circuit, "key_hash": "0x" + key.hash.hex()}
+    console.show_values("Exported", document, as_json)
 
 
 @app.command("hash")
@@ -65,7 +60,7 @@ def show_hash(preset: Size = PresetName.STANDARD, as_json: AsJson = False) -> No
     hashes: dict[str, object] = {
         name: "0x" + load_verifying_key(name, size, allow_insecure=True).hash.hex() for name in ("transition", "open")
     }
-    _show(f"Verification keys of {size.name}", {"preset": size.name, **hashes}, as_json)
+    console.show_values(f"Verification keys of {size.name}", {"preset": size.name, **hashes}, as_json)
 
 
 @app.command("verify")
@@ -80,13 +75,10 @@ def verify(
 
     Example: zkmargin key verify --preset standard --deployment deployment.json
     """
-    from zkmargin.contracts.chain import Chain
-    from zkmargin.contracts.deployment import Deployment
-    from zkmargin.contracts.venue import Contracts
     from zkmargin.engine.presets import get_preset
     from zkmargin.venue.publishing import PublishingTerms
 
-    contracts = Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
+    contracts = connect_contracts(rpc_url, deployment)
     found = PublishingTerms.read(contracts, get_preset(preset.value)).key
     facts = {"version": found.version, "key_hash": "0x" + found.verifying_key.hash.hex(), "preset": preset.value}
-    _show("The registered key is this machine's", facts, as_json)
+    console.show_values("The registered key is this machine's", facts, as_json)

@@ -124,7 +124,4 @@ def make_facts(closes: list[str], crowding: str) -> Facts:
 
 def _say(out: Path, document: dict[str, object], as_json: bool) -> None:
     document = {"written": str(out), **document}
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Market", document))
+    console.show_values("Market", document, as_json)

@@ -75,10 +75,7 @@ def prove(
         "seconds": round(seconds, 3),
         "written": str(out),
     }
-    if as_json:
-        console.print_json(summary)
-    else:
-        console.out.print(console.make_key_values("Proved, and verified before it was released", summary))
+    console.show_values("Proved, and verified before it was released", summary, as_json)
 
 
 def _attest(state: AccountState, built: Epoch, policy: str) -> tuple[Account, Transition[Attestation]]:

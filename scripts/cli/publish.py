@@ -59,7 +59,4 @@ def publish(
         "transaction": receipt.transaction_hash,
         "gas_used": receipt.gas_used,
     }
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Posted", document))
+    console.show_values("Posted", document, as_json)

@@ -50,7 +50,7 @@ def publish(
     wallet = options.read_key()
     key = RelayKey.load(relay_key) if relay_key.exists() else RelayKey.create(relay_key)
     RelayClient.connect(relay).publish(key, wallet)
-    _say({"address": wallet.address, "key": key.public}, as_json)
+    console.show_values("Relay", {"address": wallet.address, "key": key.public}, as_json)
 
 
 @app.command()
@@ -67,7 +67,7 @@ def send(
     from zkmargin.engine.files import read_text
     from zkmargin.venue.relay.client import RelayClient
 
-    _say({"box": RelayClient.connect(relay).send(read_text(file), to)}, as_json)
+    console.show_values("Relay", {"box": RelayClient.connect(relay).send(read_text(file), to)}, as_json)
 
 
 @app.command()
@@ -93,11 +93,4 @@ def receive(
     paths = [inbox / f"{last}-{place}.json" for place in range(1, len(documents) + 1)]
     for path, document in zip(paths, documents, strict=True):
         write_whole(path, document + "\n", mode=PRIVATE)
-    _say({"files": [str(path) for path in paths], "after": last}, as_json)
-
-
-def _say(document: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Relay", document))
+    console.show_values("Relay", {"files": [str(path) for path in paths], "after": last}, as_json)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zkmargin.scripts.cli import console
-from zkmargin.scripts.cli.connection import WalletOptions, with_options
+from zkmargin.scripts.cli.connection import WalletOptions, connect_contracts, with_options
 from zkmargin.scripts.cli.options import DEFAULT_MARKET, AsJson, DeploymentFile, PresetName, RpcUrl
 
 if TYPE_CHECKING:
@@ -158,14 +158,11 @@ def committee(
     import uvicorn
 
     from zkmargin.committee.record import read_share_file
-    from zkmargin.contracts.chain import Chain
     from zkmargin.contracts.default_desk import DefaultDesk
-    from zkmargin.contracts.deployment import Deployment
-    from zkmargin.contracts.venue import Contracts
     from zkmargin.venue.committee_service import CommitteeService, make_committee_app
 
     recipients = dict(map(_parse_recipient, recipient))
-    contracts = Contracts.connect(Chain(rpc_url), Deployment.load(deployment))
+    contracts = connect_contracts(rpc_url, deployment)
     record = contracts.deployment
     desk = DefaultDesk(contracts.chain, record.clearing_house, contracts.domain, first_block=record.first_block)
     service = CommitteeService(desk, read_share_file(share_file), recipients)
@@ -198,13 +195,10 @@ def indexer(
     """
     from dataclasses import asdict
 
-    from zkmargin.contracts.chain import Chain
-    from zkmargin.contracts.deployment import Deployment
-    from zkmargin.contracts.venue import Contracts
     from zkmargin.venue.index.database import open_database
     from zkmargin.venue.index.indexer import Indexer, Progress
 
-    worker = Indexer(open_database(database), Contracts.connect(Chain(rpc_url), Deployment.load(deployment)))
+    worker = Indexer(open_database(database), connect_contracts(rpc_url, deployment))
     with console.show_blocks() as show:
 
         def report(outcome: Progress | Exception) -> None:
@@ -274,10 +268,7 @@ def up(
             "api": running.api_url,
             "processes": running.processes,
         }
-        if as_json:
-            console.print_json(document)
-        else:
-            console.out.print(console.make_key_values("Development network; Ctrl-C ends it", document))
+        console.show_values("Development network; Ctrl-C ends it", document, as_json)
         sys.stdout.flush()
 
     with devnet.hold():

@@ -30,10 +30,7 @@ def _write(out: Path, text: str, title: str, document: dict[str, object], as_jso
 
     write_whole(out, text, mode=PRIVATE)
     document = {"written": str(out), **document}
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values(title, document))
+    console.show_values(title, document, as_json)
 
 
 def _read_offer(request: Path, quote: Path) -> tuple[Signed[RequestForQuote], Signed[Quote]]:

@@ -20,10 +20,7 @@ GAS_WEI = 10 * 10**18
 
 def _show(address: str, written: Path | None, as_json: bool) -> None:
     document = {"address": address} | ({"written": str(written)} if written else {})
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Wallet", document))
+    console.show_values("Wallet", document, as_json)
 
 
 @app.command("new")
@@ -87,10 +84,7 @@ def send_gas(
     require_accounts(chain, 1)
     receipt = chain.send(recipient, "0x", name="wallet gas", value=GAS_WEI)
     document = {"address": recipient, "wei": str(GAS_WEI), "transaction": receipt.transaction_hash}
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Gas sent", document))
+    console.show_values("Gas sent", document, as_json)
 
 
 @app.command("descriptors")
@@ -116,7 +110,4 @@ def write_descriptors(
     for name, path in files.items():
         path.write_text(json.dumps(descriptors[name], indent=2) + "\n")
     document = {name: str(path) for name, path in files.items()}
-    if as_json:
-        console.print_json(document)
-    else:
-        console.out.print(console.make_key_values("Descriptors", document))
+    console.show_values("Descriptors", document, as_json)
