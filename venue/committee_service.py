@@ -14,6 +14,7 @@ from its own node each time (`DefaultDesk.release_share`): a caller names the ac
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 
@@ -63,6 +64,7 @@ class CommitteeService:
         self._desk, self._share, self._clock = desk, share, clock
         self._recipients = {address.lower(): key for address, key in recipients.items()}
         self._issued: dict[str, int] = {}
+        self._order = threading.Lock()  # requests come on many threads
 
     @property
     def member(self) -> int:
@@ -93,10 +95,11 @@ class CommitteeService:
         key, named = published.check(published.address, self._clock()), self._recipients[address]
         if named is not None and published.key != named:
             raise BoxRefused("published key", f"it is {published.key}, not {named}, which this member was given")
-        latest = self._issued.get(address, 0)
-        if published.issued < latest:
-            raise BoxRefused("published key", f"it was issued at {published.issued}; allowed: {latest} or later")
-        self._issued[address] = published.issued
+        with self._order:
+            latest = self._issued.get(address, 0)
+            if published.issued < latest:
+                raise BoxRefused("published key", f"it was issued at {published.issued}; allowed: {latest} or later")
+            self._issued[address] = published.issued
         return key
 
 

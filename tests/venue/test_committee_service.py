@@ -1,5 +1,7 @@
 """A committee member's service: a share leaves for a final freeze alone, and sealed to whom the member trusts."""
 
+import threading
+
 import pytest
 import typer
 from fastapi.testclient import TestClient
@@ -99,6 +101,27 @@ def test_no_share_is_sealed_to_a_key_that_was_revoked(opener, tmp_path):
     ):
         answer = ask(share, opener, to=given, service=service)
         assert answer.status_code == (409 if text else 200) and (text or "sealed") in answer.text
+
+
+@pytest.mark.property("P-295")
+def test_a_later_key_is_remembered_whichever_request_ends_first(opener):
+    """An earlier key's request, as it is about to be written down, meets a later key's."""
+    (share,), (wallet, key) = COMMITTEE.pick(2), opener
+    service, later = make_service(share, wallet), key.publish(wallet, NOW)
+    other = threading.Thread(target=service._check_recipient, args=(later,))
+
+    class Issued(dict):
+        def get(self, address, default):
+            found = super().get(address, default)
+            if not other.ident:
+                other.start()
+                other.join(timeout=0.2)  # it ends here where nothing makes it wait
+            return found
+
+    service._issued = Issued()
+    service._check_recipient(key.publish(wallet, NOW - 60))
+    other.join()
+    assert service._issued == {wallet.address.lower(): NOW}
 
 
 def test_a_recipient_is_an_address_or_one_with_its_key():
