@@ -9,14 +9,14 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -35,6 +35,8 @@ from zkmargin.venue.index.rows import read_state
 from zkmargin.venue.publishing import make_house
 
 MOST_ROWS = 500
+MOST_ID = 2**63 - 1
+"""Of a column of 64 bits."""
 POLL_SECONDS = 0.25
 """Between two looks at the database for a follower."""
 MAX_BODY = 1 << 20
@@ -42,7 +44,9 @@ MAX_BODY = 1 << 20
 LOG = logging.getLogger("zkmargin.api")
 NUMBER = "^0x[0-9a-f]{64}$"
 
-After = Annotated[int, Query(ge=0, le=2**63 - 1, description="Event to go on from; 0 begins.")]
+After = Annotated[int, Query(ge=0, le=MOST_ID, description="Event to go on from; 0 begins.")]
+AfterEpoch = Annotated[int, Query(ge=0, le=MOST_ID, description="Number of the epoch to go on from; 0 begins.")]
+LastEvent = Annotated[int, Query(ge=0, le=MOST_ID, description="The last event that was read; 0 for all rollbacks.")]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS)]
 OfAccount = Annotated[str | None, Query(pattern=NUMBER)]
 
@@ -154,40 +158,21 @@ def _add_index(app: FastAPI, engine: Engine) -> None:
             return _to_account(row)
 
     @app.get("/epochs")
-    def list_epochs(after: After = 0, limit: Limit = 100) -> list[answers.Epoch]:
+    def list_epochs(after: AfterEpoch = 0, limit: Limit = 100) -> list[answers.Epoch]:
         with Session(engine) as session:
             query = tables.EpochRow.__table__.select().where(tables.EpochRow.number > after)
             rows = session.execute(query.order_by(tables.EpochRow.number).limit(limit)).mappings()
             return [answers.Epoch(**{name: row[name] for name in answers.Epoch.model_fields}) for row in rows]
 
-    @app.get("/trades")
-    def list_trades(after: After = 0, limit: Limit = 100, account: OfAccount = None) -> list[answers.Trade]:
-        with Session(engine) as session:
-            rows = queries.list_after(session, tables.TradeRow, after, limit, account, ("plus", "minus"))
-            return [answers.Trade.model_validate(row) for row in rows]
-
-    @app.get("/flows")
-    def list_flows(after: After = 0, limit: Limit = 100, account: OfAccount = None) -> list[answers.Flow]:
-        with Session(engine) as session:
-            rows = queries.list_after(session, tables.FlowRow, after, limit, account, ("account",))
-            return [answers.Flow.model_validate(row) for row in rows]
-
-    @app.get("/attestations")
-    def list_attestations(after: After = 0, limit: Limit = 100, account: OfAccount = None) -> list[answers.Attestation]:
-        with Session(engine) as session:
-            rows = queries.list_after(session, tables.AttestationRow, after, limit, account, ("account",))
-            return [answers.Attestation.model_validate(row) for row in rows]
+    _add_listing(app, engine, "trades", tables.TradeRow, answers.Trade, ("plus", "minus"))
+    _add_listing(app, engine, "flows", tables.FlowRow, answers.Flow)
+    _add_listing(app, engine, "attestations", tables.AttestationRow, answers.Attestation)
+    _add_listing(app, engine, "defaults", tables.DefaultRow, answers.Default)
 
     @app.get("/payments")
     def list_payments(after: After = 0, limit: Limit = 100, account: OfAccount = None) -> list[answers.Payment]:
         with Session(engine) as session:
             return [answers.Payment(**row) for row in queries.list_payments(session, after, limit, account)]
-
-    @app.get("/defaults")
-    def list_defaults(after: After = 0, limit: Limit = 100, account: OfAccount = None) -> list[answers.Default]:
-        with Session(engine) as session:
-            rows = queries.list_after(session, tables.DefaultRow, after, limit, account, ("account",))
-            return [answers.Default.model_validate(row) for row in rows]
 
     @app.get("/events")
     def list_events(after: After = 0, limit: Limit = 100) -> list[answers.Event]:
@@ -196,7 +181,7 @@ def _add_index(app: FastAPI, engine: Engine) -> None:
             return [answers.Event.model_validate(row) for row in rows]
 
     @app.get("/rollbacks")
-    def list_rollbacks(after_event: After = 0) -> list[answers.Rollback]:
+    def list_rollbacks(after_event: LastEvent = 0) -> list[answers.Rollback]:
         """Those that may have undone the event `after_event`, or one before it."""
         with Session(engine) as session:
             rows = queries.list_rollbacks(session, after_event=after_event)
@@ -209,6 +194,23 @@ def _add_index(app: FastAPI, engine: Engine) -> None:
         last = request.headers.get("last-event-id", "")
         start = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else after
         return StreamingResponse(_follow(engine, start), media_type="text/event-stream")
+
+
+def _add_listing(
+    app: FastAPI,
+    engine: Engine,
+    name: str,
+    table: type[tables.Table],
+    answer: type[BaseModel],
+    columns: Sequence[str] = ("account",),
+) -> None:
+    """Rows of a table of events; with `account` those that name it in one of the columns."""
+
+    @app.get(f"/{name}", name=f"list_{name}", response_model=list[answer])  # type: ignore[valid-type]
+    def list_events(after: After = 0, limit: Limit = 100, account: OfAccount = None) -> list[BaseModel]:
+        with Session(engine) as session:
+            rows = queries.list_after(session, table, after, limit, account, columns)
+            return [answer.model_validate(row) for row in rows]
 
 
 async def _follow(engine: Engine, after: int) -> AsyncIterator[str]:
