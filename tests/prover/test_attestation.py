@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from eth_utils import keccak
 
-from tests.support.scenes import DOMAIN, MINI, make_account, make_session
+from tests.support.scenes import DOMAIN, MINI, make_account, make_facts, make_session
 from zkmargin.engine.epoch.expiry import identity_expiry_step
 from zkmargin.engine.epoch.record import read_policies
 from zkmargin.engine.house import House
@@ -13,7 +13,6 @@ from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.presets import NO_SPLIT
 from zkmargin.prover.attestation import (
     AttestationRequest,
-    ChainFacts,
     ProvenAttestation,
     build_attestation,
     verify_attestation,
@@ -49,20 +48,7 @@ def prove(prover, epoch, account=ACCOUNT, valid_until=NOW + 60):
 
 
 def verify(attestation, epoch, prover, facts=None, **changes):
-    chain = ChainFacts(
-        domain=DOMAIN,
-        verifier=prover,
-        is_active=True,
-        is_key_live=True,
-        commitment=ACCOUNT.commitment,
-        generation=0,
-        key_version=1,
-        epoch=epoch.number,
-        epoch_generation=epoch.generation,
-        policy_hash=epoch.policy_hash,
-        policy_bytes=epoch.policy_bytes,
-        time=NOW,
-    )
+    chain = make_facts(ACCOUNT, epoch, prover, NOW)
     verify_attestation(attestation, replace(REQUEST, **changes), replace(chain, **(facts or {})))
 
 

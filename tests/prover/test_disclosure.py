@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.proving import get_stated_prover, make_market_epoch
-from tests.support.scenes import DOMAIN, MINI, make_account, make_session
+from tests.support.scenes import DOMAIN, MINI, make_account, make_facts, make_session
 from zkmargin.engine.margin.claims import PositionClaim
-from zkmargin.prover.attestation import AttestationRequest, ChainFacts, ProvenAttestation
+from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
 from zkmargin.prover.disclosure import ProvenState, build_claim, disclose_state, verify_claim, verify_state
 from zkmargin.prover.errors import AttestationRefused, PolicyNotMet
 from zkmargin.prover.messages.signed import read_record, write_record
@@ -24,23 +24,6 @@ def prove(prover, epoch, claim=EXACT):
     return ProvenAttestation(message=transition.message, proof=prover.prove(transition).to_bytes())
 
 
-def make_facts(epoch, prover):
-    return ChainFacts(
-        domain=DOMAIN,
-        verifier=prover,
-        is_active=True,
-        is_key_live=True,
-        commitment=ACCOUNT.commitment,
-        generation=0,
-        key_version=1,
-        epoch=epoch.number,
-        epoch_generation=epoch.generation,
-        policy_hash=epoch.policy_hash,
-        policy_bytes=epoch.policy_bytes,
-        time=NOW,
-    )
-
-
 @pytest.fixture(scope="module")
 def shown(epoch, prover):
     return prove(prover, epoch)
@@ -48,7 +31,7 @@ def shown(epoch, prover):
 
 @pytest.mark.property("P-320")
 def test_a_claim_is_accepted_for_what_it_says_alone(shown, epoch, prover):
-    chain, asked = make_facts(epoch, prover), AttestationRequest(ACCOUNT.id, "", RECIPIENT, CHALLENGE)
+    chain, asked = make_facts(ACCOUNT, epoch, prover, NOW), AttestationRequest(ACCOUNT.id, "", RECIPIENT, CHALLENGE)
     travelled = read_record(write_record(shown), ProvenAttestation)
     verify_claim(travelled, asked, EXACT, epoch, chain)
     for wrong in (
@@ -85,7 +68,7 @@ def test_a_claim_shows_no_other_position(shown):
 def test_the_whole_state_is_the_commitments_and_has_one_reading(epoch, prover):
     revealing = get_stated_prover("reveal", MINI)
     state = disclose_state(revealing, ACCOUNT, DOMAIN, 1)
-    chain = make_facts(epoch, prover)
+    chain = make_facts(ACCOUNT, epoch, prover, NOW)
     read = verify_state(read_record(write_record(state), ProvenState), ACCOUNT.id, revealing, chain)
     assert (read.cash, read.positions.tolist()) == (ACCOUNT.state.cash, ACCOUNT.state.positions.tolist())
     assert str(ACCOUNT.key.reveal()) not in write_record(state)

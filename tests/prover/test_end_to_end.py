@@ -9,7 +9,7 @@ import pytest
 
 from tests.prover.account.test_recovery import to_event
 from tests.support.proving import get_provers
-from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_settlement
+from tests.support.scenes import ALICE, BOB, DOMAIN, MINI, RECIPIENT, Scene, make_account, make_facts, make_settlement
 from zkmargin.engine.policy.arithmetic import compute_charges, evaluate_rows
 from zkmargin.engine.policy.certificate import Certificate
 from zkmargin.engine.presets import get_preset
@@ -19,7 +19,7 @@ from zkmargin.prover.account.recovery import Opened, Recovery, recover_accounts
 from zkmargin.prover.actions.effects import compute_effects
 from zkmargin.prover.actions.intent import Intent
 from zkmargin.prover.actions.transition import Transition, build_transition
-from zkmargin.prover.attestation import AttestationRequest, ChainFacts, verify_attestation
+from zkmargin.prover.attestation import AttestationRequest, verify_attestation
 from zkmargin.prover.client import AccountClient
 from zkmargin.prover.errors import (
     AccountError,
@@ -128,21 +128,7 @@ def test_a_whole_life(world, epoch):
     # an attestation off-chain, to one recipient
     asked = AttestationRequest.create(alice.account.id, "net_delta", RECIPIENT)
     shown = alice.attest_to(epoch, asked, valid_until=DEADLINE)
-    chain = ChainFacts(
-        domain=DOMAIN,
-        verifier=world.provers.transition,
-        is_active=True,
-        is_key_live=True,
-        commitment=alice.account.commitment,
-        generation=0,
-        key_version=1,
-        epoch=epoch.number,
-        epoch_generation=0,
-        policy_hash=epoch.policy_hash,
-        policy_bytes=epoch.policy_bytes,
-        time=NOW,
-    )
-    verify_attestation(shown, asked, chain)
+    verify_attestation(shown, asked, make_facts(alice.account, epoch, world.provers.transition, NOW))
 
     # back to flat, out, and closed
     with pytest.raises(PolicyNotMet):

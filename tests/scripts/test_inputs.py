@@ -237,17 +237,14 @@ def test_keys_that_are_missing_name_the_command(tmp_path):
     assert shown.returncode == 1 and "run `zkmargin setup --preset wide`" in shown.stderr
 
 
+def describe(folder):
+    """The command that writes a wallet's descriptors of a deployment into the folder `new`."""
+    (folder / "deployment.json").write_text(json.dumps(DEPLOYMENT))
+    return "wallet", "descriptors", "--deployment", str(folder / "deployment.json"), "--out", str(folder / "new")
+
+
 def test_descriptors_are_written_for_the_deployment_that_was_read(tmp_path):
-    (tmp_path / "deployment.json").write_text(json.dumps(DEPLOYMENT))
-    command = (
-        "wallet",
-        "descriptors",
-        "--deployment",
-        str(tmp_path / "deployment.json"),
-        "--out",
-        str(tmp_path / "new"),
-    )
-    written = json.loads(run_command(*command, "--json").stdout)
+    written = json.loads(run_command(*describe(tmp_path), "--json").stdout)
     assert written.keys() == {"ClearingHouse", "RiskOracle"}
     for path in written.values():
         context = json.loads(Path(path).read_text())["context"]["eip712"]
@@ -255,14 +252,5 @@ def test_descriptors_are_written_for_the_deployment_that_was_read(tmp_path):
 
 
 def test_descriptors_need_a_folder(tmp_path):
-    (tmp_path / "deployment.json").write_text(json.dumps(DEPLOYMENT))
     (tmp_path / "new").write_text("")
-    command = (
-        "wallet",
-        "descriptors",
-        "--deployment",
-        str(tmp_path / "deployment.json"),
-        "--out",
-        str(tmp_path / "new"),
-    )
-    assert "new" in read_error(*command) and (tmp_path / "new").read_text() == ""
+    assert "new" in read_error(*describe(tmp_path)) and (tmp_path / "new").read_text() == ""

@@ -7,10 +7,13 @@ import numpy as np
 
 from zkmargin.engine.account import AccountState
 from zkmargin.engine.epoch.expiry import ExpiryStep, identity_expiry_step
+from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.policy.record import blank_policy_fields as blank
 from zkmargin.engine.presets import Preset, get_preset
 from zkmargin.prover.account.account import Account, compute_account_id, derive_key
+from zkmargin.prover.attestation import ChainFacts
+from zkmargin.prover.groth16.provers import TransitionVerifier
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.session import Session
@@ -103,3 +106,21 @@ def make_account(
     for slot, count in (lots or {}).items():
         positions[slot] = count
     return account.advance(AccountState(positions, cash), generation)
+
+
+def make_facts(account: Account, epoch: Epoch, verifier: TransitionVerifier, time: int) -> ChainFacts:
+    """What the chain says of an active account of generation 0 at an epoch."""
+    return ChainFacts(
+        domain=DOMAIN,
+        verifier=verifier,
+        is_active=True,
+        is_key_live=True,
+        commitment=account.commitment,
+        generation=0,
+        key_version=1,
+        epoch=epoch.number,
+        epoch_generation=epoch.generation,
+        policy_hash=epoch.policy_hash,
+        policy_bytes=epoch.policy_bytes,
+        time=time,
+    )
