@@ -42,18 +42,23 @@ def render() -> dict[str, str]:
         }
         for kind, rule in ACTION_RULES.items()
     ]
-    parts = [
-        HEADER.format(source="prover/messages/messages.json and contracts/actions.json by `make generate`"),
-        "/** Name and version of every domain (EIP-712). */\n",
-        _render_constant("domain", table["domain"]),
-        "/** Which contract reads each message that is signed by itself. */\n",
-        _render_constant("verifyingContract", table["verifying_contract"]),
-        "/** Fields of every type. */\n",
-        _render_constant("types", table["types"]),
-        "/** The action table's rows, as far as a request needs them; OPEN has a message of its own. */\n",
-        _render_constant("actionRules", rules),
-    ]
-    return {MESSAGES: "\n".join(parts).replace("*/\n\n", "*/\n")}
+    constants = (
+        ("Name and version of every domain (EIP-712).", "domain", table["domain"]),
+        (
+            "Which contract reads each message that is signed by itself.",
+            "verifyingContract",
+            table["verifying_contract"],
+        ),
+        ("Fields of every type.", "types", table["types"]),
+        (
+            "The action table's rows, as far as a request needs them; OPEN has a message of its own.",
+            "actionRules",
+            rules,
+        ),
+    )
+    header = HEADER.format(source="prover/messages/messages.json and contracts/actions.json by `make generate`")
+    said = (f"/** {words} */\n{_render_constant(name, value)}" for words, name, value in constants)
+    return {MESSAGES: "\n".join([header, *said])}
 
 
 def render_abis(artifacts: Mapping[str, Artifact]) -> str:
