@@ -15,7 +15,7 @@ WASM := wasm32-unknown-unknown
 SOLIDITY := "contracts/src/**/*.sol"
 TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 
-.PHONY: help setup demo test test-full soundness wasm-target check format generate bench keys clean
+.PHONY: help setup demo test test-full soundness slither wasm-target check format generate bench keys clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,15 @@ test-full: setup check wasm-target ## also the slow suites
 
 soundness: setup ## attacks on circuits, policies and auditor, into build/soundness.json
 	$(PY) -m tests.support.soundness
+
+# Slither's packages are not those of the project: an environment of its own.
+SLITHER := build/slither/bin/slither
+$(SLITHER):
+	$(PYTHON) -m venv build/slither
+	build/slither/bin/python -m pip install --quiet slither-analyzer==0.11.6
+
+slither: setup $(SLITHER) ## static analysis of the contracts, against the findings that have a reason
+	$(PY) -m tests.support.slither $(CURDIR)/$(SLITHER)
 
 check: $(VENV)/.installed node_modules/.installed ## style, types, and generated files that are stale
 	$(VENV)/bin/ruff check .
