@@ -70,7 +70,8 @@ def verify(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Compile the circuit anew, whatever was built.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every contribution of a file from constraints and powers of tau on, and print transcript and hashes.
+    """Verify every contribution of a file from constraints and powers of tau on, and print transcript and hashes, and
+    the most memory that a process of it took.
 
     Example: zkmargin ceremony verify --rebuild --circuit open --powers powers_14.ptau open_final.zkey
     """
@@ -83,8 +84,9 @@ def verify(
     with TemporaryDirectory() as folder:
         build = Path(folder) if rebuild else BUILD
         transcript = ceremony.verify(circuit, get_preset(preset), powers, zkey, build=build)
+    peak = measure_peak()
     if as_json:
-        console.print_json(ceremony.to_document(transcript))
+        console.print_json(ceremony.to_document(transcript) | {"peak_mb": peak})
         return
     rows = [(each.number, each.name, each.hash) for each in transcript.contributions]
     console.out.print(console.make_table(f"Ceremony of {circuit} at {preset}", ("", "who", "hash"), rows, right=(0,)))
@@ -93,8 +95,17 @@ def verify(
         "powers of tau, SHA-256": transcript.powers_hash,
         "proving key, SHA-256": transcript.zkey_hash,
         "verification key": transcript.key_hash,
+        "peak memory, MB": str(peak),
     }
     console.out.print(console.make_key_values("Hashes", hashes))
+
+
+def measure_peak() -> int:
+    """Peak resident megabytes of this process or of the largest that it has waited for: circom, snarkjs."""
+    import resource
+
+    own, waited = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(max(own, waited) / 1024)
 
 
 @app.command()

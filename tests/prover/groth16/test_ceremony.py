@@ -16,6 +16,7 @@ from zkmargin.prover.groth16 import ceremony
 from zkmargin.prover.groth16.ceremony import CeremonyFailed, run
 from zkmargin.prover.groth16.contributions import read_contributions
 from zkmargin.prover.groth16.keys import load_proving_key
+from zkmargin.prover.groth16.pins import load_pins
 from zkmargin.prover.groth16.witness import compute_witness
 from zkmargin.prover.paths import BUILD
 from zkmargin.scripts.cli.app import app
@@ -114,7 +115,10 @@ def test_the_commands_are_the_functions(powers, tmp_path):
     ):
         done = CliRunner().invoke(app, ["ceremony", *command])
         assert done.exit_code == 0, done.output
-    assert [each["name"] for each in json.loads(done.stdout)["contributions"]] == ["carol", "beacon"]
+    document = json.loads(done.stdout)
+    assert [each["name"] for each in document["contributions"]] == ["carol", "beacon"]
+    assert document["circuit_hash"] == load_pins()["r1cs"]["mini"][CIRCUIT]
+    assert 50 < document["peak_mb"] < 2_000, "circom and snarkjs are in it"
 
 
 @pytest.mark.property("P-288")
