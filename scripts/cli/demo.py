@@ -36,7 +36,7 @@ def demo(
     from zkmargin.scripts.demo.default import STEPS as DEFAULT_STEPS
     from zkmargin.scripts.demo.default import run_default
     from zkmargin.scripts.demo.run import STEPS, make_report, run_demo, write_report
-    from zkmargin.scripts.demo.tables import render_report
+    from zkmargin.scripts.demo.tables import render_default, render_report
 
     if default and rpc_url:
         raise typer.BadParameter("--default has a chain of its own: it takes no --rpc-url")
@@ -47,16 +47,15 @@ def demo(
         keys = load_venue_keys(preset.value)
         steps.done()
         if default:
-            told = run_default(keys, steps)
-            write_report(told, target)
-            console.print_json(told)
-            return
-        story = run_demo(keys, steps, rpc_url=rpc_url)
-    report = make_report(story, read_sizes(preset.value))
+            report = run_default(keys, steps)
+            tables = render_default(report)
+        else:
+            report = make_report(run_demo(keys, steps, rpc_url=rpc_url), read_sizes(preset.value))
+            tables = render_report(report)
     write_report(report, target)
     if as_json:
         console.print_json(report)
         return
-    for table in render_report(report):
+    for table in tables:
         console.out.print(table)
     console.out.print(f"report: {target}")

@@ -45,7 +45,7 @@ FINAL = 80
 """Blocks after which Anvil calls one final, and some."""
 BOND_USD6 = 50 * USD6
 PERPETUAL = "BTC-PERPETUAL"
-STEPS = 7
+STEPS = 6
 """Progress steps of `run_default`, for the bar."""
 
 
@@ -255,7 +255,7 @@ def _require(holds: bool, claim: str) -> None:
 
 
 def make_report(scene: Scene) -> dict[str, Any]:
-    """What happened, for `build/demo/default.json`; null stands for what is not built yet."""
+    """What happened, for `build/demo/default.json`; null stands for what this demo does not show."""
     gas = {step["name"].split()[0]: step["gas"] for step in scene.happened}
     return {
         "market": MARKET,

@@ -19,6 +19,12 @@ GAS_TARGETS = {
 }
 
 
+DEFAULT_CLAIMS = (
+    "owner_changed", "sleeper_paid_only_fee", "saved_by_partial", "all_exited_after_wind_down", "index_after_shortfall",
+)  # fmt: skip
+"""Facts of a report of `demo --default`."""
+
+
 def render_report(report: dict[str, Any]) -> Iterable[RenderableType]:
     """Tables of a demo report."""
     trade = report["trade"]
@@ -63,6 +69,18 @@ def render_report(report: dict[str, Any]) -> Iterable[RenderableType]:
         f"initial margin {initial['requirement']:,.0f} USD. {report['circuit']}. Accounts rebuilt from events and "
         f"wallets: {report['recovered']}. One proof verified by {', '.join(report['verified_by'])}."
     )
+
+
+def render_default(report: dict[str, Any]) -> Iterable[RenderableType]:
+    """Tables of the report of `demo --default`."""
+    yield make_table(
+        f"What happened, at {report['market']}",
+        ("step", "gas", "s"),
+        [(step["name"], f"{step['gas']:,}", f"{step['seconds']:.3f}") for step in report["steps"]],
+        right=(1, 2),
+    )
+    shown = {True: "yes", False: "no", None: "not shown by this demo"}
+    yield make_table("Shown", ("claim", ""), [(name, shown[report[name]]) for name in DEFAULT_CLAIMS])
 
 
 def _flat(value: object) -> str:
