@@ -10,10 +10,11 @@ e(A, B) = e(alpha, beta) e(X, gamma) e(C, delta) for C = ((a b - alpha beta - x)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, reduce
+from itertools import accumulate
 from random import Random
 
-from py_ecc.optimized_bn128 import G1, G2, curve_order, multiply, normalize
+from py_ecc.optimized_bn128 import G1, G2, Z1, add, curve_order, double, multiply, normalize
 
 from zkmargin.contracts.key_material import KeyMaterial, count_stored_points
 from zkmargin.contracts.requests import Proof
@@ -27,12 +28,18 @@ SUBGROUP_GENERATOR = (
 """Base8 of BabyJubJub (EIP-2494): stands for a committee's public key."""
 
 
+@cache
+def _doublings() -> list[tuple]:
+    """G1 doubled 0 to 253 times."""
+    return list(accumulate(range(curve_order.bit_length() - 1), lambda point, _: double(point), initial=G1))
+
+
+@cache
 def to_point(scalar: int) -> tuple[int, int]:
     """scalar * G1, affine; (0, 0) for the identity."""
-    if scalar % curve_order == 0:
-        return 0, 0
-    x, y = normalize(multiply(G1, scalar % curve_order))
-    return int(x), int(y)
+    bits = f"{scalar % curve_order:b}"[::-1]
+    x, y, z = reduce(add, (point for bit, point in zip(bits, _doublings(), strict=False) if bit == "1"), Z1)
+    return (0, 0) if int(z) == 0 else tuple(int(part) for part in normalize((x, y, z)))
 
 
 @cache
