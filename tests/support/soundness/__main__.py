@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from tests.support.soundness import malicious, mutation, policies
+from tests.support.soundness import malicious, mutation, policies, weakening
 from zkmargin.engine.files import write_whole
 from zkmargin.prover.paths import BUILD, PACKAGE
 from zkmargin.prover.statement.signals import STATEMENTS
@@ -33,6 +33,17 @@ def run_mutation(arguments: argparse.Namespace) -> dict[str, int]:
         "killed": sum(outcome.killed for outcome in outcomes),
         "explained": sum(len(outcome.explained) for outcome in outcomes),
         "unexplained": sum(len(outcome.unexplained) for outcome in outcomes),
+    }
+
+
+def run_weakening(arguments: argparse.Namespace) -> dict[str, int]:
+    """Terms of every circuit's constraints at mini, each changed; ends of a transition's ranges, moved."""
+    outcomes = [weakening.weaken(name) for name in STATEMENTS]
+    return {
+        "terms": sum(outcome.terms for outcome in outcomes),
+        "terms_explained": sum(len(outcome.explained) for outcome in outcomes),
+        "terms_unexplained": sum(len(outcome.unexplained) for outcome in outcomes),
+        **weakening.count_ends(),
     }
 
 
@@ -70,6 +81,7 @@ def read_commit() -> str:
 
 ATTACKS: dict[str, Callable[[argparse.Namespace], dict[str, int]]] = {
     "mutation": run_mutation,
+    "weakening": run_weakening,
     "malicious": run_malicious,
     "policies": run_policies,
     "audit": run_audit,
@@ -93,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
             put({name: {"commit": read_commit(), **counts}}, LEDGER)
     if set(given.attacks or ATTACKS) == set(ATTACKS):
         write_whole(REPORT, json.dumps(report, indent=2) + "\n")
-    wrong = ("unexplained", "accepted", "policies_cheated")
+    wrong = ("unexplained", "terms_unexplained", "ends_open", "accepted", "policies_cheated")
     if any(report.get(name) for name in wrong) or report.get("audit_found") != report.get("audit_tamperings"):
         sys.exit(1)
 

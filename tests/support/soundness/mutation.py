@@ -111,9 +111,9 @@ def make_witnesses(name: str) -> Iterator[Wires]:
         yield circuit.force({"open": make_opening, "reveal": make_reveal, "rekey": make_rekey}[name]())
 
 
-def make_opening() -> dict[str, int]:
+def make_opening(rho: int = 123_456_789, key: int = 987_654_321) -> dict[str, int]:
     """Inputs of `open`: an escrow to a committee whose scalar is 11."""
-    committee, rho, key = curve.multiply(11, curve.BASE8), 123_456_789, 987_654_321
+    committee = curve.multiply(11, curve.BASE8)
     shared = curve.multiply(rho, committee)
     ephemeral = curve.multiply(rho, curve.BASE8)
     return {
