@@ -112,8 +112,11 @@ def _read_cached(path: Path) -> dict[str, dict[str, Any]] | None:
     return found
 
 
-def run_compiler(sources: Mapping[str, str], selection: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, Any]:
-    """The compiler's answer (standard JSON): the outputs selected by file and contract. Raises `CompilationFailed`."""
+def run_compiler(
+    sources: Mapping[str, str], selection: Mapping[str, Mapping[str, Sequence[str]]], *, refused: str = "warning"
+) -> dict[str, Any]:
+    """The compiler's answer (standard JSON): the outputs selected by file and contract. Raises `CompilationFailed` for
+    errors, and for warnings unless `refused` is "error"."""
     standard_input = {
         "language": "Solidity",
         "sources": {name: {"content": text} for name, text in sources.items()},
@@ -131,7 +134,7 @@ def run_compiler(sources: Mapping[str, str], selection: Mapping[str, Mapping[str
         item["formattedMessage"]
         for item in output.get("errors", [])
         if item["severity"] == "error"
-        or (item["severity"] == "warning" and not item["sourceLocation"]["file"].startswith("@"))
+        or (item["severity"] == refused and not item["sourceLocation"]["file"].startswith("@"))
     ]
     if complaints:
         raise CompilationFailed(complaints)

@@ -1,5 +1,6 @@
 """`zkmargin bench`: what proving and the engine cost on this machine."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -71,6 +72,30 @@ def peers(
     console.out.print(
         console.make_table(f"Medians of {runs} runs at {preset.value}", ("", "s", "ratio"), rows, right=(1, 2))
     )
+    console.out.print(console.make_key_values("Machine", document["env"]))
+
+
+@app.command()
+def backends(
+    powers: Annotated[Path, typer.Option(help="Powers-of-tau file, prepared for phase 2; 2^15 or more.")],
+    runs: Annotated[int, typer.Option(min=1, help="Proofs of each system.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """The statement at mini on Groth16 and on PLONK, whose set-up is universal: size, set-up, proof, gas.
+
+    Example: zkmargin bench backends --powers powers_15.ptau --json > backends.json
+    """
+    from zkmargin.scripts.cli import bench_backends as work
+
+    with console.show_steps(work.STEPS) as steps:
+        document = work.measure(powers, runs, steps)
+    if as_json:
+        console.print_json(document)
+        return
+    systems = document["systems"]
+    names = dict.fromkeys(name for figures in systems.values() for name in figures)
+    rows = [(name, *(str(figures.get(name, "")) for figures in systems.values())) for name in names]
+    console.out.print(console.make_table(f"Proof systems at {document['preset']}", ("", *systems), rows))
     console.out.print(console.make_key_values("Machine", document["env"]))
 
 

@@ -29,6 +29,7 @@ DOCUMENTS: dict[str, dict[str, Callable[[Ledgers], str]]] = {
         "fixture values": lambda _: model_fixtures.render_fixtures(),
     },
     "docs/privacy.md": {"observer": tables.render_observer},
+    "docs/proof-systems.md": {"backends": tables.render_backends},
     "docs/surface.md": {"fits": tables.render_fits},
 }
 """Path, name of the block, and what writes it."""

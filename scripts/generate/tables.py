@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zkmargin.engine.presets import PRESETS, get_preset
@@ -281,3 +281,28 @@ def render_observer(ledgers: Mapping[str, Any]) -> str:
         ]
         rows.append((HABITS[name], told[0], f"{direction['surest']['mean']:.2f}", told[1]))
     return render_rows(*rows)
+
+
+# --------------------------------------------------------------------------------------------- docs/proof-systems.md
+def render_backends(ledgers: Mapping[str, Any]) -> str:
+    """Size, set-up, proof and verifier of the statement on each proof system."""
+    systems = ledgers["backends"]["systems"]
+    lines: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        "public inputs": lambda found: f"{found['public_inputs']:,}",
+        "products": lambda found: f"{found['products']:,}",
+        "gates, domain": lambda found: f"{found['gates']:,}, {found['domain']:,}" if "gates" in found else "-",
+        "set-up": lambda found: _in("set_up_cpu_s", found, "{:.0f} s"),
+        "proving key": lambda found: _in("key_bytes", found, "{:.1f} MB", 1e-6),
+        "proof": lambda found: _in("prove_cpu_s", found, "{:.1f} s"),
+        "proof's size": lambda found: _in("proof_bytes", found, "{:,} B"),
+        "verification": lambda found: _in("verify_gas", found, "{:,} gas"),
+        "verifier's code, of 24,576 B": lambda found: _in("code_bytes", found, "{:,} B"),
+    }
+    rows: list[Row] = [("", *systems)]
+    rows += [(name, *(write(found) for found in systems.values())) for name, write in lines.items()]
+    return render_rows(*rows)
+
+
+def _in(key: str, found: Mapping[str, Any], form: str, factor: float = 1) -> str:
+    """A figure of a system in words; what was not measured is a dash."""
+    return form.format(found[key] * factor if factor != 1 else found[key]) if key in found else "-"
