@@ -50,22 +50,19 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint32 term; // of the publishers that signed it
     }
 
-    /// @dev The step that turns everything into cash, signed in advance for the current generation.
+    /// @dev The step that turns everything into cash, signed in advance. One vector for all key versions, as their
+    ///      accounts have traded with each other; each has its own point.
     struct LastStep {
-        uint256 x; // 0 and 0 without one
-        uint256 y;
-        bytes32 settlementHash;
-        uint64 number; // of the latest epoch when it was posted or vetoed
-        uint40 readyAt; // live time from which it can no longer be vetoed
-        uint32 term; // of the publishers that signed it
-        uint24 generation;
+        bytes32 settlementHash; // 0 without one
+        uint64 number; // of the epoch at which it was signed, or of the latest one when it was vetoed
+        uint24 generation; // which it ends
     }
 
     /// @dev How far the venue is on the way to its end.
     struct Ending {
         uint64 latest; // number of the latest epoch when notice was given
         uint40 noticeAt; // unix seconds; 0 before
-        bytes32 settlementHash; // of the last step; 0 before the end
+        bool isOver;
     }
 
     /// @dev Epochs that were revoked, both ends included.
@@ -132,7 +129,9 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     uint32 private _term;
     /// @dev Live time at which the publishers of a term were replaced; 0 for the present ones.
     mapping(uint32 term => uint40) private _replacedAt;
-    mapping(uint16 keyVersion => LastStep) private _lastSteps;
+    LastStep private _last;
+    /// @dev Points of last steps, by the number of the epoch at which the vector was signed.
+    mapping(uint64 number => mapping(uint16 keyVersion => SettlementPoint)) private _lastPoints;
     Ending private _ending;
 
     modifier onlyGuardian() {
@@ -248,8 +247,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     function vetoSettlement(uint16 keyVersion, uint24 fromGeneration, uint24 steps) external onlyGuardian whenOpen {
         SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
         if (stored.x == 0 && stored.y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
-        uint40 time = liveTime();
-        if (time >= stored.readyAt) revert SettlementFinal(stored.readyAt, time);
+        _requireNotFinal(stored);
         (stored.x, stored.y, stored.number) = (0, 0, _state.latest);
         emit SettlementVetoed(keyVersion, fromGeneration, steps);
     }
@@ -267,30 +265,27 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         }
         uint16 keyVersion = REGISTRY.versionOf(message.keyHash);
         REGISTRY.transitionKey(keyVersion); // reverts unless the key is live
-        _requireLater(message.number, _lastSteps[keyVersion].number);
+        LastStep memory last = _last;
+        SettlementPoint storage stored = _lastPoints[message.number][keyVersion];
+        bool isOfLast =
+            message.number == last.number &&
+                message.settlementHash == last.settlementHash &&
+                current == last.generation &&
+                stored.readyAt == 0;
+        _requireLater(message.number, isOfLast ? 0 : last.number);
         _requireQuorum(hashSettlement(message), signatures);
-        if (!Bn254.isPoint(message.x, message.y)) revert PointInvalid("settlement", message.x, message.y);
-        _requireHash(keccak256(settlement), message.settlementHash);
-        uint40 readyAt = liveTime() + SETTLEMENT_DELAY;
-        _lastSteps[keyVersion] = LastStep({
-            x: message.x,
-            y: message.y,
-            settlementHash: message.settlementHash,
-            number: _state.latest,
-            readyAt: readyAt,
-            term: _term,
-            generation: current
-        });
-        emit LastStepPublished(keyVersion, current, _state.latest, readyAt, message.x, message.y, settlement);
+        uint40 readyAt = _keep(stored, message, settlement);
+        if (!isOfLast) _last = LastStep(message.settlementHash, message.number, current);
+        emit LastStepPublished(keyVersion, current, message.number, readyAt, message.x, message.y, settlement);
     }
 
     /// @inheritdoc IRiskOracle
     function vetoLastStep(uint16 keyVersion) external onlyGuardian whenOpen {
-        LastStep storage stored = _lastSteps[keyVersion];
-        if (stored.x == 0 && stored.y == 0) revert SettlementUnset(keyVersion, stored.generation, 0);
-        uint40 time = liveTime();
-        if (time >= stored.readyAt) revert SettlementFinal(stored.readyAt, time);
-        (stored.x, stored.y, stored.number) = (0, 0, _state.latest);
+        LastStep storage last = _last;
+        SettlementPoint storage stored = _lastPoints[last.number][keyVersion];
+        if (last.settlementHash == 0 || stored.readyAt == 0) revert SettlementUnset(keyVersion, last.generation, 0);
+        _requireNotFinal(stored);
+        (last.settlementHash, last.number) = (0, _state.latest);
         emit LastStepVetoed(keyVersion);
     }
 
@@ -305,31 +300,32 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
 
     /// @inheritdoc IRiskOracle
     function end(uint16 keyVersion, bytes calldata settlement) external {
-        LastStep memory last = _lastSteps[keyVersion];
+        LastStep memory last = _last;
         uint24 from = _state.generation;
-        if (!isEnded()) {
+        bool isFirst = !isEnded();
+        if (!isFirst)
+            from -= 1; // under a further key version, by the same vector
+        else {
             _requireNotice();
-            _ending.settlementHash = last.settlementHash;
             _requireGeneration(from + 1);
+            // Whoever is a step behind takes that step first, and after the end nobody posts another settlement.
+            if (from != FIRST_GENERATION) settlementFor(keyVersion, from - 1, 1);
+        }
+        if (last.settlementHash == 0 || last.generation != from) revert SettlementUnset(keyVersion, from, 0);
+        Settlement memory message;
+        (message.fromGeneration, message.steps, message.settlementHash) = (from, 1, last.settlementHash);
+        (message.x, message.y, ) = _serving(_lastPoints[last.number][keyVersion], keyVersion, from, 0);
+        if (isRevoked(_state.latest)) revert EpochRevoked(_state.latest);
+        SettlementPoint storage stored = _settlements[keyVersion][from][1];
+        if (stored.x != 0 || stored.y != 0) revert SettlementTaken(keyVersion, from, 1);
+        if (isFirst) {
+            _ending.isOver = true;
             _state.generation = from + 1;
             // What takes risk is paused for good; the clock of payments runs.
             _state.paused = true;
             _startClock();
             emit VenueEnded(from + 1);
-        } else {
-            from -= 1; // under a further key version, by the same vector
-            _requireHash(last.settlementHash, _ending.settlementHash);
         }
-        if ((last.x == 0 && last.y == 0) || last.generation != from) revert SettlementUnset(keyVersion, from, 0);
-        uint40 replacedAt = _replacedAt[last.term];
-        if (replacedAt != 0 && replacedAt < last.readyAt) revert SettlementSuperseded(keyVersion, from, 0);
-        if (liveTime() < last.readyAt) revert SettlementPending(last.readyAt, liveTime());
-        if (isRevoked(_state.latest)) revert EpochRevoked(_state.latest);
-        SettlementPoint storage stored = _settlements[keyVersion][from][1];
-        if (stored.x != 0 || stored.y != 0) revert SettlementTaken(keyVersion, from, 1);
-        Settlement memory message;
-        (message.fromGeneration, message.steps) = (from, 1);
-        (message.settlementHash, message.x, message.y) = (last.settlementHash, last.x, last.y);
         _settle(keyVersion, message, settlement);
     }
 
@@ -339,7 +335,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
     }
 
     /// @inheritdoc IRiskOracle
-    function setSigners(bytes[] calldata signers, uint8 threshold_) external onlyOwner {
+    function setSigners(bytes[] calldata signers, uint8 threshold_) external onlyOwner whenOpen {
         _setSigners(signers, threshold_);
         _state.minEpoch = _state.latest + 1;
         _replacedAt[_term++] = liveTime();
@@ -441,13 +437,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         uint24 fromGeneration,
         uint24 steps
     ) public view returns (uint256 x, uint256 y, uint64 number) {
-        SettlementPoint storage stored = _settlements[keyVersion][fromGeneration][steps];
-        (x, y, number) = (stored.x, stored.y, stored.number);
-        if (x == 0 && y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
-        (uint40 time, uint40 readyAt) = (liveTime(), stored.readyAt);
-        if (_isSuperseded(stored)) revert SettlementSuperseded(keyVersion, fromGeneration, steps);
-        if (time < readyAt) revert SettlementPending(readyAt, time);
-        if (isRevoked(number)) revert EpochRevoked(number);
+        return _serving(_settlements[keyVersion][fromGeneration][steps], keyVersion, fromGeneration, steps);
     }
 
     /// @inheritdoc IRiskOracle
@@ -457,7 +447,7 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
 
     /// @inheritdoc IRiskOracle
     function isEnded() public view returns (bool) {
-        return _ending.settlementHash != 0;
+        return _ending.isOver;
     }
 
     /// @inheritdoc IRiskOracle
@@ -598,19 +588,8 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         if (generation_ > GENERATION_LIMIT) revert GenerationTooHigh(generation_, GENERATION_LIMIT);
     }
 
-    /// @dev A point is never the identity: a step that drops no slot lists nothing, and unset storage reads as the
-    ///      identity.
     function _settle(uint16 keyVersion, Settlement memory message, bytes calldata settlement) private {
-        if (!Bn254.isPoint(message.x, message.y)) revert PointInvalid("settlement", message.x, message.y);
-        _requireHash(keccak256(settlement), message.settlementHash);
-        uint40 readyAt = liveTime() + SETTLEMENT_DELAY;
-        _settlements[keyVersion][message.fromGeneration][message.steps] = SettlementPoint(
-            message.x,
-            message.y,
-            _state.latest,
-            readyAt,
-            _term
-        );
+        uint40 readyAt = _keep(_settlements[keyVersion][message.fromGeneration][message.steps], message, settlement);
         emit SettlementPublished(
             keyVersion,
             message.fromGeneration,
@@ -621,6 +600,40 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
             message.y,
             settlement
         );
+    }
+
+    /// @dev Takes a point in. It is never the identity: a step that drops no slot lists nothing, and unset storage
+    ///      reads as the identity.
+    function _keep(
+        SettlementPoint storage stored,
+        Settlement memory message,
+        bytes calldata settlement
+    ) private returns (uint40 readyAt) {
+        if (!Bn254.isPoint(message.x, message.y)) revert PointInvalid("settlement", message.x, message.y);
+        _requireHash(keccak256(settlement), message.settlementHash);
+        readyAt = liveTime() + SETTLEMENT_DELAY;
+        (stored.x, stored.y) = (message.x, message.y);
+        (stored.number, stored.readyAt, stored.term) = (_state.latest, readyAt, _term);
+    }
+
+    /// @dev The point, which is there, that nobody may refuse any more, and that depends on no revoked epoch.
+    function _serving(
+        SettlementPoint storage stored,
+        uint16 keyVersion,
+        uint24 fromGeneration,
+        uint24 steps
+    ) private view returns (uint256 x, uint256 y, uint64 number) {
+        (x, y, number) = (stored.x, stored.y, stored.number);
+        if (x == 0 && y == 0) revert SettlementUnset(keyVersion, fromGeneration, steps);
+        (uint40 time, uint40 readyAt) = (liveTime(), stored.readyAt);
+        if (_isSuperseded(stored)) revert SettlementSuperseded(keyVersion, fromGeneration, steps);
+        if (time < readyAt) revert SettlementPending(readyAt, time);
+        if (isRevoked(number)) revert EpochRevoked(number);
+    }
+
+    function _requireNotFinal(SettlementPoint storage stored) private view {
+        uint40 time = liveTime();
+        if (time >= stored.readyAt) revert SettlementFinal(stored.readyAt, time);
     }
 
     /// @dev Whether its publishers were replaced within its delay: it serves no more than their epochs.

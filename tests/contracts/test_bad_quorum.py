@@ -10,15 +10,12 @@ from py_ecc.optimized_bn128 import curve_order
 
 from tests.support.reverts import refused
 from tests.support.simulator import to_pairs, to_point
-from tests.support.world import HOUR, USDC, World
+from tests.support.world import HOUR, SETTLEMENT_DELAY, USDC, World
 from zkmargin.contracts.messages import NamedPoint
 from zkmargin.contracts.requests import ActionRequest
 from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
-
-DELAY = 900
-"""Seconds until a settlement serves."""
 
 
 class Attack:
@@ -156,8 +153,8 @@ def test_a_pause_leaves_the_guardian_the_rest_of_a_settlements_delay(world_with_
     world = world_with_delay
     attack = Attack(world)
     world.post(generation=1, settlement_x=1, settlement_y=2)
-    ready = world.oracle.get_live_time() + DELAY
-    world.chain.travel(DELAY - 10)
+    ready = world.oracle.get_live_time() + SETTLEMENT_DELAY
+    world.chain.travel(SETTLEMENT_DELAY - 10)
     world.oracle.pause(sender=attack.guardian)
     world.chain.travel(HOUR)
     fields = refused("SettlementPending", world.house.roll, world.make_roll(attack.thief), 1)
@@ -178,14 +175,14 @@ def test_a_settlement_of_replaced_publishers_that_did_not_serve_yet_never_does(w
     world.oracle.set_signers(publishers[1:4], 3)
     pending = {"keyVersion": 1, "fromGeneration": 1, "steps": 1}
     assert refused("SettlementSuperseded", world.oracle.get_settlement_point, 1) == pending
-    world.chain.travel(DELAY)
+    world.chain.travel(SETTLEMENT_DELAY)
     for signers in (publishers[:4], publishers):
         assert refused("SettlementSuperseded", world.oracle.get_settlement_point, 1) == pending
         world.oracle.set_signers(signers, 3)
     refused("SettlementNumberWrong", world.oracle.post_settlement, world.make_settlement(1))
     world.post()
     world.oracle.post_settlement(world.make_settlement(1))
-    world.chain.travel(DELAY)
+    world.chain.travel(SETTLEMENT_DELAY)
     for _ in range(2):
         world.house.roll(world.make_roll(served), 1)
 
@@ -193,7 +190,7 @@ def test_a_settlement_of_replaced_publishers_that_did_not_serve_yet_never_does(w
 @pytest.fixture
 def world_with_delay(chain):
     mark = chain.snapshot()
-    world = World(chain, settlement_delay=DELAY)
+    world = World(chain, settlement_delay=SETTLEMENT_DELAY)
     world.alice = world.open("alice")
     world.deposit(world.alice, 10 * USDC)
     yield world

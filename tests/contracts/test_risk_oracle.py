@@ -11,7 +11,7 @@ from py_ecc.optimized_bn128 import field_modulus as base_order
 from tests.support.p256 import P256Key
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import to_point
-from tests.support.world import HOUR, STEP, World, make_wallet
+from tests.support.world import HOUR, SETTLEMENT_DELAY, STEP, World, make_wallet
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.errors import CallInvalid, Reverted
@@ -568,25 +568,10 @@ def test_another_contract_asks_for_a_quorum(world):
     refused("SignatureInvalid", world.oracle.require_quorum, keccak(digest), signatures)
 
 
-DELAY = 900
-
-
-@pytest.fixture(scope="module")
-def delayed_world(chain):
-    return World(chain, settlement_delay=DELAY)
-
-
-@pytest.fixture
-def delayed(delayed_world):
-    mark = delayed_world.chain.snapshot()
-    yield delayed_world
-    delayed_world.chain.revert(mark)
-
-
 @pytest.mark.property("P-123")
 def test_a_settlement_serves_after_its_delay(delayed):
     delayed.post(generation=1)
-    ready = delayed.chain.time + DELAY
+    ready = delayed.chain.time + SETTLEMENT_DELAY
     delayed.chain.travel_to(ready - 1)
     fields = refused("SettlementPending", delayed.oracle.get_settlement_point, 0)
     assert fields == {"readyAt": ready, "time": ready - 1}
@@ -619,7 +604,7 @@ def test_the_guardian_vetoes_a_settlement_within_its_delay(delayed):
     refused("SettlementNumberWrong", world.oracle.post_settlement, old)
     world.oracle.post_settlement(world.make_settlement(0, x=1, y=2))
     refused("SettlementPending", world.oracle.post_epoch, world.make_epoch(generation=2))
-    world.chain.travel(DELAY)
+    world.chain.travel(SETTLEMENT_DELAY)
     assert world.oracle.get_settlement_point(0) == (1, 2)
     assert refused("SettlementFinal", world.oracle.veto_settlement, 0, sender=guardian)["time"] >= world.chain.time - 1
     world.post(generation=2)
@@ -688,4 +673,4 @@ def test_interfaces_are_announced(world, name):
 def test_the_settlement_delay_is_at_most_half_of_a_generation(chain, delayed_world):
     with reverts("DelayTooLong", delay=1801, limit=1800):
         World(chain, settlement_delay=1801)
-    assert delayed_world.oracle.get_settlement_delay() == DELAY
+    assert delayed_world.oracle.get_settlement_delay() == SETTLEMENT_DELAY

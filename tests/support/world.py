@@ -50,6 +50,8 @@ ACCOUNTS_SLOT = 2
 """Where the mapping of accounts stands in the clearing house's storage, after the two words of EIP712."""
 ELSEWHERE = "0x" + "e15e" * 10
 """Where nothing stands on a new chain."""
+SETTLEMENT_DELAY = 900
+"""Seconds until a settlement serves in a world that has such a delay."""
 USDC = 10**6
 LOT = 10**15
 

@@ -126,7 +126,7 @@ interface IRiskOracle {
     /// @notice The publishers signed what everything is worth should they be gone.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
     /// @param generation Generation that it ends.
-    /// @param number Number of the latest epoch.
+    /// @param number Number of the epoch at which it was signed.
     /// @param readyAt Live time from which it can no longer be vetoed.
     /// @param x The point.
     /// @param y Its other coordinate.
@@ -140,7 +140,7 @@ interface IRiskOracle {
         uint256 y,
         bytes settlement
     );
-    /// @notice The guardian refused a last step within its delay.
+    /// @notice The guardian refused a last step within the delay of one of its points: no key version has it any more.
     /// @param keyVersion Version of the verification keys that the point was a sum for.
     event LastStepVetoed(uint16 indexed keyVersion);
     /// @notice Somebody noticed that the publishers are gone.
@@ -388,7 +388,7 @@ interface IRiskOracle {
 
     /// @notice Refuses a settlement within its delay. Only the guardian or the owner.
     /// @dev The generation stays. Accounts that hold derivatives wait until another is posted by `postSettlement`.
-    ///      Reverts with `CallerNotGuardian`, `SettlementUnset`, `SettlementFinal`.
+    ///      Reverts with `CallerNotGuardian`, `VenueIsEnded`, `SettlementUnset`, `SettlementFinal`.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
     /// @param fromGeneration Generation of the accounts that it would settle.
     /// @param steps How many generations it would take them on.
@@ -396,17 +396,22 @@ interface IRiskOracle {
 
     /// @notice Keeps the step that turns every position into cash at the prices of now, for the case that the
     ///         publishers are gone: it serves after `end` only. Anyone may carry it in; a quorum must have signed.
-    /// @dev A Settlement of 0 steps from the current generation; a later one takes its place. Reverts like
-    ///      `postSettlement`, but is never taken.
+    /// @dev A Settlement of 0 steps from the current generation. It takes the place of what was signed at an earlier
+    ///      epoch, in whatever order they are carried in. The venue has one vector. Each key version has its own point
+    ///      of it, signed at the same epoch, with a delay of its own; a point of another vector, signed at a later
+    ///      epoch, takes the place of all. Reverts like `postSettlement`, but is never taken.
     ///      Warning: while a new one waits for its delay, and after a step of the listing until one is posted, there is
-    ///      none; so publishers post one at once after a step.
+    ///      none; so publishers post one at once after a step. A key version without a point of the vector is not
+    ///      served; so they sign for every one that has accounts.
     /// @param message The typed message that was signed.
     /// @param settlement Canonical bytes of the vector.
     /// @param signatures As in `postEpoch`, over the typed message Settlement.
     function postLastStep(Settlement calldata message, bytes calldata settlement, bytes[] calldata signatures) external;
 
-    /// @notice Refuses a last step within its delay. Only the guardian or the owner.
-    /// @dev Reverts with `CallerNotGuardian`, `VenueIsEnded`, `SettlementUnset`, `SettlementFinal`.
+    /// @notice Refuses a last step under every key version, within the delay of its point under the one that is named.
+    ///         Only the guardian or the owner.
+    /// @dev What takes its place is signed at an epoch after the veto. Reverts with `CallerNotGuardian`,
+    ///      `VenueIsEnded`, `SettlementUnset`, `SettlementFinal`.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
     function vetoLastStep(uint16 keyVersion) external;
 
@@ -418,12 +423,20 @@ interface IRiskOracle {
 
     /// @notice Ends the venue three days after a notice, if no epoch came. Anyone may.
     /// @dev The last step becomes the settlement of a step of the listing: every account takes it by a roll, or skips
-    ///      it without derivatives, and leaves flat. What takes risk is paused for good, the clock of payments
-    ///      runs, and nobody pauses, revokes or vetoes any more. Called again it lets the same vector serve under a
-    ///      further key version. Reverts with `NoticeMissing`, `EndTooEarly`, `SettlementUnset`,
-    ///      `SettlementSuperseded`, `SettlementPending`, `SettlementTaken`, `EpochRevoked` while the latest epoch is
-    ///      revoked, `HashMismatch`.
+    ///      it without derivatives, and leaves flat. What takes risk is paused for good, and the clock of payments
+    ///      runs. Called again it lets the same vector serve under a further key version. Reverts with
+    ///      `NoticeMissing`, `EndTooEarly`, `GenerationTooHigh`, `SettlementUnset`, `SettlementSuperseded`,
+    ///      `SettlementPending`, `SettlementTaken`, `EpochRevoked` while the latest epoch is revoked, `HashMismatch`;
+    ///      the first time with the errors of `settlementFor` unless the step into the current generation serves,
+    ///      which an account may still have to take.
     ///      Warning: cash that an account then owes is missing to whoever leaves last.
+    ///      Warning: what is left to owners and guardians after the end. Here: `restoreEpochs`, which lets out whom a
+    ///      revocation keeps in; `setMaxAge`, which nothing asks any more; `setPaymentTerms`, within its bounds;
+    ///      `setGuardian`. In the vault: a veto, which delays a payment by fourteen days, and its return by the owner.
+    ///      In the registry: suspension and revocation of a key, under which nobody proves anything. These two stand
+    ///      against forged proofs, which only a faulty key lets pass, and whoever has them can keep somebody in. All
+    ///      else of this contract that stops anything is refused: pausing, revoking epochs, vetoing settlements, and
+    ///      replacing the publishers, which would supersede the last step.
     /// @param keyVersion Version of the verification keys that the point is a sum for.
     /// @param settlement Canonical bytes of the vector, as published.
     function end(uint16 keyVersion, bytes calldata settlement) external;
@@ -436,7 +449,7 @@ interface IRiskOracle {
     ///         guardian or the owner.
     /// @dev Why to the latest: an account's state may depend on any epoch up to the last one at which it was written,
     ///      and what is written later is refused where the last one was bad. Pause first, or a dishonest quorum goes on
-    ///      above the range. Reverts with `CallerNotGuardian`, `RevocationInvalid`.
+    ///      above the range. Reverts with `CallerNotGuardian`, `VenueIsEnded`, `RevocationInvalid`.
     /// @param from Lowest number.
     function revokeEpochs(uint64 from) external;
 
@@ -454,8 +467,9 @@ interface IRiskOracle {
     /// @param snapshot Canonical bytes of the snapshot.
     function publishSnapshot(bytes calldata snapshot) external;
 
-    /// @notice Replaces the publishers. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `SignersInvalid`, `SignerInvalid`.
+    /// @notice Replaces the publishers, before the end of the venue. Only the owner.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `VenueIsEnded`, `SignersInvalid`,
+    ///      `SignerInvalid`.
     ///      Warning: whoever controls a quorum can empty the vault, so the owner must be a timelock. Every epoch
     ///      of the old publishers is superseded, and every settlement of theirs within its delay.
     /// @param signers The new ones, by strictly increasing keccak256: an address each, of a key or a contract, or a
@@ -473,11 +487,11 @@ interface IRiskOracle {
     /// @notice Stops every action that the action table does not let go on: opening, trades, withdrawals, cures,
     ///         attestations.
     ///         Only the guardian or the owner.
-    /// @dev Neither epochs nor settlements are posted then. Reverts with `CallerNotGuardian`.
+    /// @dev Neither epochs nor settlements are posted then. Reverts with `CallerNotGuardian`, `VenueIsEnded`.
     function pause() external;
 
     /// @notice Ends a pause. Only the owner.
-    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else.
+    /// @dev Reverts with `OwnableUnauthorizedAccount` for anybody else, `VenueIsEnded`.
     function unpause() external;
 
     /// @notice Names who may pause. Only the owner.
