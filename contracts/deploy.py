@@ -163,9 +163,8 @@ def deploy(
     expected = compute_create_address(deployer, nonce + 1 + ROUTED)
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     parts = (*shared, vault.address, desk.address, batches.address)
-    routes = _deploy_routed_desks(
-        chain, (*shared, desk.call("WALLETS"), vault.address), verifiers, terms or DefaultTerms()
-    )
+    desk_parts = (*shared, desk.call("WALLETS"), vault.address, 1)
+    routes = _deploy_routed_desks(chain, desk_parts, verifiers, terms or DefaultTerms())
     house, _ = deploy_contract(chain, "ClearingHouse", *parts, routes)
     attestations, _ = deploy_contract(chain, "AttestationVerifier", house.address)
     if owner != deployer:
@@ -213,13 +212,14 @@ def _deploy_desk_verifiers(chain: Chain, keys: KeyMaterial) -> tuple[str, str]:
 
 
 def _deploy_routed_desks(
-    chain: Chain, parts: Sequence[str], verifiers: tuple[str, str], terms: DefaultTerms
+    chain: Chain, parts: tuple[object, ...], verifiers: tuple[str, str], terms: DefaultTerms
 ) -> list[tuple[str, list[bytes]]]:
-    """What the clearing house is told of the desks that it finds by selector; `ROUTED` transactions."""
+    """What the clearing house is told of the desks that it finds by selector, made with `parts` (DeskParts of
+    ServedDesk.sol); `ROUTED` transactions."""
     reveals, rekeys = verifiers
-    defaults, _ = deploy_contract(chain, "DefaultDesk", *parts, reveals, 1, terms.to_abi())
-    sales, _ = deploy_contract(chain, "SaleDesk", *parts, 1, terms.window)
-    moves, _ = deploy_contract(chain, "RekeyDesk", *parts, 1, terms.window, rekeys)
+    defaults, _ = deploy_contract(chain, "DefaultDesk", parts, reveals, terms.to_abi())
+    sales, _ = deploy_contract(chain, "SaleDesk", parts, terms.window)
+    moves, _ = deploy_contract(chain, "RekeyDesk", parts, rekeys)
     desks = {"DefaultDesk": defaults, "SaleDesk": sales, "RekeyDesk": moves}
     return [make_route(name, desk.address) for name, desk in desks.items()]
 

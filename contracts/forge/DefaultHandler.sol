@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {CollateralVault} from "../src/CollateralVault.sol";
 import {Appraisal, Bid, Messages} from "../src/generated/Messages.sol";
-import {MarginAccount, RoutedDesk} from "../src/interfaces/IClearingHouse.sol";
+import {DeskParts, MarginAccount, RoutedDesk} from "../src/interfaces/IClearingHouse.sol";
 import {DefaultCase} from "../src/interfaces/IDefaultBook.sol";
 import {BidRequest, DefaultTerms, IDefaultDesk} from "../src/interfaces/IDefaultDesk.sol";
 import {Status} from "../src/interfaces/IAccountBook.sol";
@@ -37,7 +38,11 @@ contract DefaultHandler is VenueHandler {
         routed[0].desk = deployCode(
             "DefaultDesk",
             "DefaultDesk",
-            abi.encode(registry, oracle, verifier, wallets, vault, reveals, uint16(1), terms)
+            abi.encode(
+                DeskParts(registry, oracle, verifier, wallets, CollateralVault(address(vault)), 1),
+                reveals,
+                terms
+            )
         );
         bytes4[15] memory selectors = [
             IDefaultDesk.tick.selector,

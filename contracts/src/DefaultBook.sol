@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {AccountBook} from "./AccountBook.sol";
 import {ActionPath} from "./ActionPath.sol";
-import {CollateralVault} from "./CollateralVault.sol";
-import {Delegated} from "./Delegated.sol";
-import {VaultDesk} from "./VaultDesk.sol";
-import {ActionKind, ActionRules} from "./generated/ActionRules.sol";
+import {ServedDesk} from "./ServedDesk.sol";
+import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
+import {Action} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
-import {PolicyAttestation} from "./interfaces/IClearingHouse.sol";
+import {DeskParts, EpochPoint, PolicyAttestation} from "./interfaces/IClearingHouse.sol";
 import {DefaultCase, IDefaultBook} from "./interfaces/IDefaultBook.sol";
-import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier} from "./interfaces/IMarginVerifier.sol";
-import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
-import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
 import {Attestations} from "./libraries/Attestations.sol";
-import {Bn254} from "./libraries/Bn254.sol";
 
 /// @title DefaultBook
 /// @notice What the desks for accounts in default share: their storage, the clock of deadlines, and whose case is open.
-abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook {
+abstract contract DefaultBook is ActionPath, ServedDesk, IDefaultBook {
     struct Checkpoint {
         uint40 time; // unix seconds
         uint40 clock; // seconds of the clock of deadlines
@@ -39,28 +32,16 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
         keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff));
     /// @dev Most seconds by which a tick advances the clock.
     uint40 internal constant LONGEST_TICK = 300;
-    uint256 internal constant POSITIONS_PER_WORD = 7;
     uint256 internal constant LANE_BITS = 32;
     int256 internal constant POSITION_OFFSET = 2 ** 30;
     int256 internal constant CASH_LIMIT = 2 ** 80;
 
-    /// @dev Version of the keys that the desk serves.
-    uint16 internal immutable SERVED;
     /// @dev Seconds from a revelation to the first appraisal or sale, on the clock of deadlines.
     uint40 internal immutable WINDOW;
 
-    constructor(
-        IKeyRegistry registry,
-        IRiskOracle oracle,
-        IMarginVerifier verifier,
-        IWalletSignatures wallets,
-        CollateralVault vault,
-        uint16 keyVersion,
-        uint40 window
-    ) AccountBook(registry, oracle, verifier, wallets) VaultDesk(vault) {
-        registry.transitionKey(keyVersion); // reverts unless the key is live
+    constructor(DeskParts memory parts, uint40 window) ServedDesk(parts) {
         _requireBetween("window", window, 10 minutes, 1 days);
-        (SERVED, WINDOW) = (keyVersion, window);
+        WINDOW = window;
     }
 
     // ------------------------------------------------------------------ books and cases
@@ -69,18 +50,6 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
     function _positionOf(uint256 word, uint256 slot) internal pure returns (uint256 shift, int256 lots) {
         shift = LANE_BITS * (slot % POSITIONS_PER_WORD);
         lots = int256((word >> shift) & (2 ** LANE_BITS - 1)) - POSITION_OFFSET;
-    }
-
-    /// @dev Sum of number_j rho^j, by Horner.
-    function _evaluate(uint256[] calldata numbers, uint256 rho) internal pure returns (uint256 value) {
-        for (uint256 j = numbers.length; j > 0; j--) {
-            value = addmod(mulmod(value, rho, Bn254.R), numbers[j - 1], Bn254.R);
-        }
-    }
-
-    /// @dev Words that positions of so many slots take.
-    function _countWords(uint256 slots) internal pure returns (uint256) {
-        return (slots + POSITIONS_PER_WORD - 1) / POSITIONS_PER_WORD;
     }
 
     function _caseOf(
@@ -92,18 +61,35 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
         if (_statusOf(head.state) != Status.FROZEN || case_.frozenAt == 0) revert NotInDefault(account);
     }
 
-    /// @dev Reverts where the account could be redeemed: a solvent owner keeps its book, also before it says so.
-    function _requireUnproved(
+    /// @dev Whether the account, as it is, may leave default: it holds no derivatives, or has proved margin since its
+    ///      freeze. Then its owner keeps it, also before anybody redeems it.
+    function _isRedeemable(
         bytes32 account,
         uint256 commitment,
         AccountHead memory head,
         DefaultCase storage case_
-    ) internal view {
-        if (_hasProved(account, commitment, head, case_.frozenAt)) revert Redeemable(account);
+    ) internal view returns (bool) {
+        return head.state & MAY_HOLD_DERIVATIVES == 0 || _hasProved(account, commitment, head, case_.frozenAt);
     }
 
-    function _requireServed(bytes32 account, AccountHead memory head) internal view {
-        if (head.keyVersion != SERVED) revert KeyVersionWrong(account, head.keyVersion, SERVED);
+    /// @dev Fills in what a drafted action that takes over a book or a part of it is proved against, at an epoch after
+    ///      what either account depends on: the book's lineage becomes the taker's, as a trade's other side's does.
+    function _prepareTaker(
+        Rule rule,
+        Action memory action,
+        AccountHead memory head,
+        ProofInputs memory inputs,
+        bytes32 book,
+        AccountHead memory bookHead,
+        EpochPoint calldata epoch
+    ) internal view {
+        if (action.generationOld != bookHead.generation || action.keyVersion != bookHead.keyVersion) {
+            revert SidesDiffer(action.generationOld, bookHead.generation, action.keyVersion, bookHead.keyVersion);
+        }
+        _gather(inputs, rule, action, head, 0, epoch);
+        _requireLineage(rule, book, bookHead, inputs);
+        _requireLineage(rule, action.account, head, inputs);
+        _bind(action, inputs);
     }
 
     function _setStatus(AccountRecord storage record, AccountHead memory head, Status status) internal {
@@ -117,7 +103,7 @@ abstract contract DefaultBook is ActionPath, Delegated, VaultDesk, IDefaultBook 
         uint256 commitment,
         AccountHead memory head,
         uint40 since
-    ) internal view returns (bool) {
+    ) private view returns (bool) {
         uint256 oldest = block.timestamp - ORACLE.maxAgeOf(ActionKind.ATTEST);
         if (oldest < since) oldest = since;
         if (head.provenAt >= oldest && head.state & MARGIN != 0) return !ORACLE.isRevoked(head.provenEpoch);

@@ -2,18 +2,16 @@
 pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {CollateralVault} from "./CollateralVault.sol";
 import {DefaultBook} from "./DefaultBook.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Appraisal, Bid, Flow, Messages, Reveal} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
+import {DeskParts} from "./interfaces/IClearingHouse.sol";
 import {DefaultCase} from "./interfaces/IDefaultBook.sol";
 import {BidRequest, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
-import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier, Transition} from "./interfaces/IMarginVerifier.sol";
+import {Transition} from "./interfaces/IMarginVerifier.sol";
 import {IRevealVerifier} from "./interfaces/IRevealVerifier.sol";
-import {FreshEpoch, IRiskOracle} from "./interfaces/IRiskOracle.sol";
-import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
+import {FreshEpoch} from "./interfaces/IRiskOracle.sol";
 import {Attestations} from "./libraries/Attestations.sol";
 import {Bn254} from "./libraries/Bn254.sol";
 
@@ -34,15 +32,10 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     uint64 public immutable LATE_FEE;
 
     constructor(
-        IKeyRegistry registry,
-        IRiskOracle oracle,
-        IMarginVerifier verifier,
-        IWalletSignatures wallets,
-        CollateralVault vault,
+        DeskParts memory parts,
         IRevealVerifier reveals,
-        uint16 keyVersion,
         DefaultTerms memory terms
-    ) DefaultBook(registry, oracle, verifier, wallets, vault, keyVersion, terms.window) {
+    ) DefaultBook(parts, terms.window) {
         _requireBetween("lease", terms.lease, 1 hours, 1 days);
         _requireBetween("grace", terms.grace, 10 minutes, 1 days);
         _requireBetween("auction", terms.auction, 10 minutes, 1 days);
@@ -103,9 +96,7 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     /// @inheritdoc IDefaultDesk
     function redeem(bytes32 account) external onlyDelegated nonReentrant {
         (AccountRecord storage record, AccountHead memory head, DefaultCase storage case_) = _caseOf(account);
-        uint40 frozenAt = case_.frozenAt;
-        bool isFlat = head.state & MAY_HOLD_DERIVATIVES == 0;
-        if (!isFlat && !_hasProved(account, record.commitment, head, frozenAt)) revert NotRedeemable(account, frozenAt);
+        if (!_isRedeemable(account, record.commitment, head, case_)) revert NotRedeemable(account, case_.frozenAt);
 
         Defaults storage defaults = _defaults();
         delete defaults.cases[account];
@@ -178,22 +169,15 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
             request.book
         );
         _requirePrice(request, bookRecord, case_);
-        _requireUnproved(request.book, bookRecord.commitment, bookHead, case_);
+        if (_isRedeemable(request.book, bookRecord.commitment, bookHead, case_)) revert Redeemable(request.book);
         cashFlow = _cashFlow(request);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         Action memory action = _start(ActionKind.TRADE);
         AccountHead memory head;
         action.submitter = request.submitter;
         _draft(action, rule, head, request.account, request.commitmentOld, request.commitmentNew, 0, request.deadline);
-        if (action.generationOld != bookHead.generation || action.keyVersion != bookHead.keyVersion) {
-            revert SidesDiffer(action.generationOld, bookHead.generation, action.keyVersion, bookHead.keyVersion);
-        }
         ProofInputs memory inputs;
-        _gather(inputs, rule, action, head, 0, request.epoch);
-        // The book's lineage becomes the bidder's, as a trade's other side does.
-        _requireLineage(rule, request.book, bookHead, inputs);
-        _requireLineage(rule, action.account, head, inputs);
-        _bind(action, inputs);
+        _prepareTaker(rule, action, head, inputs, request.book, bookHead, request.epoch);
         action.cashFlow = cashFlow;
         bytes32 digest = _bidDigest(request, action);
         _requireSignature(action.account, head.state, head.auth, digest, request.signature);

@@ -1,34 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {CollateralVault} from "./CollateralVault.sol";
-import {DefaultBook} from "./DefaultBook.sol";
+import {ServedDesk} from "./ServedDesk.sol";
 import {Messages, Rekey} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
-import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier} from "./interfaces/IMarginVerifier.sol";
+import {DeskParts} from "./interfaces/IClearingHouse.sol";
 import {IRekeyDesk, RekeyRequest} from "./interfaces/IRekeyDesk.sol";
 import {IRekeyVerifier, Rekeying} from "./interfaces/IRekeyVerifier.sol";
-import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
-import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
 import {Bn254} from "./libraries/Bn254.sol";
 
 /// @title RekeyDesk
 /// @notice What it does and what it relies on is written in IRekeyDesk.
-contract RekeyDesk is DefaultBook, IRekeyDesk {
+contract RekeyDesk is ServedDesk, IRekeyDesk {
     /// @inheritdoc IRekeyDesk
     IRekeyVerifier public immutable REKEYS;
 
-    constructor(
-        IKeyRegistry registry,
-        IRiskOracle oracle,
-        IMarginVerifier verifier,
-        IWalletSignatures wallets,
-        CollateralVault vault,
-        uint16 keyVersion,
-        uint40 window,
-        IRekeyVerifier rekeys
-    ) DefaultBook(registry, oracle, verifier, wallets, vault, keyVersion, window) {
+    constructor(DeskParts memory parts, IRekeyVerifier rekeys) ServedDesk(parts) {
         if (rekeys.key() == address(0)) revert KeyMissing(address(rekeys));
         REKEYS = rekeys;
     }

@@ -2,30 +2,19 @@
 pragma solidity ^0.8.28;
 
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {CollateralVault} from "./CollateralVault.sol";
 import {DefaultBook} from "./DefaultBook.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Flow, Messages, PartOffer, PartPurchase} from "./generated/Messages.sol";
+import {DeskParts} from "./interfaces/IClearingHouse.sol";
 import {DefaultCase} from "./interfaces/IDefaultBook.sol";
-import {IKeyRegistry} from "./interfaces/IKeyRegistry.sol";
-import {IMarginVerifier, Transition} from "./interfaces/IMarginVerifier.sol";
-import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+import {Transition} from "./interfaces/IMarginVerifier.sol";
 import {ISaleDesk, PartSaleRequest} from "./interfaces/ISaleDesk.sol";
-import {IWalletSignatures} from "./interfaces/IWalletSignatures.sol";
 import {G1} from "./libraries/Bn254.sol";
 
 /// @title SaleDesk
 /// @notice What it does and what it relies on is written in ISaleDesk.
 contract SaleDesk is DefaultBook, ISaleDesk {
-    constructor(
-        IKeyRegistry registry,
-        IRiskOracle oracle,
-        IMarginVerifier verifier,
-        IWalletSignatures wallets,
-        CollateralVault vault,
-        uint16 keyVersion,
-        uint40 window
-    ) DefaultBook(registry, oracle, verifier, wallets, vault, keyVersion, window) {}
+    constructor(DeskParts memory parts, uint40 window) DefaultBook(parts, window) {}
 
     /// @inheritdoc ISaleDesk
     function sellPart(PartSaleRequest calldata request) external onlyDelegated nonReentrant {
@@ -34,22 +23,15 @@ contract SaleDesk is DefaultBook, ISaleDesk {
         );
         uint256 bookCommitment = bookRecord.commitment;
         _requireOnSale(request, bookCommitment, case_);
-        _requireUnproved(request.book, bookCommitment, bookHead, case_);
+        if (_isRedeemable(request.book, bookCommitment, bookHead, case_)) revert Redeemable(request.book);
         Rule rule = ActionRules.ruleOf(ActionKind.TRADE);
         Action memory action = _start(ActionKind.TRADE);
         AccountHead memory head;
         action.submitter = request.submitter;
         _draft(action, rule, head, request.account, request.commitmentOld, request.commitmentNew, 0, request.deadline);
-        if (action.generationOld != bookHead.generation || action.keyVersion != bookHead.keyVersion) {
-            revert SidesDiffer(action.generationOld, bookHead.generation, action.keyVersion, bookHead.keyVersion);
-        }
         ProofInputs memory inputs;
-        _gather(inputs, rule, action, head, 0, request.epoch);
+        _prepareTaker(rule, action, head, inputs, request.book, bookHead, request.epoch);
         if (inputs.generation != bookHead.generation) revert StepInSale(bookHead.generation, inputs.generation);
-        // The book's lineage and the buyer's become one, as those of a trade's sides do.
-        _requireLineage(rule, request.book, bookHead, inputs);
-        _requireLineage(rule, action.account, head, inputs);
-        _bind(action, inputs);
         bytes32 bookHash = _bookHashAfter(request, inputs.slots);
         _requireOffered(request, bookCommitment);
         bytes32 digest = _purchaseDigest(request, action);

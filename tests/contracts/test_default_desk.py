@@ -1,6 +1,6 @@
 """Each check of the desk for defaults, from a case that passes and one thing changed; keys are simulated."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import pytest
 from eth_utils import function_signature_to_4byte_selector
@@ -8,7 +8,7 @@ from eth_utils import function_signature_to_4byte_selector
 from tests.contracts.test_lineage import sign as sign_confirmation
 from tests.support.court import CASH, DEADLINE, EQUITY, FLOOR, POSITIONS, TERMS, TICK, Court
 from tests.support.reverts import refused, reverts
-from tests.support.world import LOT, POLICIES, USDC, World, make_wallet, tamper
+from tests.support.world import LOT, POLICIES, USDC, make_wallet, tamper
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
@@ -21,13 +21,7 @@ from zkmargin.prover.messages.records import Appraisal, Confirmation, Invalidate
 from zkmargin.prover.statement.packing import pack_state_words
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def deployed_world(chain):
-    made = World(chain, terms=TERMS)
-    made.prepare()
-    return made
+WORLD_OPTIONS = {"terms": TERMS}
 
 
 @pytest.fixture
@@ -162,14 +156,10 @@ def test_a_frozen_account_is_redeemed_by_a_fresh_proof_alone(court):
     court.freeze()
     world, alice = court.world, court.world.alice
     refused("NotRedeemable", court.desk.redeem, alice.id)
-    world.chain.travel(5)
-    epoch = world.post()
-    request = world.make_attest(alice, epoch)
-    world.house.attest(request)
+    court.attest()
     world.chain.travel(world.oracle.get_max_age(ActionKind.ATTEST) + 5)
     refused("NotRedeemable", court.desk.redeem, alice.id)
-    world.house.attest(world.make_attest(alice, world.post()))
-    court.desk.redeem(alice.id)
+    court.redeem()
     assert court.get_status() is Status.ACTIVE
     refused("NotInDefault", court.desk.redeem, alice.id)
 
@@ -196,12 +186,9 @@ def test_an_attestation_of_another_policy_redeems_nobody(court):
 @pytest.mark.property("P-267")
 def test_a_revoked_epoch_redeems_nobody(court):
     court.freeze()
-    world = court.world
-    world.chain.travel(5)
-    epoch = world.post()
-    world.house.attest(world.make_attest(world.alice, epoch))
-    world.oracle.revoke_epochs(epoch.message.number)
-    refused("NotRedeemable", court.desk.redeem, world.alice.id)
+    court.attest()
+    court.world.oracle.revoke_epochs(court.world.oracle.get_latest_number())
+    refused("NotRedeemable", court.desk.redeem, court.world.alice.id)
 
 
 @pytest.mark.property("P-267")
@@ -537,9 +524,7 @@ def test_a_frozen_account_rolls_without_its_owner_and_its_book_finds_a_bidder_th
 def test_an_account_that_is_active_again_rolls_by_its_owner_alone(court):
     court.freeze()
     world, alice = court.world, court.world.alice
-    world.chain.travel(5)
-    world.house.attest(world.make_attest(alice, world.post()))
-    court.desk.redeem(alice.id)
+    court.redeem()
     court.make_step()
     refused("SignatureWrong", world.house.roll, world.make_roll(alice, signed=False), 1)
 
@@ -564,6 +549,41 @@ def test_what_a_book_lacks_comes_from_the_surplus_and_never_more(court):
     assert court.desk.get_surplus() == 0
     assert court.world.vault.get_held(court.world.cash.address) == held
     assert court.world.vault.read_payments(recipient=court.world.alice.auth) == []
+
+
+@pytest.mark.property("P-172")
+def test_nobody_bids_for_a_book_whose_owner_has_proved_margin_since(court):
+    """Also before anybody redeems it."""
+    court.begin_auction()
+    court.attest()
+    alice = court.world.alice
+    assert refused("Redeemable", court.bid, court.make_bid()) == {"account": alice.id}
+    court.desk.redeem(alice.id)
+
+
+@pytest.mark.property("P-172")
+def test_nobody_bids_for_an_account_that_is_flat(court):
+    court.freeze()
+    world, alice = court.world, court.world.alice
+    world.house.withdraw_flat(world.make_flat(ActionKind.WITHDRAW_FLAT, alice, cash=USDC))
+    court.send_reveal(court.make_reveal())
+    court.appraise()
+    assert refused("Redeemable", court.bid, court.make_bid()) == {"account": alice.id}
+    court.desk.redeem(alice.id)
+
+
+@pytest.mark.property("P-269")
+def test_who_wrote_at_a_revoked_epoch_bids_for_nothing(court):
+    """The bid would give its account a later lineage."""
+    court.begin_auction()
+    world = court.world
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    epoch = world.post()
+    world.house.cure(world.make_cure(carol, epoch))
+    world.oracle.revoke_epochs(epoch.message.number)
+    fields = refused("AccountOfRevokedEpoch", court.bid, court.make_bid(bidder=carol))
+    assert fields == {"account": carol.id, "epoch": epoch.message.number}
 
 
 @pytest.mark.property("P-269")
@@ -615,24 +635,14 @@ def test_the_bond_stays_until_its_owner_takes_it_after_the_end(court):
     ],
 )  # fmt: skip
 def test_terms_have_bounds_and_fit_the_margin_period(court, change):
-    old = court.contract
-    parts = [old.call(name) for name in ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")]
-    vault = court.world.vault.contract.address
-    terms = replace(TERMS, **change)
-    refused(
-        "TermsInvalid", deploy_contract, court.world.chain, "DefaultDesk", *parts, vault, old.call("REVEALS"), 1,
-        astuple(terms),
-    )  # fmt: skip
+    refused("TermsInvalid", make_desk, court, terms=replace(TERMS, **change))
 
 
 def make_desk(court, **changes):
     """A desk as deployed, with parts of it changed."""
-    names = ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")
-    parts = [changes.get(name) or court.contract.call(name) for name in names]
-    vault = changes.get("VAULT") or court.world.vault.contract.address
-    reveals = changes.get("REVEALS") or court.contract.call("REVEALS")
-    arguments = (*parts, vault, reveals, changes.get("KEY_VERSION", 1), astuple(TERMS))
-    return deploy_contract(court.world.chain, "DefaultDesk", *arguments)[0]
+    reveals, terms = changes.pop("REVEALS", court.contract.call("REVEALS")), changes.pop("terms", TERMS)
+    parts = court.get_parts(**changes)
+    return deploy_contract(court.world.chain, "DefaultDesk", parts, reveals, terms.to_abi())[0]
 
 
 @pytest.mark.property("P-276")

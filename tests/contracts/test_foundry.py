@@ -122,8 +122,8 @@ DEFAULT_MUTANTS = {
         "frozen before its deadline",
     ),
     "a frozen account is redeemed without a proof": (
-        "if (!isFlat && !_hasProved(account, record.commitment, head, frozenAt)) revert",
-        "if (isFlat && !_hasProved(account, record.commitment, head, frozenAt)) revert",
+        "if (!_isRedeemable(account, record.commitment, head, case_)) revert",
+        "if (_isRedeemable(account, record.commitment, head, case_)) revert",
         "redeemed for nothing",
     ),
     "a late fee is no surplus": ("defaults.surplus += fee;", "", "held = hidden cash + fees + surplus"),

@@ -20,7 +20,7 @@ import pytest
 
 from tests.contracts import test_action_table
 from tests.contracts.test_action_table import MAX_AGE, make_scene
-from tests.contracts.test_default_desk import TERMS, Court
+from tests.support.court import TERMS, Court
 from tests.support.reverts import refused
 from tests.support.world import USDC, Party, World
 from zkmargin.contracts import deploy

@@ -7,10 +7,10 @@ import pytest
 from eth_abi import encode as abi_encode
 from eth_utils import keccak
 
-from tests.support.court import TERMS, Court, find_desk
+from tests.support.court import TERMS, SaleCourt, find_desk
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import make_rekey_key, name_committee
-from tests.support.world import World, make_wallet, tamper
+from tests.support.world import USDC, World, make_wallet, tamper
 from zkmargin.contracts.clearing_house import Margin, Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
@@ -18,7 +18,7 @@ from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.key_material import encode_key
 from zkmargin.contracts.rekey_desk import RekeyDesk
-from zkmargin.contracts.requests import RekeyRequest
+from zkmargin.contracts.requests import RekeyRequest, TradeBatch
 from zkmargin.prover.account.recovery import Rekeyed
 from zkmargin.prover.messages.records import Invalidate, Rekey
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
@@ -26,20 +26,14 @@ from zkmargin.prover.statement.checkpoint import compute_evaluation
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def deployed_world(chain):
-    made = World(chain, terms=TERMS)
-    made.prepare()
-    return made
+WORLD_OPTIONS = {"terms": TERMS}
 
 
 @dataclass
 class Office:
     """The desk, and alice who moves."""
 
-    court: Court
+    court: SaleCourt
 
     @property
     def world(self) -> World:
@@ -86,15 +80,12 @@ class Office:
     def redeem(self) -> None:
         """alice was frozen, and proved maintenance."""
         self.court.freeze()
-        world, alice = self.world, self.world.alice
-        world.chain.travel(5)
-        world.house.attest(world.make_attest(alice, world.post()))
-        self.court.desk.redeem(alice.id)
+        self.court.redeem()
 
 
 @pytest.fixture
 def office(world) -> Office:
-    return Office(Court(world, DefaultDesk(world.chain, world.house.contract.address, world.domain)))
+    return Office(SaleCourt(world, DefaultDesk(world.chain, world.house.contract.address, world.domain)))
 
 
 @pytest.mark.property("P-176")
@@ -192,14 +183,30 @@ def test_a_redeemed_account_trades_again_under_a_new_key_alone(office):
 
 
 @pytest.mark.property("P-178")
-def test_a_redeemed_account_bids_for_no_book(office):
-    """A bid adds risk as a trade does."""
+def test_a_batch_skips_trades_of_a_redeemed_account(office):
+    office.redeem()
+    world = office.world
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    alice, bob, epoch = world.pair()
+    pairs = ((alice, bob), (bob, alice), (carol, bob))
+    batch = TradeBatch.from_requests([world.make_trade(plus, minus, epoch) for plus, minus in pairs], 1, 0)
+    receipt = world.house.contract.send("tradeBatch", batch.to_abi(), sender=world.submitter)
+    skipped = world.house.contract.decode_logs(receipt, "RowSkipped")
+    assert [(event["row"], event["account"]) for event in skipped] == [(0, alice.id), (1, alice.id)]
+
+
+@pytest.mark.property("P-178")
+def test_a_redeemed_account_bids_for_no_book_and_buys_no_part(office):
+    """Both add risk as a trade does."""
     office.redeem()
     court, world = office.court, office.world
     court.desk.freeze(world.bob.id, court.let_time_pass())
     account = world.house.get_account(world.bob.id)
     court.send_reveal(court.make_reveal(account=world.bob.id, commitment=account.commitment))
-    court.appraise(account=world.bob.id, commitment=account.commitment)
+    court.advance(TERMS.window)
+    refused("RekeyFirst", court.sell, court.make_sale(bidder=world.alice, book=world.bob.id))
+    court.appraise(0, account=world.bob.id, commitment=account.commitment)
     refused("RekeyFirst", court.bid, court.make_bid(bidder=world.alice, book=world.bob.id))
 
 
@@ -227,9 +234,7 @@ def test_under_another_key_version_nobody_waits_for_a_new_viewing_key(office, is
         for account in (alice, bob):
             world.house.move(world.make_move(account))
         if not is_redeemed_first:
-            world.chain.travel(5)
-            world.house.attest(world.make_attest(alice, world.post()))
-            office.court.desk.redeem(alice.id)
+            office.court.redeem()
         world.house.trade(world.make_trade(alice, bob, world.post()))
 
 
@@ -257,11 +262,12 @@ def test_the_key_of_moves_is_stored_once_and_for_a_committee(office):
 
 
 def test_a_desk_is_made_with_a_key_of_moves(office):
-    chain, desk = office.world.chain, office.court.contract
-    parts = [desk.call(name) for name in ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS", "VAULT")]
+    chain, parts = office.world.chain, office.court.get_parts()
     verifier, _ = deploy_contract(chain, "RekeyVerifier")
-    refused("KeyMissing", deploy_contract, chain, "RekeyDesk", *parts, 1, TERMS.window, verifier.address)
-    deploy_contract(chain, "RekeyDesk", *parts, 1, TERMS.window, office.desk.contract.call("REKEYS"))
+    refused("KeyMissing", deploy_contract, chain, "RekeyDesk", parts, verifier.address)
+    rekeys = office.desk.contract.call("REKEYS")
+    refused("KeyUnknown", deploy_contract, chain, "RekeyDesk", office.court.get_parts(KEY_VERSION=9), rekeys)
+    deploy_contract(chain, "RekeyDesk", parts, rekeys)
 
 
 @pytest.mark.property("P-176")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.contracts.test_lineage import sign as sign_confirmation
 from tests.support.court import (
     CASH,
     EQUITY,
@@ -17,24 +18,19 @@ from tests.support.court import (
     find_desk,
 )
 from tests.support.reverts import refused
-from tests.support.world import POLICIES, USDC, World, make_wallet
+from tests.support.world import POLICIES, USDC, make_wallet
 from zkmargin.contracts.clearing_house import Margin, Status
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.engine.presets import get_preset
+from zkmargin.prover.messages.action_table import ActionKind
 from zkmargin.prover.messages.records import Flow, Invalidate
 from zkmargin.prover.statement.packing import pack_state_words
 
 pytestmark = pytest.mark.slow
+WORLD_OPTIONS = {"terms": TERMS}
 
 MINI = get_preset("mini")
-
-
-@pytest.fixture(scope="module")
-def deployed_world(chain):
-    made = World(chain, terms=TERMS)
-    made.prepare()
-    return made
 
 
 @pytest.fixture
@@ -71,12 +67,9 @@ def test_a_part_finds_a_new_owner_and_the_book_goes_on_without_it(court):
 @pytest.mark.property("P-172")
 def test_what_is_left_is_redeemed_by_a_proof_of_maintenance(court):
     court.put_on_sale()
-    world, alice = court.world, court.world.alice
     court.sell(court.make_sale())
-    refused("NotRedeemable", court.desk.redeem, alice.id)
-    world.chain.travel(5)
-    world.house.attest(world.make_attest(alice, world.post()))
-    court.desk.redeem(alice.id)
+    refused("NotRedeemable", court.desk.redeem, court.world.alice.id)
+    court.redeem()
     assert court.get_status() is Status.ACTIVE
 
 
@@ -84,11 +77,20 @@ def test_what_is_left_is_redeemed_by_a_proof_of_maintenance(court):
 def test_an_owner_who_has_proved_margin_since_keeps_its_book(court):
     """Also before anybody redeems it: else a buyer with offer and proofs ready comes first."""
     court.put_on_sale()
-    world, alice = court.world, court.world.alice
-    world.chain.travel(5)
-    world.house.attest(world.make_attest(alice, world.post()))
+    alice = court.world.alice
+    court.attest()
     assert refused("Redeemable", court.sell, court.make_sale())["account"] == alice.id
     court.desk.redeem(alice.id)
+
+
+@pytest.mark.property("P-172")
+def test_nothing_is_sold_of_an_account_that_is_flat(court):
+    court.freeze()
+    world, alice = court.world, court.world.alice
+    world.house.withdraw_flat(world.make_flat(ActionKind.WITHDRAW_FLAT, alice, cash=USDC))
+    court.send_reveal(court.make_reveal())
+    court.advance(TERMS.window)
+    assert refused("Redeemable", court.sell, court.make_sale())["account"] == alice.id
 
 
 @pytest.mark.property("P-171")
@@ -141,6 +143,7 @@ SALES = {
     "no lots": ({"part": {0: 0}}, "PartNotOfBook"),
     "a slot beyond the last": ({"part": {16: 1}}, "PartNotOfBook"),
     "slots out of order": ({"part": {15: 9, 0: 4}}, "PartNotOfBook"),
+    "a slot twice": ({"stated": {"part": (Flow(slot=0, lots=4), Flow(slot=0, lots=3))}}, "PartNotOfBook"),
     "nothing": ({"part": {}}, "PartEmpty"),
     "a price below what was signed": ({"price": PART_FLOOR - 1}, "PriceBelowFloor"),
     "too few publishers": ({"few": 2}, "SignaturesMissing"),
@@ -193,6 +196,18 @@ def test_an_offer_is_of_one_epoch_from_after_the_revelation(court):
 
 
 @pytest.mark.property("P-174")
+def test_after_a_sale_no_price_is_from_before_it(court):
+    """Neither of another part nor of the rest."""
+    court.put_on_sale()
+    alice, old = court.world.alice, court.world.post().message.number
+    court.sell(court.make_sale())
+    outdated = {"account": alice.id, "epoch": old, "least": old + 1}
+    numbers = list_left()
+    assert refused("AppraisalOutdated", court.sell, court.make_sale({0: 3}, numbers=numbers, epoch=old)) == outdated
+    assert refused("AppraisalOutdated", court.appraise, 0, epoch=old) == outdated
+
+
+@pytest.mark.property("P-174")
 def test_a_sale_is_made_once(court):
     court.put_on_sale()
     request = court.make_sale()
@@ -218,6 +233,43 @@ def test_book_and_buyer_are_of_the_epochs_generation(court):
     world.house.roll(world.make_roll(world.bob), 1)
     fields = refused("SidesDiffer", court.sell, court.make_sale())
     assert (fields["generationPlus"], fields["generationMinus"]) == (1, 0)
+
+
+@pytest.mark.property("P-276")
+def test_a_buyer_under_another_key_version_buys_nothing(court):
+    court.put_on_sale()
+    world = court.world
+    successor = world.revoke_key()
+    with world.under_key(2):
+        world.house.move(world.make_move(world.bob))
+        request = court.make_sale(key_version=successor)
+    fields = refused("SidesDiffer", court.sell, request)
+    assert (fields["keyVersionPlus"], fields["keyVersionMinus"]) == (successor, 1)
+
+
+@pytest.mark.property("P-171")
+def test_a_sale_is_at_no_epoch_from_before_what_the_book_depends_on(court):
+    """Else the buyer's lineage would be older than that of what it bought."""
+    court.put_on_sale()
+    world, alice = court.world, court.world.alice
+    old, number = world.post().message.number, world.post().message.number
+    world.house.confirm(alice.id, number, sign_confirmation(world, alice, number))
+    fields = refused("EpochOlderThanProof", court.sell, court.make_sale(epoch=old))
+    assert (fields["account"], fields["epoch"]) == (alice.id, old)
+
+
+@pytest.mark.property("P-171")
+def test_who_wrote_at_a_revoked_epoch_buys_nothing(court):
+    """The purchase would give its account a later lineage."""
+    court.put_on_sale()
+    world = court.world
+    carol = world.open("carol")
+    world.deposit(carol, 100 * USDC)
+    epoch = world.post()
+    world.house.cure(world.make_cure(carol, epoch))
+    world.oracle.revoke_epochs(epoch.message.number)
+    fields = refused("AccountOfRevokedEpoch", court.sell, court.make_sale(bidder=carol))
+    assert fields == {"account": carol.id, "epoch": epoch.message.number}
 
 
 @pytest.mark.property("P-171")

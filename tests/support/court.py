@@ -55,6 +55,11 @@ class Court:
     def contract(self) -> Contract:
         return self.desk.contract
 
+    def get_parts(self, **changes) -> tuple[object, ...]:
+        """What a desk of this venue is made with (DeskParts of IClearingHouse.sol); `changes` names other parts."""
+        names = ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS", "VAULT", "KEY_VERSION")
+        return tuple(changes[name] if name in changes else self.contract.call(name) for name in names)
+
     # ------------------------------------------------------------------ deadlines
     def tick(self, seconds: int = TICK) -> int:
         self.world.chain.travel(seconds)
@@ -85,6 +90,16 @@ class Court:
         """alice, after a trade and a missed deadline."""
         self.trade()
         self.desk.freeze(self.world.alice.id, self.let_time_pass())
+
+    def attest(self) -> None:
+        """alice proves maintenance, some seconds after what came before."""
+        self.world.chain.travel(5)
+        self.world.house.attest(self.world.make_attest(self.world.alice, self.world.post()))
+
+    def redeem(self) -> None:
+        """The same, and whoever asks for it makes her account active again."""
+        self.attest()
+        self.desk.redeem(self.world.alice.id)
 
     # ------------------------------------------------------------------ revelation
     def make_reveal(self, **changes) -> Reveal:

@@ -7,6 +7,10 @@ import {IAccountDesk} from "./IAccountDesk.sol";
 import {IBatchDesk} from "./IBatchDesk.sol";
 import {IAccountViews} from "./IAccountViews.sol";
 import {IAccountBook, Status} from "./IAccountBook.sol";
+import {IKeyRegistry} from "./IKeyRegistry.sol";
+import {IMarginVerifier} from "./IMarginVerifier.sol";
+import {IRiskOracle} from "./IRiskOracle.sol";
+import {IWalletSignatures} from "./IWalletSignatures.sol";
 
 /// @dev Which margin a written proof showed.
 enum Margin {
@@ -156,6 +160,22 @@ struct TradeRequest {
     EpochPoint epoch;
     TradeSide plus;
     TradeSide minus;
+}
+
+/// @notice What a desk that serves one key version is made with.
+/// @param registry The clearing house's.
+/// @param oracle The clearing house's.
+/// @param verifier The clearing house's.
+/// @param wallets The clearing house's.
+/// @param vault The clearing house's.
+/// @param keyVersion Version of the keys that it serves, which is live.
+struct DeskParts {
+    IKeyRegistry registry;
+    IRiskOracle oracle;
+    IMarginVerifier verifier;
+    IWalletSignatures wallets;
+    CollateralVault vault;
+    uint16 keyVersion;
 }
 
 /// @notice A desk beside those that the clearing house names, and what it is called for.

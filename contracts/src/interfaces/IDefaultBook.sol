@@ -30,7 +30,8 @@ interface IDefaultBook {
     /// @param value Given.
     /// @param limit Allowed.
     error TermsInvalid(bytes32 what, uint256 value, uint256 limit);
-    /// @notice The account has proved maintenance since its freeze: it can be redeemed, and nothing of it is sold.
+    /// @notice The account is flat, or has proved maintenance since its freeze: it can be redeemed, and nothing of it
+    ///         is sold.
     /// @param account The account.
     error Redeemable(bytes32 account);
     /// @notice The account is not in default.

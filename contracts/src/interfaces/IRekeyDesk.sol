@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IDefaultBook} from "./IDefaultBook.sol";
 import {IRekeyVerifier} from "./IRekeyVerifier.sol";
 
 /// @notice An account moves to a new viewing key.
@@ -42,7 +41,7 @@ struct RekeyRequest {
 ///      Liveness assumptions
 ///      - None: it goes on while the oracle is paused, and at no epoch.
 ///      Warning: runs in the clearing house's storage, by delegated calls alone. A frozen account keeps its key.
-interface IRekeyDesk is IDefaultBook {
+interface IRekeyDesk {
     /// @notice An account has a new viewing key.
     /// @param account The account.
     /// @param keyVersion Version of the committee's key.
