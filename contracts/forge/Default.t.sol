@@ -47,6 +47,12 @@ contract DefaultInvariants is VenueBooks {
         _handler.sleep(2);
         _handler.appraise(0, 5e8, -1e8, 0);
         _handler.sleep(1);
+        _handler.bid(0, 2, -1, 0);
+        _handler.attest(0, 0, false);
+        _handler.bid(0, 2, 0, 0);
+        invariant_books_and_states();
+        require(_handler.refused("bid") == 2, "a bid below the price, and one for a book that was proved");
+        _handler.sleep(3);
         _handler.bid(0, 2, 0, 0);
         require(_handler.accepted("appraise") == 1 && _handler.accepted("bid") == 1, "bid");
         _handler.takeBond(0);

@@ -2,12 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {CollateralVault} from "../src/CollateralVault.sol";
+import {ActionKind} from "../src/generated/ActionRules.sol";
 import {Appraisal, Bid, Messages} from "../src/generated/Messages.sol";
-import {DeskParts, MarginAccount, RoutedDesk} from "../src/interfaces/IClearingHouse.sol";
+import {DeskParts, MarginAccount, PolicyAttestation, RoutedDesk} from "../src/interfaces/IClearingHouse.sol";
 import {DefaultCase} from "../src/interfaces/IDefaultBook.sol";
 import {BidRequest, DefaultTerms, IDefaultDesk} from "../src/interfaces/IDefaultDesk.sol";
 import {Status} from "../src/interfaces/IAccountBook.sol";
 import {IWalletSignatures} from "../src/interfaces/IWalletSignatures.sol";
+import {Attestations} from "../src/libraries/Attestations.sol";
 import {AcceptAllReveals} from "../src/mocks/AcceptAllReveals.sol";
 import {VenueHandler} from "./VenueHandler.sol";
 
@@ -152,18 +154,22 @@ contract DefaultHandler is VenueHandler {
             fault = "appraised before it was revealed";
     }
 
-    /// @dev At the price of the moment, or a little above.
-    function bid(uint8 which, uint8 other, uint32 more, uint8 back) external {
+    /// @dev At the price of the moment, or up to a dollar above or below it.
+    function bid(uint8 which, uint8 other, int32 more, uint8 back) external {
         (bytes32 book, bytes32 account) = (_pick(which), _pick(other));
         DefaultCase memory case_ = _desk().caseOf(book);
         if (case_.auctionAt == 0 || book == account) return;
-        uint256 before = _desk().surplus();
-        BidRequest memory request = _signBid(book, account, _desk().priceOf(book) + int128(uint128(more % 1e6)), back);
+        int256 most = int256(_desk().surplus());
+        int128 price = _desk().priceOf(book);
+        bool isRedeemable = _isRedeemable(book, case_.frozenAt);
+        BidRequest memory request = _signBid(book, account, price + (more % 1e6), back);
         if (!_run("bid", abi.encodeCall(IDefaultDesk.bid, (request)))) return;
         _bookCash(book, -int256(request.cash));
         _bookCash(account, int256(request.cash) - request.price);
         if (request.price > 0) absorbed[address(usdc)] -= int256(request.price);
-        if (request.price < case_.floor && request.price < -int256(before)) fault = "sold below its lowest price";
+        if (request.price < price) fault = "sold below its price";
+        if (request.price < case_.floor || request.price < -most) fault = "sold below its lowest price";
+        if (isRedeemable) fault = "a book was sold that its owner may have back";
         if (house.accountOf(book).status != Status.CLOSED) fault = "a sold book is not closed";
         _note(book);
         _note(account);
@@ -217,6 +223,15 @@ contract DefaultHandler is VenueHandler {
         uint256 attestedAt = house.attestationOf(account, "maintenance").time;
         if (!stored.mayHoldDerivatives) return 0;
         return attestedAt > stored.provenAt ? attestedAt : stored.provenAt;
+    }
+
+    /// @dev Whether the account is flat, or attested maintenance since then, as it is now and not too long ago.
+    function _isRedeemable(bytes32 account, uint40 since) private view returns (bool) {
+        MarginAccount memory stored = house.accountOf(account);
+        PolicyAttestation memory kept = house.attestationOf(account, "maintenance");
+        bool isOfNow = kept.tag == Attestations.tag(stored.commitment, stored.keyVersion, "maintenance", 0);
+        bool isFresh = kept.time >= since && kept.time + oracle.maxAgeOf(ActionKind.ATTEST) >= block.timestamp;
+        return !stored.mayHoldDerivatives || (isOfNow && isFresh);
     }
 
     function _words() private pure returns (uint256[] memory words) {

@@ -39,6 +39,14 @@ def test_a_plain_forge_build_makes_the_shipped_bytecode():
         assert built["bytecode"]["object"] == compile_contracts()[name].bytecode, name
 
 
+def require_invariants(matching: str, runs: int, depth: int) -> None:
+    """They hold after each of so many calls."""
+    settings = {"FOUNDRY_INVARIANT_RUNS": str(runs), "FOUNDRY_INVARIANT_DEPTH": str(depth)}
+    done = run_suite(BUILD / "forge/shipped", matching=matching, **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"calls: {runs * depth}, reverts: 0" in done.stdout
+
+
 MUTANTS = {
     "the new commitment is not written": (
         "ActionPath",
@@ -87,19 +95,10 @@ MUTANTS = {
 
 
 @pytest.mark.property("P-145")
-def test_books_and_states_hold_for_any_mix_of_calls():
-    """5,000 calls; the bytecode is the shipped one, and every proof is accepted."""
-    done = run_suite(BUILD / "forge/shipped")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "calls: 5000, reverts: 0" in done.stdout
-
-
-@pytest.mark.property("P-145")
-@pytest.mark.slow
-def test_books_and_states_hold_for_many_calls():
-    done = run_suite(BUILD / "forge/shipped", FOUNDRY_INVARIANT_RUNS="125", FOUNDRY_INVARIANT_DEPTH="400")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "calls: 50000, reverts: 0" in done.stdout
+@pytest.mark.parametrize(("runs", "depth"), [(25, 200), pytest.param(125, 400, marks=pytest.mark.slow)])
+def test_books_and_states_hold_for_any_mix_of_calls(runs, depth):
+    """The bytecode is the shipped one, and every proof is accepted."""
+    require_invariants("VenueInvariants", runs, depth)
 
 
 @pytest.mark.slow
@@ -132,34 +131,30 @@ DEFAULT_MUTANTS = {
         "_setStatus(record, head, Status.ACTIVE);",
         "a sold book is not closed",
     ),
+    "a bid need not reach the price": (
+        "if (request.price < needed) revert",
+        "if (request.price < needed - 1e6) revert",
+        "sold below its price",
+    ),
+    "the price falls on after the auction": (
+        "if (elapsed > AUCTION) elapsed = AUCTION;",
+        "",
+        "sold below its lowest price",
+    ),
+    "a book is sold that its owner may have back": (
+        "if (_isRedeemable(request.book, bookRecord.commitment, bookHead, case_)) revert Redeemable(request.book);",
+        "",
+        "a book was sold that its owner may have back",
+    ),
 }
 """Name: text of DefaultDesk.sol, what stands in its place, and what the suite then says."""
 
 
 @pytest.mark.property("P-182")
-def test_books_and_deadlines_hold_for_any_mix_of_calls_and_defaults():
-    """2,000 calls, defaults among them; every proof and every revelation is accepted."""
-    done = run_suite(
-        BUILD / "forge/shipped",
-        matching="DefaultInvariants",
-        FOUNDRY_INVARIANT_RUNS="10",
-        FOUNDRY_INVARIANT_DEPTH="200",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "calls: 2000, reverts: 0" in done.stdout
-
-
-@pytest.mark.property("P-182")
-@pytest.mark.slow
-def test_books_and_deadlines_hold_for_many_calls_and_defaults():
-    done = run_suite(
-        BUILD / "forge/shipped",
-        matching="DefaultInvariants",
-        FOUNDRY_INVARIANT_RUNS="50",
-        FOUNDRY_INVARIANT_DEPTH="400",
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "calls: 20000, reverts: 0" in done.stdout
+@pytest.mark.parametrize(("runs", "depth"), [(10, 200), pytest.param(50, 400, marks=pytest.mark.slow)])
+def test_books_and_deadlines_hold_for_any_mix_of_calls_and_defaults(runs, depth):
+    """Every proof and every revelation is accepted."""
+    require_invariants("DefaultInvariants", runs, depth)
 
 
 @pytest.mark.slow
