@@ -144,21 +144,28 @@ class PublisherAudit:
         known = self.ledger.steps.get(start + 1) if steps == 1 else None
         if known is not None:
             self.report.require("settlements", f"vector of {what}", vector, known, place)
-        key = self.keys.get(version)
-        if key is None:
-            self.report.skip("settlements", f"no key file of version {version}")
-            return
-        try:
-            step = ExpiryStep.from_bytes(vector, find_preset(key))
-        except EngineError as error:
-            self.report.add("settlements", f"vector of {what}", error, "canonical and allowed", place)
+        step = self._check_vector(version, vector, (posted.x, posted.y), what, place)
+        if step is None:
             return
         if steps == 1:
             self.ledger.steps[start + 1] = vector
         else:
             self._check_composed(step, range(start + 1, start + steps + 1), what, place)
-        computed = compute_settlement_point(key, step)
-        self.report.require("settlements", f"point of {what}", (posted.x, posted.y), computed, place)
+
+    def _check_vector(self, version: int, vector: bytes, signed: Point, what: str, place: Place) -> ExpiryStep | None:
+        """The step of canonical and allowed bytes, whose point under the version's key is compared with the one that
+        was signed; None where there is no key or no such step."""
+        key = self.keys.get(version)
+        if key is None:
+            self.report.skip("settlements", f"no key file of version {version}")
+            return None
+        try:
+            step = ExpiryStep.from_bytes(vector, find_preset(key))
+        except EngineError as error:
+            self.report.add("settlements", f"vector of {what}", error, "canonical and allowed", place)
+            return None
+        self.report.require("settlements", f"point of {what}", signed, compute_settlement_point(key, step), place)
+        return step
 
     def _check_composed(self, step: ExpiryStep, generations: range, what: str, place: Place) -> None:
         missing = [number for number in generations if number not in self.ledger.steps]
@@ -173,16 +180,8 @@ class PublisherAudit:
         vector, point = bytes(fields["settlement"]), (fields["x"], fields["y"])
         stated = {"fromGeneration": fields["generation"], "steps": 0, "x": point[0], "y": point[1]}
         self._check_settlement_call(event, "postLastStep", vector, stated)
-        key, what = self.keys.get(fields["keyVersion"]), f"the last step from listing version {fields['generation']}"
-        if key is None:
-            self.report.skip("settlements", f"no key file of version {fields['keyVersion']}")
-            return
-        try:
-            computed = compute_settlement_point(key, ExpiryStep.from_bytes(vector, find_preset(key)))
-        except EngineError as error:
-            self.report.add("settlements", f"vector of {what}", error, "canonical and allowed", event.place)
-            return
-        self.report.require("settlements", f"point of {what}", point, computed, event.place)
+        what = f"the last step from listing version {fields['generation']}"
+        self._check_vector(fields["keyVersion"], vector, point, what, event.place)
 
     def _check_settlement_call(
         self, event: Happened, function: str, vector: bytes, stated: Mapping[str, object]
@@ -278,19 +277,11 @@ class PublisherAudit:
         self._check_quorum(message, call.arguments["signatures"], event.place)
 
     def _check_step(self, given: Mapping[str, Any], call: Call, posted: PostedEpoch, place: Place) -> None:
-        vector, key = bytes(call.arguments["settlement"]), self.keys.get(posted.key_version)
-        what = f"settlement of epoch {posted.number}"
+        vector, what = bytes(call.arguments["settlement"]), f"settlement of epoch {posted.number}"
         self.report.require("header", f"hash of the {what}", keccak(vector), posted.settlement_hash, place)
-        if key is None:
-            self.report.skip("settlements", f"no key file of version {posted.key_version}")
-            return
-        try:
-            point = compute_settlement_point(key, ExpiryStep.from_bytes(vector, find_preset(key)))
-        except EngineError as error:
-            self.report.add("settlements", what, error, "canonical and allowed", place)
-            return
-        signed = given["settlementX"], given["settlementY"]
-        self.report.require("settlements", f"point of the {what}", signed, point, place)
+        self._check_vector(
+            posted.key_version, vector, (given["settlementX"], given["settlementY"]), f"the {what}", place
+        )
 
     def _check_quorum(self, message: TypedMessage, signatures: Sequence[bytes], place: Place) -> None:
         ledger, report = self.ledger, self.report
