@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ OUTPUTS = (
     "evm.deployedBytecode.immutableReferences",
 )
 """What is asked of the compiler for each contract."""
+LAYOUT = 2
+"""Of what is kept in `CACHE`; what was kept in another one is compiled again."""
 
 CODE_LIMIT = 24_576
 """Bytes that a deployed contract may have (EIP-170)."""
@@ -56,13 +59,27 @@ class Artifact:
     """Creation code, hex with 0x."""
     deployed: str
     """Deployed code, hex with 0x, in which the immutable values are zero."""
-    immutables: list[list[int]]
-    """(first byte, bytes) of each immutable value in the deployed code."""
+    immutables: list[list[list[int]]]
+    """Of each immutable value the places, (first byte, bytes), at which it stands in the deployed code."""
 
     @property
     def deployed_size(self) -> int:
         """Bytes of the deployed code."""
         return len(self.deployed) // 2 - 1
+
+    def is_code(self, code: bytes) -> bool:
+        """Whether deployed code is this contract's. Its immutable values may be any, each the same at all of its
+        places: a getter reads one of them only."""
+        expected, found = bytes.fromhex(self.deployed[2:]), bytearray(code)
+        if len(found) != len(expected) or any(len(values) > 1 for values in self.read_immutables(code)):
+            return False
+        for start, length in chain.from_iterable(self.immutables):
+            found[start : start + length] = bytes(length)
+        return bytes(found) == expected
+
+    def read_immutables(self, code: bytes) -> list[set[bytes]]:
+        """What stands at the places of each immutable value in deployed code."""
+        return [{code[start : start + length] for start, length in places} for places in self.immutables]
 
 
 def compile_contracts() -> dict[str, Artifact]:
@@ -93,7 +110,7 @@ def compile_sources(sources: Mapping[str, str], files: Sequence[str] = ()) -> di
     selected = tuple(files) or tuple(sources)
     manifest = json.loads((PACKAGE / "package.json").read_text())["dependencies"]
     versions = [manifest["solc"], manifest["@openzeppelin/contracts"]]
-    identity = json.dumps([dict(sources), selected, SETTINGS, OUTPUTS, versions], sort_keys=True)
+    identity = json.dumps([dict(sources), selected, SETTINGS, OUTPUTS, versions, LAYOUT], sort_keys=True)
     cached = CACHE / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
     known = _read_cached(cached)
     if known is None:
@@ -151,9 +168,8 @@ def _get_artifacts(output: Mapping[str, Any], files: Sequence[str]) -> dict[str,
                 "bytecode": "0x" + code["bytecode"]["object"],
                 "deployed": "0x" + code["deployedBytecode"]["object"],
                 "immutables": [
-                    [item["start"], item["length"]]
+                    [[item["start"], item["length"]] for item in items]
                     for items in code["deployedBytecode"].get("immutableReferences", {}).values()
-                    for item in items
                 ],
             }
     return artifacts

@@ -37,8 +37,8 @@ LEAST_SETTLEMENT_DELAY = 600
 """Seconds that a settlement waits at least, except on development chains: time for the guardian to look at it."""
 LEAST_TIMELOCK = 2 * SECONDS_PER_DAY
 """Seconds from an owner's announcement to its act at least, except on development chains."""
-ROUTED = 3
-"""Desks that are made between the vault and the clearing house."""
+ROUTED = ("DefaultDesk", "SaleDesk", "RekeyDesk")
+"""Desks that are made between the vault and the clearing house, which finds them by the selector of a call."""
 DECIMALS = {"cash": 6, "weth": 18}
 """Decimals of each token: a unit of cash is a micro-dollar, and `WETH_LOT` counts in wei."""
 
@@ -160,7 +160,7 @@ def deploy(
     verifiers = _deploy_desk_verifiers(chain, keys)
     with chain.asking("eth_getTransactionCount"):
         nonce = int(chain.w3.eth.get_transaction_count(to_checksum_address(deployer)))
-    expected = compute_create_address(deployer, nonce + 1 + ROUTED)
+    expected = compute_create_address(deployer, nonce + 1 + len(ROUTED))
     vault, _ = deploy_contract(chain, "CollateralVault", expected, oracle.address, cash, [(weth_slot, weth, WETH_LOT)])
     parts = (*shared, vault.address, desk.address, batches.address)
     desk_parts = (*shared, desk.call("WALLETS"), vault.address, 1)
@@ -185,6 +185,8 @@ def deploy(
         first_block_hash="0x" + first.hash.hex(),
         transition_zkey=keys.proving_keys.get("transition", ""),
         open_zkey=keys.proving_keys.get("open", ""),
+        reveal_zkey=keys.proving_keys.get("reveal", ""),
+        rekey_zkey=keys.proving_keys.get("rekey", ""),
     )
 
 
@@ -215,13 +217,12 @@ def _deploy_routed_desks(
     chain: Chain, parts: tuple[object, ...], verifiers: tuple[str, str], terms: DefaultTerms
 ) -> list[tuple[str, list[bytes]]]:
     """What the clearing house is told of the desks that it finds by selector, made with `parts` (DeskParts of
-    ServedDesk.sol); `ROUTED` transactions."""
+    IClearingHouse.sol); a transaction for each of `ROUTED`."""
     reveals, rekeys = verifiers
     defaults, _ = deploy_contract(chain, "DefaultDesk", parts, reveals, terms.to_abi())
     sales, _ = deploy_contract(chain, "SaleDesk", parts, terms.window)
     moves, _ = deploy_contract(chain, "RekeyDesk", parts, rekeys)
-    desks = {"DefaultDesk": defaults, "SaleDesk": sales, "RekeyDesk": moves}
-    return [make_route(name, desk.address) for name, desk in desks.items()]
+    return [make_route(name, desk.address) for name, desk in zip(ROUTED, (defaults, sales, moves), strict=True)]
 
 
 def deploy_timelock(

@@ -64,6 +64,10 @@ class Deployment:
     see something of who proves with it. Empty if it is not known."""
     open_zkey: str = ""
     """The same of `open`."""
+    reveal_zkey: str = ""
+    """The same of `reveal`."""
+    rekey_zkey: str = ""
+    """The same of `rekey`."""
 
     def __post_init__(self) -> None:
         check_range("chain id", self.chain_id, 1, 1 << 64)
@@ -147,6 +151,10 @@ class DeploymentFile(StrictModel):
     transition_zkey: str = ""
     """SHA-256 of the published proving key, hex, or empty."""
     open_zkey: str = ""
+    """Likewise."""
+    reveal_zkey: str = ""
+    """Likewise."""
+    rekey_zkey: str = ""
     """Likewise."""
 
 

@@ -66,30 +66,45 @@ class KeyMaterial:
             open_hash=opening.hash,
             flat_point=compute_policy_point(transition, flat_policy(preset)),
             committee=committee,
-            open_constant=compute_open_constant(opening, committee, preset),
+            open_constant=compute_committee_constant("open", opening, committee, preset),
             insecure=insecure,
         )
 
 
-def compute_open_constant(opening: VerifyingKey, committee: Point, preset: Preset) -> Point:
-    """IC_0 + x IC + y IC of the committee's two signals."""
-    signals = (signal for signal in get_public_signals("open", preset) if signal.name in ("committeeX", "committeeY"))
+def compute_committee_constant(circuit: str, key: VerifyingKey, committee: Point, preset: Preset) -> Point:
+    """IC_0 + x IC + y IC of the committee's two signals, under the key of `open` or `rekey`."""
+    signals = get_public_signals(circuit, preset)
     terms = (
-        opening.native.ic_sum(signal.offset, FieldVector.from_canonical([value], signal.name))
-        for signal, value in zip(signals, committee, strict=True)
+        key.native.ic_sum(signals[name].offset, FieldVector.from_canonical([value], name))
+        for name, value in zip(("committeeX", "committeeY"), committee, strict=True)
     )
-    return add_points(opening.get_ic(0), *terms)
+    return add_points(key.get_ic(0), *terms)
 
 
 def encode_stored_open(keys: KeyMaterial) -> bytes:
     """The open key as the registry stores it."""
-    key = encode_key(keys.open_vkey, "open", keys.preset)
-    constant = b"".join(word.to_bytes(32, "big") for word in keys.open_constant)
+    return _put_constant(encode_key(keys.open_vkey, "open", keys.preset), keys.open_constant)
+
+
+def encode_stored_desk_keys(
+    reveal: VerifyingKey, rekey: VerifyingKey, committee: Point, preset: Preset
+) -> dict[str, bytes]:
+    """The keys of `reveal` and `rekey`, by circuit, as the verifiers of the desks store them."""
+    constant = compute_committee_constant("rekey", rekey, committee, preset)
+    return {
+        "reveal": encode_key(reveal.to_json(), "reveal", preset),
+        "rekey": _put_constant(encode_key(rekey.to_json(), "rekey", preset), constant),
+    }
+
+
+def _put_constant(key: bytes, point: Point) -> bytes:
+    """A laid out key with another point of its constant."""
+    constant = b"".join(word.to_bytes(32, "big") for word in point)
     return key[:IC_OFFSET] + constant + key[IC_OFFSET + len(constant) :]
 
 
 def count_stored_points(circuit: str, preset: Preset) -> int:
-    """IC points of `transition` or `open` that go on chain: the constant, the fixed signals, the flows."""
+    """IC points of a circuit's key that go on chain: the constant, the fixed signals, the flows."""
     return 1 + sum(signal.size for signal in get_public_signals(circuit, preset) if signal.group in ("fixed", "flow"))
 
 

@@ -200,10 +200,8 @@ class LocalVenue(Venue):
 
     def post_last_step(self) -> Receipt:
         """Keeps what every position is worth at the latest epoch, for the case that the publishers are gone."""
-        latest = self.epoch.data
-        return self.contracts.oracle.post_last_step(
-            self.publisher.sign_last_step(latest, latest.number), sender=self.submitter
-        )
+        signed = self.publisher.sign_last_step(self.epoch.data)
+        return self.contracts.oracle.post_last_step(signed, sender=self.submitter)
 
     def resettle(self, settlement: ExpiryStep | None = None) -> None:
         """Posts another point of the latest step of the listing, as `StepPoints.resettle`; later epochs carry its

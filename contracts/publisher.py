@@ -246,22 +246,16 @@ class Publisher:
         _check_fields(message, expected)
         return SignedSettlement(message, _compose(steps).to_bytes(), sign_unchecked(message, self.wallets, self.domain))
 
-    def sign_last_step(self, epoch: RiskEpoch, latest: int) -> SignedSettlement:
+    def sign_last_step(self, epoch: RiskEpoch) -> SignedSettlement:
         """What every position is worth at an epoch that this publisher has checked, as `RiskOracle.post_last_step`
-        takes it: for the case that the publishers are gone.
-
-        Parameters
-        ----------
-        latest : int
-            Number of the oracle's latest epoch.
-        """
+        takes it: for the case that the publishers are gone."""
         vector = liquidate(epoch.snapshot)
         x, y = compute_settlement_point(self.verifying_key, vector, vector.preset)
         message = Settlement(
             key_hash=self.verifying_key.hash,
             from_generation=epoch.generation,
             steps=0,
-            number=latest,
+            number=epoch.number,
             settlement_hash=vector.hash,
             x=x,
             y=y,

@@ -21,6 +21,7 @@ from zkmargin.contracts.batches import Carried, carry_attestations
 from zkmargin.contracts.chain import Chain, Receipt
 from zkmargin.contracts.clearing_house import AccountView, Status
 from zkmargin.contracts.deployment import Deployment
+from zkmargin.contracts.desks import check_venue
 from zkmargin.contracts.errors import CallInvalid, DeploymentMismatch, MessageInvalid, Reverted
 from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.registration import RegisteredKey
@@ -322,7 +323,7 @@ class Venue:
         ------
         ChainUnavailable, DeploymentMismatch
             If nothing answers, or the chain is another than the deployment's, or a proving key is not the published
-            one.
+            one; or as `contracts.desks.check_venue`.
         KeyMissing
             If no key in `build` is a live version of the registry's.
         RegistrationMismatch
@@ -337,6 +338,11 @@ class Venue:
         keys = (provers.transition.key.verifying_key, provers.open.key.verifying_key)
         registered = RegisteredKey.find(contracts.registry, *keys, record.committee_key, preset)
         _check_proving_keys(record, registered.version, provers)
+        reveal, rekey = (
+            load_verifying_key(name, preset, build=build, allow_insecure=chain.is_development)
+            for name in ("reveal", "rekey")
+        )
+        check_venue(contracts, registered.version, reveal, rekey, preset)
         facts = VenueFacts(record.domain, preset, registered.version, record.committee_key)
         return cls(contracts, facts, provers, signer.address)
 

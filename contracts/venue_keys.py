@@ -61,7 +61,7 @@ def load_venue_keys(preset: str, *, build: Path = BUILD) -> VenueKeys:
     material = KeyMaterial.of_keys(
         transition.verifying_key, opening.verifying_key, committee.public, size, insecure=insecure
     )
-    proving_keys = {key.name: key.manifest.zkey_hash for key in (transition, opening)}
+    proving_keys = {key.name: key.manifest.zkey_hash for key in (transition, opening, revealing, moving)}
     material = replace(
         material,
         proving_keys=proving_keys,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from zkmargin.contracts.chain import Receipt, require_development_chain
+from zkmargin.contracts.desks import check_venue
 from zkmargin.contracts.errors import CallInvalid, MessageInvalid
 from zkmargin.contracts.local_venue import REPLAY_LAG
 from zkmargin.contracts.messages import SignedEpoch, make_epoch_message
@@ -48,13 +49,17 @@ class PublishingTerms:
             If there are no keys.
         RegistrationMismatch
             If the registry's version is not what they give.
+        DeploymentMismatch
+            As `contracts.desks.check_venue`.
         """
         insecure = contracts.chain.is_development
-        transition, opening = (
-            load_verifying_key(name, preset, allow_insecure=insecure) for name in ("transition", "open")
+        transition, opening, reveal, rekey = (
+            load_verifying_key(name, preset, allow_insecure=insecure)
+            for name in ("transition", "open", "reveal", "rekey")
         )
-        committee = contracts.deployment.committee_key
-        return cls(contracts, RegisteredKey.find(contracts.registry, transition, opening, committee, preset), preset)
+        key = RegisteredKey.find(contracts.registry, transition, opening, contracts.deployment.committee_key, preset)
+        check_venue(contracts, key.version, reveal, rekey, preset)
+        return cls(contracts, key, preset)
 
     def make_publisher(self, wallets: Sequence[Signer], max_lag: int) -> Publisher:
         """A publisher with these keys.

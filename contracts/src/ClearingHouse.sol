@@ -75,7 +75,11 @@ contract ClearingHouse is ActionPath, IClearingHouse, IAccountDesk, IBatchDesk, 
             AccountBook code = AccountBook(routed[i].desk);
             _requireShared(code);
             _requireNamed(address(code), address(VaultDesk(address(code)).VAULT()), address(vault));
-            for (uint256 j = 0; j < routed[i].selectors.length; j++) deskOf[routed[i].selectors[j]] = address(code);
+            for (uint256 j = 0; j < routed[i].selectors.length; j++) {
+                bytes4 selector = routed[i].selectors[j];
+                deskOf[selector] = address(code);
+                emit DeskRouted(selector, address(code));
+            }
         }
     }
 

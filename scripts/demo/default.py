@@ -16,7 +16,7 @@ from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.default_terms import DefaultTerms
-from zkmargin.contracts.key_material import compute_open_constant
+from zkmargin.contracts.key_material import compute_committee_constant
 from zkmargin.contracts.local_venue import LocalVenue
 from zkmargin.contracts.messages import sign_unchecked, signer_id
 from zkmargin.contracts.trading import Trader
@@ -105,7 +105,7 @@ def set_scene(keys: VenueKeys) -> Iterator[Scene]:
     """The recorded market on an Anvil of its own, whose escrow key is a fresh committee's."""
     shares = hold_ceremony()
     committee = shares[0].record.public_key
-    constant = compute_open_constant(keys.open.verifying_key, committee, keys.preset)
+    constant = compute_committee_constant("open", keys.open.verifying_key, committee, keys.preset)
     keys = replace(keys, material=replace(keys.material, committee=committee, open_constant=constant))
     with LocalVenue(to_preset(load_snapshot(MARKET), keys.preset), keys=keys, terms=TERMS) as venue:
         venue.post_epoch()

@@ -235,6 +235,11 @@ struct RoutedDesk {
 ///      `FieldNotTaken` comes at the step that would read a field which the action does not take; flows are refused as
 ///      `FlowLotsInvalid`.
 interface IClearingHouse is IAccountBook {
+    /// @notice A call went to a desk from the beginning on: said once for each selector, by the constructor.
+    /// @param selector First four bytes of the call.
+    /// @param desk Its code.
+    event DeskRouted(bytes4 indexed selector, address desk);
+
     /// @notice Neither the clearing house nor a desk knows such a call.
     /// @param selector Its first four bytes.
     error EntryUnknown(bytes4 selector);
