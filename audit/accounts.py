@@ -30,6 +30,7 @@ from zkmargin.prover.statement.signals import get_public_signals
 
 KINDS = {function: kind for kind, function in ENTRY_POINTS.items()} | {"roll": ActionKind.ROLL}
 """Kind of an action on one account, by entry point."""
+MAINTENANCE = encode_policy_name("maintenance")
 MARGINS = {"initial": Margin.INITIAL, "maintenance": Margin.MAINTENANCE, "withdraw": Margin.WITHDRAW}
 
 
@@ -115,7 +116,7 @@ class AccountAudit:
         )
         call = self.source.read_call("house", place)
         if call.function != "open":
-            self._skip_call(call)
+            self.skip_call(call)
             return
         request = call.arguments["request"]
         escrow = [request[name] for name in ("ephemeralX", "ephemeralY", "escrowedKey", "keyVersion")]
@@ -133,8 +134,8 @@ class AccountAudit:
         digest = compute_digest(self.source.contracts.domain, message)
         for name in ("ephemeralX", "ephemeralY", "escrowedKey", "commitment"):
             self.report.require("history", f"{name} of the {what}", fields[name], request[name], place)
-        self._check_signature(what, str(fields["auth"]), digest, bytes(request["signature"]), call, place)
-        self._check_deadline(what, request["deadline"], place)
+        self.check_signature(what, str(fields["auth"]), digest, bytes(request["signature"]), call, place)
+        self.check_deadline(what, request["deadline"], place)
         registered = ledger.keys.get(fields["keyVersion"])
         if registered is None:
             self.report.add("history", f"key version of the {what}", fields["keyVersion"], "a registered one", place)
@@ -148,14 +149,7 @@ class AccountAudit:
             "committeeY": registered.committee[1],
             "context": compute_context(digest),
         }
-        preset = self.presets.get(fields["keyVersion"])
-        if preset is None:
-            self.report.skip("proofs", f"no key file of version {fields['keyVersion']}")
-            return
-        names = get_public_signals("open", preset)
-        inputs = tuple((names[name].offset, value) for name, value in signals.items())
-        claim = Claim(inputs, (), tuple(request["proof"]))
-        self.claims.append(Claimed("open", fields["keyVersion"], claim, f"proof of the {what}", place))
+        self.claim_signals("open", fields["keyVersion"], signals, request["proof"], f"proof of the {what}", place)
 
     # ---------------------------------------------------------------------------------------------------------- actions
     def _take_Flowed(self, event: Happened, fields: Mapping[str, Any]) -> None:
@@ -171,8 +165,8 @@ class AccountAudit:
                 "fee": fields["fee"],
             })  # fmt: skip
         else:
-            self._skip_call(call)
-        self._write(kind, fields["account"], fields["commitment"], fields["generation"], fields["epoch"], event.place)
+            self.skip_call(call)
+        self.write(kind, fields["account"], fields["commitment"], fields["generation"], fields["epoch"], event.place)
         ledger = self.ledger
         ledger.hidden_cash += fields["cashFlow"]
         for flow in fields["flows"]:
@@ -184,7 +178,7 @@ class AccountAudit:
         call = self.source.read_call("house", event.place)
         request = self._find_trade(call, fields, event.place)
         if request is None:
-            self._skip_call(call)
+            self.skip_call(call)
         else:
             sides = _read_sides(request, call.arguments["request"]["epoch"])
             for given, suffix in zip(sides, ("Plus", "Minus"), strict=True):
@@ -197,12 +191,13 @@ class AccountAudit:
         for name in ("plus", "minus"):
             commitment, fee = fields[f"commitment{name.capitalize()}"], fields[f"fee{name.capitalize()}"]
             place, epoch = event.place, fields["epoch"]
-            self._write(ActionKind.TRADE, fields[name], commitment, fields["generation"], epoch, place)
+            self.write(ActionKind.TRADE, fields[name], commitment, fields["generation"], epoch, place)
             self.ledger.hidden_cash -= fee
             if fee:
                 self.ledger.move(self.ledger.fees, fields["submitter"], fee)
 
     def _take_Attested(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        self._keep_attestation(fields)
         call = self.source.read_call("house", event.place)
         given: Given | None = None
         if call.function == "attest":
@@ -215,13 +210,18 @@ class AccountAudit:
             else:
                 self.report.skip("proofs", "an account that stands in several rows of one batch of attestations")
         if given is None:
-            self._skip_call(call)
+            self.skip_call(call)
             return
         action = self._check_action(ActionKind.ATTEST, given, call, event)
         self._compare(action, event, {"policy": bytes(fields["policy"]), "epoch": fields["epoch"]})
 
+    def _keep_attestation(self, fields: Mapping[str, Any]) -> None:
+        account = self.ledger.accounts.get(fields["account"].hex())
+        if account is not None and fields["policy"] == MAINTENANCE and fields["epoch"] >= account.attested[1]:
+            account.attested = fields["time"], fields["epoch"], account.commitment, account.key_version
+
     def _take_Skipped(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        account = self._get(fields["account"], event.place)
+        account = self.get(fields["account"], event.place)
         if account is not None:
             self.report.count("history")
             if account.may_hold_derivatives:
@@ -231,31 +231,24 @@ class AccountAudit:
 
     def _take_Moved(self, event: Happened, fields: Mapping[str, Any]) -> None:
         number, version, place = bytes(fields["account"]), int(fields["keyVersion"]), event.place
-        account, call = self._get(number, place), self.source.read_call("house", place)
+        account, call = self.get(number, place), self.source.read_call("house", place)
         if account is None:
             return
         self._check_allowed(f"move of account 0x{number.hex()}", version, place, while_paused=True)
-        account.key_version, account.margin = version, 0
+        account.key_version, account.margin, account.must_rekey = version, 0, False
         if call.function != "move":
-            self._skip_call(call)
+            self.skip_call(call)
             return
         request, what = call.arguments["request"], f"move of account 0x{number.hex()}"
         message = Move(account=number, key_version=version, commitment=account.commitment, deadline=request["deadline"])
         digest = compute_digest(self.source.contracts.domain, message)
-        self._check_signature(what, account.auth, digest, bytes(request["signature"]), call, place)
-        self._check_deadline(what, request["deadline"], place)
-        preset = self.presets.get(version)
-        if preset is None:
-            self.report.skip("proofs", f"no key file of version {version}")
-            return
-        names = get_public_signals("transition", preset)
+        self.check_signature(what, account.auth, digest, bytes(request["signature"]), call, place)
+        self.check_deadline(what, request["deadline"], place)
         signals = {"commitmentOld": account.commitment, "context": compute_context(digest)}
-        inputs = tuple((names[name].offset, value) for name, value in signals.items())
-        claim = Claim(inputs, (), tuple(request["proof"]))
-        self.claims.append(Claimed("transition", version, claim, f"proof of the {what}", place))
+        self.claim_signals("transition", version, signals, request["proof"], f"proof of the {what}", place)
 
     def _take_Confirmed(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        account = self._get(fields["account"], event.place)
+        account = self.get(fields["account"], event.place)
         if account is not None:
             account.proven_epoch, account.margin = int(fields["epoch"]), 0
 
@@ -271,9 +264,24 @@ class AccountAudit:
     # ------------------------------------------------------------------------------------------ one action's steps
     def _check_action(self, kind: ActionKind, given: Given, call: Call, event: Happened) -> Action | None:
         """The action as the proof is bound to it, after every check but the proof's, which is put on the list."""
-        report, place, rule = self.report, event.place, ACTION_RULES[kind]
+        place, rule = event.place, ACTION_RULES[kind]
         what = f"{kind.name.lower()} of account 0x{given.account.hex()}"
-        account = self._get(given.account, place)
+        drafted = self.draft(kind, given, what, place)
+        if drafted is None:
+            return None
+        account, action, posted = drafted
+        digest = compute_digest(self.source.contracts.domain, action)
+        is_due = account.status == Status.FROZEN or self._is_left_behind(account)
+        if rule.needs_signature and not (rule.takes_steps and not given.signature and is_due):
+            self.check_signed(what, account, action.account, digest, given.signature, call, place)
+        self.claim(action, digest, rule, given.proof, posted, what, place)
+        return action
+
+    def draft(
+        self, kind: ActionKind, given: Given, what: str, place: Place
+    ) -> tuple[Account, Action, PostedEpoch | None] | None:
+        """The account, the action as far as its row says, and its epoch, after the checks of all three."""
+        report, rule, account = self.report, ACTION_RULES[kind], self.get(given.account, place)
         if account is None:
             return None
         report.require(
@@ -281,8 +289,10 @@ class AccountAudit:
         )
         if account.status == Status.CLOSED or (account.status == Status.FROZEN and not rule.while_frozen):
             report.add("history", f"status before the {what}", Status(account.status).name, "one that allows it", place)
+        if account.must_rekey and rule.has_sides:
+            report.add("history", f"viewing key before the {what}", "that of before a default", "a new one", place)
         self._check_allowed(what, account.key_version, place, while_paused=rule.while_paused)
-        self._check_deadline(what, given.deadline, place)
+        self.check_deadline(what, given.deadline, place)
         posted = self._check_epoch(rule, given, account, what, place) if rule.needs_epoch else None
         generation = account.generation + given.steps if posted is None else posted.generation
         action = Action(
@@ -306,13 +316,15 @@ class AccountAudit:
             fee=given.fee,
             deadline=given.deadline,
         )
-        digest = compute_digest(self.source.contracts.domain, action)
-        if rule.needs_signature and not (rule.takes_steps and not given.signature and self._is_left_behind(account)):
-            if f"{given.account.hex()} {digest.hex()}" in self.ledger.burned:
-                report.add("signatures", f"digest of the {what}", "one that auth had burned", "one that counts", place)
-            self._check_signature(what, account.auth, digest, given.signature, call, place)
-        self._claim(action, digest, rule, given, posted, what, place)
-        return action
+        return account, action, posted
+
+    def check_signed(
+        self, what: str, account: Account, number: bytes, digest: bytes, signature: bytes, call: Call, place: Place
+    ) -> None:
+        """That auth signed a digest, and did not burn it."""
+        if f"{number.hex()} {digest.hex()}" in self.ledger.burned:
+            self.report.add("signatures", f"digest of the {what}", "one that auth had burned", "one that counts", place)
+        self.check_signature(what, account.auth, digest, signature, call, place)
 
     def _check_allowed(self, what: str, version: int, place: Place, *, while_paused: bool) -> None:
         """That neither a pause nor the state of its key stood against an action."""
@@ -362,16 +374,17 @@ class AccountAudit:
         else:
             self.report.require("history", f"point and path of the {what}", found, expected, place)
 
-    def _claim(
+    def claim(
         self,
         action: Action,
         digest: bytes,
         rule: ActionRule,
-        given: Given,
+        proof: Sequence[int],
         posted: PostedEpoch | None,
         what: str,
         place: Place,
     ) -> None:
+        """Puts the proof of `transition` on the list, for what the action says."""
         preset = self.presets.get(action.key_version)
         if preset is None:
             self.report.skip("proofs", f"no key file of version {action.key_version}")
@@ -395,8 +408,20 @@ class AccountAudit:
         inputs = [(names[name].offset, value) for name, value in values.items() if value]
         inputs += [(names["flow"].offset + flow.slot, flow.lots) for flow in action.flows]
         points = tuple(point for point in (policy, settlement) if point != IDENTITY)
-        claim = Claim(tuple(inputs), points, tuple(given.proof))
+        claim = Claim(tuple(inputs), points, tuple(proof))
         self.claims.append(Claimed("transition", action.key_version, claim, f"proof of the {what}", place))
+
+    def claim_signals(
+        self, circuit: str, version: int, values: Mapping[str, int], proof: Sequence[int], what: str, place: Place
+    ) -> None:
+        """Puts a proof on the list whose other public inputs are zero."""
+        preset = self.presets.get(version)
+        if preset is None or (circuit, version) not in self.keys:
+            self.report.skip("proofs", f"no key file of {circuit}, version {version}")
+            return
+        names = get_public_signals(circuit, preset)
+        inputs = tuple((names[name].offset, value) for name, value in values.items())
+        self.claims.append(Claimed(circuit, version, Claim(inputs, (), tuple(proof)), what, place))
 
     def _find_points(
         self, action: Action, rule: ActionRule, posted: PostedEpoch | None, place: Place
@@ -413,9 +438,10 @@ class AccountAudit:
             return policy, IDENTITY
         stored = self.ledger.settlements.get(f"{action.key_version} {action.generation_old} {steps}")
         live = self.ledger.to_live(self.source.read_time(place.block))
-        if stored is not None and live < stored.ready_at:
+        if stored is not None and (live < stored.ready_at or stored.is_superseded):
             what = f"live time of a {ActionKind(action.kind).name.lower()} over {steps} steps"
-            self.report.add("history", what, live, f"{stored.ready_at} or later, when the settlement serves", place)
+            expected = f"{stored.ready_at} or later, when the settlement serves, unless its publishers were replaced"
+            self.report.add("history", what, live, expected, place)
         return policy, (stored.x, stored.y) if stored else None
 
     def _compare(self, action: Action | None, event: Happened, expected: Mapping[str, Any]) -> None:
@@ -424,11 +450,11 @@ class AccountAudit:
             found = getattr(action, name)
             self.report.require("history", f"{name} of {event.name}, by its calldata,", found, value, event.place)
 
-    def _write(
+    def write(
         self, kind: ActionKind, number: bytes, commitment: int, generation: int, epoch: int, place: Place
     ) -> None:
         """Takes over into the ledger what a written action changes."""
-        account, rule = self._get(number, place), ACTION_RULES[kind]
+        account, rule = self.get(number, place), ACTION_RULES[kind]
         if account is None:
             return
         steps = int(generation) - account.generation
@@ -446,7 +472,8 @@ class AccountAudit:
         if rule.closes:
             account.status = Status.CLOSED
 
-    def _check_signature(self, what: str, auth: str, digest: bytes, signature: bytes, call: Call, place: Place) -> None:
+    def check_signature(self, what: str, auth: str, digest: bytes, signature: bytes, call: Call, place: Place) -> None:
+        """That auth signed, or sent the call itself."""
         signer = recover(digest, signature)
         if (not signature and call.sender == auth) or (signer is not None and signer == bytes.fromhex(auth[2:])):
             self.report.count("signatures")
@@ -455,7 +482,8 @@ class AccountAudit:
         else:
             self.report.add("signatures", f"signature of the {what}", signer or "nobody's", f"{auth}, its auth", place)
 
-    def _check_deadline(self, what: str, deadline: int, place: Place) -> None:
+    def check_deadline(self, what: str, deadline: int, place: Place) -> None:
+        """That a request was carried in within its deadline."""
         time = self.source.read_time(place.block)
         self.report.count("history")
         if time > deadline:
@@ -464,13 +492,15 @@ class AccountAudit:
     def _is_left_behind(self, account: Account) -> bool:
         return self.ledger.generation >= account.generation + 2
 
-    def _get(self, number: bytes, place: Place) -> Account | None:
+    def get(self, number: bytes, place: Place) -> Account | None:
+        """The account of that number, which must be there."""
         account = self.ledger.accounts.get(bytes(number).hex())
         if account is None:
             self.report.add("history", f"account 0x{bytes(number).hex()}", "acting", "one that was opened", place)
         return account
 
-    def _skip_call(self, call: Call) -> None:
+    def skip_call(self, call: Call) -> None:
+        """Notes that a call's calldata are not known."""
         reason = call.reason or f"part of a call of {call.function}, which does not name it"
         for check in ("signatures", "proofs"):
             self.report.skip(check, reason)
@@ -513,7 +543,7 @@ class AccountAudit:
 
 
 # ------------------------------------------------------------------------------------------------------------ calldata
-def _read_given(own: Mapping[str, Any], epoch: Mapping[str, Any], **others: Any) -> Given:
+def read_given(own: Mapping[str, Any], epoch: Mapping[str, Any], **others: Any) -> Given:
     """Of the fields that requests of one action and sides of a trade share; `others` by their names in `Given`."""
     return Given(
         account=bytes(own["account"]),
@@ -531,7 +561,7 @@ def _read_given(own: Mapping[str, Any], epoch: Mapping[str, Any], **others: Any)
 
 def _read_request(call: Call) -> Given:
     request = call.arguments["request"]
-    return _read_given(
+    return read_given(
         request,
         request["epoch"],
         cash=request["cash"],
@@ -546,7 +576,7 @@ def _read_sides(request: Mapping[str, Any], epoch: Mapping[str, Any]) -> tuple[G
     """Both sides of a trade, plus first."""
 
     def read(side: int, own: Mapping[str, Any], other: Mapping[str, Any]) -> Given:
-        return _read_given(
+        return read_given(
             own,
             epoch,
             counterparty=bytes(other["account"]),

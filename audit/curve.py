@@ -160,9 +160,9 @@ class Key:
 
 
 # ------------------------------------------------------------------------------------------------------------ points
-def fold_committee(key: Key, committee: tuple[int, int], preset: Preset) -> Key:
-    """The `open` key with the committee's terms, the same in every opening, in IC_0: as the registry stores it."""
-    signals = get_public_signals("open", preset)
+def fold_committee(circuit: str, key: Key, committee: tuple[int, int], preset: Preset) -> Key:
+    """The key of `open` or `rekey` with the committee's terms, the same in every proof, in IC_0: as it is stored."""
+    signals = get_public_signals(circuit, preset)
     places = (0, *(signals[name].offset + 1 for name in ("committeeX", "committeeY")))
     constant = sum_products([key.get_ic(place) for place in places], [1, *committee])
     return Key((*key.words[:14], *constant, *key.words[16:]))

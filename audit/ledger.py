@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from eth_abi.abi import encode as abi_encode
+from eth_hash.auto import keccak
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
 from zkmargin.contracts.vault import Payment, PaymentState
@@ -26,6 +28,8 @@ REVOKED = (1 << 40) - 1
 """When a revoked key may be used: never."""
 PAUSE_LIMIT = 7 * SECONDS_PER_DAY
 """Seconds for which a pause stops the live clock at most."""
+LONGEST_TICK = 300
+"""Most seconds by which a tick advances the clock of deadlines."""
 WHOLE = 10_000
 """Basis points of one."""
 
@@ -48,6 +52,37 @@ class Account(Book):
     proven_at: int = 0
     proven_epoch: int = 0
     commitment: int
+    must_rekey: bool = False
+    """Whether it was redeemed from default, and has had no new viewing key since."""
+    attested: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Of the maintenance that it attested at the latest epoch: the prices' time, the epoch's number, the commitment,
+    the key version."""
+
+    def has_attested(self, since: int) -> bool:
+        """Whether it attested maintenance, as it is now, at prices of that time or later."""
+        time, _, commitment, version = self.attested
+        return time >= since and (commitment, version) == (self.commitment, self.key_version)
+
+
+class Case(Book):
+    """An account in default, as `caseOf` has it, and its book."""
+
+    frozen_at: int
+    revealed_at: int = 0
+    auction_at: int = 0
+    least_epoch: int = 0
+    commitment: int = 0
+    start: int = 0
+    floor: int = 0
+    cash: int = 0
+    """Of the book as it was revealed and as sales have left it, micro-dollars."""
+    words: list[int] = []
+    """Its positions, seven to a word."""
+
+    @property
+    def book_hash(self) -> bytes:
+        """Of cash and words; zero before a revelation."""
+        return keccak(abi_encode(["int256", "uint256[]"], [self.cash, self.words])) if self.words else bytes(32)
 
 
 class PostedEpoch(Book):
@@ -75,6 +110,20 @@ class PostedSettlement(Book):
     vector: Hex
     ready_at: int = 0
     """Seconds of the live clock from which it serves."""
+    is_superseded: bool = False
+    """Whether its publishers were replaced before that."""
+
+
+class LastStep(Book):
+    """The step that publishers signed in advance, for the day on which they are gone: one vector for all keys."""
+
+    number: int
+    """Of the epoch at which it was signed, or of the latest one when it was vetoed."""
+    generation: int
+    """Version of the listing that it ends."""
+    vector: Hex
+    points: dict[int, PostedSettlement] = {}
+    """By key version; none after a veto."""
 
 
 class RegisteredKey(Book):
@@ -153,6 +202,12 @@ class Ledger(Book):
     latest_bytes: list[Hex] = []
     """Of the latest epoch: its snapshot, policies and settlement, if they were found."""
 
+    last_step: LastStep | None = None
+    notice: tuple[int, int] | None = None
+    """Number of the latest epoch when notice of the end was given, and unix seconds from which the venue may end."""
+    is_ended: bool = False
+    """Whether the last step leads into `generation`, and nothing takes risk any more."""
+
     accounts: dict[str, Account] = {}
     """By number, hex."""
     unfollowed: set[str] = set()
@@ -163,6 +218,12 @@ class Ledger(Book):
     """Account and digest, hex, that auth invalidated."""
     fees: dict[str, int] = {}
     """Micro-dollars that a submitter may collect."""
+    cases: dict[str, Case] = {}
+    """Accounts in default by number, hex."""
+    checkpoints: dict[int, tuple[int, int]] = {}
+    """By number, from 1: unix seconds, and what the clock of deadlines shows."""
+    surplus: int = 0
+    """Micro-dollars that the vault holds beyond all hidden cash."""
     hidden_cash: int = 0
     """Micro-dollars that all hidden accounts hold together."""
     hidden_lots: dict[int, int] = {}
@@ -201,6 +262,15 @@ class Ledger(Book):
     def to_live(self, time: int) -> int:
         """The live clock, by which payments fall due and settlements serve, at a block's time."""
         return time - self.lost - (min(time - self.paused_at, PAUSE_LIMIT) if self.paused_at else 0)
+
+    def get_deadline_clock(self) -> int:
+        """The clock of deadlines, as the last tick left it."""
+        return self.checkpoints.get(len(self.checkpoints), (0, 0))[1]
+
+    def advance_deadline_clock(self, time: int) -> int:
+        """What it shows after a tick at that time."""
+        last, clock = self.checkpoints.get(len(self.checkpoints), (0, 0))
+        return clock + (min(time - last, LONGEST_TICK) if last else 0)
 
     def meter(self, token: str, amount: int, time: int) -> int:
         """Counts a payment, which `held` still contains, as queued at a block's time; live time at which it is due.

@@ -12,12 +12,13 @@ from eth_hash.auto import keccak
 
 from zkmargin.audit.bounds import find_excess
 from zkmargin.audit.curve import Key, Point, compute_policy_point, compute_settlement_point
-from zkmargin.audit.ledger import Ledger, PostedEpoch, PostedSettlement
+from zkmargin.audit.ledger import LastStep, Ledger, PostedEpoch, PostedSettlement
 from zkmargin.audit.published import Published
 from zkmargin.audit.report import Place, Report
 from zkmargin.audit.source import EVENTS, Call, Happened, Source
 from zkmargin.contracts.messages import NamedPoint, compute_points_root
 from zkmargin.engine.epoch.expiry import ExpiryStep, compose_expiry_steps, identity_expiry_step
+from zkmargin.engine.epoch.liquidation import liquidate
 from zkmargin.engine.epoch.record import MAGIC as POLICIES_MAGIC
 from zkmargin.engine.epoch.record import Epoch, read_policies
 from zkmargin.engine.epoch.succession import check_succession
@@ -30,6 +31,7 @@ from zkmargin.engine.policy.checks import check_policy
 from zkmargin.engine.policy.implication import check_implies
 from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import PRESETS, Preset
+from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind, EpochRule
 from zkmargin.prover.messages.fields import encode_policy_name
 from zkmargin.prover.messages.records import Epoch as EpochMessage
@@ -41,6 +43,8 @@ from zkmargin.prover.statement.signals import get_public_signals
 IMPLICATIONS = (("withdraw", "initial"), ("initial", "maintenance"))
 """Pairs of policies of which the first implies the second for every state."""
 ECDSA_LENGTH = 65
+SILENCE = NOTICE = 3 * SECONDS_PER_DAY
+"""Seconds without an epoch before notice of a venue's end, and from there to the end."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,9 @@ class PublisherAudit:
         ledger = self.ledger
         if ledger.threshold:  # the first are the constructor's
             ledger.min_epoch = ledger.latest + 1
+            live, last = self._get_live(event), ledger.last_step
+            for posted in (*ledger.settlements.values(), *(last.points.values() if last else ())):
+                posted.is_superseded |= live < posted.ready_at
         ledger.signers, ledger.threshold = [bytes(item) for item in fields["signers"]], int(fields["threshold"])
 
     def _take_PauseSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
@@ -99,11 +106,6 @@ class PublisherAudit:
             self.ledger.pause(time)
         else:
             self.ledger.unpause(time)
-
-    def _take_VenueEnded(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        ledger = self.ledger
-        ledger.unpause(self.source.read_time(event.place.block))
-        ledger.is_paused, ledger.generation = True, int(fields["generation"])
 
     def _take_PaymentTermsSet(self, event: Happened, fields: Mapping[str, Any]) -> None:
         self.ledger.payment_delay, self.ledger.daily_share = int(fields["delay"]), int(fields["dailyShare"])
@@ -135,10 +137,13 @@ class PublisherAudit:
             number=fields["number"], x=fields["x"], y=fields["y"], vector=vector, ready_at=fields["readyAt"]
         )
         self.ledger.settlements[_place_of(fields)] = posted
-        self._check_allowed(f"settlement of {steps} steps from listing version {start}", version, place)
-        stated = {name: fields[name] for name in ("fromGeneration", "steps", "x", "y")}
-        self._check_settlement_call(event, "postSettlement", vector, stated)
         what = f"settlement of {steps} steps from listing version {start}"
+        if self.ledger.is_ended and start + steps == self.ledger.generation and steps == 1:
+            self._check_end(version, posted, start, place)
+        else:
+            self._check_allowed(what, version, place)
+            stated = {name: fields[name] for name in ("fromGeneration", "steps", "x", "y")}
+            self._check_settlement_call(event, "postSettlement", vector, stated)
         ready = self.ledger.to_live(self.source.read_time(place.block)) + self.settlement_delay
         self.report.require("settlements", f"live time from which the {what} serves", posted.ready_at, ready, place)
         known = self.ledger.steps.get(start + 1) if steps == 1 else None
@@ -176,13 +181,6 @@ class PublisherAudit:
         composed = compose_expiry_steps(parts).to_bytes()
         self.report.require("settlements", f"vector of {what}", step.to_bytes(), composed, place)
 
-    def _take_LastStepPublished(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        vector, point = bytes(fields["settlement"]), (fields["x"], fields["y"])
-        stated = {"fromGeneration": fields["generation"], "steps": 0, "x": point[0], "y": point[1]}
-        self._check_settlement_call(event, "postLastStep", vector, stated)
-        what = f"the last step from listing version {fields['generation']}"
-        self._check_vector(fields["keyVersion"], vector, point, what, event.place)
-
     def _check_settlement_call(
         self, event: Happened, function: str, vector: bytes, stated: Mapping[str, object]
     ) -> None:
@@ -194,7 +192,111 @@ class PublisherAudit:
         expected = {"keyHash": self._key_hash(event.fields["keyVersion"]), "settlementHash": keccak(vector)}
         for name, value in {**expected, **stated}.items():
             self.report.require("header", f"{name} of the settlement's message", fields[name], value, event.place)
-        self._check_quorum(message, call.arguments["signatures"], event.place)
+        self.check_quorum(message, call.arguments["signatures"], event.place)
+
+    # --------------------------------------------------------------------------------------------- the end of the venue
+    def _take_LastStepPublished(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        version, generation, place, ledger = fields["keyVersion"], fields["generation"], event.place, self.ledger
+        vector, point = bytes(fields["settlement"]), (fields["x"], fields["y"])
+        what = f"the last step from listing version {generation}"
+        self._check_allowed(what, version, place)
+        self.report.require("history", f"listing version of {what}", generation, ledger.generation, place)
+        ready = ledger.to_live(self.source.read_time(place.block)) + self.settlement_delay
+        self.report.require("settlements", f"live time from which {what} serves", fields["readyAt"], ready, place)
+        stated = {"fromGeneration": generation, "steps": 0, "x": point[0], "y": point[1]}
+        self._check_settlement_call(event, "postLastStep", vector, stated)
+        step = self._check_vector(version, vector, point, what, place)
+        if step is not None:
+            self._check_prices(event, step, what)
+        self._keep_last_step(fields, place)
+
+    def _keep_last_step(self, fields: Mapping[str, Any], place: Place) -> None:
+        """Beside the points of the same vector, or in the place of an earlier one."""
+        ledger, number, last = self.ledger, int(fields["number"]), self.ledger.last_step
+        kept = LastStep(number=number, generation=fields["generation"], vector=bytes(fields["settlement"]))
+        stated = kept.number, kept.generation, kept.vector
+        if last is not None and last.points and (last.number, last.generation, last.vector) == stated:
+            kept = last
+        lowest = 0 if kept is last or last is None else last.number
+        self.report.count("history")
+        if not lowest < number <= ledger.latest or ledger.is_revoked(number) or fields["keyVersion"] in kept.points:
+            expected = f"{lowest + 1} to {ledger.latest}, not revoked, and once for each key version"
+            self.report.add("history", "epoch of the last step", number, expected, place)
+        kept.points[fields["keyVersion"]] = PostedSettlement(
+            number=ledger.latest, x=fields["x"], y=fields["y"], vector=kept.vector, ready_at=fields["readyAt"]
+        )
+        ledger.last_step = kept
+
+    def _check_prices(self, event: Happened, step: ExpiryStep, what: str) -> None:
+        """That it leaves no derivative, and pays the prices of the epoch at which it was signed."""
+        report, place, call = self.report, event.place, self.source.read_call("oracle", event.place)
+        kept = [slot for slot in step.preset.derivative_slots if not step.drop[slot]]
+        report.require("settlements", f"derivative slots that {what} leaves", kept, [], place)
+        if call.function != "postLastStep":
+            report.skip("settlements", f"prices of a last step: {call.reason or f'a call of {call.function}'}")
+            return
+        number = call.arguments["message"]["number"]
+        signed = self.ledger.epochs.get(number)
+        data = self.published.find(signed.snapshot_hash) if signed is not None else None
+        if data is None:
+            report.skip("settlements", "prices of a last step, as nobody published its epoch's snapshot")
+            return
+        try:
+            expected = liquidate(MarketSnapshot.from_bytes(data))
+        except EngineError as error:
+            report.add("settlements", f"snapshot of {what}", error, "one that gives prices", place)
+            return
+        found, wanted = step.payoff.tolist(), expected.payoff.tolist()
+        report.require("settlements", f"prices of {what}, at epoch {number}", found, wanted, place)
+
+    def _take_LastStepVetoed(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        last, live = self.ledger.last_step, self._get_live(event)
+        vetoed = last.points.get(fields["keyVersion"]) if last else None
+        self.report.count("history")
+        if last is None or vetoed is None or live >= vetoed.ready_at:
+            self.report.add("history", "veto of a last step", f"at {live}", "of one that can be vetoed", event.place)
+            return
+        last.number, last.points = self.ledger.latest, {}
+
+    def _take_NoticeOfEnd(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        ledger, place, time = self.ledger, event.place, self.source.read_time(event.place.block)
+        latest, ends_at = int(fields["latest"]), int(fields["endsAt"])
+        self.report.require("history", "latest epoch of the notice of the end", latest, ledger.latest, place)
+        self.report.require("history", "time from which the venue may end", ends_at, time + NOTICE, place)
+        posted = ledger.epochs.get(ledger.latest)
+        since = posted.time if posted else 0
+        self.report.count("history")
+        if time <= since + SILENCE:
+            self.report.add("history", "time of the notice", time, f"later than {since + SILENCE}", place)
+        ledger.notice = latest, ends_at
+
+    def _take_VenueEnded(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        ledger, place, time = self.ledger, event.place, self.source.read_time(event.place.block)
+        self.report.require("history", "listing version of the end", fields["generation"], ledger.generation + 1, place)
+        latest, ends_at = ledger.notice or (-1, 0)
+        self.report.require("history", "latest epoch at the end, by the notice,", ledger.latest, latest, place)
+        if time < ends_at:
+            self.report.add("history", "time of the end", time, f"{ends_at} or later, as the notice said", place)
+        ledger.unpause(time)
+        ledger.is_paused, ledger.is_ended, ledger.generation = True, True, int(fields["generation"])
+
+    def _check_end(self, version: int, posted: PostedSettlement, start: int, place: Place) -> None:
+        """That the settlement of the end is the last step that a quorum signed, as it stands and may serve."""
+        report, ledger, what, last = self.report, self.ledger, "settlement of the end", self.ledger.last_step
+        signed = last.points.get(version) if last else None
+        if last is None or signed is None:
+            report.add("settlements", what, posted.vector, "that of a last step under this key version", place)
+            return
+        found = posted.vector, posted.x, posted.y, start
+        report.require("settlements", what, found, (last.vector, signed.x, signed.y, last.generation), place)
+        live = ledger.to_live(self.source.read_time(place.block))
+        is_bad = any(ledger.is_revoked(number) for number in (ledger.latest, signed.number))
+        if live < signed.ready_at or signed.is_superseded or is_bad:
+            expected = f"at {signed.ready_at} or later, by publishers who were not replaced before, at a good epoch"
+            report.add("settlements", what, f"served at {live}", expected, place)
+
+    def _get_live(self, event: Happened) -> int:
+        return self.ledger.to_live(self.source.read_time(event.place.block))
 
     # ------------------------------------------------------------------------------------------------------------ epoch
     def _take_EpochPosted(self, event: Happened, fields: Mapping[str, Any]) -> None:
@@ -274,7 +376,7 @@ class PublisherAudit:
         if is_step:
             self._check_step(given, call, posted, event.place)
         message = EpochMessage(**{_to_snake(name): value for name, value in given.items()})
-        self._check_quorum(message, call.arguments["signatures"], event.place)
+        self.check_quorum(message, call.arguments["signatures"], event.place)
 
     def _check_step(self, given: Mapping[str, Any], call: Call, posted: PostedEpoch, place: Place) -> None:
         vector, what = bytes(call.arguments["settlement"]), f"settlement of epoch {posted.number}"
@@ -283,7 +385,8 @@ class PublisherAudit:
             posted.key_version, vector, (given["settlementX"], given["settlementY"]), f"the {what}", place
         )
 
-    def _check_quorum(self, message: TypedMessage, signatures: Sequence[bytes], place: Place) -> None:
+    def check_quorum(self, message: TypedMessage, signatures: Sequence[bytes], place: Place) -> None:
+        """That enough of the publishers of this moment signed, each once."""
         ledger, report = self.ledger, self.report
         name = type(message).__name__
         digest = compute_digest(self.source.contracts.domain, message)

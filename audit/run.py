@@ -1,8 +1,8 @@
 """An audit from beginning to end: read this first.
 
 1. The deployment record is held against the chain: wiring, code, owners.
-2. Every event of registry, oracle, clearing house and vault is replayed in order, up to one block. On the way each
-   epoch is recomputed from its snapshot and each action is put together again from calldata.
+2. Every event of registry, oracle, clearing house, desks and vault is replayed in order, up to one block. On the way
+   each epoch is recomputed from its snapshot and each action is put together again from calldata.
 3. Proofs are verified over py_ecc.
 4. What the contracts store at that block is held against the ledger that the replay made.
 
@@ -18,15 +18,16 @@ from typing import Protocol
 
 from zkmargin.audit.accounts import AccountAudit
 from zkmargin.audit.curve import Key
+from zkmargin.audit.desks import DeskAudit
 from zkmargin.audit.errors import CheckpointRefused
 from zkmargin.audit.ledger import Ledger
 from zkmargin.audit.published import Published
 from zkmargin.audit.publishers import PublisherAudit
 from zkmargin.audit.report import Report
-from zkmargin.audit.source import Happened, Source
+from zkmargin.audit.source import DESKS, Happened, Source
 from zkmargin.audit.storage import RING, StorageAudit
 from zkmargin.audit.tokens import TokenAudit
-from zkmargin.audit.versions import VersionAudit, read_keys
+from zkmargin.audit.versions import DESK_CIRCUITS, VersionAudit, read_keys
 from zkmargin.contracts.chain import Block
 from zkmargin.contracts.errors import ChainUnavailable
 from zkmargin.contracts.venue import Contracts
@@ -108,12 +109,15 @@ def _audit(contracts: Contracts, scope: Scope, known: list[dict[str, Key]], bloc
     accounts = AccountAudit(source, ledger, report, versions.keys, versions.presets)
     deployment = contracts.deployment
     units = {slot: (deployment.weth, unit) for slot, unit in deployment.vault_units.items()}
-    tokens = TokenAudit(source, ledger, report, deployment.cash, units)
+    terms = storage.read_terms()
+    desks = DeskAudit(accounts, publishers, terms)
+    tokens = TokenAudit(source, ledger, report, deployment.cash, units, terms)
     takers: Mapping[str, Sequence[Taker]] = {
         "registry": [versions],
         "oracle": [publishers],
         "house": [accounts, tokens],
         "vault": [tokens],
+        **{name: [desks, tokens] for name in DESKS},
     }
     for event in source.happened:
         if event.name == "EpochPosted":
@@ -121,6 +125,8 @@ def _audit(contracts: Contracts, scope: Scope, known: list[dict[str, Key]], bloc
         for taker in takers[event.contract]:
             taker.take(event)
     versions.check_files()
+    for circuit in DESK_CIRCUITS:
+        versions.check_desk_key(circuit, terms.version, storage.get_desk_key(circuit))
     tokens.check_sums()
     accounts.verify(scope.sample, progress)
 

@@ -16,6 +16,8 @@ from zkmargin.audit.report import Place
 from zkmargin.contracts.chain import Block, Chain
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
+from zkmargin.contracts.deploy import ROUTED
+from zkmargin.contracts.desks import at
 from zkmargin.contracts.reverts import to_checksummed
 from zkmargin.contracts.venue import Contracts
 
@@ -24,6 +26,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "oracle": (
         *("EpochPosted", "SnapshotPublished", "SettlementPublished", "SettlementVetoed", "EpochsRevoked"),
         *("EpochsRestored", "SignersSet", "PauseSet", "MaxAgeSet", "PaymentTermsSet"),
+        *("LastStepPublished", "LastStepVetoed", "NoticeOfEnd", "VenueEnded"),
     ),
     "house": (
         *("AccountOpened", "Traded", "Flowed", "Attested", "Skipped", "Moved", "Confirmed", "Invalidated"),
@@ -33,11 +36,17 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
         *("Funded", "PulledBack", "PaymentQueued", "Claimed", "PaymentVetoed", "PaymentReturned"),
         "PaymentReinstated",
     ),
+    "defaults": ("Ticked", "Frozen", "Redeemed", "Revealed", "AuctionBegun", "TakenOver", "SurplusAdded"),
+    "sales": ("PartSold",),
+    "rekeys": ("AccountRekeyed",),
 }
-"""Events that an audit replays, by contract of `Contracts`."""
+"""Events that an audit replays, by contract of `Contracts`, and by desk that speaks from the clearing house's
+address."""
+DESKS = dict(zip(("defaults", "sales", "rekeys"), ROUTED, strict=True))
+"""Name in the sources of each of these desks."""
 IDLE = (
     *("EIP712DomainChanged", "OwnershipTransferStarted", "OwnershipTransferred", "PaymentBlocked"),
-    *("KeyGuardianSet", "GuardianSet", "RowSkipped"),
+    *("KeyGuardianSet", "GuardianSet", "RowSkipped", "DeskRouted"),
 )
 """Events that change nothing of what is replayed."""
 DELEGATED = ("IAccountDesk", "IBatchDesk")
@@ -100,14 +109,25 @@ class Source:
         ]
         return sorted(found, key=lambda event: event.place)
 
+    @cached_property
+    def by_transaction(self) -> Mapping[str, list[Happened]]:
+        """The same, by transaction."""
+        found: dict[str, list[Happened]] = {}
+        for event in self.happened:
+            found.setdefault(event.place.transaction, []).append(event)
+        return found
+
     def list_others(self, part: str) -> list[str]:
         """Events that a contract of that name has and no audit replays: what they change is counted as not checked."""
         abi = compile_contracts()[self.get_contract(part).name].abi
         names = {str(item["name"]) for item in abi if item["type"] == "event"}
-        return sorted(names - {*EVENTS[part], *IDLE})
+        known = EVENTS[part] + (EVENTS["house"] if part in DESKS else ())
+        return sorted(names - {*known, *IDLE})
 
     def get_contract(self, part: str) -> Contract:
         """The contract of that name in `EVENTS`."""
+        if part in DESKS:
+            return at(self.chain, DESKS[part], self.contracts.deployment.clearing_house)
         contract: Contract = getattr(self.contracts, part).contract
         return contract
 
@@ -146,10 +166,12 @@ def _decode(contract: Contract, sent: Mapping[str, Any]) -> Call:
 
 @cache
 def _functions(name: str) -> dict[bytes, Any]:
-    """Functions of a contract by selector, with the names that an interface gives to arguments of theirs."""
+    """Functions of a contract by selector, with the names that an interface gives to arguments of theirs; of the
+    clearing house those of its desks too."""
     artifacts = compile_contracts()
-    items = [item for part in (name, *DELEGATED) for item in artifacts[part].abi if item["type"] == "function"]
-    own = {_selector(item) for item in artifacts[name].abi if item["type"] == "function"}
+    parts = (name, *ROUTED) if name == "ClearingHouse" else (name,)
+    items = [item for part in (*parts, *DELEGATED) for item in artifacts[part].abi if item["type"] == "function"]
+    own = {_selector(item) for part in parts for item in artifacts[part].abi if item["type"] == "function"}
     named = {_selector(item): item for item in items}
     return {selector: named[selector] for selector in own}
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+from typing import Any, TypeVar
 
 from eth_abi.abi import encode as abi_encode
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
+from zkmargin.audit.desks import DeskTerms
 from zkmargin.audit.ledger import Ledger
 from zkmargin.audit.report import Place, Report
 from zkmargin.audit.source import Source
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.deployment import CONTRACTS, Deployment
+from zkmargin.contracts.desks import PARTS, SOURCES, VERIFIERS, Routes, at, check_creation
 from zkmargin.contracts.errors import AnswerMalformed, DeploymentMismatch, Reverted
 from zkmargin.contracts.messages import NamedPoint, compute_points_root
 from zkmargin.contracts.vault import PaymentState
+from zkmargin.engine.units import SECONDS_PER_DAY
 from zkmargin.prover.messages.typed_data import load_table
+
+T = TypeVar("T")
 
 RING = 256
 """Epochs that the oracle keeps."""
@@ -34,23 +39,18 @@ WIRING = (
     ("vault", "CASH", "cash"),
 )
 """(contract, getter, field of the deployment record that it must name)."""
-PARTS = (("DESK", "AccountDesk"), ("BATCHES", "BatchDesk"), ("VIEWS", "AccountViews"), ("WALLETS", "WalletSignatures"))
-"""Contracts that the clearing house names: getter and name in the sources."""
 DESKS = ("AccountDesk", "BatchDesk")
 """Those whose code runs in the clearing house's storage, with immutable values of their own."""
 SHARED = ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")
 """Getters in which a desk must agree with the clearing house."""
 TOLD = (("registry", "ACTIVATION_DELAY"), ("oracle", "SETTLEMENT_DELAY"), ("oracle", "FIRST_GENERATION"))
 """Immutable numbers of a deployment's own choice; the report tells the delays."""
-NAMES = {
-    "key_registry": "KeyRegistry",
-    "risk_oracle": "RiskOracle",
-    "margin_verifier": "KeyRegistry",
-    "collateral_vault": "CollateralVault",
-    "clearing_house": "ClearingHouse",
-    "attestation_verifier": "AttestationVerifier",
-}
-"""Name in the sources of each contract of a deployment record; tokens are others'."""
+TERMS = ("DEADLINE", "AUCTION", "BOUNTY", "LATE_FEE")
+"""Getters of the desk for defaults, in the order of `DeskTerms`, with the window between the first two."""
+STORED = [name for _, _, name in VERIFIERS.values()]
+"""Contracts that check proofs by one stored key."""
+WINDOWS = range(600, SECONDS_PER_DAY + 1)
+"""Seconds that may lie between a revelation and the first sale."""
 
 
 @dataclass
@@ -60,6 +60,8 @@ class StorageAudit:
     source: Source
     ledger: Ledger
     report: Report
+    desks: Mapping[str, str] = field(default_factory=dict)
+    """Address of each desk for defaults, by name, once `check_deployment` found them."""
 
     def ask(self, part: str, function: str, *arguments: object) -> Any:
         """What a view says at the block; None if it refuses."""
@@ -82,9 +84,10 @@ class StorageAudit:
             report.require("deployment", what, found, record.first_block_hash, Place(record.first_block))
         else:
             report.skip("deployment", "the record names no hash of the first block")
-        for part, getter, field in WIRING:
+        for part, getter, recorded in WIRING:
             what = f"{getter} of the {part} contract"
-            report.require("deployment", what, self.ask(part, getter), getattr(record, field), place)
+            report.require("deployment", what, self.ask(part, getter), getattr(record, recorded), place)
+        self._find_routes()
         self._check_desks()
         token, units = self.ask("vault", "collateralOf", record.weth_slot) or ("none", 0)
         expected = record.weth, record.vault_units[record.weth_slot]
@@ -94,49 +97,107 @@ class StorageAudit:
 
     def _check_desks(self) -> None:
         """That the code which the clearing house runs in its own storage asks the contracts that it asks itself."""
-        for getter, name in PARTS:
-            address = self.ask("house", getter)
-            if name not in DESKS or address is None:
-                continue
-            desk = Contract(self.source.chain, compile_contracts()[name], address)
-            for shared in SHARED:
-                found, expected = self._ask_contract(desk, shared), self.ask("house", shared)
-                self.report.require("deployment", f"{shared} of {name}", found, expected, self.source.end)
+        named: list[tuple[str, Any, tuple[str, ...]]]
+        named = [(name, self.ask("house", getter), SHARED) for getter, name in PARTS if name in DESKS]
+        named += [(name, address, (*SHARED, "VAULT")) for name, address in self.desks.items()]
+        for name, address, getters in named:
+            for getter in getters if address is not None else ():
+                found, expected = (
+                    self._ask_contract(at(self.source.chain, name, address), getter),
+                    self.ask("house", getter),
+                )
+                self.report.require("deployment", f"{getter} of {name}", found, expected, self.source.end)
+
+    def _find_routes(self) -> None:
+        """That the clearing house was made by its own constructor, which sent the calls of each desk to one address."""
+        contracts, place, last = self.source.contracts, self.source.end, self.source.block.number
+        house = contracts.house.contract
+        routes = Routes.read(house, contracts.deployment.first_block, last)
+        self._hold(lambda: check_creation(house, routes.transaction), None)
+        self.desks = self._hold(routes.find_desks, {})
+        stored = {selector: self.ask("house", "deskOf", selector) for selector in routes.desks}
+        self.report.require("deployment", "desks of the clearing house's calls", stored, dict(routes.desks), place)
+
+    def _hold(self, check: Callable[[], T], otherwise: T) -> T:
+        """What a check of the deployment gives; what it refuses is a disagreement."""
+        self.report.count("deployment")
+        try:
+            return check()
+        except DeploymentMismatch as error:
+            self.report.add("deployment", error.what, error.found, error.expected, self.source.end)
+            return otherwise
+
+    def read_terms(self) -> DeskTerms:
+        """Of defaults, from the code of the desks."""
+        desk = at(self.source.chain, "DefaultDesk", self.source.contracts.deployment.clearing_house)
+        deadline, *others = (int(self._ask_contract(desk, getter) or 0) for getter in TERMS)
+        return DeskTerms(int(self._ask_contract(desk, "KEY_VERSION") or 0), deadline, self._find_window(), *others)
+
+    def _find_window(self) -> int | None:
+        """The one number of such a size among the immutable values of the desk for sales, the chain's id aside."""
+        code = self._read_code(self.desks.get("SaleDesk"))
+        values = {int.from_bytes(value, "big") for value in self._list_immutables("SaleDesk", code)}
+        found = [value for value in values if value in WINDOWS and value != self.source.chain.id]
+        return found[0] if len(found) == 1 else None
+
+    def get_desk_key(self, circuit: str) -> str | None:
+        """Address of the stored key by which a desk checks proofs of a circuit."""
+        verifier = self._find_verifier(circuit)
+        if verifier is None:
+            return None
+        contract = at(self.source.chain, VERIFIERS[circuit][2], verifier)
+        return str(self._ask_contract(contract, "key"))
+
+    def _find_verifier(self, circuit: str) -> str | None:
+        desk, getter, _ = VERIFIERS[circuit]
+        if desk not in self.desks:
+            return None
+        found = self._ask_contract(at(self.source.chain, desk, self.desks[desk]), getter)
+        return None if found is None else str(found)
 
     def check_code(self) -> None:
         """Every contract's code; of its immutable values, that each is one that some contract here must hold."""
         record, place = self.source.contracts.deployment, self.source.end
-        named = [(name, getattr(record, field)) for field, name in NAMES.items()]
+        named = [(name, getattr(record, part)) for part, name in SOURCES.items()]
         named += [(name, self.ask("house", getter)) for getter, name in PARTS]
-        allowed = self._list_words([*(address for _, address in named), record.cash, record.weth])
+        named += self.desks.items()
+        named += [(name, self._find_verifier(circuit)) for circuit, (_, _, name) in VERIFIERS.items()]
+        # Whoever stored a desk's key has no right any more.
+        deployers = [self._ask_contract(at(self.source.chain, name, address), "DEPLOYER")
+                     for name, address in named if address and name in STORED]  # fmt: skip
+        allowed = self._list_words([*(address for _, address in named), *deployers, record.cash, record.weth])
         for name, address in dict.fromkeys(named):
-            artifact = compile_contracts()[name]
-            code = self.source.chain.get_code(address, block=self.source.block.number) if address else b""
-            found, expected = bytearray(code), bytes.fromhex(artifact.deployed[2:])
-            values = [code[start : start + length] for start, length in artifact.immutables]
-            self._check_immutables(name, address, values, allowed)
-            for start, length in artifact.immutables:
-                found[start : start + length] = bytes(length) if len(found) >= start + length else b""
+            code = self._read_code(address)
+            self._check_immutables(name, address, self._list_immutables(name, code), allowed)
             self.report.count("code")
-            if bytes(found) != expected:
+            if not compile_contracts()[name].is_code(code):
                 what = f"code of {name} at {address}"
                 self.report.add("code", what, f"{len(code)} bytes that are not", "what its source compiles to", place)
-        for field in CONTRACTS:
-            if field not in NAMES:
-                self.report.skip("code", f"{field} is a token with a source of its own")
+        for part in CONTRACTS:
+            if part not in SOURCES:
+                self.report.skip("code", f"{part} is a token with a source of its own")
+
+    def _read_code(self, address: str | None) -> bytes:
+        return self.source.chain.get_code(address, block=self.source.block.number) if address else b""
+
+    @staticmethod
+    def _list_immutables(name: str, code: bytes) -> set[bytes]:
+        return set[bytes]().union(*compile_contracts()[name].read_immutables(code))
 
     def _list_words(self, addresses: Sequence[str | None]) -> set[bytes]:
         """Every value, of 32 bytes, that an immutable may have in whatever contract: addresses of this deployment, its
         chain's id, the numbers that it chose, and what EIP-712 keeps of the domain's name and version."""
+        terms = self.read_terms()
         numbers = [self.source.chain.id, *(self.ask(part, getter) or 0 for part, getter in TOLD)]
+        numbers += [number for number in astuple(terms) if number is not None]
         words = {bytes.fromhex(address[2:]).rjust(32, b"\0") for address in addresses if address}
         words |= {int(number).to_bytes(32, "big") for number in numbers}
         for text in _list_domain_texts():
             words |= {keccak(text), text.ljust(31, b"\0") + bytes([len(text)])}
         return words
 
-    def _check_immutables(self, name: str, address: str | None, values: Sequence[bytes], allowed: set[bytes]) -> None:
-        """Each place of each immutable: a getter reads one of them only."""
+    def _check_immutables(self, name: str, address: str | None, values: set[bytes], allowed: set[bytes]) -> None:
+        """That each is a value of this deployment; `Artifact.is_code` compares the places of each with each other."""
         if not address:
             return
         own = compute_domain_separator(self.source.chain.id, address)
@@ -168,6 +229,7 @@ class StorageAudit:
         facts["publishers"] = [f"0x{signer.hex()}" for signer in self.ledger.signers]
         facts["threshold"] = self.ledger.threshold
         self.report.facts["governance"] = facts
+        self.report.facts["defaults"] = asdict(self.read_terms())
 
     # ---------------------------------------------------------------------------------------------------- at the end
     def check(self) -> None:
@@ -175,6 +237,7 @@ class StorageAudit:
         self._check_oracle()
         self._check_registry()
         self._check_accounts()
+        self._check_cases()
         self._check_vault()
 
     def _require(self, what: str, found: object, expected: object) -> None:
@@ -185,6 +248,7 @@ class StorageAudit:
         self._require("latest number of the oracle", self.ask("oracle", "latestNumber"), ledger.latest)
         self._require("lowest number that serves", self.ask("oracle", "minEpoch"), ledger.min_epoch)
         self._require("listing version of the oracle", self.ask("oracle", "generation"), ledger.generation)
+        self._require("end of the venue", self.ask("oracle", "isEnded"), ledger.is_ended)
         self._require("publishers", list(self.ask("oracle", "getSigners") or ()), ledger.signers)
         self._require("threshold", self.ask("oracle", "threshold"), ledger.threshold)
         for number, posted in ledger.epochs.items():
@@ -230,6 +294,25 @@ class StorageAudit:
             self._require(f"account 0x{number}", self.ask("house", "accountOf", bytes.fromhex(number)), expected)
         for submitter, fees in self.ledger.fees.items():
             self._require(f"fees of {submitter}", self.ask("house", "feesOf", submitter), fees)
+
+    def _check_cases(self) -> None:
+        """What the desks for defaults store."""
+        ledger = self.ledger
+        desk = at(self.source.chain, "DefaultDesk", self.source.contracts.deployment.clearing_house)
+        self._require("surplus", self._ask_contract(desk, "surplus"), ledger.surplus)
+        for number, case in ledger.cases.items():
+            if number in ledger.unfollowed:
+                continue  # counted among the accounts
+            expected = (
+                *(case.frozen_at, case.revealed_at, case.auction_at, case.least_epoch, case.commitment),
+                *(case.book_hash, case.start, case.floor),
+            )
+            self._require(
+                f"case of account 0x{number}", self._ask_contract(desk, "caseOf", bytes.fromhex(number)), expected
+            )
+        for checkpoint in range(len(ledger.checkpoints), len(ledger.checkpoints) + 2):
+            found = self._ask_contract(desk, "checkpointOf", checkpoint)
+            self._require(f"checkpoint {checkpoint}", found, ledger.checkpoints.get(checkpoint, (0, 0)))
 
     def _check_vault(self) -> None:
         ledger, record = self.ledger, self.source.contracts.deployment

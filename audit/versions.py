@@ -14,16 +14,21 @@ from zkmargin.audit.curve import Key, compute_policy_point, fold_committee
 from zkmargin.audit.errors import KeyFilesMissing
 from zkmargin.audit.ledger import REVOKED, Ledger, RegisteredKey
 from zkmargin.audit.publishers import find_preset
-from zkmargin.audit.report import Report
+from zkmargin.audit.report import Place, Report
 from zkmargin.audit.source import EVENTS, Happened, Source
 from zkmargin.contracts.key_material import count_stored_points
 from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.policy.record import flat_policy
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.groth16.pins import load_pins
+from zkmargin.prover.messages.fields import ZERO_ADDRESS
 from zkmargin.prover.statement.signals import FIELD_MODULUS, get_public_signals
 
 CIRCUITS = ("transition", "open")
+DESK_CIRCUITS = ("reveal", "rekey")
+"""Whose keys the desks for defaults store; a folder may be without them."""
+ESCROWING = ("open", "rekey")
+"""Circuits in whose stored keys the committee stands."""
 VERIFICATION = "e(A, B) = e(alpha, beta) e(IC_0 + sum a_i IC_i, gamma) e(C, delta) on BN254; inputs below r"
 """What the verifier contract computes, in one line."""
 
@@ -33,14 +38,14 @@ SUBGROUP_ORDER = 273603035897990940278080071815715938607681397215856725920021566
 
 
 def read_keys(folders: list[Path]) -> list[dict[str, Key]]:
-    """The keys of both circuits in each folder; raises `KeyFilesMissing`, or `FormatError` for a file that is none."""
+    """The keys of the circuits in each folder; raises `KeyFilesMissing`, or `FormatError` for a file that is none."""
     found = []
     for folder in folders:
-        paths = {circuit: folder / f"{circuit}.vkey.json" for circuit in CIRCUITS}
-        missing = [path.name for path in paths.values() if not path.is_file()]
+        paths = {circuit: folder / f"{circuit}.vkey.json" for circuit in (*CIRCUITS, *DESK_CIRCUITS)}
+        missing = [path.name for circuit, path in paths.items() if circuit in CIRCUITS and not path.is_file()]
         if missing:
             raise KeyFilesMissing(folder, f"{', '.join(missing)} missing")
-        found.append({circuit: Key.read(path) for circuit, path in paths.items()})
+        found.append({circuit: Key.read(path) for circuit, path in paths.items() if path.is_file()})
     return found
 
 
@@ -127,7 +132,7 @@ class VersionAudit:
                 except UnknownName:
                     return None
                 self.presets[version], self.transitions[version] = preset, keys["transition"]
-                self.keys |= {(circuit, version): keys[circuit] for circuit in CIRCUITS}
+                self.keys |= {(circuit, version): key for circuit, key in keys.items()}
                 return preset
         return None
 
@@ -136,25 +141,41 @@ class VersionAudit:
         stored = {"transition": registered.transition_contract, "open": registered.open_contract}
         facts: dict[str, Any] = {"preset": preset.name, "verification": VERIFICATION}
         for circuit in CIRCUITS:
-            key, what = self.keys[circuit, version], f"{circuit} key of version {version}"
-            report.count("keys")
-            for part, why in key.find_faults():
-                report.add("keys", f"{part} of the {what}", why, "sound", place)
-            expected = get_public_signals(circuit, preset).size
-            report.require("keys", f"public inputs of the {what}", key.n_public, expected, place)
-            code = self.source.chain.get_code(to_checksum_address(stored[circuit]), block=self.source.block.number)
-            kept = fold_committee(key, registered.committee, preset) if circuit == "open" else key
-            data = kept.to_bytes(count_stored_points(circuit, preset))
-            report.require("keys", f"stored bytes of the {what}", code, b"\0" + data, place)
-            facts[circuit] = {"key_hash": key.hash.hex(), "verifier_hash": hashlib.sha256(key.to_bytes()).hexdigest()}
-            self._check_circuit(circuit, version, preset, event)
+            facts[circuit] = self._check_key(circuit, version, stored[circuit], place)
         report.require("keys", f"slots of version {version}", registered.slots, preset.slots, place)
         flat = compute_policy_point(self.keys["transition", version], flat_policy(preset))
         report.require("keys", f"flat point of version {version}", registered.flat, flat, place)
         manifest = self._read_manifest(version)
         report.facts[f"key version {version}"] = facts | {"set_up": manifest.get("about", "no manifest beside the key")}
 
-    def _check_circuit(self, circuit: str, version: int, preset: Preset, event: Happened) -> None:
+    def check_desk_key(self, circuit: str, version: int, address: str | None) -> None:
+        """The key that a desk for defaults stores at an address, against the file of its circuit."""
+        if (circuit, version) not in self.keys:
+            self.report.skip("keys", f"no key file of {circuit}, version {version}")
+            return
+        self.report.facts.setdefault(f"key version {version}", {})[circuit] = self._check_key(
+            circuit, version, address or ZERO_ADDRESS, self.source.end
+        )
+
+    def _check_key(self, circuit: str, version: int, address: str, place: Place) -> dict[str, str]:
+        """A key's soundness, size, stored bytes and manifest; gives its hashes."""
+        key, what, report = self.keys[circuit, version], f"{circuit} key of version {version}", self.report
+        preset = self.presets[version]
+        report.count("keys")
+        for part, why in key.find_faults():
+            report.add("keys", f"{part} of the {what}", why, "sound", place)
+        report.require("keys", f"public inputs of the {what}", key.n_public, get_public_signals(circuit, preset).size,
+                       place)  # fmt: skip
+        code = self.source.chain.get_code(to_checksum_address(address), block=self.source.block.number)
+        kept = key
+        if circuit in ESCROWING:
+            kept = fold_committee(circuit, key, self.ledger.keys[version].committee, preset)
+        data = kept.to_bytes(count_stored_points(circuit, preset))
+        report.require("keys", f"stored bytes of the {what}", code, b"\0" + data, place)
+        self._check_circuit(circuit, version, preset, place)
+        return {"key_hash": key.hash.hex(), "verifier_hash": hashlib.sha256(key.to_bytes()).hexdigest()}
+
+    def _check_circuit(self, circuit: str, version: int, preset: Preset, place: Place) -> None:
         """That the key was made for the constraints of the repository, as far as its manifest says."""
         entry = self._read_manifest(version).get("keys", {}).get(circuit)
         if not isinstance(entry, Mapping):
@@ -162,10 +183,12 @@ class VersionAudit:
             return
         what, key = f"{circuit} key of version {version}", self.keys[circuit, version]
         pinned = load_pins()["r1cs"].get(preset.name, {}).get(circuit)
-        self.report.require("keys", f"circuit hash of the {what}", entry.get("circuit_hash"), pinned, event.place)
-        self.report.require(
-            "keys", f"manifest's hash of the {what}", entry.get("key_hash"), key.hash.hex(), event.place
-        )
+        self.report.require("keys", f"circuit hash of the {what}", entry.get("circuit_hash"), pinned, place)
+        self.report.require("keys", f"manifest's hash of the {what}", entry.get("key_hash"), key.hash.hex(), place)
+        published = getattr(self.source.contracts.deployment, f"{circuit}_zkey")
+        if version == 1 and published:  # of which the deployment record speaks
+            what = f"SHA-256 of the proving key of {circuit}, by the manifest,"
+            self.report.require("deployment", what, entry.get("zkey_hash"), published, place)
 
     def _read_manifest(self, version: int) -> Mapping[str, Any]:
         """The manifest in the folder of a version's keys; empty where there is none that can be read."""

@@ -1,15 +1,18 @@
 """Ways to alter what a chain stores and what a node says, each of them one thing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from zkmargin.audit import source
+from zkmargin.audit.report import Report
+from zkmargin.audit.source import Happened, Source
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.contract import Contract
-from zkmargin.contracts.errors import Reverted
+from zkmargin.contracts.errors import DeploymentMismatch, Reverted
+from zkmargin.prover._native import BASE_MODULUS
 
 
 def ask(chain: Chain, method: str, *arguments: object) -> Any:
@@ -31,7 +34,7 @@ def alter_storage(contract: Contract, function: str, *arguments: object, change:
         held = int(ask(contract.chain, "eth_getStorageAt", address, slot, "latest"), 16)
         ask(contract.chain, "anvil_setStorageAt", address, slot, f"0x{change(held):064x}")
         ask(contract.chain, "evm_mine")
-        with suppress(Reverted):  # a word that the view only checks
+        with suppress(Reverted, DeploymentMismatch):  # a word that the view only checks, or finds its desk by
             if contract.call(function, *arguments) != before:
                 return
         ask(contract.chain, "anvil_setStorageAt", address, slot, f"0x{held:064x}")
@@ -62,6 +65,21 @@ def alter_events(
     monkeypatch.setattr(Contract, "read_events", read_events)
 
 
+def insert_event(
+    monkeypatch: pytest.MonkeyPatch, part: str, name: str, fields: Mapping[str, Any], *, before: str
+) -> None:
+    """A node that says one more event, directly before the first of another name; that the contracts went on after it
+    is then against their own code."""
+    honest = Source.happened.func
+
+    def happened(self: Source) -> list[Happened]:
+        events = honest(self)
+        index = next(index for index, event in enumerate(events) if event.name == before)
+        return [*events[:index], Happened(part, name, fields, events[index].place), *events[index:]]
+
+    monkeypatch.setattr(Source, "happened", property(happened))
+
+
 def alter_calls(monkeypatch: pytest.MonkeyPatch, function: str, change: Callable[[dict[str, Any]], None]) -> None:
     """A node that says other calldata of every transaction that calls `function`."""
     honest = source._decode
@@ -74,3 +92,14 @@ def alter_calls(monkeypatch: pytest.MonkeyPatch, function: str, change: Callable
         return call
 
     monkeypatch.setattr(source, "_decode", decode)
+
+
+def negate_c(proof: Sequence[int]) -> tuple[int, ...]:
+    """Another point of the curve in the place of C."""
+    return (*proof[:7], BASE_MODULUS - proof[7])
+
+
+def require_found(report: Report, check: str, words: str) -> None:
+    """That a disagreement of that check says all of the words."""
+    texts = [f"{item.check}: {item}" for item in report.disagreements]
+    assert any(item.check == check and words in str(item) for item in report.disagreements), texts

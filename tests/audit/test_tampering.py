@@ -7,9 +7,17 @@ import shutil
 import pytest
 
 from tests.audit.conftest import KEYS
-from tests.audit.tampering import alter_calls, alter_code, alter_events, alter_storage, ask
+from tests.audit.tampering import (
+    alter_calls,
+    alter_code,
+    alter_events,
+    alter_storage,
+    ask,
+    insert_event,
+    negate_c,
+    require_found,
+)
 from zkmargin.audit.ledger import Ledger
-from zkmargin.audit.source import Happened, Source
 from zkmargin.contracts.deploy import deploy, deploy_contract
 from zkmargin.contracts.messages import SignedEpoch, make_epoch_message, sign_unchecked, sort_points
 from zkmargin.contracts.publisher import PublishedEpoch
@@ -17,16 +25,9 @@ from zkmargin.contracts.venue import Contracts
 from zkmargin.engine.epoch.record import Epoch
 from zkmargin.engine.house import House
 from zkmargin.engine.policy.record import Policy, flat_policy
-from zkmargin.prover._native import BASE_MODULUS
 from zkmargin.prover.groth16.points import compute_policy_point
 
 slow = pytest.mark.slow
-
-
-def require_found(report, check, words):
-    """That a disagreement of that check says all of the words."""
-    texts = [f"{item.check}: {item}" for item in report.disagreements]
-    assert any(item.check == check and words in str(item) for item in report.disagreements), texts
 
 
 def word(address):
@@ -154,19 +155,6 @@ def test_an_event_that_was_altered_is_found(run, monkeypatch, name):
     require_found(run(), check, words)
 
 
-def insert_event(monkeypatch, part, name, fields, *, before):
-    """A node that says one more event, directly before the first of another name; that the contracts went on after it
-    is then against their own code."""
-    honest = Source.happened.func
-
-    def happened(self):
-        events = honest(self)
-        index = next(index for index, event in enumerate(events) if event.name == before)
-        return [*events[:index], Happened(part, name, fields, events[index].place), *events[index:]]
-
-    monkeypatch.setattr(Source, "happened", property(happened))
-
-
 INSERTED = {
     "an action under a revoked key": (
         *("registry", "KeyRevoked", {"version": 1, "successor": 2}, "Attested"),
@@ -265,11 +253,6 @@ def test_the_live_clock_stands_in_a_pause_and_for_a_week_at_most():
 
 
 # ---------------------------------------------------------------------------------------------------- answers: calldata
-def negate_c(proof):
-    """Another point of the curve in the place of C."""
-    return (*proof[:7], BASE_MODULUS - proof[7])
-
-
 ALL = None
 CALLS = {
     "a proof of a deposit": ("deposit", "proofs", "proof of the deposit", 1, negate_c),

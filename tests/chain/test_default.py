@@ -22,7 +22,7 @@ from zkmargin.contracts.rekey_desk import RekeyDesk
 from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import load_venue_keys
-from zkmargin.engine.desk.partial_sale import PartialSale, choose_part
+from zkmargin.engine.desk.partial_sale import choose_part
 from zkmargin.engine.house import House
 from zkmargin.engine.margin.stress import move_market
 from zkmargin.engine.market.file import load_snapshot
@@ -88,10 +88,23 @@ class Stage:
         events = self.venue.contracts.house.read_history()
         return recover_account(trader.id, events, self.venue.domain, self.venue.keys.preset, {}, key)
 
-    def appraise(self, account: bytes, commitment: int, equity: int) -> None:
+    def appraise(self, account: bytes, commitment: int, equity: int, floor: int = 0) -> None:
         epoch = self.epoch()
-        message = Appraisal(account=account, commitment=commitment, epoch=epoch.number, equity=equity, floor=0)
+        message = Appraisal(account=account, commitment=commitment, epoch=epoch.number, equity=equity, floor=floor)
         self.desk.appraise(message, self.sign(message))
+
+    def reveal(self, account: Account):
+        """Publishes a frozen account's positions; gives the receipt."""
+        revelation = build_revelation(account, self.venue.domain, 1)
+        proof = get_stated_prover("reveal", self.venue.keys.preset).prove(revelation)
+        return self.desk.reveal(revelation, proof.words)
+
+    def fund(self, inbox: bytes, dollars: int) -> None:
+        """Cash of the submitter's into an inbox."""
+        contracts, sender, amount = self.venue.contracts, self.venue.submitter, dollars * 10**6
+        contracts.cash.mint(sender, amount)
+        contracts.cash.approve(contracts.vault.contract.address, amount, sender=sender)
+        contracts.vault.fund(inbox, contracts.cash.address, amount, sender=sender)
 
     def bid(self, bidder: Trader, book, price: int):
         """A bid with its proof and signature; gives the bidder's account afterwards."""
@@ -112,21 +125,20 @@ class Stage:
         prices, volatilities = dict.fromkeys(Coin, -share), dict.fromkeys(Coin, 1.0)
         self.venue.snapshot = move_market(self.venue.snapshot, 1.0, prices=prices, volatilities=volatilities)
 
-    def sell_part(self, buyer: Trader, seller: Account, sale: PartialSale, price: int):
+    def sell_part(self, buyer: Trader, seller: Account, part: dict[int, int], floor: int, price: int):
         """A sale with its offer, proofs and signature; gives the book's account afterwards, and the receipt."""
         epoch, preset = self.epoch(), self.venue.keys.preset
         client, facts = buyer.client, buyer.client.venue
         book = self.desk.read_book(seller.id, preset)
-        left = build_surrender(seller, sale.part, price)
+        left = build_surrender(seller, part, price)
         purchase = build_purchase(
-            client.account, book, sale.part, price, left.commitment_new, epoch, domain=facts.domain,
+            client.account, book, part, price, left.commitment_new, epoch, domain=facts.domain,
             key_version=facts.key_version, deadline=self.venue.deadline,
         )  # fmt: skip
         message = purchase.message
         offer = PartOffer(
-            account=seller.id, commitment=seller.commitment, epoch=epoch.number, part=message.part,
-            floor=sale.floor_usd6,
-        )  # fmt: skip
+            account=seller.id, commitment=seller.commitment, epoch=epoch.number, part=message.part, floor=floor
+        )
         surrender = join_sale(seller, message, facts.domain)
         prover = self.venue.keys.provers.transition
         receipt = SaleDesk(self.venue.chain, self.desk.contract.address).sell_part(
@@ -161,8 +173,8 @@ class Stage:
         return account
 
 
-@pytest.fixture(scope="module")
-def shared_stage() -> Iterator[Stage]:
+def make_stage() -> Iterator[Stage]:
+    """A venue at the recorded market's time, with one epoch posted."""
     set_up(["mini"])
     keys = load_venue_keys("mini")
     transition, opening = (key.verifying_key for key in (keys.transition, keys.open))
@@ -176,6 +188,11 @@ def shared_stage() -> Iterator[Stage]:
         house = venue.contracts.house.contract.address
         first_block = venue.contracts.deployment.first_block
         yield Stage(venue, DefaultDesk(venue.chain, house, venue.domain, first_block=first_block))
+
+
+@pytest.fixture(scope="module")
+def shared_stage() -> Iterator[Stage]:
+    yield from make_stage()
 
 
 @pytest.fixture
@@ -194,11 +211,7 @@ def open_parties(stage: Stage) -> tuple[Trader, Trader, Trader]:
                for name, dollars in (("victim", 20_000), ("other", 60_000), ("bidder", 80_000))]  # fmt: skip
     victim, other, bidder = parties
     venue.settle(victim.accept(other.quote(victim.request({PERPETUAL: 3}), taker_pays=usd(0))))
-    bond = stage.desk.get_bond(victim.id)
-    contracts = venue.contracts
-    contracts.cash.mint(venue.submitter, 50 * 10**6)
-    contracts.cash.approve(contracts.vault.contract.address, 50 * 10**6, sender=venue.submitter)
-    contracts.vault.fund(bond, contracts.cash.address, 50 * 10**6, sender=venue.submitter)
+    stage.fund(stage.desk.get_bond(victim.id), 50)
     return victim, other, bidder
 
 
@@ -218,9 +231,7 @@ def test_a_book_finds_a_new_owner(stage):
 
     opened = stage.open_privately(victim)
     assert opened == victim.client.account
-    revelation = build_revelation(opened, venue.domain, 1)
-    proof = get_stated_prover("reveal", venue.keys.preset).prove(revelation)
-    reveal_gas = desk.reveal(revelation, proof.words).gas_used
+    reveal_gas = stage.reveal(opened).gas_used
     book = desk.read_book(victim.id, venue.keys.preset)
     assert book.state == opened.state
     stage.tick(4)
@@ -281,8 +292,7 @@ def test_nobody_takes_a_book_that_it_cannot_carry(stage):
     victim, _, _ = open_parties(stage)
     poor = venue.open(Wallet.create(), cash=usd(10), name="poor")
     desk.freeze(victim.id, stage.let_time_pass())
-    revelation = build_revelation(victim.client.account, venue.domain, 1)
-    desk.reveal(revelation, get_stated_prover("reveal", venue.keys.preset).prove(revelation).words)
+    stage.reveal(victim.client.account)
     book = desk.read_book(victim.id, venue.keys.preset)
     with pytest.raises(PolicyNotMet):
         stage.bid(poor, book, book.state.cash + 10**12)
@@ -305,14 +315,13 @@ def test_a_partial_sale_saves_an_account(stage):
         victim.attest()
     stage.finalise()
     opened = stage.open_privately(victim)
-    revelation = build_revelation(opened, venue.domain, 1)
-    desk.reveal(revelation, get_stated_prover("reveal", venue.keys.preset).prove(revelation).words)
+    stage.reveal(opened)
     stage.tick(4)
 
     sale = choose_part(House(stage.epoch().snapshot), opened.state)
     price = round(sale.mark * 10**6)
     assert price > sale.floor_usd6
-    left, receipt = stage.sell_part(bidder, opened, sale, price)
+    left, receipt = stage.sell_part(bidder, opened, sale.part, sale.floor_usd6, price)
     book = desk.read_book(victim.id, venue.keys.preset)
     assert book.state == left.state and left.state.positions.any()
     victim.client.account = stage.recover(victim)
