@@ -31,6 +31,8 @@ from zkmargin.prover.statement.signals import get_public_signals
 KINDS = {function: kind for kind, function in ENTRY_POINTS.items()} | {"roll": ActionKind.ROLL}
 """Kind of an action on one account, by entry point."""
 MAINTENANCE = encode_policy_name("maintenance")
+LEASES = {encode_policy_name(f"lease_{level}"): level for level in (1, 2, 3)}
+"""Level by the policy that its lease asks for."""
 MARGINS = {"initial": Margin.INITIAL, "maintenance": Margin.MAINTENANCE, "withdraw": Margin.WITHDRAW}
 
 
@@ -217,8 +219,14 @@ class AccountAudit:
 
     def _keep_attestation(self, fields: Mapping[str, Any]) -> None:
         account = self.ledger.accounts.get(fields["account"].hex())
-        if account is not None and fields["policy"] == MAINTENANCE and fields["epoch"] >= account.attested[1]:
-            account.attested = fields["time"], fields["epoch"], account.commitment, account.key_version
+        if account is None:
+            return
+        kept = fields["time"], fields["epoch"], account.commitment, account.key_version
+        level = LEASES.get(fields["policy"])
+        if fields["policy"] == MAINTENANCE and fields["epoch"] >= account.attested[1]:
+            account.attested = kept
+        elif level is not None and fields["epoch"] >= account.levels.get(level, (0, 0))[1]:
+            account.levels[level] = (*kept, bytes(fields["pointHash"]).hex())
 
     def _take_Skipped(self, event: Happened, fields: Mapping[str, Any]) -> None:
         account = self.get(fields["account"], event.place)

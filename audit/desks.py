@@ -1,4 +1,5 @@
-"""The desks for defaults: deadlines, freezes, revelations, auctions, sales of parts, and moves to new viewing keys.
+"""The desks for defaults: redemptions, revelations, auctions, sales of parts, and moves to new viewing keys. Deadlines
+are `audit.deadlines`'s.
 
 Each event is held against the auditor's own ledger, as the desk's code holds its call against the clearing house's
 storage, and against the calldata where the transaction has them. Tokens are `audit.tokens`'s.
@@ -39,6 +40,11 @@ class DeskTerms:
     """Of the keys that the desks serve."""
     deadline: int
     """Lease and grace."""
+    grace: int
+    call_grace: int
+    """After an early call."""
+    leases: tuple[int, int, int]
+    """Of levels 1, 2, 3."""
     window: int | None
     """None where the code does not tell it."""
     auction: int
@@ -71,60 +77,7 @@ class DeskAudit:
             self.report.skip("history", f"event {event.name}, which this auditor does not replay")
             self.ledger.unfollowed |= {event.fields[name].hex() for name in ("account", "book") if name in event.fields}
 
-    # -------------------------------------------------------------------------------------------------------- deadlines
-    def _take_Ticked(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        ledger, place, time = self.ledger, event.place, self._get_time(event)
-        found = fields["checkpoint"], fields["time"], fields["clock"]
-        expected = len(ledger.checkpoints) + 1, time, ledger.advance_deadline_clock(time)
-        self.report.require("history", "checkpoint of the clock of deadlines", found, expected, place)
-        for reason in self._find_hindrances(time):
-            self._refuse("tick of the clock of deadlines", reason, "none while nobody can prove", place)
-        ledger.checkpoints[int(fields["checkpoint"])] = int(fields["time"]), int(fields["clock"])
-
-    def _find_hindrances(self, time: int) -> Iterator[str]:
-        """Why nobody could attest maintenance under the desks' key at a block's time."""
-        ledger, version = self.ledger, self.terms.version
-        posted = ledger.epochs.get(ledger.latest)
-        if posted is None or time - posted.time > ledger.max_age_proof:
-            yield "at no fresh epoch"
-        if ledger.is_paused:
-            yield "during a pause"
-        if ledger.latest < ledger.min_epoch or ledger.is_revoked(ledger.latest):
-            yield f"at epoch {ledger.latest}, superseded or revoked"
-        if posted is not None and posted.key_version != version:
-            yield f"at an epoch of key version {posted.key_version}"
-        if not ledger.is_usable(version, time):
-            yield f"under key version {version}, which is not live"
-        if ledger.generation > self.publishers.first_generation:
-            step = ledger.settlements.get(f"{version} {ledger.generation - 1} 1")
-            if step is None or ledger.to_live(time) < step.ready_at or step.is_superseded:
-                yield "before the settlement of the latest step serves"
-            elif ledger.is_revoked(step.number):
-                yield "after a step whose settlement was revoked"
-
-    def _take_Frozen(self, event: Happened, fields: Mapping[str, Any]) -> None:
-        number, place = bytes(fields["account"]), event.place
-        account, what = self.accounts.get(number, place), f"freeze of account 0x{number.hex()}"
-        if account is None:
-            return
-        found = account.status, account.key_version, fields["commitment"]
-        expected = int(Status.ACTIVE), self.terms.version, account.commitment
-        self.report.require("history", f"status, key version and commitment at the {what}", found, expected, place)
-        call = self._read_call(event, "freeze", number)
-        if call is not None:
-            self._check_overdue(account, call.arguments["checkpoint"], what, place)
-        account.status = Status.FROZEN
-        self.ledger.cases[number.hex()] = Case(frozen_at=self._get_time(event))
-
-    def _check_overdue(self, account: Account, checkpoint: int, what: str, place: Place) -> None:
-        time, clock = self.ledger.checkpoints.get(checkpoint, (0, 0))
-        elapsed = self.ledger.get_deadline_clock() - clock
-        proven = max(account.proven_at, account.attested[0]) if account.may_hold_derivatives else 0
-        self.report.count("history")
-        if proven == 0 or time < proven or elapsed <= self.terms.deadline:
-            found = f"{elapsed} seconds after checkpoint {checkpoint}, with a proof of {proven}"
-            self._refuse(f"time of the {what}", found, f"more than {self.terms.deadline} after a later one", place)
-
+    # ------------------------------------------------------------------------------------------------------- redemption
     def _take_Redeemed(self, event: Happened, fields: Mapping[str, Any]) -> None:
         number, place = bytes(fields["account"]), event.place
         what = f"redemption of account 0x{number.hex()}"

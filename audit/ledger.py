@@ -58,10 +58,41 @@ class Account(Book):
     """Of the maintenance that it attested at the latest epoch: the prices' time, the epoch's number, the commitment,
     the key version."""
 
+    levels: dict[int, tuple[int, int, int, int, str]] = {}
+    """By level of a lease: the same of its policy, and the hash of the policy's point, hex."""
+
     def has_attested(self, since: int) -> bool:
         """Whether it attested maintenance, as it is now, at prices of that time or later."""
         time, _, commitment, version = self.attested
         return time >= since and (commitment, version) == (self.commitment, self.key_version)
+
+
+class AccountLease(Book):
+    """How long a state of an account holds by the level that it attested."""
+
+    level: int
+    epoch: int
+    """At which it was attested."""
+    until: int
+    """On the clock of deadlines."""
+    commitment: int
+    key_version: int
+
+    def is_of(self, account: Account) -> bool:
+        """Whether the account is still in that state."""
+        return (self.commitment, self.key_version) == (account.commitment, account.key_version)
+
+
+class PostedCall(Book):
+    """An early call."""
+
+    time: int
+    """Of the prices from which on a proof answers it."""
+    clock: int
+    """Of deadlines, at which its grace begins."""
+    epoch: int
+    level: int
+    """Accounts below it are called."""
 
 
 class Case(Book):
@@ -222,6 +253,10 @@ class Ledger(Book):
     """Accounts in default by number, hex."""
     checkpoints: dict[int, tuple[int, int]] = {}
     """By number, from 1: unix seconds, and what the clock of deadlines shows."""
+    leases: dict[str, AccountLease] = {}
+    """By account, hex."""
+    calls: dict[int, PostedCall] = {}
+    """Early calls by number, from 1."""
     surplus: int = 0
     """Micro-dollars that the vault holds beyond all hidden cash."""
     hidden_cash: int = 0

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from zkmargin.audit.accounts import AccountAudit
 from zkmargin.audit.curve import Key
+from zkmargin.audit.deadlines import DeadlineAudit
 from zkmargin.audit.desks import DeskAudit
 from zkmargin.audit.errors import CheckpointRefused
 from zkmargin.audit.ledger import Ledger
@@ -111,13 +112,14 @@ def _audit(contracts: Contracts, scope: Scope, known: list[dict[str, Key]], bloc
     units = {slot: (deployment.weth, unit) for slot, unit in deployment.vault_units.items()}
     terms = storage.read_terms()
     desks = DeskAudit(accounts, publishers, terms)
+    deadlines = DeadlineAudit(accounts, publishers, terms)
     tokens = TokenAudit(source, ledger, report, deployment.cash, units, terms)
     takers: Mapping[str, Sequence[Taker]] = {
         "registry": [versions],
         "oracle": [publishers],
         "house": [accounts, tokens],
         "vault": [tokens],
-        **{name: [desks, tokens] for name in DESKS},
+        **{name: [deadlines if name == "deadlines" else desks, tokens] for name in DESKS},
     }
     for event in source.happened:
         if event.name == "EpochPosted":

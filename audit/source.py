@@ -36,13 +36,14 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
         *("Funded", "PulledBack", "PaymentQueued", "Claimed", "PaymentVetoed", "PaymentReturned"),
         "PaymentReinstated",
     ),
-    "defaults": ("Ticked", "Frozen", "Redeemed", "Revealed", "AuctionBegun", "TakenOver", "SurplusAdded"),
+    "deadlines": ("Ticked", "Frozen", "LeaseExtended", "LeaseShortened", "CalledEarly"),
+    "defaults": ("Redeemed", "Revealed", "AuctionBegun", "TakenOver", "SurplusAdded"),
     "sales": ("PartSold",),
     "rekeys": ("AccountRekeyed",),
 }
 """Events that an audit replays, by contract of `Contracts`, and by desk that speaks from the clearing house's
 address."""
-DESKS = dict(zip(("defaults", "sales", "rekeys"), ROUTED, strict=True))
+DESKS = dict(zip(("deadlines", "defaults", "sales", "rekeys"), ROUTED, strict=True))
 """Name in the sources of each of these desks."""
 IDLE = (
     *("EIP712DomainChanged", "OwnershipTransferStarted", "OwnershipTransferred", "PaymentBlocked"),

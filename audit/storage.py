@@ -45,8 +45,8 @@ SHARED = ("REGISTRY", "ORACLE", "VERIFIER", "WALLETS")
 """Getters in which a desk must agree with the clearing house."""
 TOLD = (("registry", "ACTIVATION_DELAY"), ("oracle", "SETTLEMENT_DELAY"), ("oracle", "FIRST_GENERATION"))
 """Immutable numbers of a deployment's own choice; the report tells the delays."""
-TERMS = ("DEADLINE", "AUCTION", "BOUNTY", "LATE_FEE")
-"""Getters of the desk for defaults, in the order of `DeskTerms`, with the window between the first two."""
+LEASES = ("LEASE_1", "LEASE_2", "LEASE_3")
+"""Getters of the desk of deadlines."""
 STORED = [name for _, _, name in VERIFIERS.values()]
 """Contracts that check proofs by one stored key."""
 WINDOWS = range(600, SECONDS_PER_DAY + 1)
@@ -129,9 +129,26 @@ class StorageAudit:
 
     def read_terms(self) -> DeskTerms:
         """Of defaults, from the code of the desks."""
-        desk = at(self.source.chain, "DefaultDesk", self.source.contracts.deployment.clearing_house)
-        deadline, *others = (int(self._ask_contract(desk, getter) or 0) for getter in TERMS)
-        return DeskTerms(int(self._ask_contract(desk, "KEY_VERSION") or 0), deadline, self._find_window(), *others)
+        deadlines, defaults = self._at_desk("DeadlineDesk"), self._at_desk("DefaultDesk")
+
+        def ask(desk: Contract, getter: str) -> int:
+            return int(self._ask_contract(desk, getter) or 0)
+
+        first, second, third = (ask(deadlines, getter) for getter in LEASES)
+        return DeskTerms(
+            version=ask(defaults, "KEY_VERSION"),
+            deadline=ask(deadlines, "DEADLINE"),
+            grace=ask(deadlines, "GRACE"),
+            call_grace=ask(deadlines, "CALL_GRACE"),
+            leases=(first, second, third),
+            window=self._find_window(),
+            auction=ask(defaults, "AUCTION"),
+            bounty=ask(deadlines, "BOUNTY"),
+            late_fee=ask(defaults, "LATE_FEE"),
+        )
+
+    def _at_desk(self, name: str) -> Contract:
+        return at(self.source.chain, name, self.source.contracts.deployment.clearing_house)
 
     def _find_window(self) -> int | None:
         """The one number of such a size among the immutable values of the desk for sales, the chain's id aside."""
@@ -189,7 +206,7 @@ class StorageAudit:
         chain's id, the numbers that it chose, and what EIP-712 keeps of the domain's name and version."""
         terms = self.read_terms()
         numbers = [self.source.chain.id, *(self.ask(part, getter) or 0 for part, getter in TOLD)]
-        numbers += [number for number in astuple(terms) if number is not None]
+        numbers += [*terms.leases, *(number for number in astuple(terms) if isinstance(number, int))]
         words = {bytes.fromhex(address[2:]).rjust(32, b"\0") for address in addresses if address}
         words |= {int(number).to_bytes(32, "big") for number in numbers}
         for text in _list_domain_texts():
@@ -248,7 +265,7 @@ class StorageAudit:
         self._require("latest number of the oracle", self.ask("oracle", "latestNumber"), ledger.latest)
         self._require("lowest number that serves", self.ask("oracle", "minEpoch"), ledger.min_epoch)
         self._require("listing version of the oracle", self.ask("oracle", "generation"), ledger.generation)
-        self._require("end of the venue", self.ask("oracle", "isEnded"), ledger.is_ended)
+        self._require("end of the oracle", self.ask("oracle", "isEnded"), ledger.is_ended)
         self._require("publishers", list(self.ask("oracle", "getSigners") or ()), ledger.signers)
         self._require("threshold", self.ask("oracle", "threshold"), ledger.threshold)
         for number, posted in ledger.epochs.items():
@@ -298,7 +315,7 @@ class StorageAudit:
     def _check_cases(self) -> None:
         """What the desks for defaults store."""
         ledger = self.ledger
-        desk = at(self.source.chain, "DefaultDesk", self.source.contracts.deployment.clearing_house)
+        desk = self._at_desk("DefaultDesk")
         self._require("surplus", self._ask_contract(desk, "surplus"), ledger.surplus)
         for number, case in ledger.cases.items():
             if number in ledger.unfollowed:
@@ -310,9 +327,27 @@ class StorageAudit:
             self._require(
                 f"case of account 0x{number}", self._ask_contract(desk, "caseOf", bytes.fromhex(number)), expected
             )
+        self._check_deadlines()
+
+    def _check_deadlines(self) -> None:
+        """What the desk of deadlines stores: the last checkpoint and call, and none after them; every lease."""
+        ledger, desk = self.ledger, self._at_desk("DeadlineDesk")
         for checkpoint in range(len(ledger.checkpoints), len(ledger.checkpoints) + 2):
             found = self._ask_contract(desk, "checkpointOf", checkpoint)
             self._require(f"checkpoint {checkpoint}", found, ledger.checkpoints.get(checkpoint, (0, 0)))
+        for number in range(len(ledger.calls), len(ledger.calls) + 2):
+            call = ledger.calls.get(number)
+            stored = (call.level, call.epoch, call.time, call.clock) if call else (0, 0, 0, 0)
+            self._require(f"call {number}", self._ask_contract(desk, "callOf", number), stored)
+        clock, grace = ledger.get_deadline_clock(), self.read_terms().grace
+        for hexed, lease in ledger.leases.items():
+            account = ledger.accounts.get(hexed)
+            if account is not None and hexed not in ledger.unfollowed:
+                holds = lease.is_of(account) and clock <= lease.until + grace
+                known = (lease.level, lease.epoch, lease.until) if holds else (0, 0, 0)
+                self._require(
+                    f"lease of account 0x{hexed}", self._ask_contract(desk, "leaseOf", bytes.fromhex(hexed)), known
+                )
 
     def _check_vault(self) -> None:
         ledger, record = self.ledger, self.source.contracts.deployment

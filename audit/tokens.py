@@ -181,8 +181,6 @@ class TokenAudit:
                 yield account, recipient, token, -flow["lots"] * unit
         elif name == "FeesCollected":
             yield ZERO_BYTES32, str(fields["to"]), self.cash, int(fields["amount"])
-        elif name == "Frozen" and fields["bounty"]:
-            yield bytes(fields["account"]), str(fields["keeper"]), self.cash, int(fields["bounty"])
         elif name == "TakenOver" and fields["price"] > 0:
             owner = self.ledger.accounts.get(fields["book"].hex())
             yield bytes(fields["book"]), owner.auth if owner else "nobody", self.cash, int(fields["price"])
@@ -207,7 +205,9 @@ class TokenAudit:
 
     # ------------------------------------------------------------------------------------------------- the desks' money
     def _take_Frozen(self, event: Happened, fields: Mapping[str, Any]) -> None:
+        """The keeper earns the bounty, as a submitter its fees."""
         self._take_from_bond(event, "bounty", self.terms.bounty)
+        self.ledger.move(self.ledger.fees, str(fields["keeper"]), int(fields["bounty"]))
 
     def _take_Redeemed(self, event: Happened, fields: Mapping[str, Any]) -> None:
         self._take_from_bond(event, "lateFee", self.terms.late_fee)

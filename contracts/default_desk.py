@@ -14,7 +14,7 @@ from zkmargin.contracts.clearing_house import ClearingHouse, Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.errors import CallInvalid, FreezeNotFinal
-from zkmargin.contracts.messages import EpochPoints
+from zkmargin.contracts.messages import EpochPoints, NamedPoint
 from zkmargin.contracts.requests import BidRequest, Proof
 from zkmargin.engine.presets import Preset
 from zkmargin.prover.account.escrow import Escrow
@@ -22,7 +22,7 @@ from zkmargin.prover.actions.bidding import Book
 from zkmargin.prover.actions.part_sale import apply_sale
 from zkmargin.prover.actions.revelation import Revelation
 from zkmargin.prover.actions.transition import Transition
-from zkmargin.prover.messages.records import Appraisal, Bid
+from zkmargin.prover.messages.records import Appraisal, Bid, EarlyCall
 from zkmargin.prover.messages.typed_data import Domain
 from zkmargin.prover.statement.checkpoint import read_numbers
 
@@ -41,31 +41,66 @@ class DefaultCase:
     floor_usd6: int
 
 
+@dataclass(frozen=True)
+class Lease:
+    """How long a state of an account holds by the level that it attested; see IDeadlineDesk.sol."""
+
+    level: int
+    """1 to 3; 0 without."""
+    epoch: int
+    """Number of the epoch at which it was attested."""
+    until: int
+    """Seconds of the clock of deadlines, at which its grace begins."""
+
+
 class DefaultDesk:
     """Deadlines, freezes, revelations and auctions of a clearing house."""
 
     def __init__(self, chain: Chain, clearing_house: str, domain: Domain, *, first_block: int = 0):
         self.contract = Contract(chain, compile_contracts()["DefaultDesk"], clearing_house)
         self.house = ClearingHouse(Contract(chain, compile_contracts()["ClearingHouse"], clearing_house), first_block)
-        self._rekeys, self._sales = (
-            Contract(chain, compile_contracts()[name], clearing_house) for name in ("RekeyDesk", "SaleDesk")
+        self.deadlines, self._rekeys, self._sales = (
+            Contract(chain, compile_contracts()[name], clearing_house)
+            for name in ("DeadlineDesk", "RekeyDesk", "SaleDesk")
         )
         self.chain, self.domain, self._first_block = chain, domain, first_block
 
     # -------------------------------------------------------------------------------------------------------- deadlines
     def tick(self, *, sender: str | None = None) -> int:
         """Advances the clock of deadlines; gives the number of the checkpoint."""
-        (event,) = self.contract.decode_logs(self.contract.send("tick", sender=sender), "Ticked")
+        (event,) = self.deadlines.decode_logs(self.deadlines.send("tick", sender=sender), "Ticked")
         return int(event["checkpoint"])
 
     def get_checkpoint(self, number: int) -> tuple[int, int]:
         """Unix seconds, and seconds of the clock, of a checkpoint; 0, 0 if there is none."""
-        time, clock = self.contract.call("checkpointOf", number)
+        time, clock = self.deadlines.call("checkpointOf", number)
         return int(time), int(clock)
 
-    def freeze(self, account: bytes, checkpoint: int, *, sender: str | None = None) -> Receipt:
-        """Freezes an account that is overdue by a checkpoint."""
-        return self.contract.send("freeze", account, checkpoint, sender=sender)
+    def freeze(self, account: bytes, checkpoint: int, call: int = 0, *, sender: str | None = None) -> Receipt:
+        """Freezes an account that is overdue by a checkpoint, a call, or both; 0 for none."""
+        return self.deadlines.send("freeze", account, checkpoint, call, sender=sender)
+
+    def is_overdue(self, account: bytes, checkpoint: int, call: int = 0) -> bool:
+        """Whether `freeze` would take the account."""
+        return bool(self.deadlines.call("isOverdue", account, checkpoint, call))
+
+    def extend(self, account: bytes, level: int, point: NamedPoint, *, sender: str | None = None) -> Receipt:
+        """Lets an attestation of the level's policy, at that point, hold for the level's lease."""
+        return self.deadlines.send("extend", account, level, point.hash, sender=sender)
+
+    def shorten(self, account: bytes, *, sender: str | None = None) -> Receipt:
+        """Ends a lease that was attested at a revoked epoch."""
+        return self.deadlines.send("shorten", account, sender=sender)
+
+    def get_lease(self, account: bytes) -> Lease:
+        """Of the account's present state; all zero without."""
+        return Lease(*self.deadlines.call("leaseOf", account))
+
+    def call_early(self, call: EarlyCall, signatures: Sequence[bytes], *, sender: str | None = None) -> int:
+        """Carries in a quorum's call of all accounts below a level; gives the call's number."""
+        receipt = self.deadlines.send("callEarly", call.level, call.epoch, list(signatures), sender=sender)
+        (event,) = self.deadlines.decode_logs(receipt, "CalledEarly")
+        return int(event["call"])
 
     def redeem(self, account: bytes, *, sender: str | None = None) -> Receipt:
         """Makes a frozen account active again that has proved maintenance since."""
@@ -83,7 +118,7 @@ class DefaultDesk:
         final, status = self.chain.get_block("finalized").number, self.house.get_account(account).status
         if status is not Status.FROZEN or final < self._first_block:
             raise FreezeNotFinal(account, status.name, final)
-        events = self.contract.read_events("Frozen", first_block=self._first_block, last_block=final)
+        events = self.deadlines.read_events("Frozen", first_block=self._first_block, last_block=final)
         freezes = [event for event in events if bytes(event["args"]["account"]) == account]
         if not freezes or self.house.get_account(account, block=final).status is not Status.FROZEN:
             raise FreezeNotFinal(account, status.name, final)

@@ -37,7 +37,7 @@ LEAST_SETTLEMENT_DELAY = 600
 """Seconds that a settlement waits at least, except on development chains: time for the guardian to look at it."""
 LEAST_TIMELOCK = 2 * SECONDS_PER_DAY
 """Seconds from an owner's announcement to its act at least, except on development chains."""
-ROUTED = ("DefaultDesk", "SaleDesk", "RekeyDesk")
+ROUTED = ("DeadlineDesk", "DefaultDesk", "SaleDesk", "RekeyDesk")
 """Desks that are made between the vault and the clearing house, which finds them by the selector of a call."""
 DECIMALS = {"cash": 6, "weth": 18}
 """Decimals of each token: a unit of cash is a micro-dollar, and `WETH_LOT` counts in wei."""
@@ -219,10 +219,12 @@ def _deploy_routed_desks(
     """What the clearing house is told of the desks that it finds by selector, made with `parts` (DeskParts of
     IClearingHouse.sol); a transaction for each of `ROUTED`."""
     reveals, rekeys = verifiers
+    deadlines, _ = deploy_contract(chain, "DeadlineDesk", parts, terms.to_abi())
     defaults, _ = deploy_contract(chain, "DefaultDesk", parts, reveals, terms.to_abi())
     sales, _ = deploy_contract(chain, "SaleDesk", parts, terms.window)
     moves, _ = deploy_contract(chain, "RekeyDesk", parts, rekeys)
-    return [make_route(name, desk.address) for name, desk in zip(ROUTED, (defaults, sales, moves), strict=True)]
+    desks = (deadlines, defaults, sales, moves)
+    return [make_route(name, desk.address) for name, desk in zip(ROUTED, desks, strict=True)]
 
 
 def deploy_timelock(

@@ -32,9 +32,9 @@ contract DefaultInvariants is VenueBooks {
         _handler.trade(2, 0, 0, 0, 0);
         _handler.sleep(19);
         _handler.attest(2, 0, false);
-        _handler.freeze(0, 16);
-        _handler.freeze(1, 16);
-        _handler.freeze(2, 16);
+        _handler.freeze(0, 16, 0);
+        _handler.freeze(1, 16, 0);
+        _handler.freeze(2, 16, 0);
         require(_handler.accepted("freeze") == 2 && _handler.refused("freeze") == 1, "freeze");
         _handler.attest(1, 0, false);
         _handler.redeem(1);
@@ -58,6 +58,30 @@ contract DefaultInvariants is VenueBooks {
         _handler.takeBond(0);
         _handler.takeBond(1);
         require(_handler.accepted("take bond") == 1 && _handler.refused("take bond") == 1, "bond");
+        invariant_books_and_states();
+    }
+
+    /// @dev Of two that are called one proves margin at later prices, and the other is frozen when the grace is over.
+    function test_a_call_that_nobody_answers_freezes() public {
+        for (uint8 i = 0; i < 2; i++) {
+            _handler.fund(i, 1e9, 0);
+            _handler.deposit(i, 1e9, 0, 0);
+        }
+        _handler.tick();
+        _handler.trade(0, 1, 0, 0, 0);
+        _handler.sleep(0);
+        _handler.callEarly(4, 0);
+        _handler.callEarly(1, 0);
+        _handler.callEarly(1, 0);
+        require(_handler.accepted("call early") == 1 && _handler.refused("call early") == 2, "call early");
+        _handler.attest(1, 0, false);
+        _handler.sleep(2);
+        _handler.freeze(0, 0, 1);
+        require(_handler.accepted("freeze") == 0, "frozen within the grace");
+        _handler.sleep(2);
+        _handler.freeze(0, 0, 1);
+        _handler.freeze(1, 0, 1);
+        require(_handler.accepted("freeze") == 1 && _handler.refused("freeze") == 2, "freeze");
         invariant_books_and_states();
     }
 }

@@ -3,10 +3,11 @@ pragma solidity ^0.8.28;
 
 import {CollateralVault} from "../src/CollateralVault.sol";
 import {ActionKind} from "../src/generated/ActionRules.sol";
-import {Appraisal, Bid, Messages} from "../src/generated/Messages.sol";
+import {Appraisal, Bid, EarlyCall, Messages} from "../src/generated/Messages.sol";
 import {DeskParts, MarginAccount, PolicyAttestation, RoutedDesk} from "../src/interfaces/IClearingHouse.sol";
-import {DefaultCase} from "../src/interfaces/IDefaultBook.sol";
-import {BidRequest, DefaultTerms, IDefaultDesk} from "../src/interfaces/IDefaultDesk.sol";
+import {DefaultCase, DefaultTerms} from "../src/interfaces/IDefaultBook.sol";
+import {IDeadlineDesk} from "../src/interfaces/IDeadlineDesk.sol";
+import {BidRequest, IDefaultDesk} from "../src/interfaces/IDefaultDesk.sol";
 import {Status} from "../src/interfaces/IAccountBook.sol";
 import {IWalletSignatures} from "../src/interfaces/IWalletSignatures.sol";
 import {Attestations} from "../src/libraries/Attestations.sol";
@@ -18,6 +19,7 @@ import {VenueHandler} from "./VenueHandler.sol";
 contract DefaultHandler is VenueHandler {
     uint32 private constant LEASE = 1 hours;
     uint32 private constant GRACE = 10 minutes;
+    uint32 private constant CALL_GRACE = 20 minutes;
     uint32 private constant WINDOW = 10 minutes;
     uint32 private constant AUCTION = 10 minutes;
     uint64 private constant BOUNTY = 25e6;
@@ -27,28 +29,41 @@ contract DefaultHandler is VenueHandler {
     mapping(bytes32 account => Status) private _status;
     mapping(bytes32 account => uint256) private _commitment;
     uint256 private _checkpoints;
+    uint256[] private _calledAt; // when each call came in
+    uint256[] private _calledFrom; // time of the prices that answer it
     uint256 private _started = block.timestamp;
 
     function routedParts() internal pure override returns (uint256) {
-        return 2;
+        return 3;
     }
 
     function deployRouted(IWalletSignatures wallets) internal override returns (RoutedDesk[] memory routed) {
         AcceptAllReveals reveals = new AcceptAllReveals();
-        DefaultTerms memory terms = DefaultTerms(LEASE, GRACE, WINDOW, AUCTION, 1 days, BOUNTY, LATE_FEE);
-        routed = new RoutedDesk[](1);
-        routed[0].desk = deployCode(
-            "DefaultDesk",
-            "DefaultDesk",
-            abi.encode(
-                DeskParts(registry, oracle, verifier, wallets, CollateralVault(address(vault)), 1),
-                reveals,
-                terms
-            )
-        );
-        bytes4[15] memory selectors = [
-            IDefaultDesk.tick.selector,
-            IDefaultDesk.freeze.selector,
+        DefaultTerms memory terms = DefaultTerms({
+            lease: LEASE,
+            grace: GRACE,
+            window: WINDOW,
+            auction: AUCTION,
+            marginPeriod: 1 days,
+            bounty: BOUNTY,
+            lateFee: LATE_FEE,
+            leases: [uint32(1 days), 7 days, 30 days],
+            periods: [uint32(2 days), 8 days, 31 days],
+            callGrace: CALL_GRACE
+        });
+        DeskParts memory parts = DeskParts(registry, oracle, verifier, wallets, CollateralVault(address(vault)), 1);
+        routed = new RoutedDesk[](2);
+        bytes4[4] memory deadlines = [
+            IDeadlineDesk.tick.selector,
+            IDeadlineDesk.freeze.selector,
+            IDeadlineDesk.callEarly.selector,
+            IDeadlineDesk.checkpointOf.selector
+        ];
+        routed[0].desk = deployCode("DeadlineDesk", "DeadlineDesk", abi.encode(parts, terms));
+        routed[0].selectors = new bytes4[](deadlines.length);
+        for (uint256 i = 0; i < deadlines.length; i++) routed[0].selectors[i] = deadlines[i];
+        routed[1].desk = deployCode("DefaultDesk", "DefaultDesk", abi.encode(parts, reveals, terms));
+        bytes4[12] memory selectors = [
             IDefaultDesk.redeem.selector,
             IDefaultDesk.reveal.selector,
             IDefaultDesk.appraise.selector,
@@ -57,14 +72,13 @@ contract DefaultHandler is VenueHandler {
             IDefaultDesk.takeBond.selector,
             IDefaultDesk.caseOf.selector,
             IDefaultDesk.priceOf.selector,
-            IDefaultDesk.checkpointOf.selector,
             IDefaultDesk.surplus.selector,
             IDefaultDesk.bondOf.selector,
             IDefaultDesk.INSURANCE.selector,
             IDefaultDesk.KEY_VERSION.selector
         ];
-        routed[0].selectors = new bytes4[](selectors.length);
-        for (uint256 i = 0; i < selectors.length; i++) routed[0].selectors[i] = selectors[i];
+        routed[1].selectors = new bytes4[](selectors.length);
+        for (uint256 i = 0; i < selectors.length; i++) routed[1].selectors[i] = selectors[i];
     }
 
     /// @notice Micro-dollars of the surplus.
@@ -110,14 +124,32 @@ contract DefaultHandler is VenueHandler {
         if (_attempt("insure", abi.encodeCall(IDefaultDesk.insure, (added)))) absorbed[address(usdc)] += int256(added);
     }
 
-    /// @dev At any checkpoint. Nobody who proved margin within lease and grace, by the wall's clock, may be frozen.
-    function freeze(uint8 which, uint16 back) external {
+    function callEarly(uint8 level, uint8 back) external {
+        uint64 epoch = _pickEpoch(back);
+        bytes[] memory signatures = signByQuorum(Messages.hash(EarlyCall(level % 5, epoch)));
+        bytes memory call = abi.encodeCall(IDeadlineDesk.callEarly, (level % 5, epoch, signatures));
+        if (!_attempt("call early", call)) return;
+        if (level % 5 == 0 || level % 5 == 4) fault = "a call of no level";
+        _calledAt.push(block.timestamp);
+        _calledFrom.push(oracle.getEpoch(epoch).time);
+    }
+
+    /// @dev At any checkpoint and by any call. By the wall's clock, nobody may be frozen who proved margin within lease
+    ///      and grace, and at prices from the call on or within its grace.
+    function freeze(uint8 which, uint16 back, uint8 call) external {
         bytes32 account = _pick(which);
         uint256 checkpoint = _checkpoints == 0 ? 0 : _checkpoints - (back % _checkpoints);
         uint256 provenAt = _lastProof(account);
-        if (!_attempt("freeze", abi.encodeCall(IDefaultDesk.freeze, (account, checkpoint)))) return;
+        uint256 number = call % (_calledAt.length + 1);
+        uint256 bond = vault.inbox(_desk().bondOf(account), address(usdc));
+        if (!_attempt("freeze", abi.encodeCall(IDeadlineDesk.freeze, (account, checkpoint, number)))) return;
         if (provenAt == 0) fault = "an account that needs no proof was frozen";
-        if (block.timestamp <= provenAt + LEASE + GRACE) fault = "frozen before its deadline";
+        bool isCalled =
+            number != 0 && provenAt < _calledFrom[number - 1] && block.timestamp > _calledAt[number - 1] + CALL_GRACE;
+        if (!isCalled && block.timestamp <= provenAt + LEASE + GRACE) fault = "frozen before its deadline";
+        uint256 bounty = bond < BOUNTY ? bond : BOUNTY;
+        absorbed[address(usdc)] += int256(bounty);
+        fees += bounty;
         _note(account);
     }
 
@@ -198,14 +230,14 @@ contract DefaultHandler is VenueHandler {
             if (_status[accounts[i]] == Status.FROZEN && stored.status == Status.ACTIVE) fault = "thawed by itself";
             _note(accounts[i]);
         }
-        (uint40 time, uint40 clock) = _desk().checkpointOf(_checkpoints);
+        (uint40 time, uint40 clock) = IDeadlineDesk(address(house)).checkpointOf(_checkpoints);
         if (time != 0 && clock > block.timestamp - _started) fault = "the clock of deadlines ran ahead";
     }
 
     // ------------------------------------------------------------------ how it is done
 
     function _tick() private {
-        if (_attempt("tick", abi.encodeCall(IDefaultDesk.tick, ()))) _checkpoints++;
+        if (_attempt("tick", abi.encodeCall(IDeadlineDesk.tick, ()))) _checkpoints++;
     }
 
     function _desk() private view returns (IDefaultDesk) {

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ActionPath} from "./ActionPath.sol";
 import {ServedDesk} from "./ServedDesk.sol";
 import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
-import {Action} from "./generated/Messages.sol";
+import {Action, Flow} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
 import {DeskParts, EpochPoint, PolicyAttestation} from "./interfaces/IClearingHouse.sol";
 import {DefaultCase, IDefaultBook} from "./interfaces/IDefaultBook.sol";
@@ -18,6 +18,22 @@ abstract contract DefaultBook is ActionPath, ServedDesk, IDefaultBook {
         uint40 clock; // seconds of the clock of deadlines
     }
 
+    /// @dev How long one state of an account holds, by an attestation of a level.
+    struct Lease {
+        uint32 until; // seconds of the clock of deadlines
+        uint32 epoch; // whose prices were attested
+        uint8 level;
+        uint184 tag; // of the state, as an attestation's
+    }
+
+    /// @dev A quorum's word that accounts below a level have to prove margin again.
+    struct Call {
+        uint40 time; // unix seconds of the prices from which on a proof answers it
+        uint40 clock; // seconds of the clock of deadlines at which its grace begins
+        uint64 epoch; // of these prices
+        uint8 level;
+    }
+
     /// @dev What this desk adds to the clearing house's storage.
     /// @custom:storage-location erc7201:zkmargin.defaults
     struct Defaults {
@@ -25,6 +41,9 @@ abstract contract DefaultBook is ActionPath, ServedDesk, IDefaultBook {
         mapping(uint256 number => Checkpoint) checkpoints;
         uint256 latestCheckpoint;
         uint256 surplus; // micro-dollars that the vault holds beyond all hidden cash
+        mapping(bytes32 account => Lease) leases;
+        mapping(uint256 number => Call) calls;
+        uint256 latestCall;
     }
 
     /// @dev keccak256(abi.encode(uint256(keccak256("zkmargin.defaults")) - 1)) & ~bytes32(uint256(0xff)).
@@ -114,6 +133,14 @@ abstract contract DefaultBook is ActionPath, ServedDesk, IDefaultBook {
             !ORACLE.isRevoked(kept.epoch);
     }
 
+    /// @dev Takes up to that much of the bond out of its inbox; what is taken is in the vault and nobody's yet.
+    function _takeFromBond(bytes32 account, uint64 most) internal returns (uint64 amount) {
+        bytes32 bond = _bondOf(account);
+        uint256 funded = VAULT.inbox(bond, VAULT.CASH());
+        amount = funded < most ? uint64(funded) : most;
+        if (amount != 0) VAULT.absorb(bond, amount, new Flow[](0));
+    }
+
     /// @dev Seconds of the clock of deadlines, as the last tick left it.
     function _clock() internal view returns (uint40) {
         Defaults storage defaults = _defaults();
@@ -135,6 +162,10 @@ abstract contract DefaultBook is ActionPath, ServedDesk, IDefaultBook {
     function _requireBetween(bytes32 what, uint256 value, uint256 least, uint256 most) internal pure {
         if (value < least) revert TermsInvalid(what, value, least);
         if (value > most) revert TermsInvalid(what, value, most);
+    }
+
+    function _bondOf(bytes32 account) internal pure returns (bytes32) {
+        return keccak256(abi.encode("zkmargin.bond", account));
     }
 
     function _defaults() internal pure returns (Defaults storage defaults) {

@@ -7,12 +7,10 @@ import {ActionKind, ActionRules, Rule} from "./generated/ActionRules.sol";
 import {Action, Appraisal, Bid, Flow, Messages, Reveal} from "./generated/Messages.sol";
 import {Status} from "./interfaces/IAccountBook.sol";
 import {DeskParts} from "./interfaces/IClearingHouse.sol";
-import {DefaultCase} from "./interfaces/IDefaultBook.sol";
-import {BidRequest, DefaultTerms, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
+import {DefaultCase, DefaultTerms} from "./interfaces/IDefaultBook.sol";
+import {BidRequest, IDefaultDesk} from "./interfaces/IDefaultDesk.sol";
 import {Transition} from "./interfaces/IMarginVerifier.sol";
 import {IRevealVerifier} from "./interfaces/IRevealVerifier.sol";
-import {FreshEpoch} from "./interfaces/IRiskOracle.sol";
-import {Attestations} from "./libraries/Attestations.sol";
 import {Bn254} from "./libraries/Bn254.sol";
 
 /// @title DefaultDesk
@@ -22,12 +20,8 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     bytes32 public constant INSURANCE = keccak256("zkmargin.insurance");
     /// @inheritdoc IDefaultDesk
     IRevealVerifier public immutable REVEALS;
-    /// @notice Seconds from the last proof, on the clock of deadlines, after which an account may be frozen.
-    uint40 public immutable DEADLINE;
     /// @notice Seconds in which the price falls, on the same clock.
     uint40 public immutable AUCTION;
-    /// @notice Micro-dollars to whoever freezes.
-    uint64 public immutable BOUNTY;
     /// @notice Micro-dollars of a redeemed account.
     uint64 public immutable LATE_FEE;
 
@@ -36,62 +30,14 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
         IRevealVerifier reveals,
         DefaultTerms memory terms
     ) DefaultBook(parts, terms.window) {
-        _requireBetween("lease", terms.lease, 1 hours, 1 days);
-        _requireBetween("grace", terms.grace, 10 minutes, 1 days);
         _requireBetween("auction", terms.auction, 10 minutes, 1 days);
         _requireBetween("lateFee", terms.lateFee, 0, 100e6);
-        _requireBetween("bounty", terms.bounty, 0, 500e6);
-        uint256 together = uint256(terms.lease) + terms.grace + terms.window + terms.auction;
-        _requireBetween("marginPeriod", terms.marginPeriod, together, 2 days);
         if (reveals.key() == address(0)) revert TermsInvalid("reveals", 0, 1);
         REVEALS = reveals;
-        DEADLINE = uint40(terms.lease) + terms.grace;
-        AUCTION = terms.auction;
-        (BOUNTY, LATE_FEE) = (terms.bounty, terms.lateFee);
+        (AUCTION, LATE_FEE) = (terms.auction, terms.lateFee);
     }
 
-    // ------------------------------------------------------------------ deadlines
-
-    /// @inheritdoc IDefaultDesk
-    function tick() external onlyDelegated nonReentrant returns (uint256 checkpoint) {
-        FreshEpoch memory epoch = ORACLE.requireFresh(ORACLE.latestNumber(), ActionKind.ATTEST);
-        if (epoch.keyVersion != SERVED) revert EpochOfOtherKey(epoch.keyVersion, SERVED);
-        REGISTRY.transitionKey(SERVED); // reverts while the key verifies nothing
-        uint24 generation = ORACLE.generation();
-        // While a step's settlement waits nobody can take the step, so nobody can prove.
-        if (generation > ORACLE.FIRST_GENERATION()) ORACLE.settlementFor(SERVED, generation - 1, 1);
-        Defaults storage defaults = _defaults();
-        Checkpoint memory last = defaults.checkpoints[defaults.latestCheckpoint];
-        uint40 time = uint40(block.timestamp);
-        if (time <= last.time) revert TickTooEarly(last.time);
-        uint40 clock = _advanced(last);
-        checkpoint = ++defaults.latestCheckpoint;
-        defaults.checkpoints[checkpoint] = Checkpoint(time, clock);
-        emit Ticked(checkpoint, time, clock);
-    }
-
-    /// @inheritdoc IDefaultDesk
-    function freeze(bytes32 account, uint256 checkpoint) external onlyDelegated nonReentrant {
-        AccountRecord storage record = _accounts[account];
-        AccountHead memory head;
-        _load(head, record);
-        Status status = _statusOf(head.state);
-        if (status != Status.ACTIVE) revert AccountNotOpen(account, status);
-        _requireServed(account, head);
-        Defaults storage defaults = _defaults();
-        Checkpoint memory from = defaults.checkpoints[checkpoint];
-        uint40 elapsed = defaults.checkpoints[defaults.latestCheckpoint].clock - from.clock;
-        uint40 provenAt = _provenAt(account, head);
-        if (provenAt == 0 || from.time < provenAt || elapsed <= DEADLINE) {
-            revert NotOverdue(account, provenAt, from.time, elapsed);
-        }
-
-        _setStatus(record, head, Status.FROZEN);
-        defaults.cases[account].frozenAt = uint40(block.timestamp);
-        uint64 bounty = _takeFromBond(account, BOUNTY);
-        emit Frozen(account, record.commitment, msg.sender, bounty);
-        if (bounty != 0) VAULT.release(account, msg.sender, bounty, new Flow[](0));
-    }
+    // ------------------------------------------------------------------ redemption
 
     /// @inheritdoc IDefaultDesk
     function redeem(bytes32 account) external onlyDelegated nonReentrant {
@@ -233,12 +179,6 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     }
 
     /// @inheritdoc IDefaultDesk
-    function checkpointOf(uint256 number) external view returns (uint40 time, uint40 clock) {
-        Checkpoint storage checkpoint = _defaults().checkpoints[number];
-        return (checkpoint.time, checkpoint.clock);
-    }
-
-    /// @inheritdoc IDefaultDesk
     function surplus() external view returns (uint256) {
         return _defaults().surplus;
     }
@@ -250,8 +190,8 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
     }
 
     /// @inheritdoc IDefaultDesk
-    function bondOf(bytes32 account) public pure returns (bytes32) {
-        return keccak256(abi.encode("zkmargin.bond", account));
+    function bondOf(bytes32 account) external pure returns (bytes32) {
+        return _bondOf(account);
     }
 
     // ------------------------------------------------------------------ parts of a revelation and an appraisal
@@ -376,23 +316,5 @@ contract DefaultDesk is DefaultBook, IDefaultDesk {
             uint256 lanes = left < POSITIONS_PER_WORD ? left : POSITIONS_PER_WORD;
             if (words[j] >> (LANE_BITS * lanes) != 0) revert BookMalformed(j + 1, count + 1);
         }
-    }
-
-    // ------------------------------------------------------------------ proofs, status, storage
-
-    /// @dev Unix seconds of the account's last proof of margin, written or attested; 0 for one that needs none: that
-    ///      holds no derivatives, or has none.
-    function _provenAt(bytes32 account, AccountHead memory head) private view returns (uint40) {
-        if (head.state & MAY_HOLD_DERIVATIVES == 0) return 0;
-        uint40 attestedAt = Attestations.unpack(_attestations[account][ActionRules.NAME_MAINTENANCE]).time;
-        return attestedAt > head.provenAt ? attestedAt : head.provenAt;
-    }
-
-    /// @dev Takes up to that much of the bond out of its inbox; what is taken is in the vault and nobody's yet.
-    function _takeFromBond(bytes32 account, uint64 most) private returns (uint64 amount) {
-        bytes32 bond = bondOf(account);
-        uint256 funded = VAULT.inbox(bond, VAULT.CASH());
-        amount = funded < most ? uint64(funded) : most;
-        if (amount != 0) VAULT.absorb(bond, amount, new Flow[](0));
     }
 }

@@ -311,6 +311,14 @@ class PartPurchase(TypedMessage):
     deadline: Uint40
 
 
+class EarlyCall(TypedMessage):
+    """What a quorum signs when the market has moved: accounts below a level prove margin at this epoch or later."""
+
+    level: Uint8
+    """1 to 3; accounts of lower levels are called."""
+    epoch: Uint64
+
+
 class KeyDerivation(TypedMessage):
     """The text whose signature is the viewing key's seed."""
 
@@ -403,6 +411,7 @@ MESSAGES: dict[str, type[TypedMessage]] = {
         Bid,
         PartOffer,
         PartPurchase,
+        EarlyCall,
         KeyDerivation,
         Leg,
         RequestForQuote,

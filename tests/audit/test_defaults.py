@@ -59,9 +59,10 @@ def trial() -> Iterator[Trial]:
             stage.venue.settle(taker.accept(quote))
         for owner, bond in ((sleeper, 60), (sold, 40), (parted, 10)):
             stage.fund(stage.desk.get_bond(owner.id), bond)
+        call = stage.call_early(1)
         overdue = stage.let_time_pass()
-        for owner in owners:
-            stage.desk.freeze(owner.id, overdue, sender=stage.venue.chain.accounts[7])
+        for owner, number in zip(owners, (0, call, 0, call), strict=True):
+            stage.desk.freeze(owner.id, 0 if number else overdue, number, sender=stage.venue.chain.accounts[7])
         redeem(stage, sleeper)
         for owner in (sold, parted, waiting):
             stage.reveal(owner.client.account)
@@ -136,6 +137,9 @@ EVENTS = {
     "a new key's escrow": ("AccountRekeyed", {"escrowedKey": 5}, "history", "checkpoint of the new viewing key"),
     "a surplus": ("SurplusAdded", {"amount": 1}, "vault", "surplus after a bid"),
     "a clock": ("Ticked", {"clock": 5}, "history", "checkpoint of the clock"),
+    "a call": ("CalledEarly", {"level": 2}, "quorum", "of EarlyCall"),
+    "a call's clock": ("CalledEarly", {"clock": 5}, "history", "number and clock of an early call"),
+    "a call of no level": ("CalledEarly", {"level": 4}, "history", "early call"),
 }
 """Event whose first one the node tells otherwise, the fields, check, words of the disagreement."""
 
@@ -189,7 +193,7 @@ def test_a_proof_at_a_desk_that_was_altered_is_found(run, monkeypatch, function)
 
 NOBODY = bytes(64) + b"\x1b"
 CALLS = {
-    "a freeze by a late checkpoint": ("freeze", {"checkpoint": 15}, "history", "time of the freeze"),
+    "a freeze by a late checkpoint": ("freeze", {"checkpoint": 15, "call": 0}, "history", "time of the freeze"),
     "an appraisal that too few signed": ("appraise", {"signatures": []}, "quorum", "signatures of Appraisal is 0"),
     "an appraisal of another price": ("appraise", {"equity": 5}, "quorum", "of Appraisal"),
 }
@@ -218,9 +222,10 @@ STORED = {
     "a surplus": ("surplus", lambda trial: [], "surplus"),
     "a checkpoint": (
         "checkpointOf",
-        lambda trial: [len(trial.stage.desk.contract.read_events("Ticked"))],
+        lambda trial: [len(trial.stage.desk.deadlines.read_events("Ticked"))],
         "checkpoint ",
     ),
+    "a call": ("callOf", lambda trial: [1], "call 1"),
 }
 
 
@@ -228,7 +233,9 @@ STORED = {
 @pytest.mark.parametrize("name", STORED)
 def test_what_a_desk_stores_and_no_event_explains_is_found(trial, run, name):
     function, arguments, words = STORED[name]
-    alter_storage(trial.stage.desk.contract, function, *arguments(trial), change=lambda word: word ^ 1)
+    desk = trial.stage.desk
+    contract = desk.deadlines if function in ("checkpointOf", "callOf") else desk.contract
+    alter_storage(contract, function, *arguments(trial), change=lambda word: word ^ 1)
     require_found(run(), "storage", words)
 
 

@@ -94,7 +94,7 @@ EVENTS = {
     "an end of another version": ("VenueEnded", {"generation": 9}, "history", "listing version of the end"),
     "a hidden last step": ("LastStepPublished", None, "settlements", "settlement of the end"),
     "a hidden notice": ("NoticeOfEnd", None, "history", "latest epoch at the end"),
-    "a hidden end": ("VenueEnded", None, "storage", "end of the venue"),
+    "a hidden end": ("VenueEnded", None, "storage", "end of the oracle"),
 }  # fmt: skip
 """Event, what the node says of it instead (nothing for None), check, words of the disagreement."""
 
@@ -142,4 +142,4 @@ def test_a_last_step_that_leaves_a_derivative_is_found(venue, run):
 @pytest.mark.property("P-118")
 def test_an_end_that_no_event_tells_of_is_found(venue, run):
     alter_storage(venue.contracts.oracle.contract, "isEnded", change=lambda word: word ^ 1 << 104)
-    require_found(run(), "storage", "end of the venue")
+    require_found(run(), "storage", "end of the oracle")

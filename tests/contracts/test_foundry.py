@@ -116,38 +116,56 @@ def test_a_contract_without_a_check_fails_the_suite(name):
 
 DEFAULT_MUTANTS = {
     "an account is frozen before its deadline": (
-        "provenAt == 0 || from.time < provenAt || elapsed <= DEADLINE",
-        "provenAt == 0 || from.time < provenAt || elapsed < 300",
+        "DeadlineDesk",
+        "elapsed > DEADLINE",
+        "elapsed >= 300",
         "frozen before its deadline",
     ),
+    "a call leaves no grace": (
+        "DeadlineDesk",
+        "_clock() > call.clock + CALL_GRACE",
+        "_clock() >= call.clock",
+        "frozen within the grace",
+    ),
+    "a proof does not answer a call": (
+        "DeadlineDesk",
+        "(isCalled && provenAt < call.time)",
+        "isCalled",
+        "freeze",
+    ),
     "a frozen account is redeemed without a proof": (
+        "DefaultDesk",
         "if (!_isRedeemable(account, record.commitment, head, case_)) revert",
         "if (_isRedeemable(account, record.commitment, head, case_)) revert",
         "redeemed for nothing",
     ),
-    "a late fee is no surplus": ("defaults.surplus += fee;", "", "held = hidden cash + fees + surplus"),
+    "a late fee is no surplus": ("DefaultDesk", "defaults.surplus += fee;", "", "held = hidden cash + fees + surplus"),
     "a book is sold and stays": (
+        "DefaultDesk",
         "_setStatus(record, head, Status.CLOSED);",
         "_setStatus(record, head, Status.ACTIVE);",
         "a sold book is not closed",
     ),
     "a bid need not reach the price": (
+        "DefaultDesk",
         "if (request.price < needed) revert",
         "if (request.price < needed - 1e6) revert",
         "sold below its price",
     ),
     "the price falls on after the auction": (
+        "DefaultDesk",
         "if (elapsed > AUCTION) elapsed = AUCTION;",
         "",
         "sold below its lowest price",
     ),
     "a book is sold that its owner may have back": (
+        "DefaultDesk",
         "if (_isRedeemable(request.book, bookRecord.commitment, bookHead, case_)) revert Redeemable(request.book);",
         "",
         "a book was sold that its owner may have back",
     ),
 }
-"""Name: text of DefaultDesk.sol, what stands in its place, and what the suite then says."""
+"""Name: contract, its text, what stands in the place of that, and what the suite then says."""
 
 
 @pytest.mark.property("P-182")
@@ -160,11 +178,11 @@ def test_books_and_deadlines_hold_for_any_mix_of_calls_and_defaults(runs, depth)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DEFAULT_MUTANTS)
 def test_a_desk_without_a_check_fails_the_suite_of_defaults(name):
-    old, new, reason = DEFAULT_MUTANTS[name]
-    sources, file = read_sources(), "DefaultDesk.sol"
+    desk, old, new, reason = DEFAULT_MUTANTS[name]
+    sources, file = read_sources(), f"{desk}.sol"
     assert sources[file].count(old) == 1, f"{file} is not as this test expects it: {old}"
-    mutant = compile_sources({**sources, file: sources[file].replace(old, new)}, (file,))["DefaultDesk"]
-    done = run_suite(BUILD / "forge/mutant", {"DefaultDesk": mutant}, matching="DefaultInvariants")
+    mutant = compile_sources({**sources, file: sources[file].replace(old, new)}, (file,))[desk]
+    done = run_suite(BUILD / "forge/mutant", {desk: mutant}, matching="DefaultInvariants")
     assert done.returncode != 0
     assert f"FAIL: {reason}" in done.stdout, done.stdout
 

@@ -20,6 +20,7 @@ from zkmargin.prover.messages.records import (
     Attestation,
     Bid,
     Confirmation,
+    EarlyCall,
     Epoch,
     Flow,
     Invalidate,
@@ -138,6 +139,12 @@ def test_sale_of_a_part(hashes, deployed_world, flows):
     assert hashes.call("hashPartPurchase", purchase.to_message()) == encode(deployed_world.domain, purchase).body
 
 
+@pytest.mark.property("P-51")
+def test_early_call(hashes, deployed_world):
+    message = EarlyCall(level=2**8 - 1, epoch=2**64 - 1)
+    assert hashes.call("hashEarlyCall", message.to_message()) == encode(deployed_world.domain, message).body
+
+
 def test_invalidate(hashes, deployed_world):
     message = Invalidate(account=RANDOM.randbytes(32), digest=RANDOM.randbytes(32))
     assert hashes.call("hashInvalidate", message.to_message()) == encode(deployed_world.domain, message).body
@@ -174,7 +181,7 @@ def test_settlement(hashes, deployed_world):
 def test_every_message_that_a_contract_reads_is_compared_here():
     names = (
         "Epoch Settlement Action Flow Open Invalidate Confirmation Move Reveal Rekey Appraisal Bid PartOffer "
-        "PartPurchase Attestation"
+        "PartPurchase EarlyCall Attestation"
     )
     assert load_table()["solidity"] == names.split()
 

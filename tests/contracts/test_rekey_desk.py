@@ -1,16 +1,14 @@
 """Each check of the desk where accounts move to a new viewing key, from a move that passes and one thing changed; keys
 are simulated."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
-from eth_abi import encode as abi_encode
-from eth_utils import keccak
 
-from tests.support.court import TERMS, SaleCourt, find_desk
+from tests.support.court import TERMS, Office, SaleCourt, find_desk
 from tests.support.reverts import refused, reverts
-from tests.support.simulator import make_rekey_key, name_committee
-from tests.support.world import USDC, World, make_wallet, tamper
+from tests.support.simulator import make_rekey_key
+from tests.support.world import USDC, make_wallet, tamper
 from zkmargin.contracts.clearing_house import Margin, Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
@@ -18,69 +16,13 @@ from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.deploy import deploy_contract
 from zkmargin.contracts.key_material import encode_key
 from zkmargin.contracts.rekey_desk import RekeyDesk
-from zkmargin.contracts.requests import RekeyRequest, TradeBatch
+from zkmargin.contracts.requests import TradeBatch
 from zkmargin.prover.account.recovery import Rekeyed
-from zkmargin.prover.messages.records import Invalidate, Rekey
-from zkmargin.prover.messages.typed_data import compute_context, compute_digest
-from zkmargin.prover.statement.checkpoint import compute_evaluation
+from zkmargin.prover.messages.records import Invalidate
 from zkmargin.prover.statement.signals import FIELD_MODULUS
 
 pytestmark = pytest.mark.slow
 WORLD_OPTIONS = {"terms": TERMS}
-
-
-@dataclass
-class Office:
-    """The desk, and alice who moves."""
-
-    court: SaleCourt
-
-    @property
-    def world(self) -> World:
-        return self.court.world
-
-    @property
-    def desk(self) -> RekeyDesk:
-        return RekeyDesk(self.world.chain, self.world.house.contract.address)
-
-    def make(self, **changes) -> RekeyRequest:
-        """`signals` changes the proof, `signed_by` the signature, `stated` the calldata, `escrow` what is escrowed."""
-        world = self.world
-        signals, stated = changes.pop("signals", {}), changes.pop("stated", {})
-        signed_by = changes.pop("signed_by", world.alice.wallet)
-        ephemeral, escrowed = changes.pop("ephemeral", (world.number(), world.number())), world.number()
-        fields = {
-            "account": world.alice.id,
-            "key_version": 1,
-            "commitment_old": world.house.get_account(world.alice.id).commitment,
-            "commitment_new": world.number(),
-            "escrow_hash": keccak(abi_encode(["uint256"] * 4, [*ephemeral, escrowed, 1])),
-            "checkpoint": tuple(world.number() for _ in range(4)),
-            "deadline": world.deadline(),
-        }
-        message = Rekey(**{**fields, **changes})
-        rho = compute_context(compute_digest(world.domain, message))
-        values = {
-            "commitmentOld": message.commitment_old,
-            "commitmentNew": message.commitment_new,
-            "ephemeralX": ephemeral[0],
-            "ephemeralY": ephemeral[1],
-            "escrowedKey": escrowed,
-            **name_committee(world.material.committee),
-            "rho": rho,
-            "evaluation": compute_evaluation(message.checkpoint, rho),
-        }
-        proof = make_rekey_key(world.preset).prove({**values, **signals})
-        signature = signed_by.sign(world.domain, message)
-        return replace(RekeyRequest.from_message(message, ephemeral, escrowed, proof, signature), **stated)
-
-    def send(self, request: RekeyRequest) -> None:
-        self.desk.send(request, sender=self.world.submitter)
-
-    def redeem(self) -> None:
-        """alice was frozen, and proved maintenance."""
-        self.court.freeze()
-        self.court.redeem()
 
 
 @pytest.fixture

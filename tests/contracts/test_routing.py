@@ -10,7 +10,7 @@ from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.errors import Reverted
 
-DESKS = ("DefaultDesk", "SaleDesk", "RekeyDesk")
+DESKS = ("DeadlineDesk", "DefaultDesk", "SaleDesk", "RekeyDesk")
 """Desks that every venue has, found by selector."""
 NOBODY = "0x" + "00" * 20
 
@@ -59,5 +59,5 @@ def test_a_desk_keeps_no_routes_of_its_own(world):
     """Its own address answers its functions only, and none that changes anything."""
     house = world.house.contract
     address = house.call("deskOf", function_abi_to_4byte_selector({"type": "function", "name": "tick", "inputs": []}))
-    desk = Contract(world.chain, compile_contracts()["DefaultDesk"], address)
+    desk = Contract(world.chain, compile_contracts()["DeadlineDesk"], address)
     refused("OnlyDelegated", desk.send, "tick")

@@ -1,21 +1,24 @@
 """The desks for defaults of a world with simulated keys, and what honest parties do at them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from eth_abi import encode as abi_encode
 from eth_utils import function_abi_to_4byte_selector, keccak
 
-from tests.support.simulator import make_reveal_key
+from tests.support.simulator import make_rekey_key, make_reveal_key, name_committee
 from tests.support.world import HOUR, POLICIES, USDC, Party, World
+from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.clearing_house import ClearingHouse, Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.default_terms import DefaultTerms
 from zkmargin.contracts.messages import sign_unchecked
-from zkmargin.contracts.requests import BidRequest, PartSaleRequest
+from zkmargin.contracts.rekey_desk import RekeyDesk
+from zkmargin.contracts.requests import BidRequest, PartSaleRequest, RekeyRequest
 from zkmargin.contracts.sale_desk import SaleDesk
-from zkmargin.prover.messages.records import Appraisal, Bid, Flow, PartOffer, PartPurchase, Reveal
+from zkmargin.prover.messages.records import Appraisal, Bid, Flow, PartOffer, PartPurchase, Rekey, Reveal
 from zkmargin.prover.messages.typed_data import compute_context, compute_digest
 from zkmargin.prover.statement.checkpoint import compute_evaluation
 from zkmargin.prover.statement.packing import pack_state_words
@@ -50,6 +53,8 @@ class Court:
 
     world: World
     desk: DefaultDesk
+    positions: Sequence[int] = tuple(POSITIONS)
+    """Of alice's book, by slot."""
 
     @property
     def contract(self) -> Contract:
@@ -110,7 +115,7 @@ class Court:
             "generation": account.generation,
             "commitment": account.commitment,
             "cash": CASH,
-            "words": pack_state_words(POSITIONS, self.world.preset),
+            "words": pack_state_words(self.positions, self.world.preset),
         }
         return Reveal(**{**fields, **changes})
 
@@ -121,9 +126,9 @@ class Court:
             {"commitment": message.commitment, "rho": rho, "evaluation": evaluation, **changes}
         )
 
-    def send_reveal(self, message: Reveal, proof=None) -> None:
+    def send_reveal(self, message: Reveal, proof=None) -> Receipt:
         proof = proof or self.prove_reveal(message)
-        self.contract.send("reveal", message.account, message.cash, list(message.words), list(proof))
+        return self.contract.send("reveal", message.account, message.cash, list(message.words), list(proof))
 
     # ------------------------------------------------------------------ auction
     def appraise(self, wait: int = TERMS.window, wallets=None, stated=None, **changes) -> None:
@@ -178,21 +183,21 @@ class Court:
             "write": 1,
             "context": context,
             "cashFlow": message.cash_flow,
-            "flow": POSITIONS,
+            "flow": list(self.positions),
         }
         policy = signals.pop("policy", POLICIES["initial"])
         settlement = world.step + message.generation_new if message.generation_new > message.generation_old else 0
         request = BidRequest.from_message(
             message,
-            [CASH, *pack_state_words(POSITIONS, world.preset)],
+            [CASH, *pack_state_words(self.positions, world.preset)],
             replace(epoch.epoch_points.select("initial"), number=message.epoch),
             world.key.prove({**values, **signals}, policy, settlement),
             signed_by.sign(world.domain, message),
         )
         return replace(request, **stated)
 
-    def bid(self, request: BidRequest) -> None:
-        self.contract.send("bid", request.to_abi(), sender=self.world.submitter)
+    def bid(self, request: BidRequest) -> Receipt:
+        return self.contract.send("bid", request.to_abi(), sender=self.world.submitter)
 
     def make_step(self) -> None:
         """The listing steps once."""
@@ -235,7 +240,7 @@ class SaleCourt(Court):
         stated, epoch = changes.pop("stated", {}), world.post()
         bidder, book = changes.pop("bidder", world.bob), world.house.get_account(world.alice.id)
         signed_by, account = changes.pop("signed_by", bidder.wallet), world.house.get_account(bidder.id)
-        numbers = changes.pop("numbers", [CASH, *pack_state_words(POSITIONS, world.preset)])
+        numbers = changes.pop("numbers", [CASH, *pack_state_words(self.positions, world.preset)])
         flows = tuple(Flow(slot=slot, lots=lots) for slot, lots in part.items())
         fields = {
             "book": world.alice.id,
@@ -294,8 +299,63 @@ class SaleCourt(Court):
         )
         return replace(request, **stated)
 
-    def sell(self, request: PartSaleRequest) -> None:
-        self.sales.send(request, sender=self.world.submitter)
+    def sell(self, request: PartSaleRequest) -> Receipt:
+        return self.sales.send(request, sender=self.world.submitter)
+
+
+@dataclass
+class Office:
+    """The desk where accounts move to a new viewing key, and alice who does."""
+
+    court: SaleCourt
+
+    @property
+    def world(self) -> World:
+        return self.court.world
+
+    @property
+    def desk(self) -> RekeyDesk:
+        return RekeyDesk(self.world.chain, self.world.house.contract.address)
+
+    def make(self, **changes) -> RekeyRequest:
+        """`signals` changes the proof, `signed_by` the signature, `stated` the calldata, `escrow` what is escrowed."""
+        world = self.world
+        signals, stated = changes.pop("signals", {}), changes.pop("stated", {})
+        signed_by = changes.pop("signed_by", world.alice.wallet)
+        ephemeral, escrowed = changes.pop("ephemeral", (world.number(), world.number())), world.number()
+        count = 1 + len(pack_state_words(self.court.positions, world.preset))
+        fields = {
+            "account": world.alice.id,
+            "key_version": 1,
+            "commitment_old": world.house.get_account(world.alice.id).commitment,
+            "commitment_new": world.number(),
+            "escrow_hash": keccak(abi_encode(["uint256"] * 4, [*ephemeral, escrowed, 1])),
+            "checkpoint": tuple(world.number() for _ in range(count)),
+            "deadline": world.deadline(),
+        }
+        message = Rekey(**{**fields, **changes})
+        rho = compute_context(compute_digest(world.domain, message))
+        values = {
+            "commitmentOld": message.commitment_old,
+            "commitmentNew": message.commitment_new,
+            "ephemeralX": ephemeral[0],
+            "ephemeralY": ephemeral[1],
+            "escrowedKey": escrowed,
+            **name_committee(world.material.committee),
+            "rho": rho,
+            "evaluation": compute_evaluation(message.checkpoint, rho),
+        }
+        proof = make_rekey_key(world.preset).prove({**values, **signals})
+        signature = signed_by.sign(world.domain, message)
+        return replace(RekeyRequest.from_message(message, ephemeral, escrowed, proof, signature), **stated)
+
+    def send(self, request: RekeyRequest) -> Receipt:
+        return self.desk.send(request, sender=self.world.submitter)
+
+    def redeem(self) -> None:
+        """alice was frozen, and proved maintenance."""
+        self.court.freeze()
+        self.court.redeem()
 
 
 def find_desk(house: ClearingHouse, function: str) -> str:

@@ -195,7 +195,16 @@ ROWS: Mapping[str, Callable[[int, Fields], list[Table]]] = {
     "PaymentReinstated": _make_step("reinstated"),
 }
 """By the event's name."""
-QUIET = ("Skipped", "Confirmed", "Moved", "Invalidated", "RowSkipped", "AccountRekeyed")
+QUIET = (
+    "Skipped",
+    "Confirmed",
+    "Moved",
+    "Invalidated",
+    "RowSkipped",
+    "AccountRekeyed",
+    "LeaseExtended",
+    "LeaseShortened",
+)
 """Events of accounts that are no step of a default."""
 
 

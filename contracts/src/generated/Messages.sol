@@ -149,6 +149,11 @@ struct PartPurchase {
     uint40 deadline;
 }
 
+struct EarlyCall {
+    uint8 level;
+    uint64 epoch;
+}
+
 struct Attestation {
     bytes32 account;
     address recipient;
@@ -215,6 +220,7 @@ library Messages {
         "uint256 commitmentOld,uint256 commitmentNew,uint256 bookCommitmentNew,Flow[] part,int128 price,"
         "address submitter,uint40 deadline)Flow(uint16 slot,int64 lots)"
     );
+    bytes32 internal constant EARLY_CALL_TYPEHASH = keccak256("EarlyCall(uint8 level,uint64 epoch)");
     bytes32 internal constant ATTESTATION_TYPEHASH = keccak256(
         "Attestation(bytes32 account,address recipient,bytes32 challenge,bytes32 policy,uint64 epoch,uint16 keyVersion,"
         "uint24 generation,uint256 commitmentOld,uint40 validUntil)"
@@ -357,6 +363,10 @@ library Messages {
             mstore(add(words, 288), word9)
             digest := keccak256(words, 416)
         }
+    }
+
+    function hash(EarlyCall memory message) internal pure returns (bytes32) {
+        return keccak256(abi.encode(EARLY_CALL_TYPEHASH, message.level, message.epoch));
     }
 
     function hash(Attestation memory message) internal pure returns (bytes32 digest) {

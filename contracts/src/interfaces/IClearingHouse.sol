@@ -199,7 +199,7 @@ struct RoutedDesk {
 ///        code (ERC-1271, ERC-6492, or delegated by EIP-7702) can change its mind about a signature until it is used.
 ///      - The viewing key hides; who knows it can read the account and prove for it, never act.
 ///      - Solvency of the venue: between attestations the maintenance policy's horizon covers the interval.
-///        IDefaultDesk enforces a next proof, for accounts of the key version that it serves: who lets lease and grace
+///        IDeadlineDesk enforces a next proof, for accounts of the key version that it serves: who lets lease and grace
 ///        pass is frozen, and the book is sold. IAccountViews tells an integrator how old a proof is.
 ///      - Each message names its submitter, or 0. Warning: with 0 whoever copies a submitter's call from the mempool
 ///        takes its fee, and a call that has the request inside then fails. A contract that builds on an action, and a

@@ -1,6 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+/// @notice Terms of defaults, fixed when the desk is made. Times are seconds, amounts micro-dollars.
+/// @param lease How long a proof holds, on the clock of deadlines.
+/// @param grace What follows the lease, on the same clock.
+/// @param window From the revelation to the appraisal, on the same clock.
+/// @param auction In which the price falls to its floor, likewise.
+/// @param marginPeriod What the margin model covers, seconds of prices; at least the four together.
+/// @param bounty To whoever freezes, out of the account's bond.
+/// @param lateFee Of a redeemed account, out of its bond into the surplus.
+/// @param leases How long an attestation of level 1, 2, 3 holds, on the clock of deadlines.
+/// @param periods What the policy of level 1, 2, 3 covers, seconds of prices; at least lease, grace, window, auction.
+/// @param callGrace What an early call leaves, on the clock of deadlines.
+struct DefaultTerms {
+    uint32 lease;
+    uint32 grace;
+    uint32 window;
+    uint32 auction;
+    uint32 marginPeriod;
+    uint64 bounty;
+    uint64 lateFee;
+    uint32[3] leases;
+    uint32[3] periods;
+    uint32 callGrace;
+}
+
 /// @notice An account in default.
 /// @param frozenAt Unix seconds; 0 without a case.
 /// @param revealedAt Seconds of the clock of deadlines; 0 before.

@@ -5,24 +5,6 @@ import {EpochPoint} from "./IClearingHouse.sol";
 import {DefaultCase, IDefaultBook} from "./IDefaultBook.sol";
 import {IRevealVerifier} from "./IRevealVerifier.sol";
 
-/// @notice Terms of defaults, fixed when the desk is made. Times are seconds, amounts micro-dollars.
-/// @param lease How long a proof holds, on the clock of deadlines.
-/// @param grace What follows the lease, on the same clock.
-/// @param window From the revelation to the appraisal, on the same clock.
-/// @param auction In which the price falls to its floor, likewise.
-/// @param marginPeriod What the margin model covers, seconds of prices; at least the four together.
-/// @param bounty To whoever freezes, out of the account's bond.
-/// @param lateFee Of a redeemed account, out of its bond into the surplus.
-struct DefaultTerms {
-    uint32 lease;
-    uint32 grace;
-    uint32 window;
-    uint32 auction;
-    uint32 marginPeriod;
-    uint64 bounty;
-    uint64 lateFee;
-}
-
 /// @notice A bid: the book merges into the bidder's account, whose initial margin is proved with it.
 /// @param book The account in default.
 /// @param account The bidder's.
@@ -71,17 +53,6 @@ struct BidRequest {
 ///      Warning: runs in the clearing house's storage, by delegated calls alone. Serves one key version: an account
 ///      that moves to another stays frozen until it redeems, but is not revealed here.
 interface IDefaultDesk is IDefaultBook {
-    /// @notice The clock of deadlines advanced.
-    /// @param checkpoint Number of the checkpoint.
-    /// @param time Unix seconds.
-    /// @param clock Seconds of the clock.
-    event Ticked(uint256 indexed checkpoint, uint40 time, uint40 clock);
-    /// @notice An account was frozen. Its committee may open it.
-    /// @param account The account.
-    /// @param commitment Its commitment.
-    /// @param keeper Who froze it.
-    /// @param bounty Micro-dollars that the keeper may claim.
-    event Frozen(bytes32 indexed account, uint256 commitment, address keeper, uint64 bounty);
     /// @notice A frozen account is active again. Its owner should move to a new viewing key.
     /// @param account The account.
     /// @param lateFee Micro-dollars taken from its bond.
@@ -120,19 +91,6 @@ interface IDefaultDesk is IDefaultBook {
     /// @param amount Micro-dollars.
     event SurplusAdded(uint256 amount);
 
-    /// @notice The clock ticks at most once a second.
-    /// @param time Unix seconds of the last tick.
-    error TickTooEarly(uint40 time);
-    /// @notice The latest epoch is of a key version that this desk does not serve.
-    /// @param keyVersion Of the epoch.
-    /// @param served Of the desk.
-    error EpochOfOtherKey(uint16 keyVersion, uint16 served);
-    /// @notice The account is not overdue by this checkpoint.
-    /// @param account The account.
-    /// @param provenAt Unix seconds of its last proof; 0 for one that needs none.
-    /// @param time Unix seconds of the checkpoint, which must not be earlier.
-    /// @param elapsed Seconds of the clock since the checkpoint, which must exceed lease and grace.
-    error NotOverdue(bytes32 account, uint40 provenAt, uint40 time, uint40 elapsed);
     /// @notice No proof of maintenance since the freeze is fresh.
     /// @param account The account.
     /// @param frozenAt Unix seconds.
@@ -154,19 +112,6 @@ interface IDefaultDesk is IDefaultBook {
     /// @notice Only auth takes what is left of a closed account's bond.
     /// @param account The account.
     error BondKept(bytes32 account);
-
-    /// @notice Advances the clock of deadlines. Anyone may call.
-    /// @dev Reverts with `TickTooEarly` and `EpochOfOtherKey`, as the oracle while its latest epoch serves no
-    ///      attestation or the latest step has no settlement that serves, and as the registry while the key verifies
-    ///      nothing.
-    /// @return checkpoint Number of the checkpoint that it made.
-    function tick() external returns (uint256 checkpoint);
-
-    /// @notice Freezes an account that is overdue. Anyone may; the bounty is the caller's to claim.
-    /// @dev Reverts with `AccountNotOpen`, `KeyVersionWrong` and `NotOverdue`.
-    /// @param account The account.
-    /// @param checkpoint Number of a checkpoint at or after its last proof, lease and grace ago.
-    function freeze(bytes32 account, uint256 checkpoint) external;
 
     /// @notice Makes a frozen account active again that has proved maintenance since, or is flat. Anyone may call.
     /// @dev Reverts with `NotInDefault` and `NotRedeemable`.
@@ -221,12 +166,6 @@ interface IDefaultDesk is IDefaultBook {
     /// @param account The account.
     /// @return Micro-dollars; reverts with `NoAuction`.
     function priceOf(bytes32 account) external view returns (int128);
-
-    /// @notice A checkpoint of the clock of deadlines.
-    /// @param number Its number, from 1.
-    /// @return time Unix seconds; 0 if there is none.
-    /// @return clock Seconds of the clock.
-    function checkpointOf(uint256 number) external view returns (uint40 time, uint40 clock);
 
     /// @notice Micro-dollars that books may lack before anybody loses.
     /// @return The surplus.

@@ -8,6 +8,7 @@ import {
     Attestation,
     Bid,
     Confirmation,
+    EarlyCall,
     Epoch,
     Flow,
     Invalidate,
@@ -49,6 +50,10 @@ contract TestHashes {
     }
 
     function hashConfirmation(Confirmation calldata message) external pure returns (bytes32) {
+        return Messages.hash(message);
+    }
+
+    function hashEarlyCall(EarlyCall calldata message) external pure returns (bytes32) {
         return Messages.hash(message);
     }
 

@@ -21,6 +21,7 @@ export const verifyingContract = {
   "Bid": "ClearingHouse",
   "PartOffer": "ClearingHouse",
   "PartPurchase": "ClearingHouse",
+  "EarlyCall": "ClearingHouse",
   "KeyDerivation": "ClearingHouse",
   "RequestForQuote": "ClearingHouse",
   "Quote": "ClearingHouse",
@@ -476,6 +477,16 @@ export const types = {
     {
       "name": "deadline",
       "type": "uint40"
+    }
+  ],
+  "EarlyCall": [
+    {
+      "name": "level",
+      "type": "uint8"
+    },
+    {
+      "name": "epoch",
+      "type": "uint64"
     }
   ],
   "KeyDerivation": [
