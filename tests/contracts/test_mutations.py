@@ -2,8 +2,8 @@
 
 ClearingHouse, BatchDesk and RiskOracle are compiled once more with a library that reads the table from the code of a
 fixed address. Each mutant is then one word put there, and the tests of `test_action_table` that are marked with the
-cell's column are run against it. That the library as shipped holds the same table is a test of its own. DefaultDesk is
-so compiled alone, and a bid at it held to the row of trades.
+cell's column are run against it. That the library as shipped holds the same table is a test of its own. DefaultDesk and
+SaleDesk are so compiled alone, and a bid and a sale at them held to the row of trades.
 
 In `make test` nothing is compiled for it: the table is one constant, and a few mutants are the deployed code with
 another word in its places. Of trades the compiler works parts of the row out beforehand, so that only the library above
@@ -20,7 +20,7 @@ import pytest
 
 from tests.contracts import test_action_table
 from tests.contracts.test_action_table import MAX_AGE, make_scene
-from tests.support.court import TERMS, Court
+from tests.support.court import TERMS, SaleCourt
 from tests.support.reverts import refused
 from tests.support.world import USDC, Party, World
 from zkmargin.contracts import deploy
@@ -83,8 +83,8 @@ UNREAD_AT_DESK = {
     ("paused", True),
     ("epoch", "PROOF"),
 }
-"""Cells of a trade that make no difference to a bid: its flows are the book's, it is always signed, and the oracle says
-how old an epoch of trades may be and whether they are paused."""
+"""Cells of a trade that make no difference to a bid or a sale: its flows are the book's, it is always signed, and the
+oracle says how old an epoch of trades may be and whether they are paused."""
 
 
 def compile_variant(*files: str):
@@ -115,19 +115,20 @@ def mutable_world() -> Iterator[World]:
 
 @dataclass
 class Hearing:
-    """A book in auction at a desk whose table can be changed, and who bids for it."""
+    """A book in auction at desks whose table can be changed, and who takes it or a part of it."""
 
-    court: Court
+    court: SaleCourt
     bidder: Party
 
-    def bid(self) -> None:
+    def take(self, desk: str) -> None:
         """Fails under a row of trades that is another, as far as the desk reads it."""
-        world, bidder = self.court.world, self.bidder
+        world, court, bidder = self.court.world, self.court, self.bidder
+        make, send = {"DefaultDesk": (court.make_bid, court.bid), "SaleDesk": (court.make_sale, court.sell)}[desk]
         world.set_status(bidder, Status.FROZEN)
-        refused("StatusWrong", self.court.bid, self.court.make_bid(bidder=bidder))
+        refused("StatusWrong", send, make(bidder=bidder))
         world.set_status(bidder, Status.ACTIVE)
-        request = self.court.make_bid(bidder=bidder)
-        self.court.bid(request)
+        request = make(bidder=bidder)
+        send(request)
         account = world.house.get_account(bidder.id)
         assert (account.status, account.commitment) == (Status.ACTIVE, request.commitment_new)
         assert account.may_hold_derivatives and account.margin is Margin.INITIAL
@@ -140,16 +141,16 @@ def hearing() -> Iterator[Hearing]:
     with pytest.MonkeyPatch.context() as patch:
         # With a table to read it is beyond EIP-170 where the optimizer trades size for gas.
         patch.setitem(SETTINGS, "optimizer", {**SETTINGS["optimizer"], "runs": 1})
-        variant = compile_variant("DefaultDesk.sol")
+        variant = compile_variant("DefaultDesk.sol", "SaleDesk.sol")
     with pytest.MonkeyPatch.context() as patch, run_anvil() as chain:
-        artifacts = {**compile_contracts(), "DefaultDesk": variant["DefaultDesk"]}
+        artifacts = {**compile_contracts(), **{name: variant[name] for name in ("DefaultDesk", "SaleDesk")}}
         patch.setattr(deploy, "compile_contracts", lambda: artifacts)
         put_table(chain, TABLE)
         world = World(chain, terms=TERMS)
         world.prepare()
         bidder = world.open("carol")
         world.deposit(bidder, 100 * USDC)
-        court = Court(world, DefaultDesk(chain, world.house.contract.address, world.domain))
+        court = SaleCourt(world, DefaultDesk(chain, world.house.contract.address, world.domain))
         court.begin_auction()
         yield Hearing(court, bidder)
 
@@ -228,16 +229,17 @@ def test_no_cell_can_be_flipped_unseen(mutable_world, kind, column, value):
 @pytest.mark.property("P-36")
 @pytest.mark.slow
 @pytest.mark.parametrize(("column", "value"), [mutant[1:] for mutant in MUTANTS if mutant[0] == "TRADE"])
-def test_no_cell_of_a_trade_can_be_flipped_unseen_at_the_desk_for_defaults(hearing, column, value):
+@pytest.mark.parametrize("desk", ["DefaultDesk", "SaleDesk"])
+def test_no_cell_of_a_trade_can_be_flipped_unseen_at_the_desks_for_defaults(hearing, desk, column, value):
     chain = hearing.court.world.chain
     mark = chain.snapshot()
     try:
         put_table(chain, mutate("TRADE", column, value))
         if (column, value) in UNREAD_AT_DESK:
-            hearing.bid()
+            hearing.take(desk)
         else:
             with pytest.raises((AssertionError, Reverted, pytest.fail.Exception)):
-                hearing.bid()
+                hearing.take(desk)
     finally:
         chain.revert(mark)
 

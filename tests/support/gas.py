@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import chain as chain_of
 from pathlib import Path
 from statistics import median
 
+from tests.support.gas_defaults import measure_defaults
 from tests.support.repricing import reprice
 from tests.support.world import HOUR, LOT, USDC, Party, World
 from zkmargin.contracts.chain import Chain, Receipt, run_anvil
@@ -25,8 +27,9 @@ REPEATS = 3
 RING = 256
 """Epochs that the oracle keeps: one so much later takes the place of another."""
 CONTRACTS = (
-    "AccountDesk", "AccountViews", "BatchDesk", "ClearingHouse", "CollateralVault", "DefaultDesk", "KeyRegistry",
-    "MarginVerifier", "RekeyDesk", "RekeyVerifier", "RevealVerifier", "RiskOracle", "SaleDesk", "WalletSignatures",
+    "AccountDesk", "AccountViews", "BatchDesk", "ClearingHouse", "CollateralVault", "DeadlineDesk", "DefaultDesk",
+    "KeyRegistry", "MarginVerifier", "RekeyDesk", "RekeyVerifier", "RevealVerifier", "RiskOracle", "SaleDesk",
+    "WalletSignatures",
 )  # fmt: skip
 
 
@@ -38,7 +41,7 @@ def measure(repeats: int = REPEATS) -> dict[str, dict[str, int]]:
     is new each time.
     """
     samples, later = defaultdict[str, list[int]](list), {}
-    for name, chain, receipt in measure_transactions(repeats):
+    for name, chain, receipt in chain_of(measure_transactions(repeats), measure_defaults(repeats)):
         samples[name].append(receipt.gas_used)
         later[name] = reprice(chain, receipt)
     sizes = {name: compile_contracts()[name].deployed_size for name in CONTRACTS}
