@@ -95,7 +95,7 @@ def route_elsewhere(routes):
 ROUTES = {
     "foreign calls at desks": lambda routes: [(routes[0][0], [*routes[0][1], b"evil"]), *routes[1:]],
     "missing calls at desks": lambda routes: [(routes[0][0], routes[0][1][:-1]), *routes[1:]],
-    "address of DefaultDesk": route_elsewhere,
+    "address of DeadlineDesk": route_elsewhere,
 }
 
 

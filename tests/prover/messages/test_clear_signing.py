@@ -43,7 +43,8 @@ def test_every_field_of_every_message_is_shown_or_offered(descriptors, name):
     assert [field["path"] for field in fields] == list_paths(name)
     assert all(field.get("visible", "always") in ("always", "optional") for field in fields)
     shown = {field["path"] for field in fields if field.get("visible", "always") == "always"}
-    assert shown & {"account", "taker", "quote", "number", "fromGeneration", "maker"}, "nothing that tells what it is"
+    telling = {"account", "taker", "quote", "number", "fromGeneration", "maker", "level"}
+    assert shown & telling, "nothing that tells what it is"
 
 
 def test_what_takes_money_or_names_a_party_is_always_shown(descriptors):
