@@ -15,10 +15,10 @@ WASM := wasm32-unknown-unknown
 SOLIDITY := "contracts/src/**/*.sol"
 TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 
-.PHONY: help setup demo test test-full soundness slither wasm-target check format generate bench keys clean
+.PHONY: help setup demo test test-native test-full soundness slither wasm-target check format generate bench keys clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Python environment, with the native prover built into it (Rust).
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt $(NATIVE)
@@ -40,16 +40,17 @@ setup: $(VENV)/.installed node_modules/.installed ## install everything, compile
 demo: setup ## the main job on Anvil, at full size
 	$(VENV)/bin/zkmargin demo
 
-test: setup check ## the tests, at most 15 minutes on 2 cores
-	cargo test --release --workspace --locked --quiet $(MANIFEST)
+test: setup check test-native ## the tests, at most 15 minutes on 2 cores
 	$(PY) -m pytest -m "not slow" -n 2 --dist loadfile --durations=15
+
+test-native: $(VENV)/.installed ## the Rust tests
+	cargo test --release --workspace --locked --quiet $(MANIFEST)
 
 # Rust's target of the tests in WebAssembly.
 wasm-target:
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
 
-test-full: setup check wasm-target ## also the slow suites
-	cargo test --release --workspace --locked --quiet $(MANIFEST)
+test-full: setup check test-native wasm-target ## also the slow suites
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
 soundness: setup ## attacks on circuits, policies and auditor, into build/soundness.json

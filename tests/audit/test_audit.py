@@ -33,6 +33,7 @@ def test_every_proof_of_a_clean_venue_verifies(run):
     assert report.agrees and report.tallies["proofs"].checked == 9 and not report.tallies["proofs"].skipped
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-282")
 def test_an_audit_goes_on_from_its_checkpoint(venue, run, tmp_path):
     file = tmp_path / "checkpoint.json"
@@ -49,6 +50,7 @@ def test_an_audit_goes_on_from_its_checkpoint(venue, run, tmp_path):
     assert {item.check for item in run(checkpoint=file).disagreements} == {"storage"}
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-333")
 def test_what_an_earlier_run_left_out_is_told_by_every_later_one(venue, run, tmp_path):
     file = tmp_path / "checkpoint.json"

@@ -131,6 +131,7 @@ def test_epoch_is_the_same_twice():
     assert first == second and set(first["points"]) == {"initial", "maintenance", "net_delta", "withdraw"}
 
 
+@pytest.mark.slow
 def test_prove_and_verify(tmp_path):
     book = {
         "format": "zkmargin.portfolio/1",
