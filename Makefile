@@ -20,12 +20,20 @@ TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# Python environment, with the native prover built into it (Rust).
-$(VENV)/.installed: pyproject.toml setup.py constraints.txt $(NATIVE)
+# What pip serves, and beside it the parts of the native modules that need no Python.
+$(VENV)/.packages: constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ needed, found " + sys.version)'
-	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) $(PIP) pip setuptools setuptools-rust
+	$(PY) -m pip install --quiet --requirement constraints.txt
+	touch $@
+
+$(VENV)/.crates: $(NATIVE)
+	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
+	cargo build --release --locked --quiet --package zkmargin-core --package zkmargin-margin $(MANIFEST)
+	mkdir -p $(VENV) && touch $@
+
+# Python environment, with the native prover built into it.
+$(VENV)/.installed: pyproject.toml setup.py $(VENV)/.packages $(VENV)/.crates
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) $(PIP) --no-build-isolation --editable '.[test]'
 	touch $@
 
