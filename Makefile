@@ -20,17 +20,20 @@ TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# What pip serves, and beside it the parts of the native modules that need no Python.
-$(VENV)/.packages: constraints.txt
+$(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11+ needed, found " + sys.version)'
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
+
+# What pip serves, and beside it the native modules, in the environment in which pip then finds them built.
+$(VENV)/.packages: constraints.txt | $(PY)
 	$(PY) -m pip install --quiet --requirement constraints.txt
 	touch $@
 
-$(VENV)/.crates: $(NATIVE)
+$(VENV)/.crates: $(NATIVE) | $(PY)
 	@command -v cargo >/dev/null || { echo "Rust is needed: cargo is not on PATH" >&2; exit 1; }
-	cargo build --release --locked --quiet --package zkmargin-core --package zkmargin-margin $(MANIFEST)
-	mkdir -p $(VENV) && touch $@
+	PYO3_PYTHON="$(CURDIR)/$(PY)" PYO3_BUILD_EXTENSION_MODULE=1 cargo build --release --locked --quiet \
+		--package zkmargin-native --package zkmargin-engine-native --features pyo3/extension-module $(MANIFEST)
+	touch $@
 
 # Python environment, with the native prover built into it.
 $(VENV)/.installed: pyproject.toml setup.py $(VENV)/.packages $(VENV)/.crates
