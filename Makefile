@@ -26,7 +26,7 @@ $(PY):
 
 # What pip serves, and beside it the native modules, in the environment in which pip then finds them built.
 $(VENV)/.packages: constraints.txt | $(PY)
-	$(PY) -m pip install --quiet --requirement constraints.txt
+	$(PY) -m pip install --quiet --no-compile --requirement constraints.txt
 	touch $@
 
 $(VENV)/.crates: $(NATIVE) | $(PY)

@@ -12,6 +12,7 @@ from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SLOW = {"batch", "own_node"}
 ARGUMENTS = {"batch": ["mini"], "own_node": ["mini"], "private_trade": ["mini"]}
 """Arguments of examples that choose a size: the small one is quick."""
 SECONDS = 300
@@ -61,7 +62,7 @@ def test_nothing_is_loaded_before_it_is_used():
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=pytest.mark.slow if path.stem == "batch" else ()) for path in EXAMPLES],
+    [pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in EXAMPLES],
     ids=lambda path: path.stem,
 )
 def test_the_example_runs(path):

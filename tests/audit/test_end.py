@@ -32,6 +32,7 @@ def post_last_step(venue, **changes) -> None:
     venue.contracts.oracle.post_last_step(type(honest)(message, vector.to_bytes(), signatures))
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-118")
 def test_a_venue_that_ended_agrees(venue, run):
     venue.post_last_step()

@@ -71,6 +71,7 @@ def test_a_verifier_with_other_code_is_found(venue, run):
     require_found(run(), "code", "code of KeyRegistry")
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-334")
 def test_a_desk_of_another_verifier_is_found(venue, run):
     """The sources' code with other immutables, as a house could name it whose constructor did not look."""
@@ -201,12 +202,14 @@ def test_a_claim_of_a_payment_that_was_returned_is_found(venue, run, monkeypatch
     require_found(run(), "vault", "none, as it was returned")
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-335")
 def test_a_payment_that_was_claimed_too_early_is_found(run, monkeypatch):
     alter_events(monkeypatch, "PaymentQueued", lambda honest: honest | {"dueAt": honest["dueAt"] + 7_200})
     require_found(run(), "vault", "live time at which payment")
 
 
+@pytest.mark.slow
 @pytest.mark.property("P-335")
 def test_a_payment_that_is_due_before_its_terms_say_is_found(run, monkeypatch):
     alter_events(monkeypatch, "PaymentQueued", lambda honest: honest | {"dueAt": honest["dueAt"] - 1})

@@ -157,6 +157,7 @@ def test_without_a_set_up_it_names_the_command(installation, tmp_path):
         assert shown.returncode == 1 and words in shown.stderr and "Traceback" not in shown.stderr
 
 
+@pytest.mark.slow
 def test_it_compiles_makes_keys_proves_and_verifies_in_its_home(installation):
     """What is there already is not compiled again: by name and text the sources are those of the checkout."""
     before, build = list_files(installation.package), installation.home / "build"

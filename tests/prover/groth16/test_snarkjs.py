@@ -13,7 +13,7 @@ from zkmargin.prover.groth16.proof import Proof, prove, verify_native
 from zkmargin.prover.groth16.witness import write_witness
 
 
-@pytest.fixture(params=["small", "open", "transition"])
+@pytest.fixture(params=["small", pytest.param("open", marks=pytest.mark.slow), "transition"])
 def case(request, transition):  # noqa: F811
     """(key, bytes of the zkey, witness)."""
     from zkmargin.prover.paths import BUILD
