@@ -21,7 +21,7 @@ contract DefaultInvariants is VenueBooks {
 
     /// @dev A mix in which nothing was accepted would say nothing: here a book finds a new owner, and another is saved.
     function test_a_book_goes_all_the_way() public {
-        _handler.insure(1e9);
+        _handler.insure(5e8);
         for (uint8 i = 0; i < 3; i++) {
             _handler.fund(i, 1e9, 0);
             _handler.deposit(i, 1e9, 0, 0);
@@ -46,7 +46,7 @@ contract DefaultInvariants is VenueBooks {
         require(_handler.accepted("reveal") == 1 && _handler.accepted("appraise") == 0, "reveal");
         _handler.sleep(2);
         _handler.appraise(0, 5e8, -1e8, 0);
-        _handler.sleep(1);
+        _handler.sleep(0);
         _handler.bid(0, 2, -1, 0);
         _handler.attest(0, 0, false);
         _handler.bid(0, 2, 0, 0);
@@ -54,6 +54,7 @@ contract DefaultInvariants is VenueBooks {
         require(_handler.refused("bid") == 2, "a bid below the price, and one for a book that was proved");
         _handler.sleep(3);
         _handler.bid(0, 2, 0, 0);
+        invariant_books_and_states();
         require(_handler.accepted("appraise") == 1 && _handler.accepted("bid") == 1, "bid");
         _handler.takeBond(0);
         _handler.takeBond(1);
