@@ -12,6 +12,7 @@ NATIVE += $(wildcard prover/native/*/src/*.rs prover/native/*/src/*/*.rs prover/
 PIP := -m pip install --quiet --constraint constraints.txt
 MANIFEST := --manifest-path prover/native/Cargo.toml
 WASM := wasm32-unknown-unknown
+SLITHER := build/slither/bin/slither
 SOLIDITY := "contracts/src/**/*.sol"
 TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 
@@ -61,17 +62,17 @@ test-native: $(VENV)/.installed ## the Rust tests
 wasm-target:
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
 
-test-full: setup check test-native wasm-target ## also the slow suites
+test-full: setup check test-native wasm-target $(SLITHER) ## also the slow suites
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
 soundness: setup ## attacks on circuits, policies and auditor, into build/soundness.json
 	$(PY) -m tests.support.soundness
 
 # Slither's packages are not those of the project: an environment of its own.
-SLITHER := build/slither/bin/slither
-$(SLITHER):
+$(SLITHER): tests/support/slither.txt
 	$(PYTHON) -m venv build/slither
-	build/slither/bin/python -m pip install --quiet slither-analyzer==0.11.6
+	build/slither/bin/python -m pip install --quiet --requirement $<
+	touch $@
 
 slither: setup $(SLITHER) ## static analysis of the contracts, against the findings that have a reason
 	$(PY) -m tests.support.slither $(CURDIR)/$(SLITHER)

@@ -8,7 +8,7 @@ from tests.support import slither
 from zkmargin.prover.paths import BUILD
 
 PROGRAM = BUILD / "slither/bin/slither"
-"""Where `make slither` puts it."""
+"""Where `make slither` and `make test-full` put it."""
 
 
 def test_new_findings_and_reasons_without_one_are_told():
@@ -27,8 +27,8 @@ def test_a_place_is_contract_and_function():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PROGRAM.is_file(), reason="`make slither` installs it")
 def test_every_finding_has_a_reason(capsys):
+    assert PROGRAM.is_file(), "`make slither` installs it"
     slither.main([str(PROGRAM)])
     assert " 0 new, 0 reasons without one" in capsys.readouterr().out
 
