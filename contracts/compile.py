@@ -10,8 +10,10 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import solcx
@@ -82,9 +84,11 @@ class Artifact:
         return [{code[start : start + length] for start, length in places} for places in self.immutables]
 
 
-def compile_contracts() -> dict[str, Artifact]:
-    """Every contract and interface under `contracts/src`, by name; raises like `compile_sources`."""
-    return compile_sources(read_sources())
+@cache
+def compile_contracts() -> Mapping[str, Artifact]:
+    """Every contract and interface under `contracts/src` as this process first found it, by name; raises like
+    `compile_sources`."""
+    return MappingProxyType(compile_sources(read_sources()))
 
 
 def read_sources() -> dict[str, str]:
