@@ -13,10 +13,13 @@ PIP := -m pip install --quiet --constraint constraints.txt
 MANIFEST := --manifest-path prover/native/Cargo.toml
 WASM := wasm32-unknown-unknown
 SLITHER := build/slither/bin/slither
+HALMOS := build/halmos/bin/halmos
+CIRCOMSPECT := build/circomspect/bin/circomspect
 SOLIDITY := "contracts/src/**/*.sol"
 TYPESCRIPT := "clients/typescript/{src,test}/*.{ts,mjs}"
 
-.PHONY: help setup demo test test-native test-full soundness slither wasm-target check format generate bench keys clean
+.PHONY: help setup demo test test-native test-full soundness \
+	slither halmos circomspect wasm-target check format generate bench keys clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,20 +65,32 @@ test-native: $(VENV)/.installed ## the Rust tests
 wasm-target:
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
 
-test-full: setup check test-native wasm-target $(SLITHER) ## also the slow suites
+test-full: setup check test-native wasm-target $(SLITHER) $(HALMOS) $(CIRCOMSPECT) ## also the slow suites
 	$(PY) -m pytest -n 2 --dist loadfile --durations=25
 
 soundness: setup ## attacks on circuits, policies and auditor, into build/soundness.json
 	$(PY) -m tests.support.soundness
 
-# Slither's packages are not those of the project: an environment of its own.
-$(SLITHER): tests/support/slither.txt
-	$(PYTHON) -m venv build/slither
-	build/slither/bin/python -m pip install --quiet --requirement $<
+# Packages of slither and halmos are not those of the project: an environment of its own for each.
+build/%/.installed: tests/support/%.txt
+	$(PYTHON) -m venv build/$*
+	build/$*/bin/python -m pip install --quiet --requirement $<
 	touch $@
+
+$(SLITHER): build/slither/.installed
+$(HALMOS): build/halmos/.installed
+
+$(CIRCOMSPECT):
+	cargo install circomspect --version 0.9.0 --locked --quiet --root build/circomspect
 
 slither: setup $(SLITHER) ## static analysis of the contracts, against the findings that have a reason
 	$(PY) -m tests.support.slither $(CURDIR)/$(SLITHER)
+
+halmos: setup $(HALMOS) ## the vault's accounting, bounds and packed words for every value
+	$(PY) -m tests.support.symbolic $(CURDIR)/$(HALMOS)
+
+circomspect: setup $(CIRCOMSPECT) ## static analysis of the circuits, against the warnings that have a reason
+	$(PY) -m tests.support.circomspect $(CURDIR)/$(CIRCOMSPECT)
 
 check: $(VENV)/.installed node_modules/.installed ## style, types, and generated files that are stale
 	$(VENV)/bin/ruff check .

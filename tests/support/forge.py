@@ -25,11 +25,11 @@ def find_forge() -> Path:
     return Path(found)
 
 
-def run_forge(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What forge did and said, offline; `environment` is added to this process's own."""
+def run_forge(*arguments: str, folder: Path = CONTRACTS, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What forge did and said in the folder, offline; `environment` is added to this process's own."""
     command = [str(find_forge()), *arguments, "--offline", "--use", str(install_compiler())]
     return subprocess.run(
-        command, cwd=CONTRACTS, env={**os.environ, **environment}, capture_output=True, text=True, timeout=SECONDS
+        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=SECONDS
     )
 
 

@@ -2,9 +2,8 @@
 
 Slither comes from pip into an environment of its own (`make slither`), since its packages are not those of the project.
 It drives the compiler from npm through a program that this module writes, which asks for the syntax trees alone: there
-is no second compiler, and no code generation. Findings that were looked at are in `slither.json` beside this file, by
-detector and place, each with the reason why it stands; any other ends the run with 1, as does a reason that explains
-nothing any more.
+is no second compiler, and no code generation. Findings that were looked at are in `slither.json` beside this file, as
+`triage` has them.
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.support.triage import report
 from zkmargin.contracts.compile import SETTINGS, SOURCES, install_compiler, read_sources
 from zkmargin.prover.paths import NODE_MODULES, PACKAGE
 
 TRIAGE = Path(__file__).with_name("slither.json")
 LEVELS = ("High", "Medium")
 """Impacts that are looked at; what is below is style, which other tools check."""
-ANYWHERE = "*"
-"""Place of a reason that is for every finding of its detector."""
-Findings = Mapping[str, dict[str, str]]
-"""Text by detector and place."""
 LEFT_OUT = ("examples/", "mocks/", "test/")
 """Folders of sources that are deployed nowhere."""
 NO_CODE = {"object": "", "sourceMap": "", "opcodes": "", "linkReferences": {}}
@@ -70,23 +66,6 @@ def name_place(finding: Mapping[str, Any]) -> str:
     return f"{parent}.{element['name']}"
 
 
-def compare(found: Findings, known: Findings) -> tuple[dict[tuple[str, str], str], list[tuple[str, str]]]:
-    """Findings without a reason, and reasons without a finding; a reason at `ANYWHERE` is for all of its detector."""
-    new = {
-        (check, place): text
-        for check, places in found.items()
-        for place, text in places.items()
-        if not {place, ANYWHERE} & known.get(check, {}).keys()
-    }
-    gone = [
-        (check, place)
-        for check, places in known.items()
-        for place in places
-        if place not in found.get(check, {}) and not (place == ANYWHERE and found.get(check))
-    ]
-    return new, gone
-
-
 def compile_trees() -> dict[str, Any]:
     """The compiler's answer for our sources, with syntax trees and interfaces alone, and empty code in code's place."""
     sources = {name: {"content": text} for name, text in read_sources().items() if not name.startswith(LEFT_OUT)}
@@ -114,14 +93,7 @@ def main(arguments: list[str]) -> None:
     found: dict[str, dict[str, str]] = {}
     for finding in run_slither(arguments[0]):
         found.setdefault(finding["check"], {})[name_place(finding)] = " ".join(finding["description"].split())
-    new, gone = compare(found, json.loads(TRIAGE.read_text())["findings"])
-    for (check, place), text in new.items():
-        print(f"{check} {place}: {text}")
-    for check, place in gone:
-        print(f"{check} {place}: is in {TRIAGE.name}, and was not found")
-    print(f"{sum(map(len, found.values()))} findings, {len(new)} new, {len(gone)} reasons without one")
-    if new or gone:
-        sys.exit(1)
+    report(found, TRIAGE)
 
 
 if __name__ == "__main__":
