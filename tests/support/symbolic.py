@@ -1,9 +1,9 @@
 """Symbolic checks of the contracts by halmos: `python -m tests.support.symbolic HALMOS`, with the path of its command.
 
 Halmos comes from pip into an environment of its own (`make halmos`), and yices with it. It runs the checks in
-`contracts/symbolic` for every value of their arguments: those of the vault over the shipped bytecode, those of bounds
-and packed words over the contracts' sources. What it runs is compiled before, by forge; the program that it calls as
-`forge` does nothing.
+`tests/contracts/symbolic` for every value of their arguments: those of the vault over the shipped bytecode, those of
+bounds and packed words over the contracts' sources. What it runs is compiled before, by forge; the program that it
+calls as `forge` does nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.forge import CONTRACTS, run_forge
+from tests.support.forge import run_forge
 from zkmargin.contracts.compile import compile_sources, read_sources
 from zkmargin.prover.paths import BUILD, NODE_MODULES
 
+CHECKS = Path(__file__).parents[1] / "contracts/symbolic"
 PASSED = 0
 COUNTEREXAMPLE = 1
 """Halmos's exit codes of one check. Any other is a failure too: of time, or where no path comes to the end."""
@@ -42,15 +43,15 @@ def prepare(folder: Path, changed: Mapping[str, str] | None = None) -> None:
     sources = {**read_sources(), **(changed or {})}
     contracts = folder / "contracts"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(CONTRACTS / "symbolic", contracts / "symbolic")
-    shutil.copy(CONTRACTS / "foundry.toml", contracts)
+    shutil.copytree(CHECKS, contracts / "symbolic")
+    shutil.copy(CHECKS / "foundry.toml", contracts)
     for name, text in sources.items():
         target = contracts / "src" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
     (folder / "node_modules").symlink_to(NODE_MODULES)
     arguments = ["--ast", "--extra-output", "storageLayout", "metadata"]
-    built = run_forge("build", *arguments, folder=contracts, FOUNDRY_PROFILE="symbolic")
+    built = run_forge("build", *arguments, folder=contracts)
     if built.returncode != 0:
         raise RuntimeError(built.stdout + built.stderr)
     vault = compile_sources(sources, ("CollateralVault.sol",))["CollateralVault"]
