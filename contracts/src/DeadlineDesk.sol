@@ -110,7 +110,8 @@ contract DeadlineDesk is DefaultBook, IDeadlineDesk {
         uint40 provenAt = _provenAt(account, head);
         if (provenAt < kept.time) revert LeaseWithoutMargin(account, provenAt, kept.time);
         // What has passed since the attested prices is taken off; the clock may have advanced by less, never by more.
-        uint40 passed = uint40(block.timestamp) - kept.time;
+        // Prices may be some seconds ahead of the chain's clock.
+        uint40 passed = uint40(Math.saturatingSub(block.timestamp, kept.time));
         if (passed >= length) revert LeaseNotAttested(account, level);
         uint40 until = _clockAfterTick() + length - passed;
         Defaults storage defaults = _defaults();

@@ -303,13 +303,13 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
         LastStep memory last = _last;
         uint24 from = _state.generation;
         bool isFirst = !isEnded();
-        if (!isFirst)
-            from -= 1; // under a further key version, by the same vector
-        else {
+        if (isFirst) {
             _requireNotice();
             _requireGeneration(from + 1);
             // Whoever is a step behind takes that step first, and after the end nobody posts another settlement.
             if (from != FIRST_GENERATION) settlementFor(keyVersion, from - 1, 1);
+        } else {
+            from -= 1; // under a further key version, by the same vector
         }
         if (last.settlementHash == 0 || last.generation != from) revert SettlementUnset(keyVersion, from, 0);
         Settlement memory message;
@@ -525,8 +525,9 @@ contract RiskOracle is IRiskOracle, EIP712, ERC165, PaymentClock {
 
     /// @dev A policy point is never the identity: that is the policy without any rule.
     function _requirePoints(Epoch calldata epoch, Point[] calldata points) private pure {
-        if (points.length == 0 || points.length > POINTS_LIMIT)
+        if (points.length == 0 || points.length > POINTS_LIMIT) {
             revert PointCountOutOfRange(points.length, POINTS_LIMIT);
+        }
         bytes32 previous = 0;
         for (uint256 i = 0; i < points.length; i++) {
             Point calldata point = points[i];

@@ -44,11 +44,12 @@ class Watch(Court):
     def alice(self) -> bytes:
         return self.world.alice.id
 
-    def attest_level(self, level: int, *, with_margin: bool = True):
-        """alice meets the policy of a level, and maintenance, at an epoch that has both."""
+    def attest_level(self, level: int, *, with_margin: bool = True, ahead: int = 0):
+        """alice meets the policy of a level, and maintenance, at an epoch that has both, and whose prices are so many
+        seconds ahead of the chain's clock."""
         world = self.world
         points = tuple(sorted((*world.points(), *(make_point(item) for item in SCALARS))))
-        epoch = world.post(points=points)
+        epoch = world.post(points=points, time=world.chain.time + ahead)
         action = world.draft(ActionKind.ATTEST, world.alice, epoch, policy_name=f"lease_{level}")
         proof = world.prove(action, policy=SCALARS[level])
         world.house.attest(ActionRequest.from_action(action, proof, epoch=epoch.epoch_points))
@@ -64,6 +65,14 @@ class Watch(Court):
         self.world.chain.travel(5)
         message = EarlyCall(level=level, epoch=epoch or self.world.post().message.number)
         return self.desk.call_early(message, sign_unchecked(message, wallets or self.publishers, self.world.domain))
+
+    def falls_due(self, seconds: int, call: int = 0, first: int | None = None) -> int:
+        """Overdue when the clock has advanced by so much since a checkpoint, as `wait`, and not before; gives it."""
+        first = self.wait(seconds - TICK, first)
+        assert not self.is_overdue(first, call)
+        self.advance(2 * TICK)
+        assert self.is_overdue(first, call)
+        return first
 
     @property
     def publishers(self):
@@ -94,11 +103,8 @@ def test_an_attested_level_holds_for_its_lease_and_grace(watch, level):
     watch.trade()
     watch.lease(level)
     assert watch.desk.get_lease(watch.alice).level == level
-    first = watch.wait(TERMS.leases[level - 1] + TERMS.grace - TICK)
-    assert not watch.is_overdue(first)
-    watch.advance(2 * TICK)
+    first = watch.falls_due(TERMS.leases[level - 1] + TERMS.grace)
     assert watch.desk.get_lease(watch.alice) == NO_LEASE
-    assert watch.is_overdue(first)
     watch.desk.freeze(watch.alice, first)
     assert watch.get_status() is Status.FROZEN
     assert not watch.desk.is_overdue(watch.alice, first)
@@ -130,10 +136,7 @@ def test_a_proof_of_margin_counts_beside_a_lease_that_is_over(watch):
     watch.lease(1)
     watch.advance(TERMS.leases[0] + HOUR)
     watch.attest()
-    first = watch.wait(DEADLINE - TICK)
-    assert not watch.is_overdue(first)
-    watch.advance(2 * TICK)
-    assert watch.is_overdue(first)
+    watch.falls_due(DEADLINE)
 
 
 @pytest.mark.property("P-187")
@@ -197,6 +200,30 @@ def test_an_old_attestation_extends_by_what_is_left_of_it(watch):
 
 
 @pytest.mark.property("P-183")
+def test_prices_ahead_of_the_chains_clock_extend_by_the_lease_and_no_more(watch):
+    watch.trade()
+    time, clock = watch.desk.get_checkpoint(watch.tick())
+    watch.attest_level(1, ahead=14)
+    watch.desk.extend(watch.alice, 1, make_point(1))
+    assert watch.desk.get_lease(watch.alice).until == clock + watch.world.chain.time - time + TERMS.leases[0]
+
+
+@pytest.mark.property("P-183")
+def test_who_holds_no_derivatives_needs_no_lease_and_has_none(watch):
+    watch.attest_level(1)
+    assert refused("LeaseWithoutMargin", watch.desk.extend, watch.alice, 1, make_point(1))["provenAt"] == 0
+
+
+@pytest.mark.property("P-187")
+def test_a_longer_lease_of_an_earlier_state_keeps_none_from_the_present_one(watch):
+    watch.trade()
+    watch.lease(2)
+    watch.world.deposit(watch.world.alice, 5 * USDC)
+    watch.lease(1)
+    assert watch.desk.get_lease(watch.alice).level == 1
+
+
+@pytest.mark.property("P-183")
 def test_nobody_shortens_a_lease(watch):
     watch.trade()
     watch.lease(2)
@@ -228,10 +255,20 @@ def test_a_lease_of_a_revoked_epoch_ends_with_its_grace(watch):
     assert not watch.is_overdue(first)
     watch.desk.shorten(watch.alice)
     refused("LeaseStands", watch.desk.shorten, watch.alice)
-    watch.advance(TERMS.grace - TICK)
+    watch.falls_due(TERMS.grace, first=first)
+
+
+@pytest.mark.property("P-186")
+def test_time_since_the_last_tick_is_not_taken_from_the_grace_of_a_lease_that_ends(watch):
+    watch.trade()
+    epoch = watch.attest_level(3)
+    watch.desk.extend(watch.alice, 3, make_point(3))
+    first = watch.wait(DEADLINE + TICK)
+    watch.world.oracle.revoke_epochs(epoch.message.number)
+    watch.world.chain.travel(TICK)
+    watch.desk.shorten(watch.alice)
+    watch.advance(TERMS.grace - TICK // 5)
     assert not watch.is_overdue(first)
-    watch.advance(2 * TICK)
-    assert watch.is_overdue(first)
 
 
 @pytest.mark.property("P-186")
@@ -265,11 +302,17 @@ def test_a_called_account_has_the_grace_of_the_call_however_old_its_proof_is(wat
     watch.trade()
     watch.lease(2)
     first = watch.wait(DEADLINE + HOUR)
-    call = watch.call(3)
-    watch.advance(CALL_GRACE - TICK)
-    assert not watch.is_overdue(first, call)
-    watch.advance(2 * TICK)
-    assert watch.is_overdue(first, call)
+    watch.falls_due(CALL_GRACE, watch.call(3), first)
+
+
+@pytest.mark.property("P-184")
+def test_time_since_the_last_tick_is_not_taken_from_the_grace_of_a_call(watch):
+    watch.trade()
+    watch.tick(1)
+    watch.world.chain.travel(TICK)
+    call = watch.call(1)
+    watch.advance(CALL_GRACE - TICK // 5)
+    assert not watch.is_overdue(0, call)
 
 
 @pytest.mark.property("P-184")
@@ -290,10 +333,7 @@ def test_a_proof_of_margin_answers_a_call_and_then_holds_for_its_own_lease(watch
     call = watch.call(3)
     watch.world.chain.travel(5)
     watch.attest()
-    first = watch.wait(DEADLINE - TICK)
-    assert not watch.is_overdue(first, call)
-    watch.advance(2 * TICK)
-    assert watch.is_overdue(first, call), "the lease from before the call covers nothing any more"
+    watch.falls_due(DEADLINE, call)  # the lease from before the call covers nothing any more
 
 
 @pytest.mark.property("P-184")
