@@ -443,10 +443,7 @@ def test_a_bid_that_its_signer_burned_is_refused(court):
 @pytest.mark.property("P-276")
 def test_a_bidder_under_another_key_version_does_not_bid_for_a_book(court):
     court.begin_auction()
-    world = court.world
-    successor = world.revoke_key()
-    with world.under_key(2):
-        world.house.move(world.make_move(world.bob))
+    with court.under_successor() as successor:
         request = court.make_bid(key_version=successor)
     fields = refused("SidesDiffer", court.bid, request)
     assert (fields["keyVersionPlus"], fields["keyVersionMinus"]) == (successor, 1)
@@ -457,8 +454,7 @@ def test_a_bid_is_at_no_epoch_from_before_what_the_book_depends_on(court):
     """Else the bidder's lineage would be older than that of what it took over."""
     court.trade()
     world, alice = court.world, court.world.alice
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    carol = world.open_with("carol")
     court.desk.freeze(alice.id, court.let_time_pass())
     old, number = world.post().message.number, world.post().message.number
     world.house.confirm(alice.id, number, sign_confirmation(world, alice, number))
@@ -474,8 +470,7 @@ def test_two_books_do_not_spend_one_surplus(court):
     court.insure(100 * USDC)
     court.trade()
     world = court.world
-    alice, bob, carol = world.alice, world.bob, world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    alice, bob, carol = world.alice, world.bob, world.open_with("carol")
     first = court.let_time_pass()
     commitments = {party: world.house.get_account(party.id).commitment for party in (alice, bob)}
     for party in (alice, bob):
@@ -577,14 +572,9 @@ def test_nobody_bids_for_an_account_that_is_flat(court):
 def test_who_wrote_at_a_revoked_epoch_bids_for_nothing(court):
     """The bid would give its account a later lineage."""
     court.begin_auction()
-    world = court.world
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
-    epoch = world.post()
-    world.house.cure(world.make_cure(carol, epoch))
-    world.oracle.revoke_epochs(epoch.message.number)
+    carol, number = court.open_at_revoked_epoch()
     fields = refused("AccountOfRevokedEpoch", court.bid, court.make_bid(bidder=carol))
-    assert fields == {"account": carol.id, "epoch": epoch.message.number}
+    assert fields == {"account": carol.id, "epoch": number}
 
 
 @pytest.mark.property("P-269")
@@ -593,8 +583,7 @@ def test_a_book_of_a_revoked_epoch_is_sold_to_nobody(court):
     world = court.world
     alice, bob, epoch = world.pair()
     world.house.trade(world.make_trade(alice, bob, epoch))
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    carol = world.open_with("carol")
     first = court.let_time_pass()
     court.desk.freeze(alice.id, first)
     court.send_reveal(court.make_reveal())

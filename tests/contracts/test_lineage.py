@@ -35,8 +35,7 @@ def sign(world: World, party: Party, epoch: int, wallets: list[Wallet] | None = 
 @pytest.fixture
 def story(world):
     """Carol wrote at a good epoch, alice at a bad one, which was then revoked; bob never wrote at any."""
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    carol = world.open_with("carol")
     write(world, carol, world.post())
     bad = world.post()
     write(world, world.alice, bad)
@@ -109,8 +108,7 @@ def test_of_a_state_that_a_revoked_epoch_made_nothing_is_shown(world, story):
 @pytest.mark.property("P-138")
 def test_what_was_made_at_a_bad_epoch_is_not_washed_at_a_later_one(world):
     """A revocation reaches to the latest epoch of its moment: who traded on, and with whom, is within it."""
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    carol = world.open_with("carol")
     bad = world.post()
     write(world, world.alice, bad)
     later = world.post()

@@ -22,7 +22,7 @@ from tests.contracts import test_action_table
 from tests.contracts.test_action_table import MAX_AGE, make_scene
 from tests.support.court import TERMS, SaleCourt
 from tests.support.reverts import refused
-from tests.support.world import USDC, Party, World
+from tests.support.world import Party, World
 from zkmargin.contracts import deploy
 from zkmargin.contracts.chain import Chain, run_anvil
 from zkmargin.contracts.clearing_house import Margin, Status
@@ -148,8 +148,7 @@ def hearing() -> Iterator[Hearing]:
         put_table(chain, TABLE)
         world = World(chain, terms=TERMS)
         world.prepare()
-        bidder = world.open("carol")
-        world.deposit(bidder, 100 * USDC)
+        bidder = world.open_with("carol")
         court = SaleCourt(world, DefaultDesk(chain, world.house.contract.address, world.domain))
         court.begin_auction()
         yield Hearing(court, bidder)

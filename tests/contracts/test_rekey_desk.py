@@ -8,7 +8,7 @@ import pytest
 from tests.support.court import TERMS, Office, SaleCourt, find_desk
 from tests.support.reverts import refused, reverts
 from tests.support.simulator import make_rekey_key
-from tests.support.world import USDC, make_wallet, tamper
+from tests.support.world import make_wallet, tamper
 from zkmargin.contracts.clearing_house import Margin, Status
 from zkmargin.contracts.compile import compile_contracts
 from zkmargin.contracts.contract import Contract
@@ -128,8 +128,7 @@ def test_a_redeemed_account_trades_again_under_a_new_key_alone(office):
 def test_a_batch_skips_trades_of_a_redeemed_account(office):
     office.redeem()
     world = office.world
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    carol = world.open_with("carol")
     alice, bob, epoch = world.pair()
     pairs = ((alice, bob), (bob, alice), (carol, bob))
     batch = TradeBatch.from_requests([world.make_trade(plus, minus, epoch) for plus, minus in pairs], 1, 0)

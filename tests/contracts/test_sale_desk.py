@@ -238,10 +238,7 @@ def test_book_and_buyer_are_of_the_epochs_generation(court):
 @pytest.mark.property("P-276")
 def test_a_buyer_under_another_key_version_buys_nothing(court):
     court.put_on_sale()
-    world = court.world
-    successor = world.revoke_key()
-    with world.under_key(2):
-        world.house.move(world.make_move(world.bob))
+    with court.under_successor() as successor:
         request = court.make_sale(key_version=successor)
     fields = refused("SidesDiffer", court.sell, request)
     assert (fields["keyVersionPlus"], fields["keyVersionMinus"]) == (successor, 1)
@@ -262,14 +259,9 @@ def test_a_sale_is_at_no_epoch_from_before_what_the_book_depends_on(court):
 def test_who_wrote_at_a_revoked_epoch_buys_nothing(court):
     """The purchase would give its account a later lineage."""
     court.put_on_sale()
-    world = court.world
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
-    epoch = world.post()
-    world.house.cure(world.make_cure(carol, epoch))
-    world.oracle.revoke_epochs(epoch.message.number)
+    carol, number = court.open_at_revoked_epoch()
     fields = refused("AccountOfRevokedEpoch", court.sell, court.make_sale(bidder=carol))
-    assert fields == {"account": carol.id, "epoch": epoch.message.number}
+    assert fields == {"account": carol.id, "epoch": number}
 
 
 @pytest.mark.property("P-171")
@@ -296,8 +288,7 @@ def test_a_book_of_a_revoked_epoch_loses_no_part(court):
     world = court.world
     alice, bob, epoch = world.pair()
     world.house.trade(world.make_trade(alice, bob, epoch))
-    carol = world.open("carol")
-    world.deposit(carol, 100 * USDC)
+    carol = world.open_with("carol")
     court.desk.freeze(alice.id, court.let_time_pass())
     court.send_reveal(court.make_reveal())
     court.advance(TERMS.window)

@@ -356,9 +356,7 @@ def test_every_key_version_ends_by_the_same_vector(world):
 
 @pytest.mark.property("P-206")
 def test_another_vector_takes_the_place_of_all_points(world):
-    oracle = world.oracle
-    with world.under_key(2) as second:
-        pass
+    oracle, second = world.oracle, world.register_key(2)
     keep_last_step(world)
     with world.under_key(2):
         other = make_last_step(world, vector=b"other prices")
@@ -377,8 +375,7 @@ def test_a_point_of_the_same_vector_is_of_the_same_generation(world):
     """Signed at the same epoch, the last one of the generation, for the next one."""
     keep_last_step(world)
     number = world.oracle.get_latest_number()
-    with world.under_key(2):
-        pass
+    world.register_key(2)
     world.post(generation=1)
     with world.under_key(2):
         refused("SettlementNumberWrong", world.oracle.post_last_step, make_last_step(world, number=number))
@@ -386,9 +383,7 @@ def test_a_point_of_the_same_vector_is_of_the_same_generation(world):
 
 @pytest.mark.property("P-206")
 def test_a_veto_takes_the_last_step_from_every_key_version(delayed):
-    oracle = delayed.oracle
-    with delayed.under_key(2) as second:
-        pass
+    oracle, second = delayed.oracle, delayed.register_key(2)
     keep_last_step(delayed)
     delayed.chain.travel(SETTLEMENT_DELAY)
     refused("SettlementUnset", oracle.veto_last_step, second)
@@ -439,3 +434,23 @@ def test_after_the_end_the_guardian_delays_a_payment_once_by_fourteen_days(world
     refused("PaymentNotDue", vault.claim, payment, recipient, sender=recipient)
     world.chain.travel(1)
     vault.claim(payment, recipient, sender=recipient)
+
+
+@pytest.mark.property("P-205")
+def test_after_the_end_the_owner_takes_a_vetoed_payment_back_and_lets_it_go_again(world):
+    """The power that it keeps against forged proofs; nobody else has it."""
+    vault, owner, stranger = world.vault, world.chain.accounts[0], world.chain.accounts[5]
+    end(world)
+    world.house.close(world.make_flat(ActionKind.CLOSE, world.alice, USDC))
+    held = vault.get_held(world.cash.address)
+    vault.veto(vault.read_payments(), sender=owner)
+    (vetoed,) = vault.read_payments()
+    refused("CallerNotOwner", vault.return_vetoed, vetoed, sender=stranger)
+    vault.return_vetoed(vetoed, sender=owner)
+    assert vault.get_held(world.cash.address) == held + USDC
+    (returned,) = vault.read_payments()
+    world.chain.travel_to(returned.due_at)
+    refused("NothingDone", vault.claim_for, [returned])
+    vault.reinstate(returned, sender=owner)
+    vault.claim_for(vault.read_payments())
+    assert not vault.read_payments()

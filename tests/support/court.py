@@ -1,6 +1,7 @@
 """The desks for defaults of a world with simulated keys, and what honest parties do at them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from eth_abi import encode as abi_encode
@@ -106,6 +107,23 @@ class Court:
         self.attest()
         self.desk.redeem(self.world.alice.id)
 
+    # ------------------------------------------------------------------ takers
+    @contextmanager
+    def under_successor(self) -> Iterator[int]:
+        """bob has moved to the successor of a revoked key, under which the world proves; gives its version."""
+        successor = self.world.revoke_key()
+        with self.world.under_key(2):
+            self.world.house.move(self.world.make_move(self.world.bob))
+            yield successor
+
+    def open_at_revoked_epoch(self) -> tuple[Party, int]:
+        """carol, who has cash and wrote at an epoch that was then revoked, and its number."""
+        world, carol = self.world, self.world.open_with("carol")
+        epoch = world.post()
+        world.house.cure(world.make_cure(carol, epoch))
+        world.oracle.revoke_epochs(epoch.message.number)
+        return carol, epoch.message.number
+
     # ------------------------------------------------------------------ revelation
     def make_reveal(self, **changes) -> Reveal:
         account = self.world.house.get_account(self.world.alice.id)
@@ -174,17 +192,8 @@ class Court:
         }
         message = Bid(**{**fields, **changes})
         context = compute_context(compute_digest(world.domain, message))
-        values = {
-            "commitmentOld": message.commitment_old,
-            "commitmentNew": message.commitment_new,
-            "tradeTag": 0,
-            "ciphertext": 0,
-            "side": 0,
-            "write": 1,
-            "context": context,
-            "cashFlow": message.cash_flow,
-            "flow": list(self.positions),
-        }
+        states = message.commitment_old, message.commitment_new
+        values = name_signals(states, context, message.cash_flow, self.positions)
         policy = signals.pop("policy", POLICIES["initial"])
         settlement = world.step + message.generation_new if message.generation_new > message.generation_old else 0
         request = BidRequest.from_message(
@@ -269,21 +278,9 @@ class SaleCourt(Court):
         for slot, lots in part.items():
             if slot < world.preset.slots:
                 flow[slot] += lots
-        shared = {"tradeTag": 0, "ciphertext": 0, "side": 0, "write": 1, "context": context}
-        values = {
-            **shared,
-            "commitmentOld": message.commitment_old,
-            "commitmentNew": message.commitment_new,
-            "cashFlow": -message.price,
-            "flow": flow,
-        }
-        book_values = {
-            **shared,
-            "commitmentOld": book.commitment,
-            "commitmentNew": message.book_commitment_new,
-            "cashFlow": message.price,
-            "flow": [-lots for lots in flow],
-        }
+        states, rest = (message.commitment_old, message.commitment_new), (book.commitment, message.book_commitment_new)
+        values = name_signals(states, context, -message.price, flow)
+        book_values = name_signals(rest, context, message.price, [-lots for lots in flow])
         policy, book_policy = signals.pop("policy", POLICIES["initial"]), book_signals.pop("policy", 0)
         request = PartSaleRequest.from_message(
             message,
@@ -356,6 +353,25 @@ class Office:
         """alice was frozen, and proved maintenance."""
         self.court.freeze()
         self.court.redeem()
+
+
+def name_signals(
+    commitments: tuple[int, int], context: int, cash_flow: int, flow: Sequence[int]
+) -> Mapping[str, int | list[int]]:
+    """Public signals of a write that is no side of a trade: from one commitment to the other, with these flows by
+    slot."""
+    old, new = commitments
+    return {
+        "commitmentOld": old,
+        "commitmentNew": new,
+        "tradeTag": 0,
+        "ciphertext": 0,
+        "side": 0,
+        "write": 1,
+        "context": context,
+        "cashFlow": cash_flow,
+        "flow": list(flow),
+    }
 
 
 def find_desk(house: ClearingHouse, function: str) -> str:

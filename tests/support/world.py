@@ -216,10 +216,15 @@ class World:
         finally:
             self.key, self.open_key, self.material, self.key_version, self.step = before
 
+    def register_key(self, seed: int) -> int:
+        """Registers another key, without anything under it; gives its version."""
+        with self.under_key(seed) as version:
+            return version
+
     def revoke_key(self) -> int:
         """Revokes version 1 in favour of another, whose number it gives."""
-        with self.under_key(2) as successor:
-            self.venue.registry.revoke(1, successor)
+        successor = self.register_key(2)
+        self.venue.registry.revoke(1, successor)
         return successor
 
     # -------------------------------------------------------------- accounts
@@ -443,6 +448,12 @@ class World:
         """Funds and absorbs."""
         self.fund(party, cash, lots * LOT)
         return self.house.deposit(self.make_deposit(party, cash, lots, fee), sender=self.submitter)
+
+    def open_with(self, name: str, cash: int = 100 * USDC) -> Party:
+        """Opens an account with money absorbed."""
+        party = self.open(name)
+        self.deposit(party, cash)
+        return party
 
     def prepare(self) -> None:
         """Opens two accounts with money absorbed and more in the inbox; done once per module, before the tests'
