@@ -1,159 +1,112 @@
-"""Accounts that fall silent, and then the publishers: from a missed deadline to a new owner, a solvent sleeper who pays
-the fee and nothing else, and a venue that ends with everyone paid."""
+"""Accounts that fall silent, and then the publishers: a book finds a new owner, a solvent sleeper pays the fee and
+nothing else, the sale of a part saves an account that a crash left short, options expire in and out of the money and
+their slots list new ones, and the venue ends with everyone paid."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 from typing import Any
 
-from zkmargin.committee.ceremony import Board, Ceremony, Dealer, Receiver
 from zkmargin.committee.decryption import open_escrow
-from zkmargin.committee.record import Identity, MemberShare, Roster
-from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.clearing_house import Status
-from zkmargin.contracts.default_desk import DefaultDesk
-from zkmargin.contracts.default_terms import DefaultTerms
-from zkmargin.contracts.key_material import compute_committee_constant
-from zkmargin.contracts.local_venue import LocalVenue
-from zkmargin.contracts.messages import sign_unchecked, signer_id
+from zkmargin.contracts.rekey_desk import RekeyDesk
+from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import VenueKeys
+from zkmargin.engine.desk.partial_sale import PartialSale, choose_part
 from zkmargin.engine.epoch.liquidation import liquidate
-from zkmargin.engine.market.file import load_snapshot
-from zkmargin.engine.market.listings import to_preset
+from zkmargin.engine.house import House
+from zkmargin.engine.market.instruments import Instrument
+from zkmargin.engine.market.snapshot import MarketSnapshot
+from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, USD6, usd
-from zkmargin.prover.account.account import Account
+from zkmargin.prover.account.account import Account, derive_key
 from zkmargin.prover.account.recovery import recover_account
-from zkmargin.prover.actions.bidding import Book, build_bid
+from zkmargin.prover.actions.bidding import build_bid
+from zkmargin.prover.actions.part_sale import build_purchase, build_surrender, join_sale
+from zkmargin.prover.actions.rekeying import build_rekeying
 from zkmargin.prover.actions.revelation import build_revelation
 from zkmargin.prover.groth16.keys import load_proving_key
-from zkmargin.prover.groth16.provers import RevealProver
-from zkmargin.prover.messages.records import Appraisal
+from zkmargin.prover.groth16.provers import RekeyProver, RevealProver
+from zkmargin.prover.messages.records import Appraisal, PartOffer
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.scripts.cli.console import Steps
+from zkmargin.scripts.demo.expiry import choose_options, list_successors, settle_expiry
+from zkmargin.scripts.demo.scene import MARKET, TERMS, THRESHOLD, TICK, Scene, set_scene
 
-MARKET = "deribit_2026-02-05"
-"""Recorded in the crash of February 2026."""
-MEMBERS, THRESHOLD = 5, 3
-TERMS = DefaultTerms(lease=3_600, grace=600)
-TICK = 300
-"""Seconds between two ticks: the most by which one advances the clock."""
-FINAL = 80
-"""Blocks after which Anvil calls one final, and some."""
 BOND_USD6 = 50 * USD6
 PERPETUAL = "BTC-PERPETUAL"
-STEPS = 6
+FINAL = 80
+"""Blocks after which Anvil calls one final, and some."""
+LOTS = 95
+"""That the account which the crash leaves short has bought: a little less than its money carries."""
+FALL = 0.23
+"""Share of every price that the crash takes."""
+OPTION_LOTS = 2
+"""Of the put and of the call that expire."""
+AVERAGED, DRIFT = 6, 0.002
+"""Epochs by whose mean prices an expiry is settled, one a tick, and the share by which prices rise in each."""
+GAS_OF = ("freeze", "reveal", "bid", "sell_part", "rekey", "roll")
+"""Steps whose gas the report gives."""
+STEPS = 8
 """Progress steps of `run_default`, for the bar."""
-
-
-@dataclass
-class Scene:
-    """A venue with a committee, and what happened on it."""
-
-    venue: LocalVenue
-    desk: DefaultDesk
-    shares: list[MemberShare]
-    happened: list[dict[str, Any]] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
-    _since: float = field(default_factory=time.perf_counter)
-
-    def note(self, name: str, receipt: Receipt) -> Receipt:
-        """A step with its gas, and the seconds since the last one, proving included."""
-        now = time.perf_counter()
-        self.happened.append({"name": name, "gas": receipt.gas_used, "seconds": round(now - self._since, 3)})
-        self._since = now
-        return receipt
-
-    def wait(self, seconds: int) -> None:
-        """Lets time pass; the publishers post an epoch."""
-        self.venue.chain.travel(seconds)
-        self.venue.post_epoch(with_snapshot=False)
-
-    def tick(self, count: int) -> None:
-        """So many ticks of the clock of deadlines, each after an epoch."""
-        for _ in range(count):
-            self.wait(TICK)
-            self.desk.tick()
-
-    def get_status(self, trader: Trader) -> Status:
-        """Of the trader's account."""
-        return self.venue.contracts.house.get_account(trader.id).status
-
-
-def hold_ceremony() -> list[MemberShare]:
-    """A committee's shares, all in this process: for a demo only."""
-    identities = [Identity.create() for _ in range(MEMBERS)]
-    roster = Roster(tuple(identity.public for identity in identities), THRESHOLD)
-    ceremony = Ceremony(bytes(32), roster)
-    dealers = [Dealer(ceremony, member, identities[member - 1], None) for member in ceremony.dealers]
-    receivers = [Receiver(ceremony, member, identities[member - 1]) for member in ceremony.receivers.members]
-    board = Board(ceremony)
-    for dealer in dealers:
-        board.post(dealer.pledge())
-    for dealer in dealers:
-        board.post(dealer.deal(board))
-    for receiver in receivers:
-        board.post(receiver.judge(board))
-    return [receiver.finish(board) for receiver in receivers]
-
-
-@contextmanager
-def set_scene(keys: VenueKeys) -> Iterator[Scene]:
-    """The recorded market on an Anvil of its own, whose escrow key is a fresh committee's."""
-    shares = hold_ceremony()
-    committee = shares[0].record.public_key
-    constant = compute_committee_constant("open", keys.open.verifying_key, committee, keys.preset)
-    keys = replace(keys, material=replace(keys.material, committee=committee, open_constant=constant))
-    with LocalVenue(to_preset(load_snapshot(MARKET), keys.preset), keys=keys, terms=TERMS) as venue:
-        venue.post_epoch()
-        contracts = venue.contracts
-        address, first = contracts.house.contract.address, contracts.deployment.first_block
-        yield Scene(venue, DefaultDesk(venue.chain, address, venue.domain, first_block=first), shares)
 
 
 def run_default(keys: VenueKeys, steps: Steps) -> dict[str, Any]:
     """The whole story; its report. Raises if anything does not go as claimed."""
     with set_scene(keys) as scene:
         steps.start("opening accounts, trading, posting bonds")
-        victim, sleeper, other, bidder = _open_accounts(scene)
+        victim, sleeper, leveraged, other, bidder = _open_accounts(scene)
         steps.done()
-        _fall_silent(scene, steps, victim, sleeper)
+        _fall_silent(scene, steps, victim, sleeper, leveraged)
         _wake(scene, steps, sleeper)
-        book = _reveal(scene, steps, victim)
-        _auction(scene, steps, victim, bidder, book)
-        _end(scene, steps, [sleeper, other, bidder])
+        steps.start("three members open the second account privately; its positions are revealed")
+        _reveal(scene, victim)
+        steps.done()
+        _auction(scene, steps, victim, bidder)
+        _save(scene, steps, leveraged, bidder)
+        _expire(scene, steps, bidder, other)
+        _end(scene, steps, [sleeper, leveraged, other, bidder])
         return make_report(scene)
 
 
 def _open_accounts(scene: Scene) -> tuple[Trader, ...]:
     venue, contracts = scene.venue, scene.venue.contracts
-    wealth = {"victim": 20_000, "sleeper": 40_000, "other": 90_000, "bidder": 80_000}
+    wealth = {"victim": 20_000, "sleeper": 40_000, "leveraged": 20_000, "other": 90_000, "bidder": 80_000}
     traders = [venue.open(Wallet.create(), cash=usd(dollars), name=name) for name, dollars in wealth.items()]
-    victim, sleeper, other, _ = traders
-    for trader in (victim, sleeper):
-        venue.settle(trader.accept(other.quote(trader.request({PERPETUAL: 3}), taker_pays=usd(0))))
+    victim, sleeper, leveraged, other, bidder = traders
+    mark = float(price_per_lot(venue.snapshot)[venue.snapshot.listing.get(PERPETUAL).slot])
+    for trader, lots, paid in ((victim, 3, 0), (sleeper, 3, 0), (leveraged, LOTS, round(LOTS * mark))):
+        venue.settle(trader.accept(other.quote(trader.request({PERPETUAL: lots}), taker_pays=usd(paid))))
         contracts.cash.mint(venue.submitter, BOND_USD6)
         contracts.cash.approve(contracts.vault.contract.address, BOND_USD6, sender=venue.submitter)
         contracts.vault.fund(scene.desk.get_bond(trader.id), contracts.cash.address, BOND_USD6, sender=venue.submitter)
+    _trade_options(scene, bidder, other, choose_options(venue.snapshot, Coin.BTC), OPTION_LOTS)
     return tuple(traders)
 
 
+def _trade_options(scene: Scene, holder: Trader, writer: Trader, options: Sequence[Instrument], lots: int) -> None:
+    """As many lots of each, at the marks."""
+    prices = price_per_lot(scene.venue.snapshot)
+    paid = usd(round(lots * sum(float(prices[option.slot]) for option in options)))
+    request = holder.request({option.name: lots for option in options})
+    scene.venue.settle(holder.accept(writer.quote(request, taker_pays=paid)))
+
+
 def _fall_silent(scene: Scene, steps: Steps, *traders: Trader) -> None:
-    steps.start("two accounts miss their deadline and are frozen")
+    steps.start("three accounts miss their deadline and are frozen")
     scene.wait(1)
     checkpoint = scene.desk.tick()
     scene.tick((TERMS.lease + TERMS.grace) // TICK + 1)
     for trader in traders:
-        scene.note(f"freeze {trader.name}", scene.desk.freeze(trader.id, checkpoint))
+        scene.note(f"freeze {trader.name}", scene.desk.freeze(trader.id, checkpoint, sender=scene.keeper))
         _require(scene.get_status(trader) is Status.FROZEN, f"{trader.name} is frozen")
     steps.done()
 
 
 def _wake(scene: Scene, steps: Steps, sleeper: Trader) -> None:
-    steps.start("the solvent sleeper wakes, proves its margin and pays the fee")
+    steps.start("a solvent sleeper wakes, proves its margin and pays the fee")
     house, vault, cash = scene.venue.contracts.house, scene.venue.contracts.vault, scene.venue.contracts.cash
     before, bond = house.get_account(sleeper.id).commitment, scene.desk.get_bond(sleeper.id)
     scene.wait(1)
@@ -177,21 +130,20 @@ def _open_privately(scene: Scene, trader: Trader) -> Account:
     return recover_account(trader.id, history, venue.domain, venue.keys.preset, {}, key)
 
 
-def _reveal(scene: Scene, steps: Steps, victim: Trader) -> Book:
-    steps.start("three members open the other account privately; its positions are revealed")
+def _reveal(scene: Scene, trader: Trader) -> Account:
+    """The account, as three members open it, once everybody knows its positions."""
     venue, preset = scene.venue, scene.venue.keys.preset
-    opened = _open_privately(scene, victim)
-    _require(opened == victim.client.account, "the members read the account as it is")
+    opened = _open_privately(scene, trader)
+    _require(opened == trader.client.account, "the members read the account as it is")
     revelation = build_revelation(opened, venue.domain, venue.facts.key_version)
     prover = RevealProver(load_proving_key("reveal", preset, allow_insecure=True), preset)
-    scene.note("reveal", scene.desk.reveal(revelation, prover.prove(revelation).words))
-    steps.done()
-    return scene.desk.read_book(victim.id, preset)
+    scene.note(f"reveal {trader.name}", scene.desk.reveal(revelation, prover.prove(revelation).words))
+    return opened
 
 
-def _auction(scene: Scene, steps: Steps, victim: Trader, bidder: Trader, book: Book) -> None:
+def _auction(scene: Scene, steps: Steps, victim: Trader, bidder: Trader) -> None:
     steps.start("the quorum appraises, the price falls, a bidder takes the book over")
-    venue = scene.venue
+    venue, book = scene.venue, scene.desk.read_book(victim.id, scene.venue.keys.preset)
     scene.tick(TERMS.window // TICK + 1)
     equity = _appraise(scene, victim)
     scene.tick(TERMS.auction // TICK // 2)
@@ -206,9 +158,8 @@ def _auction(scene: Scene, steps: Steps, victim: Trader, bidder: Trader, book: B
     signature = client.wallet.sign(venue.domain, bid.message)
     scene.note("bid", scene.desk.bid(bid, book, venue.get_points(epoch.number), proof.words, signature))
     client.account = bid.after
-    stored = venue.contracts.house.get_account(bidder.id).commitment
     payments = venue.contracts.vault.read_payments(recipient=victim.address)
-    scene.facts["owner_changed"] = stored == bid.after.commitment and scene.get_status(victim) is Status.CLOSED
+    scene.facts["owner_changed"] = scene.is_stored(bidder) and scene.get_status(victim) is Status.CLOSED
     _require(scene.facts["owner_changed"], "the bidder's hidden account holds the book")
     _require(sum(payment.amount for payment in payments) == price, "the former owner is paid the price")
     steps.done()
@@ -223,9 +174,103 @@ def _appraise(scene: Scene, victim: Trader) -> int:
     message = Appraisal(
         account=victim.id, commitment=victim.client.account.commitment, epoch=epoch.number, equity=equity, floor=0
     )
-    signers = sorted(venue.publishers, key=lambda wallet: signer_id(wallet.address))[:3]
-    scene.note("appraise", scene.desk.appraise(message, sign_unchecked(message, signers, venue.domain)))
+    scene.note("appraise", scene.desk.appraise(message, scene.sign(message)))
     return equity
+
+
+def _save(scene: Scene, steps: Steps, leveraged: Trader, buyer: Trader) -> None:
+    steps.start(f"prices fall by {FALL:.0%}; a part of the third account's book is sold, and it keeps the rest")
+    venue, desk, client = scene.venue, scene.desk, leveraged.client
+    scene.move_prices(-FALL)
+    opened = _reveal(scene, leveraged)
+    scene.tick(TERMS.window // TICK + 1)
+    sale = choose_part(House(venue.epoch.data.snapshot), opened.state)
+    if sale is None:
+        raise AssertionError("not so: the account fails maintenance, and a part of its book would redeem it")
+    client.account = _sell_part(scene, opened, buyer, sale)
+    scene.wait(1)
+    scene.note("attest", leveraged.attest())
+    scene.note("redeem", desk.redeem(leveraged.id))
+    _rekey(scene, leveraged)
+    keeps = bool(client.account.state.positions.any()) and scene.is_stored(leveraged)
+    scene.facts["saved_by_partial"] = keeps and scene.get_status(leveraged) is Status.ACTIVE
+    _require(scene.facts["saved_by_partial"], "the owner keeps the rest of the book, under a new key")
+    steps.done()
+
+
+def _sell_part(scene: Scene, seller: Account, buyer: Trader, sale: PartialSale) -> Account:
+    """At the mark; the account without the part."""
+    venue, price = scene.venue, round(sale.mark * USD6)
+    epoch, client = venue.post_epoch(with_snapshot=False).data, buyer.client
+    book = scene.desk.read_book(seller.id, venue.keys.preset)
+    left = build_surrender(seller, sale.part, price)
+    purchase = build_purchase(
+        client.account, book, sale.part, price, left.commitment_new, epoch, domain=venue.domain,
+        key_version=venue.facts.key_version, deadline=venue.deadline,
+    )  # fmt: skip
+    message = purchase.message
+    offer = PartOffer(
+        account=seller.id, commitment=seller.commitment, epoch=epoch.number, part=message.part, floor=sale.floor_usd6
+    )
+    surrender, prover = join_sale(seller, message, venue.domain), venue.keys.provers.transition
+    receipt = SaleDesk(venue.chain, scene.desk.contract.address).sell_part(
+        purchase, book, offer, scene.sign(offer), venue.get_points(epoch.number),
+        (prover.prove(purchase).words, prover.prove(surrender).words), client.wallet.sign(venue.domain, message),
+    )  # fmt: skip
+    scene.note("sell_part", receipt)
+    client.account = purchase.after
+    return surrender.after
+
+
+def _rekey(scene: Scene, trader: Trader) -> None:
+    """The owner moves to a key that the members have not read."""
+    venue, client, preset = scene.venue, trader.client, scene.venue.keys.preset
+    facts = venue.facts
+    move = build_rekeying(
+        client.account, derive_key(client.wallet, venue.domain, trader.id, 1), venue.domain, facts.committee,
+        facts.key_version, venue.deadline,
+    )  # fmt: skip
+    proof = RekeyProver(load_proving_key("rekey", preset, allow_insecure=True), preset).prove(move)
+    desk = RekeyDesk(venue.chain, scene.desk.contract.address)
+    scene.note("rekey", desk.rekey(move, proof.words, client.wallet.sign(venue.domain, move.message)))
+    client.account = move.after
+
+
+def _expire(scene: Scene, steps: Steps, holder: Trader, writer: Trader) -> None:
+    steps.start("a put expires in the money, a call out of it; the next expiry takes their slots")
+    venue = scene.venue
+    put, call = choose_options(venue.snapshot, Coin.BTC)
+    expiry, before = put.expiry or 0, (holder.cash, writer.cash)
+    settlement = settle_expiry(_average(scene, expiry), expiry)
+    venue.chain.travel_to(expiry + 1)
+    step = venue.post_epoch(settlement=settlement, snapshot=list_successors(venue.snapshot, expiry))
+    scene.note("step", step.receipt)
+    for trader in (holder, writer):
+        for receipt in venue.catch_up(trader, least=1):
+            scene.note(f"roll {trader.name}", receipt)
+    pays, nothing = (int(settlement.payoff[option.slot]) for option in (put, call))
+    due = OPTION_LOTS * pays
+    are_paid = (holder.cash - before[0], writer.cash - before[1]) == (due, -due)
+    are_gone = not any(trader.state.positions[[put.slot, call.slot]].any() for trader in (holder, writer))
+    are_stored = scene.is_stored(holder) and scene.is_stored(writer)
+    scene.facts["paid_at_expiry"] = pays > 0 and nothing == 0 and are_paid and are_gone and are_stored
+    _require(scene.facts["paid_at_expiry"], "the put's writer pays its holder, nobody pays for the call, both are gone")
+    followers = [item for item in venue.snapshot.listing.instruments if item and item.slot in (put.slot, call.slot)]
+    _trade_options(scene, holder, writer, followers, lots=1)
+    are_new = all(item.expiry != expiry and holder.state.positions[item.slot] == 1 for item in followers)
+    scene.facts["slots_reused"] = are_new and scene.is_stored(holder)
+    _require(scene.facts["slots_reused"], "the slots of what expired hold what was listed since, and no more")
+    steps.done()
+
+
+def _average(scene: Scene, expiry: int) -> list[MarketSnapshot]:
+    """The markets of the last half hour, by which the expiry is settled; prices rise a little."""
+    venue, markets = scene.venue, []
+    for left in range(AVERAGED, 0, -1):
+        venue.chain.travel_to(expiry - left * TICK)
+        scene.move_prices(DRIFT)
+        markets.append(venue.post_epoch(with_snapshot=False).data.snapshot)
+    return markets
 
 
 def _end(scene: Scene, steps: Steps, traders: list[Trader]) -> None:
@@ -242,10 +287,16 @@ def _end(scene: Scene, steps: Steps, traders: list[Trader]) -> None:
             scene.note(f"roll {trader.name}", receipt)
         scene.note(f"close {trader.name}", trader.close())
         venue.chain.travel(7 * SECONDS_PER_DAY)
-        trader.claim()
+    contracts.house.collect_fees(scene.keeper, sender=scene.keeper)
+    venue.chain.travel(7 * SECONDS_PER_DAY)
+    for recipient in {payment.recipient for payment in contracts.vault.read_payments()}:
+        venue.claim(recipient)
     left = contracts.vault.get_held(contracts.cash.address) - scene.desk.get_surplus()
-    scene.facts["all_exited_after_wind_down"] = left == 0
-    _require(left == 0, "nothing but the surplus is left for the accounts")
+    are_closed = all(scene.get_status(trader) is Status.CLOSED for trader in traders)
+    is_paid = left == 0 and not contracts.vault.read_payments()
+    scene.facts["all_exited_after_wind_down"] = are_closed and is_paid
+    _require(are_closed, "every account is closed")
+    _require(is_paid, f"owners, former owners and keeper have all but the surplus: {left} micro-dollars are left")
     steps.done()
 
 
@@ -261,8 +312,7 @@ def make_report(scene: Scene) -> dict[str, Any]:
         "market": MARKET,
         "preset": scene.venue.keys.preset.name,
         "steps": scene.happened,
-        "gas": {name: gas[name] for name in ("freeze", "reveal", "bid", "roll")},
+        "gas": {name: gas[name] for name in GAS_OF},
         **scene.facts,
-        "saved_by_partial": None,
         "index_after_shortfall": None,
     }

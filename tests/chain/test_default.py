@@ -17,7 +17,7 @@ from zkmargin.contracts.default_terms import DefaultTerms
 from zkmargin.contracts.errors import FreezeNotFinal, Reverted
 from zkmargin.contracts.key_material import KeyMaterial
 from zkmargin.contracts.local_venue import LocalVenue
-from zkmargin.contracts.messages import sign_unchecked, signer_id
+from zkmargin.contracts.messages import sign_unchecked
 from zkmargin.contracts.rekey_desk import RekeyDesk
 from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.contracts.trading import Trader
@@ -156,8 +156,7 @@ class Stage:
 
     def sign(self, message):
         """By three publishers."""
-        signers = sorted(self.venue.publishers, key=lambda wallet: signer_id(wallet.address))[:3]
-        return sign_unchecked(message, signers, self.venue.domain)
+        return sign_unchecked(message, self.venue.publishers[:3], self.venue.domain)
 
     def rekey(self, trader: Trader, account: Account):
         """The owner's account under its next key; gives the gas."""
