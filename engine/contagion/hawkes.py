@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from zkmargin.engine.errors import OutOfRange
 from zkmargin.engine.units import require_in_range
@@ -98,6 +97,8 @@ def fit_hawkes(events: np.ndarray, horizon: float, least_decay: float = 0.0) -> 
     least_decay : float
         Smallest beta: bounds the memory, or a slowly moving base rate would be read as self-excitation.
     """
+    from scipy.optimize import minimize
+
     events = _checked(events, horizon)
     require_in_range("least decay", least_decay, 0.0, 1e300)
     require_in_range("events", len(events), 5, np.inf)

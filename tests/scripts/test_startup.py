@@ -37,7 +37,7 @@ def test_help_imports_nothing_that_computes(arguments):
 def test_margin_imports_no_chain_and_no_proof():
     imported = find_imported("margin", "--portfolio", "short_strangle", "--json")
     assert "numpy" in imported
-    assert not imported & {"arch", "sklearn", "matplotlib", "web3", "eth_account", "py_ecc", "solcx"}
+    assert not imported & {"scipy", "arch", "sklearn", "matplotlib", "web3", "eth_account", "py_ecc", "solcx"}
 
 
 def test_proving_imports_no_chain():
