@@ -7,18 +7,21 @@ import { createProver } from "./prover.mjs";
 const [module, r1cs, zkey, digest, wtns, runs] = process.argv.slice(2);
 const seconds = {};
 
-function timed(name, work) {
+async function timed(name, work) {
   const start = performance.now();
-  const result = work();
+  const result = await work();
   (seconds[name] ??= []).push((performance.now() - start) / 1e3);
   return result;
 }
 
 const prover = await createProver(await WebAssembly.compile(readFileSync(module)));
-timed("circuit", () => prover.loadCircuit(readFileSync(r1cs)));
+await timed("circuit", () => prover.loadCircuit(readFileSync(r1cs)));
 const key = readFileSync(zkey);
-timed("key", () => (digest === "new" ? prover.loadKey(key) : prover.loadKnownKey(key, Buffer.from(digest, "hex"))));
+await timed("key", () =>
+  digest === "new" ? prover.loadKey(key) : prover.loadKnownKey(key, Buffer.from(digest, "hex")),
+);
 const witness = readFileSync(wtns);
-const proofs = Array.from({ length: Number(runs) }, () => timed("prove", () => prover.prove(witness)));
+const proofs = [];
+while (proofs.length < Number(runs)) proofs.push(await timed("prove", () => prover.prove(witness)));
 const words = proofs.map((proof) => Buffer.from(proof).toString("hex"));
 console.log(JSON.stringify({ proofs: words, seconds, memory_bytes: prover.memory() }));

@@ -6,7 +6,6 @@ Rust needs the target `wasm32-unknown-unknown`, which `make wasm-target` install
 import hashlib
 import json
 import subprocess
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,34 +15,18 @@ from tests.prover.groth16.test_witness import compute_stated_witness, compute_tr
 from tests.support.native_cases import load_key, make_small_key
 from zkmargin.prover.groth16.proof import Proof, verify_native
 from zkmargin.prover.paths import BUILD
+from zkmargin.scripts.measure.wasm import build_module
 
 ROOT = Path(__file__).parents[3]
-TARGET = "wasm32-unknown-unknown"
 FACE = ROOT / "prover/wasm"
 
 pytestmark = pytest.mark.slow
 
 
-@cache
-def build_module() -> Path:
-    """The module, in the workspace's target folder for tests."""
-    folder = BUILD / "tests/wasm"
-    command = ["cargo", "build", "--release", "--locked", "--quiet", "--package", "zkmargin-wasm", "--target", TARGET]
-    built = subprocess.run(
-        [*command, "--target-dir", str(folder)],
-        cwd=ROOT / "prover/native",
-        timeout=900,
-        capture_output=True,
-        text=True,
-    )
-    assert built.returncode == 0, f"`make wasm-target` installs the target: {built.stderr}"
-    return folder / TARGET / "release/zkmargin_wasm.wasm"
-
-
 def run_node(folder: Path, r1cs: Path, zkey: bytes, digest: str, wtns: bytes) -> subprocess.CompletedProcess[str]:
     (folder / "key.zkey").write_bytes(zkey)
     (folder / "witness.wtns").write_bytes(wtns)
-    files = [build_module(), r1cs, folder / "key.zkey", digest, folder / "witness.wtns", 2]
+    files = [build_module(BUILD / "wasm"), r1cs, folder / "key.zkey", digest, folder / "witness.wtns", 2]
     command = ["node", str(FACE / "prove.mjs"), *map(str, files)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 

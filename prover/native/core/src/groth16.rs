@@ -65,6 +65,12 @@ impl ProvingKey {
         Self::new(Zkey::parse_known(zkey, digest, &circuit)?, circuit, policy)
     }
 
+    /// # Errors
+    /// As `Zkey::parse_trusted`.
+    pub fn load_trusted(zkey: &[u8], circuit: Arc<R1cs>, policy: Option<usize>) -> Result<Self> {
+        Self::new(Zkey::parse_trusted(zkey, &circuit)?, circuit, policy)
+    }
+
     fn new(key: Zkey, circuit: Arc<R1cs>, policy: Option<usize>) -> Result<Self> {
         let first_private = circuit.n_public() as u32 + 1;
         let a_wires: Vec<u32> = nonzero(&key.a).into_iter().filter(|w| *w == 0 || *w >= first_private).collect();
