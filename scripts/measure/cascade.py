@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from zkmargin.engine.simulation.experiment import compare_with_october, run_scenario
@@ -16,6 +14,7 @@ from zkmargin.engine.simulation.position_sizing import RULES
 from zkmargin.engine.simulation.scenarios import OCTOBER, SCENARIOS, get_scenarios, override
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.simulate import to_document
+from zkmargin.scripts.measure.output import add_output, put_out
 
 SEEDS = 200
 ALL = "all"
@@ -58,7 +57,7 @@ def _round(value: Any) -> Any:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and write the document where asked or print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     options = parser.parse_args(arguments)
     with console.show_steps((len(SCENARIOS) + len(CHANGES)) * len(RULES)) as steps:
 
@@ -67,10 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
             steps.done()
 
         document = measure(say)
-    if options.output is None:
-        console.print_json(document)
-    else:
-        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    put_out(document, options.output)
 
 
 if __name__ == "__main__":

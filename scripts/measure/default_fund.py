@@ -16,8 +16,8 @@ from zkmargin.engine.backtest.default_fund import compute_cover, find_uncovered
 from zkmargin.engine.house import House
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.presets import Coin
-from zkmargin.scripts.cli import console
 from zkmargin.scripts.cli.options import DEFAULT_MARKET
+from zkmargin.scripts.measure.output import add_output, put_out
 
 LEDGER = Path(__file__).parents[2] / "costs/backtest.json"
 MODELS = ("house_initial", "house_maintenance")
@@ -48,13 +48,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--market", default=DEFAULT_MARKET)
     parser.add_argument("--crash", default="March 2020")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     options = parser.parse_args()
     document = measure(options.market, options.crash)
-    if options.output is None:
-        console.print_json(document)
-    else:
-        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    put_out(document, options.output)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.engine.units import DAYS_PER_YEAR
 from zkmargin.scripts.cli import console
 from zkmargin.scripts.derive.scenarios import MARKETS as TRAINING
+from zkmargin.scripts.measure.output import add_output
 from zkmargin.scripts.measure.shortfall import SEEDS, MarketFigures
 
 RESERVED = 5
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
         epilog="Example: python -m zkmargin.scripts.measure.held_out --markets ~/markets",
     )
     parser.add_argument("--markets", type=Path, required=True, help="folder of market files, named by time")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     options = parser.parse_args(arguments)
     rows = get_preset("standard").excess_rows
     snapshots, refused = load_markets(find_markets(options.markets))

@@ -9,7 +9,6 @@ ES_reduced). Over-ask is margin / (K + max(grid, ES_full)) - 1.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ import numpy as np
 
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import get_preset
-from zkmargin.scripts.cli import console
 from zkmargin.scripts.measure.held_out import find_markets, load_markets
+from zkmargin.scripts.measure.output import add_output, put_out
 from zkmargin.scripts.measure.shortfall import SEEDS, MarketFigures
 
 MULTIPLIERS = (1.0, 1.0655, 1.1, 1.2, 1.25, 1.3, 1.4)
@@ -63,17 +62,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, and write the document where asked or print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markets", type=Path, required=True, help="folder of market files, named by time")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     options = parser.parse_args(arguments)
     rows = get_preset("standard").excess_rows
     markets, _ = load_markets(find_markets(options.markets))
     command = "python -m zkmargin.scripts.measure.multipliers --markets MARKETS_FOLDER --output costs/multipliers.json"
     document = {"command": command, "seed": SEEDS[0], "markets": len(markets)}
     document["multipliers"] = measure(markets.values(), rows)
-    if options.output is None:
-        console.print_json(document)
-    else:
-        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    put_out(document, options.output)
 
 
 if __name__ == "__main__":

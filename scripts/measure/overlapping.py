@@ -10,7 +10,6 @@ compared with what they lost until the chain nearest to two days later. Windows 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -34,6 +33,7 @@ from zkmargin.engine.margin.parameters import LEVELS, load_parameters
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from zkmargin.scripts.derive.readers import read_collector
+from zkmargin.scripts.measure.output import write_document
 
 HELD, SLACK = 2 * SECONDS_PER_DAY, 4 * SECONDS_PER_HOUR
 """Seconds that a window lasts, and by how much its end may miss that."""
@@ -177,7 +177,7 @@ def main() -> None:
         "parameters": load_parameters().name,
         **summarise(records),
     }
-    options.output.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_document(summary, options.output)
 
 
 if __name__ == "__main__":

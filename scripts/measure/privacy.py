@@ -17,11 +17,9 @@ the direction is leaked must give it away, and labels that are shuffled must giv
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +40,7 @@ from zkmargin.engine.presets import get_preset
 from zkmargin.engine.simulation.statistics import Bootstrap
 from zkmargin.engine.units import USD6
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.measure.output import add_output, write_document
 
 MARKET, SEED = "deribit_2026-08-22", 14
 VENUES, ACCOUNTS, DAYS = 16, 60, 40
@@ -421,13 +420,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--venues", type=int, default=VENUES)
     parser.add_argument("--accounts", type=int, default=ACCOUNTS, help="of a venue; a multiple of 4")
     parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     options = parser.parse_args(arguments)
     with console.show_steps(len(HABITS) + 2) as steps:
         document = measure(options.venues, options.accounts, options.days, steps)
     command = "python -m zkmargin.scripts.measure.privacy --output costs/privacy.json"
     if options.output is not None:
-        options.output.write_text(json.dumps({"command": command, **document}, indent=1) + "\n", encoding="utf-8")
+        write_document({"command": command, **document}, options.output)
     console.print_json(document)
 
 

@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +36,7 @@ from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import PRESETS, Coin, get_preset
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.measure.output import add_output, write_document
 
 MARKETS = ("deribit_2026-08-22", "deribit_2025-12-30", "deribit_2026-02-05")
 HELD_OUT = "deribit_2026-02-05"
@@ -244,7 +243,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     choices = sorted(preset.excess_rows for preset in PRESETS.values())
     parser.add_argument("--rows", type=int, nargs="+", default=choices, choices=choices, help="numbers of excess rows")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args(arguments)
     with console.show_steps(len(options.rows) * len(MARKETS)) as steps:
@@ -255,7 +254,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         document = measure(options.rows, say)
     if options.output is not None:
-        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        write_document(document, options.output)
     if options.json:
         console.print_json(document)
         return

@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-from pathlib import Path
 from typing import Any
 
 from zkmargin.engine.market.file import load_observations, load_snapshot
 from zkmargin.engine.market.svi_fit import fit_coin
 from zkmargin.engine.units import SECONDS_PER_DAY
-from zkmargin.scripts.cli import console
+from zkmargin.scripts.measure.output import add_output, put_out
 
 MARKETS = ("deribit_2026-08-22", "deribit_2026-02-05", "deribit_2025-12-30")
 
@@ -39,14 +37,11 @@ def measure_market(name: str) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and write the document where asked or print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     options = parser.parse_args(arguments)
     command = "python -m zkmargin.scripts.measure.surface --output costs/surface.json"
     document = {"command": command, "markets": {name: measure_market(name) for name in MARKETS}}
-    if options.output is None:
-        console.print_json(document)
-    else:
-        options.output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    put_out(document, options.output)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,10 @@ days pass before, with prices and volatilities as they are: a listing gets neare
 """
 
 import argparse
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise, product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +34,7 @@ from zkmargin.engine.policy.record import Policy
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import DAYS_PER_YEAR, SECONDS_PER_DAY
 from zkmargin.scripts.cli import console
+from zkmargin.scripts.measure.output import add_output, write_document
 
 EQUITY = 1e6
 """US dollars."""
@@ -283,7 +282,7 @@ def main() -> None:
         "--market", nargs="+", help="shipped markets' names or JSON files' paths; those of the document"
     )
     parser.add_argument("--later", type=float, default=0.0, help="days that pass in the markets named before")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    add_output(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     chosen = parser.parse_args()
     command = "python -m zkmargin.scripts.measure.worst_accepted_book --output costs/worst_accepted_book.json"
@@ -294,7 +293,7 @@ def main() -> None:
     }
     found = {"command": command, "markets": markets}
     if chosen.output is not None:
-        chosen.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_document(found, chosen.output)
     if chosen.json:
         console.print_json(found)
         return
