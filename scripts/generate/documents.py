@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zkmargin.scripts.generate import figures, model_fixtures, tables
+from zkmargin.scripts.generate import figures, model_fixtures, tables, times
 from zkmargin.scripts.generate.blocks import replace_block
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +30,7 @@ DOCUMENTS: dict[str, dict[str, Callable[[Ledgers], str]]] = {
     },
     "docs/privacy.md": {"observer": tables.render_observer},
     "docs/proof-systems.md": {"backends": tables.render_backends},
+    "docs/prover.md": {"times": times.render_times},
     "docs/surface.md": {"fits": tables.render_fits},
 }
 """Path, name of the block, and what writes it."""

@@ -4,7 +4,8 @@
 
 Compiler, set-up and prover each run in a process of their own, whose peak memory is its own. Circuits and keys are made
 afresh in a folder below `build/` that is removed afterwards. With `--write` the figures go into the ledger
-`costs/prover.json` under `scaling`, beside those of `zkmargin bench`.
+`costs/prover.json` under `scaling`, beside those of `zkmargin bench`, or with `ZKMARGIN_NATIVE=scalar` in the
+environment under `scaling_scalar`: the path without vector units.
 """
 
 import argparse
@@ -33,6 +34,8 @@ from zkmargin.scripts.cli.bench_prover import make_case
 from zkmargin.scripts.measure.ledger import LEDGER, put
 
 RUNS = 3
+NATIVE, SCALAR = "ZKMARGIN_NATIVE", "scalar"
+"""The variable that chooses a path, and the one without vector units."""
 STAGES = ("compile", "set_up", "run")
 
 
@@ -130,14 +133,12 @@ def _run_alone(stage: str, preset: str, folder: str) -> tuple[dict[str, int | fl
 
 
 def write_ledger(figures: dict[str, dict[str, int | float]], ledger: Path = LEDGER) -> None:
-    """Puts the figures of one run into the ledger as its `scaling`."""
-    about = {
-        "command": " ".join(
-            ["python -m zkmargin.scripts.measure.presets", *(f"--preset {name}" for name in figures), "--write"]
-        ),
-        "cores": os.cpu_count(),
-    }
-    put({"scaling": {**about, **figures}}, ledger)
+    """Puts the figures of one run into the ledger as its `scaling`, or `scaling_scalar`."""
+    command = ["python -m zkmargin.scripts.measure.presets", *(f"--preset {name}" for name in figures), "--write"]
+    key = "scaling"
+    if os.environ.get(NATIVE) == SCALAR:
+        key, command = "scaling_scalar", [f"{NATIVE}={SCALAR}", *command]
+    put({key: {"command": " ".join(command), "cores": os.cpu_count(), **figures}}, ledger)
 
 
 def main(arguments: list[str] | None = None) -> None:

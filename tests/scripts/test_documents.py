@@ -8,6 +8,7 @@ from zkmargin.scripts.generate import tables
 from zkmargin.scripts.generate.blocks import MarkersMissing, make_markers, replace_block
 from zkmargin.scripts.generate.documents import DOCUMENTS, ROOT, load_ledgers, replace_blocks
 from zkmargin.scripts.generate.figures import render_figures, render_target
+from zkmargin.scripts.generate.times import render_times
 from zkmargin.scripts.measure.held_out import summarise
 
 LEDGERS = load_ledgers()
@@ -51,6 +52,7 @@ def test_a_block_shows_the_ledgers(path, name):
         ("docs/models.md", "shipped markets", (*SEARCHED, "worst_ratio"), 77.77, "77.77"),
         ("docs/models.md", "sample error", ("shortfall", "bootstrap", "relative_standard_deviation"), 0.777, "77.7%"),
         ("docs/models.md", "netting quantiles", ("shortfall", "netting", "q99_at_model_volatility"), 0.777, "77.7%"),
+        ("docs/prover.md", "times", ("prover", "wasm", "load_known_s"), 7.77, "| 7.77 s, missed | 0.3 s |"),
         ("docs/surface.md", "fits", ("surface", "markets", "deribit_2026-08-22", "repaired"), 77, "| 77 |"),
     ],
 )  # fmt: skip
@@ -64,6 +66,14 @@ def test_a_ledger_that_moved_makes_the_document_stale(path, name, key, value, sh
     body = DOCUMENTS[path][name](moved)
     assert shown not in TEXTS[path] and shown in body
     assert replace_block(TEXTS[path], name, body) != TEXTS[path]
+
+
+def test_a_target_that_is_missed_by_little_is_missed():
+    moved = copy.deepcopy(LEDGERS)
+    moved["prover"]["standard"]["prove_s"] = 0.1501
+    assert "| prove `standard` | 0.15 s, missed | 0.15 s |" in render_times(moved)
+    moved["prover"]["standard"]["prove_s"] = 0.15
+    assert "| prove `standard` | 0.15 s | 0.15 s |" in render_times(moved)
 
 
 def test_the_target_is_met_or_missed_as_measured():

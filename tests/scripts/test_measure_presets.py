@@ -23,6 +23,8 @@ def test_the_ledgers_agree_on_the_sizes():
             name: exact[preset]["transition"][name] for name in SIZES
         }
         assert min(value for name, value in measured[preset].items() if name.endswith("_s")) > 0
+    scalar = json.loads(measure_ledger.LEDGER.read_text())["scaling_scalar"]["wide"]
+    assert {name: scalar[name] for name in SIZES} == {name: exact["wide"]["transition"][name] for name in SIZES}
 
 
 @pytest.mark.parametrize("preset", ["mini", "standard"])
@@ -47,6 +49,16 @@ def test_writing_keeps_what_others_wrote(tmp_path):
     scaling = document["scaling"]
     assert "xl" not in scaling and scaling["wide"] == {"prove_s": 2}, "figures of one run, not of two machines"
     assert scaling["command"] == "python -m zkmargin.scripts.measure.presets --preset wide --write"
+
+
+def test_the_path_without_vector_units_has_a_place_of_its_own(tmp_path, monkeypatch):
+    ledger = tmp_path / "prover.json"
+    ledger.write_text(json.dumps({"scaling": {"wide": {"prove_s": 1}}}))
+    monkeypatch.setenv("ZKMARGIN_NATIVE", "scalar")
+    measure_presets.write_ledger({"wide": {"prove_s": 2}}, ledger)
+    document = json.loads(ledger.read_text())
+    assert document["scaling"] == {"wide": {"prove_s": 1}} and document["scaling_scalar"]["wide"] == {"prove_s": 2}
+    assert document["scaling_scalar"]["command"].startswith("ZKMARGIN_NATIVE=scalar python -m ")
 
 
 @pytest.mark.parametrize("key", [None, "peers"])
