@@ -1,7 +1,7 @@
 """Runs every attack and writes build/soundness.json: `make soundness`. With names, only those, for a look.
 
 `--policies`, `--witnesses`: how many; the numbers of the full run by default. `--write` puts the counts of the attacks
-that were named, and the commit, into the ledger `costs/soundness.json`.
+that ran, and the commit, into the ledger `costs/soundness.json`.
 """
 
 from __future__ import annotations
@@ -97,12 +97,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="put the counts into the ledger")
     given = parser.parse_args(arguments)
     report: dict[str, int] = {}
+    commit = read_commit() if given.write else ""  # before the ledger differs from it
     for name in given.attacks or ATTACKS:
         counts = ATTACKS[name](given)
         report |= counts
         print(json.dumps(report), flush=True)
         if given.write:
-            put({name: {"commit": read_commit(), **counts}}, LEDGER)
+            put({name: {"commit": commit, **counts}}, LEDGER)
     if set(given.attacks or ATTACKS) == set(ATTACKS):
         write_whole(REPORT, json.dumps(report, indent=2) + "\n")
     wrong = ("unexplained", "terms_unexplained", "ends_open", "accepted", "policies_cheated")
