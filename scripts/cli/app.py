@@ -3,6 +3,7 @@
 The modules of the commands import only what declares their options; what a command works with, it imports when it runs.
 """
 
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Annotated, NoReturn
@@ -113,12 +114,16 @@ def start(
 
 
 def run() -> None:
-    """Run the command; an error of the project or of a file, and a package that is not installed, is one line on
-    stderr, with --json also a document on stdout, and exit code 1; passes Ctrl-C on."""
+    """Run the command; an error of the project or of a file, a package that is not installed, and a compiler or snarkjs
+    that does not end in time, is one line on stderr, with --json also a document on stdout, and exit code 1; passes
+    Ctrl-C on."""
     try:
         app(standalone_mode=True)
     except (ZkMarginError, OSError) as error:
         _fail(error, str(error))
+    except subprocess.TimeoutExpired as error:
+        tool = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd[:2]))
+        _fail(error, f"{tool} took more than {error.timeout:g} seconds and was ended")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == __name__.split(".")[0]:
             raise  # of the project itself: a fault, not an extra that is left out

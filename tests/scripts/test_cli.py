@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.cli import run_command
 from tests.support.schemas import check_document
+from zkmargin.scripts.cli import bench_backends
 from zkmargin.scripts.setup import set_up
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +103,17 @@ def test_a_missing_module_of_the_project_is_a_fault_and_no_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "zkmargin.venue.relay.server", None)
     with pytest.raises(ModuleNotFoundError, match=r"zkmargin\.venue\.relay\.server"):
         run_command("relay", "serve")
+
+
+def test_a_tool_that_does_not_end_in_time_is_one_line(monkeypatch, tmp_path):
+    def wait(*_):
+        raise subprocess.TimeoutExpired(["node", "backends.mjs", "and more"], 3_600)
+
+    monkeypatch.setattr(bench_backends, "measure", wait)
+    shown = run_command("bench", "backends", "--powers", str(tmp_path / "none.ptau"), "--json")
+    text = "node backends.mjs took more than 3600 seconds and was ended"
+    assert shown.returncode == 1 and shown.stderr.splitlines()[-1] == f"error TimeoutExpired: {text}"
+    assert json.loads(shown.stdout)["error"] == {"name": "TimeoutExpired", "text": text, "exit_code": 1}
 
 
 def test_the_version_is_the_packages():
