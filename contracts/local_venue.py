@@ -85,6 +85,8 @@ class LocalVenue(Venue):
         By default those that `zkmargin setup` made for the market's preset.
     terms : DefaultTerms, optional
         Of defaults.
+    settlement_delay : int
+        As `deploy` has it, seconds; none by default.
     chain : Chain, optional
         A development chain that runs; by default an Anvil of this venue's own, whose clock starts at the market's time.
 
@@ -103,11 +105,12 @@ class LocalVenue(Venue):
         keys: VenueKeys | None = None,
         chain: Chain | None = None,
         terms: DefaultTerms | None = None,
+        settlement_delay: int = 0,
     ):
         self._resources = ExitStack()
         self.keys = keys or load_venue_keys(snapshot.listing.preset.name)
         self.snapshot = snapshot
-        self._terms = terms
+        self._terms, self._settlement_delay = terms, settlement_delay
         self.latest: LiveEpoch | None = None
         self._live: dict[int, LiveEpoch] = {}
         try:
@@ -129,6 +132,7 @@ class LocalVenue(Venue):
             threshold=THRESHOLD,
             generation=snapshot.listing.generation,
             terms=self._terms,
+            settlement_delay=self._settlement_delay,
         )
         contracts = Contracts(chain, deployment)
         registered = RegisteredKey.find(

@@ -9,6 +9,7 @@ from typing import Any
 
 from zkmargin.committee.decryption import open_escrow
 from zkmargin.contracts.clearing_house import Status
+from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.rekey_desk import RekeyDesk
 from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.contracts.trading import Trader
@@ -245,6 +246,7 @@ def _expire(scene: Scene, steps: Steps, holder: Trader, writer: Trader) -> None:
     venue.chain.travel_to(expiry + 1)
     step = venue.post_epoch(settlement=settlement, snapshot=list_successors(venue.snapshot, expiry))
     scene.note("step", step.receipt)
+    _wait_for_settlement(scene, holder)
     for trader in (holder, writer):
         for receipt in venue.catch_up(trader, least=1):
             scene.note(f"roll {trader.name}", receipt)
@@ -261,6 +263,19 @@ def _expire(scene: Scene, steps: Steps, holder: Trader, writer: Trader) -> None:
     scene.facts["slots_reused"] = are_new and scene.is_stored(holder)
     _require(scene.facts["slots_reused"], "the slots of what expired hold what was listed since, and no more")
     steps.done()
+
+
+def _wait_for_settlement(scene: Scene, trader: Trader) -> None:
+    """Until the guardian's time for a veto is over, before which nobody rolls."""
+    before = trader.client.account
+    try:
+        scene.venue.catch_up(trader, least=1)
+    except Reverted as refusal:
+        _require("SettlementPending" in str(refusal), f"the settlement waits, and not: {refusal}")
+    scene.facts["settlement_waits"] = trader.client.account == before and scene.is_stored(trader)
+    _require(scene.facts["settlement_waits"], "nobody takes a step that may still be vetoed")
+    for _ in range(scene.venue.contracts.oracle.get_settlement_delay() // TICK + 1):
+        scene.wait(TICK)
 
 
 def _average(scene: Scene, expiry: int) -> list[MarketSnapshot]:
@@ -282,6 +297,7 @@ def _end(scene: Scene, steps: Steps, traders: list[Trader]) -> None:
     oracle.give_notice()
     venue.chain.travel(3 * SECONDS_PER_DAY + 1)
     scene.note("end", oracle.end())
+    venue.chain.travel(oracle.get_settlement_delay())
     for trader in traders:
         for receipt in venue.catch_up(trader, least=1):
             scene.note(f"roll {trader.name}", receipt)

@@ -14,6 +14,7 @@ from zkmargin.contracts.chain import Receipt
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.default_desk import DefaultDesk
 from zkmargin.contracts.default_terms import DefaultTerms
+from zkmargin.contracts.deploy import LEAST_SETTLEMENT_DELAY
 from zkmargin.contracts.key_material import compute_committee_constant
 from zkmargin.contracts.local_venue import THRESHOLD as QUORUM
 from zkmargin.contracts.local_venue import LocalVenue
@@ -95,7 +96,8 @@ def set_scene(keys: VenueKeys) -> Iterator[Scene]:
     committee = shares[0].record.public_key
     constant = compute_committee_constant("open", keys.open.verifying_key, committee, keys.preset)
     keys = replace(keys, material=replace(keys.material, committee=committee, open_constant=constant))
-    with LocalVenue(to_preset(load_snapshot(MARKET), keys.preset), keys=keys, terms=TERMS) as venue:
+    market = to_preset(load_snapshot(MARKET), keys.preset)
+    with LocalVenue(market, keys=keys, terms=TERMS, settlement_delay=LEAST_SETTLEMENT_DELAY) as venue:
         venue.post_epoch()
         contracts = venue.contracts
         address, first = contracts.house.contract.address, contracts.deployment.first_block
