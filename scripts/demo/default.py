@@ -1,56 +1,47 @@
 """Accounts that fall silent, and then the publishers: a book finds a new owner, a solvent sleeper pays the fee and
-nothing else, the sale of a part saves an account that a crash left short, options expire in and out of the money and
-their slots list new ones, and the venue ends with everyone paid."""
+nothing else, the sale of a part saves an account that a crash left short, the surplus pays what another one's book
+lacks, options expire in and out of the money and their slots list new ones, and the venue ends with everyone paid."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from zkmargin.committee.decryption import open_escrow
 from zkmargin.contracts.clearing_house import Status
 from zkmargin.contracts.errors import Reverted
-from zkmargin.contracts.rekey_desk import RekeyDesk
-from zkmargin.contracts.sale_desk import SaleDesk
 from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import VenueKeys
-from zkmargin.engine.desk.partial_sale import PartialSale, choose_part
-from zkmargin.engine.epoch.liquidation import liquidate
+from zkmargin.engine.desk.partial_sale import choose_part
 from zkmargin.engine.house import House
 from zkmargin.engine.market.instruments import Instrument
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, USD6, usd
-from zkmargin.prover.account.account import Account, derive_key
-from zkmargin.prover.account.recovery import recover_account
-from zkmargin.prover.actions.bidding import build_bid
-from zkmargin.prover.actions.part_sale import build_purchase, build_surrender, join_sale
-from zkmargin.prover.actions.rekeying import build_rekeying
-from zkmargin.prover.actions.revelation import build_revelation
-from zkmargin.prover.groth16.keys import load_proving_key
-from zkmargin.prover.groth16.provers import RekeyProver, RevealProver
-from zkmargin.prover.messages.records import Appraisal, PartOffer
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.scripts.cli.console import Steps
 from zkmargin.scripts.demo.expiry import choose_options, list_successors, settle_expiry
-from zkmargin.scripts.demo.scene import MARKET, TERMS, THRESHOLD, TICK, Scene, set_scene
+from zkmargin.scripts.demo.handling import appraise, rekey, reveal, sell_part, take_over
+from zkmargin.scripts.demo.scene import MARKET, TERMS, TICK, Scene, require, set_scene
 
 BOND_USD6 = 50 * USD6
 PERPETUAL = "BTC-PERPETUAL"
-FINAL = 80
-"""Blocks after which Anvil calls one final, and some."""
+WEALTH_USD = {
+    "victim": 20_000, "sleeper": 40_000, "leveraged": 20_000, "drowned": 20_000, "other": 150_000, "bidder": 80_000
+}  # fmt: skip
+"""What each account opens with."""
 LOTS = 95
-"""That the account which the crash leaves short has bought: a little less than its money carries."""
-FALL = 0.23
-"""Share of every price that the crash takes."""
+"""That the two accounts which the crash leaves short have bought: a little less than their money carries."""
+FALL, FURTHER_FALL = 0.23, 0.16
+"""Share of every price that the crash takes, and of what is left afterwards."""
+INSURANCE_USD6 = 5_000 * USD6
 OPTION_LOTS = 2
 """Of the put and of the call that expire."""
 AVERAGED, DRIFT = 6, 0.002
 """Epochs by whose mean prices an expiry is settled, one a tick, and the share by which prices rise in each."""
 GAS_OF = ("freeze", "reveal", "bid", "sell_part", "rekey", "roll")
 """Steps whose gas the report gives."""
-STEPS = 8
+STEPS = 9
 """Progress steps of `run_default`, for the bar."""
 
 
@@ -58,31 +49,30 @@ def run_default(keys: VenueKeys, steps: Steps) -> dict[str, Any]:
     """The whole story; its report. Raises if anything does not go as claimed."""
     with set_scene(keys) as scene:
         steps.start("opening accounts, trading, posting bonds")
-        victim, sleeper, leveraged, other, bidder = _open_accounts(scene)
+        victim, sleeper, leveraged, drowned, other, bidder = _open_accounts(scene)
         steps.done()
-        _fall_silent(scene, steps, victim, sleeper, leveraged)
+        _fall_silent(scene, steps, victim, sleeper, leveraged, drowned)
         _wake(scene, steps, sleeper)
         steps.start("three members open the second account privately; its positions are revealed")
-        _reveal(scene, victim)
+        reveal(scene, victim)
         steps.done()
         _auction(scene, steps, victim, bidder)
         _save(scene, steps, leveraged, bidder)
+        _insure(scene, steps, drowned, bidder)
         _expire(scene, steps, bidder, other)
         _end(scene, steps, [sleeper, leveraged, other, bidder])
         return make_report(scene)
 
 
 def _open_accounts(scene: Scene) -> tuple[Trader, ...]:
-    venue, contracts = scene.venue, scene.venue.contracts
-    wealth = {"victim": 20_000, "sleeper": 40_000, "leveraged": 20_000, "other": 90_000, "bidder": 80_000}
-    traders = [venue.open(Wallet.create(), cash=usd(dollars), name=name) for name, dollars in wealth.items()]
-    victim, sleeper, leveraged, other, bidder = traders
+    venue = scene.venue
+    traders = [venue.open(Wallet.create(), cash=usd(dollars), name=name) for name, dollars in WEALTH_USD.items()]
+    victim, sleeper, leveraged, drowned, other, bidder = traders
     mark = float(price_per_lot(venue.snapshot)[venue.snapshot.listing.get(PERPETUAL).slot])
-    for trader, lots, paid in ((victim, 3, 0), (sleeper, 3, 0), (leveraged, LOTS, round(LOTS * mark))):
+    bought = round(LOTS * mark)
+    for trader, lots, paid in ((victim, 3, 0), (sleeper, 3, 0), (leveraged, LOTS, bought), (drowned, LOTS, bought)):
         venue.settle(trader.accept(other.quote(trader.request({PERPETUAL: lots}), taker_pays=usd(paid))))
-        contracts.cash.mint(venue.submitter, BOND_USD6)
-        contracts.cash.approve(contracts.vault.contract.address, BOND_USD6, sender=venue.submitter)
-        contracts.vault.fund(scene.desk.get_bond(trader.id), contracts.cash.address, BOND_USD6, sender=venue.submitter)
+        scene.fund(scene.desk.get_bond(trader.id), BOND_USD6)
     _trade_options(scene, bidder, other, choose_options(venue.snapshot, Coin.BTC), OPTION_LOTS)
     return tuple(traders)
 
@@ -96,13 +86,13 @@ def _trade_options(scene: Scene, holder: Trader, writer: Trader, options: Sequen
 
 
 def _fall_silent(scene: Scene, steps: Steps, *traders: Trader) -> None:
-    steps.start("three accounts miss their deadline and are frozen")
+    steps.start("four accounts miss their deadline and are frozen")
     scene.wait(1)
     checkpoint = scene.desk.tick()
     scene.tick((TERMS.lease + TERMS.grace) // TICK + 1)
     for trader in traders:
         scene.note(f"freeze {trader.name}", scene.desk.freeze(trader.id, checkpoint, sender=scene.keeper))
-        _require(scene.get_status(trader) is Status.FROZEN, f"{trader.name} is frozen")
+        require(scene.get_status(trader) is Status.FROZEN, f"{trader.name} is frozen")
     steps.done()
 
 
@@ -116,125 +106,60 @@ def _wake(scene: Scene, steps: Steps, sleeper: Trader) -> None:
     is_same = house.get_account(sleeper.id).commitment == before
     paid = BOND_USD6 - vault.get_inbox(bond, cash.address) == TERMS.bounty_usd6 + TERMS.late_fee_usd6
     scene.facts["sleeper_paid_only_fee"] = is_same and paid and scene.get_status(sleeper) is Status.ACTIVE
-    _require(scene.facts["sleeper_paid_only_fee"], "the sleeper pays bounty and fee out of its bond, and nothing else")
+    require(scene.facts["sleeper_paid_only_fee"], "the sleeper pays bounty and fee out of its bond, and nothing else")
     steps.done()
-
-
-def _open_privately(scene: Scene, trader: Trader) -> Account:
-    """What three members make of the chain alone."""
-    venue = scene.venue
-    venue.chain.mine(FINAL)
-    request = scene.desk.make_decryption_request(trader.id)
-    shares = [scene.desk.release_share(trader.id, share) for share in scene.shares[:THRESHOLD]]
-    key = open_escrow(scene.shares[0].record, request, shares).key
-    history = venue.contracts.house.read_history()
-    return recover_account(trader.id, history, venue.domain, venue.keys.preset, {}, key)
-
-
-def _reveal(scene: Scene, trader: Trader) -> Account:
-    """The account, as three members open it, once everybody knows its positions."""
-    venue, preset = scene.venue, scene.venue.keys.preset
-    opened = _open_privately(scene, trader)
-    _require(opened == trader.client.account, "the members read the account as it is")
-    revelation = build_revelation(opened, venue.domain, venue.facts.key_version)
-    prover = RevealProver(load_proving_key("reveal", preset, allow_insecure=True), preset)
-    scene.note(f"reveal {trader.name}", scene.desk.reveal(revelation, prover.prove(revelation).words))
-    return opened
 
 
 def _auction(scene: Scene, steps: Steps, victim: Trader, bidder: Trader) -> None:
     steps.start("the quorum appraises, the price falls, a bidder takes the book over")
-    venue, book = scene.venue, scene.desk.read_book(victim.id, scene.venue.keys.preset)
     scene.tick(TERMS.window // TICK + 1)
-    equity = _appraise(scene, victim)
+    equity = appraise(scene, victim)
     scene.tick(TERMS.auction // TICK // 2)
-    price = scene.desk.get_price(victim.id)
-    _require(0 < price < equity, "the price falls")
-    epoch, client = venue.post_epoch(with_snapshot=False).data, bidder.client
-    bid = build_bid(
-        client.account, book, price, epoch, domain=venue.domain, key_version=venue.facts.key_version,
-        deadline=venue.deadline,
-    )  # fmt: skip
-    proof = venue.keys.provers.transition.prove(bid)
-    signature = client.wallet.sign(venue.domain, bid.message)
-    scene.note("bid", scene.desk.bid(bid, book, venue.get_points(epoch.number), proof.words, signature))
-    client.account = bid.after
-    payments = venue.contracts.vault.read_payments(recipient=victim.address)
+    price = take_over(scene, victim, bidder)
+    require(0 < price < equity, "the price falls")
+    payments = scene.venue.contracts.vault.read_payments(recipient=victim.address)
     scene.facts["owner_changed"] = scene.is_stored(bidder) and scene.get_status(victim) is Status.CLOSED
-    _require(scene.facts["owner_changed"], "the bidder's hidden account holds the book")
-    _require(sum(payment.amount for payment in payments) == price, "the former owner is paid the price")
+    require(scene.facts["owner_changed"], "the bidder's hidden account holds the book")
+    require(sum(payment.amount for payment in payments) == price, "the former owner is paid the price")
     steps.done()
-
-
-def _appraise(scene: Scene, victim: Trader) -> int:
-    """A quorum signs the book's equity at a new epoch, micro-dollars; the lowest price is zero."""
-    venue = scene.venue
-    epoch = venue.post_epoch(with_snapshot=False).data
-    state = scene.desk.read_book(victim.id, venue.keys.preset).state
-    equity = liquidate(epoch.snapshot).settle(state.positions.tolist(), state.cash)[1]
-    message = Appraisal(
-        account=victim.id, commitment=victim.client.account.commitment, epoch=epoch.number, equity=equity, floor=0
-    )
-    scene.note("appraise", scene.desk.appraise(message, scene.sign(message)))
-    return equity
 
 
 def _save(scene: Scene, steps: Steps, leveraged: Trader, buyer: Trader) -> None:
     steps.start(f"prices fall by {FALL:.0%}; a part of the third account's book is sold, and it keeps the rest")
     venue, desk, client = scene.venue, scene.desk, leveraged.client
     scene.move_prices(-FALL)
-    opened = _reveal(scene, leveraged)
+    opened = reveal(scene, leveraged)
     scene.tick(TERMS.window // TICK + 1)
     sale = choose_part(House(venue.epoch.data.snapshot), opened.state)
     if sale is None:
         raise AssertionError("not so: the account fails maintenance, and a part of its book would redeem it")
-    client.account = _sell_part(scene, opened, buyer, sale)
+    client.account = sell_part(scene, opened, buyer, sale)
     scene.wait(1)
     scene.note("attest", leveraged.attest())
     scene.note("redeem", desk.redeem(leveraged.id))
-    _rekey(scene, leveraged)
+    rekey(scene, leveraged)
     keeps = bool(client.account.state.positions.any()) and scene.is_stored(leveraged)
     scene.facts["saved_by_partial"] = keeps and scene.get_status(leveraged) is Status.ACTIVE
-    _require(scene.facts["saved_by_partial"], "the owner keeps the rest of the book, under a new key")
+    require(scene.facts["saved_by_partial"], "the owner keeps the rest of the book, under a new key")
     steps.done()
 
 
-def _sell_part(scene: Scene, seller: Account, buyer: Trader, sale: PartialSale) -> Account:
-    """At the mark; the account without the part."""
-    venue, price = scene.venue, round(sale.mark * USD6)
-    epoch, client = venue.post_epoch(with_snapshot=False).data, buyer.client
-    book = scene.desk.read_book(seller.id, venue.keys.preset)
-    left = build_surrender(seller, sale.part, price)
-    purchase = build_purchase(
-        client.account, book, sale.part, price, left.commitment_new, epoch, domain=venue.domain,
-        key_version=venue.facts.key_version, deadline=venue.deadline,
-    )  # fmt: skip
-    message = purchase.message
-    offer = PartOffer(
-        account=seller.id, commitment=seller.commitment, epoch=epoch.number, part=message.part, floor=sale.floor_usd6
-    )
-    surrender, prover = join_sale(seller, message, venue.domain), venue.keys.provers.transition
-    receipt = SaleDesk(venue.chain, scene.desk.contract.address).sell_part(
-        purchase, book, offer, scene.sign(offer), venue.get_points(epoch.number),
-        (prover.prove(purchase).words, prover.prove(surrender).words), client.wallet.sign(venue.domain, message),
-    )  # fmt: skip
-    scene.note("sell_part", receipt)
-    client.account = purchase.after
-    return surrender.after
-
-
-def _rekey(scene: Scene, trader: Trader) -> None:
-    """The owner moves to a key that the members have not read."""
-    venue, client, preset = scene.venue, trader.client, scene.venue.keys.preset
-    facts = venue.facts
-    move = build_rekeying(
-        client.account, derive_key(client.wallet, venue.domain, trader.id, 1), venue.domain, facts.committee,
-        facts.key_version, venue.deadline,
-    )  # fmt: skip
-    proof = RekeyProver(load_proving_key("rekey", preset, allow_insecure=True), preset).prove(move)
-    desk = RekeyDesk(venue.chain, scene.desk.contract.address)
-    scene.note("rekey", desk.rekey(move, proof.words, client.wallet.sign(venue.domain, move.message)))
-    client.account = move.after
+def _insure(scene: Scene, steps: Steps, drowned: Trader, bidder: Trader) -> None:
+    steps.start(f"prices fall by another {FURTHER_FALL:.0%}; the surplus pays what the fourth account's book lacks")
+    desk = scene.desk
+    scene.fund(desk.get_insurance(), INSURANCE_USD6)
+    desk.insure(INSURANCE_USD6)
+    scene.move_prices(-FURTHER_FALL)
+    reveal(scene, drowned)
+    scene.tick(TERMS.window // TICK + 1)
+    equity, surplus = appraise(scene, drowned, discount_usd6=INSURANCE_USD6 // 10), desk.get_surplus()
+    scene.tick(TERMS.auction // TICK // 2)
+    price = take_over(scene, drowned, bidder)
+    require(price < equity < 0, "the book lacks money, and the price falls below that")
+    is_over = scene.is_stored(bidder) and scene.get_status(drowned) is Status.CLOSED
+    scene.facts["shortfall_paid_by_surplus"] = is_over and surplus - desk.get_surplus() == -price
+    require(scene.facts["shortfall_paid_by_surplus"], "the surplus pays the bidder, and nobody else loses")
+    steps.done()
 
 
 def _expire(scene: Scene, steps: Steps, holder: Trader, writer: Trader) -> None:
@@ -256,12 +181,12 @@ def _expire(scene: Scene, steps: Steps, holder: Trader, writer: Trader) -> None:
     are_gone = not any(trader.state.positions[[put.slot, call.slot]].any() for trader in (holder, writer))
     are_stored = scene.is_stored(holder) and scene.is_stored(writer)
     scene.facts["paid_at_expiry"] = pays > 0 and nothing == 0 and are_paid and are_gone and are_stored
-    _require(scene.facts["paid_at_expiry"], "the put's writer pays its holder, nobody pays for the call, both are gone")
+    require(scene.facts["paid_at_expiry"], "the put's writer pays its holder, nobody pays for the call, both are gone")
     followers = [item for item in venue.snapshot.listing.instruments if item and item.slot in (put.slot, call.slot)]
     _trade_options(scene, holder, writer, followers, lots=1)
     are_new = all(item.expiry != expiry and holder.state.positions[item.slot] == 1 for item in followers)
     scene.facts["slots_reused"] = are_new and scene.is_stored(holder)
-    _require(scene.facts["slots_reused"], "the slots of what expired hold what was listed since, and no more")
+    require(scene.facts["slots_reused"], "the slots of what expired hold what was listed since, and no more")
     steps.done()
 
 
@@ -271,9 +196,9 @@ def _wait_for_settlement(scene: Scene, trader: Trader) -> None:
     try:
         scene.venue.catch_up(trader, least=1)
     except Reverted as refusal:
-        _require("SettlementPending" in str(refusal), f"the settlement waits, and not: {refusal}")
+        require("SettlementPending" in str(refusal), f"the settlement waits, and not: {refusal}")
     scene.facts["settlement_waits"] = trader.client.account == before and scene.is_stored(trader)
-    _require(scene.facts["settlement_waits"], "nobody takes a step that may still be vetoed")
+    require(scene.facts["settlement_waits"], "nobody takes a step that may still be vetoed")
     for _ in range(scene.venue.contracts.oracle.get_settlement_delay() // TICK + 1):
         scene.wait(TICK)
 
@@ -311,14 +236,9 @@ def _end(scene: Scene, steps: Steps, traders: list[Trader]) -> None:
     are_closed = all(scene.get_status(trader) is Status.CLOSED for trader in traders)
     is_paid = left == 0 and not contracts.vault.read_payments()
     scene.facts["all_exited_after_wind_down"] = are_closed and is_paid
-    _require(are_closed, "every account is closed")
-    _require(is_paid, f"owners, former owners and keeper have all but the surplus: {left} micro-dollars are left")
+    require(are_closed, "every account is closed")
+    require(is_paid, f"owners, former owners and keeper have all but the surplus: {left} micro-dollars are left")
     steps.done()
-
-
-def _require(holds: bool, claim: str) -> None:
-    if not holds:
-        raise AssertionError(f"not so: {claim}")
 
 
 def make_report(scene: Scene) -> dict[str, Any]:

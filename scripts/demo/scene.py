@@ -74,6 +74,13 @@ class Scene:
         """By a quorum of publishers."""
         return sign_unchecked(message, self.venue.publishers[:QUORUM], self.venue.domain)
 
+    def fund(self, inbox: bytes, amount_usd6: int) -> None:
+        """Pays new test cash into an inbox."""
+        contracts, sender = self.venue.contracts, self.venue.submitter
+        contracts.cash.mint(sender, amount_usd6)
+        contracts.cash.approve(contracts.vault.contract.address, amount_usd6, sender=sender)
+        contracts.vault.fund(inbox, contracts.cash.address, amount_usd6, sender=sender)
+
     def move_prices(self, share: float) -> None:
         """Every price, by a share of it, from the next epoch on."""
         prices, volatilities = dict.fromkeys(Coin, share), dict.fromkeys(Coin, 1.0)
@@ -102,3 +109,9 @@ def set_scene(keys: VenueKeys) -> Iterator[Scene]:
         contracts = venue.contracts
         address, first = contracts.house.contract.address, contracts.deployment.first_block
         yield Scene(venue, DefaultDesk(venue.chain, address, venue.domain, first_block=first), shares)
+
+
+def require(holds: bool, claim: str) -> None:
+    """Raises where the story does not go as it is told."""
+    if not holds:
+        raise AssertionError(f"not so: {claim}")

@@ -20,8 +20,8 @@ GAS_TARGETS = {
 
 
 DEFAULT_CLAIMS = (
-    "owner_changed", "sleeper_paid_only_fee", "saved_by_partial", "settlement_waits", "paid_at_expiry",
-    "slots_reused", "all_exited_after_wind_down", "index_after_shortfall",
+    "owner_changed", "sleeper_paid_only_fee", "saved_by_partial", "shortfall_paid_by_surplus",
+    "settlement_waits", "paid_at_expiry", "slots_reused", "all_exited_after_wind_down", "index_after_shortfall",
 )  # fmt: skip
 """Facts of a report of `demo --default`."""
 
