@@ -197,17 +197,19 @@ class Search:
             slots, trades = search.rank(found), found
         return trades if len(slots) <= BITS.legs else None
 
-    def schedule(self, trades: np.ndarray) -> tuple[list[int], bool]:
-        """Slots in the order in which they are traded, four a trade, those that free most first; and whether the
-        account has its initial margin after each trade."""
-        order = sorted(np.flatnonzero(trades).tolist(), key=lambda slot: (-self._get_excess(trades, slot), slot))
+    def order(self, trades: np.ndarray) -> list[int]:
+        """Slots in the order in which they are traded: those that free most first."""
+        return sorted(np.flatnonzero(trades).tolist(), key=lambda slot: (-self._get_excess(trades, slot), slot))
+
+    def keeps_initial(self, trades: np.ndarray, order: list[int]) -> bool:
+        """Whether the account has its initial margin after each trade, four slots a trade in that order."""
         done, initial = np.zeros_like(trades), self.house.policies["initial"]
         for first in range(0, len(order), BITS.legs):
             legs = order[first : first + BITS.legs]
             done[legs] = trades[legs]
             if not self.house.meets(initial, self.apply(done)):
-                return order, False
-        return order, True
+                return False
+        return True
 
     def _get_excess(self, trades: np.ndarray, slot: int) -> float:
         """Initial margin excess after the trades of one slot alone."""
@@ -304,8 +306,6 @@ def _search(search: Search, name: str, target: Target, passes: bool, whole_lots:
         one_trade = search.find_one_trade(trades)
         trades = trades if one_trade is None else one_trade
     outcome = Outcome.FOUND if trades.any() else Outcome.NOT_NEEDED
-    if not search.schedule(trades)[1]:
-        outcome = Outcome.CANNOT_BE_TRADED
     return replace(_describe(search, name, target, trades, outcome, bound=bound, gap=gap), method=method)
 
 
@@ -323,8 +323,10 @@ def _describe(
         house.definition_requirement(state, search.level) for state in (search.state, search.apply(trades))
     )
     verdict = search.judge(trades)
-    rows = []
-    for place, slot in enumerate(search.schedule(trades)[0]):
+    rows, order = [], search.order(trades)
+    if outcome is Outcome.FOUND and not search.keeps_initial(trades, order):
+        outcome = Outcome.CANNOT_BE_TRADED
+    for place, slot in enumerate(order):
         item, lots = house.snapshot.listing.at(slot), int(trades[slot])
         only = np.zeros_like(trades)
         only[slot] = lots
