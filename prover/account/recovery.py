@@ -6,6 +6,7 @@ records; the contract bindings make them.
 """
 
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -205,12 +206,51 @@ def recover_account(
         If an event does not fit; `index` counts the account's own events from 0. At 0 the key is not this
         account's: the wrong wallet, or the wrong key file.
     """
+    history = [event for event in events if event.account == account_id]
+    present = count_rekeys(account_id, history)
+    traced = deque(trace_period(account_id, history, domain, preset, settlements, key, present), maxlen=1)
+    if not traced:
+        raise RecoveryError(0, "Opened", f"account 0x{account_id.hex()} was never opened in these events")
+    return traced[0][1]
+
+
+def trace_period(
+    account_id: bytes,
+    events: Iterable[Event],
+    domain: Domain,
+    preset: Preset,
+    settlements: Mapping[int, ExpiryStep],
+    key: Secret,
+    number: int,
+) -> Iterator[tuple[Event, Account]]:
+    """What one viewing key opens: each event that changed the account in a period, and the account after it.
+
+    A period begins with the opening (number 0) or with a rekey, whose checkpoint has the state, and ends before the
+    next rekey. Every commitment is checked on the way.
+
+    Parameters
+    ----------
+    key : Secret
+        The viewing key of that period.
+    number : int
+        How many rekeys come before.
+
+    Raises
+    ------
+    OutOfRange
+        If the account has no such period.
+    RecoveryError
+        As `recover_account`.
+    """
     own = [event for event in events if event.account == account_id]
-    last_rekey = max((place for place, event in enumerate(own) if isinstance(event, Rekeyed)), default=None)
-    account = None if last_rekey is None else _start_at_checkpoint(last_rekey, own, domain, preset, key)
-    for index, event in enumerate(own):
-        if last_rekey is not None and index <= last_rekey:
-            continue
+    rekeys = [place for place, event in enumerate(own) if isinstance(event, Rekeyed)]
+    check_range("period of the account", number, 0, len(rekeys) + 1)
+    start, account = 0, None
+    if number:
+        start = rekeys[number - 1] + 1
+        account = _start_at_checkpoint(start - 1, own, domain, preset, key)
+        yield own[start - 1], account
+    for index, event in enumerate(own[start : [*rekeys, len(own)][number]], start):
         if isinstance(event, Opened):
             account = _apply_opening(index, event, account, domain, preset, key)
         elif account is None:
@@ -220,9 +260,9 @@ def recover_account(
             account = _apply_skip(index, event, account)
         elif isinstance(event, Transitioned) and get_action_rule(event.kind).writes:
             account = _apply_transition(index, event, account, settlements)
-    if account is None:
-        raise RecoveryError(0, "Opened", f"account 0x{account_id.hex()} was never opened in these events")
-    return account
+        else:
+            continue
+        yield event, account
 
 
 def _apply_opening(

@@ -1,4 +1,4 @@
-"""`zkmargin disclose`: one fact, or all, of a hidden account shown to one third party and checked against the chain."""
+"""`zkmargin disclose`: one fact, all, or a period of a hidden account, shown to one third party and checked."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from zkmargin.scripts.cli.options import AsJson, DeploymentFile, RpcUrl
 if TYPE_CHECKING:
     from zkmargin.contracts.risk_oracle import RiskOracle
     from zkmargin.contracts.trading import Venue
+    from zkmargin.contracts.venue import Contracts
     from zkmargin.engine.margin.claims import Claim
+    from zkmargin.engine.presets import Preset
     from zkmargin.prover.attestation import AttestationRequest
 
-app = typer.Typer(no_args_is_help=True, help="Show a third party one fact of a hidden account, or its whole state.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show a third party one fact of a hidden account, its whole state, or a period."
+)
 
 Out = Annotated[Path, typer.Option(help="Where the file for the recipient is written.")]
 Recipient = Annotated[str, typer.Option(help="Address of who asks.")]
@@ -99,8 +103,44 @@ def state(connection: Connection, out: Out = Path("disclosure.json"), as_json: A
 
 
 @app.command()
+@with_wallet
+def period(
+    connection: Connection,
+    number: Annotated[int, typer.Option(min=0, help="How many changes of the viewing key come before it.")] = 0,
+    present: Annotated[
+        bool, typer.Option("--present", help="Also the present period, whose key opens what is still to come.")
+    ] = False,
+    out: Out = Path("disclosure.json"),
+    as_json: AsJson = False,
+) -> None:
+    """Give away the viewing key of a period that a later key ended: all of the account in it, and nothing else.
+
+    Example: zkmargin disclose period --number 0 --keystore alice.json --out period.json
+    """
+    from zkmargin.prover.account.account import compute_account_id, derive_key
+    from zkmargin.prover.account.recovery import count_rekeys, trace_period
+
+    _require_out(out, connection)
+    with connection.join() as (node, wallet):
+        records = node.contracts.read_records(node.facts.preset)
+        account = compute_account_id(node.domain, wallet.address, connection.index)
+        if number == count_rekeys(account, records.history) and not present:
+            raise typer.BadParameter(
+                f"period {number} is the present one: its key opens what is still to come; move to another key first, "
+                "or give --present"
+            )
+        key = connection.read_viewing_key() or derive_key(wallet, node.domain, account, number)
+        traced = trace_period(
+            account, records.history, node.domain, node.facts.preset, records.settlements, key, number
+        )
+        states = sum(1 for _ in traced)
+        content = {"account": "0x" + account.hex(), "number": number, "key": f"0x{key.reveal():064x}"}
+    _write(out, {"period": content}, f"the viewing key of period {number}: {states} states", as_json)
+
+
+@app.command()
 def check(
-    disclosure: Annotated[Path, typer.Argument(help="A file that `disclose claim` or `disclose state` wrote.")],
+    disclosure: Annotated[Path, typer.Argument(help="A file that another command of `disclose` wrote.")],
     deployment: DeploymentFile,
     rpc_url: RpcUrl,
     account: Annotated[str, typer.Option(help="The account that is meant, 0x-hex.")],
@@ -119,10 +159,12 @@ def check(
     from zkmargin.prover.messages.wallet import Wallet
 
     content, number = read_object(disclosure), parse_number(account)
-    asked = None if "state" in content else _read_request(number, recipient, challenge)
+    asked = None if {"state", "period"} & content.keys() else _read_request(number, recipient, challenge)
     reader = Venue.connect(rpc_url, deployment, Wallet.create())
     try:
-        if asked is None:
+        if "period" in content:
+            shown = _check_period(reader.contracts, reader.facts.preset, content["period"], number)
+        elif asked is None:
             shown = _check_state(reader, content["state"], number)
         else:
             shown = _check_claim(reader, content, asked, max_age)
@@ -207,6 +249,40 @@ def _check_state(venue: Venue, content: object, account: bytes) -> dict[str, Any
     held = {names.get(slot, f"slot {slot}"): int(lots) for slot, lots in enumerate(state.positions) if lots}
     lots = ", ".join(f"{count} {name}" for name, count in held.items()) or "nothing"
     return {"says": f"holds {lots}; cash {state.cash / 1e6:,.6f} USD", "positions": held, "cash_usd6": state.cash}
+
+
+def _check_period(contracts: Contracts, preset: Preset, content: object, account: bytes) -> dict[str, Any]:
+    """Every state of the account in the period whose viewing key the file has; raises like `_check_claim`."""
+    from zkmargin.prover.account.key_file import read_hex_secret
+    from zkmargin.prover.account.recovery import Transitioned, count_rekeys, trace_period
+    from zkmargin.prover.errors import AttestationRefused, OutOfRange, RecoveryError
+
+    if not isinstance(content, dict) or type(number := content.get("number")) is not int:
+        raise AttestationRefused("the file has no period: account, number and key")
+    if content.get("account") != "0x" + account.hex():
+        raise AttestationRefused("the file is of another account")
+    records = contracts.read_records(preset)
+    states = []
+    try:
+        key = read_hex_secret(content.get("key"))
+        for event, after in trace_period(
+            account, records.history, contracts.domain, preset, records.settlements, key, number
+        ):
+            name = event.kind.name if isinstance(event, Transitioned) else type(event).__name__
+            states.append(
+                {
+                    "event": name.lower(),
+                    "generation": after.generation,
+                    "commitment": str(after.commitment),
+                    "cash_usd6": after.state.cash,
+                    "positions": {str(slot): int(lots) for slot, lots in enumerate(after.state.positions) if lots},
+                }
+            )
+    except (ValueError, OutOfRange, RecoveryError) as error:
+        raise AttestationRefused(str(error)) from None
+    ended = number < count_rekeys(account, records.history)
+    says = f"had {len(states)} states in period {number}, which {'has ended' if ended else 'goes on'}"
+    return {"says": says, "period": number, "has_ended": ended, "states": states}
 
 
 def _require_out(out: Path, connection: Connection, document: Path | None = None) -> None:

@@ -8,8 +8,9 @@ import pytest
 from tests.prover.test_disclosure import ACCOUNT, CHALLENGE, EXACT, NOW, RECIPIENT
 from tests.support.cli import run_command
 from tests.support.proving import make_market_epoch
-from tests.support.scenes import make_session
+from tests.support.scenes import DOMAIN, make_session
 from zkmargin.engine.margin.claims import to_document
+from zkmargin.prover.account.recovery import Opened
 from zkmargin.prover.attestation import AttestationRequest, ProvenAttestation
 from zkmargin.prover.disclosure import build_claim
 from zkmargin.prover.errors import AttestationRefused
@@ -78,3 +79,24 @@ def test_a_disclosure_is_readable_by_its_owner_alone(tmp_path, capsys):
     disclose._write(file, {"state": {"cash": 1}}, "its whole state", True)
     assert json.loads(file.read_text()) == {"state": {"cash": 1}}
     assert file.stat().st_mode & 0o777 == 0o600 and [item.name for item in tmp_path.iterdir()] == ["state.json"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"account": "0x" + "22" * 32, "number": 0, "key": "0x1"}, "of another account"),
+        ({"account": NUMBER, "key": "0x1"}, "has no period"),
+        ({"account": NUMBER, "number": True, "key": "0x1"}, "has no period"),
+        ({"account": NUMBER, "number": 0, "key": "12"}, "the value given is not shown"),
+        ({"account": NUMBER, "number": 3, "key": "0x1"}, "period of the account = 3, allowed 0"),
+        ({"account": NUMBER, "number": 0, "key": "0x1"}, "does not open the first commitment"),
+        ([], "has no period"),
+    ],
+)
+@pytest.mark.property("P-381")
+def test_a_period_that_the_file_does_not_show_is_refused(given, reason):
+    opened = Opened(ACCOUNT.id, ACCOUNT.auth, ACCOUNT.index, 0, 5)
+    records = SimpleNamespace(history=[opened], settlements={})
+    contracts = SimpleNamespace(domain=DOMAIN, read_records=lambda preset: records)
+    with pytest.raises(AttestationRefused, match=reason):
+        disclose._check_period(contracts, ACCOUNT.preset, given, ACCOUNT.id)

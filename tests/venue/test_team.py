@@ -112,6 +112,20 @@ def test_an_owner_discloses_and_a_stranger_checks(team):
     shown = check()
     assert shown.returncode == 1 and "not what the chain has" in shown.stdout
 
+    refused = team.run("disclose", "period", "--out", file, *team.wallet("alice"))
+    assert refused.returncode == 2 and "--present" in refused.stderr
+    team.json("disclose", "period", "--present", "--out", file, *team.wallet("alice"))
+    shown = check("--json")
+    assert shown.returncode == 0, shown.stdout
+    states = json.loads(shown.stdout)["shows"]["states"]
+    assert [state["event"] for state in states] == ["opened", "deposit", "deposit"]
+    assert [state["cash_usd6"] for state in states] == [0, 10**11, 10**11 + 10**7]
+    given = json.loads((team.folder / "disclosure.json").read_text())
+    given["period"]["key"] = "0x" + "11" * 32
+    (team.folder / "disclosure.json").write_text(json.dumps(given))
+    shown = check()
+    assert shown.returncode == 1 and "does not open the first commitment" in shown.stdout
+
 
 @pytest.mark.slow
 def test_an_external_signer_opens_an_account(team):

@@ -9,7 +9,15 @@ from tests.support.scenes import ALICE, DOMAIN, MINI, RECIPIENT, get_key, make_a
 from zkmargin.prover._native import FieldVector
 from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.escrow import CommitteeKey
-from zkmargin.prover.account.recovery import Opened, Rekeyed, Skipped, Transitioned, recover_account, recover_accounts
+from zkmargin.prover.account.recovery import (
+    Opened,
+    Rekeyed,
+    Skipped,
+    Transitioned,
+    recover_account,
+    recover_accounts,
+    trace_period,
+)
 from zkmargin.prover.actions.rekeying import build_rekeying
 from zkmargin.prover.actions.revelation import build_revelation
 from zkmargin.prover.errors import OutOfRange, ProofRejected, RecoveryError, WitnessError
@@ -161,3 +169,33 @@ def test_events_that_do_not_fit_a_rekey_are_named():
         recover_account(ACCOUNT.id, wrong, DOMAIN, MINI, {}, after.key)
     with pytest.raises(RecoveryError, match=r"event 0 \(Skipped\): comes before the account was opened"):
         recover_account(ACCOUNT.id, [Skipped(ACCOUNT.id, 0), *events[3:]], DOMAIN, MINI, {}, after.key)
+
+
+@pytest.mark.property("P-381")
+def test_a_key_opens_its_own_period_and_no_other():
+    """What an owner gives away with an old key: each state from the opening to the rekey; the new one the rest."""
+    first, second = get_key(ALICE), derive_key(ALICE, DOMAIN, ACCOUNT.id, 1)
+    opened = replace(make_account(), nonce=0, generation=0, key=first)
+    paid = opened.advance(replace(opened.state, cash=opened.state.cash + 7), 0)
+    rekeying = make_rekeying(paid, second)
+    later = rekeying.after.advance(replace(paid.state, cash=paid.state.cash + 9), 0)
+    events = [
+        Opened(ACCOUNT.id, ACCOUNT.auth, ACCOUNT.index, 0, opened.commitment),
+        Transitioned(ActionKind.DEPOSIT, ACCOUNT.id, 0, paid.commitment, cash_flow=7),
+        Transitioned(ActionKind.ATTEST, ACCOUNT.id, 0, paid.commitment),
+        Rekeyed(ACCOUNT.id, rekeying.message.commitment_new, rekeying.message.checkpoint),
+        Transitioned(ActionKind.DEPOSIT, ACCOUNT.id, 0, later.commitment, cash_flow=9),
+    ]
+
+    def trace(key, number):
+        return list(trace_period(ACCOUNT.id, events, DOMAIN, MINI, {}, key, number))
+
+    assert trace(first, 0) == [(events[0], opened), (events[1], paid)]
+    assert trace(second, 1) == [(events[3], rekeying.after), (events[4], later)]
+    with pytest.raises(RecoveryError, match="does not open the first commitment"):
+        trace(second, 0)
+    with pytest.raises(RecoveryError, match="does not decrypt to a state"):
+        trace(first, 1)
+    for number in (-1, 2):
+        with pytest.raises(OutOfRange, match="period of the account"):
+            trace(first, number)
