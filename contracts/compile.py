@@ -10,13 +10,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import solcx
+from web3 import Web3
+from web3.contract import Contract as Web3Contract
 
 from zkmargin.contracts.errors import CompilationFailed
 from zkmargin.engine.files import PROGRAM, write_whole
@@ -63,6 +65,11 @@ class Artifact:
     """Deployed code, hex with 0x, in which the immutable values are zero."""
     immutables: list[list[list[int]]]
     """Of each immutable value the places, (first byte, bytes), at which it stands in the deployed code."""
+
+    @cached_property
+    def interface(self) -> type[Web3Contract]:
+        """Encodes calls and decodes events by the ABI, at any address and on any chain."""
+        return Web3().eth.contract(abi=self.abi)
 
     @property
     def deployed_size(self) -> int:

@@ -29,7 +29,7 @@ class Contract:
 
     def __init__(self, chain: Chain, artifact: Artifact, address: str):
         self.chain, self.name, self.address = chain, artifact.name, to_checksum_address(address)
-        self._contract = chain.w3.eth.contract(address=self.address, abi=artifact.abi)
+        self._artifact = artifact
         self._functions: dict[str, Any] = {item["name"]: item for item in artifact.abi if item["type"] == "function"}
 
     def encode(self, function: str, *arguments: object) -> str:
@@ -41,7 +41,7 @@ class Contract:
             If an argument is not of its type: no float, text or truth value is a number.
         """
         try:
-            return str(self._contract.encode_abi(function, args=list(arguments)))
+            return str(self._artifact.interface.encode_abi(function, args=list(arguments)))
         except UNFIT as fault:
             reason = " ".join(str(fault).split())[:300]
             raise CallInvalid(
@@ -105,13 +105,13 @@ class Contract:
             return self.chain.read_at_one_block(
                 lambda block: self.read_events(event, first_block=first_block, last_block=block.number, keys=keys)
             )
-        topics = [str(self._contract.events[event]().topic), *map(_to_topic, keys)]
+        topics = [str(self._artifact.interface.events[event]().topic), *map(_to_topic, keys)]
         logs = read_logs(self.chain, self.address, topics, first_block, last_block)
         return [self._decode(event, log, first_block, last_block) for log in logs]
 
     def decode_logs(self, receipt: Receipt, event: str) -> list[Mapping[str, Any]]:
         """Arguments of this contract's events of that name in a receipt."""
-        topic = self._contract.events[event]().topic
+        topic = self._artifact.interface.events[event]().topic
         own = [
             log
             for log in receipt.logs
@@ -121,7 +121,7 @@ class Contract:
 
     def _decode(self, event: str, log: Any, first: int, last: int) -> Mapping[str, Any]:
         try:
-            decoded: Mapping[str, Any] = self._contract.events[event]().process_log(log)
+            decoded: Mapping[str, Any] = self._artifact.interface.events[event]().process_log(log)
             if decoded["address"] != self.address or not first <= decoded["blockNumber"] <= last:
                 raise ValueError(f"of {decoded['address']} in block {decoded['blockNumber']}")
             return decoded
