@@ -192,13 +192,13 @@ def _expire(scene: Scene, steps: Steps, holder: Trader, writer: Trader) -> None:
 
 def _wait_for_settlement(scene: Scene, trader: Trader) -> None:
     """Until the guardian's time for a veto is over, before which nobody rolls."""
-    before = trader.client.account
+    refusal = ""
     try:
         scene.venue.catch_up(trader, least=1)
-    except Reverted as refusal:
-        require("SettlementPending" in str(refusal), f"the settlement waits, and not: {refusal}")
-    scene.facts["settlement_waits"] = trader.client.account == before and scene.is_stored(trader)
-    require(scene.facts["settlement_waits"], "nobody takes a step that may still be vetoed")
+    except Reverted as error:
+        refusal = str(error)
+    scene.facts["settlement_waits"] = "SettlementPending" in refusal and scene.is_stored(trader)
+    require(scene.facts["settlement_waits"], f"a roll waits while the step may be vetoed: {refusal or 'it was taken'}")
     for _ in range(scene.venue.contracts.oracle.get_settlement_delay() // TICK + 1):
         scene.wait(TICK)
 
