@@ -21,6 +21,10 @@ class RekeyDesk:
         request = RekeyRequest.from_message(rekeying.message, escrow.ephemeral, escrow.escrowed_key, proof, signature)
         return self.send(request, sender=sender)
 
+    def count_moves(self, account: bytes, first_block: int) -> int:
+        """How often an account moved to a new viewing key since `first_block`."""
+        return len(self.contract.read_events("AccountRekeyed", first_block=first_block, keys=[int.from_bytes(account)]))
+
     def send(self, request: RekeyRequest, *, sender: str | None = None) -> Receipt:
         """Sends a move as it is."""
         return self.contract.send("rekey", request.to_abi(), sender=sender)

@@ -25,6 +25,7 @@ from zkmargin.contracts.desks import check_venue
 from zkmargin.contracts.errors import CallInvalid, DeploymentMismatch, MessageInvalid, Reverted
 from zkmargin.contracts.messages import EpochPoints, sort_points
 from zkmargin.contracts.registration import RegisteredKey
+from zkmargin.contracts.rekey_desk import RekeyDesk
 from zkmargin.contracts.requests import ActionRequest, OpenRequest, TradeRequest, TradeSide
 from zkmargin.contracts.sending import LocalSender, Sender
 from zkmargin.contracts.signatures import ChainSignatureCheck
@@ -37,17 +38,20 @@ from zkmargin.engine.market.instruments import Listing
 from zkmargin.engine.market.snapshot import MarketSnapshot
 from zkmargin.engine.presets import PRESETS, Preset
 from zkmargin.engine.units import NO_CASH, Usd6
+from zkmargin.prover.account.account import derive_key
 from zkmargin.prover.account.recovery import recover_account
+from zkmargin.prover.actions.rekeying import build_rekeying
 from zkmargin.prover.attestation import AttestationRequest, ChainFacts, ProvenAttestation
 from zkmargin.prover.client import AccountClient, Provers, SignedAction, SignedOpening
 from zkmargin.prover.errors import KeyMissing
 from zkmargin.prover.groth16.keys import load_verifying_key
 from zkmargin.prover.groth16.points import compute_policy_point
+from zkmargin.prover.groth16.provers import RekeyProver
 from zkmargin.prover.messages.action_table import ACTION_RULES, ActionKind
 from zkmargin.prover.messages.records import Accept, Quote, RequestForQuote
 from zkmargin.prover.messages.signed import Signed, sign_message
 from zkmargin.prover.messages.typed_data import Domain, compute_digest
-from zkmargin.prover.messages.wallet import Signer, Wallet
+from zkmargin.prover.messages.wallet import Signer, Wallet, request_signature
 from zkmargin.prover.negotiation import (
     ANY_MAKER,
     AgreedTrade,
@@ -93,6 +97,8 @@ class Trader:
 
     def __init__(self, venue: Venue, client: AccountClient, name: str = ""):
         self.venue, self.client, self.name = venue, client, name
+        self.key_index = 0
+        """Which of the wallet's viewing keys the account has: how often it moved to another one."""
         self.anticipated: set[tuple[int, int]] = set()
         """Commitments and generations that the account had before actions that are not on chain yet."""
         self._requests: dict[bytes, RequestForQuote] = {}
@@ -270,6 +276,10 @@ class Trader:
         venue = self.venue
         venue.catch_up(self)
         return self.client.attest_to(venue.current_epoch(), asked, valid_until=venue.deadline)
+
+    def rekey(self, prover: RekeyProver, key: Secret | None = None) -> Receipt:
+        """Moves the account to a new viewing key; arguments and errors as `Venue.rekey`."""
+        return self.venue.rekey(self, prover, key)
 
     def close(self, *, recipient: str | None = None) -> Receipt:
         """Pays out everything, as `withdraw` does, and ends the account for good: it must hold no derivatives and owe
@@ -492,6 +502,36 @@ class Venue:
         else:
             receipt = self.contracts.house.act(kind, request, sender=self.submitter)
         trader.client.confirm(action)
+        return receipt
+
+    def rekey(self, trader: Trader, prover: RekeyProver, key: Secret | None = None) -> Receipt:
+        """Moves the trader's account to a new viewing key, escrowed to the committee. Who has the old one reads nothing
+        that comes after; what came before stays readable under it.
+
+        Parameters
+        ----------
+        prover : RekeyProver
+            Over the proving key of the venue's `rekey`.
+        key : Secret, optional
+            A key file's; by default the wallet derives its next one.
+
+        Raises
+        ------
+        SigningNotRepeatable, WrongSigner
+            If the wallet cannot derive a key.
+        Reverted
+            If the account is not active, or the desk has another key than the prover.
+        """
+        self.refresh(trader)
+        key = key or derive_key(trader.client.wallet, self.domain, trader.id, trader.key_index + 1)
+        account, facts = trader.client.account, self.facts
+        rekeying = build_rekeying(account, key, self.domain, facts.committee, facts.key_version, self.deadline)
+        proof = prover.prove(rekeying).words
+        signature = request_signature(trader.client.wallet, self.domain, rekeying.message)
+        desk = RekeyDesk(self.chain, self.contracts.house.contract.address)
+        receipt = desk.rekey(rekeying, proof, signature, sender=self.submitter)
+        trader.client.account = rekeying.after
+        trader.key_index += 1
         return receipt
 
     def make_request(self, action: SignedAction) -> ActionRequest:

@@ -29,6 +29,10 @@ FORMAT = "zkmargin.account/1"
 """First field of an account's file."""
 
 
+MOST_KEYS = 1 << 32
+"""Viewing keys that a wallet derives for one account."""
+
+
 class AccountFile(StrictModel):
     """An account's file as it stands on disk."""
 
@@ -42,6 +46,8 @@ class AccountFile(StrictModel):
     """Address that signs."""
     index: int
     """Of the address's accounts."""
+    key_index: int = 0
+    """Which of the wallet's viewing keys it has: how often it moved to another one."""
     nonce: int
     """Transitions so far."""
     generation: int
@@ -81,8 +87,9 @@ class AccountBook:
                 raise NodeStateInUse(self.folder) from None
             yield
 
-    def save(self, account: Account) -> None:
-        """Writes an account's state, whole or not at all; mode 0600."""
+    def save(self, account: Account, key_index: int = 0) -> None:
+        """Writes an account's state, whole or not at all; mode 0600. `key_index` says which of the wallet's keys it
+        has."""
         held = {str(slot): int(account.state.positions[slot]) for slot in np.flatnonzero(account.state.positions)}
         document: dict[str, Any] = {
             "format": FORMAT,
@@ -90,6 +97,7 @@ class AccountBook:
             "clearing_house": self._domain.clearing_house,
             "auth": account.auth,
             "index": account.index,
+            "key_index": key_index,
             "nonce": account.nonce,
             "generation": account.generation,
             "preset": account.preset.name,
@@ -97,6 +105,22 @@ class AccountBook:
             "positions": held,
         }
         write_whole(self.get_path(account.id), json.dumps(document, indent=1) + "\n", mode=PRIVATE)
+
+    def read_key_index(self, account_id: bytes) -> int | None:
+        """Which of the wallet's viewing keys the account has, as its file says; None if there is no file.
+
+        Raises
+        ------
+        MalformedFile, NodeStateRefused
+            If the file is none, or the number is outside its range.
+        """
+        path = self.get_path(account_id)
+        if not path.exists():
+            return None
+        number = read_model(AccountFile, read_text(path), path).key_index
+        if not 0 <= number < MOST_KEYS:
+            raise NodeStateRefused(path, f"key_index is {number}; allowed: 0 to {MOST_KEYS - 1}")
+        return number
 
     def load(self, account_id: bytes, auth: str, index: int, key: Secret) -> Account | None:
         """The account as its file has it, None if there is no file.

@@ -207,6 +207,31 @@ def roll(connection: Connection, as_json: AsJson = False) -> None:
 
 
 @with_wallet
+def rekey(
+    connection: Connection,
+    new_key_file: Annotated[
+        Path | None, typer.Option(help="Makes the new key here, for a wallet that cannot derive one: keep a copy.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the account to a new viewing key: who has the old one reads nothing that comes after.
+
+    Example: zkmargin account rekey --keystore alice.json
+    """
+    from zkmargin.prover.account.key_file import create_key_file
+    from zkmargin.prover.groth16.keys import load_proving_key
+    from zkmargin.prover.groth16.provers import RekeyProver
+
+    if (connection.key_file is None) != (new_key_file is None):
+        raise typer.BadParameter("--key-file and --new-key-file are needed together: the new key goes into a new file")
+    with connection.resume() as (node, trader):
+        preset, allow = node.facts.preset, node.chain.is_development
+        prover = RekeyProver(load_proving_key("rekey", preset, allow_insecure=allow), preset)
+        key = create_key_file(new_key_file, trader.id) if new_key_file else None
+        show_receipt("Moved to a new viewing key", trader, trader.rekey(prover, key), as_json)
+
+
+@with_wallet
 def close(connection: Connection, recipient: Recipient = None, as_json: AsJson = False) -> None:
     """Pay out everything and end the account for good; it must hold no derivatives and owe nothing.
 
@@ -251,6 +276,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "attest": attest,
     "cure": cure,
     "roll": roll,
+    "rekey": rekey,
     "close": close,
     "export": export,
 }

@@ -47,6 +47,21 @@ def test_what_is_saved_is_loaded_and_nobody_else_can_read_it(book, account):
 
 def test_an_account_without_a_file_is_none(book, account):
     assert book.load(account.id, account.auth, 3, KEY) is None
+    assert book.read_key_index(account.id) is None
+
+
+def test_the_file_says_which_key_the_account_has(book, account):
+    book.save(account, 3)
+    assert book.read_key_index(account.id) == 3 and book.load(account.id, account.auth, 3, KEY) == account
+    path = book.get_path(account.id)
+    written = json.loads(path.read_text())
+    for wrong in (-1, 2**32):
+        path.write_text(json.dumps(written | {"key_index": wrong}))
+        with pytest.raises(NodeStateRefused, match=f"key_index is {wrong}; allowed: 0 to"):
+            book.read_key_index(account.id)
+    del written["key_index"]  # of before accounts moved
+    path.write_text(json.dumps(written))
+    assert book.read_key_index(account.id) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.chain.conftest import mini_venue, venue  # noqa: F401
+from tests.support.proving import get_stated_prover
 from zkmargin.contracts.sending import LocalSender
 from zkmargin.engine.units import usd
-from zkmargin.prover.errors import TradeMessageRefused, WrongSigner
+from zkmargin.prover.errors import RecoveryError, TradeMessageRefused, WrongSigner
 from zkmargin.prover.messages.signed import Signed, sign_message
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.prover.statement.signals import FIELD_MODULUS
@@ -63,6 +64,38 @@ def test_a_state_that_is_not_the_chains_is_rebuilt(node, lost):
         path.write_text(before)
     assert join_again(node).resume(wallet).cash == usd(990)
     assert path.read_text() == after
+
+
+@pytest.mark.property("P-382")
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param("nothing", marks=pytest.mark.slow),
+        "the last write",
+        pytest.param("the file", marks=pytest.mark.slow),
+    ],
+)
+def test_an_account_goes_on_under_its_new_key(node, lost):
+    """Also where the process ended before it wrote which key it is, or another one moved the account."""
+    wallet = Wallet.create()
+    trader = node.open(wallet, cash=usd(1_000))
+    path, old = node.book.get_path(trader.id), trader.client.account.key
+    before = path.read_text()
+    trader.rekey(get_stated_prover("rekey", node.facts.preset))
+    after = path.read_text()
+    assert trader.key_index == 1 and trader.client.account.key != old and trader.cash == usd(1_000)
+    if lost == "the file":
+        path.unlink()
+    elif lost == "the last write":
+        path.write_text(before)
+    resumed = join_again(node).resume(wallet)
+    assert resumed.client.account == trader.client.account and resumed.key_index == 1
+    assert path.read_text() == after
+    resumed.withdraw(usd(10))
+    assert node.resume(wallet).cash == usd(990)
+    with pytest.raises(RecoveryError, match="does not decrypt to a state"):
+        path.unlink()
+        node.resume(wallet, key=old)
 
 
 def test_an_account_that_is_not_open_is_named(node):

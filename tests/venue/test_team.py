@@ -120,11 +120,22 @@ def test_an_owner_discloses_and_a_stranger_checks(team):
     states = json.loads(shown.stdout)["shows"]["states"]
     assert [state["event"] for state in states] == ["opened", "deposit", "deposit"]
     assert [state["cash_usd6"] for state in states] == [0, 10**11, 10**11 + 10**7]
+    refused = team.run("account", "rekey", "--new-key-file", team.path("key.json"), *team.wallet("alice"))
+    assert refused.returncode == 2 and not (team.folder / "key.json").exists()
+    team.account("alice", "rekey")
+    team.json("disclose", "period", "--out", file, *team.wallet("alice"))
+    ended = json.loads(check("--json").stdout)["shows"]
+    assert ended["has_ended"] and ended["states"] == states
+    assert team.account("alice", "show")["cash_usd6"] == states[-1]["cash_usd6"]
+    team.json("disclose", "period", "--number", "1", "--present", "--out", file, *team.wallet("alice"))
+    assert [state["event"] for state in json.loads(check("--json").stdout)["shows"]["states"]] == ["rekeyed"]
+    team.account("alice", "withdraw", "--cash", "5")
+
     given = json.loads((team.folder / "disclosure.json").read_text())
     given["period"]["key"] = "0x" + "11" * 32
     (team.folder / "disclosure.json").write_text(json.dumps(given))
     shown = check()
-    assert shown.returncode == 1 and "does not open the first commitment" in shown.stdout
+    assert shown.returncode == 1 and "does not decrypt to a state" in shown.stdout
 
 
 @pytest.mark.slow
