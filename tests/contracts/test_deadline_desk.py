@@ -272,6 +272,18 @@ def test_time_since_the_last_tick_is_not_taken_from_the_grace_of_a_lease_that_en
 
 
 @pytest.mark.property("P-186")
+def test_a_lease_stands_where_the_later_proof_of_margin_alone_is_of_a_revoked_epoch(watch):
+    """Its own epoch is what counts; docs/clearing.md says what that leaves open."""
+    watch.trade()
+    watch.world.chain.travel(5)
+    epoch = watch.attest_level(1, with_margin=False)
+    watch.attest()
+    watch.desk.extend(watch.alice, 1, make_point(1))
+    watch.world.oracle.revoke_epochs(epoch.message.number + 1)
+    assert refused("LeaseStands", watch.desk.shorten, watch.alice)["epoch"] == epoch.message.number
+
+
+@pytest.mark.property("P-186")
 def test_a_lease_of_a_revoked_epoch_gives_way_to_a_shorter_one(watch):
     watch.trade()
     epoch = watch.attest_level(3)
