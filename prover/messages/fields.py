@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
-from pydantic import BeforeValidator, GetCoreSchemaHandler, PlainSerializer
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from zkmargin.engine.errors import OutOfRange as EngineOutOfRange
@@ -39,7 +40,7 @@ class Bits:
 
     def read(self, value: object) -> int:
         """The integer; raises `ValueError` with the range for anything else."""
-        low, high = (-(1 << self.bits - 1), 1 << self.bits - 1) if self.is_signed else (0, 1 << self.bits)
+        low, high = self.limits
         if is_json.get() and isinstance(value, str) and DECIMAL.fullmatch(value):
             value = int(value)
         try:
@@ -51,6 +52,18 @@ class Bits:
     def write(self, value: int) -> int | str:
         """The integer as JSON has it."""
         return str(value) if self.bits > JSON_SAFE_BITS else value
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest integer, and the first above the largest."""
+        return (-(1 << self.bits - 1), 1 << self.bits - 1) if self.is_signed else (0, 1 << self.bits)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        low, high = self.limits
+        bounds: JsonSchemaValue = {"minimum": low, "maximum": high - 1}
+        if self.bits <= JSON_SAFE_BITS:
+            return {"type": "integer", **bounds}
+        return {"type": ["string", "integer"], "pattern": f"^{DECIMAL.pattern}$", **bounds}
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         writer = core_schema.plain_serializer_function_ser_schema(self.write, when_used="json")
@@ -103,6 +116,11 @@ def _to_hex(value: bytes) -> str:
     return "0x" + value.hex()
 
 
+def _matching(pattern: str) -> WithJsonSchema:
+    """What a JSON schema says of a text."""
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
 Uint8 = Annotated[int, Bits(8)]
 Uint16 = Annotated[int, Bits(16)]
 Uint24 = Annotated[int, Bits(24)]
@@ -113,10 +131,11 @@ Uint256 = Annotated[int, Bits(256)]
 Int8 = Annotated[int, Bits(8, is_signed=True)]
 Int64 = Annotated[int, Bits(64, is_signed=True)]
 Int128 = Annotated[int, Bits(128, is_signed=True)]
-Bytes32 = Annotated[bytes, BeforeValidator(to_bytes32), PlainSerializer(_to_hex, when_used="json")]
-HexBytes = Annotated[bytes, BeforeValidator(to_bytes), PlainSerializer(_to_hex, when_used="json")]
-ProofBytes = Annotated[bytes, BeforeValidator(to_proof), PlainSerializer(_to_hex, when_used="json")]
-Address = Annotated[str, BeforeValidator(to_address)]
+_Hex = PlainSerializer(_to_hex, when_used="json")
+Bytes32 = Annotated[bytes, BeforeValidator(to_bytes32), _Hex, _matching("(0x)?[0-9a-fA-F]{64}")]
+HexBytes = Annotated[bytes, BeforeValidator(to_bytes), _Hex, _matching(f"0x([0-9a-fA-F]{{2}}){{0,{MAX_BYTES}}}")]
+ProofBytes = Annotated[bytes, BeforeValidator(to_proof), _Hex, _matching(f"0x[0-9a-fA-F]{{{2 * PROOF_BYTES}}}")]
+Address = Annotated[str, BeforeValidator(to_address), _matching("0x[0-9a-fA-F]{40}")]
 
 ZERO_BYTES32 = bytes(32)
 ZERO_ADDRESS = "0x" + "00" * 20

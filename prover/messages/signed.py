@@ -57,7 +57,9 @@ def sign_message(wallet: Signer, domain: Domain, message: MessageT) -> Signed[Me
     return Signed(message, request_signature(wallet, domain, message))
 
 
-class _Envelope(Record):
+class Envelope(Record):
+    """A message as it travels, before it is read."""
+
     type: str
     message: dict[str, Any]
     signature: HexBytes
@@ -80,7 +82,7 @@ def read_signed(text: str | bytes, expected: type[MessageT]) -> Signed[MessageT]
     MessageInvalid
         If it is not JSON of the expected type with every field inside its type.
     """
-    envelope = _Envelope.parse(_read_object(expected.__name__, text))
+    envelope = Envelope.parse(_read_object(expected.__name__, text))
     if envelope.type != expected.__name__:
         raise MessageInvalid(expected.__name__, "type", f"is {envelope.type!r}")
     return Signed(expected.parse(envelope.message), envelope.signature)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, cast
 
 import typer
 
@@ -26,6 +25,29 @@ if TYPE_CHECKING:
 RECIPIENT, CHALLENGE = "0x" + "00" * 19 + "03", bytes(32)
 FIELDS = {"preset": str, "market": str, "policy": str, "commitment": str, "attestation": dict}
 """What a proof file has that `verify` reads, with the type of each."""
+
+
+class ProofFile(TypedDict):
+    """What `zkmargin prove` writes."""
+
+    preset: str
+    """Size of the statement."""
+    market: str
+    """As it was asked for: a shipped market's name, or a path."""
+    policy: str
+    """Its name."""
+    policy_hash: NotRequired[str]
+    """Of the policies that were built, 0x-hex."""
+    snapshot_hash: NotRequired[str]
+    """Of the market, 0x-hex; `verify` compares it."""
+    time: NotRequired[int]
+    """Of the market, unix seconds."""
+    key_hash: NotRequired[str]
+    """Of the verification key, 0x-hex; `verify` compares it."""
+    commitment: str
+    """The portfolio's, a decimal number."""
+    attestation: dict[str, Any]
+    """The message with its proof."""
 
 
 def make_domain() -> Domain:
@@ -57,7 +79,7 @@ def prove(
     built = House(snapshot).epoch(1)
     account, transition = _attest(load_state(held, snapshot, market), built, policy.value)
     proof, key_hash, seconds = _prove(transition, built)
-    document = {
+    document: ProofFile = {
         "preset": snapshot.listing.preset.name,
         "market": market,
         "policy": policy.value,
@@ -153,7 +175,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _read_proof(path: Path) -> tuple[dict[str, str], int, ProvenAttestation]:
+def _read_proof(path: Path) -> tuple[ProofFile, int, ProvenAttestation]:
     """The fields of a proof file, its commitment and its attestation; raises `MalformedFile`, `UnknownName`."""
     from zkmargin.engine.errors import MalformedFile, UnknownName
     from zkmargin.engine.files import read_object
@@ -169,7 +191,7 @@ def _read_proof(path: Path) -> tuple[dict[str, str], int, ProvenAttestation]:
     commitment = document["commitment"]
     if not (commitment.isascii() and commitment.isdigit() and len(commitment) <= 78):
         raise MalformedFile(path, f"commitment is {commitment!r:.80}; allowed: a decimal number")
-    return document, int(commitment), ProvenAttestation.parse(document["attestation"])
+    return cast(ProofFile, document), int(commitment), ProvenAttestation.parse(document["attestation"])
 
 
 def _load_key(path: Path | None, preset: str) -> VerifyingKey:
@@ -188,7 +210,7 @@ def _load_key(path: Path | None, preset: str) -> VerifyingKey:
         raise MalformedFile(path, f"no verification key: {error}") from None
 
 
-def _find_other(document: Mapping[str, Any], built: Epoch, key: VerifyingKey) -> str | None:
+def _find_other(document: ProofFile, built: Epoch, key: VerifyingKey) -> str | None:
     """What the file says that it was proved with, where that is another key or another market than what is at hand."""
     for what, name, found in (("key", "key_hash", key.hash), ("market", "snapshot_hash", built.snapshot_hash)):
         claimed = document.get(name, "0x" + found.hex())

@@ -162,6 +162,7 @@ def test_prove_and_verify(tmp_path):
     checked = json.loads(run("verify", str(out), "--json").stdout)
     assert (checked["valid"], checked["reason"]) == (True, None)
     file = json.loads(out.read_text())
+    check_document("files/proof", file)
     assert checked["checked"] == {name: file[name] for name in ("key_hash", "snapshot_hash")}
 
     key = tmp_path / "key.json"

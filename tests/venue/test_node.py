@@ -1,11 +1,14 @@
 """An owner's node: states that outlive the process, and a trade by files between two parties who trust nobody."""
 
+import copy
+import json
 from dataclasses import replace
 
 import pytest
 
 from tests.chain.conftest import mini_venue, venue  # noqa: F401
 from tests.support.proving import get_stated_prover
+from tests.support.schemas import check_document
 from zkmargin.contracts.sending import LocalSender
 from zkmargin.engine.units import usd
 from zkmargin.prover.errors import RecoveryError, TradeMessageRefused, WrongSigner
@@ -212,6 +215,18 @@ def test_what_is_no_acceptance_is_refused():
 
 
 @pytest.mark.property("P-313")
+def test_files_of_a_trade_are_as_their_schemas_say(scene):
+    for name, file in zip(("request", "quote", "accepted"), scene[2], strict=True):
+        document = json.loads(file.to_json())
+        check_document(f"files/{name}", document)
+        part = document["side"]["action"] if name == "accepted" else document["message"]
+        for field in part:
+            with pytest.raises(AssertionError, match="None is not of type"):
+                wrong = copy.deepcopy(document)
+                (wrong["side"]["action"] if name == "accepted" else wrong["message"])[field] = None
+                check_document(f"files/{name}", wrong)
+
+
 def test_a_trade_by_files_settles(scene):
     own, (alice, bob), files = scene
     settle_accepted(own, bob, *files)
