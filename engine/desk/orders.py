@@ -66,8 +66,8 @@ def parse_orders(orders: Sequence[str], prices: Sequence[str] = ()) -> tuple[Ord
     UnknownName
         If a price names an instrument that is not ordered.
     """
-    lots = _parse("order", "NAME:LOTS, such as BTC-PERPETUAL:+10", orders, _parse_lots)
-    paid = _parse("price", "NAME:USD per coin, such as BTC-PERPETUAL:77000.5", prices, _parse_price)
+    lots = parse_named("order", "NAME:LOTS, such as BTC-PERPETUAL:+10", orders, _parse_lots)
+    paid = parse_named("price", "NAME:USD per coin, such as BTC-PERPETUAL:77000.5", prices, _parse_price)
     if not lots:
         raise WrongKind("orders", "none", "at least one NAME:LOTS, such as BTC-PERPETUAL:+10")
     for name in paid:
@@ -76,8 +76,17 @@ def parse_orders(orders: Sequence[str], prices: Sequence[str] = ()) -> tuple[Ord
     return tuple(Order(name, count, paid.get(name)) for name, count in lots.items())
 
 
-def _parse(what: str, form: str, texts: Sequence[str], read: Callable[[str, str], Number]) -> dict[str, Number]:
-    """Numbers by name, each read by `read`, which gets name and text."""
+def parse_named(what: str, form: str, texts: Sequence[str], read: Callable[[str, str], Number]) -> dict[str, Number]:
+    """Numbers by name, written NAME:NUMBER, several in one text with commas; each read by `read`, which gets name and
+    text.
+
+    Raises
+    ------
+    WrongKind
+        If a text has another form; `form` says which is allowed.
+    DuplicateName
+        If a name comes twice.
+    """
     numbers: dict[str, Number] = {}
     for text in (part.strip() for line in texts for part in line.split(",")):
         match = _FORM.fullmatch(text)

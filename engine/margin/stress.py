@@ -16,8 +16,8 @@ that netting reduces.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from zkmargin.engine.account import AccountState
 from zkmargin.engine.contagion.estimate import COUNT_WINDOW, FEWEST_EVENTS, MEMORY
 from zkmargin.engine.contagion.hawkes import estimate_branching
 from zkmargin.engine.contagion.state import StateRule
+from zkmargin.engine.errors import UnknownName
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.parameters import LEVELS
 from zkmargin.engine.market.crowding import MIN_DEPTH
@@ -135,10 +136,10 @@ class Stress:
 
     name: str
     """What the tables call it."""
-    btc: float = 0.0
-    """Relative price move of BTC: index, perpetual and every forward; -0.95 to 10."""
-    eth: float = 0.0
-    """The same of ETH, and of any other coin."""
+    prices: dict[Coin, float] = field(default_factory=dict)
+    """Relative price move by coin: index, perpetual and every forward; -0.95 to 10."""
+    others: float = 0.0
+    """That of every other coin."""
     volatility: float = 1.0
     """Factor of every implied volatility, 0.05 to 10."""
     depth: float = 1.0
@@ -149,20 +150,22 @@ class Stress:
     """Factor of the forecasts of daily volatility, besides what the moves do to them; 0.05 to 10."""
 
     def __post_init__(self) -> None:
-        for field, low, high in (
-            ("btc", -0.95, 10.0),
-            ("eth", -0.95, 10.0),
+        for what, move in (*self.prices.items(), ("others", self.others)):
+            require_in_range(f"{what} of stress {self.name}", move, -0.95, 10.0)
+        for what, low, high in (
             ("volatility", 0.05, 10.0),
             ("depth", 0.01, 1.0),
             ("token", -0.5, 0.5),
             ("forecast", 0.05, 10.0),
         ):
-            require_in_range(f"{field} of stress {self.name}", getattr(self, field), low, high)
+            require_in_range(f"{what} of stress {self.name}", getattr(self, what), low, high)
 
-    def get_moves(self, coins: Iterable[Coin]) -> dict[Coin, float]:
-        """Relative price move by coin."""
-        stated = {Coin.BTC: self.btc, Coin.ETH: self.eth}
-        return {coin: stated.get(coin, self.eth) for coin in coins}
+    def get_moves(self, coins: Collection[Coin]) -> dict[Coin, float]:
+        """Relative price move by coin of a market; raises `UnknownName` for a move of a coin that it has not."""
+        for coin in self.prices:
+            if coin not in coins:
+                raise UnknownName(f"coin of stress {self.name}", coin, coins)
+        return {coin: self.prices.get(coin, self.others) for coin in coins}
 
     def apply(self, snapshot: MarketSnapshot, decay: float) -> MarketSnapshot:
         """The market after the move, in units of the cash token; arguments as `move_market`."""
@@ -179,9 +182,9 @@ class Stress:
 
 
 STRESSES = (
-    Stress("crash", btc=-0.30, eth=-0.30, volatility=1.5),
-    Stress("rally", btc=0.30, eth=0.30, volatility=1.2),
-    Stress("apart", btc=-0.15, eth=0.15),
+    Stress("crash", others=-0.30, volatility=1.5),
+    Stress("rally", others=0.30, volatility=1.2),
+    Stress("apart", {Coin.BTC: -0.15}, others=0.15),
     Stress("volatility spike", volatility=2.0, forecast=2.0),
     Stress("volatility crush", volatility=0.6),
     Stress("depth loss", depth=0.5),

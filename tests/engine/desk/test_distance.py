@@ -27,7 +27,7 @@ def is_met(state, level, move):
     decay = HOUSE.shortfall.scenarios.decay
     factor = move.volatilities["BTC"]
     assert move.volatilities["ETH"] == factor
-    stress = Stress("x", btc=move.prices["BTC"], eth=move.prices["ETH"], volatility=factor)
+    stress = Stress("x", dict(move.prices), volatility=factor)
     return HouseModel(stress.apply(HOUSE.snapshot, decay), HOUSE.parameters).definition_requirement(state, level).is_met
 
 

@@ -52,7 +52,7 @@ def test_a_bond_follows_no_coin():
     assert (moved[:, BOND] == price_per_lot(SNAPSHOT)[BOND]).all()
     assert all(part[BOND] == 0 for part in greeks_per_lot(SNAPSHOT))
     house = get_bond_house()
-    after = Stress("crash", -0.3, -0.3).apply(SNAPSHOT, house.shortfall.scenarios.decay)
+    after = Stress("crash", others=-0.3).apply(SNAPSHOT, house.shortfall.scenarios.decay)
     assert after.forward[BOND] == SNAPSHOT.forward[BOND]
     assert house.exposures[BOND] == 0
     still = [cell.days == 0 for cell in house.grid.cells["BTC"]]

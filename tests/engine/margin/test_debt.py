@@ -104,7 +104,7 @@ class Venue:
 def get_moved_house(move: float) -> House:
     """The house at the same listing after every price has moved."""
     house = get_house("mini")
-    return House(Stress("move", move, move).apply(house.snapshot, house.shortfall.scenarios.decay))
+    return House(Stress("move", others=move).apply(house.snapshot, house.shortfall.scenarios.decay))
 
 
 @pytest.mark.property("P-90")

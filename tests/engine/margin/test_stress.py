@@ -9,7 +9,7 @@ import pytest
 from tests.support.house import get_house, get_snapshot, make_state
 from zkmargin.engine.calibration.filters import DECAY, filter_ewma
 from zkmargin.engine.contagion.state import StateRule
-from zkmargin.engine.errors import OutOfRange
+from zkmargin.engine.errors import OutOfRange, UnknownName
 from zkmargin.engine.margin.house import HouseModel
 from zkmargin.engine.margin.stress import (
     STRESSES,
@@ -21,6 +21,7 @@ from zkmargin.engine.margin.stress import (
 )
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.valuation import price_per_lot
+from zkmargin.engine.presets import Coin
 
 SNAPSHOT = get_snapshot("mini")
 ETHER, BTC_PERPETUAL, ETH_PERPETUAL = 8, 1, 9
@@ -38,7 +39,7 @@ def test_slots_are_what_the_tests_take_them_for():
 def test_a_crash_is_a_revaluation():
     options = np.flatnonzero(SNAPSHOT.listing.is_option)
     lots = {BTC_PERPETUAL: 30, ETH_PERPETUAL: -50, **{int(slot): 20 - 3 * int(slot) for slot in options}}
-    found = run(lots, Stress("crash", btc=-0.3, eth=-0.25, volatility=1.5)).results[0]
+    found = run(lots, Stress("crash", {Coin.BTC: -0.3, Coin.ETH: -0.25}, volatility=1.5)).results[0]
     shift = np.where(SNAPSHOT.listing.underlying == 0, -0.3, -0.25)
     after = price_per_lot(SNAPSHOT, forward_shift=shift, volatility=SNAPSHOT.volatility * 1.5)
     held = make_state(16, lots).positions
@@ -47,7 +48,7 @@ def test_a_crash_is_a_revaluation():
 
 
 def test_an_account_that_owes_more_than_it_has_is_insolvent():
-    found = run({BTC_PERPETUAL: 1000}, Stress("crash", btc=-0.3), cash=-620_000 * 10**6)
+    found = run({BTC_PERPETUAL: 1000}, Stress("crash", {Coin.BTC: -0.3}), cash=-620_000 * 10**6)
     assert found.before.is_solvent and found.before.is_met["maintenance"] is True
     assert not found.results[0].is_solvent and found.results[0].margin_excess["maintenance"] < 0
 
@@ -90,7 +91,7 @@ class TestWhatTheMarketRemembers:
 
     def test_a_crash_raises_forecast_and_multiplier_and_with_them_the_requirement(self):
         """A long perpetual after -30 %: by the old forecast and multiplier it would be asked a third less."""
-        lots, crash = {BTC_PERPETUAL: 100}, Stress("crash", btc=-0.3)
+        lots, crash = {BTC_PERPETUAL: 100}, Stress("crash", {Coin.BTC: -0.3})
         found = run(lots, crash).results[0]
         expected = math.sqrt(0.97 * SNAPSHOT.daily_volatility["BTC"] ** 2 + 0.03 * math.log(0.7) ** 2)
         assert found.daily_volatility["BTC"] == pytest.approx(expected, abs=1e-6)
@@ -158,8 +159,28 @@ class TestJointStress:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("btc", -1.0), ("eth", float("nan")), ("volatility", 0.0), ("depth", 2.0), ("token", -0.6), ("forecast", 0.0)],
+    [
+        ("others", -1.0),
+        ("others", float("nan")),
+        ("volatility", 0.0),
+        ("depth", 2.0),
+        ("token", -0.6),
+        ("forecast", 0.0),
+    ],
 )
 def test_a_move_out_of_range_is_refused(field, value):
     with pytest.raises(OutOfRange, match=f"{field} of stress x"):
         Stress("x", **{field: value})
+
+
+def test_a_coins_move_out_of_range_is_refused():
+    with pytest.raises(OutOfRange, match="ETH of stress x"):
+        Stress("x", {Coin.ETH: -1.0})
+
+
+def test_coins_without_a_move_of_their_own_move_as_the_others():
+    coins = (Coin.BTC, Coin.ETH, Coin("SOL"))
+    moves = Stress("x", {Coin("SOL"): 0.2, Coin.BTC: -0.1}, others=-0.05).get_moves(coins)
+    assert moves == {Coin.BTC: -0.1, Coin.ETH: -0.05, Coin("SOL"): 0.2}
+    with pytest.raises(UnknownName, match="coin of stress x"):
+        Stress("x", {Coin("SOL"): 0.2}).get_moves(coins[:2])
