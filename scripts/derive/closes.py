@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zkmargin.engine.calibration.filters import DECAY, WARM_UP, filter_ewma
-from zkmargin.engine.errors import MalformedFile, UnknownName
+from zkmargin.engine.errors import DuplicateName, MalformedFile, UnknownName, WrongKind
 from zkmargin.engine.presets import Coin, require_coin
 from zkmargin.scripts.derive.tables import Row, read_table
 
@@ -23,6 +23,10 @@ def read_daily_volatility(files: Iterable[str]) -> dict[str, float]:
 
     Raises
     ------
+    WrongKind
+        If a text is not COIN:FILE.
+    DuplicateName
+        If a coin comes twice.
     UnknownName
         If a coin is none, or one is missing.
     MalformedFile
@@ -33,7 +37,12 @@ def read_daily_volatility(files: Iterable[str]) -> dict[str, float]:
     found: dict[str, float] = {}
     for text in files:
         name, _, path = text.partition(":")
-        found[require_coin("coin of closes", name).value] = filter_closes(Path(path))
+        if not path:
+            raise WrongKind("closes", text, "COIN:FILE, such as BTC:btc.csv")
+        coin = require_coin("coin of closes", name).value
+        if coin in found:
+            raise DuplicateName("coin of closes", coin)
+        found[coin] = filter_closes(Path(path))
     missing = [coin.value for coin in Coin if coin.value not in found]
     if missing:
         raise UnknownName("closes of", ", ".join(missing), [f"{coin.value}:FILE" for coin in Coin])

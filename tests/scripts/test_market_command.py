@@ -10,10 +10,10 @@ import pytest
 from tests.scripts.test_derive_snapshot import small_chain, write_api, write_chain, write_summary
 from tests.support.cli import run_command
 from zkmargin.engine.calibration.filters import filter_ewma
-from zkmargin.engine.errors import MalformedFile, OutOfRange
+from zkmargin.engine.errors import DuplicateName, MalformedFile, OutOfRange, WrongKind
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.scripts.cli.market import Layout
-from zkmargin.scripts.derive.closes import filter_closes
+from zkmargin.scripts.derive.closes import filter_closes, read_daily_volatility
 from zkmargin.scripts.derive.deribit import SUMMARY, TICKER, DeribitClient, FeedUnavailable, keep_usable
 from zkmargin.scripts.derive.readers import READERS
 
@@ -47,6 +47,17 @@ def test_a_chain_of_ones_own_becomes_a_market(tmp_path, closes, layout, write):
     refused = run_command(*command[:-2], "--out", str(out))
     assert refused.returncode == 1 and "closes of" in refused.stderr
     assert set(Layout) == set(READERS)
+
+
+def test_closes_without_a_file_or_twice_are_refused(closes):
+    (btc, eth), _ = closes
+    for texts, error, words in (
+        (["BTC"], WrongKind, "COIN:FILE"),
+        (["BTC:"], WrongKind, "COIN:FILE"),
+        ([btc, eth, btc], DuplicateName, "BTC"),
+    ):
+        with pytest.raises(error, match=words):
+            read_daily_volatility(texts)
 
 
 def test_closes_that_are_none_are_refused_by_their_line(tmp_path):
