@@ -88,7 +88,7 @@ class Keeper:
             message=proposal.message,
             points=sort_points(proposal.points),
             snapshot=proposal.epoch.snapshot_bytes,
-            settlement=b"",
+            settlement=proposal.epoch.settlement_bytes if proposal.is_step else b"",
             signatures=signatures,
         )
         post(contracts, signed)

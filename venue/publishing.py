@@ -14,7 +14,9 @@ from zkmargin.contracts.messages import SignedEpoch, make_epoch_message
 from zkmargin.contracts.publisher import Proposal, PublishedEpoch, Publisher
 from zkmargin.contracts.registration import RegisteredKey
 from zkmargin.contracts.venue import Contracts
+from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.epoch.record import Epoch
+from zkmargin.engine.epoch.settling import AVERAGED_SECONDS, list_expiries, settle_expired
 from zkmargin.engine.epoch.succession import MAX_LAG
 from zkmargin.engine.house import House
 from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -158,11 +160,56 @@ class Draft:
 
 
 def propose_draft(terms: PublishingTerms, draft: Draft, max_lag: int) -> tuple[Proposal, PublishedEpoch | None]:
-    """The epoch of a draft with its points and message, and the chain's last one, after which it was built."""
+    """The epoch of a draft with its points and message, and the chain's last one, after which it was built.
+
+    Raises
+    ------
+    WrongKind
+        If the draft is of the next listing, and nothing of the last one has expired.
+    """
     previous = read_published(terms, terms.contracts.oracle.get_latest_number())
-    settlement = previous.epoch.settlement if previous else None
+    settlement = find_settlement(terms, previous, draft) if previous else None
     epoch = House(draft.market).epoch(draft.number, time=draft.time, urgent=draft.urgent, settlement=settlement)
-    return terms.make_publisher((), max_lag).propose(epoch, previous), previous
+    is_step = previous is not None and epoch.generation != previous.epoch.generation
+    return terms.make_publisher((), max_lag).propose(epoch, previous, is_step=is_step), previous
+
+
+def find_settlement(terms: PublishingTerms, previous: PublishedEpoch, draft: Draft) -> ExpiryStep:
+    """The last epoch's while the listing stays. A draft of the next listing settles what has expired, at the prices of
+    epochs on the chain: whoever looks at the chain finds the same.
+
+    Raises
+    ------
+    WrongKind
+        If nothing has expired.
+    """
+    last = previous.epoch.snapshot
+    if draft.market.listing.generation == last.listing.generation:
+        return previous.epoch.settlement
+    first = min(list_expiries(last, draft.time), default=draft.time) - AVERAGED_SECONDS
+    return settle_expired(read_markets(terms, previous, first), draft.time)
+
+
+def read_markets(terms: PublishingTerms, previous: PublishedEpoch, since: int) -> list[MarketSnapshot]:
+    """Markets of the last epoch's listing, by rising time: those since then and the one before, of epochs that were not
+    revoked and whose snapshots were published."""
+    oracle, number = terms.contracts.oracle, previous.epoch.number
+    markets = [previous.epoch.snapshot]
+    while markets[0].time >= since and number > 1:
+        number -= 1
+        if oracle.is_revoked(number):
+            continue
+        try:
+            data = oracle.read_snapshot(number)
+        except CallInvalid:
+            continue  # a number that was never posted
+        if data is None:
+            continue
+        market = MarketSnapshot.from_bytes(data)
+        if market.listing.generation != markets[-1].listing.generation:
+            break
+        markets.insert(0, market)
+    return markets
 
 
 def sign_draft(

@@ -12,6 +12,7 @@ from zkmargin.contracts.errors import Reverted
 from zkmargin.contracts.trading import Trader
 from zkmargin.contracts.venue_keys import VenueKeys
 from zkmargin.engine.desk.partial_sale import choose_part
+from zkmargin.engine.epoch.settling import settle_expiry
 from zkmargin.engine.house import House
 from zkmargin.engine.market.instruments import Instrument
 from zkmargin.engine.market.snapshot import MarketSnapshot
@@ -20,7 +21,7 @@ from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import SECONDS_PER_DAY, USD6, usd
 from zkmargin.prover.messages.wallet import Wallet
 from zkmargin.scripts.cli.console import Steps
-from zkmargin.scripts.demo.expiry import choose_options, list_successors, settle_expiry
+from zkmargin.scripts.demo.expiry import choose_options, list_successors
 from zkmargin.scripts.demo.handling import appraise, rekey, reveal, sell_part, take_over
 from zkmargin.scripts.demo.scene import MARKET, TERMS, TICK, Scene, require, set_scene
 

@@ -1,19 +1,14 @@
-"""An expiry: what expires pays by prices averaged over the last half hour, and its slots list what follows."""
+"""An expiry: what of a market expires next, and what its slots list afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from zkmargin.engine.epoch.expiry import ExpiryStep
 from zkmargin.engine.errors import WrongKind
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, make_instrument
 from zkmargin.engine.market.snapshot import MarketSnapshot
-from zkmargin.engine.market.valuation import price_per_lot
 from zkmargin.engine.presets import Coin
-from zkmargin.engine.units import SECONDS_PER_DAY, USD6
+from zkmargin.engine.units import SECONDS_PER_DAY
 
 RELISTED_AFTER = 7 * SECONDS_PER_DAY
 """Seconds from an expiry to that of what takes its slots."""
@@ -38,19 +33,6 @@ def choose_options(market: MarketSnapshot, coin: Coin) -> tuple[Instrument, Inst
     if put is None or call is None:
         raise WrongKind(f"next expiry of {coin}", first, "one of puts and calls")
     return put, call
-
-
-def settle_expiry(markets: Sequence[MarketSnapshot], expiry: int) -> ExpiryStep:
-    """Drops what expires then, at its payoff on the mean of its forward over `markets`, of one listing.
-
-    Payoffs are rounded to the micro-dollar per lot; both sides of a position meet the same one.
-    """
-    last = markets[-1]
-    drop = (last.listing.expiry == expiry).astype(np.int64)
-    mean = np.mean([market.forward for market in markets], axis=0)
-    shift, years = (np.where(drop, of_slots, 0.0) for of_slots in (mean / last.forward - 1.0, last.years))
-    payoff = price_per_lot(last, forward_shift=shift, time_shift=years)
-    return ExpiryStep(last.listing.preset, drop, np.rint(payoff * USD6).astype(np.int64) * drop)
 
 
 def list_successors(market: MarketSnapshot, expiry: int) -> MarketSnapshot:

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from zkmargin.engine.epoch.settling import settle_expiry
 from zkmargin.engine.errors import WrongKind
 from zkmargin.engine.market.file import load_snapshot
 from zkmargin.engine.market.instruments import InstrumentKind
 from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import Coin
 from zkmargin.engine.units import USD6
-from zkmargin.scripts.demo.expiry import choose_options, list_successors, settle_expiry
+from zkmargin.scripts.demo.expiry import choose_options, list_successors
 from zkmargin.scripts.demo.scene import MARKET
 
 AWAY = 0.01

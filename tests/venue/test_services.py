@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from threading import Thread
 
+import numpy as np
 import pytest
 import requests
 
@@ -14,9 +15,12 @@ from tests.chain.test_roll import sleep
 from tests.support.third_coin import list_three_coins
 from zkmargin.contracts.chain import Chain
 from zkmargin.contracts.errors import ChainUnavailable, Reverted
+from zkmargin.engine.epoch.settling import AVERAGED_SECONDS, list_expiries
+from zkmargin.engine.errors import WrongKind
 from zkmargin.engine.house import House
 from zkmargin.engine.market.file import DATA, render_market
 from zkmargin.engine.presets import get_preset
+from zkmargin.scripts.demo.expiry import list_successors
 from zkmargin.venue import publishing
 from zkmargin.venue.errors import ProposalRefused, QuorumMissing, ServiceFailed
 from zkmargin.venue.keeper import Keeper
@@ -69,6 +73,43 @@ def test_a_keeper_posts_what_a_quorum_signed(venue, terms, source, services):  #
     assert venue.contracts.oracle.read_snapshot(3) is not None
     assert all(service.health["signed"] == 3 for service in made)
     assert requests.get(f"{urls[0]}/health", timeout=5).json()["signer"] == venue.publishers[0].address
+
+
+@pytest.mark.property("P-383")
+def test_publishers_settle_an_expiry_by_what_the_chain_has(venue, terms, source, services, monkeypatch):  # noqa: F811
+    """A market of the next listing is all that tells them; each computes the average itself, from epochs on chain."""
+    (made, urls), oracle = services, venue.contracts.oracle
+    keeper, before = Keeper(terms, source, urls, replay=True), oracle.get_generation()
+    put = max(
+        (item for item in venue.snapshot.listing.by_name.values() if item.is_call is False),
+        key=lambda item: -item.expiry,
+    )
+    (expiry, *_), forward = list_expiries(venue.snapshot, put.expiry), venue.snapshot.forward
+
+    def carry(time, share, market=venue.snapshot):
+        """An epoch then, of a market whose put's forward is a share of its strike."""
+        moved = np.where(np.arange(len(forward)) == put.slot, share * put.strike, market.forward)
+        dated = replace(market, time=venue.chain.travel_to(time), forward=moved)
+        monkeypatch.setattr(source, "load", lambda number: dated)
+        return keeper.carry_epoch()
+
+    assert put.expiry == expiry
+    carry(expiry - AVERAGED_SECONDS - 600, 0.5)  # too early to count
+    numbers = [carry(expiry - left, share) for left, share in ((1_200, 0.9), (600, 0.8), (60, 0.94))]
+    following = list_successors(replace(venue.snapshot, time=expiry - 1), expiry)
+    with pytest.raises(WrongKind, match="nothing"):
+        carry(expiry - 30, 0.9, following)
+    assert oracle.get_generation() == before
+
+    carry(expiry + 5, 1.0, following)
+    settlement = oracle.read_settlements(venue.facts.preset)[before + 1]
+    assert oracle.get_generation() == before + 1
+    assert settlement.payoff[put.slot] == pytest.approx(0.12 * put.strike * put.lot_size * 1e6, abs=1)
+    assert settlement.drop.nonzero()[0].tolist() == [
+        item.slot for item in venue.snapshot.listing.instruments if item is not None and item.expiry == expiry
+    ]
+    assert carry(expiry + 70, 1.0, following) == numbers[-1] + 2 and oracle.get_generation() == before + 1
+    assert all(service.health["signed"] == numbers[-1] + 2 for service in made)
 
 
 @pytest.mark.property("P-316")
