@@ -186,8 +186,9 @@ def find_settlement(terms: PublishingTerms, previous: PublishedEpoch, draft: Dra
     last = previous.epoch.snapshot
     if draft.market.listing.generation == last.listing.generation:
         return previous.epoch.settlement
-    first = min(list_expiries(last, draft.time), default=draft.time) - AVERAGED_SECONDS
-    return settle_expired(read_markets(terms, previous, first), draft.time)
+    now = min(draft.time, terms.contracts.chain.time)  # a proposal may be dated ahead of the chain
+    first = min(list_expiries(last, now), default=now) - AVERAGED_SECONDS
+    return settle_expired(read_markets(terms, previous, first), now)
 
 
 def read_markets(terms: PublishingTerms, previous: PublishedEpoch, since: int) -> list[MarketSnapshot]:

@@ -59,6 +59,9 @@ def import_market(
     layout: Annotated[Layout, typer.Option(help="How the chain is written.")] = Layout.API,
     crowding: Annotated[str, typer.Option(help="Market whose crowding and multiplier are taken.")] = DEFAULT_MARKET,
     span: Annotated[float, typer.Option(help="Longest time between two rows, seconds.")] = 300.0,
+    after: Annotated[
+        str | None, typer.Option(help="The market before: what it lists keeps its slots; what expired is followed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the market file of a chain: listing, prices, and the daily volatility of your closes.
@@ -69,7 +72,7 @@ def import_market(
     from datetime import UTC, datetime
 
     from zkmargin.engine.files import write_whole
-    from zkmargin.engine.market.file import dump_document, parse_market
+    from zkmargin.engine.market.file import dump_document, load_snapshot, parse_market
     from zkmargin.engine.presets import get_preset
     from zkmargin.engine.units import require_in_range
     from zkmargin.scripts.cli.inputs import require_writable
@@ -77,17 +80,19 @@ def import_market(
     from zkmargin.scripts.derive.readers import READERS
     from zkmargin.scripts.derive.snapshot import derive_document
 
-    require_writable(out, *chain, *(text.partition(":")[2] for text in closes), suffix=".json")
+    require_writable(out, *chain, *(text.partition(":")[2] for text in closes), after, suffix=".json")
     facts = make_facts(closes, crowding)
     read = merge_chains([READERS[layout.value](path) for path in chain])
     read = read.require_span(require_in_range("span in seconds", span, 0.0, MAX_SPAN_SECONDS))
     day = datetime.fromtimestamp(read.time, UTC).date()
-    text = dump_document(derive_document(read, source, day, get_preset("standard"), facts))
+    listing = load_snapshot(after).listing if after else None
+    text = dump_document(derive_document(read, source, day, get_preset("standard"), facts, after=listing))
     snapshot = parse_market(text, source=out.name)
     write_whole(out, text)
     document = {
         "time": snapshot.time,
         "instruments": int(snapshot.listing.is_listed.sum()),
+        "listing_version": snapshot.listing.generation,
         "snapshot_hash": "0x" + snapshot.hash.hex(),
         "daily_volatility": facts.daily_volatility,
         "crowding_of": crowding,

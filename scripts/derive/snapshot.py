@@ -16,6 +16,9 @@ abs(ln(strike / forward)) < 4.5 * volatility * sqrt(years). Its score is (open i
 expiry takes its 6 best candidates, then the best of the rest fill the 120 slots; ties go by name. Futures are the
 expiries over 7 days with most open interest in options; an expiry with a listed future comes before one whose forward
 is synthetic.
+
+After a market that is listed already, what it lists stays in its slot while it lives. Slots of what has expired since
+are filled by the rule, as a step into the next listing version; without an expiry there is none.
 """
 
 from __future__ import annotations
@@ -24,14 +27,14 @@ import argparse
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
-from zkmargin.engine.errors import MalformedFile, OutOfRange
+from zkmargin.engine.errors import MalformedFile, OutOfRange, WrongKind
 from zkmargin.engine.files import StrictModel, read_model, read_text
 from zkmargin.engine.market.file import CrowdingRow, dump_document, parse_market, to_document
 from zkmargin.engine.market.instruments import Instrument, InstrumentKind, Listing, make_instrument
@@ -126,8 +129,8 @@ class Facts(StrictModel):
 class _Draft:
     """The snapshot's columns, filled coin by coin."""
 
-    def __init__(self, preset: Preset, chain: Chain, least_days: float):
-        self.preset, self.chain, self.least_days = preset, chain, least_days
+    def __init__(self, preset: Preset, chain: Chain, least_days: float, after: Listing | None):
+        self.preset, self.chain, self.least_days, self.after = preset, chain, least_days, after
         self.instruments: list[Instrument | None] = [None] * preset.slots
         self.forward, self.volatility = np.full(preset.slots, np.nan), np.full(preset.slots, np.nan)
         self.index: dict[Coin, float] = {}
@@ -155,15 +158,55 @@ class _Draft:
             make_instrument(spot + 1, InstrumentKind.PERPETUAL, coin, lot), perpetual.mark if perpetual else index
         )
         self.funding[coin] = perpetual.funding if perpetual else 0.0
-        marks = {row.expiry: row.mark for row in linear if row.expiry is not None}
-        futures = select_futures(tickers, self.chain.time, len(self.preset.future_slots(coin)))
-        for slot, (expiry, price) in zip(self.preset.future_slots(coin), futures, strict=False):
+        self._list_futures(coin, lot, tickers, {row.expiry: row.mark for row in linear if row.expiry is not None})
+        self._list_options(coin, lot, tickers, index)
+
+    def _list_futures(self, coin: Coin, lot: float, tickers: list[Ticker], marks: Mapping[int, float]) -> None:
+        kept, free = self._split_slots(self.preset.future_slots(coin))
+        for item in kept:
+            expiry = item.expiry or 0
+            own = [ticker.forward for ticker in tickers if ticker.expiry == expiry]
+            if expiry not in marks and not own:
+                raise self._miss(item)
+            self._put(item, marks[expiry] if expiry in marks else statistics.median(own))
+        held = {item.expiry for item in kept}
+        others = [ticker for ticker in tickers if ticker.expiry not in held]
+        for slot, (expiry, price) in zip(free, select_futures(others, self.chain.time, len(free)), strict=False):
             future = make_instrument(slot, InstrumentKind.FUTURE, coin, lot, expiry=expiry)
             self._put(future, marks.get(expiry, price))
-        slots = self.preset.option_slots(coin)
-        chosen = select_options(tickers, self.chain.time, len(slots), index, self.least_days)
-        for slot, ticker in zip(slots, chosen, strict=False):
+
+    def _list_options(self, coin: Coin, lot: float, tickers: list[Ticker], index: float) -> None:
+        kept, free = self._split_slots(self.preset.option_slots(coin))
+        by_name = {ticker.name: ticker for ticker in tickers}
+        for item in kept:
+            if item.name not in by_name:
+                raise self._miss(item)
+            self._put_option(item.slot, lot, by_name.pop(item.name))
+        chosen = select_options(by_name.values(), self.chain.time, len(free), index, self.least_days)
+        for slot, ticker in zip(free, chosen, strict=False):
             self._put_option(slot, lot, ticker)
+
+    def _split_slots(self, slots: Iterable[int]) -> tuple[list[Instrument], list[int]]:
+        """What stays in its slot, and the slots that the rule may fill: all of them, or those of what has expired. A
+        slot that was empty stays so, as nothing is dropped there."""
+        if self.after is None:
+            return [], list(slots)
+        held = [item for slot in slots if (item := self.after.instruments[slot]) is not None]
+        is_live = {item.slot: (item.expiry or 0) > self.chain.time for item in held}
+        return [item for item in held if is_live[item.slot]], [slot for slot, lives in is_live.items() if not lives]
+
+    def _miss(self, item: Instrument) -> MalformedFile:
+        return MalformedFile(self.chain.source, f"has no price of {item.name}; allowed: one of each that is listed")
+
+    @property
+    def generation(self) -> int:
+        """Of the listing: one more than before where something has expired."""
+        if self.after is None:
+            return 0
+        has_expired = any(
+            item.expiry is not None and item.expiry <= self.chain.time for item in self.after.by_name.values()
+        )
+        return self.after.generation + has_expired
 
     def _put_option(self, slot: int, lot: float, ticker: Ticker) -> None:
         option = make_instrument(
@@ -186,7 +229,13 @@ class _Draft:
 
 
 def derive_document(
-    chain: Chain, source: str, day: date, preset: Preset, given: Facts, least_days: float = MIN_OPTION_DAYS
+    chain: Chain,
+    source: str,
+    day: date,
+    preset: Preset,
+    given: Facts,
+    least_days: float = MIN_OPTION_DAYS,
+    after: Listing | None = None,
 ) -> dict[str, object]:
     """The market file of a chain as plain dictionaries: the snapshot, its conventions and the venue's observations.
 
@@ -201,19 +250,28 @@ def derive_document(
     given : Facts
         What the chain does not quote.
     least_days : float
-        An option with at most so many days left is not listed.
+        An option with at most so many days left is not listed anew.
+    after : Listing, optional
+        What is listed already: it stays, and expires.
 
     Raises
     ------
     OutOfRange
         If the chain is of another day.
     MalformedFile
-        If it has no row of a coin, or a row contradicts its name; else as the records raise.
+        If it has no row of a coin or of what is listed, or a row contradicts its name; else as the records raise.
+    WrongKind
+        If what is listed is of another preset, or a bond, which no chain quotes.
     """
+    bond = next((item for item in after.by_name.values() if item.kind is InstrumentKind.BOND), None) if after else None
+    if bond is not None:
+        raise WrongKind(f"{bond.name}, which is listed,", "a bond", "what a chain quotes")
+    if after is not None and after.preset != preset:
+        raise WrongKind("preset of the listing to follow", after.preset.name, f"{preset.name}, split as it is")
     moment = datetime.fromtimestamp(chain.time, UTC)
     if moment.date() != day:
         raise OutOfRange(f"day of {chain.source}", moment.date().isoformat(), day.isoformat(), day.isoformat())
-    draft = _Draft(preset, chain, least_days)
+    draft = _Draft(preset, chain, least_days, after)
     known = {require_coin("coin of index", name, Coin): value for name, value in given.index.items()}
     for coin in Coin:
         draft.list_coin(coin, known.get(coin))
@@ -221,7 +279,7 @@ def derive_document(
         time=chain.time,
         source=source,
         index=draft.index,
-        listing=Listing(preset, 0, tuple(draft.instruments)),
+        listing=Listing(preset, draft.generation, tuple(draft.instruments)),
         forward=draft.forward,
         volatility=draft.volatility,
         funding=draft.funding,

@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from zkmargin.engine.errors import DuplicateName, MalformedFile, MixedExpiry, OutOfRange
+from zkmargin.engine.errors import DuplicateName, MalformedFile, MixedExpiry, OutOfRange, WrongKind
 from zkmargin.engine.market.black76 import black76_greeks, black76_price
-from zkmargin.engine.market.file import CrowdingRow, load_observations, load_snapshot
+from zkmargin.engine.market.file import CrowdingRow, dump_document, load_observations, load_snapshot, parse_market
 from zkmargin.engine.market.instruments import InstrumentKind, canonical_name
+from zkmargin.engine.market.listings import to_preset
 from zkmargin.engine.presets import Coin, get_preset
 from zkmargin.scripts.derive.chain import merge_chains
 from zkmargin.scripts.derive.readers import COLLECTOR, READERS, read_collector
@@ -518,3 +519,75 @@ def test_greeks_that_are_no_dictionary_are_refused_by_their_line(tmp_path):
     path.write_text(path.read_text().replace("\"{'delta'", "\"__import__('os'){'delta'"))
     with pytest.raises(MalformedFile, match=r"line 2, greeks is .*; allowed: a dictionary"):
         READERS["books"](path)
+
+
+# ------------------------------------------------------------------------------------ after what is listed already
+LATER = TIME + timedelta(days=4)
+
+
+def quote_at(row, moment):
+    """The row as it reads later, at the same forward and volatility."""
+    forward = row["futures_price"]
+    years = (datetime.fromisoformat(row["expiry_datetime"]) - moment).total_seconds() / (365 * 86_400)
+    inputs = (forward, row["strike"], years, row["implied_volatility"], row["option_type"] == "call")
+    mark, delta = float(black76_price(*inputs)) / forward, float(black76_greeks(*inputs).delta)
+    return row | {"timestamp": moment.isoformat(), "mark_price": mark, "delta": delta}
+
+
+def derive_market(path, rows, *, moment=TIME, after=None):
+    """The market of some rows, all read at that moment."""
+    chain = write_chain(path / "chain.csv", [quote_at(row, moment) for row in rows])
+    text = dump_document(derive_document(chain, moment.date(), get_preset("standard"), FACTS, after=after))
+    return parse_market(text, source="here")
+
+
+@pytest.fixture
+def listed(tmp_path):
+    return derive_market(tmp_path, small_chain()).listing
+
+
+def test_what_is_listed_keeps_its_slot_while_nothing_expires(tmp_path, listed):
+    """Though the rule would now choose otherwise: there are options that are traded more, and new ones."""
+    rows = [make_row(days=90, open_interest=1e6), *(row | {"ask_price": ""} for row in reversed(small_chain()))]
+    market = derive_market(tmp_path, rows, moment=TIME + timedelta(minutes=1), after=listed)
+    assert market.listing == listed and market.listing.generation == 0
+
+
+def test_what_expired_is_followed_in_its_slots_and_nothing_else_moves(tmp_path, listed):
+    rows = [row for row in small_chain() if "-4MAR26-" not in row["instrument_name"]]
+    rows += [make_row("BTC", 90, moneyness) for moneyness in (0.9, 1.0)] + [make_row("ETH", 90)]
+    after = derive_market(tmp_path, rows, moment=LATER, after=listed).listing
+    assert after.generation == 1
+    expired = [item.slot for item in listed.by_name.values() if item.expiry and item.expiry <= LATER.timestamp()]
+    changed = [slot for slot, old in enumerate(listed.instruments) if after.instruments[slot] != old]
+    assert changed == expired and len(expired) == 12
+    new = [after.instruments[slot].name for slot in expired if after.instruments[slot] is not None]
+    assert new == ["BTC-30MAY26-45000-C", "BTC-30MAY26-50000-C", "ETH-30MAY26-2000-C"]
+
+
+def test_a_future_that_expired_is_followed(tmp_path, listed):
+    moment = TIME + timedelta(days=31)
+    rows = [row for row in small_chain() if "-30APR26-" in row["instrument_name"]]
+    rows += [make_row(coin, 90, changed) for coin in ("BTC", "ETH") for changed in (0.9, 1.0)]
+    after = derive_market(tmp_path, rows, moment=moment, after=listed).listing
+    slots = after.preset.future_slots(Coin.BTC)
+    for listing, names in ((listed, ["BTC-31MAR26", "BTC-30APR26"]), (after, ["BTC-30MAY26", "BTC-30APR26"])):
+        assert [item.name for item in map(listing.instruments.__getitem__, slots) if item is not None] == names
+
+
+def test_a_listed_instrument_without_a_price_is_named(tmp_path, listed):
+    rows = small_chain()
+    missing = rows.pop(7)["instrument_name"]
+    with pytest.raises(MalformedFile, match=f"has no price of {missing}"):
+        derive_market(tmp_path, rows, after=listed)
+    without = [row for row in small_chain() if "-30APR26-" not in row["instrument_name"]]
+    with pytest.raises(MalformedFile, match="has no price of BTC-30APR26;"):
+        derive_market(tmp_path, without, after=listed)
+
+
+def test_a_listing_that_no_chain_follows_is_refused(tmp_path, listed):
+    chain = write_chain(tmp_path / "chain.csv", small_chain())
+    shipped = load_snapshot("deribit_2026-08-22")  # it lists bonds
+    for after, words in ((to_preset(shipped, "mini").listing, "preset"), (shipped.listing, "bond")):
+        with pytest.raises(WrongKind, match=words):
+            derive_document(chain, DAY, get_preset("standard"), FACTS, after=after)

@@ -99,6 +99,9 @@ def test_publishers_settle_an_expiry_by_what_the_chain_has(venue, terms, source,
     following = list_successors(replace(venue.snapshot, time=expiry - 1), expiry)
     with pytest.raises(WrongKind, match="nothing"):
         carry(expiry - 30, 0.9, following)
+    early = make_proposal(venue, oracle.get_latest_number() + 1, time=expiry)
+    with pytest.raises(WrongKind, match="nothing"):
+        made[0].sign(early | {"snapshot": "0x" + source.load(0).to_bytes().hex()})
     assert oracle.get_generation() == before
 
     carry(expiry + 5, 1.0, following)
