@@ -45,7 +45,7 @@ STORAGE = {
     "held": ("vault", "held", "that the hidden accounts hold", lambda venue: [venue.contracts.cash.address], 1),
     "inbox": ("vault", "inbox", "inbox of", lambda venue: [alice(venue), venue.contracts.cash.address], 5),
     "fees": ("house", "feesOf", "fees of", lambda venue: [venue.submitter], 1),
-    "points of an epoch": ("oracle", "getEpoch", "record of epoch 1", lambda venue: [1], 1),
+    "points of an epoch": ("oracle", "getEpoch", "record of epoch 1", lambda venue: [1], 1 << 80),
     "latest number": ("oracle", "latestNumber", "latest number", lambda venue: [], 8),
     "flat point": ("registry", "flatPoint", "flat point of version 1", lambda venue: [1], 1),
     "threshold": ("oracle", "threshold", "threshold", lambda venue: [], 2),
